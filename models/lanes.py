@@ -29,6 +29,8 @@ YELLOW_SHARE: Final = 0.02
 
 #: Shares between which a lane fits the traffic, by name of the lane: half to twice the share for which it is usually set.
 FITTING: Final[Mapping[str, tuple[float, float]]] = MappingProxyType({"red": (0.0025, 0.01), "yellow": (0.01, 0.04)})
+#: The part of a lane's share that its threshold keeps where rules and unread items alone fill the lane.
+_LEAST_BY_SCORE: Final = 0.5
 #: Up to this many scores get their lanes one by one, which takes less time than arrays.
 _FEW: Final = 8
 #: Fewest shipments by which lanes are judged. Of so many, ten are red.
@@ -65,6 +67,7 @@ class Lanes:
         risk_log_odds: ArrayLike,
         weight: ArrayLike | None = None,
         *,
+        floor: ArrayLike | None = None,
         red_share: float = RED_SHARE,
         yellow_share: float = YELLOW_SHARE,
     ) -> Lanes:
@@ -73,27 +76,34 @@ class Lanes:
         Equal scores stay in one lane, so only some shares are possible. The threshold gives the possible share that is nearest to
         the requested one. That may be an empty lane, for example for a model with constant scores.
 
+        Shipments in a lane by their ``floor`` count towards its share. At least half of the share is left to the score.
+
         Args:
             risk_log_odds: (shipments,) uncorrected risk log-odds.
             weight: (shipments,) number of shipments of base-rate traffic that each one represents; default 1.
+            floor: (shipments,) code of the lane that rules and unread items ask for; default green.
 
         Raises:
             ValueError: there are no shipments, lengths differ, or a value is not finite.
         """
         scores, weights = weighted_scores(risk_log_odds, weight)
         values, index = np.unique(scores, return_inverse=True)
-        mass = np.bincount(index, weights=weights)
-        # Share of traffic at or above each possible threshold. The last threshold gives an empty lane.
-        at_or_above = np.concatenate([np.cumsum(mass[::-1])[::-1] / mass.sum(), [0.0]])
+        floors = np.full(scores.shape, GREEN) if floor is None else np.asarray(floor)
+        total = np.bincount(index, weights=weights).sum()
         thresholds = np.concatenate([values, [np.nextafter(values[-1], np.inf)]])
 
-        def threshold(share: float) -> float:
-            distance = np.abs(at_or_above - share)
+        def threshold(share: float, lane: int) -> float:
+            floored = floors >= lane
+            mass = np.bincount(index, weights=np.where(floored, 0.0, weights))
+            # Share of traffic at or above each possible threshold. The last threshold gives an empty lane.
+            at_or_above = np.concatenate([np.cumsum(mass[::-1])[::-1] / total, [0.0]])
+            by_score = max(share - weights[floored].sum() / total, share * _LEAST_BY_SCORE)
+            distance = np.abs(at_or_above - by_score)
             # Resolve ties towards the higher threshold, which gives the smaller lane.
             return float(thresholds[len(thresholds) - 1 - int(np.argmin(distance[::-1]))])
 
-        red = threshold(red_share)
-        return cls(red, min(red, threshold(red_share + yellow_share)), red_share, yellow_share)
+        red = threshold(red_share, RED)
+        return cls(red, min(red, threshold(red_share + yellow_share, YELLOW)), red_share, yellow_share)
 
     def assign(self, risk_log_odds: ArrayLike) -> NDArray[np.int8]:
         """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape."""

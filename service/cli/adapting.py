@@ -52,7 +52,7 @@ def adapt(
 
     from service.cli.console import row_progress, to_stderr
     from service.cli.errors import WrongUse
-    from service.memory import keep_memory_small
+    from service.memory import keep_memory_small, return_free_memory
 
     keep_memory_small()
     files = [*(data or ()), *(more or ())]
@@ -83,6 +83,7 @@ def adapt(
             otherwise_s=created_s(parent.created_at),
             progress=lambda rows: progress(0, 0, rows),
         )
+    return_free_memory()
     with row_progress("Scoring", total=traffic.table.n_rows) as progress, reading_names():
         adapted = adapt_model(parent, traffic, threads=_threads(), progress=lambda rows: progress(0, 0, rows))
     digest = save(adapted.model, bundle)

@@ -27,6 +27,26 @@ class TestLanes:
         assert weight[codes == RED].sum() / weight.sum() == pytest.approx(0.005, abs=2e-4)
         assert weight[codes == YELLOW].sum() / weight.sum() == pytest.approx(0.02, abs=2e-4)
 
+    def test_shipments_in_a_lane_by_their_floor_count_in_its_share(self) -> None:
+        rng = np.random.default_rng(2)
+        scores, weight = rng.normal(size=100_000), rng.choice([1.0, 40.0], 100_000)
+        floor = rng.choice([GREEN, YELLOW, RED], 100_000, p=[0.988, 0.01, 0.002])
+        codes = np.maximum(Lanes.from_scores(scores, weight, floor=floor).assign(scores), floor)
+        assert weight[codes == RED].sum() / weight.sum() == pytest.approx(0.005, abs=2e-4)
+        assert weight[codes == YELLOW].sum() / weight.sum() == pytest.approx(0.02, abs=2e-4)
+
+    def test_floors_leave_half_of_a_share_to_the_score(self) -> None:
+        rng = np.random.default_rng(3)
+        scores, floor = rng.normal(size=100_000), rng.choice([GREEN, YELLOW], 100_000, p=[0.9, 0.1])
+        codes = Lanes.from_scores(scores, floor=floor).assign(scores)
+        assert (codes == RED).mean() == pytest.approx(0.005, abs=2e-4)
+        assert (codes[floor == GREEN] > GREEN).sum() / 100_000 == pytest.approx(0.0125, abs=2e-4)
+
+    def test_floors_of_green_change_nothing(self) -> None:
+        rng = np.random.default_rng(4)
+        scores, weight = rng.normal(size=5_000), rng.uniform(size=5_000)
+        assert Lanes.from_scores(scores, weight, floor=np.full(5_000, GREEN)) == Lanes.from_scores(scores, weight)
+
     def test_equal_scores_share_a_lane(self) -> None:
         scores = np.repeat([3.0, 2.0, 1.0, 0.0], [4, 21, 100, 875])
         codes = Lanes.from_scores(scores).assign(scores)

@@ -58,6 +58,48 @@ def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_array
     assert resident["small"] < 8 < resident["default"]
 
 
+#: Frees 24 MiB of small arrays below one that stays. Prints how much of them stays resident, in MiB, without and with a request to
+#: return it.
+_RETURNED = """
+import ctypes
+from service.memory import return_free_memory
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+return_free_memory()
+before = resident()
+small = [libc.malloc(1 << 16) for _ in range(384)]
+for array in small:
+    ctypes.memset(array, 1, 1 << 16)
+for array in small[:-1]:
+    libc.free(array)
+kept = resident() - before
+return_free_memory()
+print(kept >> 20, (resident() - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_memory_of_small_arrays_returns_to_the_system_on_request() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _RETURNED],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    kept, left = map(int, done.stdout.split())
+    assert left < 8 < kept
+
+
 #: Scores a file with the command line and prints the optional packages that it imported.
 _SCORE = """
 import sys

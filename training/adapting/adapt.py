@@ -75,25 +75,30 @@ def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: Ro
     """Return a model with what is usual in the traffic. The same parent and traffic give the same model to the byte.
 
     The thresholds weigh each shipment by one minus its probability at the training prevalence, so that the illicit shipments
-    among the traffic hardly raise them.
+    among the traffic hardly raise them. Shipments that the bundle's rules and unread items put into a lane count in its share.
 
     Args:
         parent: a model loaded from a bundle.
     """
     table = traffic.table
     concentration = Concentration.of(table)
+    space = usual_space(parent.space, table, concentration.counted)
     history = History.empty()
     scored = score_blocks(parent, table, concentration, history, threads=threads, progress=progress)
     weight = concentration.weight[scored.shipments] * (1.0 - probability(scored.after))
     lanes = Lanes.from_scores(
-        scored.after, weight, red_share=parent.lanes.red_share, yellow_share=parent.lanes.yellow_share
+        scored.after,
+        weight,
+        floor=scored.floor,
+        red_share=parent.lanes.red_share,
+        yellow_share=parent.lanes.yellow_share,
     )
     document = report(parent, traffic, Measured(concentration, scored, lanes))
     model = replace(
         parent,
         version=_version(parent, traffic),
         created_at=_created_at(parent, traffic),
-        space=usual_space(parent.space, table, concentration.counted),
+        space=space,
         lanes=lanes,
         reference=ReferenceScores.from_scores(scored.after, weight),
         history=_continued(parent.history, table, history),

@@ -15,7 +15,7 @@ from models.calibration import ReferenceScores, probability, shift
 from models.lanes import GREEN, RED, YELLOW, Lanes
 from models.scoring import RISK, RiskModel
 from training.adapting.parties import MOST, Concentration
-from training.adapting.scoring import Scored
+from training.adapting.scoring import LaneCodes, Scored
 from training.adapting.traffic import Traffic
 
 Floats = NDArray[np.float64]
@@ -73,8 +73,9 @@ def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str,
             },
             "lanes": {
                 "designed": {"red": parent.lanes.red_share, "yellow": parent.lanes.yellow_share},
-                "before": _shares(parent.lanes, scored.before),
-                "after": _shares(measured.lanes, scored.after),
+                "before": _shares(parent.lanes.assign(scored.before), scored.floor),
+                "after": _shares(measured.lanes.assign(scored.after), scored.floor),
+                "without_score": _shares(np.full_like(scored.floor, GREEN), scored.floor),
             },
             "features": _features(parent, scored),
         },
@@ -89,9 +90,9 @@ def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str,
     }
 
 
-def _shares(lanes: Lanes, scores: Floats) -> dict[str, float]:
-    """Return the share of shipments per lane, by score alone."""
-    codes = lanes.assign(scores)
+def _shares(by_score: LaneCodes, floor: LaneCodes) -> dict[str, float]:
+    """Return the share of shipments per lane, of lanes by score raised to those that rules and unread items ask for."""
+    codes = np.maximum(by_score, floor)
     return {name: float((codes == code).mean()) for name, code in (("red", RED), ("yellow", YELLOW), ("green", GREEN))}
 
 

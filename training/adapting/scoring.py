@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.history import History
-from features.space import FeatureSpace
+from features.space import FeatureSpace, Measured
 from features.table.table import ManifestTable
+from models.evidence import EntryWeights
+from models.lanes import GREEN
 from models.scoring import RiskModel
 from models.scoring.permits import mark_permits
 from training.adapting.parties import Concentration
@@ -26,9 +28,12 @@ from training.progress import RowProgress
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+LaneCodes = NDArray[np.int8]
 
 #: Consecutive blocks. The first gives history only.
 BLOCKS: Final = 3
+#: Number of rows that are scored at once. Features, their prior and their trees take some 8 kB per row.
+_ROWS_AT_A_TIME: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Scored:
         shipments: (s,) their numbers in the traffic, ascending.
         before: (s,) uncorrected risk log-odds with the parent's statistics.
         after: (s,) the same with statistics of the office's other blocks.
+        floor: (s,) code of the lane that the parent's rules and unread items ask for.
         known: (2, F) share of their goods items with a value of the feature, before and after.
         mean: (2, F) mean of these values.
     """
@@ -46,6 +52,7 @@ class Scored:
     shipments: Ints
     before: Floats
     after: Floats
+    floor: LaneCodes
     known: Floats
     mean: Floats
 
@@ -75,28 +82,34 @@ def score_blocks(
     """
     counted = concentration.counted
     block = np.arange(table.n_shipments) * BLOCKS // table.n_shipments
+    ends = np.searchsorted(block, np.arange(BLOCKS + 1))
+    # Fits are made while the history is empty, because both take memory.
     spaces = {number: usual_space(model.space, table, counted & (block != number)) for number in range(1, BLOCKS)}
     shipments = np.flatnonzero(block > 0)
     before, after = np.empty(len(shipments)), np.empty(len(shipments))
+    floor = np.empty(len(shipments), dtype=np.int8)
     moved = _Moved(len(model.space.names))
-    start = rows = 0
+    rows = 0
     for number in range(BLOCKS):
-        part = table.take(rows_of(table, np.flatnonzero(block == number)))
-        for _, piece, of_part in parts_of(part):
+        # A space fills caches of texts, so it is freed after its block.
+        space = spaces.pop(number, None)
+        for _, piece, of_piece in parts_of(table, ends.item(number), ends.item(number + 1), _ROWS_AT_A_TIME):
             past = history.advance(piece).values
             rows += piece.n_rows
             if progress is not None:
                 progress(rows)
-            if number == 0:
+            if space is None:
                 continue
-            chosen = slice(start, start := start + len(of_part))
-            matrix = model.space.transform(piece, past)
+            chosen = slice(of_piece[0] - ends[1], of_piece[-1] + 1 - ends[1])
+            measured = model.space.measure(piece, past)
+            matrix = measured.matrix
             moved.add(0, matrix)
             before[chosen] = _risk(model, piece, matrix, threads)
-            spaces[number].fill(piece, past, matrix, learned=True)
+            space.fill(piece, past, matrix, learned=True)
             moved.add(1, matrix)
             after[chosen] = _risk(model, piece, matrix, threads)
-    return Scored(shipments, before, after, *moved.figures())
+            floor[chosen] = _floor(model, piece, measured)
+    return Scored(shipments, before, after, floor, *moved.figures())
 
 
 def _risk(model: RiskModel, table: ManifestTable, matrix: Floats, threads: int) -> Floats:
@@ -104,6 +117,14 @@ def _risk(model: RiskModel, table: ManifestTable, matrix: Floats, threads: int) 
     mark_permits(table, matrix, {name: column for column, name in enumerate(model.space.names)}, None)
     _, items = model.calibrate(model.predict_raw(matrix, threads))
     return np.asarray(np.maximum.reduceat(items, table.first_row))
+
+
+def _floor(model: RiskModel, table: ManifestTable, measured: Measured) -> LaneCodes:
+    """Return the lanes that the model's rules and unread items ask for. Rules and lists of an office are not known here."""
+    evidence = EntryWeights(model.prior, measured.matrix) if model.evidence is not None else None
+    ruling = model.rulebook().rule_on(table, measured.matrix, measured.substances, evidence)
+    lanes, _ = ruling.lanes(np.full(table.n_shipments, GREEN, dtype=np.int8), None)
+    return lanes
 
 
 class _Moved:

@@ -23,6 +23,8 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
             f"{words}, {lanes['red']:.2%} of the last {moved['scored_shipments']:,} are red and {lanes['yellow']:.2%} yellow"
             f" (designed: {moved['lanes']['designed']['red']:.2%} and {moved['lanes']['designed']['yellow']:.2%})."
         )
+    alone = moved["lanes"]["without_score"]
+    yield f"Of these, rules and unread items alone make {alone['red']:.2%} red and {alone['yellow']:.2%} yellow."
     for feature in moved["features"][:_LINES]:
         yield (
             f"Moved: {feature['feature']} known for {feature['known_before']:.0%} -> {feature['known_after']:.0%} of the items, "

@@ -109,12 +109,21 @@ def _with_permits(space: FeatureSpace, table: ManifestTable, matrix: Floats) -> 
     return matrix
 
 
-def parts_of(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
-    """Split a large table; yield the rows, the table and the shipments of each part."""
-    per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
+def parts_of(
+    table: ManifestTable, start: int = 0, end: int | None = None, rows_at_a_time: int = _ROWS_AT_A_TIME
+) -> Iterator[tuple[slice, ManifestTable, Ints]]:
+    """Split a large table; yield the rows, the table and the shipments of each part.
+
+    Args:
+        start, end: first shipment, and the end of the last; by default all. Rows are counted from the first.
+        rows_at_a_time: about so many rows are a part.
+    """
+    end = table.n_shipments if end is None else end
+    ends = np.append(table.first_row, table.n_rows)
+    per_part = max(1, round(rows_at_a_time * (end - start) / max(1, int(ends[end] - ends[start]))))
     done = 0
-    for start in range(0, table.n_shipments, per_part):
-        shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
+    for first in range(start, end, per_part):
+        shipments = np.arange(first, min(first + per_part, end), dtype=np.int64)
         part = table.take(rows_of(table, shipments)).compact()
         yield slice(done, done + part.n_rows), part, shipments
         done += part.n_rows

@@ -49,6 +49,18 @@ def test_lanes_of_later_shipments_have_the_shares_for_which_they_were_designed(
     assert designed.yellow_share / 2 < (later == YELLOW).mean() < 2 * designed.yellow_share
 
 
+def test_shipments_that_rules_and_unread_items_make_yellow_count_in_the_share(
+    parent: RiskModel, tmp_path: Path
+) -> None:
+    columns = office(2_400)
+    columns["declared_chemical"] = [
+        "zorblaxine" if int((shipment_id or "")[-6:]) % 10 == 0 else None for shipment_id in columns["shipment_id"]
+    ]
+    lanes = adapt(parent, read_traffic([write(tmp_path / "unread.csv", columns)])).report["moved"]["lanes"]
+    assert lanes["without_score"]["yellow"] == pytest.approx(0.1, abs=0.01)
+    assert lanes["after"]["yellow"] == pytest.approx(lanes["designed"]["yellow"], rel=0.1)
+
+
 def test_usual_masses_become_those_of_the_office(parent: RiskModel, adapted: Adapted) -> None:
     groups = [
         group for model in (parent, adapted.model) for group in model.space.groups if isinstance(group, ValueGroup)

@@ -15,7 +15,7 @@ from tests.training.small_data import rows, write
 from training.data.dataset import Dataset
 from training.data.feature_cache import FeatureCache
 from training.data.sources import from_file
-from training.data.window_features import FeatureSource, replay_history
+from training.data.window_features import FeatureSource, parts_of, replay_history
 from training.data.windows import NEVER, Window
 
 
@@ -110,3 +110,15 @@ def test_a_released_source_holds_no_history(data: Dataset, history: FloatArray) 
     source.release()
     with pytest.raises(IndexError):
         source.transform(STOP, space, FIT)
+
+
+def test_parts_cover_a_range_of_shipments_in_order(data: Dataset) -> None:
+    table = data.table
+    parts = list(parts_of(table, 100, 700, rows_at_a_time=150))
+    assert len(parts) > 3
+    assert np.concatenate([shipments for _, _, shipments in parts]).tolist() == list(range(100, 700))
+    first = int(table.first_row[100])
+    for of_part, part, shipments in parts:
+        assert part.n_rows == of_part.stop - of_part.start
+        np.testing.assert_array_equal(part.number("customs_value"), table.number("customs_value")[first:][of_part])
+        np.testing.assert_array_equal(part.declared_s, table.declared_s[shipments])
