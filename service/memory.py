@@ -32,6 +32,15 @@ def collect_rarely() -> None:
     gc.set_threshold(_STARTING, *gc.get_threshold()[1:])
 
 
+def collect_no_more() -> None:
+    """Exempt all existing objects from garbage collection. Call it when a process ends.
+
+    Python ends with full collections of all objects, though the system takes their memory back at once. Without them, a file of
+    100,000 rows takes 0.4 s less of processor time (measured in one run).
+    """
+    gc.freeze()
+
+
 @contextlib.contextmanager
 def long_lived_objects() -> Iterator[None]:
     """Exempt all existing objects, such as the model and its tables, from garbage collection, and collect less often.

@@ -147,3 +147,16 @@ main(["--help"])
     times, older = done.stdout.split()[-2:]
     assert int(times) >= 10
     assert older == "True"
+
+
+def test_a_command_does_not_collect_garbage_as_it_ends() -> None:
+    code = """
+import atexit, gc
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000, len(gc.get_objects()) < 10_000))
+from service.cli import main
+main(["--help"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.stdout.split()[-2:] == ["True", "True"]
