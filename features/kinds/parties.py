@@ -57,8 +57,11 @@ _SECTIONS: Final = {
 }
 
 
+# Plain integers. Each use of an enum member calls a function of Python 3.11.
+_ORGANISATION: Final = int(PartyKind.ORGANISATION)
+_NUMBERED: Final = int(PartyKind.NUMBERED)
 #: Kinds that a number alone does not make.
-_NAMED: Final = (1 << LINES_FROM) - 1 - int(PartyKind.NUMBERED)
+_NAMED: Final = (1 << LINES_FROM) - 1 - _NUMBERED
 
 
 class _Names:
@@ -91,7 +94,7 @@ class _Names:
         """Return the marks of a word of a folded name."""
         marks = self.kinds.of_word(word)
         if len(word) >= _LONG_NUMBER and word.isdecimal():
-            marks |= int(PartyKind.NUMBERED)
+            marks |= _NUMBERED
         return marks if word in self.of_any_line else marks | self.lines.of_word(word) << LINES_FROM
 
     def inside(self, plain: str) -> int:
@@ -124,7 +127,7 @@ def name_marks(name: str) -> int:
         len(tokens) > 1
         and ("&" in name or tokens[-1] in known.last or tokens[-2] in known.strong or tokens[0] in known.first)
     ) or (not marks & _NAMED and _form_before_branch(name)):
-        marks |= int(PartyKind.ORGANISATION)
+        marks |= _ORGANISATION
     return marks if marks & _NAMED else 0
 
 
