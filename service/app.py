@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -64,6 +65,10 @@ from service.substances.warm_up import warm_up as warm_up_chemistry
 from service.webhooks.delivering import Deliverer
 from service.webhooks.sending import Sender, policy_of
 
+if TYPE_CHECKING:
+    # Later than the oldest FastAPI that the project runs with, which ignores these settings.
+    from fastapi.telemetry import TelemetryConfig
+
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
 
@@ -86,6 +91,8 @@ _ROUTES: Final = (
     erasures,
     audit,
 )
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 _DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -215,6 +222,8 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         redoc_url=None,
         # A redirect to the path with or without its slash would repeat the Host header that the client sent.
         redirect_slashes=False,
+        # Where nobody has set up OpenTelemetry, FastAPI would look for it in the environment on every request.
+        telemetry=None if any(name.startswith("OTEL_") for name in os.environ) else _NO_TELEMETRY,
     )
 
 
