@@ -13,6 +13,8 @@ from fastapi import Depends, Query, Request, Response
 from models.scoring import ScoreSettings
 from service.access.ring import KeyRing
 from service.budget import ByteBudget
+from service.connections import Connections
+from service.connections.protocol import STATE as CONNECTIONS
 from service.errors import StoreOff
 from service.jobs.child import InServiceWorker
 from service.lists.current import CurrentLists
@@ -145,6 +147,12 @@ def caller_of(request: Request) -> str | None:
     """Return the id of the API key that the request came with; None where no keys are needed."""
     caller: str | None = request.scope["state"].get("caller")
     return caller
+
+
+def is_alone(request: Request) -> bool:
+    """Return whether no other request can arrive before the answer to this one."""
+    connections: Connections | None = request.scope["state"].get(CONNECTIONS)
+    return connections is not None and connections.is_single
 
 
 def store_of(request: Request) -> Store:

@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from service.api.bodies import parse_json, parse_list, read_json_text
-from service.api.dependencies import EncodedJson, PlainJson, ScoreOptions, add_log_fields, caller_of, state_of
+from service.api.dependencies import EncodedJson, PlainJson, ScoreOptions, add_log_fields, caller_of, is_alone, state_of
 from service.api.openapi import json_body, problems
 from service.api.schemas import BatchScore, Score
 from service.api.streams import ReleasingStream
@@ -51,7 +51,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     record = parse_json(data)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
         _check_count("items", len(record["items"]), state.settings.max_items, "goods items")
-    answer = await state.scorer.one(record, options, len(data), caller_of(request))
+    answer = await state.scorer.one(record, options, len(data), caller_of(request), alone=is_alone(request))
     if answer.result is None:
         add_log_fields(request, scored=0, refused=1, model=answer.digest[:12])
         errors = [{"field": problem.field, "problem": problem.problem} for problem in answer.problems]

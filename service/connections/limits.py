@@ -91,6 +91,11 @@ class Connections:
         self._waiting: dict[Connection, None] = {}
         self._checking: Any = None
 
+    @property
+    def is_single(self) -> bool:
+        """Whether one connection is open. A connection sends a request at a time, so no other arrives before its answer."""
+        return len(self._open) == 1
+
     def opened(self, connection: Connection, loop: AbstractEventLoop) -> bool:
         """Add a connection. Return whether there is room for it, after closing another one if necessary."""
         self._open.add(connection)

@@ -125,21 +125,25 @@ class Scorer:
         self._batches = CapacityLimiter(1)
         self._long = CapacityLimiter(_LONG_AT_ONCE)
 
-    async def one(self, record: object, options: Options, size: int = 0, caller: str | None = None) -> Answer:
+    async def one(
+        self, record: object, options: Options, size: int = 0, caller: str | None = None, *, alone: bool = False
+    ) -> Answer:
         """Score a parsed JSON record.
 
         Args:
             size: bytes of the record.
             caller: id of the API key.
+            alone: whether no other record can arrive before the answer. Then it is scored at once.
 
         Raises:
             NotReady: no model is loaded.
             Busy: too many requests wait for a thread.
         """
         served = self._host.served
-        if size > _MAX_BYTES_ON_LOOP or takes_long([record], _MAX_ITEMS_ON_LOOP):
+        is_long = size > _MAX_BYTES_ON_LOOP or takes_long([record], _MAX_ITEMS_ON_LOOP)
+        if is_long or alone:
             work = partial(self._score, served, [record], options, [Receipt("score", caller)])
-            scored = await self._in_thread(work, self._long)
+            scored = await self._in_thread(work, self._long) if is_long else work()
             return _answers(scored.outcome, served, await self._decided(scored))[0]
         loop = asyncio.get_running_loop()
         if not self._pending:

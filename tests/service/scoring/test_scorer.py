@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from service.app import create_app
+from service.connections import Connections, Limits
+from service.connections.protocol import STATE
 from service.scoring import scorer
 from service.scoring.answers import Options, Outcome, score
 from service.scoring.scorer import Answer
@@ -100,6 +102,39 @@ def test_shipments_are_scored_together_while_more_keep_arriving(
         answers = turns_apart(client, varied(6), turns)
     assert [(answer.result or {})["shipment_id"] for answer in answers] == [f"S-{number}" for number in range(6)]
     assert tables == expected
+
+
+class Silent:
+    """An open connection that sends nothing."""
+
+    def give_up(self) -> None: ...
+
+    def check(self, now: float) -> None: ...
+
+
+@pytest.mark.parametrize(("others", "expected"), [(0, [1, 1]), (1, [2])])
+def test_a_shipment_waits_for_others_unless_its_connection_is_the_only_one(
+    settings: Settings, tables: list[int], others: int, expected: list[int]
+) -> None:
+    async def send(client: Client) -> None:
+        connections = Connections(Limits(), lambda reason: None)
+        every = [Silent() for _ in range(1 + others)]
+        for connection in every:
+            connections.opened(connection, asyncio.get_running_loop())
+
+        async def app(scope: Any, receive: Any, answer: Any) -> None:
+            await client.app({**scope, "state": {STATE: connections}}, receive, answer)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as sender:
+            await asyncio.gather(*(sender.post("/v1/score", json=record) for record in varied(2)))
+        for connection in every:
+            connections.closed(connection)
+
+    with serving(create_app(settings)) as client:
+        # FastAPI parses a new query string, which delays the request.
+        client.post("/v1/score", json=shipment())
+        client.portal.call(send, client)
+    assert tables[1:] == expected
 
 
 def test_scoring_starts_once_the_largest_table_is_full(settings: Settings, tables: list[int]) -> None:
