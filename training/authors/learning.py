@@ -128,7 +128,7 @@ class Taught:
     teach nothing.
 
     Attributes:
-        settled: (r, F) features of the rows as a settled office.
+        settled: (r, F) features of the rows as a settled office. The last ones are those of `ByLaw`.
         find: (r, K) whether the row is a find for the head.
         as_new: (r,) whether a new office sees the row; so it is with a third of the shipments.
         office: the shipments that a new office sees, complete.
@@ -156,10 +156,11 @@ class Taught:
         # Row of each row among those of the shipments that a new office sees.
         position = np.cumsum(seen[views.shipment]) - 1
         as_new_row = as_new[views.shipment[kept]]
+        by_law = views.by_law
         return cls(
-            views.settled[kept],
-            views.content[views.shipment[kept]] & stands[kept][:, None],
-            as_new_row,
+            np.concatenate([views.settled[kept], by_law.matrix]),
+            np.concatenate([views.content[views.shipment[kept]] & stands[kept][:, None], by_law.find]),
+            np.append(as_new_row, np.zeros(len(by_law.matrix), dtype=np.bool_)),
             views.office.take(seen),
             position[kept[as_new_row]],
             views.data.digest,

@@ -17,6 +17,7 @@ from features.groups.history.history import History
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits
+from training.authors.by_law import ByLaw
 from training.authors.world_data import AuthorData, Bools, Floats, Ints
 from training.data.columns import ColumnsBuilder
 from training.data.window_features import parts_of
@@ -66,6 +67,7 @@ class AuthorViews:
         shipment: (m,) scored shipment of each row, counted from 0.
         settled: (m, F) as a settled office.
         office: the rows as a new office sees them.
+        by_law: shipments that declare a controlled substance instead of their own goods, as a settled office sees them.
     """
 
     data: AuthorData
@@ -73,6 +75,7 @@ class AuthorViews:
     shipment: Ints
     settled: Floats
     office: NewOffice = field(repr=False)
+    by_law: ByLaw = field(repr=False)
 
     @classmethod
     def of(cls, data: AuthorData) -> AuthorViews:
@@ -92,7 +95,8 @@ class AuthorViews:
         mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
         unlearned = settled.copy()
         _fill_history(own, part, new_history, unlearned)
-        return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history, unlearned))
+        by_law = ByLaw.of(part, settled_history, own, seed=int(data.digest[:8], 16))
+        return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history, unlearned), by_law)
 
     def new(self, pooled: FeatureSpace) -> Floats:
         """Return the features (m, F) as a new office with these statistics."""

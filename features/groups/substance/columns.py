@@ -16,10 +16,10 @@ class SubstanceColumn(Column):
         1,
     )
     SUBSTANCE_PRECURSOR = "SUBSTANCE_DECLARED", "A fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1
-    SUBSTANCE_OTHER = "SUBSTANCE_DECLARED", "Another listed substance or an adulterant is named"
-    SUBSTANCE_BENIGN = "SUBSTANCE_DECLARED", "A common chemical that is on no list is named"
-    SUBSTANCE_IDENTIFIER = "SUBSTANCE_DECLARED", "The substance was recognised by its CAS number or structure"
-    SUBSTANCE_SYSTEMATIC = "SUBSTANCE_DECLARED", "The substance was recognised by its systematic name"
+    SUBSTANCE_OTHER = "SUBSTANCE_DECLARED", "Whether another listed substance or an adulterant is named"
+    SUBSTANCE_BENIGN = "SUBSTANCE_DECLARED", "Whether a common chemical that is on no list is named"
+    SUBSTANCE_IDENTIFIER = "SUBSTANCE_DECLARED", "Whether the substance was recognised by its CAS number or structure"
+    SUBSTANCE_SYSTEMATIC = "SUBSTANCE_DECLARED", "Whether the substance was recognised by its systematic name"
     SUBSTANCE_DISGUISED = (
         "SUBSTANCE_NAMED_OTHERWISE",
         "The name is misspelt (2) or in another language than the trade's (1)",
@@ -43,8 +43,8 @@ class SubstanceColumn(Column):
         "SUBSTANCE_DECLARED",
         "Whether the words around the substance deny it or speak of a test, an antidote or a publication",
     )
-    SUBSTANCE_CHEMICAL_DECLARED = "SUBSTANCE_DECLARED", "The field for a declared chemical is filled"
-    SUBSTANCE_CAS_DECLARED = "SUBSTANCE_DECLARED", "The field for a CAS number is filled"
+    SUBSTANCE_CHEMICAL_DECLARED = "SUBSTANCE_DECLARED", "Whether the field for a declared chemical is filled"
+    SUBSTANCE_CAS_DECLARED = "SUBSTANCE_DECLARED", "Whether the field for a CAS number is filled"
     SUBSTANCE_HS_AGREES = "SUBSTANCE_HS", "Whether the declared HS code is that of the named substance"
     SUBSTANCE_LISTED_DESTINATION = (
         "SUBSTANCE_DECLARED",
@@ -59,7 +59,7 @@ class SubstanceColumn(Column):
         "Whether it is listed in the country of origin on the day, by name or class",
     )
     SUBSTANCE_LISTED_UN = "SUBSTANCE_DECLARED", "Whether it is listed by the United Nations on the day"
-    SUBSTANCE_LISTED_MONTHS = "SUBSTANCE_DECLARED", "Months since it first came under control anywhere"
+    SUBSTANCE_LISTED_MONTHS = "SUBSTANCE_DECLARED", "Months since it first came under control anywhere, at most 120"
     PERMIT_PRESENT = "PERMIT", "Whether a permit number is declared"
 
 

@@ -18,6 +18,8 @@ from features.substances.match import ClassMatch, Kind
 
 #: Number of cached answers of each kind. Goods that name a substance repeat the same few substances.
 _CAPACITY: Final = 8_192
+#: Months after which a law counts as one of long standing. What tells is that a substance was listed lately.
+LONG_AGO: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class LegalStatus:
 
         Returns:
             For each country 1 if it lists the substance, otherwise 0; 1 if the United Nations list it, otherwise 0; months
-            since its first control anywhere, NaN without control.
+            since its first control anywhere, at most `LONG_AGO`, NaN without control.
         """
         since = era(date.fromordinal(day))
         united_nations, first_day = self._listed_anywhere(subject, since)
         listed = [self._listed(subject, since, country) for country in countries]
-        return listed, united_nations, np.nan if first_day is None else months(day - first_day)
+        return listed, united_nations, np.nan if first_day is None else min(months(day - first_day), LONG_AGO)
 
 
 def _listed(subject: Subject, since: date, country: str) -> float:

@@ -1,0 +1,60 @@
+"""Lessons of law: whatever surrounds it, a controlled substance that is declared without a permit is a find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from features.groups.history.history import History
+from features.manifest.fields import HEADS
+from features.space import FeatureSpace
+from training.authors.by_law import DRAWN, ByLaw
+from training.authors.world_data import AuthorData, Floats, load_author
+
+
+@pytest.fixture(scope="module")
+def world() -> AuthorData:
+    return load_author("bonded_broker", 2_000)
+
+
+@pytest.fixture(scope="module")
+def draw(world: AuthorData) -> Callable[[int], ByLaw]:
+    table = world.table
+    space = FeatureSpace().refitted(table)
+    history = History.empty().advance(table).values
+    return lambda seed: ByLaw.of(table, history, space, seed)
+
+
+def column(lessons: ByLaw, name: str) -> Floats:
+    return lessons.matrix[:, FeatureSpace().names.index(name)]
+
+
+def test_each_lesson_declares_a_controlled_substance_of_its_head(draw: Callable[[int], ByLaw]) -> None:
+    lessons = draw(1)
+    assert DRAWN / 3 < len(lessons.matrix) <= DRAWN
+    opioid, precursor = (lessons.find[:, [*HEADS].index(head)] for head in ("fentanyl_or_analogue", "precursor"))
+    assert (opioid ^ precursor).all()
+    assert opioid.sum() > precursor.sum() > 0
+    np.testing.assert_array_equal(column(lessons, "substance_opioid") == 2.0, opioid)
+    np.testing.assert_array_equal(column(lessons, "substance_precursor") == 2.0, precursor)
+    listed = [column(lessons, f"substance_listed_{where}") for where in ("destination", "export", "origin")]
+    assert (np.maximum.reduce(listed) == 1.0).all()
+
+
+def test_no_lesson_declares_a_permit_and_its_settings_are_those_of_the_world(
+    world: AuthorData, draw: Callable[[int], ByLaw]
+) -> None:
+    assert (world.table.declared("permit_number").codes >= 0).any()
+    lessons = draw(2)
+    assert (column(lessons, "permit_present") == 0.0).all()
+    for name in ("consignee_company", "package_industrial", "hs_chemical_chapter", "substance_identifier"):
+        assert 0.0 < np.nanmean(column(lessons, name)) < 1.0, name
+
+
+def test_the_seed_alone_decides_which_lessons_are_drawn(draw: Callable[[int], ByLaw]) -> None:
+    one, again, other = draw(3), draw(3), draw(4)
+    np.testing.assert_array_equal(one.matrix, again.matrix)
+    np.testing.assert_array_equal(one.find, again.find)
+    assert one.matrix.shape != other.matrix.shape or not np.array_equal(one.matrix, other.matrix, equal_nan=True)
