@@ -78,7 +78,7 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
         "value_round": ("Declared value is round", _word(_ROUND)),
         "description_stop_word": (
             "Description is a term that customs reject as vague",
-            lambda value: "yes" if value >= 1.0 else "it contains one" if value > 0.0 else "no",
+            lambda value: "" if value >= 1.0 else "it contains one" if value > 0.0 else "no",
         ),
         "hs_text_contradiction": ("The words speak against the HS code", _ratio),
         "hs_text_agreement": ("The words speak for the HS code", _ratio),
@@ -117,7 +117,9 @@ class MeasuredText(dict[float, str]):
         return text
 
     def _text(self, words: str) -> str:
-        return "" if self._coded else f". {self._label}: {words}"
+        if self._coded:
+            return ""
+        return f". {self._label}: {words}" if words else f". {self._label}"
 
 
 class NoMeasure(dict[float, str]):
@@ -130,7 +132,8 @@ class NoMeasure(dict[float, str]):
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
     """Return the label of a feature and the function that formats its values."""
     if meaning.startswith("Whether "):
-        return meaning.removeprefix("Whether "), lambda value: {0.0: "no", 1.0: "yes"}.get(value, number_text(value))
+        # The meaning alone states what is so.
+        return meaning.removeprefix("Whether "), lambda value: {0.0: "no", 1.0: ""}.get(value, number_text(value))
     if meaning.startswith("Log share of "):
         return meaning.removeprefix("Log "), lambda value: percent(math.exp(min(value, 0.0)))
     if meaning.startswith("Log of the "):

@@ -11,6 +11,7 @@ from typing import Final
 
 from features.groups.value.group import ValueGroup
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
+from features.reference import hs_text
 from features.table.table import TIME_MISSING
 from models.reasons.items import Evidence, ExplainedItems, day_of, quote
 from models.reasons.measures import HUGE, exp_of, number_text
@@ -59,6 +60,22 @@ def hs_and_description(items: ExplainedItems) -> list[str]:
 def hs(items: ExplainedItems) -> list[str]:
     """Write the HS code."""
     return [f"HS {code} is declared" if code else "No HS code is declared" for code in items.text("hs_code")]
+
+
+def hs_chapter(items: ExplainedItems) -> list[str]:
+    """Write the HS code and the chapter that it belongs to."""
+    return [
+        f"HS {code} is of chapter {code[:2]}, {title.partition(';')[0].lower()}" if title else declared
+        for declared, code, title in (
+            (declared, code or "", hs_text((code or "")[:2]))
+            for declared, code in zip(items.declared(hs), items.text("hs_code"), strict=True)
+        )
+    ]
+
+
+def hs_digits(items: ExplainedItems) -> list[str]:
+    """Write the HS code and how many digits it has."""
+    return [f"HS {code} has {len(code)} digits" if code else "No HS code is declared" for code in items.text("hs_code")]
 
 
 def package(items: ExplainedItems) -> list[str]:

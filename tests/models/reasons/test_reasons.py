@@ -253,6 +253,24 @@ class TestTexts:
         text = explanation([feature], [1.0], [718.5], context(hs_code="392690")).reasons[0].text
         assert text == "Declared value of USD 1.01e+304 per kg is high for HS 3926 (usual: 8 to 40)"
 
+    @pytest.mark.parametrize(
+        ("code", "chapter", "form"),
+        [
+            ("392690", "HS 392690 is of chapter 39, plastics and articles thereof", "HS 392690 has 6 digits"),
+            ("6109", "HS 6109 is of chapter 61, apparel and clothing accessories", "HS 6109 has 4 digits"),
+            (None, "No HS code is declared", "No HS code is declared"),
+        ],
+    )
+    def test_an_hs_code_comes_with_its_chapter_or_its_number_of_digits(
+        self, code: str | None, chapter: str, form: str
+    ) -> None:
+        for name, reason, text in (
+            ("hs_chapter", ReasonCode.HS_CHAPTER, chapter),
+            ("hs_digits", ReasonCode.HS_FORM, form),
+        ):
+            feature = Feature(name, "classification", "", reason)
+            assert explanation([feature], [1.0], [1.0], context(hs_code=code)).reasons[0].text == text
+
     def test_a_mass_comes_with_the_usual_range_for_the_chapter(self) -> None:
         feature = Feature("mass_kg", "value", "Mass of the item in kilograms (log)", ReasonCode.MASS_UNUSUAL)
         explained = explanation([feature], [1.0], [np.log(9.75)], context())
@@ -362,6 +380,7 @@ class TestTexts:
                 continue
             assert not re.search(r"\b[Ll]og\b|P\(|\bnan\b|None|Whether|Distance of .*: -", text), text
             assert text[0].isupper() or text[0].isdigit(), text
+            assert not text.endswith(": yes"), text
             assert ("not known" in text) == (value is None), text
 
     @pytest.mark.parametrize("value", [1.7e308, -1.7e308, 718.5, -718.5, 5e-324, 1e15, 1e300])
