@@ -12,20 +12,25 @@ class Entity(IntEnum):
     CONSIGNOR = 0
     CONSIGNEE = auto()
     ADDRESS = auto()
+    #: Consignor and consignee together.
     PAIR = auto()
+    #: Export country, consignee's country and channel.
     TRADE_LANE = auto()
     #: The consignor's shipments to one city.
     CONSIGNOR_CITY = auto()
-    #: Shipments of anyone with one HS heading to one city.
+    #: All consignors' shipments of one HS heading to one city.
     CITY_HEADING = auto()
     CONSIGNOR_TRADE_LANE = auto()
+    #: Street address without the unit.
     BUILDING = auto()
+    #: Consignee's name at its address.
     OCCUPANT = auto()
+    #: The consignor's shipments to one address.
     CONSIGNOR_ADDRESS = auto()
-    #: Goods that the consignor has sent: chapter and heading of the HS.
+    #: The consignor's shipments of one HS chapter, and of one HS heading.
     CONSIGNOR_CHAPTER = auto()
     CONSIGNOR_HEADING = auto()
-    #: Goods of one HS heading between two parties.
+    #: Shipments of one HS heading between two parties.
     PAIR_HEADING = auto()
     CONSIGNOR_PHONE = auto()
     CONSIGNOR_EMAIL = auto()
@@ -38,7 +43,7 @@ class Entity(IntEnum):
         return self.name.lower()
 
 
-#: Kinds with sums over windows that also count the results of inspections.
+#: Kinds that have sums over windows and also count results of inspections.
 INSPECTED: Final = (Entity.CONSIGNOR, Entity.CONSIGNEE, Entity.ADDRESS, Entity.PAIR, Entity.TRADE_LANE)
 #: Kinds with sums over windows.
 PARTIES: Final = (*INSPECTED, Entity.CONSIGNOR_CITY, Entity.CITY_HEADING)
@@ -66,12 +71,13 @@ class KeyRow(IntEnum):
     GRAMS = auto()
     #: Goods items with HS headings of presses, their tools and moulds.
     PRESS = auto()
-    #: 1 if an HS code is declared, and 1 if it is of a chapter of chemistry.
+    #: 1 if an HS code is declared, otherwise 0.
     CODED = auto()
+    #: 1 if that code belongs to a chapter of chemistry (28, 29, 38), otherwise 0.
     CHEMISTRY = auto()
     #: Value in US cents below which a consignment is exempt from duty or formalities.
     LIMIT = auto()
-    #: Hashes of the names; 0 where missing.
+    #: Hashes of the parties' names; 0 where missing.
     CONSIGNOR_NAME = auto()
     CONSIGNEE_NAME = auto()
     #: First row of the entities' keys, in the order of `Entity`: 64-bit hashes, 0 where missing.

@@ -29,7 +29,7 @@ from features.groups.history.full import recent_arrays, restore_store, restored_
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
-from features.groups.history.snapshot import restore, snapshot, strongest
+from features.groups.history.snapshot import most_important, restore, snapshot
 from features.groups.history.state import FirstColumn
 from features.groups.history.visits import learn
 from features.table.table import ManifestTable
@@ -349,7 +349,7 @@ class History:
         """Reduce kinds with more entities than the capacity to three quarters of it."""
         for entity, store in self._stores.by_entity.items():
             if store.count > self.capacity:
-                store.keep_only(strongest(LAYOUTS[entity], store, self.capacity * 3 // 4))
+                store.keep_only(most_important(LAYOUTS[entity], store, self.capacity * 3 // 4))
 
 
 class HistoryGroup(Group):

@@ -1,4 +1,4 @@
-"""Creation of the stores for all kinds of entities, with their plans."""
+"""Empty stores for all kinds of entities, with the plans that say what each kind counts and which features it gives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from features.groups.history.visits import EntityStores, LinkFeatures, LinkStore
 
 IntArray = NDArray[np.int64]
 
-#: Features of the columns of `Batch.log1p` and `Batch.log`.
+#: Feature numbers, (columns,), to which `Batch.log1p` and `Batch.log` are written.
 LOG1P: Final[IntArray] = np.array(LOG1P_FEATURES, dtype=np.int64)
 LOG: Final[IntArray] = np.array(list(LOG_FEATURES.values()), dtype=np.int64)
 
@@ -72,6 +72,7 @@ def _party_plan(party: Entity) -> PartyPlan:
         for amount in Amount
         if amount.name in PartyColumn.__members__ and PartyColumn[amount.name] in layout.columns
     ]
+    # Pairs of a position in the state, or of an index in ``sums``, and the column that receives it (see `PartyPlan`).
     values, logs, recent, dollars = [], [], [], []
     for feature, read in READS[party].items():
         match read:
@@ -96,7 +97,7 @@ def _party_plan(party: Entity) -> PartyPlan:
 
 
 def _kept_sums(layout: StateLayout) -> list[tuple[Amount, Window]]:
-    """Return the windowed sums whose columns are part of a layout."""
+    """Return the windowed sums that a layout keeps, as (amount, window). A sum's index in the list is its number in the plan."""
     return [
         (amount, window)
         for window in Window

@@ -1,4 +1,4 @@
-"""Snapshots of a store: the most valuable entities, as arrays for a bundle."""
+"""Snapshots of a store: the most important entities, as arrays for a bundle."""
 
 from __future__ import annotations
 
@@ -17,37 +17,38 @@ IntArray = NDArray[np.int64]
 
 #: Kinds of entities whose arrays have another name in snapshots.
 _SAVED_AS: Final = {Entity.TRADE_LANE: "lane", Entity.CONSIGNOR_TRADE_LANE: "consignor_lane"}
-#: Factor of the last day in an entity's value. Counts of shipments are smaller.
+#: Rank of one day. It exceeds every count of shipments, so the last day decides before the count.
 _PER_DAY: Final = np.int64(1 << 31)
-#: Bonus for an entity with finds, larger than the contribution of any day.
-_FINDS_BONUS: Final = 1 << 62
+#: Rank of having finds. It exceeds the rank of every day, so finds decide first.
+_WITH_FINDS: Final = 1 << 62
 
 
-def strongest(layout: StateLayout, store: Store, count: int) -> IntArray:
-    """Return the slots of the ``count`` most valuable entities, ascending.
+def most_important(layout: StateLayout, store: Store, count: int) -> IntArray:
+    """Return the slots of the ``count`` most important entities, ascending.
 
-    Entities are ranked by finds, then by last day, then by number of shipments, then by lowest key.
+    An entity with finds comes before one without. Entities are ranked further by last day (latest first), then by
+    number of shipments (most first), then by key (lowest first).
     """
     if count == 0 or store.count <= count:
         return np.arange(min(store.count, count))
     narrow = np.asarray(store.narrow)[: store.count]
-    worth = narrow[:, FirstColumn.LAST_DAY] * _PER_DAY + narrow[:, FirstColumn.SHIPMENTS]
+    rank = narrow[:, FirstColumn.LAST_DAY] * _PER_DAY + narrow[:, FirstColumn.SHIPMENTS]
     if len(layout.narrow) > FirstColumn.FINDS:
-        worth[narrow[:, FirstColumn.FINDS] > 0] += _FINDS_BONUS
-    least = np.partition(worth, store.count - count)[store.count - count]
-    selected = worth > least
-    equal = np.flatnonzero(worth == least)
+        rank[narrow[:, FirstColumn.FINDS] > 0] += _WITH_FINDS
+    threshold = np.partition(rank, store.count - count)[store.count - count]
+    selected = rank > threshold
+    equal = np.flatnonzero(rank == threshold)
     order = np.argsort(np.asarray(store.keys)[equal])
     selected[equal[order[: count - np.count_nonzero(selected)]]] = True
     return np.flatnonzero(selected)
 
 
 def snapshot(entity: Entity, layout: StateLayout, store: Store, count: int) -> dict[str, NDArray[Any]]:
-    """Return the keys and states of the ``count`` most valuable entities by array name, sorted by key.
+    """Return the keys and states of the ``count`` most important entities by array name, sorted by key.
 
     The state (n, columns) has all saved columns of the layout. Columns that the layout does not have are 0.
     """
-    slots = strongest(layout, store, count)
+    slots = most_important(layout, store, count)
     keys = np.asarray(store.keys)[slots]
     order = np.argsort(keys)
     narrow = np.zeros((len(slots), len(layout.saved_narrow)), dtype=np.int32)

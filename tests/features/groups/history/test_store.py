@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.groups.history.entities import CONTACTS, Entity
 from features.groups.history.reads import LINK_LAYOUTS, PARTY_LAYOUTS
-from features.groups.history.snapshot import restore, snapshot, strongest
+from features.groups.history.snapshot import most_important, restore, snapshot
 from features.groups.history.state import FirstColumn, PartyColumn
 from features.groups.history.store import Store
 from features.groups.history.visits import learn
@@ -139,12 +139,12 @@ def test_the_strongest_are_ordered_by_finds_then_day_then_shipments_then_key(
     store = filled(keys)
     state(store)[0][:, :3] = rows
     worth = sorted(range(len(rows)), key=lambda i: (rows[i][2] == 0, -rows[i][1], -rows[i][0], keys[i]))
-    assert strongest(LAYOUT, store, count).tolist() == sorted(worth[:count])
+    assert most_important(LAYOUT, store, count).tolist() == sorted(worth[:count])
 
 
 def test_eviction_keeps_finds_then_the_latest() -> None:
     store = filled(list(range(100, 150)))
-    slots = strongest(LAYOUT, store, 15)
+    slots = most_important(LAYOUT, store, 15)
     # Ten of the 50 have finds; the five latest of the others are kept, too.
     assert (np.asarray(store.keys)[slots] - 100).tolist() == sorted([*range(0, 46, 5), 44, 46, 47, 48, 49])
     store.keep_only(slots)
