@@ -44,7 +44,7 @@ def choose_pairs(table: ManifestTable, own: OwnFields, results: Results, *, seed
         results: Their results, as known at its end.
     """
     hashes = hashed(table, own)
-    there = {pair for pair in (key.parts for key in own.counted()) if len(pair) == 2}
+    there = {pair for pair in (key.parts for key in own.counted) if len(pair) == 2}
     rows = _judged_rows(table, hashes, results, seed)
     find = results.find[rows]
     if len(rows) < _LEAST_ROWS or find.sum() < _LEAST_FINDS:

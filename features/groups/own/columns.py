@@ -98,7 +98,7 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
         add(name, f"The {what}, as declared (log)", name, Measure.AMOUNT, name)
         unusual = f"Distance of the {what} from what is usual for the HS code"
         add(f"{name}_unusual", unusual, name, Measure.AMOUNT_UNUSUAL, name)
-    for slug, field in own.slugs().items():
+    for slug, field in own.slugs.items():
         what, name = repr(field.name), f"field_{slug}"
         if field.kind == "numeric":
             add(f"{name}_value", f"The number in {what}", name, Measure.FIELD, slug)

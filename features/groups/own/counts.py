@@ -27,7 +27,8 @@ BoolArray = NDArray[np.bool_]
 
 #: Maximum number of values per key, the most frequent ones; 20 bytes each in a bundle.
 CAPACITY: Final = 400_000
-#: 2**64 divided by the golden ratio, as a signed integer. The factor spreads keys before signatures are added.
+#: 2**64 divided by the golden ratio, as a signed integer. It spreads keys over all 64 bits before signatures are added, so that
+#: sums of different pairs hardly ever agree.
 _PAIR_FACTOR: Final = np.int64(-7046029254386353131)
 
 
@@ -44,10 +45,10 @@ class Results:
     """Results of the training rows.
 
     Attributes:
-        find: (n,) whether the row is a find; used only if ``known``.
-        known: (n,) whether there is a result.
-        known_s: (n,) time of the result in seconds since 1970; used only if ``timed``.
-        timed: whether rows have times.
+        find: (n,) whether the row is a find. Used only where ``known`` is true.
+        known: (n,) whether the row has a result.
+        known_s: (n,) time of the result in seconds since 1970. Used only if ``timed`` is true.
+        timed: whether the rows have times.
     """
 
     find: BoolArray
@@ -142,10 +143,15 @@ class Counts:
 
 
 def first_results(keys: IntArray, signature: IntArray, results: Results, order: IntArray) -> IntArray:
-    """Return 1 for each row (n,) with the first known result of its signature within its key, otherwise 0.
+    """Return 1 for each row that has the first known result of its signature within its key, otherwise 0; shape (n,).
 
-    A declaration that repeats a hundred times contains no more evidence about its importer or heading than a single one, but would
-    outweigh all others if every repeat counted. ``order`` (n,) is the time of each result.
+    A declaration that is repeated a hundred times says no more about its importer or heading than a single one, but would outweigh
+    all others if every repeat counted.
+
+    Args:
+        keys: (n,) key of each row; 0 if missing.
+        signature: (n,) number of each row's declaration.
+        order: (n,) time of each row's result.
     """
     weight = np.zeros(len(keys), dtype=np.int64)
     rows = np.flatnonzero(results.known & (keys != 0))
@@ -160,6 +166,8 @@ def in_time(keys: IntArray, moment: IntArray, weight: IntArray, find: BoolArray,
     """Return the counts for each row's key strictly before its ``moment`` (n,).
 
     Args:
+        keys: (n,) key of each row; 0 if missing.
+        moment: (n,) time of each row, in the unit of ``known_at``.
         weight: (n,) 1 if the row's result counts, otherwise 0.
         known_at: (n,) time of the result.
     """
@@ -188,7 +196,7 @@ def in_time(keys: IntArray, moment: IntArray, weight: IntArray, find: BoolArray,
 
 
 def by_fold(keys: IntArray, fold: IntArray, folds: int, weight: IntArray, find: BoolArray) -> KeyCounts:
-    """Return the counts of the other folds for each row's key, scaled up to the number of all rows."""
+    """Return the counts for each row's key in the other folds, scaled to the size of all ``folds`` (at least 2)."""
     code = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     size = int(code.max()) + 1 if len(code) else 0
     scale = folds / (folds - 1.0)

@@ -45,7 +45,7 @@ class OwnGroup(Group):
     def __init__(self, own: OwnFields, texts: TextCache | None = None) -> None:
         super().__init__(texts)
         self.own = own
-        self.keys: tuple[Key, ...] = own.counted()
+        self.keys: tuple[Key, ...] = own.counted
         self._key_columns, self._number_columns = key_columns(self.keys), number_columns(own)
         of_keys = tuple(column.feature for column in self._key_columns)
         self.features = of_keys + tuple(column.feature for column in self._number_columns)
@@ -186,7 +186,7 @@ class OwnGroup(Group):
 
     def _numbers(self, table: ManifestTable) -> list[FloatArray]:
         """Return the values (n,) of the columns of numbers."""
-        amounts, fields = _amounts(table), self.own.slugs()
+        amounts, fields = _amounts(table), self.own.slugs
         mass, value = table.amounts.mass, table.number("customs_value")
 
         def values(column: NumberColumn) -> FloatArray:
@@ -213,7 +213,7 @@ class OwnGroup(Group):
 
     def _fit_usual(self, table: ManifestTable) -> None:
         quantities = _amounts(table)
-        for slug, field in self.own.slugs().items():
+        for slug, field in self.own.slugs.items():
             if field.kind == "numeric":
                 quantities[slug] = _signed_log(table.further_number(field.name))
         hs = table.text("hs_code")

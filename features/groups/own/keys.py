@@ -18,7 +18,7 @@ from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Manifest columns whose values are counted -> name in meanings of features.
+#: Manifest column whose values are counted -> its name in meanings of features.
 COUNTED: Final[Mapping[str, str]] = {
     "consignor_name": "consignor",
     "consignee_name": "consignee",
@@ -49,7 +49,7 @@ _PAIRS: Final = (
     ("consignor_name", "consignee_name"),
     ("agent_name", "origin_country"),
 )
-#: Keys of places.
+#: Manifest columns of countries and places.
 PLACES: Final = ("consignor_country", "origin_country", "export_country", "loading_location", "unloading_location")
 #: Names of the keys for goods from a place, and for identical declarations.
 GOODS: Final = "goods"
@@ -75,7 +75,8 @@ class Key:
         parts: names of the simple keys that the key combines.
         parent: name of the key towards whose rate the key's rate is smoothed; None for the rate of all rows.
         weight: weight of the parent's rate, in results.
-        repeats: whether all repeats of a declaration count (`features.groups.own.counts.first_results`).
+        repeats: whether every repeat of a declaration counts; otherwise its first result alone
+            (`features.groups.own.counts.first_results`).
     """
 
     name: str
@@ -91,10 +92,10 @@ class OwnFields:
     """Fields of an office's data.
 
     Attributes:
-        fields: further fields.
-        columns: manifest columns with values.
+        fields: columns of the data that the manifest does not have.
+        columns: manifest columns that have values in the data.
         known_label: whether the labels are the manifest's labels, for which the directions of features are known.
-        pairs: names of two simple keys each, whose combinations are counted too (`training.data.pairs` chooses them).
+        pairs: pairs of simple keys, by name, whose combinations are also counted (`training.data.pairs` chooses them).
     """
 
     fields: tuple[FurtherField, ...]
@@ -125,26 +126,20 @@ class OwnFields:
             tuple((str(first), str(second)) for first, second in data.get("pairs", [])),
         )
 
-    def slugs(self) -> Mapping[str, FurtherField]:
-        """Return the further fields by slug, their part of feature names."""
-        return self._slugs
-
-    def counted(self) -> tuple[Key, ...]:
-        """Return all keys, with parents before children."""
-        return self._keys
-
-    def simple(self) -> tuple[Key, ...]:
-        """Return the keys of single columns."""
-        return tuple(self._simple_keys())
-
     @cached_property
-    def _slugs(self) -> Mapping[str, FurtherField]:
+    def slugs(self) -> Mapping[str, FurtherField]:
+        """The further fields by slug. The slug is the field's part of feature names."""
         names = slugs([field.name for field in self.fields])
         return MappingProxyType(dict(zip(names, self.fields, strict=True)))
 
     @cached_property
-    def _keys(self) -> tuple[Key, ...]:
-        keys = self._simple_keys()
+    def counted(self) -> tuple[Key, ...]:
+        """All keys, with parents before children.
+
+        Raises:
+            ValueError: a chosen pair names a key that does not exist.
+        """
+        keys = self.simple()
         keys += self._pairs({key.name: key for key in keys})
         goods, declared = self._goods(), self._declaration()
         names = {key.name for key in keys}
@@ -156,7 +151,8 @@ class OwnFields:
             keys.append(Key(DECLARATION, "same goods, mass and value", declared, above, _DECLARATION_WEIGHT, True))
         return tuple(keys)
 
-    def _simple_keys(self) -> list[Key]:
+    def simple(self) -> list[Key]:
+        """Return the keys of single columns, and of the HS code at 2, 4 and 6 digits."""
         keys = [Key(name, COUNTED[name], (name,)) for name in COUNTED if name in self.columns]
         if "hs_code" in self.columns:
             keys += [
@@ -165,7 +161,7 @@ class OwnFields:
             ]
         keys += [
             Key(f"field_{slug}", f"value of {field.name!r}", (f"field_{slug}",))
-            for slug, field in self.slugs().items()
+            for slug, field in self.slugs.items()
             if field.kind == "categorical" or field.of_goods
         ]
         return keys
@@ -176,35 +172,39 @@ class OwnFields:
         Raises:
             ValueError: a chosen pair names a key that does not exist.
         """
-        pairs: list[Key] = []
-        for pair in _PAIRS:
-            if all(part in simple for part in pair):
-                meaning = " and ".join(simple[part].meaning for part in pair)
-                pairs.append(Key("_x_".join(pair), meaning, pair, pair[0]))
+        pairs = [_pair_key(pair, _meaning(pair, simple)) for pair in _PAIRS if all(part in simple for part in pair)]
         if "hs6" in simple:
-            for slug, field in self.slugs().items():
+            for slug, field in self.slugs.items():
                 if not field.of_goods and field.kind == "categorical":
-                    pair = ("hs4", f"field_{slug}")
-                    pairs.append(Key("_x_".join(pair), f"HS heading and value of {field.name!r}", pair, "hs4"))
+                    pairs.append(_pair_key(("hs4", f"field_{slug}"), f"HS heading and value of {field.name!r}"))
         for pair in self.pairs:
             if not all(part in simple for part in pair):
                 raise ValueError(f"The pair {' and '.join(pair)} names a key that the fields do not have.")
-            meaning = " and ".join(simple[part].meaning for part in pair)
-            pairs.append(Key("_x_".join(pair), meaning, pair, pair[0]))
+            pairs.append(_pair_key(pair, _meaning(pair, simple)))
         return pairs
 
     def _goods(self) -> tuple[str, ...]:
-        own = (f"field_{slug}" for slug, field in self.slugs().items() if field.of_goods)
+        """Return the parts of the key for goods from a place: columns of the goods and further fields of them."""
+        own = (f"field_{slug}" for slug, field in self.slugs.items() if field.of_goods)
         return (*(name for name in _GOODS if name in self.columns), *own)
 
     def _declaration(self) -> tuple[str, ...]:
         """Return the parts of the key for identical declarations: goods and amounts, or all columns without amounts."""
         amounts = tuple(name for name in _AMOUNTS if name in self.columns)
-        numeric = tuple(f"field_{slug}" for slug, f in self.slugs().items() if f.kind == "numeric" and not f.of_goods)
+        numeric = tuple(f"field_{slug}" for slug, f in self.slugs.items() if f.kind == "numeric" and not f.of_goods)
         if not amounts:
             everything = (*(name for name in COUNTED if name in self.columns), *self._goods())
-            return tuple(dict.fromkeys((*everything, *(f"field_{slug}" for slug in self.slugs()))))
+            return tuple(dict.fromkeys((*everything, *(f"field_{slug}" for slug in self.slugs))))
         return (*self._goods(), *amounts, *(numeric if "hs_code" not in self.columns else ()))
+
+
+def _pair_key(pair: tuple[str, str], meaning: str) -> Key:
+    """Return the key that combines two simple keys. Its rate is smoothed towards that of the first."""
+    return Key("_x_".join(pair), meaning, pair, pair[0])
+
+
+def _meaning(pair: tuple[str, str], simple: Mapping[str, Key]) -> str:
+    return " and ".join(simple[part].meaning for part in pair)
 
 
 def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dict[str, IntArray]:
@@ -213,7 +213,7 @@ def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dic
     ``only`` names the one key to compute. A combined key is missing if all its parts are missing. A pair is missing if either part
     is missing.
     """
-    by_slug = own.slugs()
+    by_slug = own.slugs
 
     def simple(name: str) -> IntArray:
         if name.startswith("hs") and name[2:].isdigit():
@@ -230,7 +230,7 @@ def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dic
 
     parts: dict[str, IntArray] = {}
     hashes: dict[str, IntArray] = {}
-    for key in own.counted():
+    for key in own.counted:
         if only is not None and key.name != only:
             continue
         for part in key.parts:
@@ -276,6 +276,7 @@ def _hash(text: str) -> int:
 
 def _of_number(values: NDArray[np.float64]) -> IntArray:
     missing = np.isnan(values)
+    # Adding 0.0 turns -0.0 into 0.0, which would otherwise have another hash.
     bits = (np.where(missing, 0.0, values) + 0.0).view(np.int64)
     return np.where(missing, 0, mixed([bits], 0))
 
@@ -286,13 +287,13 @@ def mixed(parts: list[IntArray], needed: int) -> IntArray:
     Parts equal to 0 are missing. The result is 0 if and only if fewer than ``needed`` parts are present.
     """
     key = np.full(len(parts[0]), _GOLDEN, dtype=np.uint64)
-    there = np.zeros(len(key), dtype=np.int64)
+    present = np.zeros(len(key), dtype=np.int64)
     for part in parts:
-        there += part != 0
+        present += part != 0
         key = key ^ part.view(np.uint64)
         key = (key ^ (key >> np.uint64(30))) * _FIRST_FACTOR
         key = (key ^ (key >> np.uint64(27))) * _SECOND_FACTOR
         key = key ^ (key >> np.uint64(31))
     key[key == 0] = 1
-    key[there < needed] = 0
+    key[present < needed] = 0
     return key.view(np.int64)

@@ -56,7 +56,7 @@ def test_with_too_few_finds_no_pair_is_chosen() -> None:
 def test_a_chosen_pair_is_counted_saved_and_listed() -> None:
     own = OwnFields(FIELDS, ("origin_country",), pairs=(("field_genus", "field_port"),))
     assert OwnFields.from_json(own.to_json()) == own
-    key = next(key for key in own.counted() if key.parts == ("field_genus", "field_port"))
+    key = next(key for key in own.counted if key.parts == ("field_genus", "field_port"))
     assert (key.name, key.parent) == ("field_genus_x_field_port", "field_genus")
     table, _ = _rows(300, interact=True)
     assert len(np.unique(hashed(table, own)[key.name])) == 36
@@ -68,4 +68,4 @@ def test_a_chosen_pair_is_counted_saved_and_listed() -> None:
 
 def test_a_pair_of_a_missing_column_is_refused() -> None:
     with pytest.raises(ValueError, match="names a key that the fields do not have"):
-        OwnFields(FIELDS, (), pairs=(("field_genus", "agent_name"),)).counted()
+        _ = OwnFields(FIELDS, (), pairs=(("field_genus", "agent_name"),)).counted
