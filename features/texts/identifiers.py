@@ -1,4 +1,4 @@
-"""Compiled checks of identifiers' check digits, and lookup of dialling codes, per distinct text."""
+"""Compiled checks of the check digits of parcel and waybill numbers, and lookup of dialling codes, per distinct text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FloatArray = NDArray[np.float64]
 
 _NAN: Final = float("nan")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
-#: Offsets of the prefixes of two and of three digits in a prefix table, and size of the table.
-_OF_TWO: Final = 10
-_OF_THREE: Final = 110
-_PREFIXES: Final = 1110
+#: A prefix table holds the prefixes of one digit first, then those of two and of three digits from these positions on.
+_TWO_DIGITS_AT: Final = 10
+_THREE_DIGITS_AT: Final = 110
+_TABLE_SIZE: Final = 1110
 
 
 def s10_faults(texts: list[str]) -> FloatArray:
-    """Return 1 for S10 identifiers with a wrong check digit, 0 for those with the right one, and NaN for other texts.
+    """Return 1 for S10 identifiers with a wrong check digit, 0 for those with the right one, and NaN for other texts; shape (n,).
 
     UPU S10: two letters, eight digits, a check digit with weights 8 6 4 2 3 5 9 7 modulo 11, two letters. Case and spaces
     are ignored.
@@ -55,16 +55,16 @@ def _s10_fault(text: str) -> float:
         kept += 1
     if kept != 13:
         return _NAN
-    right = 11 - weighted % 11
-    if right >= 10:
-        right = 0 if right == 10 else 5
-    return 1.0 if right != check else 0.0
+    expected = 11 - weighted % 11
+    if expected >= 10:
+        expected = 0 if expected == 10 else 5
+    return 1.0 if expected != check else 0.0
 
 
 def waybill_faults(texts: list[str]) -> FloatArray:
-    """Return 1 for air waybill numbers with a wrong check digit, 0 for those with the right one, and NaN for other texts.
+    """Return 1 for air waybill numbers with a wrong check digit, 0 for those with the right one, NaN for other texts; shape (n,).
 
-    IATA Resolution 600a: three digits of the carrier, seven digits, and their remainder modulo 7.
+    IATA Resolution 600a: three digits of the carrier, seven digits, and the remainder of those seven modulo 7.
     """
     found = np.empty(len(texts))
     view = found
@@ -98,15 +98,21 @@ def _ascii_digits(text: str) -> str:
 
 
 def prefix_table(numbers: Mapping[str, int]) -> NDArray[np.int8]:
-    """Return the table for `dialled`, from a mapping of prefixes of one to three digits to numbers from 0 to 127."""
-    table = np.full(_PREFIXES, -1, dtype=np.int8)
+    """Return the table that `dialled` needs, shape (`_TABLE_SIZE`,); -1 where no dialling code is known.
+
+    ``numbers`` maps dialling codes of one to three digits to numbers from 0 to 127.
+    """
+    table = np.full(_TABLE_SIZE, -1, dtype=np.int8)
     for prefix, number in numbers.items():
-        table[int(prefix) + (0, _OF_TWO, _OF_THREE)[len(prefix) - 1]] = number
+        table[int(prefix) + (0, _TWO_DIGITS_AT, _THREE_DIGITS_AT)[len(prefix) - 1]] = number
     return table
 
 
 def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return for each telephone number the number of the longest prefix after ``+`` or ``00``; -1 without a prefix."""
+    """Return the table's number of each phone's dialling code, shape (n,); -1 if the phone has none that is known.
+
+    The dialling code is the longest known one after ``+`` or ``00``.
+    """
     found = np.empty(len(phones), dtype=np.int8)
     view = found
     prefixes = table
@@ -140,7 +146,7 @@ def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
                 break
             number = number * 10 + digit
             digits += 1
-            known = prefixes[number + (0 if digits == 1 else _OF_TWO if digits == 2 else _OF_THREE)]
+            known = prefixes[number + (0 if digits == 1 else _TWO_DIGITS_AT if digits == 2 else _THREE_DIGITS_AT)]
             if known >= 0:
                 best = known
             if digits == 3:

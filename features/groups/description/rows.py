@@ -16,6 +16,7 @@ _DESCRIPTION_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIP
 _DESCRIPTION_DIGIT_SHARE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_DIGIT_SHARE)
 _DESCRIPTION_OTHER_SCRIPT = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_OTHER_SCRIPT)
 _DESCRIPTION_CHEMICAL_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_CHEMICAL_WORDS)
+_DESCRIPTION_GENERIC_CHEMISTRY = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY)
 _DESCRIPTION_MEDICINE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_MEDICINE)
 _DESCRIPTION_NUMBERS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_NUMBERS)
 _DESCRIPTION_UNKNOWN_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS)
@@ -33,8 +34,6 @@ _DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
 _NUMBERS = cython.declare(cython.Py_ssize_t, Count.NUMBERS)
 _CHARACTERS = cython.declare(cython.Py_ssize_t, Count.CHARACTERS)
 _COUNTS = cython.declare(cython.Py_ssize_t, len(Count))
-
-_DESCRIPTION_GENERIC_CHEMISTRY = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY)
 
 _CHEMICAL = cython.declare(cython.int, WordFlag.CHEMICAL)
 _GENERIC_CHEMISTRY = cython.declare(cython.int, WordFlag.GENERIC_CHEMISTRY)
@@ -55,9 +54,9 @@ def fill_words(
 
     Args:
         tokenised: tokens and words of the texts.
-        flags: (slots, 1) `WordFlag` bits of each token.
-        shares: (slots, 1) log share of each word; NaN for an unknown word.
-        rows: (texts, F) output. The length column contains the length itself, not its logarithm.
+        flags: (slots, 1) `WordFlag` bits of the token in each slot.
+        shares: (slots, 1) natural logarithm of the share of the word in each slot; NaN for an unknown word.
+        rows: (texts, F) output. The length column contains the length in characters, not its logarithm.
 
     Returns:
         Per text the union of the flags of its tokens.
@@ -79,8 +78,9 @@ def fill_words(
         rarest = nan
         while word < tokenised.word_ends[row]:
             share = shares[slots[tokenised.words[word]], 0]
-            if share == share:
+            if share == share:  # not NaN
                 known += 1
+                # Written so that the first known share replaces NaN.
                 if not share >= rarest:
                     rarest = share
             word += 1

@@ -18,11 +18,13 @@ _USUAL: Final = (
     "goods_description", "hs_code", "currency", "origin_country", "export_country", "consignor_name", "consignor_address",
     "consignee_name", "consignee_address", "consignee_postcode",
 )  # fmt: skip
-# UN/ECE Rec 21: drums, jerricans, casks, kegs, and bags of bulk goods (woven plastic, textile, paper, multi-walled, sacks). BG is a
-# bag of any size: parcels declare it for the pouch or mailing bag that they travel in.
+# Package types (UN/ECE Rec 21) of industrial goods: drums, jerricans, casks, kegs, and bags of bulk goods (woven plastic, textile,
+# paper, multi-walled, sacks). BG, a bag of any size, is none of them: parcels declare it for the pouch or mailing bag that they
+# travel in.
 _INDUSTRIAL: Final = (
     "DR", "1A", "1B", "1D", "1G", "IA", "QA", "QB", "QC", "QD", "JC", "JY", "3A", "3H", "CK", "KG", "5H", "5L", "5M", "MS", "SA",
 )  # fmt: skip
+#: Modes of transport (UN/ECE Rec 19) that fit each channel.
 _MODES_OF: Final = {
     "postal": {"3", "4", "5", "1"}, "express": {"3", "4"}, "air_cargo": {"4"}, "ocean": {"1"}, "truck": {"3"}, "rail": {"2"},
 }  # fmt: skip
@@ -31,14 +33,14 @@ _FILING_TYPE: Final = {code: number for number, code in enumerate(FILING_TYPES, 
 _MODE: Final = {code: number for number, code in enumerate(TRANSPORT_MODES, 1)}
 _INDUSTRIAL_KIND: Final = dict.fromkeys(_INDUSTRIAL, 1)
 _PARCEL_CHANNEL: Final = {"postal": 1, "express": 1}
-#: (channels, modes) 1 if the mode contradicts the channel.
+#: Shape (channels, modes): 1 if the mode contradicts the channel.
 _CONTRADICTS: Final = np.array(
     [[mode not in _MODES_OF[channel] for mode in TRANSPORT_MODES] for channel in CHANNELS], dtype=np.uint8
 )
 
 
 class FilingGroup(Group):
-    """Features of the filing's kind, completeness and order."""
+    """Features of the filing's kind, completeness, identifiers and packages."""
 
     name = "filing"
     features = FEATURES

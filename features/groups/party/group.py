@@ -19,13 +19,13 @@ from features.texts.folding import folded
 from features.texts.identifiers import dialled, prefix_table
 from features.texts.phrases import Phrases, at_domains, decimals, numbered
 
-#: Codes of ``transaction_nature``.
+#: Code of ``transaction_nature`` (UPU) -> claim about the goods.
 _CLAIMS: Final[dict[str, int]] = {"21": Claim.RETURN, "31": Claim.GIFT, "32": Claim.SAMPLE}
 _FREE_MAIL: Final = frozenset(party_words()["free_mail"]["domains"])
 _DIALLING: Final = dialling_codes()
 _DIALLED_NUMBER: Final = {code: number for number, code in enumerate(_DIALLING)}
 _DIALLING_TABLE: Final = prefix_table(_DIALLED_NUMBER)
-#: Country -> bit set of the indices of its dialling codes.
+#: Country -> dialling codes in use there, as a bit set of their numbers in the table. A code may serve several countries.
 _DIALLED_IN: Final = {
     country: sum(1 << _DIALLED_NUMBER[code] for code, shared in _DIALLING.items() if country in shared)
     for country in {country for shared in _DIALLING.values() for country in shared}

@@ -20,20 +20,19 @@ from features.substances.structures import Structure, class_matches, from_inchi,
 #: Minimum similarity of a reported structure: ordinary medicines reach 0.65 (bamipine), the closest homologues
 #: and ring variants of the listed substances begin at 0.74 (Tanimoto on Morgan counts of radius 2).
 SIMILAR: Final = 0.68
-#: Fingerprints of smaller molecules have too few bits to compare: phenethyl alcohol is "like" phenethyl bromide.
+#: Minimum number of atoms of a structure that is compared. Fingerprints of smaller molecules have too few bits: phenethyl
+#: alcohol would be similar to phenethyl bromide.
 _LEAST_ATOMS: Final = 12
-# Salts in which these substances are traded and that have an InChIKey of their own.
+# Acids (SMILES) of the salts in which watched substances are traded. A salt has an InChIKey of its own.
 _ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
-
-
-# One chemical is declared in many ways, and parsing its structure takes a millisecond. A molecule takes a few
-# kilobytes.
+# Number of structures to cache. The same chemical is declared often, and parsing a structure takes a millisecond. A molecule
+# takes a few kilobytes.
 _REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Properties of a structure: parent, class definitions, similarity."""
+    """SMILES and InChIKey of a parent structure, and the class definitions that it meets or may meet."""
 
     smiles: str
     inchikey: str
@@ -53,23 +52,25 @@ class StructureIndex:
         self._by_skeleton: dict[str, Substance | RelatedSubstance] = {}
         self._parents: dict[str, Structure] = {}
         parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
-        # A row that is its own parent comes before one that is a salt or hydrate of it.
+        # A salt or hydrate has the same parent as its base. Sort the base first, so that it owns the skeleton.
         for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
             if parent is not None:
                 self._by_skeleton.setdefault(parent.skeleton, row)
                 self._parents[row.name] = parent
+        # Built on demand: most processes never look up a salt.
         self._salts: dict[str, Substance | RelatedSubstance] | None = None
         self._details = cache(self._examined)
         self._read = lru_cache(maxsize=_REMEMBERED)(_read)
         self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)
 
     def details(self, substance: str) -> Details | None:
-        """Return the structure and class definitions of a row, by its name."""
+        """Return the details of the row with that name; None if the row has no structure."""
         return self._details(substance) if substance in self._parents else None
 
     def salt(self, inchikey: str) -> Entry | None:
-        """Return the listed substance whose usual salt has that InChIKey, or whose other stereoisomer or isotopologue
-        does.
+        """Return the listed substance that has the skeleton of an InChIKey, itself or as a usual salt; None if no substance has.
+
+        The skeleton is the first block of the key. It is the same for all stereoisomers and isotopologues.
         """
         if self._salts is None:
             from rdkit import Chem
@@ -98,11 +99,11 @@ class StructureIndex:
             kind: kind of the match if the structure is that of a listed substance.
             name: name of the substance if it is not listed.
             how: how the text was read, as a sentence.
-            anyway: also return the nearest listed substance of a structure below `SIMILAR`.
+            anyway: return the nearest listed substance also if its similarity is below `SIMILAR`.
 
         Returns:
-            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or one of group ``benign`` for
-            a common chemical and for a structure unlike all watched ones; or None.
+            The first that applies: the listed substance; a ``class`` match; a ``similar`` match, from `SIMILAR` on; a match of
+            group ``benign``, for a common chemical or a structure unlike all watched ones; None.
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:
@@ -125,36 +126,44 @@ class StructureIndex:
         if met:
             exempt = exempt_from(classes, structure.inchikey)
             group = _group_unless_exempt(met, structure.inchikey)
-            sentence = f"On no list by name; the structure meets {_told(met)}."
-            said = (how, sentence, *(f"Exempt from {one}, or may be." for one in exempt))
+            sentence = f"On no list by name; the structure meets {_listed_as_text(met)}."
+            evidence = (how, sentence, *(f"Exempt from {one}, or may be." for one in exempt))
             return Match(
                 "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
-                smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
+                smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
             )  # fmt: skip
         if not classes and not anyway and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
             return self._harmless(structure, piece, kind, how)
-        may = f" It may meet {_told(classes)}." if classes else ""
-        said = (how, f"On no list; {likeness:.2f} like {closest}, which is no legal match.{may}")
+        may = f" It may meet {_listed_as_text(classes)}." if classes else ""
+        evidence = (how, f"On no list; {likeness:.2f} like {closest}, which is no legal match.{may}")
         return Match(
             "similar", name, "", piece, "", structure.inchikey, hit=False, confidence=round(likeness, 4),
-            smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
+            smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
         )  # fmt: skip
 
     def _harmless(self, structure: Structure, piece: str, kind: Kind, how: str) -> Match | None:
         """Return the match of a common chemical, or of a structure that is unlike everything under control."""
         chemical = self._benign.get(structure.skeleton)
         if chemical is not None:
-            name, cas, said = (
+            name, cas, sentence = (
                 chemical.name,
                 chemical.cas,
                 f"The structure is that of {chemical.name}, which is on no list.",
             )
         elif is_harmless(structure, self._compared(structure)[2]):
-            name, cas, said = piece, "", "On no list, and unlike every watched substance."
+            name, cas, sentence = piece, "", "On no list, and unlike every watched substance."
         else:
             return None
         return Match(
-            kind, name, BENIGN, piece, cas, structure.inchikey, hit=False, smiles=structure.smiles, evidence=(how, said)
+            kind,
+            name,
+            BENIGN,
+            piece,
+            cas,
+            structure.inchikey,
+            hit=False,
+            smiles=structure.smiles,
+            evidence=(how, sentence),
         )
 
     def _examined(self, substance: str) -> Details:
@@ -167,13 +176,14 @@ def _read(text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
 
 
 def _compared(structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]:
-    """Return the class definitions that a structure meets, the most similar watched substance, and the similarity."""
+    """Return the class definitions that a structure meets or may meet, the most similar watched substance, and the similarity."""
     return class_matches(structure), *nearest(structure)
 
 
 def class_group(smiles: str) -> str:
-    """Return the group of a structure that meets a class definition: ``other_controlled`` if it is exempt, empty if it
-    meets none.
+    """Return the group of a structure by the class definitions that it meets; empty if it meets none.
+
+    The group is ``other_controlled`` if the structure is exempt from all of them.
     """
     structure = from_smiles(smiles)
     met = [one for one in class_matches(structure) if one.result == "met"] if structure is not None else []
@@ -187,8 +197,9 @@ def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
 
 
 def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
-    """Return the group of a structure that meets the definitions: an opioid before a precursor. Excluded substances are
-    no evidence.
+    """Return the group of a structure that meets the definitions ``met``. Opioids take precedence over precursors.
+
+    A substance that is exempt from all of them is no evidence, so its group is ``other_controlled``.
     """
     if len(exempt_from(met, inchikey)) == len(met):
         return Group.OTHER_CONTROLLED.value
@@ -197,7 +208,8 @@ def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
     return next(group.value for group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR) if group in groups)
 
 
-def _told(classes: Sequence[ClassMatch]) -> str:
+def _listed_as_text(classes: Sequence[ClassMatch]) -> str:
+    """Return the definitions as words of a sentence, with their limbs."""
     return "; ".join(
         f"the {one.jurisdiction} definition {one.definition}" + (f" ({', '.join(one.limbs)})" if one.limbs else "")
         for one in classes

@@ -104,9 +104,9 @@ def _in_any(look: FirstLook, text: str) -> int:
     folded = fold(text)
     # Names are searched in the folded text, structures in the flattened one.
     seen = look.glance.read(folded, _UNSEEN) | look.glance.read(flatten(text), _UNSEEN)
-    if look.otherwise.tells_text(text):
+    if look.otherwise.suggested_by_text(text):
         seen |= OTHERWISE
-    return seen | STREET if look.street.tells_text(folded) else seen
+    return seen | STREET if look.street.suggested_by_text(folded) else seen
 
 
 def _judged(
@@ -129,9 +129,9 @@ def _judged(
         bits |= STEM
     if may_hold_fragment(word):
         bits |= FRAGMENT
-    if otherwise.tells(word):
+    if otherwise.suggested_by(word):
         bits |= OTHERWISE
-    if street.tells(word):
+    if street.suggested_by(word):
         bits |= STREET
     if _LABEL.search(word) is not None:
         bits |= LABEL

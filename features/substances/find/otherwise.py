@@ -83,7 +83,7 @@ class OtherWritings:
         self._reversed = sorted(key[::-1] for key in self._forwards)
         self.word = remembered(16_384)(self._word)
 
-    def tells(self, word: str) -> bool:
+    def suggested_by(self, word: str) -> bool:
         """Return whether a word of letters a to z may be, or be part of, a watched name in another writing."""
         if word in ("fent", "fents"):
             return True
@@ -96,7 +96,7 @@ class OtherWritings:
             or latin_reading(word) is not None
         ) and not self._is_name(word)
 
-    def tells_text(self, text: str) -> bool:
+    def suggested_by_text(self, text: str) -> bool:
         """Return whether a text with characters outside ASCII may contain a name in another alphabet."""
         return tells_foreign(text)
 
