@@ -9,22 +9,23 @@ from collections.abc import AsyncIterator, Callable
 
 @contextlib.asynccontextmanager
 async def repeated(work: Callable[[], object], every: float, name: str) -> AsyncIterator[None]:
-    """Call ``work`` in a thread every ``every`` seconds until the context ends, which waits for a call that runs.
+    """Call ``work`` in a thread again and again until the context ends. The end of the context waits for a running call.
 
     Args:
-        work: must not raise. It may use resources that are closed after the context.
-        name: of the task.
+        work: the function to call. It must not raise. It may use resources that are closed after the context.
+        every: seconds before the first call, and from the end of a call to the next one.
+        name: name of the asyncio task.
     """
     ending = asyncio.Event()
 
-    async def watch() -> None:
+    async def repeat() -> None:
         while not ending.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), every)
                 return
             await asyncio.to_thread(work)
 
-    task = asyncio.create_task(watch(), name=name)
+    task = asyncio.create_task(repeat(), name=name)
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Conditions compiled for evaluation: row by row for the few goods items of a request, on whole columns for batches and files.
+"""Conditions compiled to functions: of one row for the few goods items of a request, of whole columns for batches and files.
 
-Both ways use the same tests of numbers and texts, and the tests compare their results.
+Both forms give the same results.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ARRAY_TESTS: Final[Mapping[Op, Callable[[FloatArray, float], BoolArray]]] = {
 
 
 class UnknownName(ValueError):
-    """A leaf names a feature that this model does not have. ``leaf`` is the leaf."""
+    """The condition ``leaf`` names a feature that this model does not have."""
 
     def __init__(self, leaf: Leaf) -> None:
         self.leaf = leaf
@@ -54,7 +54,7 @@ class UnknownName(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A condition in both forms."""
+    """A condition as a function of one row and as a function of all rows."""
 
     row: RowTest
     column: ColumnTest
@@ -76,25 +76,26 @@ def compiled(condition: Condition, columns: Mapping[str, int]) -> Compiled:
         return Compiled(lambda source, row: holds, lambda source: np.full(source.table.n_rows, holds))
     parts = [compiled(part, columns) for part in condition.parts]
     rows = tuple(part.row for part in parts)
-    # Columns of numbers first: texts are rarely tested where these have settled all rows.
-    order = sorted(range(len(parts)), key=lambda number: _is_of_texts(condition.parts[number]))
+    # Test numbers first. Tests of texts are slower, and are skipped if the numbers decide all rows.
+    order = sorted(range(len(parts)), key=lambda number: _tests_texts(condition.parts[number]))
     tests = tuple(parts[number].column for number in order)
     if isinstance(condition, All):
-        return Compiled(_all_of(rows), lambda source: _each(tests, source, until=False))
+        return Compiled(_all_of(rows), lambda source: _joined(tests, source, any_holds=False))
     if isinstance(condition, Any):
-        return Compiled(_any_of(rows), lambda source: _each(tests, source, until=True))
+        return Compiled(_any_of(rows), lambda source: _joined(tests, source, any_holds=True))
     assert isinstance(condition, Not)
     is_any = _any_of(rows)
     return Compiled(
-        lambda source, row: not is_any(source, row), lambda source: np.logical_not(_each(tests, source, until=True))
+        lambda source, row: not is_any(source, row),
+        lambda source: np.logical_not(_joined(tests, source, any_holds=True)),
     )
 
 
-def _is_of_texts(condition: Condition) -> bool:
-    """Return whether a condition tests a text, as a whole or in a part."""
+def _tests_texts(condition: Condition) -> bool:
+    """Return whether a condition or one of its parts tests a text."""
     if isinstance(condition, Leaf):
         return condition.subject is Subject.FIELD and FIELD[condition.name].kind not in (Kind.NUMBER, Kind.TIME)
-    return not isinstance(condition, Constant) and any(map(_is_of_texts, condition.parts))
+    return not isinstance(condition, Constant) and any(map(_tests_texts, condition.parts))
 
 
 # Plain loops: `all` and `any` with a generator take three times as long for the few parts of a rule.
@@ -118,13 +119,16 @@ def _any_of(rows: tuple[RowTest, ...]) -> RowTest:
     return test
 
 
-def _each(tests: tuple[ColumnTest, ...], source: Source, *, until: bool) -> BoolArray:
-    """Return whether all tests hold (``until`` False) or any does (True). Stops when no row can change any more."""
+def _joined(tests: tuple[ColumnTest, ...], source: Source, *, any_holds: bool) -> BoolArray:
+    """Return for each row (n,) whether any test holds (``any_holds``), or whether all do.
+
+    Later tests are skipped if they cannot change the result of any row.
+    """
     joined = tests[0](source)
     for test in tests[1:]:
-        if joined.all() if until else not joined.any():
+        if joined.all() if any_holds else not joined.any():
             break
-        joined = joined | test(source) if until else joined & test(source)
+        joined = joined | test(source) if any_holds else joined & test(source)
     return joined
 
 
@@ -132,14 +136,14 @@ def _leaf(leaf: Leaf, columns: Mapping[str, int]) -> Compiled:
     if leaf.subject is Subject.FIELD:
         kind = FIELD[leaf.name].kind
         if kind is Kind.NUMBER:
-            return _of_numbers(leaf, lambda source: source.table.number(leaf.name))
+            return _number_leaf(leaf, lambda source: source.table.number(leaf.name))
         if kind is Kind.TIME:
-            return _of_numbers(leaf, lambda source: _times(source, leaf.name))
-        return _of_texts(leaf, split=kind is Kind.COUNTRIES)
+            return _number_leaf(leaf, lambda source: _times(source, leaf.name))
+        return _text_leaf(leaf, split=kind is Kind.COUNTRIES)
     if leaf.subject is Subject.EVIDENCE:
-        return _of_numbers(leaf, lambda source: _evidence(source, leaf.name))
+        return _number_leaf(leaf, lambda source: _evidence(source, leaf.name))
     if leaf.name in FACTS:
-        return _of_numbers(leaf, lambda source: source.facts.column(leaf.name))
+        return _number_leaf(leaf, lambda source: source.facts.column(leaf.name))
     column = columns.get(leaf.name)
     if column is None:
         raise UnknownName(leaf)
@@ -149,12 +153,13 @@ def _leaf(leaf: Leaf, columns: Mapping[str, int]) -> Compiled:
     )
 
 
-def _of_numbers(leaf: Leaf, values: Callable[[Source], FloatArray]) -> Compiled:
+def _number_leaf(leaf: Leaf, values: Callable[[Source], FloatArray]) -> Compiled:
     test, array_test = number_test(leaf.op, leaf.values), _array_test(leaf)
     return Compiled(lambda source, row: test(values(source).item(row)), lambda source: array_test(values(source)))
 
 
 def _array_test(leaf: Leaf) -> Callable[[FloatArray], BoolArray]:
+    # Comparisons with NaN are false, as a missing value requires. Only `!=` is true for NaN.
     op = leaf.op
     if op is Op.MISSING:
         return np.isnan
@@ -170,7 +175,7 @@ def _array_test(leaf: Leaf) -> Callable[[FloatArray], BoolArray]:
     return lambda values: compare(values, limit)
 
 
-def _of_texts(leaf: Leaf, *, split: bool) -> Compiled:
+def _text_leaf(leaf: Leaf, *, split: bool) -> Compiled:
     name, op = leaf.name, leaf.op
     is_missing = op is Op.MISSING
     test = text_test(op, leaf.values, split=split)
@@ -188,12 +193,13 @@ def _of_texts(leaf: Leaf, *, split: bool) -> Compiled:
 
 
 def _times(source: Source, name: str) -> FloatArray:
-    """Return the seconds of a time field, NaN where missing. Years up to 9999 are exact in a float."""
+    """Return a time field in seconds since 1970 (UTC); NaN where missing. A float is exact for all years up to 9999."""
     times = source.table.seconds(name)
     return np.where(times == TIME_MISSING, np.nan, times.astype(np.float64))
 
 
 def _evidence(source: Source, name: str) -> FloatArray:
+    """Return the weight of an evidence entry per row; NaN if the model has no evidence."""
     if source.evidence is None:
         return np.full(source.table.n_rows, np.nan)
     return source.evidence.column(name)

@@ -8,10 +8,10 @@ from features.table import normalise
 
 
 def seconds(value: object) -> int | None:
-    """Return the seconds of a TOML day, a TOML time or an ISO 8601 text; None for any other text.
+    """Return the seconds of a TOML date, a TOML date-time or an ISO 8601 text; None for any other value.
 
-    A day means 00:00, a time without an offset is UTC.
+    A date means 00:00. A date-time without an offset is UTC.
     """
-    if isinstance(value, dt.datetime | dt.date):
+    if isinstance(value, dt.date):
         return normalise.time(value.isoformat())[0]
     return normalise.time(value.strip())[0] if isinstance(value, str) and value.strip() else None

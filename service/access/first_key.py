@@ -1,4 +1,4 @@
-"""The first key: a service that asks for keys and has none makes one, and shows it once."""
+"""The first API key. A service that requires keys and has never had one makes it, and shows it once."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ if TYPE_CHECKING:
 
     from service.store.database import Database
 
-#: Who made it, in the audit chain.
+#: Maker of the key in the audit chain.
 ACTOR = "first start"
+#: Name of the key in lists of keys.
 NAME = "administrator, made at the first start"
 
 
 def make_first_key(database: Database, scopes: Iterable[str], file: Path) -> Key | None:
-    """Make a key if the database has never had one, and show it: on standard error if that is a terminal, else in ``file``.
+    """Make a key if the database has never had one, and show it once.
+
+    It is shown on standard error if that is a terminal, otherwise in ``file``.
 
     Args:
-        scopes: all of them. An administrator may make keys of any scope, so fewer would keep nothing from its holder.
-        file: it is replaced, and readable to its owner only.
+        scopes: scopes of the key. Pass all of them: its holder may make keys of any scope, so leaving one out protects nothing.
+        file: is replaced. Only its owner may read it.
 
     Returns:
-        The key; None if there are keys, or another process made the first one.
+        The key; None if the database has or had a key, or if another process made the first one.
 
     Raises:
-        OSError: the file cannot be written; no key is made then.
+        OSError: the file cannot be written. No key is made.
     """
     on_terminal = sys.stderr.isatty()
     made = keys.create_first(

@@ -23,7 +23,9 @@ MappingFile = Annotated[
 FromLog = Annotated[
     Path | None,
     typer.Option(
-        "--from-log", metavar="FILE", help="What the service recorded (TIDEWAITER_RECORD), with its rotated files."
+        "--from-log",
+        metavar="FILE",
+        help="Manifests that the service recorded (TIDEWAITER_RECORD). Rotated files are read too.",
     ),
 ]
 BundleFrom = Annotated[
@@ -47,7 +49,7 @@ def adapt(
         bool, typer.Option("--tracking/--no-tracking", help="Log to MLflow and register the result, or not.")
     ] = True,
 ) -> None:
-    """Fit what is usual to your own earlier traffic, without labels: statistics, history, percentiles and lanes."""
+    """Fit statistics, history, percentiles and lanes to your own earlier traffic. Labels are not needed."""
     import json
 
     from service.cli.console import row_progress, to_stderr
@@ -107,7 +109,7 @@ def _threads() -> int:
 
 
 def _track(adapted: Any, bundle: Path, tracking_uri: str | None, console: Console) -> None:
-    """Log to MLflow. An installation without the extra `train` has none, and adapts all the same."""
+    """Log to MLflow and register the model; without MLflow (extra `train`), print a note."""
     from importlib.util import find_spec
 
     if find_spec("mlflow") is None:

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with limits. uvicorn itself limits neither heads nor times of requests.
+"""uvicorn's HTTP protocol with limits on the size and duration of requests, which uvicorn does not have.
 
-A request that breaks a limit of the protocol never reaches the application. It is answered with problem details if its
-connection has no other answer in progress.
+A request that breaks a limit never reaches the application. It gets problem details, unless its connection is sending
+another answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LINGER_SECONDS: Final = 1.0
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One HTTP connection under the limits of its process, which the lifespan's state holds as `STATE`."""
+    """One HTTP connection. The limits of its process are the member `STATE` of the lifespan's state."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class LimitedProtocol(HttpToolsProtocol):
         self._limits = self._process.limits
         self._since = self.loop.time()
         self._in_head = False
-        # Whether there was a request: before the first, uvicorn's `cycle` is None.
+        # Whether the connection has had a request. Before the first one, uvicorn's `cycle` is None.
         self._has_asked = False
-        # Bytes of the chunks that hold the present head, of the first of them, and of the present chunk.
+        # Number of bytes in all chunks that contain the current head, in the first of them, and in the current chunk.
         self._head = self._first = self._chunk = 0
         self._received = 0
         self._receiving = False
-        # The request was refused: the rest of it is ignored. After the last answer, everything is.
+        # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
         self._skips = self._ended = False
-        # Time and number of received bytes, or of unsent ones, at the begin of the present measurement of the rate.
+        # Start of the current measurement of a rate: time, and number of received or of unsent bytes.
         self._body_mark = (0.0, 0)
         self._answer_mark: tuple[float, int] | None = None
 
@@ -91,7 +91,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if now - self._since > limits.head_seconds:
                 self._refuse(_SLOW_HEAD)
         elif self._owes_no_answer():
-            # uvicorn's own time limit ends with the first byte, also of a line break before a request.
+            # uvicorn's keep-alive timer stops at the first byte, even if that is only a line break before a request.
             seconds = max(limits.head_seconds, limits.idle_seconds) if self._has_asked else limits.head_seconds
             if now - self._since > seconds:
                 self.transport.close()
@@ -99,7 +99,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _check_body(self, now: float) -> None:
         begin, received = self._body_mark
         if self.flow.read_paused:
-            # The service does not read: the client is not to blame.
+            # The service itself has stopped reading, so the client is not slow.
             self._body_mark = (now, self._received)
         elif now - begin >= self._limits.stall_seconds:
             if self._received - received < self._limits.bytes_per_second * (now - begin):
@@ -162,11 +162,11 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             self._has_asked = True
             if self.parser.should_upgrade():
-                # No other protocol is served. The parser stops behind such a request, so nothing can follow it.
+                # The service has no other protocol. The parser stops after such a request, so the connection must end.
                 self.cycle.keep_alive = False
 
     def _is_large(self) -> bool:
-        """Return whether the head is too large. Its first chunk may hold the end of the previous request."""
+        """Return whether the head is too large. Its first chunk may begin with the previous request."""
         most = self._limits.head_bytes
         if self._head <= most:
             return False
@@ -174,7 +174,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return bool(self._head - self._first > most or size > most)
 
     def _may_refuse(self) -> bool:
-        """Return whether the request may be refused at once: no other answer is due, and it is no question about health."""
+        """Return whether the request may be refused at once: no earlier answer is due, and its path is not always answered."""
         return self._owes_no_answer() and self.url not in ALWAYS_ANSWERED
 
     def _owes_no_answer(self) -> bool:
@@ -207,7 +207,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(_MALFORMED)
 
     def _refuse(self, refusal: Refusal, *, close: bool = True) -> None:
-        """Answer with a refusal, unless another answer has begun. Then ignore the rest of the request, or of the connection."""
+        """Send a refusal, unless another answer has begun. Ignore the rest of the request, or with ``close`` of the connection."""
         if self._ended:
             return
         self._skips, self._ended = True, close
@@ -216,7 +216,7 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if not self._owes_no_answer():
             if cycle.response_started or not cycle.more_body:
-                # Its answer is still due, and is the last one.
+                # The request in work still gets its answer, which is the last one of the connection.
                 cycle.keep_alive = False
                 self.pipeline.clear()
                 return
@@ -247,4 +247,4 @@ class LimitedProtocol(HttpToolsProtocol):
         return False
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: clients could fill the log."""
+        """Log nothing. Otherwise clients could fill the log."""

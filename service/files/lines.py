@@ -12,16 +12,18 @@ ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
 
+_QUOTATION_MARK = cython.declare(cython.uchar, ord('"'))
+
 
 def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: IntArray, new_data: ByteArray) -> None:
-    """Copy m texts, and quote the texts that contain special characters. Quotation marks within quoted texts are doubled.
+    """Copy m texts. Put those with special characters in quotation marks, and double the quotation marks within them.
 
     Args:
         offsets: (m + 1,) start of each text in ``data``, and end of the last text.
         data: bytes of the texts.
         marks: (256,) 1 for bytes that require quotation, otherwise 0.
-        new_offsets: (m + 1,) output: offsets of the copies.
-        new_data: output: bytes of the copies; at least twice as long as the texts, plus two bytes per text.
+        new_offsets: (m + 1,) output: start of each copy in ``new_data``, and end of the last copy.
+        new_data: output: bytes of the copies. Its length is at least twice that of all texts, plus two bytes per text.
     """
     at = 0
     new_offsets[0] = 0
@@ -34,16 +36,16 @@ def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: Int
             for k in range(start, end):
                 marked = marked | marks[data[k]]
             if marked:
-                new_data[at] = 34
+                new_data[at] = _QUOTATION_MARK
                 at = at + 1
                 for k in range(start, end):
                     byte = data[k]
-                    if byte == 34:
-                        new_data[at] = 34
+                    if byte == _QUOTATION_MARK:
+                        new_data[at] = _QUOTATION_MARK
                         at = at + 1
                     new_data[at] = byte
                     at = at + 1
-                new_data[at] = 34
+                new_data[at] = _QUOTATION_MARK
                 at = at + 1
             else:
                 for k in range(start, end):
@@ -53,10 +55,11 @@ def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: Int
 
 
 def measure(texts: TextColumn, around: int, missing: int, widths: LongArray) -> None:
-    """Add the length of each row's text in bytes to ``widths`` (n,).
+    """Add the number of bytes that `place` writes for each row to ``widths`` (n,).
 
     Args:
-        around: number of bytes written around each text.
+        texts: the column of n rows.
+        around: number of bytes written before and after each text together.
         missing: number of bytes written for a null.
     """
     offsets = texts.offsets
@@ -83,10 +86,12 @@ def place(
     """Write each row's text into ``lines`` at the row's position, and advance the position.
 
     Args:
+        texts: the column of n rows.
         before: bytes written before each text.
         behind: bytes written after each text.
         missing: bytes written for a null.
         positions: (n,) position of each row in ``lines``; updated.
+        lines: output: bytes of all lines, long enough for what `measure` counts.
     """
     offsets = texts.offsets
     data = texts.data
