@@ -20,7 +20,8 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 TOP_SHARE: Final = 0.01
-#: Minimum number of finds per bin. Its ratio then has an interval of 14 %, so a deviation of a quarter is significant.
+#: Minimum number of finds per bin. The 95 % interval of the bin's ratio is then about 14 % to each side, so a deviation of a
+#: quarter is significant.
 BIN_FINDS: Final = 200
 MOST_BINS: Final = 10
 
@@ -30,9 +31,17 @@ def calibration_check(
 ) -> dict[str, Any]:
     """Return ratios of predicted to observed finds as JSON values.
 
-    ``log_odds`` (n,) are those of n shipments at ``base_rate``. ``top`` covers the `TOP_SHARE` of traffic with the highest
-    scores. ``bins`` has at most `MOST_BINS` bins in descending order of score, with equal shares of the finds and at least
-    `BIN_FINDS` finds each. With too few finds, the result is a reason.
+    ``top`` covers the `TOP_SHARE` of traffic with the highest scores. ``bins`` has at most `MOST_BINS` bins in descending order
+    of score, with equal shares of the finds and at least `BIN_FINDS` finds each. With too few finds or without a clean
+    shipment, ratio or bins are missing, and ``reason`` or ``bins_reason`` says why.
+
+    Args:
+        log_odds: (n,) natural log-odds of n shipments at ``base_rate``.
+        find: (n,) whether the shipment is a find.
+        weight: (n,) sampling weight.
+        base_rate: share of shipments with a find, between 0 and 1.
+        resamples: number of bootstrap samples.
+        seed: seed of the bootstrap.
     """
     finds = int(find.sum())
     top: dict[str, Any] = {"share": TOP_SHARE, "predicted": None, "observed": None}
@@ -69,6 +78,7 @@ class _Ranked:
 
     @classmethod
     def of(cls, log_odds: Floats, find: Bools, weight: Floats, base_rate: float) -> _Ranked:
+        """Sort n shipments, and scale their weights to the base rate."""
         order = np.argsort(-log_odds, kind="stable")
         ranked, is_find, weights = log_odds[order], find[order], weight[order]
         starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
@@ -127,6 +137,7 @@ class _Ranked:
         return float(np.interp(TOP_SHARE, passed, predicted)), float(np.interp(TOP_SHARE, passed, observed))
 
     def top(self, draws: list[float]) -> dict[str, Any]:
+        """Return predicted and observed rates, finds and ratio of the top share as JSON values."""
         predicted, observed = self._in_top(self.of_find[: self.head], self.of_clean[: self.head])
         passed = np.cumsum(self.of_find + self.of_clean)
         # A tie that crosses the end counts if any part of it is inside.
@@ -139,6 +150,7 @@ class _Ranked:
         return out | {"ratio": interval(predicted / observed, draws).to_json()}
 
     def bins(self, cuts: Ints, draws: list[Floats]) -> list[dict[str, Any]]:
+        """Return rates, finds, shipments and ratio of each bin as JSON values."""
         traffic = self.of_find + self.of_clean
         total = np.add.reduceat(traffic, cuts)
         predicted = np.add.reduceat(traffic * self.p, cuts) / total

@@ -14,7 +14,7 @@ _MOST_FEATURES: Final = 40
 
 
 def ablation(run: Run) -> Section | None:
-    """Return the section on the loss without each group of features."""
+    """Return the section on how much PR-AUC falls without each group of features."""
     groups = part(run.metrics, "ablation")
     rows = [
         (
@@ -63,7 +63,7 @@ def left_out(run: Run) -> Section | None:
 
 
 def ceiling(run: Run) -> Section | None:
-    """Return the section on the ceiling and the share of it that the model reaches."""
+    """Return the section on the ceiling (a model trained on the truth) and the share of its PR-AUC that this model reaches."""
     top = part(run.metrics, "ceiling")
     if not top:
         return None
@@ -92,7 +92,7 @@ def ceiling(run: Run) -> Section | None:
 
 
 def too_easy(run: Run) -> Section | None:
-    """Return the section on whether the simulated world is too easy, structured like the result of the check."""
+    """Return the section on whether the simulated world is too easy: the bars, then all figures of the check behind them."""
     check = part(run.metrics, "too_easy")
     if not check:
         return None
@@ -118,10 +118,10 @@ def too_easy(run: Run) -> Section | None:
 
 def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
     """Return tables for a JSON value of any structure: plain values first, then one table per object or list of objects."""
-    plain = [(name_text(key), _plain(one)) for key, one in value.items() if not _deep(one)]
+    plain = [(name_text(key), _plain(one)) for key, one in value.items() if not _is_nested(one)]
     tables = [Table(title, ("Figure", "Value"), plain, words=1)] if plain else []
     for key, one in value.items():
-        if not _deep(one):
+        if not _is_nested(one):
             continue
         rows = _rows(one)
         if rows is None:
@@ -136,7 +136,8 @@ def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
     return tables
 
 
-def _deep(value: Any) -> bool:
+def _is_nested(value: Any) -> bool:
+    """Return whether a value needs a table: an object other than an estimate, or a list of objects."""
     if isinstance(value, Mapping):
         return "value" not in value and bool(value)
     return isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
@@ -145,7 +146,7 @@ def _deep(value: Any) -> bool:
 def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
     """Return the named rows of a list of objects or an object of flat objects; None for other values."""
     if isinstance(value, Mapping):
-        if not all(isinstance(one, Mapping) and not any(_deep(v) for v in one.values()) for one in value.values()):
+        if not all(isinstance(one, Mapping) and not any(_is_nested(v) for v in one.values()) for one in value.values()):
             return None
         if any("value" in one for one in value.values()):
             return [(name_text(name), {"value": one}) for name, one in value.items()]
@@ -154,6 +155,7 @@ def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
 
 
 def _plain(value: Any) -> Any:
+    """Return a value as the text of a cell, or a verdict as a cell."""
     if isinstance(value, bool):
         return mark(value, "yes", "no")
     if isinstance(value, Mapping):
@@ -232,8 +234,8 @@ def parameters(run: Run) -> Section | None:
     """Return the section on the settings of the training and the duration of its stages."""
     training = part(run.card, "training")
     rows = [(name_text(key), number_text(value)) for key, value in training.items() if not isinstance(value, Mapping)]
-    for key, value in training.items():
-        rows += [(f"{name_text(key)}: {name_text(k)}", number_text(v)) for k, v in part({key: value}, key).items()]
+    for key in training:
+        rows += [(f"{name_text(key)}: {name_text(k)}", number_text(v)) for k, v in part(training, key).items()]
     libraries = part(run.card, "code", "libraries")
     rows += [(f"version of {name}", str(version)) for name, version in libraries.items()]
     blocks = [Table("Parameters", ("Item", "Value"), rows, words=1)] if rows else []
