@@ -15,6 +15,7 @@ from starlette.types import Lifespan
 
 from features.compiled import slowness
 from models.scoring import ScoreSettings
+from service import store
 from service.access.start import keys_in_use, ring_of
 from service.api import (
     audit,
@@ -57,9 +58,6 @@ from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
 from service.settings import Settings, names_in
-from service.store.changes import Changes, digest_of_values
-from service.store.database import Database
-from service.store.store import Store
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
 from service.webhooks.delivering import Deliverer
@@ -68,6 +66,10 @@ from service.webhooks.sending import Sender, policy_of
 if TYPE_CHECKING:
     # Later than the oldest FastAPI that the project runs with, which ignores these settings.
     from fastapi.telemetry import TelemetryConfig
+
+    from service.store.changes import Changes
+    from service.store.database import Database
+    from service.store.store import Store
 
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
@@ -119,7 +121,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     ring = ring_of(settings, database, Scope)
     job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
     lists = CurrentLists(settings.score_settings(), database)
-    changes = None if database is None else Changes(database)
+    changes = _changes_of(database)
     host = _host(settings, metrics, lists, changes, loaded)
     durable = None if store is None else kept(store, settings, host)
 
@@ -267,7 +269,7 @@ async def _telling(changes: Changes | None, settings: Settings) -> AsyncIterator
         yield
         return
     values = settings.public_values()
-    await asyncio.to_thread(changes.note, "settings", digest_of_values(values), values)
+    await asyncio.to_thread(changes.note, "settings", store.changes.digest_of_values(values), values)
     async with changes.flushing(_FLUSH_SECONDS):
         yield
 
@@ -293,7 +295,11 @@ def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
     if not settings.keeps_decisions:
         return None
     journal = settings.journal_dir if settings.database_away == "journal" else None
-    return Store(settings.database_url.get_secret_value(), journal=journal, metrics=metrics)
+    return store.store.Store(settings.database_url.get_secret_value(), journal=journal, metrics=metrics)
+
+
+def _changes_of(database: Database | None) -> Changes | None:
+    return None if database is None else store.changes.Changes(database)
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:

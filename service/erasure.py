@@ -18,18 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from service.jobs.files import JobFiles
-from service.jobs.worker import delete_files
+from service import store
+from service.jobs.files import JobFiles, delete_files
 from service.logs import logger
 from service.record import erase_from_record
-from service.store import erasure
-from service.store.erasure import Erased, Selection
-from service.store.jobs import Jobs
 from service.store.times import iso_time, now_us
 
 if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.database import Database
+    from service.store.erasure import Erased, Selection
 
 #: Who erases what is old, in the audit chain.
 RETENTION: Final = "retention"
@@ -65,7 +63,7 @@ def erase(
     Args:
         silent: whether an erasure that finds nothing leaves no audit entry, and the files of the database alone.
     """
-    erased = erasure.erase(database, selection, actor, silent=silent)
+    erased = store.erasure.erase(database, selection, actor, silent=silent)
     if selection.shipment_id is not None:
         erased.shipments.add(selection.shipment_id)
     jobs = _job_files(database, settings, selection, erased)
@@ -73,7 +71,7 @@ def erase(
     if settings.record is not None:
         before = None if selection.before is None else iso_time(selection.before)
         recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
-    is_scrubbed = (silent and not erased.decisions) or erasure.scrub(database)
+    is_scrubbed = (silent and not erased.decisions) or store.erasure.scrub(database)
     report = Report(erased.id, len(erased.decisions), jobs, recorded, is_scrubbed)
     logger().info("erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded)
     return report
@@ -83,7 +81,7 @@ def _job_files(database: Database, settings: Settings, selection: Selection, era
     """Delete the files of ended jobs that are old, or that contain a shipment, and return the number of jobs."""
     if selection.before is not None:
         return len(delete_files(database, settings, selection.before))
-    jobs = Jobs(database)
+    jobs = store.jobs.Jobs(database)
     found = [
         job_id
         for job_id in jobs.with_files()
@@ -156,4 +154,4 @@ async def _every_day(database: Database, settings: Settings, days: float) -> Non
 def erase_old(database: Database, settings: Settings, days: float) -> Report:
     """Erase what was received more than ``days`` ago."""
     before = now_us() - int(dt.timedelta(days=days).total_seconds() * _MICROSECONDS)
-    return erase(database, settings, Selection(before=before), RETENTION, silent=True)
+    return erase(database, settings, store.erasure.Selection(before=before), RETENTION, silent=True)

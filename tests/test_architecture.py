@@ -69,6 +69,34 @@ with serving(create_app(Settings(opsin=False))) as client:
     assert modules_after(served).isdisjoint({*TRAINING_LIBRARIES, "pandas"})
 
 
+DATABASE_LIBRARIES = {"alembic", "cryptography", "psycopg", "sqlalchemy"}
+
+
+@pytest.mark.parametrize(("is_on", "loaded"), [(False, set()), (True, {"alembic", "sqlalchemy"})])
+def test_only_a_service_with_a_store_loads_the_libraries_of_databases(
+    is_on: bool, loaded: set[str], tmp_path: Path
+) -> None:
+    served = f"""
+from service.app import create_app
+from service.examples import EXAMPLE_SHIPMENT
+from service.logs import configure
+from service.settings import Settings
+from tests.service.api_client import serving
+configure("error")
+database = "sqlite:///{tmp_path}/tidewaiter.db"
+settings = Settings(opsin=False, TIDEWAITER_STORE={is_on}, database_url=database, job_worker=False)
+with serving(create_app(settings)) as client:
+    assert client.post("/v1/score", json=EXAMPLE_SHIPMENT).status_code == 200
+    for path in ("openapi.json", "readyz", "metrics", "v1/schema"):
+        assert client.get(path).status_code == 200, path
+    for path in ("decisions", "jobs", "queue", "keys", "watch-lists", "webhooks", "audit"):
+        assert client.get(f"/v1/{{path}}").status_code == {200 if is_on else 409}, path
+    for path in ("keys", "permits", "webhooks"):
+        assert client.delete(f"/v1/{{path}}/none").status_code == {404 if is_on else 409}, path
+"""
+    assert modules_after(served) & DATABASE_LIBRARIES == loaded
+
+
 def test_a_module_is_short_enough_to_read_at_once() -> None:
     # A file over about 400 lines should be two. The limit leaves some room, because a split in the middle of a topic does not help.
     lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service import store
 from service.access.keys_file import write_secret
 from service.logs import logger
-from service.store import keys
-from service.store.keys import Key, KeyWishes
+from service.store.key import Key, KeyWishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +38,7 @@ def make_first_key(database: Database, scopes: Iterable[str], file: Path) -> Key
         OSError: the file cannot be written. No key is made.
     """
     on_terminal = sys.stderr.isatty()
-    made = keys.create_first(
+    made = store.keys.create_first(
         database,
         KeyWishes(NAME, frozenset(scopes)),
         ACTOR,

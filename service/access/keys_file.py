@@ -16,7 +16,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from features.readers.source import read_small
-from service.store.keys import MOST_KEYS, MOST_NAME, Key
+from service.store.key import MOST_KEYS, MOST_NAME, Key
 from service.store.times import iso_time, microseconds_of
 
 

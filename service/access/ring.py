@@ -15,7 +15,7 @@ from typing import Final
 
 from service.access.rates import TokenBucket
 from service.logs import logger
-from service.store.keys import Key, digest_of, prefix_of
+from service.store.key import Key, digest_of, prefix_of
 
 #: Reads all valid keys of one source: the database, or the file of keys.
 Source = Callable[[], Sequence[Key]]

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from service import store
 from service.access.first_key import make_first_key
 from service.access.keys_file import read_keys
 from service.access.ring import KeyRing, Source
 from service.errors import DatabaseAway
-from service.store import keys
-from service.store.keys import Key
+from service.store.key import Key
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -44,7 +44,7 @@ class _StoredKeys:
 
     def __call__(self) -> list[Key]:
         self.make_first()
-        return keys.valid(self._database)
+        return store.keys.valid(self._database)
 
 
 def ring_of(settings: Settings, database: Database | None, scopes: Iterable[str]) -> KeyRing | None:

@@ -9,10 +9,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from service import store
 from service.api.dependencies import PlainJson, store_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
-from service.store import audit
 from service.store.times import iso_time
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
@@ -60,7 +60,7 @@ async def entries(
 
     def read() -> dict[str, Any]:
         with database.read() as connection:
-            rows = audit.page(connection, after=cursor, limit=limit + 1)
+            rows = store.audit.page(connection, after=cursor, limit=limit + 1)
         more = len(rows) > limit
         rows = rows[:limit]
         return {"entries": [_shown(row) for row in rows], "next": str(rows[-1].number) if more else None}

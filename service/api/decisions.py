@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import WithJsonSchema
 
+from service import store
 from service.api.decision_schemas import Decisions, StoredDecision
 from service.api.dependencies import PlainJson, store_of
 from service.api.openapi import problems
@@ -17,12 +18,11 @@ from service.api.outcome_schemas import outcome_answer, override_answer
 from service.api.query_batches import checked
 from service.api.schemas import Lane
 from service.errors import NotFound
-from service.store import decision_log
-from service.store.decision_log import Selection
-from service.store.outcomes import outcomes_of, overrides_of
+from service.store.decision import Selection
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
+
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 
@@ -97,7 +97,7 @@ async def decisions(
 
     def read() -> dict[str, Any]:
         with database.read() as connection:
-            rows = decision_log.page(connection, selection, after=cursor or 0, limit=limit + 1)
+            rows = store.decision_log.page(connection, selection, after=cursor or 0, limit=limit + 1)
         more = len(rows) > limit
         rows = rows[:limit]
         return {"decisions": [_summary(row) for row in rows], "next": str(rows[-1]["position"]) if more else None}
@@ -127,7 +127,7 @@ async def decision(
 
     def read() -> dict[str, Any] | None:
         with database.read() as connection:
-            row = decision_log.one(connection, decision_id)
+            row = store.decision_log.one(connection, decision_id)
             return None if row is None else _whole(connection, row)
 
     found = await to_thread.run_sync(read)
@@ -168,7 +168,11 @@ def _whole(connection: Connection, row: RowMapping) -> dict[str, Any]:
             "rules_digest": row["rules_digest"],
         },
         "duration_us": row["duration_us"],
-        "later": decision_log.later_ids(connection, row),
-        "outcomes": [outcome_answer(one) for one in outcomes_of(connection, [row["id"]]).get(row["id"], [])],
-        "overrides": [override_answer(one) for one in overrides_of(connection, [row["id"]]).get(row["id"], [])],
+        "later": store.decision_log.later_ids(connection, row),
+        "outcomes": [
+            outcome_answer(one) for one in store.outcomes.outcomes_of(connection, [row["id"]]).get(row["id"], [])
+        ],
+        "overrides": [
+            override_answer(one) for one in store.outcomes.overrides_of(connection, [row["id"]]).get(row["id"], [])
+        ],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import orjson
 from anyio import CapacityLimiter
@@ -24,7 +24,9 @@ from service.scoring.answers import Explain, Options
 from service.scoring.model_host import ModelHost
 from service.scoring.scorer import Scorer
 from service.settings import Settings
-from service.store.store import Store
+
+if TYPE_CHECKING:
+    from service.store.store import Store
 
 
 class QueryCache:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from service import store
 from service.api.bodies import read_json_text
 from service.api.dependencies import PlainJson, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.erasure import Report, erase
 from service.errors import Unprocessable, shortened
-from service.store.erasure import Selection
 from service.store.times import microseconds_of
+
+if TYPE_CHECKING:
+    from service.store.erasure import Selection
 
 router = APIRouter(prefix="/v1", tags=["personal data"])
 
@@ -84,7 +87,7 @@ def _selection(body: bytes) -> Selection:
         detail = "; ".join(f"{one['field']}: {one['problem']}" for one in errors)
         raise Unprocessable(f"The erasure cannot be read: {detail}.", errors=errors) from None
     before = None if wanted.before is None else microseconds_of(wanted.before)
-    return Selection(before, wanted.shipment_id, wanted.decision_id)
+    return store.erasure.Selection(before, wanted.shipment_id, wanted.decision_id)
 
 
 def _shown(report: Report) -> dict[str, Any]:

@@ -17,10 +17,9 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service import store
 from service.api.bodies import received
 from service.errors import Conflict, DatabaseAway, ServiceError, Unprocessable, error_response
-from service.store import idempotency
-from service.store.idempotency import InWork, OtherRequest, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service.api.dependencies import State
+    from service.store import idempotency
     from service.store.database import Database
+    from service.store.idempotency import Replay
 
 _HEADER: Final = b"idempotency-key"
 _WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -94,7 +95,7 @@ class Idempotent:
                     await _waited(working)
                 done = self._working[caller, key] = asyncio.Event()
                 try:
-                    asked = idempotency.Request(caller, key.decode("ascii"), _digest(scope, body))
+                    asked = store.idempotency.Request(caller, key.decode("ascii"), _digest(scope, body))
                     response = await self._answer(scope, receive, body, asked, database)
                 finally:
                     del self._working[caller, key]
@@ -158,13 +159,13 @@ def _digest(scope: Scope, body: bytes) -> bytes:
 def _begin(database: Database, asked: idempotency.Request) -> Replay | None:
     try:
         with database.write() as connection:
-            return idempotency.begin(connection, asked, time.time_ns() // 1000)
-    except OtherRequest:
+            return store.idempotency.begin(connection, asked, time.time_ns() // 1000)
+    except store.idempotency.OtherRequest:
         raise KeyReused(
             "This Idempotency-Key was used for another request within 24 hours; send another key.",
             errors=[{"field": "Idempotency-Key", "problem": "was used for another request"}],
         ) from None
-    except InWork:
+    except store.idempotency.InWork:
         raise _in_work() from None
 
 
@@ -172,9 +173,9 @@ def _end(database: Database, asked: idempotency.Request, answer: Replay | None) 
     # Send the answer of a completed request even if it cannot be stored.
     with contextlib.suppress(DatabaseAway), database.write() as connection:
         if answer is None:
-            idempotency.give_up(connection, asked)
+            store.idempotency.give_up(connection, asked)
         else:
-            idempotency.finish(connection, asked, answer)
+            store.idempotency.finish(connection, asked, answer)
 
 
 class _Captured:
@@ -205,7 +206,9 @@ class _Captured:
 
     def answer(self) -> Replay:
         media_type = dict(self.headers).get(b"content-type")
-        return Replay(self.status, None if media_type is None else media_type.decode("latin-1"), self.body)
+        return store.idempotency.Replay(
+            self.status, None if media_type is None else media_type.decode("latin-1"), self.body
+        )
 
 
 def document(paths: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
@@ -16,8 +16,10 @@ from service.api.openapi import problems
 from service.api.schemas import Health, ManifestSchema, ModelDescription, Readiness
 from service.errors import DatabaseAway
 from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
-from service.store.store import Store
 from service.substances.chemistry import chemistry
+
+if TYPE_CHECKING:
+    from service.store.store import Store
 
 router = APIRouter()
 

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 from pydantic import Field
 
 from features.readers import ColumnMapping, MappingError
+from service import store
 from service.api.dependencies import PlainJson, State, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
@@ -22,10 +23,11 @@ from service.errors import Busy, Conflict, NotFound, Unprocessable, shortened
 from service.files.rejects import rejects_header
 from service.identifiers import new_ids
 from service.jobs.files import JobFiles, ending_of, private, result_format_of
-from service.store.jobs import CANCELLED, DONE, OPEN, Jobs, NewJob, QueueFull
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
+
+    from service.store.jobs import Jobs, NewJob
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
@@ -175,7 +177,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
             jobs.files_deleted([job_id])
         return cancelled
 
-    if not await to_thread.run_sync(cancel) and job.state != CANCELLED:
+    if not await to_thread.run_sync(cancel) and job.state != store.jobs.CANCELLED:
         raise Conflict("The job has ended; its files are deleted after some days.")
     return Response(status_code=204)
 
@@ -212,7 +214,8 @@ async def job_rejects(request: Request, job_id: str) -> Response:
 
 
 def _jobs_of(request: Request) -> Jobs:
-    return Jobs(store_of(request).database)
+    database = store_of(request).database
+    return store.jobs.Jobs(database)
 
 
 def _full(state: State) -> Busy:
@@ -236,7 +239,7 @@ def _job_of(job_id: str, form: Form, state: State, caller: str | None) -> NewJob
             raise _wrong("mapping", str(error)) from None
         mapping = mapping.decode("utf-8-sig").encode()
     ending = ending_of(name, gunzipped=form.gunzipped)
-    return NewJob(job_id, caller, name or "the uploaded file", ending, result_format, explain, mapping)
+    return store.jobs.NewJob(job_id, caller, name or "the uploaded file", ending, result_format, explain, mapping)
 
 
 def _choice(form: Form, field: str, allowed: tuple[str, ...], default: str) -> str:
@@ -264,7 +267,7 @@ def _queue(job: NewJob, files: JobFiles, jobs: Jobs, state: State) -> None:
         os.close(folder)
     try:
         jobs.add(job, state.settings.max_jobs)
-    except QueueFull:
+    except store.jobs.QueueFull:
         raise _full(state) from None
 
 
@@ -278,8 +281,8 @@ async def _job(request: Request, job_id: str) -> Row[Any]:
 async def _done(request: Request, job_id: str) -> tuple[Row[Any], JobFiles]:
     """Return a job that is done and whose files exist."""
     job = await _job(request, job_id)
-    if job.state != DONE:
-        waiting = "ask again later" if job.state in OPEN else "it has no result"
+    if job.state != store.jobs.DONE:
+        waiting = "ask again later" if job.state in store.jobs.OPEN else "it has no result"
         raise Conflict(f"The job is {job.state}; {waiting}.")
     if job.files_deleted_at is not None:
         raise NotFound("The files of the job were deleted; they are kept for some days only.")

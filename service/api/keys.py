@@ -9,13 +9,13 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from service import store
 from service.api.bodies import read_json_text
 from service.api.dependencies import PlainJson, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.scopes import Scope
 from service.errors import NotFound, Unprocessable
-from service.store import keys
-from service.store.keys import MOST_NAME, Key, KeyRefused, KeyWishes
+from service.store.key import MOST_NAME, Key, KeyRefused, KeyWishes
 from service.store.times import iso_time, microseconds_of
 
 router = APIRouter(prefix="/v1", tags=["keys"])
@@ -83,7 +83,7 @@ async def make_key(request: Request) -> Response:
     database = store_of(request).database
     wishes = _wishes(await read_json_text(request, _MOST_BYTES))
     try:
-        key, text = await to_thread.run_sync(keys.create, database, wishes, caller_of(request))
+        key, text = await to_thread.run_sync(store.keys.create, database, wishes, caller_of(request))
     except KeyRefused as error:
         field, _, problem = str(error).rpartition(": ")
         raise Unprocessable(
@@ -96,7 +96,8 @@ async def make_key(request: Request) -> Response:
 @router.get("/keys", summary="List API keys", response_model=Keys, responses=problems(409, 500, 503))
 async def list_keys(request: Request) -> Response:
     """Return all keys of the store, expired and revoked ones too, without the keys themselves."""
-    every = await to_thread.run_sync(keys.every, store_of(request).database)
+    database = store_of(request).database
+    every = await to_thread.run_sync(store.keys.every, database)
     return PlainJson({"keys": [described(key) for key in every]})
 
 
@@ -110,7 +111,8 @@ async def revoke_key(
     """Revoke the key with an id or prefix. All workers refuse it within seconds; it stays in the list. A second time changes
     nothing.
     """
-    revoked = await to_thread.run_sync(keys.revoke, store_of(request).database, key_id, caller_of(request))
+    database = store_of(request).database
+    revoked = await to_thread.run_sync(store.keys.revoke, database, key_id, caller_of(request))
     if revoked is None:
         raise NotFound("No key has this id or prefix.")
     await _refresh(request)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
+from service import store
 from service.api.bodies import media_type, read_body, read_json
 from service.api.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
 from service.api.list_schemas import (
@@ -30,9 +31,10 @@ from service.errors import NotAcceptedMedia, NotFound, Unprocessable
 from service.lists.importing import ImportOptions, import_csv
 from service.lists.reading import FORMS, Faulty, read_entry
 from service.lists.view import known_of, shown
-from service.store import lists
-from service.store.database import Database
-from service.store.lists import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
+from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
+
+if TYPE_CHECKING:
+    from service.store.database import Database
 
 router = APIRouter(prefix="/v1", tags=["lists"])
 
@@ -150,7 +152,7 @@ def _add_page(route: _Route) -> None:
 
         def read() -> list[Any]:
             with database.read() as connection:
-                return lists.page(connection, topic, filters=filters, after=int(cursor or 0), limit=limit + 1)
+                return store.lists.page(connection, topic, filters=filters, after=int(cursor or 0), limit=limit + 1)
 
         rows = await asyncio.to_thread(read)
         following = str(rows[limit - 1].position) if len(rows) > limit else None
@@ -180,9 +182,9 @@ def _add_addition(route: _Route) -> None:
                 row = read_entry(topic, given, known_of(database, topic))
             except Faulty as error:
                 raise _unreadable(error) from None
-            [id_] = lists.add(database, topic, [row], caller)
+            [id_] = store.lists.add(database, topic, [row], caller)
             with database.read() as connection:
-                return shown(topic, lists.one(connection, topic, id_))
+                return shown(topic, store.lists.one(connection, topic, id_))
 
         entry = await asyncio.to_thread(work)
         add_log_fields(request, entry=entry["id"])
@@ -241,9 +243,8 @@ def _add_removal(route: _Route) -> None:
         responses=problems(404, 409, 422, 500, 503),
     )
     async def remove(request: Request, id: str) -> Response:
-        removed = await asyncio.to_thread(
-            lists.remove, store_of(request).database, topic, [id.replace("\0", "")], caller_of(request)
-        )
+        database, caller = store_of(request).database, caller_of(request)
+        removed = await asyncio.to_thread(store.lists.remove, database, topic, [id.replace("\0", "")], caller)
         if not removed:
             raise NotFound(f"None of the {route.what} has the id {id[:64]!r}, or it was removed.")
         return Response(status_code=204)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from features.table.normalise import time as read_time
 from features.table.times import EARLIEST_S
+from service import store
 from service.api.schemas import Answer, Lane, Probability
 from service.errors import Unprocessable, shortened
-from service.store.outcomes import Finding, Overridden, Recorded
-from service.store.queue import Waiting
+
+if TYPE_CHECKING:
+    from service.store.outcomes import Finding, Overridden, Recorded
+    from service.store.queue import Waiting
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -97,7 +100,7 @@ class OutcomeRequest(BaseModel):
         seconds, _ = read_time(self.found_at)
         assert seconds is not None
         values = self.model_dump()
-        return Finding(**(values | {"found_at": seconds * _MICROSECONDS}))
+        return store.outcomes.Finding(**(values | {"found_at": seconds * _MICROSECONDS}))
 
 
 class OverrideRequest(BaseModel):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
+from service import store
 from service.api.bodies import parse_json, read_body, read_json
 from service.api.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
 from service.api.openapi import json_body, problems
@@ -31,9 +32,10 @@ from service.api.outcome_schemas import (
     read_request,
 )
 from service.errors import Conflict, NotFound, Unprocessable
-from service.store import inspections
-from service.store.outcomes import AlreadyCorrected, NotRecorded, UnknownDecision
-from service.store.queue import Waiting
+
+if TYPE_CHECKING:
+    from service.store.outcomes import NotRecorded
+    from service.store.queue import Waiting
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
 
@@ -66,7 +68,7 @@ async def outcome(request: Request, decision_id: str) -> Response:
     database = store_of(request).database
     finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
     recorded = await _recording(
-        partial(inspections.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
+        partial(store.inspections.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
     )
     add_log_fields(request, decision_id=decision_id, content=recorded.content)
     return PlainJson(outcome_answer(recorded), 201)
@@ -89,7 +91,7 @@ async def override(request: Request, decision_id: str) -> Response:
     database = store_of(request).database
     wanted = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
     work = partial(
-        inspections.record_override,
+        store.inspections.record_override,
         database,
         decision_id,
         wanted.lane,
@@ -120,9 +122,8 @@ async def queue(
     """Return red shipments before yellow ones, the riskiest first and of equal ones the oldest: the latest decision of each
     shipment, unless an inspection has found something or nothing, or an override made it green.
     """
-    work = partial(
-        inspections.waiting, store_of(request).database, site=site, channel=channel, most=limit + 1, now=_now()
-    )
+    database = store_of(request).database
+    work = partial(store.inspections.waiting, database, site=site, channel=channel, most=limit + 1, now=_now())
     found = await to_thread.run_sync(work)
     return PlainJson({"queue": [queue_item(one) for one in found[:limit]], "more": len(found) > limit})
 
@@ -142,7 +143,9 @@ async def claim(request: Request, decision_id: str) -> Response:
     database, holder = store_of(request).database, await _holder(request)
     now = _now()
     until = now + round(state_of(request).settings.claim_seconds * _MICROSECONDS)
-    held = await to_thread.run_sync(partial(inspections.claim, database, decision_id, holder, now=now, until=until))
+    held = await to_thread.run_sync(
+        partial(store.inspections.claim, database, decision_id, holder, now=now, until=until)
+    )
     return PlainJson(queue_item(_held_by(holder, held, decision_id)))
 
 
@@ -157,7 +160,7 @@ async def claim(request: Request, decision_id: str) -> Response:
 async def release(request: Request, decision_id: str) -> Response:
     """End a claim. Releasing a shipment that nobody holds changes nothing; another holder's claim stays (409)."""
     database, holder = store_of(request).database, await _holder(request)
-    left = await to_thread.run_sync(partial(inspections.release, database, decision_id, holder, now=_now()))
+    left = await to_thread.run_sync(partial(store.inspections.release, database, decision_id, holder, now=_now()))
     _held_by(holder, left, decision_id)
     return Response(status_code=204)
 
@@ -196,11 +199,11 @@ async def _holder(request: Request) -> str:
 async def _recording(work: Callable[[], T]) -> T:
     try:
         return await to_thread.run_sync(work)
-    except UnknownDecision as error:
+    except store.outcomes.UnknownDecision as error:
         raise NotFound(f"{str(error).capitalize()}.") from None
-    except AlreadyCorrected as error:
+    except store.outcomes.AlreadyCorrected as error:
         raise Conflict(f"{error}.", errors=_errors(error)) from None
-    except NotRecorded as error:
+    except store.outcomes.NotRecorded as error:
         raise Unprocessable(f"{error.field}: {error}.", errors=_errors(error)) from None
 
 

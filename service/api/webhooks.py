@@ -8,12 +8,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from service import store
 from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.errors import NotFound, Unprocessable
-from service.store import webhooks
 from service.store.times import iso_time, now_us
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
 
@@ -97,7 +97,7 @@ def _delivery(row: Any) -> dict[str, Any]:
         "state": row.state,
         "created_at": iso_time(row.created_at),
         "attempts": row.attempts,
-        "next_at": iso_time(row.next_at) if row.state == webhooks.WAITING else None,
+        "next_at": iso_time(row.next_at) if row.state == store.webhooks.WAITING else None,
         "status": row.status,
         "problem": row.problem,
         "delivered_at": _time(row.delivered_at),
@@ -165,7 +165,7 @@ async def webhook_list(request: Request) -> Response:
 
     def read() -> list[Any]:
         with database.read() as connection:
-            return webhooks.webhooks(connection)
+            return store.webhooks.webhooks(connection)
 
     return PlainJson({"webhooks": [_webhook(row) for row in await to_thread.run_sync(read)]})
 
@@ -183,12 +183,12 @@ async def add_webhook(request: Request) -> Response:
 
     Private, loopback and link-local addresses are refused each time a message is sent, unless the service allows them.
     """
-    store, caller = store_of(request), caller_of(request)
+    ours, caller = store_of(request), caller_of(request)
     url, description = _read(await read_json(request, _MOST_BYTES), policy_of(state_of(request).settings))
 
     def work() -> Any:
-        row = webhooks.add(store.database, url, description, caller, now_us())
-        store.outbox.look()
+        row = store.webhooks.add(ours.database, url, description, caller, now_us())
+        ours.outbox.look()
         return row
 
     row = await to_thread.run_sync(work)
@@ -206,7 +206,7 @@ async def add_webhook(request: Request) -> Response:
 async def remove_webhook(request: Request, id: str) -> Response:
     """Remove an address. Messages that wait for it are not sent."""
     database, caller = store_of(request).database, caller_of(request)
-    if not await to_thread.run_sync(webhooks.remove, database, _plain(id), caller, now_us()):
+    if not await to_thread.run_sync(store.webhooks.remove, database, _plain(id), caller, now_us()):
         raise NotFound(_NOT_THERE)
     return Response(status_code=204)
 
@@ -221,7 +221,7 @@ async def remove_webhook(request: Request, id: str) -> Response:
 async def enable_webhook(request: Request, id: str) -> Response:
     """Use an address again that was disabled after long failure. Messages that wait for it are sent."""
     database, caller = store_of(request).database, caller_of(request)
-    if not await to_thread.run_sync(webhooks.enable, database, _plain(id), caller, now_us()):
+    if not await to_thread.run_sync(store.webhooks.enable, database, _plain(id), caller, now_us()):
         raise NotFound(_NOT_THERE)
     return Response(status_code=204)
 
@@ -245,9 +245,9 @@ async def delivery_list(
 
     def read() -> list[Any]:
         with database.read() as connection:
-            if not webhooks.exists(connection, _plain(id)):
+            if not store.webhooks.exists(connection, _plain(id)):
                 raise NotFound(_NOT_THERE)
-            return webhooks.deliveries(connection, id, state=state, before=before, limit=limit + 1)
+            return store.webhooks.deliveries(connection, id, state=state, before=before, limit=limit + 1)
 
     rows = await to_thread.run_sync(read)
     following = str(rows[limit - 1].position) if len(rows) > limit else None
@@ -264,7 +264,9 @@ async def delivery_list(
 async def redeliver(request: Request, id: str, delivery_id: str) -> Response:
     """Send a message again, with the same id and body and a new signature, whether it was accepted or given up."""
     database, caller = store_of(request).database, caller_of(request)
-    if not await to_thread.run_sync(webhooks.send_again, database, _plain(id), _plain(delivery_id), caller, now_us()):
+    if not await to_thread.run_sync(
+        store.webhooks.send_again, database, _plain(id), _plain(delivery_id), caller, now_us()
+    ):
         raise NotFound("There is no such message to this webhook.")
     return Response(status_code=202)
 

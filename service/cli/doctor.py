@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from service.settings import Settings
-    from service.store.keys import Key
+    from service.store.key import Key
 
 #: Free space that a folder needs: an upload of the largest size and its result.
 _MIN_FREE_BYTES: Final = 1 << 30

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from service.store.keys import Key, KeyWishes
+    from service.store.key import Key, KeyWishes
 
 keys_app = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -43,7 +43,7 @@ def create(
     from service.cli.common import open_database
     from service.cli.errors import WrongUse
     from service.store import keys
-    from service.store.keys import KeyRefused, KeyWishes
+    from service.store.key import KeyRefused, KeyWishes
     from service.store.times import microseconds_of
 
     known = [one.value for one in Scope]
@@ -131,7 +131,7 @@ def revoke(
 
 def _create_in(file: Path, wishes: KeyWishes) -> tuple[Key, str]:
     from service.access.keys_file import read_keys, write_keys
-    from service.store.keys import new_key
+    from service.store.key import new_key
 
     earlier = read_keys(file) if file.exists() else []
     key, text = new_key(wishes, _ACTOR)

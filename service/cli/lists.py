@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from service.lists.screening import ListScreening
     from service.settings import Settings
     from service.store.database import Database
-    from service.store.lists import Topic
+    from service.store.topics import Topic
 
 lists_app = typer.Typer(
     name="lists", help="Import, show, remove and try watch lists.", no_args_is_help=True, rich_markup_mode=None
@@ -38,7 +38,7 @@ _SHOWN = 20
 @lists_app.command("import")
 def import_list(source: CsvFile, list_name: ListName = "", replace: Replace = False) -> int:
     """Import entries of watch lists. Exit status 1: some lines cannot be used; the others are imported."""
-    from service.store.lists import WATCH_ENTRIES
+    from service.store.topics import WATCH_ENTRIES
 
     return _import(WATCH_ENTRIES, source, list_name, replace=replace)
 
@@ -46,7 +46,7 @@ def import_list(source: CsvFile, list_name: ListName = "", replace: Replace = Fa
 @permits_app.command("import")
 def import_permits(source: CsvFile, replace: Replace = False) -> int:
     """Import permits into the register. Exit status 1: some lines cannot be used; the others are imported."""
-    from service.store.lists import PERMITS
+    from service.store.topics import PERMITS
 
     return _import(PERMITS, source, "", replace=replace)
 
@@ -57,7 +57,7 @@ def show_list(
     as_json: AsJson = False,
 ) -> None:
     """Show the entries of watch lists."""
-    from service.store.lists import WATCH_ENTRIES
+    from service.store.topics import WATCH_ENTRIES
 
     filters = {"list_name": list_name} if list_name else {}
     _show(WATCH_ENTRIES, filters, ("id", "list", "kind", "text", "country", "lane", "reason", "expires_at"), as_json)
@@ -67,7 +67,7 @@ def show_list(
 def show_permits(as_json: AsJson = False) -> None:
     """Show the permits of the register in the store."""
     from models.permits import COLUMNS
-    from service.store.lists import PERMITS
+    from service.store.topics import PERMITS
 
     _show(PERMITS, {}, ("id", *COLUMNS), as_json)
 
@@ -81,7 +81,7 @@ def remove(
     from service.cli.common import open_database
     from service.cli.errors import WrongUse
     from service.store import lists
-    from service.store.lists import WATCH_ENTRIES
+    from service.store.topics import WATCH_ENTRIES
 
     if bool(ids) == bool(list_name):
         raise WrongUse("Name ids of entries, or a list with --list NAME.")
@@ -156,7 +156,7 @@ def _tried(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]
     from service.lists.forms import EntryKind
     from service.lists.reading import Faulty, Known, read_file
     from service.lists.screening import Entry, ListScreening, Segment
-    from service.store.lists import WATCH_ENTRIES
+    from service.store.topics import WATCH_ENTRIES
 
     if source is None:
         with open_database() as database:

@@ -15,17 +15,18 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
 from pydantic import SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 
+from service import store
 from service.errors import DatabaseAway
 from service.logs import configure, logger
 from service.settings import Settings, variables
-from service.store.database import Database
-from service.store.jobs import Jobs
+
+if TYPE_CHECKING:
+    from service.store.database import Database
 
 #: Seconds between two looks for a waiting job or an ended child.
 _POLL_SECONDS: Final = 5.0
@@ -48,7 +49,7 @@ class InServiceWorker:
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings, self._jobs = settings, Jobs(database)
+        self._settings, self._jobs = settings, store.jobs.Jobs(database)
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -70,7 +71,7 @@ class InServiceWorker:
         while True:
             try:
                 await asyncio.to_thread(self._look)
-            except (OSError, SQLAlchemyError, DatabaseAway) as error:
+            except (OSError, store.away.SQLAlchemyError, DatabaseAway) as error:
                 logger().error("job_worker_not_started", problem=str(error).splitlines()[0])
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), _POLL_SECONDS)
@@ -112,7 +113,7 @@ class InServiceWorker:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-        with contextlib.suppress(SQLAlchemyError, DatabaseAway):
+        with contextlib.suppress(store.away.SQLAlchemyError, DatabaseAway):
             self._jobs.release(owner_of(child.pid))
 
 
@@ -149,7 +150,7 @@ def main() -> int:
         if lock is None:
             return _TAKEN
         chemistry.set_up(settings)
-        database = Database(settings.database_url.get_secret_value())
+        database = store.database.Database(settings.database_url.get_secret_value())
         worker = Worker(database, settings, owner_of(os.getpid()))
         threading.Thread(target=_stop_at_end_of_input, args=(worker.stop,), daemon=True).start()
         worker.work(_IDLE_SECONDS)

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from features.readers import Unreadable
+from service import store
 from service.files.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from service.settings import Settings
+    from service.store.database import Database
 
 _OWNER_ONLY: Final = 0o600
 _OWNER_FOLDER: Final = 0o700
@@ -64,6 +68,21 @@ class JobFiles:
     def delete(self) -> None:
         """Delete all files and the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def delete_files(database: Database, settings: Settings, finished_before: int | None = None) -> list[str]:
+    """Delete upload and results of ended jobs, and return the ids of the jobs.
+
+    Args:
+        finished_before: of jobs that ended before this time alone.
+    """
+    jobs = store.jobs.Jobs(database)
+    ended = jobs.with_files(finished_before)
+    for job_id in ended:
+        JobFiles(settings.jobs_dir, job_id).delete()
+    if ended:
+        jobs.files_deleted(ended)
+    return ended
 
 
 def private(path: Path, mode: str) -> BinaryIO:

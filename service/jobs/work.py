@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from models.scoring import RiskModel, Scores, ScoreSettings
     from service.settings import Settings
     from service.store.database import Database
-    from service.store.decisions import NewDecision
+    from service.store.decision import NewDecision
 
 _UPLOAD: Final = "the uploaded file"
 #: Decisions per transaction. On SQLite, requests that store decisions wait for it.

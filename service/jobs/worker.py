@@ -21,7 +21,7 @@ from models.bundle import BundleRefused, StoreError, champion_dir
 from service.errors import DatabaseAway
 from service.files.output import OutputFailed
 from service.identifiers import new_ids
-from service.jobs.files import JobFiles
+from service.jobs.files import JobFiles, delete_files
 from service.jobs.work import Bench, Heartbeat, Stopped, run
 from service.logs import logger
 from service.scoring.model_host import load_current, signature_of
@@ -160,21 +160,6 @@ class Worker:
         except _AWAY:
             # The lease ends by itself.
             logger().warning("job_not_released")
-
-
-def delete_files(database: Database, settings: Settings, finished_before: int | None = None) -> list[str]:
-    """Delete upload and results of ended jobs, and return the ids of the jobs.
-
-    Args:
-        finished_before: of jobs that ended before this time alone.
-    """
-    jobs = Jobs(database)
-    ended = jobs.with_files(finished_before)
-    for job_id in ended:
-        JobFiles(settings.jobs_dir, job_id).delete()
-    if ended:
-        jobs.files_deleted(ended)
-    return ended
 
 
 def _was_lost(jobs: Jobs, lease: Lease) -> bool:

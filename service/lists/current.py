@@ -19,19 +19,20 @@ from models.lanes import LANE_NAMES
 from models.permits import COLUMNS as PERMIT_COLUMNS
 from models.permits import Register
 from models.rules import OfficeRules, Suppression
+from service import store
 from service.lists.forms import EntryKind, exact_form
 from service.lists.screening import Entry, ListScreening, Segment, Suppressed
 from service.logs import logger
 from service.periodic import repeated
-from service.store import lists
-from service.store.lists import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Revision
 from service.store.times import iso_time, now_us
+from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from models.scoring import ScoreSettings
     from service.store.database import Database
+    from service.store.lists import Revision
 
 #: Half of the second within which a change takes effect. The query takes a fraction of a millisecond.
 POLL_SECONDS: Final = 0.5
@@ -90,7 +91,7 @@ class CurrentLists:
             return False
         with self._lock:
             with self._database.read() as connection:
-                revisions = lists.revisions(connection)
+                revisions = store.lists.revisions(connection)
                 state = self._state
                 current = {name: revision.number for name, revision in revisions.items()}
                 if current == state.revisions:
@@ -136,13 +137,13 @@ def _tried(refresh: Callable[[], bool]) -> None:
 def _read(connection: Connection, state: _State, revisions: dict[str, Revision]) -> _State:
     """Return the state of the database, in which unchanged tables are those of ``state``."""
 
-    def is_new(topic: lists.Topic) -> bool:
+    def is_new(topic: Topic) -> bool:
         return revisions[topic.name].number != state.revisions[topic.name]
 
     changes: dict[str, Any] = {"revisions": {name: revision.number for name, revision in revisions.items()}}
     changes["secret"] = revisions[DISMISSALS.name].secret
     if is_new(WATCH_ENTRIES):
-        rows = lists.changed(connection, WATCH_ENTRIES, state.revisions[WATCH_ENTRIES.name])
+        rows = store.lists.changed(connection, WATCH_ENTRIES, state.revisions[WATCH_ENTRIES.name])
         known = {entry.id for segment in state.segments for entry in segment.entries}
         added = [
             entry_of(row) for row in rows if row.removed_at is None and row.id not in known and row.text is not None
@@ -155,11 +156,11 @@ def _read(connection: Connection, state: _State, revisions: dict[str, Revision])
         expiries = state.expiries | {row.id: row.expires_at for row in rows if row.expires_at is not None}
         changes |= {"segments": segments, "gone": gone, "expiries": expiries}
     if is_new(DISMISSALS):
-        changes["dismissals"] = tuple(lists.changed(connection, DISMISSALS, 0))
+        changes["dismissals"] = tuple(store.lists.changed(connection, DISMISSALS, 0))
     if is_new(SUPPRESSIONS):
-        changes["suppressions"] = tuple(lists.changed(connection, SUPPRESSIONS, 0))
+        changes["suppressions"] = tuple(store.lists.changed(connection, SUPPRESSIONS, 0))
     if is_new(PERMITS):
-        changes["register"] = register_of(lists.changed(connection, PERMITS, 0))
+        changes["register"] = register_of(store.lists.changed(connection, PERMITS, 0))
     return replace(state, **changes)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service import store
 from service.lists.reading import Faulty, Imported, read_file
 from service.lists.view import known_of
-from service.store import lists
-from service.store.lists import WATCH_ENTRIES, Topic
+from service.store.topics import WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
     from service.store.database import Database
@@ -56,8 +56,8 @@ def import_csv(
     if options.replace and imported.rows:
         replaced = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
         with database.read() as connection:
-            removed = lists.count(connection, topic, replaced)
-    ids = lists.add(database, topic, imported.rows, actor, replaces=replaced)
+            removed = store.lists.count(connection, topic, replaced)
+    ids = store.lists.add(database, topic, imported.rows, actor, replaces=replaced)
     return ImportResult(len(ids), removed, imported.rejected)
 
 

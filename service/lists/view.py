@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from service import store
 from service.lists.current import iso
 from service.lists.forms import EntryKind
 from service.lists.reading import Known
-from service.store import lists
-from service.store.lists import DISMISSALS, Topic
+from service.store.topics import DISMISSALS, Topic
 
 if TYPE_CHECKING:
     from service.store.database import Database
@@ -22,7 +22,7 @@ def shown(topic: Topic, row: Any) -> dict[str, Any]:
     """Return an entry as plain JSON values."""
     entry = {
         _MEMBER_OF.get(column, column): getattr(row, column)
-        for column in ("id", *topic.columns)
+        for column in ("id", *store.lists.columns_of(topic))
         if column not in _HIDDEN
     }
     return entry | {"expires_at": iso(row.expires_at), "added_by": row.added_by, "added_at": iso(row.added_at)}
@@ -33,5 +33,5 @@ def known_of(database: Database, topic: Topic) -> Known:
     if topic is not DISMISSALS:
         return Known()
     with database.read() as connection:
-        kinds = {entry: EntryKind(kind) for entry, kind in lists.kinds(connection).items()}
-        return Known(kinds, lists.revisions(connection)[DISMISSALS.name].secret)
+        kinds = {entry: EntryKind(kind) for entry, kind in store.lists.kinds(connection).items()}
+        return Known(kinds, store.lists.revisions(connection)[DISMISSALS.name].secret)

@@ -16,16 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from sqlalchemy.exc import SQLAlchemyError
 
 from features.groups.history.history import VERSION, History
+from service import store
 from service.errors import DatabaseAway
 from service.logs import logger
 from service.scoring.live_history import Lesson, LiveHistory, Moment
 from service.scoring.replay import Bounds, keys_of_entries, replayed, restore
-from service.store import checkpoints, history_log, learning
-from service.store.history_log import Block, Entry
-from service.store.sealing import Sealer, WrongKey
 
 if TYPE_CHECKING:
     from service.scoring.model_host import ModelHost
@@ -79,7 +76,7 @@ class DurableHistory:
         """
         self._database = database
         self._settings = settings
-        self._sealer = Sealer(settings.key)
+        self._sealer = store.sealing.Sealer(settings.key)
         self._served = live
         self._waiting = waiting
         self._now = now
@@ -103,8 +100,8 @@ class DurableHistory:
         try:
             live = restore(self._database, self._sealer, snapshot, self._bounds())
             with self._database.read() as connection:
-                self._lesson = learning.last_position(connection)
-        except (SQLAlchemyError, DatabaseAway, WrongKey) as error:
+                self._lesson = store.learning.last_position(connection)
+        except (store.away.SQLAlchemyError, DatabaseAway, store.sealing.WrongKey) as error:
             logger().error("history_not_restored", exc_info=error)
             return LiveHistory(snapshot.copy(), is_complete=False)
         self._live, self._base = live, live.order
@@ -173,7 +170,7 @@ class DurableHistory:
             self._looks = {}
             return
         with self._database.read() as connection:
-            known = history_log.known_orders(connection, int(waiting.orders.min()), int(waiting.orders.max()))
+            known = store.history_log.known_orders(connection, int(waiting.orders.min()), int(waiting.orders.max()))
         live.logged(known)
         left = ~np.isin(waiting.orders, known)
         orders, keys = waiting.orders[left], waiting.keys[:, left]
@@ -189,16 +186,20 @@ class DurableHistory:
         logger().warning("shipments_without_decision", shipments=len(orders))
         bounds = np.flatnonzero(np.diff(orders) != 1) + 1
         for run in np.split(np.arange(len(orders)), bounds):
-            history_log.add_unanswered(self._database, self._sealer, Block(orders[run], keys[:, run]))
+            store.history_log.add_unanswered(
+                self._database, self._sealer, store.history_log.Block(orders[run], keys[:, run])
+            )
         live.logged(orders)
 
     def _learn(self, live: LiveHistory) -> None:
-        learning.plan(self._database, now=self._now(), first_order=self._now() + _LEAD)
+        store.learning.plan(self._database, now=self._now(), first_order=self._now() + _LEAD)
         with self._database.read() as connection:
-            planned = learning.planned(connection, self._lesson)
+            planned = store.learning.planned(connection, self._lesson)
         if not planned:
             return
-        entries = [Entry(one.order, one.manifest, one.declared_s, one.find, one.undo) for one in planned]
+        entries = [
+            store.history_log.Entry(one.order, one.manifest, one.declared_s, one.find, one.undo) for one in planned
+        ]
         places, keys = keys_of_entries(entries)
         lessons = [
             Lesson(entries[place].order, keys[:, k : k + 1], planned[place].find, planned[place].undo)
@@ -211,7 +212,7 @@ class DurableHistory:
                 break
             # Each is learned where the log says, so move those whose order has passed.
             first = self._now() + _LEAD
-            learning.postpone(self._database, [positions[k] for k in late], first)
+            store.learning.postpone(self._database, [positions[k] for k in late], first)
             lessons = [lessons[k].at(first + place) for place, k in enumerate(late)]
             positions = [positions[k] for k in late]
         else:
@@ -237,7 +238,7 @@ class DurableHistory:
             if moment.order == self._base:
                 return False
             with self._database.read() as connection:
-                logged = history_log.count(connection, self._base, moment.order)
+                logged = store.history_log.count(connection, self._base, moment.order)
             if logged != moment.counted:
                 return self._merge(logged - moment.counted)
         self._save(moment.history, moment.order)
@@ -248,7 +249,7 @@ class DurableHistory:
     def _merge(self, others: int) -> bool:
         """Save a checkpoint of the traffic of all workers, made from the log, unless another worker did so a moment ago."""
         now = self._now()
-        newest = checkpoints.newest_at(self._database)
+        newest = store.checkpoints.newest_at(self._database)
         if newest is not None and now - newest < self._settings.checkpoint_seconds * 1e6:
             return False
         until = now - _SETTLED
@@ -259,8 +260,8 @@ class DurableHistory:
 
     def _save(self, history: History, order: int) -> None:
         started = time.perf_counter()
-        content = checkpoints.pack(history.to_full_arrays())
-        checkpoints.save(
+        content = store.checkpoints.pack(history.to_full_arrays())
+        store.checkpoints.save(
             self._database,
             self._sealer,
             content,

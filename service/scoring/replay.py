@@ -23,15 +23,15 @@ from features.manifest.problems import Refused
 from features.manifest.records import HEAD_NAMES, Record, read_record
 from features.table.table import ManifestTable
 from models.scoring.isolating import failing
+from service import store
 from service.logs import logger
 from service.scoring.distinct import tables_of_distinct
 from service.scoring.live_history import Lesson, LiveHistory
-from service.store import checkpoints, history_log
-from service.store.checkpoints import Checkpoint
-from service.store.history_log import Block, Entry, Page
 
 if TYPE_CHECKING:
+    from service.store.checkpoints import Checkpoint
     from service.store.database import Database
+    from service.store.history_log import Block, Entry, Page
     from service.store.sealing import Sealer
 
 IntArray = NDArray[np.int64]
@@ -89,7 +89,7 @@ def replayed(
     else:
         history, after, since = History.from_full_arrays(found.arrays), found.history_order, None
     started = time.perf_counter()
-    pages = history_log.pages(database, sealer, after=after, since=since, size=PAGE, until=until)
+    pages = store.history_log.pages(database, sealer, after=after, since=since, size=PAGE, until=until)
     order, shipments, lost = _replay(history, pages)
     logger().info(
         "history_replayed",
@@ -103,8 +103,8 @@ def replayed(
 
 
 def _newest(database: Database, sealer: Sealer) -> Checkpoint | None:
-    for one in checkpoints.sound(database, sealer, VERSION):
-        if isinstance(one, Checkpoint):
+    for one in store.checkpoints.sound(database, sealer, VERSION):
+        if isinstance(one, store.checkpoints.Checkpoint):
             return one
         logger().warning("checkpoint_refused", problem=one)
     return None

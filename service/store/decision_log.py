@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import RowMapping, func, select
 
+from service.store.decision import Selection
 from service.store.references import reference_of
 from service.store.tables import Decision
 
@@ -34,21 +34,6 @@ SUMMARY: Final = (
     Decision.rules_digest,
     Decision.earlier_id,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which decisions are listed; None leaves a condition out.
-
-    Attributes:
-        since: earliest time of receipt, in microseconds since 1970.
-        until: end of the time of receipt, which is not in it.
-    """
-
-    lane: str | None = None
-    since: int | None = None
-    until: int | None = None
-    shipment_id: str | None = None
 
 
 def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[RowMapping]:

@@ -6,20 +6,16 @@ is inserted, and the caller answers with the stored one. Any other decision on a
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-from pydantic_core import to_json
 from sqlalchemy import select
 
 from service.store import audit, history_log, queue
 from service.store.audit import Fact, salted
+from service.store.decision import NewDecision, Stored
 from service.store.rows import insert_rows, select_among
 from service.store.tables import Decision
 
@@ -38,70 +34,10 @@ SELECT shipment_id, id FROM decisions WHERE position IN
 """
 
 
-@dataclass(frozen=True, slots=True)
-class NewDecision:
-    """An answer that is to be stored. Attributes are those of `service.store.tables.Decision`."""
-
-    id: str
-    shipment_id: str
-    content_digest: bytes
-    received_at: int
-    declared_s: int
-    history_order: int | None
-    what_if: bool
-    channel: str | None
-    site: str | None
-    lane: str
-    selected_by: str | None
-    risk: float
-    percentile: float
-    model_version: str
-    model_digest: str
-    features_digest: str
-    rules_digest: str | None
-    via: str
-    duration_us: int
-    caller: str | None
-    manifest: bytes
-    answer: bytes
-
-    @property
-    def sameness(self) -> tuple[str, bytes, str, str | None]:
-        """Values that are equal for repeated requests of one decision."""
-        return self.shipment_id, self.content_digest, self.model_digest, self.rules_digest
-
-
 _NAMES: Final = NewDecision.__slots__
 _values: Final = attrgetter(*_NAMES)
 #: Columns of a row, in order.
 _COLUMNS: Final = (*_NAMES, "salt", "earlier_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The decision that a caller answers with: its id, its answer, and whether it was made by an earlier request."""
-
-    id: str
-    answer: bytes
-    repeated: bool
-
-
-def manifest_json(manifest: object) -> bytes:
-    """Return a parsed manifest as JSON with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
-    try:
-        return orjson.dumps(manifest)
-    except TypeError:
-        # orjson writes no integers beyond 64 bits.
-        return to_json(manifest, inf_nan_mode="null")
-
-
-def content_digest(manifest: object) -> bytes:
-    """Return the SHA-256 of a manifest's canonical JSON, which the order of its fields does not change."""
-    try:
-        canonical = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        canonical = json.dumps(manifest, sort_keys=True).encode()
-    return hashlib.sha256(canonical).digest()
 
 
 def record(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from service.errors import DatabaseAway
 from service.logs import logger
 from service.store import decisions
-from service.store.decisions import NewDecision, Stored
+from service.store.decision import NewDecision, Stored
 
 if TYPE_CHECKING:
     from service.metrics import Metrics

@@ -19,6 +19,7 @@ from service.store import audit
 from service.store.audit import Fact, salted
 from service.store.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
 from service.store.times import now_us
+from service.store.topics import Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -34,35 +35,20 @@ _OWN: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """One of the tables.
-
-    Attributes:
-        kind: what the audit chain calls an entry.
-        filters: columns that a page may be limited by.
-    """
-
-    table: type[WatchEntry | Dismissal | SuppressionRow | PermitRow]
-    kind: str
-    filters: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the table."""
-        return self.table.__tablename__
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that the caller of `add` gives."""
-        return tuple(column.name for column in self.table.__table__.columns if column.name not in _OWN)
+#: Name of a topic -> its table.
+_TABLES: Final[Mapping[str, type[WatchEntry | Dismissal | SuppressionRow | PermitRow]]] = {
+    table.__tablename__: table for table in (WatchEntry, Dismissal, SuppressionRow, PermitRow)
+}
 
 
-WATCH_ENTRIES: Final = Topic(WatchEntry, "watch_entry", ("list_name", "kind"))
-DISMISSALS: Final = Topic(Dismissal, "dismissal", ("entry_id",))
-SUPPRESSIONS: Final = Topic(SuppressionRow, "suppression", ("rule_id", "list_name", "entry_id"))
-PERMITS: Final = Topic(PermitRow, "permit", ("permit_number",))
-TOPICS: Final = (WATCH_ENTRIES, DISMISSALS, SUPPRESSIONS, PERMITS)
+def table_of(topic: Topic) -> type[WatchEntry | Dismissal | SuppressionRow | PermitRow]:
+    """Return the table of a topic."""
+    return _TABLES[topic.name]
+
+
+def columns_of(topic: Topic) -> tuple[str, ...]:
+    """Return the columns that the caller of `add` gives."""
+    return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _OWN)
 
 
 def add(
@@ -76,7 +62,7 @@ def add(
     """Add entries in one transaction, and return their ids. The audit chain gets one entry for all.
 
     Args:
-        rows: values of `Topic.columns`.
+        rows: values of `columns_of`.
         actor: id of the API key, or the name of the command.
         replaces: column -> value; entries with these values are removed in the same transaction. Empty for all, None for none.
     """
@@ -90,7 +76,7 @@ def add(
         revision = _next_revision(connection, topic)
         whole = [
             {
-                **{column: row[column] for column in topic.columns},
+                **{column: row[column] for column in columns_of(topic)},
                 "id": id_,
                 "revision": revision,
                 "batch": batch,
@@ -100,7 +86,7 @@ def add(
             }
             for id_, row in zip(ids, rows, strict=True)
         ]
-        connection.execute(insert(topic.table), whole)
+        connection.execute(insert(table_of(topic)), whole)
         facts = {"entries": len(whole), "digests": _digest(topic, whole), "revision": revision}
         audit.append(database, connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
     return ids
@@ -111,9 +97,9 @@ def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | No
     with database.write() as connection:
         found = list(
             connection.scalars(
-                select(topic.table.id)
-                .where(topic.table.id.in_(ids), topic.table.removed_at.is_(None))
-                .order_by(topic.table.position)
+                select(table_of(topic).id)
+                .where(table_of(topic).id.in_(ids), table_of(topic).removed_at.is_(None))
+                .order_by(table_of(topic).position)
             )
         )
         _remove(database, connection, topic, found, actor)
@@ -130,7 +116,7 @@ def remove_all(database: Database, topic: Topic, filters: Mapping[str, str], act
 
 def _present(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> list[str]:
     """Return the ids of the entries with some values that were not removed."""
-    table = topic.table
+    table = table_of(topic)
     wanted = [table.__table__.c[column] == value for column, value in filters.items()]
     return list(
         connection.scalars(select(table.id).where(table.removed_at.is_(None), *wanted).order_by(table.position))
@@ -143,8 +129,8 @@ def _remove(database: Database, connection: Connection, topic: Topic, ids: Seque
     at, revision = now_us(), _next_revision(connection, topic)
     for start in range(0, len(ids), _IDS_AT_ONCE):
         connection.execute(
-            update(topic.table)
-            .where(topic.table.id.in_(ids[start : start + _IDS_AT_ONCE]))
+            update(table_of(topic))
+            .where(table_of(topic).id.in_(ids[start : start + _IDS_AT_ONCE]))
             .values(removed_by=actor, removed_at=at, revision=revision)
         )
     facts = {"entries": len(ids), "ids": salted(b"", "\n".join(ids).encode()), "revision": revision}
@@ -164,7 +150,7 @@ def page(
     Args:
         filters: column of `Topic.filters` -> value.
     """
-    table = topic.table
+    table = table_of(topic)
     wanted = [table.__table__.c[column] == value for column, value in (filters or {}).items()]
     query = select(table.__table__).where(table.removed_at.is_(None), table.position > after, *wanted)
     return list(connection.execute(query.order_by(table.position).limit(limit)))
@@ -172,7 +158,7 @@ def page(
 
 def one(connection: Connection, topic: Topic, id_: str) -> Row[Any] | None:
     """Return an entry, also a removed one; None if there is none."""
-    return connection.execute(select(topic.table.__table__).where(topic.table.id == id_)).first()
+    return connection.execute(select(table_of(topic).__table__).where(table_of(topic).id == id_)).first()
 
 
 def count(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> int:
@@ -202,7 +188,7 @@ def revisions(connection: Connection) -> dict[str, Revision]:
 
 def changed(connection: Connection, topic: Topic, since: int) -> list[Row[Any]]:
     """Return the entries that changed after a revision, in order. From revision 0 on, removed ones are left out."""
-    table = topic.table
+    table = table_of(topic)
     wanted = [table.revision > since, *([] if since else [table.removed_at.is_(None)])]
     return list(connection.execute(select(table.__table__).where(*wanted).order_by(table.position)))
 
@@ -224,7 +210,7 @@ def _digest(topic: Topic, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def entry_digest(topic: Topic, row: Mapping[str, Any]) -> str:
     """Return the salted digest of an entry's columns."""
-    content = {column: _plain(row[column]) for column in ("id", *topic.columns)}
+    content = {column: _plain(row[column]) for column in ("id", *columns_of(topic))}
     return salted(row["salt"], orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
 
 

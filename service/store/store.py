@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
 from service.store.database import Database
-from service.store.decisions import NewDecision, Stored
+from service.store.decision import NewDecision, Stored
 from service.store.delivery import Delivery
 from service.store.journal import Journal
 from service.store.webhooks import Outbox

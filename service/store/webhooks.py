@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from service.store.database import Database
-    from service.store.decisions import NewDecision, Stored
+    from service.store.decision import NewDecision, Stored
 
 WAITING, DELIVERED, FAILED = STATES = ("waiting", "delivered", "failed")
 EVENT: Final = "decision.red"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from service.errors import DatabaseAway
 from service.store import decisions
 from service.store.database import reporting
-from service.store.decisions import NewDecision, Stored
+from service.store.decision import NewDecision, Stored
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

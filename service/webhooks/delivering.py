@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from service import store
 from service.logs import logger
 from service.periodic import repeated
-from service.store import webhooks
 from service.store.times import now_us
-from service.store.webhooks import EVENT, Attempt, Due, Outbox
 from service.webhooks.sending import Reply, Sender, headers_of, signature
 
 if TYPE_CHECKING:
     from service.store.database import Database
+    from service.store.webhooks import Due, Outbox
 
 #: Seconds between looks at the outbox.
 POLL_SECONDS: Final = 1.0
@@ -61,7 +61,7 @@ class Deliverer:
         if not self._outbox.look():
             return 0
         sent = 0
-        while not self._closing and (due := webhooks.claim(self._database, now_us(), _AT_ONCE)):
+        while not self._closing and (due := store.webhooks.claim(self._database, now_us(), _AT_ONCE)):
             for delivery, reply in zip(due, self._threads.map(self._send, due), strict=True):
                 self._record(delivery, reply)
             sent += len(due)
@@ -69,7 +69,7 @@ class Deliverer:
 
     def _send(self, due: Due) -> Reply:
         signed = signature(due.secret, now_us() // _SECOND, due.body)
-        return self._sender.send(due.url, due.body, headers_of(due.id, EVENT, signed))
+        return self._sender.send(due.url, due.body, headers_of(due.id, store.webhooks.EVENT, signed))
 
     def _record(self, due: Due, reply: Reply) -> None:
         at, attempts = now_us(), due.attempts + 1
@@ -79,7 +79,7 @@ class Deliverer:
                 next_at = at + delay(attempts, random.random())
             # The address may contain a token, so the log names its id alone.
             logger().warning("webhook_failed", webhook=due.webhook_id, attempts=attempts, problem=reply.problem)
-        if webhooks.record(self._database, due, Attempt(at, reply.status, reply.problem, next_at)):
+        if store.webhooks.record(self._database, due, store.webhooks.Attempt(at, reply.status, reply.problem, next_at)):
             logger().error("webhook_disabled", webhook=due.webhook_id, problem=reply.problem)
 
     @contextlib.asynccontextmanager

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, func, select
 
-from service.store.lists import TOPICS, Topic, entry_digest
+from service.store.lists import columns_of, entry_digest, table_of
 from service.store.proof.entry import Check, Entry, Fault, Tally
 from service.store.tables import AuditEntry
+from service.store.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,11 +40,11 @@ class AddedCheck(Check):
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
-        self._table: Any = topic.table.__table__
+        self._table: Any = table_of(topic).__table__
         self._kind = f"{topic.kind}_added"
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
-        columns = [self._table.c[name] for name in ("id", "salt", *self._topic.columns)]
+        columns = [self._table.c[name] for name in ("id", "salt", *columns_of(self._topic))]
         for entry in entries:
             tally.entries += 1
             lines, erased = _Lines(), False
@@ -71,7 +72,7 @@ class RemovedCheck(Check):
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
-        self._table: Any = topic.table.__table__
+        self._table: Any = table_of(topic).__table__
         self._kind = f"{topic.kind}_removed"
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from service.access.ring import KeyRing
-from service.store.keys import Key, KeyRefused, KeyWishes, new_key
+from service.store.key import Key, KeyRefused, KeyWishes, new_key
 
 
 def wished(rate: int | None = None) -> tuple[Key, bytes]:

@@ -13,7 +13,7 @@ from service.cli import doctor
 from service.cli.main import run
 from service.store import keys
 from service.store.database import Database
-from service.store.keys import KeyWishes
+from service.store.key import KeyWishes
 
 
 @pytest.fixture(autouse=True)

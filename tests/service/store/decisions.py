@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from service.store.decisions import NewDecision, content_digest
+from service.store.decision import NewDecision, content_digest
 from service.store.times import now_us
 
 _numbers = count()

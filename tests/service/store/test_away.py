@@ -18,7 +18,7 @@ from service.errors import DatabaseAway
 from service.settings import Settings
 from service.store import decisions
 from service.store.database import Database
-from service.store.decisions import Stored
+from service.store.decision import Stored
 from service.store.store import Store
 from service.store.tables import AuditEntry, Decision
 from tests.service.api_client import Client, serving

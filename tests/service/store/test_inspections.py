@@ -21,7 +21,7 @@ from service.store import inspections, keys
 from service.store.audit import salted
 from service.store.changes import KINDS
 from service.store.database import Database
-from service.store.keys import KeyWishes
+from service.store.key import KeyWishes
 from service.store.outcomes import outcomes_of, overrides_of
 from service.store.tables import AuditEntry, Decision, Outcome, QueueEntry
 from tests.service.api_client import Client, serving

@@ -16,12 +16,13 @@ from sqlalchemy.exc import OperationalError
 from models.bundle import ModelStore
 from service.cli.main import run
 from service.errors import DatabaseAway
-from service.jobs.files import JobFiles
+from service.jobs.files import JobFiles, delete_files
 from service.jobs.results import growing_path
-from service.jobs.worker import MOST_FRUITLESS, Worker, delete_files
+from service.jobs.worker import MOST_FRUITLESS, Worker
 from service.settings import Settings
 from service.store.database import Database
-from service.store.decisions import NewDecision, record
+from service.store.decision import NewDecision
+from service.store.decisions import record
 from service.store.jobs import Jobs, Lost, Progress, QueueFull, now
 from service.store.tables import Decision, Job
 from tests.models.small_model import manifest

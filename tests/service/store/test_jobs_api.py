@@ -15,7 +15,8 @@ import pytest
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.jobs.worker import Worker, delete_files
+from service.jobs.files import delete_files
+from service.jobs.worker import Worker
 from service.settings import Settings
 from service.webhooks.delivering import Deliverer
 from tests.service.api_client import Client, serving

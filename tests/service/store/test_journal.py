@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.store.decisions import NewDecision
+from service.store.decision import NewDecision
 from service.store.journal import Journal
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from service.access.first_key import make_first_key
 from service.store import keys
 from service.store.database import Database
-from service.store.keys import MOST_KEYS, KeyRefused, KeyWishes
+from service.store.key import MOST_KEYS, KeyRefused, KeyWishes
 from service.store.tables import ApiKey, AuditEntry
 
 READING = KeyWishes("a reader", frozenset({"score", "read"}), requests_per_minute=600)

@@ -17,7 +17,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
-from service.store.decisions import content_digest, manifest_json
+from service.store.decision import content_digest, manifest_json
 from service.store.references import LONGEST, reference_of
 from tests.service.api_client import Client, serving
 from tests.service.store.kills import differences

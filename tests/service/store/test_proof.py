@@ -18,8 +18,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from service.store import audit, keys, webhooks
 from service.store.audit import START, Fact, digest_of
 from service.store.database import Database
-from service.store.decisions import NewDecision
-from service.store.keys import KeyWishes
+from service.store.decision import NewDecision
+from service.store.key import KeyWishes
 from service.store.outcomes import Finding, add_outcome, add_override
 from service.store.proof.chain import Proof, prove
 from service.store.proof.heads import BadHead, Head, read_head, sign_head, signed_heads

@@ -1,0 +1,85 @@
+"""What is said of decisions: a new one, a stored one, and which ones are listed. `service.store.decisions` stores them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import orjson
+from pydantic_core import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """An answer that is to be stored. Attributes are those of `service.store.tables.Decision`."""
+
+    id: str
+    shipment_id: str
+    content_digest: bytes
+    received_at: int
+    declared_s: int
+    history_order: int | None
+    what_if: bool
+    channel: str | None
+    site: str | None
+    lane: str
+    selected_by: str | None
+    risk: float
+    percentile: float
+    model_version: str
+    model_digest: str
+    features_digest: str
+    rules_digest: str | None
+    via: str
+    duration_us: int
+    caller: str | None
+    manifest: bytes
+    answer: bytes
+
+    @property
+    def sameness(self) -> tuple[str, bytes, str, str | None]:
+        """Values that are equal for repeated requests of one decision."""
+        return self.shipment_id, self.content_digest, self.model_digest, self.rules_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The decision that a caller answers with: its id, its answer, and whether it was made by an earlier request."""
+
+    id: str
+    answer: bytes
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which decisions are listed; None leaves a condition out.
+
+    Attributes:
+        since: earliest time of receipt, in microseconds since 1970.
+        until: end of the time of receipt, which is not in it.
+    """
+
+    lane: str | None = None
+    since: int | None = None
+    until: int | None = None
+    shipment_id: str | None = None
+
+
+def manifest_json(manifest: object) -> bytes:
+    """Return a parsed manifest as JSON with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
+    try:
+        return orjson.dumps(manifest)
+    except TypeError:
+        # orjson writes no integers beyond 64 bits.
+        return to_json(manifest, inf_nan_mode="null")
+
+
+def content_digest(manifest: object) -> bytes:
+    """Return the SHA-256 of a manifest's canonical JSON, which the order of its fields does not change."""
+    try:
+        canonical = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        canonical = json.dumps(manifest, sort_keys=True).encode()
+    return hashlib.sha256(canonical).digest()

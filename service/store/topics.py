@@ -1,0 +1,28 @@
+"""The tables of lists, without their rows. `service.store.lists` keeps those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One of the tables.
+
+    Attributes:
+        name: name of the table.
+        kind: what the audit chain calls an entry.
+        filters: columns that a page may be limited by.
+    """
+
+    name: str
+    kind: str
+    filters: tuple[str, ...]
+
+
+WATCH_ENTRIES: Final = Topic("watch_entries", "watch_entry", ("list_name", "kind"))
+DISMISSALS: Final = Topic("dismissals", "dismissal", ("entry_id",))
+SUPPRESSIONS: Final = Topic("suppressions", "suppression", ("rule_id", "list_name", "entry_id"))
+PERMITS: Final = Topic("permits", "permit", ("permit_number",))
+TOPICS: Final = (WATCH_ENTRIES, DISMISSALS, SUPPRESSIONS, PERMITS)
