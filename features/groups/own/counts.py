@@ -171,28 +171,26 @@ def in_time(keys: IntArray, moment: IntArray, weight: IntArray, find: BoolArray,
         weight: (n,) 1 if the row's result counts, otherwise 0.
         known_at: (n,) time of the result.
     """
-    times = np.unique(np.concatenate([moment, known_at]))
+    times = np.unique(moment)
     span = np.int64(len(times) + 1)
-    code = np.unique(keys, return_inverse=True)[1].astype(np.int64) * span
-    own_event = code + np.searchsorted(times, moment)
-    rows = np.sort(own_event)
+    distinct, code = np.unique(keys, return_inverse=True)
+    start = np.arange(len(distinct), dtype=np.int64) * span
+    own_event = code * span + np.searchsorted(times, moment)
+    # Searching for sorted events is several times as fast, because neighbours are found nearby.
+    order = np.argsort(own_event)
+    rows = own_event[order]
     counted = np.flatnonzero(weight > 0)
-    event = code[counted] + np.searchsorted(times, known_at[counted])
-    order = np.argsort(event, kind="stable")
-    event, finds = event[order], np.concatenate([[0], np.cumsum(find[counted][order])])
-
-    def before(events: IntArray) -> tuple[IntArray, IntArray]:
-        return np.searchsorted(events, code, "left"), np.searchsorted(events, own_event, "left")
-
-    start, end = before(event)
-    first, last = before(rows)
-    missing = keys == 0
-    return KeyCounts(
-        *(
-            np.where(missing, 0.0, part.astype(np.float64))
-            for part in (last - first, end - start, finds[end] - finds[start])
-        )
-    )
+    # A result counts from the first moment after it.
+    event = code[counted] * span + np.searchsorted(times, known_at[counted], "right")
+    by_time = np.argsort(event)
+    event, finds = event[by_time], np.concatenate([[0], np.cumsum(find[counted][by_time])])
+    of_row = code[order]
+    first, last = np.searchsorted(rows, start)[of_row], np.searchsorted(rows, rows)
+    begin, end = np.searchsorted(event, start)[of_row], np.searchsorted(event, rows, "right")
+    found = np.zeros((len(Count), len(keys)))
+    found[:, order] = last - first, end - begin, finds[end] - finds[begin]
+    found[:, keys == 0] = 0.0
+    return KeyCounts(*found)
 
 
 def by_fold(keys: IntArray, fold: IntArray, folds: int, weight: IntArray, find: BoolArray) -> KeyCounts:
