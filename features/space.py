@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
@@ -127,6 +127,13 @@ class FeatureSpace:
         rates = {f"own_{place}_rate": 0.0 for place in PLACES}
         return {**COUNTRY_NEUTRAL, **{name: value for name, value in rates.items() if name in self.names}}
 
+    def columns_of(self, wanted: Callable[[Group], bool]) -> NDArray[np.int64]:
+        """Return the columns (K,) of the matrix that belong to the groups which are wanted, ascending."""
+        of_groups = zip(self.groups, self._columns, strict=True)
+        return np.array(
+            [at for group, own in of_groups if wanted(group) for at in range(own.start, own.stop)], np.int64
+        )
+
     @property
     def further_fields(self) -> tuple[FurtherField, ...]:
         """Fields beyond the manifest's that a table should have (`ManifestTable.from_columns`)."""
@@ -209,7 +216,8 @@ class FeatureSpace:
 
         Args:
             results: for the group of an office's own data, which itself hides a row's own result from the row.
-            matrix: (n_rows, F) to be filled and returned; it already holds the columns of the groups that do not learn.
+            matrix: (n_rows, F) to be filled and returned; it already holds the columns of the groups that do not learn, and
+                ``history`` is not read then.
         """
         if matrix is None:
             matrix = np.empty((table.n_rows, len(self.features)))

@@ -221,7 +221,9 @@ def _booster_spec(run: Run, space: FeatureSpace, prior: Prior, progress: Progres
 def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, log: StageLog) -> Refit:
     """Compute the features of everything before the test window, and calibrate by cross-fitting."""
     with log.stage("Compute features to refit") as progress:
-        space, features = source.fit(run.windows.refit, run.seed, progress)
+        windows = run.windows
+        space, features = source.fit(windows.refit, run.seed, progress)
+        source.keep(windows.calibrate, windows.lanes, *([] if windows.test is None else [windows.test]))
         examples, clean_share = sample_examples(features, run.seed)
         progress(f"{len(examples.matrix):,} rows to learn from")
         prior = Prior(first.evidence, run.heads, space.names)

@@ -12,7 +12,7 @@ values are divided by the slope, so that prior and trees have one unit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import lightgbm as lgb
@@ -20,7 +20,7 @@ import numpy as np
 
 from features.space import FeatureSpace
 from models.evidence import Prior
-from training.authors.views import AuthorViews, NewOffice
+from training.authors.views import AuthorViews, NewOffice, changing_columns
 from training.authors.world_data import Bools, Floats, Ints
 from training.fitting.booster_text import first_trees, join_trees, shrunk
 from training.fitting.residual import boosted, combined, intercept, largest_rows
@@ -101,11 +101,23 @@ class Lessons:
     _binned: dict[int, lgb.Dataset] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def join(cls, parts: Sequence[Lessons]) -> Lessons:
-        """Join the lessons of several authors."""
+    def join(cls, parts: Sequence[Lessons], matrix: Floats | None = None) -> Lessons:
+        """Join the lessons of several authors.
+
+        Args:
+            matrix: (n, F) the features, if those of the parts are already consecutive rows of it; None copies them.
+        """
+        if matrix is None:
+            matrix = np.concatenate([part.matrix for part in parts])
         return cls(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("matrix", "prior", "find", "weight"))
+            matrix, *(np.concatenate([getattr(part, name) for part in parts]) for name in ("prior", "find", "weight"))
         )
+
+    def without_prior(self) -> Lessons:
+        """Return the same rows for trees that start from no prior. Both share the binned features."""
+        bare = replace(self, prior=np.zeros_like(self.prior))
+        object.__setattr__(bare, "_binned", self._binned)
+        return bare
 
     def binned(self, names: Sequence[str], settings: Mapping[str, object]) -> lgb.Dataset:
         """Return the features binned once."""
@@ -166,15 +178,22 @@ class Taught:
             views.data.digest,
         )
 
-    def lessons(self, pooled: FeatureSpace, prior: Prior, *, slope: float = 1.0) -> Lessons:
+    def lessons(
+        self, pooled: FeatureSpace, prior: Prior, *, slope: float = 1.0, matrix: Floats | None = None
+    ) -> Lessons:
         """Return the lessons.
 
         Args:
             pooled: what a new office takes for usual.
             slope: factor of the prior's log-odds.
+            matrix: (r, F) to be filled with the features, in C order; by default a new one.
         """
-        matrix = self.settled.copy()
-        matrix[self.as_new] = self.office.features(pooled)[self.within]
+        matrix = np.empty_like(self.settled) if matrix is None else matrix
+        matrix[:] = self.settled
+        seen = np.empty((self.office.table.n_rows, matrix.shape[1]))
+        self.office.write(pooled, seen)
+        changing = changing_columns(pooled)
+        matrix[np.ix_(np.flatnonzero(self.as_new), changing)] = seen[np.ix_(self.within, changing)]
         is_find = np.asarray(self.find.any(axis=1), dtype=np.bool_)
         share = np.where(is_find, PREVALENCE / max(1, is_find.sum()), (1.0 - PREVALENCE) / max(1, (~is_find).sum()))
         start = slope * prior.log_odds(matrix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -106,14 +107,15 @@ class Authors:
 
     def lessons(self, *, slope: float, without: str = "") -> Lessons:
         """Return the lessons of all authors ``without`` one, whose trees start from ``slope`` times the prior."""
-        return Lessons.join(
-            [
-                taught.lessons(self.usual(name, without=without), self.prior, slope=slope)
-                for name, of_author in self.taught.items()
-                if name != without
-                for taught in of_author
-            ]
-        )
+        every = [(name, taught) for name, of_author in self.taught.items() if name != without for taught in of_author]
+        # The features of all rows take most of the memory, so they are written in place, not joined.
+        ends = np.cumsum([0, *(len(taught.find) for _, taught in every)]).tolist()
+        matrix = np.empty((ends[-1], len(self.names)))
+        parts = [
+            taught.lessons(self.usual(name, without=without), self.prior, slope=slope, matrix=matrix[start:end])
+            for (name, taught), (start, end) in zip(every, pairwise(ends), strict=True)
+        ]
+        return Lessons.join(parts, matrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,7 @@ def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
     matrix = np.ascontiguousarray(authors.new(name))
     log_odds = authors.prior.log_odds(matrix)
     both = fit_residual(lessons, heads, authors.names, authors.monotone, params)
-    bare = Lessons(lessons.matrix, np.zeros_like(lessons.prior), lessons.find, lessons.weight)
-    alone = fit_residual(bare, heads, authors.names, authors.monotone, params)
+    alone = fit_residual(lessons.without_prior(), heads, authors.names, authors.monotone, params)
 
     def trees(boosters: Mapping[str, Any]) -> Floats:
         return np.stack(

@@ -20,7 +20,7 @@ from models.scoring.permits import mark_permits
 from training.authors.by_law import ByLaw
 from training.authors.world_data import AuthorData, Bools, Floats, Ints
 from training.data.columns import ColumnsBuilder
-from training.data.window_features import parts_of
+from training.data.window_features import is_history, parts_of
 
 #: A settled office inspects these shares of illicit and of clean shipments, and knows the result two weeks later.
 INSPECTED_ILLICIT: Final = 0.3
@@ -34,27 +34,34 @@ POOLED_ROWS: Final = 12_000
 class NewOffice:
     """Manifests as a new office sees them, whatever it takes for usual.
 
+    Its other features are those of the settled office, so they are not kept twice.
+
     Attributes:
         table: m rows of s shipments.
         history: (s, H) features of a history that starts empty.
-        unlearned: (m, F) features; those that compare with what is usual are to be filled.
     """
 
     table: ManifestTable
     history: Floats
-    unlearned: Floats
 
     def take(self, shipments: Bools) -> NewOffice:
         """Return the shipments (s,) that are true."""
         rows = np.flatnonzero(shipments[self.table.shipment])
-        return NewOffice(self.table.take(rows), self.history[shipments], self.unlearned[rows])
+        return NewOffice(self.table.take(rows), self.history[shipments])
 
-    def features(self, pooled: FeatureSpace) -> Floats:
-        """Return the features (m, F) with these statistics."""
-        matrix = self.unlearned.copy()
+    def write(self, pooled: FeatureSpace, matrix: Floats) -> None:
+        """Write the features that depend on what is usual or on the history into ``matrix`` (m, F).
+
+        `changing_columns` are the columns that it writes.
+        """
         for rows, table, shipments in parts_of(self.table):
             pooled.fill(table, self.history[shipments], matrix[rows], learned=True)
-        return matrix
+        matrix[:, pooled.columns_of(is_history)] = self.history[self.table.shipment]
+
+
+def changing_columns(space: FeatureSpace) -> Ints:
+    """Return the columns of features in which a new office differs from a settled one."""
+    return space.columns_of(lambda group: group.learns or is_history(group))
 
 
 @dataclass(slots=True)
@@ -93,14 +100,14 @@ class AuthorViews:
         settled = _matrix(own, part, settled_history)
         # Placeholders of permits count as none. They are the same in both views.
         mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
-        unlearned = settled.copy()
-        _fill_history(own, part, new_history, unlearned)
         by_law = ByLaw.of(part, settled_history, own, seed=int(data.digest[:8], 16))
-        return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history, unlearned), by_law)
+        return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history), by_law)
 
     def new(self, pooled: FeatureSpace) -> Floats:
         """Return the features (m, F) as a new office with these statistics."""
-        return self.office.features(pooled)
+        matrix = self.settled.copy()
+        self.office.write(pooled, matrix)
+        return matrix
 
     @property
     def illicit(self) -> Bools:
@@ -145,12 +152,3 @@ def _matrix(space: FeatureSpace, table: ManifestTable, history: Floats) -> Float
     for rows, part, shipments in parts_of(table):
         matrix[rows] = space.transform(part, history[shipments])
     return matrix
-
-
-def _fill_history(space: FeatureSpace, table: ManifestTable, history: Floats, matrix: Floats) -> None:
-    """Replace the columns of the history group."""
-    names = list(space.names)
-    for group in space.groups:
-        if group.name == "history":
-            start = names.index(group.features[0].name)
-            matrix[:, start : start + len(group.features)] = group.transform(table, history)

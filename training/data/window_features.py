@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.history import History
+from features.groups.base import Group
+from features.groups.history.history import History, HistoryGroup
 from features.groups.own.as_new import AsNew
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
@@ -129,22 +130,47 @@ def parts_of(
         done += part.n_rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Unfitted:
+    """Columns of a window's rows that depend neither on a fit nor on other rows, without those of the history.
+
+    They take a quarter of the memory of all columns. Parts are freed one by one while their values are copied for the last time.
+
+    Attributes:
+        columns: (U,) the columns in the matrix of all features.
+        parts: The values (rows of the part, U) of consecutive rows.
+    """
+
+    columns: Ints
+    parts: list[Floats]
+
+    def write(self, rows: Ints, matrix: Floats, *, last: bool) -> None:
+        """Write the values of the rows (m,), ascending, into ``matrix`` (m, F); with ``last``, free them."""
+        start = written = 0
+        for number, part in enumerate(self.parts):
+            end = int(np.searchsorted(rows, start + len(part)))
+            matrix[written:end, self.columns] = part[rows[written:end] - start]
+            start, written = start + len(part), end
+            if last:
+                self.parts[number] = np.empty((0, 0))
+
+
 class FeatureSource:
     """Source of feature matrices for the windows of a data set.
 
     Most groups of features are not fitted to the data, so their columns are the same for every fit. They are computed once
-    for the rows of ``reuse``, a window that covers the other windows, and copied for each window. The fit of ``reuse`` itself
-    takes over its matrix without a copy, because a million rows take more than a gigabyte.
+    for the rows of ``reuse``, a window that covers the other windows, and copied for each window. They are freed when ``reuse``
+    itself is fitted.
     """
 
     def __init__(
         self, data: Dataset, history: Floats, *, reuse: Window | None = None, cache: FeatureCache | None = None
     ) -> None:
         self.data = data
-        self._history = history
+        self._shipments, self._history = np.arange(len(history), dtype=np.int64), history
         self._cache = cache
         self._reuse = reuse
-        self._matrix: Floats | None = None
+        self._unfitted: _Unfitted | None = None
 
     def fit(self, window: Window, seed: int, progress: Progress = no_progress) -> tuple[FeatureSpace, WindowFeatures]:
         """Fit a feature space on a window and return it with the window's features. Target encodings are out of fold."""
@@ -155,12 +181,10 @@ class FeatureSource:
 
         def compute() -> tuple[FeatureSpace, Entry]:
             space = FeatureSpace(own)
-            matrix = self._unfitted(window, progress)
-            if matrix is None:
-                matrix = self._unfitted_columns(window, progress)
-            history = self._history[window.shipments]
+            matrix = self._unfitted_columns(window, table, progress)
             progress("learned statistics")
-            matrix = space.fit_transform(table, history, seed=seed, results=results, matrix=matrix)
+            # The matrix already has the history, and a copy of it for a million shipments takes 600 MB.
+            matrix = space.fit_transform(table, self._history[:0], seed=seed, results=results, matrix=matrix)
             computed = {_MATRIX: _with_permits(space, table, matrix)}
             if own is not None and not own.known_label and results is not None:
                 as_new = space.as_new(table, results, seed=seed)
@@ -179,7 +203,7 @@ class FeatureSource:
             arrays = {name: np.array(array) for name, array in found.items() if not name.startswith((_MATRIX, _AS_NEW))}
             space = FeatureSpace.from_state(state, arrays)
         if window is self._reuse:
-            self._reuse = self._matrix = None
+            self._reuse = self._unfitted = None
         return space, self._labelled(found[_MATRIX], window, table, AsNew.from_arrays(found, _AS_NEW))
 
     def transform(self, window: Window, space: FeatureSpace, fitted_on: Window) -> WindowFeatures:
@@ -187,43 +211,81 @@ class FeatureSource:
         table = self.data.window_table(window)
 
         def entry() -> Entry:
-            history = self._history[window.shipments]
-            matrix = self._unfitted(window)
-            if matrix is None:
+            if not self._is_reused(window):
+                history = self._history_of(window.shipments)
                 return {}, {_PART: _with_permits(space, table, transform(space, table, history))}
+            matrix = self._unfitted_columns(window, table)
             for rows, part, shipments in parts_of(table):
-                space.fill(part, history[shipments], matrix[rows], learned=True)
+                space.fill(part, self._history_of(window.shipments[shipments]), matrix[rows], learned=True)
             return {}, {_PART: _with_permits(space, table, matrix)}
 
         _, arrays = entry() if self._cache is None else self._cache.get(f"part{_VERSION}", entry, fitted_on, window)
         return self._labelled(arrays[_PART], window, table)
 
+    def keep(self, *windows: Window) -> None:
+        """Free the history features of shipments outside these windows. Call it when no other window will be computed."""
+        shipments = np.unique(np.concatenate([window.shipments for window in windows]))
+        self._shipments, self._history = shipments, self._history_of(shipments)
+
     def release(self) -> None:
         """Free the history features. Call it after the last window."""
-        self._history = np.empty((0, 0))
-        self._reuse = self._matrix = None
+        self._shipments, self._history = np.empty(0, dtype=np.int64), np.empty((0, 0))
+        self._reuse = self._unfitted = None
+
+    def _history_of(self, shipments: Ints) -> Floats:
+        """Return the history features of shipments (s,).
+
+        Raises:
+            IndexError: those of a shipment were freed.
+        """
+        if not np.isin(shipments, self._shipments).all():
+            raise IndexError("The history of these shipments was freed.")
+        return self._history[np.searchsorted(self._shipments, shipments)]
 
     def _labelled(
         self, matrix: Floats, window: Window, table: ManifestTable, as_new: AsNew | None = None
     ) -> WindowFeatures:
         return WindowFeatures(matrix, self.data.window_labels(window), table.first_row, table.shipment, as_new)
 
-    def _unfitted(self, window: Window, progress: Progress = no_progress) -> Floats | None:
-        """Return a matrix (m, F) with values in the unfitted columns only; None if the window is not part of ``reuse``."""
+    def _is_reused(self, window: Window) -> bool:
+        """Return whether the window is part of ``reuse``."""
         reuse = self._reuse
-        if reuse is None or not np.isin(window.shipments, reuse.shipments, assume_unique=True).all():
-            return None
-        matrix = self._unfitted_columns(reuse, progress) if self._matrix is None else self._matrix
-        if len(window.shipments) == len(reuse.shipments):
-            self._matrix = None
-            return matrix
-        self._matrix = matrix
-        return matrix[np.searchsorted(self.data.window_rows(reuse), self.data.window_rows(window))]
+        return reuse is not None and bool(np.isin(window.shipments, reuse.shipments, assume_unique=True).all())
 
-    def _unfitted_columns(self, window: Window, progress: Progress = no_progress) -> Floats:
-        space, table = FeatureSpace(self.data.own), self.data.window_table(window)
+    def _unfitted_columns(self, window: Window, table: ManifestTable, progress: Progress = no_progress) -> Floats:
+        """Return a matrix (m, F) of a window's table with values in the columns of the groups that do not learn."""
+        space = FeatureSpace(self.data.own)
+        rows = np.arange(table.n_rows, dtype=np.int64)
+        last = True
+        if self._reuse is not None and self._is_reused(window):
+            if self._unfitted is None:
+                self._unfitted = self._compute_unfitted(space, self._reuse, progress)
+            unfitted, last = self._unfitted, len(window.shipments) == len(self._reuse.shipments)
+            rows = np.searchsorted(self.data.window_rows(self._reuse), self.data.window_rows(window))
+        else:
+            unfitted = self._compute_unfitted(space, window, progress)
         matrix = np.empty((table.n_rows, len(space.names)))
-        for rows, part, shipments in parts_of(table):
-            space.fill(part, self._history[window.shipments[shipments]], matrix[rows], learned=False)
-            progress(f"{rows.stop:,} of {table.n_rows:,} rows")
+        of_history = space.columns_of(is_history)
+        for part in range(0, table.n_rows, _ROWS_AT_A_TIME):
+            shipments = window.shipments[table.shipment[part : part + _ROWS_AT_A_TIME]]
+            matrix[part : part + _ROWS_AT_A_TIME, of_history] = self._history_of(shipments)
+        unfitted.write(rows, matrix, last=last)
+        if last:
+            self._unfitted = None
         return matrix
+
+    def _compute_unfitted(self, space: FeatureSpace, window: Window, progress: Progress) -> _Unfitted:
+        table = self.data.window_table(window)
+        columns = space.columns_of(lambda group: not group.learns and not is_history(group))
+        parts = []
+        for rows, part, shipments in parts_of(table):
+            matrix = np.empty((part.n_rows, len(space.names)))
+            space.fill(part, self._history_of(window.shipments[shipments]), matrix, learned=False)
+            parts.append(np.take(matrix, columns, axis=1))
+            progress(f"{rows.stop:,} of {table.n_rows:,} rows")
+        return _Unfitted(columns, parts)
+
+
+def is_history(group: Group) -> bool:
+    """Return whether the columns of a group are those of the history."""
+    return group.name == HistoryGroup.name

@@ -66,7 +66,13 @@ def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples, searches: i
     ]  # fmt: skip
     best = int(np.argmin(losses))
     compared = ", ".join(f"{p.num_leaves} leaves {loss:.4f}" for p, loss in zip(settings, losses, strict=True))
-    chosen = fits[best] if sample is train else fit_heads(specs[best], train, stop)
+    chosen = fits[best]
+    if sample is not train:
+        # The bins of all rows need the memory of the comparison's.
+        sample.drop_bins()
+        stop.drop_bins()
+        del sample, fits
+        chosen = fit_heads(specs[best], train, stop)
     return SearchResult(chosen, settings[best], f"Settings of the boosters, by loss on the stop window: {compared}.")
 
 

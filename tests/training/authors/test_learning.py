@@ -83,6 +83,26 @@ def test_lessons_of_several_authors_are_joined_in_order() -> None:
     assert (together.matrix[10:] == lessons(1, 20).matrix).all()
 
 
+def test_features_that_lie_in_one_matrix_are_joined_without_a_copy() -> None:
+    first, second = lessons(0, 10), lessons(1, 20)
+    whole = np.concatenate([first.matrix, second.matrix])
+    parts = [replace(first, matrix=whole[:10]), replace(second, matrix=whole[10:])]
+    assert Lessons.join(parts, whole).matrix is whole
+
+
+def test_trees_without_the_prior_learn_from_the_same_bins() -> None:
+    part = lessons()
+    settings = QUICK.lightgbm(0, [0] * 4)
+    bare = part.without_prior()
+    assert bare.binned(list("abcd"), settings) is part.binned(list("abcd"), settings)
+    assert not bare.prior.any()
+    alone = fit_residual(Lessons(part.matrix, bare.prior, part.find, part.weight), HEADS, list("abcd"), [0] * 4, QUICK)
+    # The booster with the prior is fitted in between, as it is when an author is left out.
+    fit_residual(part, HEADS, list("abcd"), [0] * 4, QUICK)
+    sharing = fit_residual(bare, HEADS, list("abcd"), [0] * 4, QUICK)
+    np.testing.assert_array_equal(raw(sharing, part.matrix), raw(alone, part.matrix))
+
+
 @pytest.mark.parametrize("shift", [-3.0, 0.0, 7.5])
 def test_the_intercept_restores_the_share_of_finds(shift: float) -> None:
     draw = np.random.default_rng(2)

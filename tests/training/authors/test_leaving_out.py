@@ -86,6 +86,17 @@ def test_trees_learn_from_several_runs_of_a_world_and_only_the_first_is_scored(a
     assert len(authors.lessons(slope=1.0, without=NAMES[0]).matrix) == rows
 
 
+def test_lessons_of_all_authors_are_those_of_each_run_in_order(authors: Authors) -> None:
+    every = authors.lessons(slope=0.5)
+    parts = [
+        taught.lessons(authors.usual(name), authors.prior, slope=0.5)
+        for name in NAMES
+        for taught in authors.taught[name]
+    ]
+    for name in ("matrix", "prior", "find", "weight"):
+        np.testing.assert_array_equal(getattr(every, name), np.concatenate([getattr(part, name) for part in parts]))
+
+
 def test_a_third_of_what_trees_learn_from_is_seen_as_by_a_new_office(authors: Authors) -> None:
     name = NAMES[0]
     views, taught = authors.views[name], authors.taught[name][0]

@@ -122,3 +122,25 @@ def test_parts_cover_a_range_of_shipments_in_order(data: Dataset) -> None:
         assert part.n_rows == of_part.stop - of_part.start
         np.testing.assert_array_equal(part.number("customs_value"), table.number("customs_value")[first:][of_part])
         np.testing.assert_array_equal(part.declared_s, table.declared_s[shipments])
+
+
+def test_a_source_that_keeps_a_window_computes_it_and_no_other(data: Dataset, history: FloatArray) -> None:
+    source = FeatureSource(data, history)
+    space, _ = source.fit(FIT, 1)
+    whole = source.transform(SCATTERED, space, FIT)
+    source.keep(SCATTERED)
+    np.testing.assert_array_equal(source.transform(SCATTERED, space, FIT).matrix, whole.matrix)
+    with pytest.raises(IndexError, match="was freed"):
+        source.transform(BEYOND, space, FIT)
+
+
+def test_columns_that_need_no_fit_are_freed_when_the_last_window_has_them(data: Dataset, history: FloatArray) -> None:
+    source = FeatureSource(data, history, reuse=REFIT)
+    space, _ = source.fit(FIT, 1)
+    unfitted = source._unfitted
+    assert unfitted is not None
+    assert sum(len(part) for part in unfitted.parts) == len(data.window_rows(REFIT))
+    # The columns of the history and of groups that are fitted are not among them.
+    assert len(unfitted.columns) < len(space.names) / 2
+    source.fit(REFIT, 1)
+    assert sum(part.size for part in unfitted.parts) == 0
