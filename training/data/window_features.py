@@ -134,7 +134,7 @@ def parts_of(
 class _Unfitted:
     """Columns of a window's rows that depend neither on a fit nor on other rows, without those of the history.
 
-    They take a quarter of the memory of all columns. Parts are freed one by one while their values are copied for the last time.
+    They take about a third of the memory of all columns. Parts are freed one by one while they are copied for the last time.
 
     Attributes:
         columns: (U,) the columns in the matrix of all features.
