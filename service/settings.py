@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     history_replay_days: float = Field(default=30.0, gt=0.0, le=3660.0)
     # Encrypts checkpoints, which contain hashes of names and addresses. None: they are as safe as the database that holds them.
     history_key: SecretStr | None = None
-    # How long an officer holds a shipment of the queue. Opening a parcel takes minutes; whoever needs longer claims again.
+    # How long an officer holds a shipment of the queue. Opening a parcel takes minutes; an officer who needs longer claims again.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
 
     # Days after which personal data is erased, once a day. None: it is kept.
@@ -212,8 +212,8 @@ class Settings(BaseSettings):
         """Return why the service may not listen with these settings; None if it may."""
         if not self.needs_keys and not is_loopback(self.host):
             return (
-                f"TIDEWAITER_AUTH=off is for loopback addresses; on {self.host or 'all addresses'}, whoever reaches the service "
-                "could use it. Leave TIDEWAITER_AUTH out, or serve on 127.0.0.1."
+                f"TIDEWAITER_AUTH=off is for loopback addresses; on {self.host or 'all addresses'}, everyone who reaches the "
+                "service could use it. Leave TIDEWAITER_AUTH out, or serve on 127.0.0.1."
             )
         if self.needs_keys and not self.keeps_decisions and self.keys_file is None:
             return (

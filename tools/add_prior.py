@@ -49,7 +49,7 @@ from training.fitting.calibrating import (
 
 #: Factors that ``--compare`` tries.
 COMPARED: Final = (0.0, 0.1, 0.2, 0.35, 0.5, 1.0)
-#: Share of the trees that is kept unless told otherwise. docs/evidence.md has the comparison behind it.
+#: Default share of the trees that is kept. docs/evidence.md has the comparison behind it.
 KEEP: Final = 0.2
 _SHARES: Final = (0.001, 0.005, 0.01)
 

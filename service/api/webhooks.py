@@ -1,4 +1,4 @@
-"""``/v1/webhooks``: addresses that are told of red decisions, and what came of each message."""
+"""``/v1/webhooks``: addresses that get a message about each red decision, and the deliveries of these messages."""
 
 from __future__ import annotations
 
@@ -153,8 +153,8 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
     if not isinstance(description, str) or len(description) > _LONGEST or not description.isprintable():
         errors.append({"field": "description", "problem": f"must be a text of at most {_LONGEST} printable characters"})
     if errors:
-        told = "; ".join(f"{error['field']}: {error['problem']}" for error in errors)
-        raise Unprocessable(f"The webhook cannot be used: {told}.", errors=errors)
+        problems = "; ".join(f"{error['field']}: {error['problem']}" for error in errors)
+        raise Unprocessable(f"The webhook cannot be used: {problems}.", errors=errors)
     return str(url), str(description)
 
 

@@ -225,7 +225,7 @@ class ModelHost:
         try:
             self._exchanged(served)
         except Exception as error:
-            # The model is in service, whoever was to be told.
+            # The model is in service, even if a listener failed.
             self._log.error("exchange_untold", digest=digest, exc_info=error)
 
     def _refuse(self, folder: str, problems: tuple[str, ...], signature: object) -> None:

@@ -187,7 +187,7 @@ def claim(connection: Connection, decision_id: str, holder: str, now: int, until
     One statement checks and sets the claim, so two claims at the same time cannot both succeed.
 
     Returns:
-        The shipment, with whoever holds it: another holder means that the claim failed. None if it is not in the queue.
+        The shipment with its holder; the claim failed if that is another. None if the shipment is not in the queue.
     """
     connection.execute(
         update(QueueEntry)
@@ -204,7 +204,7 @@ def release(connection: Connection, decision_id: str, holder: str, now: int) -> 
     """End the holder's claim on a shipment.
 
     Returns:
-        The shipment, with whoever holds it now; None if it is not in the queue.
+        The shipment with its present holder; None if the shipment is not in the queue.
     """
     connection.execute(
         update(QueueEntry)

@@ -1,7 +1,7 @@
 """Webhooks and their outbox: add and remove addresses, enqueue deliveries, claim those that are due, and record what came of them.
 
-A delivery is inserted in the transaction of its decision, so that no red decision is told without being stored, or stored without
-being told. A worker claims a delivery by a lease in a short transaction, sends it outside of any, and records the result. After a
+A delivery is inserted in the transaction of its decision, so that a message is sent for every stored red decision and for no
+other. A worker claims a delivery by a lease in a short transaction, sends it outside of any, and records the result. After a
 crash the lease ends and another worker sends it again: receivers see a delivery at least once, always with the same id.
 """
 
@@ -102,7 +102,7 @@ def _in_use(connection: Connection) -> list[str]:
 
 
 def _message(decision: NewDecision) -> dict[str, Any]:
-    """Return what is told of a decision: no personal data, and no identifier of the sender's."""
+    """Return the message about a decision. It contains no personal data and no identifier of the sender."""
     answer = orjson.loads(decision.answer)
     return {
         "decision_id": decision.id,

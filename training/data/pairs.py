@@ -83,7 +83,7 @@ def _combined(own: OwnFields) -> list[Key]:
 
 
 def _judged_rows(table: ManifestTable, hashes: Mapping[str, Ints], results: Results, seed: int) -> Ints:
-    """Return the rows with the first result of each declaration, in order of time or else in a random order."""
+    """Return the rows with the first result of each declaration, in order of time, or in a random order without times."""
     n = table.n_rows
     signature = hashes.get(DECLARATION, np.zeros(n, dtype=np.int64))
     signature = np.where(signature == 0, np.arange(1, n + 1), signature)

@@ -80,7 +80,7 @@ def prior_slope(log_odds: Floats, find: Bools, weight: Floats) -> float:
 
 
 def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequence[int]) -> list[int]:
-    """Return the monotone constraint of each feature: the one it declares, else the direction of the entries that rest on it.
+    """Return the monotone constraint of each feature: the declared one, otherwise the direction of its evidence entries.
 
     A feature that entries use in both directions, or between two bounds, is free.
     """

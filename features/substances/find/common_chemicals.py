@@ -77,7 +77,7 @@ class CommonChemicals:
         for place in named if all(place.chemical.benign for place in named) else ():
             chemical = place.chemical.benign
             if chemical is not None and place.language:
-                told = (
+                explanation = (
                     "Name." if place.language == Language.ENGLISH else f"Name in another language ({place.language})."
                 )
                 # Of kind exact, as an English name is: the language says nothing about a harmless chemical.
@@ -89,7 +89,7 @@ class CommonChemicals:
                     chemical.cas,
                     chemical.inchikey,
                     hit=False,
-                    evidence=(told,),
+                    evidence=(explanation,),
                 )
         return None
 

@@ -377,16 +377,16 @@ class SubstanceIndex:
     def _of_found(self, found: Found, text: str, spelled: str) -> Match:
         piece = original(text, spelled, found.start, found.end)
         how = {"translated": f"Name in another language ({found.entry.language}).", "systematic": "Systematic name."}
-        told = how.get(found.entry.kind, "Name.")
+        explanation = how.get(found.entry.kind, "Name.")
         if found.distance:
-            told = f"{found.distance} typing error{'s' if found.distance > 1 else ''} from a name."
+            explanation = f"{found.distance} typing error{'s' if found.distance > 1 else ''} from a name."
         elif found.disguised:
-            told = "Name with figures or signs for letters."
+            explanation = "Name with figures or signs for letters."
         elif found.entry.abbreviation:
-            told = "Abbreviation, which has other meanings too."
+            explanation = "Abbreviation, which has other meanings too."
         elif found.ambiguous:
-            told = "Name inside a longer one."
-        return self._of_entry(found, piece, (told,))
+            explanation = "Name inside a longer one."
+        return self._of_entry(found, piece, (explanation,))
 
     def _of_entry(self, found: Found, piece: str, evidence: tuple[str, ...]) -> Match:
         entry = found.entry

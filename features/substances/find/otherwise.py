@@ -59,20 +59,20 @@ class OtherWritings:
     def __init__(self, words: Iterable[str], keys: Mapping[str, str]) -> None:
         self._words = frozenset(words)
         long = (word for word in self._words if len(word) >= _FEWEST_LETTERS and sounds_watched(word))
-        told = sorted(long, key=lambda word: (len(word), word))
+        long_words = sorted(long, key=lambda word: (len(word), word))
         self._consonants: dict[str, str] = {}
         self._misread: dict[str, str] = {}
-        self._backwards = frozenset(word[::-1] for word in told) | frozenset(
-            f"li{word[-3::-1]}" for word in told if word.endswith("fentanyl")
+        self._backwards = frozenset(word[::-1] for word in long_words) | frozenset(
+            f"li{word[-3::-1]}" for word in long_words if word.endswith("fentanyl")
         )
-        for word in told:
+        for word in long_words:
             consonants = word.translate(_VOWELS)
             # Piperidine and piperidone have the same consonants; the longer list names piperidone.
             self._consonants.setdefault(consonants, word)
             self._misread.setdefault(_as_scanned(word), word)
         if "piperidone" in self._words:
             self._consonants["pprdn"] = "piperidone"
-        self._beginnings, self._endings = _cut_pieces(told)
+        self._beginnings, self._endings = _cut_pieces(long_words)
         written = self._words | {f"{word[:-2]}il" for word in self._words if word.endswith("fentanyl")}
         self._cut_ends = frozenset(word[:size] for word in written for size in range(3, len(word)))
         self._cut_starts = frozenset(word[-size:] for word in written for size in range(3, len(word)))
@@ -154,7 +154,7 @@ class OtherWritings:
                 (one.start, one.end, f" {one.english} " if one.inside else one.english) for one in foreign_words(text)
             ]
         )
-        told = not telling or (bool(replaced) and tells_foreign(text))
+        is_clear = not telling or (bool(replaced) and tells_foreign(text))
         taken = [(start, end) for start, end, _ in replaced]
         for match in _WORD.finditer(text):
             word = fold(match[0])
@@ -165,8 +165,8 @@ class OtherWritings:
             english = latin_reading(word, telling=False)
             if english is not None and spell(english) != spell(word):
                 replaced.append((*match.span(), english))
-                told = told or latin_reading(word) is not None
-        if not replaced or not told:
+                is_clear = is_clear or latin_reading(word) is not None
+        if not replaced or not is_clear:
             return None
         return rewritten(text, sorted(replaced), "translated", _TRANSLATED_HOW, 0.9)
 

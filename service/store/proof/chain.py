@@ -92,7 +92,7 @@ def prove(
             if progress is not None:
                 progress(proof.number)
         if proof.fault is None:
-            proof.fault = _cut_off(awaited, proof) or _untold(connection, checks, proof)
+            proof.fault = _cut_off(awaited, proof) or _unrecorded(connection, checks, proof)
     return proof
 
 
@@ -176,9 +176,9 @@ def _cut_off(awaited: Mapping[int, Sequence[Head]], proof: Proof) -> Fault | Non
     return Fault(proof.number + 1, None, None, f"it is missing; {head.origin} says that there were {head.number}")
 
 
-def _untold(connection: Connection, checks: Mapping[str, Check], proof: Proof) -> Fault | None:
+def _unrecorded(connection: Connection, checks: Mapping[str, Check], proof: Proof) -> Fault | None:
     for kind, check in checks.items():
-        fault = check.untold(connection, proof.tallies.get(kind, Tally()))
+        fault = check.unrecorded(connection, proof.tallies.get(kind, Tally()))
         if fault is not None:
             return fault
     return None

@@ -30,21 +30,21 @@ class RowCheck(Check):
     """Check of entries whose subject is the id of one row.
 
     Args:
-        kind: of the entries.
-        table: its rows have an ``id``.
-        columns: names of those that ``compare`` needs.
-        told: column; each row of the table with a value in it needs an entry of this kind.
+        kind: kind of the entries.
+        table: table of the rows, with a column ``id``.
+        columns: names of the columns that ``compare`` needs.
+        required: name of a column. Each row with a value in this column needs an entry of this kind.
     """
 
     def __init__(
-        self, kind: str, table: type[Base], columns: Sequence[str], compare: Compare, *, told: str = "id"
+        self, kind: str, table: type[Base], columns: Sequence[str], compare: Compare, *, required: str = "id"
     ) -> None:
         self._kind = kind
         self._name = table.__tablename__
         self._table = table.__table__
         self._columns = [self._table.c[name] for name in {"id": None, **dict.fromkeys(columns)}]
         self._compare = compare
-        self._told = self._table.c[told]
+        self._required = self._table.c[required]
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
         for chunk in in_chunks(entries, _ROWS_AT_ONCE):
@@ -61,11 +61,11 @@ class RowCheck(Check):
                 if problem is not None:
                     yield Fault(entry.number, entry.kind, entry.subject, problem)
 
-    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+    def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         entry = AuditEntry.__table__
         its_own = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.id)
-        untold = select(self._table.c.id).outerjoin(entry, its_own).where(entry.c.number.is_(None))
-        subject = connection.execute(untold.where(self._told.is_not(None)).limit(1)).scalar()
+        unrecorded = select(self._table.c.id).outerjoin(entry, its_own).where(entry.c.number.is_(None))
+        subject = connection.execute(unrecorded.where(self._required.is_not(None)).limit(1)).scalar()
         if subject is None:
             return None
         return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._name}")
@@ -179,10 +179,10 @@ CHECKS: Final[Mapping[str, Check]] = {
     "key_created": RowCheck(
         "key_created", ApiKey, ("digest", "expires_at", "prefix", "requests_per_minute", "scopes"), _key_created
     ),
-    "key_revoked": RowCheck("key_revoked", ApiKey, ("revoked_at",), _key_revoked, told="revoked_at"),
+    "key_revoked": RowCheck("key_revoked", ApiKey, ("revoked_at",), _key_revoked, required="revoked_at"),
     "outcome": RowCheck("outcome", Outcome, (*_OUTCOME_COLUMNS, "by", "method", "salt"), _outcome),
     "override": RowCheck("override", Override, ("decision_id", "lane", "reason", "salt"), _override),
     "webhook_added": RowCheck("webhook_added", Webhook, ("url", "secret", "removed_at"), _webhook_added),
-    "webhook_removed": RowCheck("webhook_removed", Webhook, ("removed_at",), _webhook_removed, told="removed_at"),
+    "webhook_removed": RowCheck("webhook_removed", Webhook, ("removed_at",), _webhook_removed, required="removed_at"),
     **LIST_CHECKS,
 }

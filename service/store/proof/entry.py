@@ -58,7 +58,7 @@ class Check:
         """Yield what is wrong with entries of this kind, in any order, and count them."""
         raise NotImplementedError
 
-    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+    def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         """Return a row of the tables that no entry tells of; None if there is none. All entries were counted before."""
         return None
 

@@ -49,25 +49,25 @@ class ErasureCheck(Check):
                         problem = f"{subject} of the table {table.__tablename__} was erased, and has a salt again"
                         yield Fault(entry.number, entry.kind, entry.subject, problem)
 
-    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+    def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         # Each row is erased once, and all that erasures name were found without salt. So equal numbers mean equal rows.
         without_salt = sum(
             connection.execute(select(func.count()).where(table.salt.is_(None))).scalar_one()
             for table in _TABLES.values()
         )
-        return None if without_salt == tally.rows else self._first_untold(connection)
+        return None if without_salt == tally.rows else self._first_unrecorded(connection)
 
-    def _first_untold(self, connection: Connection) -> Fault | None:
+    def _first_unrecorded(self, connection: Connection) -> Fault | None:
         facts = connection.execute(select(AuditEntry.facts).where(AuditEntry.kind == "erasure")).scalars()
-        told: dict[str, set[str]] = {name: set() for name in _TABLES}
+        recorded: dict[str, set[str]] = {name: set() for name in _TABLES}
         for content in facts:
             for name, ids in orjson.loads(content).items():
-                told.get(name, set()).update(ids)
+                recorded.get(name, set()).update(ids)
         for name, table in _TABLES.items():
             erased = select(table.id).where(table.salt.is_(None)).execution_options(yield_per=_ROWS_AT_ONCE)
             with connection.execute(erased) as found:
                 for subject in found.scalars():
-                    if subject not in told[name]:
+                    if subject not in recorded[name]:
                         problem = f"no erasure names this row of the table {table.__tablename__}, which has no salt"
                         return Fault(None, "erasure", subject, problem)
         return None

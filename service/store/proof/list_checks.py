@@ -57,10 +57,10 @@ class AddedCheck(Check):
             if problem is not None:
                 yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
 
-    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+    def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         entry = AuditEntry.__table__
-        told = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.batch)
-        query = select(self._table.c.id).outerjoin(entry, told).where(entry.c.number.is_(None)).limit(1)
+        entry_of_row = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.batch)
+        query = select(self._table.c.id).outerjoin(entry, entry_of_row).where(entry.c.number.is_(None)).limit(1)
         subject = connection.execute(query).scalar()
         if subject is None:
             return None
@@ -89,7 +89,7 @@ class RemovedCheck(Check):
             if problem is not None:
                 yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
 
-    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+    def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         count = select(func.count()).select_from(self._table).where(self._table.c.removed_at.is_not(None))
         removed = connection.execute(count).scalar_one()
         if removed == tally.rows:

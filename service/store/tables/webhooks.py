@@ -9,7 +9,7 @@ from service.store.tables.base import Base, RowNumber
 
 
 class Webhook(Base):
-    """Address that is told of red decisions.
+    """Address that gets a message about each red decision.
 
     Attributes:
         secret: key of the signatures. It must be known to sign, so it is not hashed.
