@@ -135,7 +135,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         async with (
             _opened(store),
             _telling(changes, settings),
-            lists.watching(),
+            lists.watching(needed=store is not None and not store.has_journal),
             _webhooks(store, settings),
             host.watching(settings.pointer_poll_seconds),
         ):

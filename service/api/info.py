@@ -19,6 +19,7 @@ from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
 from service.substances.chemistry import chemistry
 
 if TYPE_CHECKING:
+    from service.lists.current import CurrentLists
     from service.store.store import Store
 
 router = APIRouter()
@@ -172,12 +173,12 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Return 200 once a model is loaded and warm and the database answers, 503 otherwise. `refused` reports a newer bundle that was
     refused, `chemistry` whether systematic names can be read. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready
-    without its database; `store` says so, and how many decisions wait in the journal.
+    without its database; `store` says so, how many decisions wait in the journal, and whether the office's lists have been read.
     """
     state = state_of(request)
     host = state.host
     identity = host.served.model.identity
-    store = None if state.store is None else await to_thread.run_sync(_store_state, state.store)
+    store = None if state.store is None else await to_thread.run_sync(_store_state, state.store, state.lists)
     return PlainJson(
         {
             "status": "ready",
@@ -189,12 +190,16 @@ async def readyz(request: Request) -> Response:
     )
 
 
-def _store_state(store: Store) -> dict[str, Any]:
+def _store_state(store: Store, lists: CurrentLists) -> dict[str, Any]:
     """Raises: DatabaseAway: the database does not answer, and no journal takes decisions."""
     answers = store.database.answers()
     if not answers and not store.has_journal:
         raise DatabaseAway("it answers no query")
-    return {"database": "answers" if answers else "away", "waiting": store.waiting}
+    return {
+        "database": "answers" if answers else "away",
+        "waiting": store.waiting,
+        "lists": "read" if lists.are_read else "unread",
+    }
 
 
 @router.get(

@@ -331,6 +331,9 @@ class StoreState(Answer):
 
     database: Literal["answers", "away"] = Field(description="away: decisions go to the journal on this machine")
     waiting: int = Field(description="Decisions in this process's journal that are not in the database", examples=[0])
+    lists: Literal["read", "unread"] = Field(
+        description="unread: shipments are scored without the office's lists, with a warning, until the database has answered once"
+    )
 
 
 class Readiness(Answer):

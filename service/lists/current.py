@@ -22,6 +22,7 @@ from models.rules import OfficeRules, Suppression
 from service import store
 from service.lists.forms import EntryKind, exact_form
 from service.lists.screening import Entry, ListScreening, Segment, Suppressed
+from service.lists.unread import UnreadLists
 from service.logs import logger
 from service.periodic import repeated
 from service.store.times import iso_time, now_us
@@ -75,32 +76,51 @@ class CurrentLists:
             base: settings without lists of the database. Its register is joined with that of the database.
             database: None without a store; the settings then never change.
         """
-        self.settings = self._base = base
+        self._base = base
+        self.settings = base if database is None else replace(base, lists=UnreadLists())
         self._database = database
         self._state = _State()
         self._next_expiry: int | None = None
         self._lock = threading.Lock()
 
+    @property
+    def are_read(self) -> bool:
+        """Whether the lists have been read since the start, or there is nothing to read."""
+        return not isinstance(self.settings.lists, UnreadLists)
+
     def refresh(self) -> bool:
         """Read what changed, and return whether the settings changed.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database does not answer. The settings stay as they are.
+            DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database does not answer. The lists that were read stay in force until
+                they expire.
         """
         if self._database is None:
             return False
         with self._lock:
-            with self._database.read() as connection:
-                revisions = store.lists.revisions(connection)
-                state = self._state
-                current = {name: revision.number for name, revision in revisions.items()}
-                if current == state.revisions:
-                    if self._next_expiry is None or now_us() < self._next_expiry:
-                        return False
-                else:
-                    state = _read(connection, state, revisions)
+            try:
+                state = self._newest(self._database)
+            except Exception:
+                if self._is_due:
+                    self._exchange(self._state, now_us())
+                raise
+            if state is self._state and self.are_read and not self._is_due:
+                return False
             self._exchange(state, now_us())
             return True
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether something has expired that is still in force."""
+        return self._next_expiry is not None and now_us() >= self._next_expiry
+
+    def _newest(self, database: Database) -> _State:
+        """Return the state of the database; the present one if nothing was changed."""
+        with database.read() as connection:
+            revisions = store.lists.revisions(connection)
+            if {name: revision.number for name, revision in revisions.items()} == self._state.revisions:
+                return self._state
+            return _read(connection, self._state, revisions)
 
     def _exchange(self, state: _State, at: int) -> None:
         before, register = self.settings, state.register
@@ -114,13 +134,20 @@ class CurrentLists:
         self.settings = replace(before, rules=rules, lists=None if screening.is_empty else screening)
 
     @contextlib.asynccontextmanager
-    async def watching(self, every: float = POLL_SECONDS) -> AsyncIterator[None]:
-        """Read the lists now and then every ``every`` seconds, in a thread, until the context ends."""
+    async def watching(self, every: float = POLL_SECONDS, *, needed: bool = False) -> AsyncIterator[None]:
+        """Read the lists now and then every ``every`` seconds, in a thread, until the context ends.
+
+        Args:
+            needed: whether the context may not begin without the lists.
+
+        Raises:
+            DatabaseAway, sqlalchemy.exc.SQLAlchemyError: they are needed and cannot be read.
+        """
         if self._database is None:
             yield
             return
         tried = partial(_tried, self.refresh)
-        await asyncio.to_thread(tried)
+        await asyncio.to_thread(self.refresh if needed else tried)
         async with repeated(tried, every, "lists"):
             yield
 

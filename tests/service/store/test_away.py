@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ from pydantic import SecretStr
 from sqlalchemy import event, func, select
 
 from models.bundle import ModelStore
+from models.scoring import ScoreSettings
 from service.app import create_app
 from service.errors import DatabaseAway
+from service.lists.current import CurrentLists
+from service.lists.unread import WARNING
 from service.settings import Settings
-from service.store import decisions
+from service.store import decisions, lists
 from service.store.database import Database
 from service.store.decision import Stored
 from service.store.store import Store
@@ -118,7 +121,7 @@ def test_without_a_journal_shipments_are_refused_until_the_database_is_back(
             assert client.get("/readyz").status_code == 503
         again = client.post("/v1/score", json=shipment(shipment_id="B"))
         assert again.status_code == 200
-        assert client.get("/readyz").json()["store"] == {"database": "answers", "waiting": 0}
+        assert client.get("/readyz").json()["store"] == {"database": "answers", "waiting": 0, "lists": "read"}
         assert stored(postgres) == [answer.json()["decision_id"] for answer in (first, again)]
 
 
@@ -132,7 +135,7 @@ def test_with_a_journal_shipments_are_answered_and_delivered_once(server: Cluste
                 ids.append(answer.json()["decision_id"])
             repeated = client.post("/v1/score", json=shipment(shipment_id="C", gross_mass_kg=3))
             assert repeated.json()["decision_id"] == ids[2]
-            assert client.get("/readyz").json()["store"] == {"database": "away", "waiting": 3}
+            assert client.get("/readyz").json()["store"] == {"database": "away", "waiting": 3, "lists": "read"}
             assert "tidewaiter_journal_waiting 3.0" in client.get("/metrics").text
             assert "tidewaiter_decisions_journaled_total 3.0" in client.get("/metrics").text
         until_delivered(client)
@@ -150,6 +153,87 @@ def test_the_service_starts_while_the_database_is_away(server: Cluster, postgres
             second = client.post("/v1/score", json=shipment(shipment_id="B")).json()["decision_id"]
     with serving(app_of(postgres, "journal")):
         assert stored(postgres) == [first, second]
+
+
+def warned(answer: dict[str, Any]) -> bool:
+    return {"field": WARNING.field, "problem": WARNING.problem} in answer["warnings"]
+
+
+def test_answers_without_the_lists_say_so_until_the_lists_are_read(
+    server: Cluster, postgres: str, app_of: Apps
+) -> None:
+    sent = shipment(shipment_id="A", consignor={"name": "Watched Trading", "country": "CN"})
+    entry = {"list": "office", "kind": "name", "text": "Watched Trading", "lane": "red", "reason": "Order 1"}
+    with serving(app_of(postgres, "journal")) as client:
+        assert client.post("/v1/watch-lists", json=entry).status_code == 201
+        client.state.lists.refresh()
+        known = client.post("/v1/score", json=sent | {"shipment_id": "B"}).json()
+        assert (known["selected_by"], warned(known)) == ("watch_list", False)
+        with stopped(server):
+            # Lists that were read stay in force.
+            kept = client.post("/v1/score", json=sent | {"shipment_id": "C"}).json()
+            assert (kept["selected_by"], warned(kept)) == ("watch_list", False)
+    with ExitStack() as stack:
+        away = stack.enter_context(ExitStack())
+        away.enter_context(stopped(server))
+        client = stack.enter_context(serving(app_of(postgres, "journal")))
+        assert client.get("/readyz").json()["store"]["lists"] == "unread"
+        single = client.post("/v1/score", json=sent).json()
+        batch = client.post("/v1/score/batch", json={"shipments": [sent | {"shipment_id": "D"}]}).json()
+        assert [warned(answer) for answer in (single, *batch["results"])] == [True, True]
+        assert single["selected_by"] != "watch_list"
+        table = "shipment_id,goods_description\nE,phone case\nE,charger\n"
+        answer = client.post("/v1/score/csv", content=table, headers={"Content-Type": "text/csv"})
+        assert answer.text.count(f"{WARNING.field}: {WARNING.problem}") == 2
+        away.close()
+        until_delivered(client)
+        until_read(client)
+        again = client.post("/v1/score", json=sent).json()
+        assert (again["selected_by"], warned(again)) == ("watch_list", False)
+        assert again["decision_id"] != single["decision_id"]
+        assert client.get("/readyz").json()["store"]["lists"] == "read"
+
+
+def until_read(client: Client) -> None:
+    """Wait for the thread that reads the lists; fail after a minute."""
+    pause = threading.Event()
+    for _ in range(600):
+        if client.state.lists.are_read:
+            return
+        pause.wait(0.1)
+    pytest.fail("the lists were not read")
+
+
+def test_without_a_journal_the_service_does_not_start_without_its_lists(
+    server: Cluster, postgres: str, app_of: Apps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise DatabaseAway("it went away a moment ago")
+
+    monkeypatch.setattr("service.store.lists.revisions", away)
+    with pytest.raises(DatabaseAway), serving(app_of(postgres, "refuse")):
+        pass
+
+
+def test_what_expires_while_the_database_is_away_no_longer_counts(
+    server: Cluster, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = 1_800_000_000_000_000
+    monkeypatch.setattr("service.lists.current.now_us", lambda: at)
+    database = Database(postgres)
+    database.migrate()
+    suppression = {"rule_id": "one", "consignor": "", "reason": "Known", "list_name": "", "entry_id": ""}
+    lists.add(database, lists.SUPPRESSIONS, [suppression | {"expires_at": at + 1}], None)
+    current = CurrentLists(ScoreSettings(), database)
+    current.refresh()
+    assert current.settings.lists is not None
+    assert current.settings.lists.suppression("one", "Sender") is not None
+    with stopped(server):
+        at += 2
+        with pytest.raises(DatabaseAway):
+            current.refresh()
+        assert current.settings.lists is None
+    database.close()
 
 
 def test_without_a_journal_the_service_does_not_start_while_the_database_is_away(
