@@ -11,21 +11,19 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from service import store
+from service.errors import JobOpen
 from service.jobs.files import JobFiles, delete_files
+from service.jobs.searching import contains
 from service.logs import logger
 from service.record import erase_from_record
 from service.store.times import iso_time, now_us
 
 if TYPE_CHECKING:
     from service.settings import Settings
+    from service.store.changes import Backup
     from service.store.database import Database
     from service.store.erasure import Erased, Selection
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 RETENTION: Final = "retention"
 _DAY_SECONDS: Final = 86_400
 _MICROSECONDS: Final = 1_000_000
-_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +42,34 @@ class Report:
         decisions: number of decisions whose personal data was erased.
         jobs: number of jobs whose files were deleted.
         recorded: number of shipments deleted from the record of traffic.
+        set_aside: number of decisions deleted from the lines of the journal that were set aside.
         is_scrubbed: whether the database holds no old bytes any more.
+        backups: that were made before, the newest first. They still contain what was erased.
     """
 
     id: str
     decisions: int
     jobs: int
     recorded: int
+    set_aside: int
     is_scrubbed: bool
+    backups: list[Backup]
 
 
 def erase(
     database: Database, settings: Settings, selection: Selection, actor: str | None, *, silent: bool = False
 ) -> Report:
-    """Erase what is selected. An erasure that was interrupted can be repeated.
+    """Erase what is selected, on this machine and in the database. An erasure that was interrupted can be repeated.
 
     Args:
-        silent: whether an erasure that finds nothing leaves no audit entry, and the files of the database alone.
+        silent: whether an erasure that finds nothing leaves no audit entry, and the files of the database alone. It
+            also passes over open jobs.
+
+    Raises:
+        JobOpen: an open job has files with rows of the selection. Nothing was erased.
     """
+    if not silent:
+        _refuse_open_jobs(database, settings, selection)
     erased = store.erasure.erase(database, selection, actor, silent=silent)
     if selection.shipment_id is not None:
         erased.shipments.add(selection.shipment_id)
@@ -71,10 +78,28 @@ def erase(
     if settings.record is not None:
         before = None if selection.before is None else iso_time(selection.before)
         recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
+    aside = store.set_aside.erase(settings.journal_dir, selection, erased.shipments)
     is_scrubbed = (silent and not erased.decisions) or store.erasure.scrub(database)
-    report = Report(erased.id, len(erased.decisions), jobs, recorded, is_scrubbed)
-    logger().info("erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded)
+    report = Report(
+        erased.id, len(erased.decisions), jobs, recorded, aside, is_scrubbed, store.changes.backups(database)
+    )
+    logger().info(
+        "erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded, set_aside=aside
+    )
     return report
+
+
+def _refuse_open_jobs(database: Database, settings: Settings, selection: Selection) -> None:
+    """Raise `JobOpen` if an open job was queued before the time, or has files with a shipment, of a selection."""
+    shipments = store.erasure.shipments_of(database, selection)
+    found = [
+        job_id
+        for job_id, created_at in store.jobs.Jobs(database).open_ones()
+        if (selection.before is not None and created_at < selection.before)
+        or (shipments and any(contains(path, shipments) for path in JobFiles(settings.jobs_dir, job_id).all()))
+    ]
+    if found:
+        raise JobOpen(found)
 
 
 def _job_files(database: Database, settings: Settings, selection: Selection, erased: Erased) -> int:
@@ -85,45 +110,13 @@ def _job_files(database: Database, settings: Settings, selection: Selection, era
     found = [
         job_id
         for job_id in jobs.with_files()
-        if any(_contains(path, erased.shipments) for path in JobFiles(settings.jobs_dir, job_id).all())
+        if any(contains(path, erased.shipments) for path in JobFiles(settings.jobs_dir, job_id).all())
     ]
     for job_id in found:
         JobFiles(settings.jobs_dir, job_id).delete()
     if found:
         jobs.files_deleted(found)
     return len(found)
-
-
-def _contains(path: Path, shipments: set[str]) -> bool:
-    """Return whether a file contains the reference of one of some shipments."""
-    if path.suffix == ".parquet":
-        return _parquet_contains(path, shipments)
-    wanted = [shipment.encode() for shipment in shipments]
-    longest = max(map(len, wanted), default=0)
-    with path.open("rb") as file:
-        before = b""
-        while block := file.read(_BLOCK):
-            searched = before + block
-            if any(one in searched for one in wanted):
-                return True
-            before = searched[-longest:] if longest else b""
-    return False
-
-
-def _parquet_contains(path: Path, shipments: set[str]) -> bool:
-    wanted = pa.array(sorted(shipments), pa.string())
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                for column in batch.columns:
-                    if pa.types.is_nested(column.type):
-                        return True
-                    if pc.any(pc.is_in(column.cast(pa.string()), wanted)).as_py():
-                        return True
-    except (pa.ArrowException, OSError):
-        # What cannot be read may contain anything.
-        return True
-    return False
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@
     ├── ScopeMissing       403  the API key lacks the scope of the route
     ├── NotFound           404  no such resource
     ├── Conflict           409  the state of the service or of the resource does not allow it
+    │   ├── JobOpen        409  open jobs have rows that are to be erased
     │   └── StoreOff       409  nothing is kept, because TIDEWAITER_STORE is off
     ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
     ├── TooLarge           413  exceeds a limit
@@ -132,6 +133,19 @@ class StoreOff(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This service keeps no decisions, because TIDEWAITER_STORE is off.")
+
+
+class JobOpen(Conflict):
+    """Jobs that are queued or running have rows that are to be erased."""
+
+    slug, title = "job-open", "An open job has these rows"
+
+    def __init__(self, jobs: Sequence[str]) -> None:
+        super().__init__(
+            f"Files of open jobs have rows that are to be erased: {', '.join(jobs)}. Nothing was erased. Wait until they end, "
+            "or cancel them (DELETE /v1/jobs/ID), and erase again.",
+            extra={"jobs": list(jobs)},
+        )
 
 
 class NotAcceptedMedia(ServiceError):

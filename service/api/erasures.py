@@ -15,7 +15,7 @@ from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.erasure import Report, erase
 from service.errors import Unprocessable, shortened
-from service.store.times import microseconds_of
+from service.store.times import iso_time, microseconds_of
 
 if TYPE_CHECKING:
     from service.store.erasure import Selection
@@ -44,6 +44,13 @@ class NewErasure(BaseModel):
         return self
 
 
+class KnownBackup(Answer):
+    """A backup."""
+
+    taken_at: str = Field(description="UTC, ISO 8601", examples=["2026-11-27T03:00:00Z"])
+    sha256: str = Field(description="Of its content, as the audit chain names it", examples=["9f3c" * 16])
+
+
 class Erasure(Answer):
     """Result of an erasure."""
 
@@ -51,6 +58,12 @@ class Erasure(Answer):
     decisions: int = Field(description="Decisions whose personal data was erased", examples=[2])
     jobs: int = Field(description="Jobs whose files were deleted", examples=[0])
     recorded: int = Field(description="Shipments deleted from the record of traffic", examples=[0])
+    set_aside: int = Field(
+        description="Decisions deleted from the lines of the journal that were set aside", examples=[0]
+    )
+    backups: list[KnownBackup] = Field(
+        description="Backups made before, the newest first, at most 100. They still contain what was erased"
+    )
     scrubbed: bool = Field(description="false: the database was in use, and old bytes may remain in its files")
 
 
@@ -65,7 +78,8 @@ class Erasure(Answer):
 )
 async def create_erasure(request: Request) -> Response:
     """Erase manifests, texts and names of what is selected. Scores, lanes, reason codes and the audit chain remain. Writing to the
-    database waits meanwhile; use `tidewaiter erase` for large amounts.
+    database waits meanwhile; use `tidewaiter erase` for large amounts. While an open job has
+    rows of the selection, the answer is 409 and names the job.
     """
     database, settings = store_of(request).database, state_of(request).settings
     selection = _selection(await read_json_text(request, _MOST_BYTES))
@@ -96,5 +110,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "decisions": report.decisions,
         "jobs": report.jobs,
         "recorded": report.recorded,
+        "set_aside": report.set_aside,
+        "backups": [{"taken_at": iso_time(one.taken_at), "sha256": one.digest} for one in report.backups],
         "scrubbed": report.is_scrubbed,
     }

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from service.store.backup import Summary
 
 _OWNER_ONLY: Final = 0o600
+#: Who made it, in the audit chain.
+_ACTOR: Final = "tidewaiter backup"
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 
@@ -21,6 +23,7 @@ def backup(file: File) -> None:
     from service.cli.common import environment
     from service.files.output import whole_file
     from service.store.backup import dump
+    from service.store.changes import Backup, note_backup
     from service.store.database import Database
 
     database = Database(environment().database_url.get_secret_value())
@@ -29,6 +32,7 @@ def backup(file: File) -> None:
         with whole_file(file) as target:
             Path(target.name).chmod(_OWNER_ONLY)
             summary = dump(database, target, time.time_ns() // 1000)
+        note_backup(database, Backup(summary.created_at, summary.digest), _ACTOR)
     finally:
         database.close()
     _report("Backed up", summary, file)

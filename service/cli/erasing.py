@@ -26,8 +26,9 @@ def erase(
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
     from service.erasure import erase as erased
+    from service.errors import JobOpen
     from service.store.erasure import Selection
-    from service.store.times import microseconds_of
+    from service.store.times import iso_time, microseconds_of
 
     if sum(one is not None for one in (before, shipment, decision)) != 1:
         raise WrongUse("Name one of --before, --shipment and --decision.")
@@ -38,14 +39,25 @@ def erase(
         except ValueError:
             raise WrongUse(f"--before: expected a day as YYYY-MM-DD, got {before!r}.") from None
     with open_database() as database:
-        report = erased(database, environment(), Selection(moment, shipment, decision), _ACTOR)
+        try:
+            report = erased(database, environment(), Selection(moment, shipment, decision), _ACTOR)
+        except JobOpen as error:
+            raise WrongUse(str(error)) from None
     console = to_stderr()
+    aside = f"{report.set_aside:,} decisions that were set aside, " if report.set_aside else ""
     console.print(
-        f"Erased {report.decisions:,} decisions, files of {report.jobs:,} jobs, and {report.recorded:,} recorded shipments; "
+        f"Erased {report.decisions:,} decisions, files of {report.jobs:,} jobs, {aside}and {report.recorded:,} recorded shipments; "
         f"erasure {report.id}.",
         markup=False,
         soft_wrap=True,
     )
+    if report.backups:
+        times = ", ".join(f"{iso_time(one.taken_at)} (SHA-256 {one.digest[:12]})" for one in report.backups)
+        console.print(
+            f"Note: backups made before still contain what was erased; delete them, or erase again after restoring one: {times}.",
+            markup=False,
+            soft_wrap=True,
+        )
     if not report.is_scrubbed:
         console.print(
             "Note: the database was in use, so old bytes may remain in its files; run `tidewaiter erase` once more.",

@@ -237,6 +237,9 @@ class DurableHistory:
         if self._base is not None:
             if moment.order == self._base:
                 return False
+            if self._base < self._needed_from():
+                # Events after it may be gone, so nothing can be counted. Only one of several workers can be so far behind.
+                return self._merge(others=None)
             with self._database.read() as connection:
                 logged = store.history_log.count(connection, self._base, moment.order)
             if logged != moment.counted:
@@ -246,7 +249,12 @@ class DurableHistory:
         self._base = moment.order
         return True
 
-    def _merge(self, others: int) -> bool:
+    def _needed_from(self) -> int:
+        """Return the order below which a restart needs no events: none before the first checkpoint."""
+        oldest = checkpoints.oldest_order(self._database)
+        return 0 if oldest is None else min(oldest, self._bounds().since)
+
+    def _merge(self, others: int | None) -> bool:
         """Save a checkpoint of the traffic of all workers, made from the log, unless another worker did so a moment ago."""
         now = self._now()
         newest = store.checkpoints.newest_at(self._database)
@@ -272,6 +280,9 @@ class DurableHistory:
         )
         seconds = round(time.perf_counter() - started, 2)
         logger().info("history_saved", shipments=history.sequence, order=order, bytes=len(content), seconds=seconds)
+        pruned = history_log.prune(self._database, self._needed_from())
+        if pruned:
+            logger().info("history_events_pruned", events=pruned)
 
 
 def kept(store: Store, settings: Settings, host: ModelHost) -> DurableHistory:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         lists,
         outcomes,
         sealing,
+        set_aside,
         store,
         webhooks,
     )
@@ -53,6 +54,7 @@ __all__ = [
     "lists",
     "outcomes",
     "sealing",
+    "set_aside",
     "store",
     "webhooks",
 ]

@@ -12,6 +12,7 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -35,6 +36,40 @@ KINDS: Final = ("settings", "model", "rules")
 _ACTOR: Final = "service"
 #: Changes that wait for a database that is away. More are not to be expected in any failure.
 _MOST_WAITING: Final = 1_000
+
+
+#: Kind of the entries about backups.
+_BACKUP: Final = "backup"
+#: Backups that an erasure names.
+_MOST_BACKUPS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that `tidewaiter backup` made: when, in microseconds since 1970, and the SHA-256 of its content."""
+
+    taken_at: int
+    digest: str
+
+
+def note_backup(database: Database, backup: Backup, actor: str) -> None:
+    """Tell the audit chain of a backup, so that erasures can name it."""
+    with database.write() as connection:
+        audit.append(
+            database, connection, [Fact(_BACKUP, backup.digest, {"taken_at": backup.taken_at}, actor)], now_us()
+        )
+
+
+def backups(database: Database) -> list[Backup]:
+    """Return the backups that the audit chain tells of, the newest first, at most `_MOST_BACKUPS`."""
+    query = (
+        select(AuditEntry.subject, AuditEntry.facts)
+        .where(AuditEntry.kind == _BACKUP)
+        .order_by(desc(AuditEntry.number))
+        .limit(_MOST_BACKUPS)
+    )
+    with database.read() as connection:
+        return [Backup(orjson.loads(bytes(row.facts))["taken_at"], row.subject) for row in connection.execute(query)]
 
 
 class Changes:

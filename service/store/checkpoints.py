@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlalchemy import delete, desc, insert, select
+from sqlalchemy import delete, desc, func, insert, select
 
 from service.store.sealing import Sealer, WrongKey
 from service.store.tables import CheckpointPart, HistoryCheckpoint
@@ -118,6 +118,12 @@ def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoi
             yield f"{name} cannot be read: {error}"
             continue
         yield Checkpoint(arrays, row.history_order, row.created_at)
+
+
+def oldest_order(database: Database) -> int | None:
+    """Return the order of the oldest checkpoint."""
+    with database.read() as connection:
+        return connection.execute(select(func.min(HistoryCheckpoint.history_order))).scalar()
 
 
 def newest_at(database: Database) -> int | None:

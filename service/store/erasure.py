@@ -111,13 +111,27 @@ def erase(database: Database, selection: Selection, actor: str | None, *, silent
         if not found:
             break
         erased.decisions += [row.id for row in found]
-        # As declared: columns shorten long references.
-        erased.shipments |= {orjson.loads(row.answer).get("shipment_id", row.shipment_id) for row in found}
+        erased.shipments |= {_declared(row) for row in found}
     with database.write() as connection:
         rest = _erase_rest(connection, selection, erased)
         if any(rest.values()) or not (silent or erased.decisions):
             audit.append(database, connection, [Fact("erasure", erased.id, rest, actor)], now_us())
     return erased
+
+
+def shipments_of(database: Database, selection: Selection) -> set[str]:
+    """Return the references of a selection of one shipment or decision, as declared; none for a time."""
+    if selection.shipment_id is not None:
+        return {selection.shipment_id}
+    if selection.decision_id is None:
+        return set()
+    with database.read() as connection:
+        return {_declared(row) for row in connection.execute(_chosen(selection))}
+
+
+def _declared(row: Any) -> str:
+    """Return the reference of a decision as declared: columns shorten long ones."""
+    return str(orjson.loads(bytes(row.answer)).get("shipment_id", row.shipment_id))
 
 
 def erased_answer(answer: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import and_, func, insert, or_, select
+from sqlalchemy import and_, delete, func, insert, or_, select
 
 from service.store.sealing import Sealer
 from service.store.tables import Decision, HistoryEvent
@@ -24,6 +24,8 @@ REPEATED: Final = "repeated"
 UNANSWERED: Final = "unanswered"
 LEARNED: Final = "learned"
 UNLEARNED: Final = "unlearned"
+#: Events that one transaction deletes: some milliseconds, during which other writers wait on SQLite.
+_PRUNED_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,28 @@ def count(connection: Connection, after: int, last: int) -> int:
         HistoryEvent.history_order > after, HistoryEvent.history_order <= last
     )
     return int(connection.execute(decisions).scalar_one()) + int(connection.execute(events).scalar_one())
+
+
+def prune(database: Database, before: int) -> int:
+    """Delete the events of shipments with orders below ``before``, in small transactions, and return their number.
+
+    Lessons stay: a replay without a checkpoint needs all of them, and so does who learns a correction.
+    """
+    old = (
+        select(HistoryEvent.position)
+        .where(HistoryEvent.history_order < before, HistoryEvent.kind.in_((REPEATED, UNANSWERED)))
+        .order_by(HistoryEvent.history_order)
+        .limit(_PRUNED_AT_ONCE)
+    )
+    pruned = 0
+    while True:
+        with database.write() as connection:
+            positions = list(connection.execute(old).scalars())
+            if positions:
+                connection.execute(delete(HistoryEvent).where(HistoryEvent.position.in_(positions)))
+        pruned += len(positions)
+        if len(positions) < _PRUNED_AT_ONCE:
+            return pruned
 
 
 def pages(

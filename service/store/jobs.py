@@ -108,6 +108,12 @@ class Jobs:
         with self._database.read() as connection:
             return self._count_open(connection)
 
+    def open_ones(self) -> list[tuple[str, int]]:
+        """Return id and time of arrival of the jobs that are queued or running."""
+        query = select(Job.id, Job.created_at).where(Job.state.in_(OPEN)).order_by(Job.position)
+        with self._database.read() as connection:
+            return [(row.id, row.created_at) for row in connection.execute(query)]
+
     def waits(self) -> bool:
         """Return whether a worker would get a job now."""
         with self._database.read() as connection:

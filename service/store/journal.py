@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _ENDING: Final = ".journal"
 #: File of lines that cannot be delivered. A person has to look at it.
-_SET_ASIDE: Final = "set-aside"
+SET_ASIDE: Final = "set-aside"
 _BYTES: Final = ("manifest", "answer")
 _CRC_DIGITS: Final = 8
 
@@ -109,7 +109,7 @@ class Journal:
                 line = lines.readline()
                 end += len(line)
                 try:
-                    decisions.append(_decision(line))
+                    decisions.append(decision_of(line))
                 except ValueError:
                     logger().error("journal_damaged", path=str(file.path), line_ends_at=end)
                     self._set_aside(line)
@@ -121,8 +121,10 @@ class Journal:
         self._set_aside(_line(decision))
 
     def _set_aside(self, line: bytes) -> None:
-        descriptor = os.open(self._folder / _SET_ASIDE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab") as file:
+            # An erasure may be writing it anew.
+            fcntl.flock(file, fcntl.LOCK_EX)
             file.write(line)
 
     def delivered(self, waiting: Waiting) -> None:
@@ -198,8 +200,12 @@ def _line(decision: NewDecision) -> bytes:
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
-def _decision(line: bytes) -> NewDecision:
-    """Raises: ValueError: the line is damaged."""
+def decision_of(line: bytes) -> NewDecision:
+    """Return the decision of a line.
+
+    Raises:
+        ValueError: the line is damaged.
+    """
     text = line[_CRC_DIGITS + 1 : -1]
     if int(line[:_CRC_DIGITS], 16) != zlib.crc32(text):
         raise ValueError("The sum of the line is wrong.")

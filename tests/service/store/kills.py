@@ -71,7 +71,7 @@ def record(draw: random.Random, number: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def server(models: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], str, list[dict[str, Any]]]]:
+def server(models: Path, url: str, **further: str) -> Iterator[tuple[subprocess.Popen[str], str, list[dict[str, Any]]]]:
     """Run a server that saves checkpoints as often as it may. Yield its process, its address and what it logged."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -81,6 +81,7 @@ def server(models: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], str,
         "TIDEWAITER_DATABASE_URL": url,
         "TIDEWAITER_HISTORY_CHECKPOINT_SECONDS": "1",
         "TIDEWAITER_OPSIN": "false",
+        **further,
     }
     command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
     with subprocess.Popen(
@@ -118,13 +119,13 @@ def _read(process: subprocess.Popen[str], lines: list[dict[str, Any]]) -> None:
                 lines.append(json.loads(text))
 
 
-def kill_at_random(models: Path, url: str, kills: int, seed: int) -> Report:
+def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: str) -> Report:
     """Start a server, send shipments from several clients, and kill it at a random moment; ``kills`` times."""
     draw = random.Random(seed)
     report = Report()
     numbers = iter(range(10**9))
     for _ in range(kills):
-        with server(models, url) as (process, address, lines):
+        with server(models, url, **settings) as (process, address, lines):
             stop = threading.Event()
             answered: list[int] = []
             clients = [

@@ -226,8 +226,9 @@ def test_what_expires_while_the_database_is_away_no_longer_counts(
     lists.add(database, lists.SUPPRESSIONS, [suppression | {"expires_at": at + 1}], None)
     current = CurrentLists(ScoreSettings(), database)
     current.refresh()
-    assert current.settings.lists is not None
-    assert current.settings.lists.suppression("one", "Sender") is not None
+    known = current.settings.lists
+    assert known is not None
+    assert known.suppression("one", "Sender") is not None
     with stopped(server):
         at += 2
         with pytest.raises(DatabaseAway):

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from features.groups.history.entities import CONTACTS, INSPECTED, KeyRow
 from features.groups.history.history import History
@@ -25,7 +25,7 @@ from service.scoring import durable as durable_module
 from service.scoring.durable import DurableHistory, DurableSettings
 from service.scoring.replay import keys_of_entries
 from service.settings import Settings
-from service.store import learning
+from service.store import history_log, learning
 from service.store.database import Database
 from service.store.history_log import Entry
 from service.store.tables import CheckpointPart, Decision, HistoryCheckpoint, HistoryEvent
@@ -146,9 +146,9 @@ def killed() -> Iterator[None]:
         yield
 
 
-def keeper_of(client: Client, opened: Database, *, key: str | None = None) -> DurableHistory:
+def keeper_of(client: Client, opened: Database, *, key: str | None = None, days: float = 30.0) -> DurableHistory:
     """Return a keeper of the client's history, beside the service's own, that begins where the service began."""
-    keeper = DurableHistory(opened, DurableSettings(86_400.0, 30.0, key), lambda: client.state.host.served.history)
+    keeper = DurableHistory(opened, DurableSettings(86_400.0, days, key), lambda: client.state.host.served.history)
     keeper._live = client.state.host.served.history
     keeper._base = keeper._live.order
     return keeper
@@ -170,6 +170,78 @@ def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
             connection.execute(update(Decision).where(Decision.history_order <= order).values(declared_s=1_000_000_000))
     with served() as client:
         assert_equal(live_of(client), before)
+
+
+def events(database: Database) -> list[tuple[str, int]]:
+    with database.read() as connection:
+        query = select(HistoryEvent.kind, HistoryEvent.history_order).order_by(HistoryEvent.history_order)
+        return [(row.kind, row.history_order) for row in connection.execute(query)]
+
+
+def orders_of_checkpoints(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(
+            connection.execute(select(HistoryCheckpoint.history_order).order_by(HistoryCheckpoint.id)).scalars()
+        )
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
+    served: Callable[..., Any], opened: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
+) -> None:
+    monkeypatch.setattr("service.store.history_log._PRUNED_AT_ONCE", 2)
+    records = [shipment(shipment_id=f"P{number}") for number in range(6)]
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened, days=1e-9)
+        first = client.post("/v1/score", json=records[0]).json()["decision_id"]
+        with opened.write() as connection:
+            lesson = {"history_order": 1, "kind": "learned", "decision_id": first, "find": False, "shipments": 0}
+            connection.execute(insert(HistoryEvent), [lesson])
+        for _ in range(3):
+            # The second and further times are repeats.
+            for _ in range(2):
+                assert client.post("/v1/score/batch", json={"shipments": records}).status_code == 200
+            assert keeper.checkpoint()
+        assert client.post("/v1/score/batch", json={"shipments": records}).status_code == 200
+        before = live_of(client)
+    older, newer = orders_of_checkpoints(opened)
+    left = events(opened)
+    assert left[0] == ("learned", 1)
+    repeated = [order for kind, order in left if kind == "repeated"]
+    assert min(repeated) >= older
+    # Of the second and third checkpoint, and after it.
+    assert len([order for order in repeated if older < order <= newer]) == 2 * len(records)
+    assert len([order for order in repeated if order > newer]) == len(records)
+    with opened.write() as connection:
+        newest = select(HistoryCheckpoint.id).where(HistoryCheckpoint.history_order == newer)
+        if damaged:
+            connection.execute(delete(CheckpointPart).where(CheckpointPart.checkpoint_id.in_(newest)))
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+def test_events_of_the_days_of_a_replay_stay(served: Callable[..., Any], opened: Database) -> None:
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened)
+        records = [shipment(shipment_id=f"P{number}") for number in range(3)]
+        for _ in range(4):
+            assert client.post("/v1/score/batch", json={"shipments": records}).status_code == 200
+            assert keeper.checkpoint()
+    assert len(events(opened)) == 3 * 3
+
+
+def test_a_worker_that_is_behind_what_was_deleted_does_not_count(
+    served: Callable[..., Any], opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened, days=1e-9)
+        client.post("/v1/score", json=shipment(shipment_id="A"))
+        assert keeper.checkpoint()
+        keeper._base = 1
+        client.post("/v1/score", json=shipment(shipment_id="B"))
+        monkeypatch.setattr(history_log, "count", lambda *_: pytest.fail("events after its base may be gone"))
+        # The other worker's checkpoint is young, so this one need not make one from the log.
+        assert not keeper.checkpoint()
 
 
 def test_restarts_at_any_place_do_not_change_the_state(
@@ -249,7 +321,7 @@ def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], opened: D
 def test_a_shipment_that_scoring_failed_on_counts_after_a_restart_as_before(
     served: Callable[..., Any], opened: Database
 ) -> None:
-    records = shipments(6, 12)
+    records = [shipment(shipment_id=f"P{number}") for number in range(6)]
     with killed(), served() as client:
         keeper = keeper_of(client, opened)
         send(client, records[:6])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,16 @@ from service.cli.main import run
 from service.erasure import erase, erase_old
 from service.jobs.worker import Worker
 from service.settings import Settings
+from service.store.backup import check
 from service.store.database import Database
 from service.store.erasure import Selection, erased_answer
+from service.store.journal import Journal
 from service.store.proof.chain import prove
 from service.store.tables import AuditEntry, Decision, Job, Outcome, Override, QueueEntry
-from service.store.times import now_us
+from service.store.times import iso_time, now_us
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
+from tests.service.store.decisions import new_decision
 
 #: What identifies the person in the tests. None of it may be left.
 NAME, STREET, PHONE, EMAIL = (
@@ -53,6 +57,7 @@ def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
         database_url=SecretStr(url),
         jobs_dir=tmp_path / "var" / "jobs",
         job_worker=False,
+        journal_dir=tmp_path / "var" / "journal",
         record=tmp_path / "var" / "traffic.jsonl",
         explain="all",
     )
@@ -307,3 +312,131 @@ def test_a_long_log_leaves_nothing_in_pages_that_were_rewritten(tmp_path: Path, 
     assert erase(database, settings, Selection(before=now_us() + DAY), "test").decisions == 600
     database.close()
     assert left(tmp_path) == {}
+
+
+def queued(client: Client, content: bytes, name: str) -> str:
+    answer = client.post("/v1/jobs", files={"file": (name, content)})
+    assert answer.status_code == 202
+    return str(answer.json()["job_id"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"shipment_id,goods_description\nE-1,parts\n"),
+        ("a.csv", "shipment_id,goods_description\nE-1,parts\n".encode("utf-16")),
+        ("a.csv.gz", gzip.compress(b"shipment_id,goods_description\nE-1,parts\n")),
+        ("a.jsonl", b'{"shipment_id": "E-1", "goods_description": "parts"}\n'),
+    ],
+    ids=["csv", "utf-16", "gzip", "jsonl"],
+)
+@pytest.mark.parametrize("by", ["shipment_id", "decision_id", "before"])
+def test_an_erasure_names_the_open_job_that_has_its_rows_and_erases_nothing(
+    client: Client, name: str, content: bytes, by: str
+) -> None:
+    decision = client.post("/v1/score", json=personal("E-1")).json()["decision_id"]
+    job, _ = queued(client, content, name), queued(client, b"shipment_id,goods_description\nF-1,parts\n", "b.csv")
+    wanted = {"shipment_id": "E-1", "decision_id": decision, "before": "2100-01-01T00:00:00Z"}[by]
+    refused = client.post("/v1/erasures", json={by: wanted})
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "urn:tidewaiter:problem:job-open"
+    assert refused.json()["jobs"][0] == job
+    assert by == "before" or refused.json()["jobs"] == [job]
+    assert job in refused.json()["detail"]
+    assert client.get(f"/v1/decisions/{decision}").json()["manifest"] is not None
+    if by == "shipment_id":
+        assert client.delete(f"/v1/jobs/{job}").status_code == 204
+        assert client.post("/v1/erasures", json={by: wanted}).json()["decisions"] == 1
+
+
+def test_retention_does_not_wait_for_open_jobs(client: Client, settings: Settings) -> None:
+    decision = client.post("/v1/score", json=personal("E-1")).json()["decision_id"]
+    database = database_of(client)
+    with database.write() as connection:
+        connection.execute(update(Decision).values(received_at=now_us() - 3 * DAY))
+    queued(client, b"shipment_id,goods_description\nE-1,parts\n", "a.csv")
+    assert erase_old(database, settings, 2.0).decisions == 1
+    assert client.get(f"/v1/decisions/{decision}").json()["manifest"] is None
+
+
+@pytest.mark.parametrize(
+    ("selection", "left_ones"),
+    [
+        (Selection(shipment_id="E-1"), ["d2", "damaged"]),
+        (Selection(decision_id="d2"), ["d1", "E-1 damaged", "damaged"]),
+        (Selection(before=50), ["d2", "E-1 damaged", "damaged"]),
+        (Selection(before=2**51), []),
+    ],
+    ids=["shipment", "decision", "some", "all"],
+)
+def test_lines_that_were_set_aside_are_erased(
+    client: Client, settings: Settings, selection: Selection, left_ones: list[str]
+) -> None:
+    folder = settings.journal_dir
+    journal = Journal(folder)
+    journal.open()
+    journal.refuse(new_decision(id="d1", shipment_id="E-1", received_at=10, manifest=orjson.dumps(personal("E-1"))))
+    journal.refuse(new_decision(id="d2", shipment_id="F-1", received_at=100))
+    for text in (b"E-1 damaged\n", b"damaged\n"):
+        journal._set_aside(text)
+    report = erase(database_of(client), settings, selection, "test")
+    content = (folder / "set-aside").read_bytes().splitlines()
+    assert report.set_aside == 4 - len(left_ones)
+    found = [orjson.loads(line[9:])["id"] if line.endswith(b"}") else line.decode() for line in content]
+    assert found == left_ones
+
+
+def test_an_erasure_names_the_backups_that_were_made_before(
+    client: Client, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_JOURNAL_DIR", str(tmp_path / "journal"))
+    assert client.post("/v1/erasures", json={"shipment_id": "E-1"}).json()["backups"] == []
+    for number in range(2):
+        assert run(["backup", str(tmp_path / f"{number}.backup")]) == 0
+    with (tmp_path / "1.backup").open("rb") as file:
+        newest = check(file)
+    named = client.post("/v1/erasures", json={"shipment_id": "E-1"}).json()["backups"]
+    assert [len(named), named[0]] == [2, {"taken_at": iso_time(newest.created_at), "sha256": newest.digest}]
+    capsys.readouterr()
+    assert run(["erase", "--shipment", "E-1"]) == 0
+    assert iso_time(newest.created_at) in capsys.readouterr().err.replace("\n", "")
+    assert prove(database_of(client)).fault is None
+
+
+def test_erasing_at_a_terminal_names_the_open_job(
+    client: Client,
+    settings: Settings,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_JOBS_DIR", str(settings.jobs_dir))
+    job = queued(client, b"shipment_id,goods_description\nE-1,parts\n", "a.csv")
+    assert run(["erase", "--shipment", "E-1"]) == 2
+    assert job in capsys.readouterr().err.replace("\n", "")
+
+
+def test_reasons_of_list_changes_that_officers_see_are_erased(client: Client) -> None:
+    party, why = f"{NAME} Trading", "the widow of Umbrage"
+    entry = {"list": "office", "kind": "name", "text": party, "lane": "red", "reason": why, "source": NAME}
+    entry_id = client.post("/v1/watch-lists", json=entry).json()["id"]
+    other = {**entry, "text": "Second Party", "reason": "Order 2"}
+    other_id = client.post("/v1/watch-lists", json=other).json()["id"]
+    dismissed = {"entry_id": other_id, "party": "Second Party", "reason": f"{why} says so"}
+    assert client.post("/v1/dismissals", json=dismissed).status_code == 201
+    suppressed = {"entry_id": entry_id, "consignor": party, "reason": f"{why} again", "expires_at": "2100-01-01"}
+    assert client.post("/v1/suppressions", json=suppressed).status_code == 201
+    client.state.lists.refresh()
+    sent = personal("E-1") | {"consignor": {"name": party, "country": "CN"}, "agent_name": "Second Party"}
+    answer = client.post("/v1/score", json=sent).json()
+    assert {"SUPPRESSED", "DISMISSED"} <= {reason["code"] for reason in answer["reasons"]}
+    assert why in str(answer["reasons"])
+    assert client.post("/v1/erasures", json={"shipment_id": "E-1"}).json()["decisions"] == 1
+    stored = client.get(f"/v1/decisions/{answer['decision_id']}").json()
+    assert {reason["text"] for reason in stored["answer"]["reasons"]} == {""}
+    assert why not in str(stored)
+    assert NAME not in str(stored)

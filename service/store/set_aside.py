@@ -1,0 +1,61 @@
+"""Erasure from the lines of the journal that were set aside, because the database does not take them or they are damaged."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING, Final
+
+from service.store.journal import SET_ASIDE, decision_of
+from service.store.references import reference_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from service.store.erasure import Selection
+
+_MICROSECOND: Final = 1_000
+
+
+def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int:
+    """Delete the lines of a selection, and return their number.
+
+    A damaged line tells neither its time nor its shipment for sure: it goes if it contains a reference, or if nothing was set aside
+    since the time.
+
+    Args:
+        folder: of the journal.
+        shipments: references of the selection, as declared.
+    """
+    try:
+        file = (folder / SET_ASIDE).open("r+b")
+    except FileNotFoundError:
+        return 0
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        status = os.fstat(file.fileno())
+        lines = file.readlines()
+        left = [line for line in lines if not _chosen(line, selection, shipments, status.st_mtime_ns // _MICROSECOND)]
+        if len(left) < len(lines):
+            file.seek(0)
+            file.writelines(left)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+    return len(lines) - len(left)
+
+
+def _chosen(line: bytes, selection: Selection, shipments: Collection[str], changed_at: int) -> bool:
+    try:
+        decision = decision_of(line)
+    except (ValueError, TypeError, KeyError):
+        if selection.before is not None:
+            return changed_at < selection.before
+        wanted = [*shipments, *([selection.decision_id] if selection.decision_id else [])]
+        return any(one.encode() in line for one in wanted)
+    if selection.before is not None:
+        return decision.received_at < selection.before
+    references = {form for one in shipments for form in (one, reference_of(one))}
+    return decision.id == selection.decision_id or decision.shipment_id in references
