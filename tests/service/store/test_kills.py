@@ -14,6 +14,7 @@ from models.bundle import ModelStore, load
 from service.scoring.replay import Bounds, restore
 from service.store.database import Database
 from service.store.sealing import Sealer
+from service.store.tables import HistoryEvent
 from tests.service.conftest import shipment
 from tests.service.store.kills import differences, kill_at_random, server, uninterrupted
 
@@ -39,3 +40,61 @@ def test_after_kills_at_random_moments_history_and_scores_are_those_of_an_uninte
     table = ManifestTable.from_records([read_record(next_one)])
     [risk] = model.score(table, expected).risk.tolist()
     assert answer["risk"] == risk
+
+
+def test_after_kills_while_events_are_deleted_the_history_is_that_of_an_uninterrupted_worker(
+    tmp_path: Path, bundle: Path, url: str
+) -> None:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    database = Database(url)
+    database.migrate()
+    keep_deleted(database)
+    # Without a checkpoint, so short a replay would lose what a kill left.
+    until_checkpoint(models, url, "first")
+    shortly = {"TIDEWAITER_HISTORY_REPLAY_DAYS": "1e-9"}
+    until_checkpoint(models, url, "second", **shortly)
+    kill_at_random(models, url, kills=2, seed=20261128, **shortly)
+    model = load(bundle)
+    live = restore(database, Sealer(None), model.history, Bounds(30.0, time.time_ns() // 1000))
+    with database.write() as connection:
+        columns = [column.name for column in HistoryEvent.__table__.columns if column.name != "position"]
+        names = ", ".join(columns)
+        deleted = connection.exec_driver_sql(f"INSERT INTO history_events ({names}) SELECT {names} FROM deleted_events")
+        assert deleted.rowcount > 0
+    expected = uninterrupted(database, model.history)
+    database.close()
+    assert differences(live.copy(), expected) == []
+
+
+def keep_deleted(database: Database) -> None:
+    """Let the database keep deleted events in a table of its own."""
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE deleted_events AS SELECT * FROM history_events")
+        if database.is_sqlite:
+            keep = "BEGIN INSERT INTO deleted_events SELECT OLD.*; END"
+            columns = ", ".join(f"OLD.{column.name}" for column in HistoryEvent.__table__.columns)
+            keep = keep.replace("OLD.*", columns)
+            connection.exec_driver_sql(f"CREATE TRIGGER keeping AFTER DELETE ON history_events {keep}")
+        else:
+            connection.exec_driver_sql(
+                "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN INSERT INTO deleted_events SELECT OLD.*; RETURN NULL; END $$"
+            )
+            connection.exec_driver_sql(
+                "CREATE TRIGGER keeping AFTER DELETE ON history_events FOR EACH ROW EXECUTE FUNCTION keep()"
+            )
+
+
+def until_checkpoint(models: Path, url: str, name: str, **settings: str) -> None:
+    """Run a server until it has saved a checkpoint of repeated shipments."""
+    with server(models, url, **settings) as (_, address, lines):
+        records = [shipment(shipment_id=f"{name}-{number}") for number in range(20)]
+        for _ in range(2):
+            answer = httpx.post(f"{address}/v1/score/batch", json={"shipments": records}, timeout=30)
+            assert answer.status_code == 200
+        deadline = time.monotonic() + 60
+        wanted = "history_events_pruned" if settings else "history_saved"
+        while not any(line.get("event") == wanted for line in lines):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
