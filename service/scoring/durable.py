@@ -251,7 +251,7 @@ class DurableHistory:
 
     def _needed_from(self) -> int:
         """Return the order below which a restart needs no events: none before the first checkpoint."""
-        oldest = checkpoints.oldest_order(self._database)
+        oldest = store.checkpoints.oldest_order(self._database)
         return 0 if oldest is None else min(oldest, self._bounds().since)
 
     def _merge(self, others: int | None) -> bool:
@@ -280,7 +280,7 @@ class DurableHistory:
         )
         seconds = round(time.perf_counter() - started, 2)
         logger().info("history_saved", shipments=history.sequence, order=order, bytes=len(content), seconds=seconds)
-        pruned = history_log.prune(self._database, self._needed_from())
+        pruned = store.history_log.prune(self._database, self._needed_from())
         if pruned:
             logger().info("history_events_pruned", events=pruned)
 

@@ -19,7 +19,7 @@ from service.errors import DatabaseAway
 from service.lists.current import CurrentLists
 from service.lists.unread import WARNING
 from service.settings import Settings
-from service.store import decisions, lists
+from service.store import decisions, lists, topics
 from service.store.database import Database
 from service.store.decision import Stored
 from service.store.store import Store
@@ -223,7 +223,7 @@ def test_what_expires_while_the_database_is_away_no_longer_counts(
     database = Database(postgres)
     database.migrate()
     suppression = {"rule_id": "one", "consignor": "", "reason": "Known", "list_name": "", "entry_id": ""}
-    lists.add(database, lists.SUPPRESSIONS, [suppression | {"expires_at": at + 1}], None)
+    lists.add(database, topics.SUPPRESSIONS, [suppression | {"expires_at": at + 1}], None)
     current = CurrentLists(ScoreSettings(), database)
     current.refresh()
     known = current.settings.lists
