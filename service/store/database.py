@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.errors import DatabaseAway
 from service.logs import logger
@@ -63,7 +64,9 @@ class Database:
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
             self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
+        event.listen(self._engine, "checkin", self._returned)
         self._writing = self._engine.execution_options(writes=True)
+        self._is_closed = False
 
     @property
     def engine(self) -> Engine:
@@ -154,8 +157,14 @@ class Database:
         return True
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections at once, and each other one at the end of its use."""
+        self._is_closed = True
         self._engine.dispose()
+
+    def _returned(self, _: object, entry: ConnectionPoolEntry) -> None:
+        # A thread may still work while the service ends. The pool would leave its connection open.
+        if self._is_closed:
+            entry.invalidate()
 
 
 @contextlib.contextmanager

@@ -31,6 +31,18 @@ def test_the_schema_goes_down_to_nothing_and_up_again(database: Database) -> Non
     assert set(inspect(database.engine).get_table_names()) >= set(Base.metadata.tables)
 
 
+def test_a_connection_in_use_while_the_database_closes_is_closed_at_the_end_of_its_use(database: Database) -> None:
+    with database.read() as connection:
+        driver = connection.connection.driver_connection
+        database.close()
+        connection.execute(text("SELECT 1"))
+    assert driver is not None
+    dbapi = database.engine.dialect.dbapi
+    assert dbapi is not None
+    with pytest.raises(dbapi.Error, match="closed"):
+        driver.cursor().execute("SELECT 1")
+
+
 def test_processes_that_start_together_migrate_once(url: str) -> None:
     databases = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
