@@ -1,0 +1,104 @@
+"""Single shipments that arrive while decisions are being committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.scoring import scorer
+from service.scoring.answers import Options, Outcome, score
+from service.scoring.scorer import Answer
+from service.settings import Settings
+from service.store.database import Database
+from service.store.decision import Stored
+from service.store.store import Store
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+#: More turns of the event loop than scoring waits for.
+_TURNS = 10
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of shipments of each table."""
+    sizes: list[int] = []
+
+    def counted(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
+        sizes.append(len(records))
+        return score(served, records, *args, **options)
+
+    monkeypatch.setattr(scorer, "score", counted)
+    return sizes
+
+
+@pytest.fixture
+def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    with serving(create_app(Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url)))) as client:
+        yield client
+
+
+def sent(client: Client, first: int, count: int) -> list[asyncio.Task[Answer]]:
+    """Send shipments some turns of the event loop apart, and return their answers to come."""
+
+    async def send() -> list[asyncio.Task[Answer]]:
+        tasks = []
+        for number in range(first, first + count):
+            record = shipment(shipment_id=f"S-{number}")
+            tasks.append(asyncio.ensure_future(client.state.scorer.one(record, Options())))
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        return tasks
+
+    return client.portal.call(send)
+
+
+def names(client: Client, answers: list[asyncio.Task[Answer]]) -> list[str]:
+    async def wait() -> list[Answer]:
+        return list(await asyncio.gather(*answers))
+
+    return [(answer.result or {})["shipment_id"] for answer in client.portal.call(wait)]
+
+
+@pytest.mark.parametrize(("count", "during", "after"), [(1, [1], [1, 1]), (3, [1], [1, 3]), (4, [1, 4], [1, 4])])
+def test_few_shipments_wait_for_the_end_of_a_commit_to_sqlite_and_enough_do_not(
+    stored_client: Client, url: str, tables: list[int], count: int, during: list[int], after: list[int]
+) -> None:
+    database = Database(url)
+    if not database.is_sqlite:
+        during = after = [1] * (1 + count)
+    with database.write() as connection:
+        # The writer waits for this lock, as it waits for a disk.
+        database.lock_audit(connection)
+        answers = sent(stored_client, 0, 1) + sent(stored_client, 1, count)
+        assert tables == during
+    database.close()
+    assert names(stored_client, answers) == [f"S-{number}" for number in range(1 + count)]
+    assert tables == after
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_shipments_that_waited_are_scored_after_a_commit_that_failed(
+    stored_client: Client, tables: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit: Future[list[Stored]] = Future()
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "decide", lambda *_: commit)
+        failing = sent(stored_client, 0, 1)
+        waiting = sent(stored_client, 1, 2)
+        assert tables == [1]
+    commit.set_exception(OSError("the disk is gone"))
+    with pytest.raises(OSError, match="the disk is gone"):
+        names(stored_client, failing)
+    assert names(stored_client, waiting) == ["S-1", "S-2"]
+    assert tables == [1, 2]
