@@ -15,6 +15,8 @@ from models.bundle import ModelStore, save
 from service.app import create_app
 from service.examples import EXAMPLE_SHIPMENT
 from service.logs import configure
+from service.scoring import scorer
+from service.scoring.answers import Outcome, score
 from service.settings import Settings
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
@@ -78,3 +80,16 @@ def shipment(**changes: Any) -> dict[str, Any]:
     changed = copy.deepcopy(EXAMPLE_SHIPMENT)
     changed.update(changes)
     return {key: value for key, value in changed.items() if value is not None}
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of shipments of each table that the scorer scores."""
+    sizes: list[int] = []
+
+    def counted(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
+        sizes.append(len(records))
+        return score(served, records, *args, **options)
+
+    monkeypatch.setattr(scorer, "score", counted)
+    return sizes

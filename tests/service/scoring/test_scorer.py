@@ -44,19 +44,6 @@ def plain(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
     return answer.status_code, {k: v for k, v in body.items() if k not in ("decision_id", "request_id")}
 
 
-@pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Number of shipments of each call of `score`."""
-    sizes: list[int] = []
-
-    def counted(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
-        sizes.append(len(records))
-        return score(served, records, *args, **options)
-
-    monkeypatch.setattr(scorer, "score", counted)
-    return sizes
-
-
 def varied(count: int) -> list[dict[str, Any]]:
     """Return shipments of the same parties on one day, each the history of the next, without systematic names."""
     records = []

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.scoring import scorer
-from service.scoring.answers import Options, Outcome, score
+from service.scoring.answers import Options
 from service.scoring.scorer import Answer
 from service.settings import Settings
 from service.store.database import Database
@@ -25,19 +23,6 @@ from tests.service.conftest import shipment
 
 #: More turns of the event loop than scoring waits for.
 _TURNS = 10
-
-
-@pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Number of shipments of each table."""
-    sizes: list[int] = []
-
-    def counted(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
-        sizes.append(len(records))
-        return score(served, records, *args, **options)
-
-    monkeypatch.setattr(scorer, "score", counted)
-    return sizes
 
 
 @pytest.fixture
