@@ -35,7 +35,7 @@ _MICROSECONDS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an erasure did.
+    """Result of an erasure.
 
     Attributes:
         id: names it in the audit chain.

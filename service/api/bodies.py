@@ -204,7 +204,7 @@ def _same(value: Any) -> Any:
 
 
 def parse_list(data: bytes, field: str) -> Any:
-    """Parse UTF-8 as a JSON object and return one of its members; None if there is none, or no object.
+    """Parse UTF-8 as a JSON object and return one of its members; None if it lacks the member or is no object.
 
     Raises:
         Unprocessable: see `parse_json`.

@@ -66,7 +66,7 @@ _Reason = Annotated[str, Field(max_length=1000, json_schema_extra=_shown), After
 
 
 class OutcomeRequest(BaseModel):
-    """What an inspection found."""
+    """Result of an inspection."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 

@@ -1,4 +1,4 @@
-"""What an API key may do: the scope that each route needs.
+"""Scopes of API keys: the one that each route needs.
 
 A route that is added to the application gets a line in `SCOPES`; a test names those that are missing, and a service that asks for
 keys refuses to start without them. A key holds any set of scopes, and none implies another.

@@ -31,7 +31,7 @@ GZIP_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 @dataclass(slots=True)
 class Form:
-    """What an upload says besides its content.
+    """Fields of an upload besides its content.
 
     Attributes:
         wanted: names of the fields that are read; all parts with a file name and another name are files.

@@ -134,7 +134,7 @@ def score(
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What a file has to do with the database of the settings.
+    """Use of the database of the settings for a file.
 
     Attributes:
         store: whether decisions are kept there. They do not enter the service's history.

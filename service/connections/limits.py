@@ -25,8 +25,8 @@ class Limits:
     """Limits of the connections of one process. Sizes are in bytes, times in seconds.
 
     Attributes:
-        connections: open connections. Beyond it, the connection that has waited longest without a complete head is closed; if there
-            is none, the new one gets 503.
+        connections: open connections. Beyond it, the connection that has waited longest without a complete head is closed; if all
+            have one, the new one gets 503.
         active: requests in work. Further ones get 503 at once.
         head_bytes, headers: size of a request's head (request line and headers), and number of its headers.
         head_seconds: time from the opening of a connection, or from the first byte of a further request, to the end of the head.

@@ -54,7 +54,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a worker scores jobs with.
+    """Tools with which a worker scores jobs.
 
     Attributes:
         record: stores the decisions of a chunk; tests observe it.

@@ -43,7 +43,7 @@ _MOST_SEGMENTS: Final = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """What was read of the database.
+    """Content of the database as last read.
 
     Attributes:
         revisions: revision of each table when it was read; 0 for one that was not.

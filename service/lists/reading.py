@@ -45,7 +45,7 @@ class Faulty(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows and the readers of entries need.
+    """Facts from the store that the readers of entries need.
 
     Attributes:
         kinds: id of an entry -> its kind, for dismissals.

@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """What a suppression covers. Empty texts cover everything; ``consignor`` is the form of a name."""
+    """Cover of a suppression. Empty texts cover everything; ``consignor`` is the form of a name."""
 
     suppression: Suppression
     rule: str = ""

@@ -1,4 +1,4 @@
-"""What stands for the office's lists until they have been read: no hits, and a warning on every shipment."""
+"""Stand-in for the office's lists until they have been read: no hits, and a warning on every shipment."""
 
 from __future__ import annotations
 

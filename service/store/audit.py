@@ -31,7 +31,7 @@ _COLUMNS: Final = ("number", "at", "kind", "subject", "actor", "facts", "previou
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What an entry will say.
+    """Content of an entry to append.
 
     Attributes:
         kind: what happened, such as ``decision``.

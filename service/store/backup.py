@@ -48,7 +48,7 @@ class NotEmpty(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a backup contains.
+    """Contents of a backup.
 
     Attributes:
         schema: revision of the schema.

@@ -66,7 +66,7 @@ _NO_DIGEST: Final = b""
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to erase: everything received before a time, or one shipment, or one decision.
+    """Selection to erase: everything received before a time, or one shipment, or one decision.
 
     Attributes:
         before: microseconds since 1970.
@@ -79,7 +79,7 @@ class Selection:
 
 @dataclass(slots=True)
 class Erased:
-    """What an erasure did.
+    """Result of an erasure.
 
     Attributes:
         id: subject of its audit entries.

@@ -52,7 +52,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyWishes:
-    """What a new key should be.
+    """Properties of a new key.
 
     Attributes:
         expires_at: in microseconds since 1970; None: it does not expire.

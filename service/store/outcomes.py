@@ -42,7 +42,7 @@ class AlreadyCorrected(NotRecorded):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an inspection found; attributes are those of `service.store.tables.Outcome`."""
+    """Result of an inspection; attributes are those of `service.store.tables.Outcome`."""
 
     content: str
     found_at: int

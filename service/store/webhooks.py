@@ -238,7 +238,7 @@ def claim(database: Database, at: int, most: int) -> list[Due]:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of an attempt.
+    """Result of an attempt.
 
     Attributes:
         status: HTTP status of the answer; None without one.

@@ -62,7 +62,7 @@ def policy_of(settings: Settings) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a message: the HTTP status if there was an answer, and the problem unless it was accepted."""
+    """Result of a message: the HTTP status if there was an answer, and the problem unless it was accepted."""
 
     status: int | None
     problem: str | None

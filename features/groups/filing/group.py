@@ -19,7 +19,7 @@ _USUAL: Final = (
     "consignee_name", "consignee_address", "consignee_postcode",
 )  # fmt: skip
 # Package types (UN/ECE Rec 21) of industrial goods: drums, jerricans, casks, kegs, and bags of bulk goods (woven plastic, textile,
-# paper, multi-walled, sacks). BG, a bag of any size, is none of them: parcels declare it for the pouch or mailing bag that they
+# paper, multi-walled, sacks). BG, a bag of any size, does not count: parcels declare it for the pouch or mailing bag that they
 # travel in.
 _INDUSTRIAL: Final = (
     "DR", "1A", "1B", "1D", "1G", "IA", "QA", "QB", "QC", "QD", "JC", "JY", "3A", "3H", "CK", "KG", "5H", "5L", "5M", "MS", "SA",

@@ -38,7 +38,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Tally:
-    """What a check has seen.
+    """Findings of a check so far.
 
     Attributes:
         entries: of its kind.

@@ -9,7 +9,7 @@ from service.store.tables.base import Base, RowNumber
 
 
 class HistoryEvent(Base):
-    """What changed the live history beside the decisions.
+    """Changes of the live history beside the decisions.
 
     Attributes:
         history_order: order of the event in the live history; of ``unanswered``, that of its first shipment.

@@ -9,7 +9,7 @@ from service.store.tables.base import Base, RowNumber
 
 
 class Outcome(Base):
-    """What an inspection found. Rows are only ever added: a correction is a row that points to the corrected one.
+    """Results of inspections. Rows are only ever added: a correction is a row that points to the corrected one.
 
     Attributes:
         position: order of recording.
