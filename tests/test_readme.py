@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,12 +155,6 @@ def _read_until(output: IO[str], until: str) -> str:
     raise AssertionError(f"The server ended before printing {until!r}:\n{read}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_a_test_runs_every_command_of_the_readme() -> None:
     for one in commands():
         assert one.startswith(RUN_HERE), one
@@ -202,12 +195,10 @@ def test_make_dev_installs_the_development_requirements(checkout: Path, environm
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_readme_shows_the_answer_of_the_service(checkout: Path, environment: dict[str, str]) -> None:
-    # With port 0 the system chooses a free port, which the server prints.
     with running(
         f"{command('.venv/bin/tidewaiter serve')} --port 0", "Uvicorn running", checkout, environment
     ) as output:
-        port = re.findall(r"http://127\.0\.0\.1:(\d+)", output)[-1]
-        request = command("curl ").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+        request = command("curl ").replace("127.0.0.1:8000", f"127.0.0.1:{chosen_port(output)}")
         answer = json.loads(run(request, checkout, environment).stdout)
     assert answer["late"] is False
     answer = {name: answer[name] for name in SHOWN} | {"reasons": answer["reasons"][:REASONS_SHOWN]}
@@ -240,8 +231,6 @@ def test_the_readme_shows_the_report_on_the_scored_file(checkout: Path, environm
     assert without_speed(shown) == without_speed(done.stderr)
 
 
-# `free_port` opens a socket.
-@pytest.mark.allow_hosts(["127.0.0.1"])
 def test_a_small_training_run_is_registered_promoted_and_rolled_back(
     checkout: Path, environment: dict[str, str]
 ) -> None:
@@ -259,12 +248,16 @@ def test_a_small_training_run_is_registered_promoted_and_rolled_back(
     assert (checkout / "var" / "models" / "current").exists()
     assert run(command(".venv/bin/tidewaiter rollback"), checkout, environment).stdout.startswith("In service again:")
 
-    port = free_port()
-    show = f"{command('.venv/bin/mlflow ui ')} --port {port} --workers 1"
+    show = f"{command('.venv/bin/mlflow ui ')} --port 0 --workers 1"
     # The server says that its start is complete before it listens.
-    with running(show, "Uvicorn running on", checkout, environment):
-        answer = query_mlflow(port, "registered-models/get?name=tidewaiter")
+    with running(show, "Uvicorn running on", checkout, environment) as output:
+        answer = query_mlflow(chosen_port(output), "registered-models/get?name=tidewaiter")
     assert {"alias": "challenger", "version": "1"} in answer["registered_model"]["aliases"]
+
+
+def chosen_port(output: str) -> int:
+    """Return the port that the system chose for ``--port 0``, as the server printed it."""
+    return int(re.findall(r"http://127\.0\.0\.1:(\d+)", output)[-1])
 
 
 def query_mlflow(port: int, path: str) -> Any:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.service.served import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
@@ -32,32 +30,8 @@ def blocks() -> list[str]:
 
 
 def test_the_tutorial_leads_from_a_score_to_the_next_score(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    settings = {"TIDEWAITER_STORE": "on", "TIDEWAITER_OPSIN": "false", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, **settings},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stderr is not None
-        try:
-            log = []
-            for line in server.stderr:
-                log.append(line)
-                if "running on" in line:
-                    break
-            else:
-                raise AssertionError("".join(log))
-            # A full pipe would stop the server at its next line.
-            threading.Thread(target=server.stderr.read, daemon=True).start()
-            _follow(port, tmp_path)
-        finally:
-            server.kill()
+    with served(folder=tmp_path, settings={"TIDEWAITER_STORE": "on", "TIDEWAITER_OPSIN": "false"}) as server:
+        _follow(server.port, tmp_path)
 
 
 def _follow(port: int, folder: Path) -> None:

@@ -7,12 +7,10 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import httpx
@@ -20,59 +18,19 @@ import pytest
 
 from models.bundle import ModelStore, load
 from tests.service.conftest import shipment
+from tests.service.served import Served, served
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 #: Errors of a connection that ended before the first byte of an answer.
 NO_ANSWER = (httpx.ConnectError, httpx.ReadError, httpx.WriteError)
 
 
-class Server:
-    """`tidewaiter serve` as a process."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process = process
-        self.url = f"http://127.0.0.1:{port}"
-        self.port = port
-        self.log: list[str] = []
-
-    def follow(self) -> None:
-        assert self.process.stderr is not None
-        self.log.extend(self.process.stderr)
-
-    def logged(self, words: str) -> list[str]:
-        return [line for line in self.log if words in line]
-
-
-@contextmanager
-def serving(store: Path, workers: int = 1, files: int | None = None) -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
-
+def serving(store: Path, workers: int = 1, files: int | None = None) -> AbstractContextManager[Served]:
     def limit_files() -> None:
         if files is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-    with subprocess.Popen(
-        [*command, "--workers", str(workers)],
-        cwd=ROOT,
-        env={**os.environ, "TIDEWAITER_MODELS_DIR": str(store), "TIDEWAITER_POINTER_POLL_SECONDS": "0.05"},
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=limit_files,
-    ) as process:
-        server = Server(process, port)
-        follower = threading.Thread(target=server.follow)
-        follower.start()
-        try:
-            wait_until(lambda: len(server.logged("startup complete")) >= workers or process.poll() is not None)
-            assert process.poll() is None, server.log
-            yield server
-        finally:
-            process.terminate()
-            process.wait(60)
-            follower.join(60)
+    return served(store, workers=workers, settings={"TIDEWAITER_POINTER_POLL_SECONDS": "0.05"}, before=limit_files)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +22,7 @@ from service.app import create_app
 from service.settings import Settings
 from tests.service.api.test_score_csv import CSV, csv_of
 from tests.service.conftest import shipment
+from tests.service.served import served
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,38 +97,16 @@ def test_a_client_that_disconnects_frees_its_place(settings: Settings, tmp_path:
 def test_serve_runs_until_it_is_interrupted(tmp_path: Path, bundle: Path, workers: int) -> None:
     store = tmp_path / "models"
     ModelStore(store).install(bundle)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "TIDEWAITER_MODELS_DIR": str(store)}
-    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
-    with subprocess.Popen(
-        [*command, "--workers", str(workers)],
-        cwd=ROOT,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        log: list[str] = []
-        try:
-            # A single worker completes its start-up before it binds; several workers bind first.
-            while sum("Application startup complete" in line for line in log) < workers or not any(
-                "running on" in line for line in log
-            ):
-                log.append(process.stderr.readline())
-                assert log[-1], "".join(log)
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                answers = [client.post("/v1/score", json=shipment(shipment_id=f"HB-{n}")).json() for n in range(20)]
-                text = client.get("/metrics").text
-                uploaded = client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
-        finally:
-            process.send_signal(signal.SIGINT)
-            log += process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode in (0, 130), log
+    with served(store, workers=workers) as server:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            answers = [client.post("/v1/score", json=shipment(shipment_id=f"HB-{n}")).json() for n in range(20)]
+            text = client.get("/metrics").text
+            uploaded = client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) in (0, 130), server.log
     assert uploaded.status_code == 200
     assert {answer["model"]["digest"] for answer in answers} == {load(bundle).digest}
     counted = 'tidewaiter_requests_total{method="POST",route="/v1/score",status="200"}'
     assert [float(line.split()[-1]) for line in text.splitlines() if line.startswith(counted)] == [20.0]
-    for line in log:
+    for line in server.log:
         json.loads(line)

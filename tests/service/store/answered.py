@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import signal
 import sys
 import threading
 import time
@@ -95,12 +94,12 @@ def kill_under_load(models: Path, url: str, kills: int, seed: int) -> Answered:
     answered = Answered()
     numbers = iter(range(10**9))
     for kill in range(kills):
-        with server(models, url) as (process, address, _), Load(address, numbers, 1_000 * kill, answered) as load:
+        with server(models, url) as running, Load(running.url, numbers, 1_000 * kill, answered) as load:
             load.until(draw.randrange(1, _MOST_ANSWERS))
             # A moment between two answers is as likely as one within a commit.
             threading.Event().wait(draw.random() * 0.02)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            running.process.kill()
+            running.process.wait()
     return answered
 
 

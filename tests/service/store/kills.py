@@ -7,12 +7,7 @@ differs from that of an uninterrupted worker.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import random
-import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -33,8 +28,8 @@ from service.scoring.replay import Bounds, restore
 from service.store import history_log
 from service.store.database import Database
 from service.store.sealing import Sealer
+from tests.service.served import Served, served
 
-ROOT: Final = Path(__file__).resolve().parents[3]
 _CLIENTS: Final = 3
 
 
@@ -71,52 +66,20 @@ def record(draw: random.Random, number: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def server(models: Path, url: str, **further: str) -> Iterator[tuple[subprocess.Popen[str], str, list[dict[str, Any]]]]:
-    """Run a server that saves checkpoints as often as it may. Yield its process, its address and what it logged."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+def server(models: Path, url: str, **further: str) -> Iterator[Served]:
+    """Run a server that saves checkpoints as often as it may, and kill it on leaving the block."""
     settings = {
-        "TIDEWAITER_MODELS_DIR": str(models),
         "TIDEWAITER_STORE": "on",
         "TIDEWAITER_DATABASE_URL": url,
         "TIDEWAITER_HISTORY_CHECKPOINT_SECONDS": "1",
         "TIDEWAITER_OPSIN": "false",
         **further,
     }
-    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        lines: list[dict[str, Any]] = []
-        texts: list[str] = []
+    with served(models, settings=settings) as running:
         try:
-            for text in process.stderr:
-                texts.append(text)
-                with contextlib.suppress(json.JSONDecodeError):
-                    lines.append(json.loads(text))
-                if "running on" in text:
-                    break
-            else:
-                raise AssertionError(f"the server did not start: {''.join(texts)}")
-            # Nobody reads the rest, so a thread empties the pipe.
-            threading.Thread(target=_read, args=(process, lines), daemon=True).start()
-            yield process, f"http://127.0.0.1:{port}", lines
+            yield running
         finally:
-            process.kill()
-
-
-def _read(process: subprocess.Popen[str], lines: list[dict[str, Any]]) -> None:
-    assert process.stderr is not None
-    with contextlib.suppress(ValueError):
-        for text in process.stderr:
-            with contextlib.suppress(json.JSONDecodeError):
-                lines.append(json.loads(text))
+            running.process.kill()
 
 
 def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: str) -> Report:
@@ -125,11 +88,11 @@ def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: st
     report = Report()
     numbers = iter(range(10**9))
     for _ in range(kills):
-        with server(models, url, **settings) as (process, address, lines):
+        with server(models, url, **settings) as running:
             stop = threading.Event()
             answered: list[int] = []
             clients = [
-                threading.Thread(target=_send, args=(address, draw.random(), numbers, stop, answered))
+                threading.Thread(target=_send, args=(running.url, draw.random(), numbers, stop, answered))
                 for _ in range(_CLIENTS)
             ]
             for client in clients:
@@ -139,13 +102,13 @@ def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: st
             deadline = time.monotonic() + 60
             while len(answered) < wanted and time.monotonic() < deadline:
                 stop.wait(0.001)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            running.process.kill()
+            running.process.wait()
             stop.set()
             for client in clients:
                 client.join()
         report.answered.append(len(answered))
-        found = [line for line in lines if line.get("event") == "history_replayed"]
+        found = [event for event in running.events if event.get("event") == "history_replayed"]
         report.checkpoints += found[0]["checkpoint"] is not None
         report.replayed.append(found[0]["replayed"])
     return report

@@ -37,7 +37,7 @@ def test_postgresql_that_restarts_under_load_loses_no_answered_decision(
     answered = Answered()
     with cluster() as postgres:
         url = new_database(postgres.url)
-        with server(models, url) as (process, address, _), Load(address, iter(range(10**9)), 1, answered) as load:
+        with server(models, url) as running, Load(running.url, iter(range(10**9)), 1, answered) as load:
             for _ in range(2):
                 load.until(100)
                 postgres.stop()
@@ -45,8 +45,8 @@ def test_postgresql_that_restarts_under_load_loses_no_answered_decision(
                     load.until(100)
                 postgres.start()
             load.until(100)
-            process.kill()
-            process.wait()
+            running.process.kill()
+            running.process.wait()
         # What the killed process left in its journal, the next one delivers before it serves.
         with server(models, url):
             threading.Event().wait(0.1)

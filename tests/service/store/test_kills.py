@@ -35,8 +35,8 @@ def test_after_kills_at_random_moments_history_and_scores_are_those_of_an_uninte
     database.close()
     assert differences(live.copy(), expected) == []
     next_one = shipment(shipment_id="next", consignor={"name": "Sender 7", "country": "CN"})
-    with server(models, url) as (_, address, _):
-        answer = httpx.post(f"{address}/v1/score?update_history=false", json=next_one, timeout=30).json()
+    with server(models, url) as running:
+        answer = httpx.post(f"{running.url}/v1/score?update_history=false", json=next_one, timeout=30).json()
     table = ManifestTable.from_records([read_record(next_one)])
     [risk] = model.score(table, expected).risk.tolist()
     assert answer["risk"] == risk
@@ -88,13 +88,13 @@ def keep_deleted(database: Database) -> None:
 
 def until_checkpoint(models: Path, url: str, name: str, **settings: str) -> None:
     """Run a server until it has saved a checkpoint of repeated shipments."""
-    with server(models, url, **settings) as (_, address, lines):
+    with server(models, url, **settings) as running:
         records = [shipment(shipment_id=f"{name}-{number}") for number in range(20)]
         for _ in range(2):
-            answer = httpx.post(f"{address}/v1/score/batch", json={"shipments": records}, timeout=30)
+            answer = httpx.post(f"{running.url}/v1/score/batch", json={"shipments": records}, timeout=30)
             assert answer.status_code == 200
         deadline = time.monotonic() + 60
         wanted = "history_events_pruned" if settings else "history_saved"
-        while not any(line.get("event") == wanted for line in lines):
+        while not running.logged(f'"event": "{wanted}"'):
             assert time.monotonic() < deadline
             time.sleep(0.05)
