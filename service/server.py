@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Seconds that open requests, such as a CSV, have to finish when the service stops.
 _GRACE: Final = 30
+#: Seconds within which a worker must answer the process that watches it. On a busy machine its imports alone take longer than
+#: uvicorn's default of 5 s: it would be killed and started again for ever.
+_HEALTH_SECONDS: Final = 60
 #: Interval in seconds after which a thread that scores a batch or file yields to other threads. With Python's default of 5 ms,
 #: single requests during a batch take 16 % longer (mean, measured in one run).
 _SWITCH_INTERVAL: Final = 0.001
@@ -87,6 +90,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
         # Workers share metrics in files. prometheus-client reads this variable at import.
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tidewaiter-metrics-"))
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        options["timeout_worker_healthcheck"] = _HEALTH_SECONDS
         uvicorn.run("service.server:worker_app", factory=True, workers=settings.workers, **options)
 
 

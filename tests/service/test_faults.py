@@ -163,6 +163,19 @@ def test_a_killed_worker_is_replaced_while_the_others_answer(store: Path) -> Non
     assert writers.outcomes["no answer"] <= 6
 
 
+@pytest.mark.slow
+def test_a_worker_that_stands_still_for_some_seconds_is_not_replaced(store: Path) -> None:
+    with serving(store, workers=2) as server:
+        [worker, *_] = [child for child in children(server.process.pid) if opsin_of(child)]
+        os.kill(worker, signal.SIGSTOP)
+        # uvicorn asks each worker twice a second and would wait 5 s for its answer.
+        threading.Event().wait(8)
+        os.kill(worker, signal.SIGCONT)
+        assert httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200
+        assert worker in children(server.process.pid)
+    assert len(server.logged("startup complete")) == 2
+
+
 def test_idle_connections_and_few_files_do_not_stop_the_service(store: Path) -> None:
     with serving(store, files=256) as server, ExitStack() as stack:
         for _ in range(300):
