@@ -52,6 +52,9 @@ MENTIONS = [
     ("morphine and fentanyl test strips", "test"),
     ("fentanyl/norfentanyl test strips", "test"),
     ("fentanyl test strips 50 g", "test"),
+    # Cut at twenty characters.
+    ("37 st. fentanyl teststr", "test"),
+    ("fentanyl teststreife", "test"),
     ("fentanyltest", "test"),
     ("fentanyl tests 25 pcs", "test"),
     ("norfentanyl detection card", "test"),
