@@ -15,7 +15,15 @@ from features.reference import BenignChemical, Group, Substance, class_definitio
 from features.reference.related import RelatedSubstance
 from features.substances.find.names import Entry
 from features.substances.match import BENIGN, ClassMatch, Kind, Match
-from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, is_harmless, nearest
+from features.substances.structures import (
+    Structure,
+    class_matches,
+    from_inchi,
+    from_smiles,
+    is_harmless,
+    listed_structure,
+    nearest,
+)
 
 #: Minimum similarity of a reported structure: ordinary medicines reach 0.65 (bamipine), the closest homologues
 #: and ring variants of the listed substances begin at 0.74 (Tanimoto on Morgan counts of radius 2).
@@ -51,7 +59,7 @@ class StructureIndex:
         self._benign = {chemical.inchikey.partition("-")[0]: chemical for chemical in benign if chemical.inchikey}
         self._by_skeleton: dict[str, Substance | RelatedSubstance] = {}
         self._parents: dict[str, Structure] = {}
-        parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
+        parents = [(row, listed_structure(row.smiles)) for row in rows if row.smiles]
         # A salt or hydrate has the same parent as its base. Sort the base first, so that it owns the skeleton.
         for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
             if parent is not None:

@@ -119,6 +119,15 @@ def from_smiles(text: str) -> Structure | None:
         return _structure(Chem.MolFromSmiles(text, sanitize=False))
 
 
+@cache
+def listed_structure(smiles: str) -> Structure | None:
+    """Return `from_smiles` of a structure of the reference data, computed once.
+
+    Lookups, salts and similarities each need all of these structures, and parsing one takes half a millisecond.
+    """
+    return from_smiles(smiles)
+
+
 def from_inchi(text: str) -> Structure | None:
     """Return the parent structure of an InChI; None if the text is no InChI of a whole molecule within the size limits.
 

