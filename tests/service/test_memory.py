@@ -160,3 +160,55 @@ main(["--help"])
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.split()[-2:] == ["True", "True"]
+
+
+#: Starts the application and stops it. Prints whether nothing was collected meanwhile, and how many listed structures were parsed
+#: several times.
+_START = """
+import asyncio, collections, gc
+from service.memory import collect_rarely
+
+collect_rarely()
+before = gc.get_stats()
+from rdkit import Chem
+
+parse, parsed = Chem.MolFromSmiles, collections.Counter()
+
+
+def count(smiles, *args, **options):
+    parsed[smiles] += not options.get("sanitize", True)
+    return parse(smiles, *args, **options)
+
+
+Chem.MolFromSmiles = count
+from service.app import create_app
+from service.settings import Settings
+
+
+async def start():
+    app = create_app(Settings(opsin=False))
+    async with app.router.lifespan_context(app):
+        from features.reference import substances
+
+        collections_now = [generation["collections"] for generation in gc.get_stats()]
+        print(collections_now == [generation["collections"] for generation in before])
+        print(sum(parsed[row.smiles] > 1 for row in substances() if row.smiles))
+
+
+asyncio.run(start())
+"""
+
+
+def test_a_start_collects_no_garbage_and_parses_listed_structures_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _START],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TIDEWAITER_STORE": "off", "TIDEWAITER_MODELS_DIR": str(tmp_path)},
+    )
+    uncollected, parsed_again = done.stdout.split()[-2:]
+    assert uncollected == "True"
+    # The warm-up reads a few of them as goods, too.
+    assert int(parsed_again) < 5
