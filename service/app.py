@@ -52,6 +52,7 @@ from service.logs import logger
 from service.memory import long_lived_objects
 from service.metrics import Metrics
 from service.middleware import Observed
+from service.periodic import repeated
 from service.record import TrafficRecord
 from service.scoring.durable import kept
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
@@ -270,7 +271,7 @@ async def _telling(changes: Changes | None, settings: Settings) -> AsyncIterator
         return
     values = settings.public_values()
     await asyncio.to_thread(changes.note, "settings", store.changes.digest_of_values(values), values)
-    async with changes.flushing(_FLUSH_SECONDS):
+    async with repeated(changes.flush, _FLUSH_SECONDS, "changes"):
         yield
 
 

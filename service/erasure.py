@@ -6,9 +6,9 @@ the checkpoints. A party's hashes leave the history when it has been unseen for 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime as dt
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,6 +18,7 @@ from service.errors import JobOpen
 from service.jobs.files import JobFiles, delete_files
 from service.jobs.searching import contains
 from service.logs import logger
+from service.periodic import repeated
 from service.record import erase_from_record
 from service.store.times import iso_time, now_us
 
@@ -125,23 +126,17 @@ async def retaining(database: Database | None, settings: Settings) -> AsyncItera
     if database is None or settings.retention_days is None:
         yield
         return
-    task = asyncio.create_task(_every_day(database, settings, settings.retention_days), name="retention")
-    try:
+    tried = functools.partial(_try_to_erase_old, database, settings, settings.retention_days)
+    async with repeated(tried, _DAY_SECONDS, "retention", at_once=True):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
-async def _every_day(database: Database, settings: Settings, days: float) -> None:
-    while True:
-        try:
-            await asyncio.to_thread(erase_old, database, settings, days)
-        except Exception as error:
-            # The next day tries again.
-            logger().error("retention_failed", exc_info=error)
-        await asyncio.sleep(_DAY_SECONDS)
+def _try_to_erase_old(database: Database, settings: Settings, days: float) -> None:
+    try:
+        erase_old(database, settings, days)
+    except Exception as error:
+        # The next day tries again.
+        logger().error("retention_failed", exc_info=error)
 
 
 def erase_old(database: Database, settings: Settings, days: float) -> Report:

@@ -8,17 +8,22 @@ from collections.abc import AsyncIterator, Callable
 
 
 @contextlib.asynccontextmanager
-async def repeated(work: Callable[[], object], every: float, name: str) -> AsyncIterator[None]:
+async def repeated(
+    work: Callable[[], object], every: float, name: str, *, at_once: bool = False
+) -> AsyncIterator[None]:
     """Call ``work`` in a thread again and again until the context ends. The end of the context waits for a running call.
 
     Args:
         work: the function to call. It must not raise. It may use resources that are closed after the context.
-        every: seconds before the first call, and from the end of a call to the next one.
+        every: seconds from the end of a call to the next one.
         name: name of the asyncio task.
+        at_once: whether the first call comes at once, and not after ``every`` seconds.
     """
     ending = asyncio.Event()
 
     async def repeat() -> None:
+        if at_once:
+            await asyncio.to_thread(work)
         while not ending.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), every)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from service.access.rates import TokenBucket
 from service.logs import logger
+from service.periodic import repeated
 from service.store.key import Key, digest_of, prefix_of
 
 #: Reads all valid keys of one source: the database, or the file of keys.
@@ -47,7 +49,7 @@ class KeyRing:
         self._keys: dict[str, Sequence[Key]] = {}
         self._held: dict[str, HeldKey] = {}
         self._failed: frozenset[str] = frozenset()
-        self._reading = asyncio.Lock()
+        self._reading = threading.Lock()
         self._log = logger()
 
     @property
@@ -65,7 +67,11 @@ class KeyRing:
         return held if held.key.expires_at is None or held.key.is_valid(time.time_ns() // 1000) else None
 
     def read(self) -> None:
-        """Read all sources. It blocks; it may run in any thread, but not in two at once."""
+        """Read all sources. It blocks; it may run in any thread."""
+        with self._reading:
+            self._read()
+
+    def _read(self) -> None:
         failed = set()
         for name, source in self.sources.items():
             try:
@@ -91,20 +97,9 @@ class KeyRing:
     async def refreshing(self, every: float) -> AsyncIterator[None]:
         """Read the sources now, and then every ``every`` seconds until the context ends."""
         await self.refresh()
-        task = asyncio.create_task(self._refresh_often(every), name="keys")
-        try:
+        async with repeated(self.read, every, "keys"):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def refresh(self) -> None:
         """Read the sources in a thread."""
-        async with self._reading:
-            await asyncio.to_thread(self.read)
-
-    async def _refresh_often(self, every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            await self.refresh()
+        await asyncio.to_thread(self.read)

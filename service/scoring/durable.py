@@ -21,6 +21,7 @@ from features.groups.history.history import VERSION, History
 from service import store
 from service.errors import DatabaseAway
 from service.logs import logger
+from service.periodic import repeated
 from service.scoring.live_history import Lesson, LiveHistory, Moment
 from service.scoring.replay import Bounds, keys_of_entries, replayed, restore
 
@@ -114,25 +115,14 @@ class DurableHistory:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look at the log regularly until the context ends, and save a last checkpoint then."""
-        task = asyncio.create_task(self._run(), name="durable-history")
         try:
-            yield
+            async with repeated(self._look_again, EVERY, "durable-history"):
+                yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             await asyncio.to_thread(self._finish)
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            # Shielded, so that the end of the context does not leave a look half done beside the last one.
-            look = asyncio.ensure_future(asyncio.to_thread(self._guarded, self.look))
-            try:
-                await asyncio.shield(look)
-            except asyncio.CancelledError:
-                await look
-                raise
+    def _look_again(self) -> None:
+        self._guarded(self.look)
 
     def _finish(self) -> None:
         self._guarded(self.look)

@@ -23,6 +23,7 @@ from models.bundle.audit import features_digest
 from models.bundle.signature import SIGNATURE
 from service.errors import NotReady
 from service.logs import logger
+from service.periodic import repeated
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
@@ -167,22 +168,15 @@ class ModelHost:
     async def watching(self, every: float) -> AsyncIterator[None]:
         """Check the pointer immediately and then every ``every`` seconds until the context ends."""
         await asyncio.to_thread(self.check)
-        task = asyncio.create_task(self._watch(every), name="model-pointer")
-        try:
+        async with repeated(self._check_again, every, "model-pointer"):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
-    async def _watch(self, every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            try:
-                await asyncio.to_thread(self.check)
-            except Exception as error:
-                # The watcher must survive errors, because only it can update the service.
-                self._log.error("model_watch_failed", exc_info=error)
+    def _check_again(self) -> None:
+        try:
+            self.check()
+        except Exception as error:
+            # The watcher must survive errors, because only it can update the service.
+            self._log.error("model_watch_failed", exc_info=error)
 
     def _load(self, folder: Path, signature: object) -> ServedModel | None:
         """Load the bundle. Return None if its model is already in service."""

@@ -6,12 +6,10 @@ change to the same model append one entry, and a restart without a change none.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,23 +106,6 @@ class Changes:
         last = select(AuditEntry.subject).where(AuditEntry.kind == fact.kind).order_by(desc(AuditEntry.number)).limit(1)
         if connection.execute(last).scalar() != fact.subject:
             audit.append(self._database, connection, [fact], now_us())
-
-    @contextlib.asynccontextmanager
-    async def flushing(self, every: float) -> AsyncIterator[None]:
-        """Append what waits every ``every`` seconds until the context ends."""
-        task = asyncio.create_task(self._flush_often(every), name="changes")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def _flush_often(self, every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            if self._waiting:
-                await asyncio.to_thread(self.flush)
 
 
 def digest_of_values(values: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -137,11 +136,8 @@ def test_a_replay_from_the_beginning_equals_the_uninterrupted_worker(served: Cal
 def killed() -> Iterator[None]:
     """Let services end as if they were killed: without a last checkpoint. Tests look at the log with a keeper of their own."""
 
-    async def idle(self: DurableHistory) -> None:
-        await asyncio.Event().wait()
-
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(DurableHistory, "_run", idle)
+        patched.setattr(DurableHistory, "_look_again", lambda self: None)
         patched.setattr(DurableHistory, "_finish", lambda self: None)
         yield
 
