@@ -17,12 +17,13 @@ class Coded:
     ``distinct`` states that all values differ, which avoids comparisons.
     """
 
-    __slots__ = ("codes", "distinct", "values")
+    __slots__ = ("_rows", "codes", "distinct", "values")
 
     def __init__(self, codes: NDArray[np.int32], values: list[str], distinct: bool = False) -> None:
         self.codes = codes
         self.values = values
         self.distinct = distinct
+        self._rows: NDArray[np.int32] | None = None
 
     @classmethod
     def from_list(cls, texts: Sequence[str | None]) -> Coded:
@@ -81,6 +82,16 @@ class Coded:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+
+def rows_of(column: Coded) -> NDArray[np.int32]:
+    """Return the codes of a column to a compiled loop.
+
+    Many loops read the same column. They share one memory view, because creating a view takes as long as a hundred rows.
+    """
+    if column._rows is None:
+        column._rows = column.codes
+    return column._rows
 
 
 def renumbered(codes: NDArray[np.int32], positions: list[int] | None) -> NDArray[np.int32]:

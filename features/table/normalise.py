@@ -291,6 +291,10 @@ def normaliser(field: Field) -> Callable[[str], Normal]:
     return _NORMALISERS[field.name]
 
 
+#: Fields whose normal form differs from the declared text in white space alone.
+PLAIN: Final = frozenset(name for name, change in _NORMALISERS.items() if change is text)
+
+
 def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
     """Return the normal forms of texts.
 
@@ -304,13 +308,13 @@ def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
     change = _NORMALISERS[field.name]
     if change is text:
         return _texts(values, distinct)
-    if distinct and _usual_forms(field.name).issuperset(values):
+    if distinct and usual_forms(field.name).issuperset(values):
         return values, None, None
     return _hs_codes(values, distinct) if change is hs else normal_forms(values, change)
 
 
 @cache
-def _usual_forms(name: str) -> frozenset[str]:
+def usual_forms(name: str) -> frozenset[str]:
     """Return texts of a field that are in normal form, which nearly all declared ones are; none for a field without a list."""
     field = FIELD[name]
     if field.kind is Kind.COUNTRY:

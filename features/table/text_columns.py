@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.manifest.fields import FIELD, FIELDS, Kind
+from features.reference.codes import hs_texts
 from features.table import normalise
 from features.table.coded import Coded, renumbered
+from features.texts.declared import unevenly_spaced, unusual_codes
 
 #: Fields whose normalisation has no problems. It is computed on first use.
 LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
+_HS_CODE: Final = "hs_code"
 
 
-class TextColumns(dict[str, Coded]):
+class TextColumns(dict):  # type: ignore[type-arg]  # the base of a compiled class has no parameters
     """Text columns by the name of their field. All texts of an absent column are missing.
 
     A request asks for a hundred columns. The lookup of a dict needs no frame of Python, which a method would.
@@ -25,8 +28,8 @@ class TextColumns(dict[str, Coded]):
     def __init__(
         self,
         codes: NDArray[np.int32],
-        place: Mapping[str, int],
-        values: Mapping[str, tuple[list[str], bool]],
+        place: dict[str, int],
+        values: dict[str, tuple[list[str], bool]],
         known: Mapping[str, Coded],
     ) -> None:
         """
@@ -34,15 +37,17 @@ class TextColumns(dict[str, Coded]):
             codes, place, values: the declared texts, as for `ManifestTable`.
             known: columns that are already in normal form.
         """
-        super().__init__(known)
+        dict.__init__(self, known)
         self._codes, self._place, self._values = codes, place, values
+        self._rows = codes
         self._absent: Coded | None = None
 
     def __missing__(self, name: str) -> Coded:
         if name in LAZY and name in self._place:
             self.add(name)
-            return self[name]
-        column = self[name] = self.absent
+        else:
+            self[name] = self.absent
+        column: Coded = self[name]
         return column
 
     @property
@@ -55,7 +60,22 @@ class TextColumns(dict[str, Coded]):
     def add(self, name: str) -> list[str | None] | None:
         """Normalise a declared column and return the problems of its texts."""
         values, distinct = self._values[name]
+        place = self._place[name]
+        codes = self._codes[place]
+        if distinct and _are_usual(name, values):
+            column = Coded(codes, values, True)
+            column._rows = self._rows[place]
+            self[name] = column
+            return None
         forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
-        codes = self._codes[self._place[name]]
         self[name] = Coded(codes if positions is None else renumbered(codes, positions), forms, True)
         return problems
+
+
+def _are_usual(name: str, values: list[str]) -> bool:
+    """Return whether texts of a field are in normal form without a look at each by itself, as nearly all declared ones are."""
+    if name in normalise.PLAIN:
+        return not unevenly_spaced(values)
+    if name == _HS_CODE:
+        return not unusual_codes(values, hs_texts())
+    return normalise.usual_forms(name).issuperset(values)

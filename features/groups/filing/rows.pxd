@@ -1,5 +1,7 @@
 cimport cython
 
+from features.table.coded cimport rows_of
+
 @cython.locals(
     channel="const int[:]", filing="const int[:]", mode="const int[:]", channels="const int[:]", filings="const int[:]",
     modes="const int[:]", contradictions="const unsigned char[:, :]", matrix="double[:, :]", row=Py_ssize_t, first=int,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.filing.columns import FilingColumn
+from features.table.coded import rows_of
 from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
@@ -42,9 +43,9 @@ def kind_columns(
         channel_of, filing_of, mode_of: index of each distinct text in its code list, from 1; 0 if not listed.
         contradicts: (channels, modes) whether a mode contradicts a channel, by index from 0.
     """
-    channel = table.text("channel").codes
-    filing = table.text("filing_type").codes
-    mode = table.text("transport_mode").codes
+    channel = rows_of(table.text("channel"))
+    filing = rows_of(table.text("filing_type"))
+    mode = rows_of(table.text("transport_mode"))
     channels = channel_of
     filings = filing_of
     modes = mode_of
@@ -73,7 +74,7 @@ def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray
         )
     for name in texts:
         # Only the presence of this address matters, so it need not be normalised.
-        column = table.declared(name).codes if name == "consignor_address" else table.text(name).codes
+        column = rows_of(table.declared(name) if name == "consignor_address" else table.text(name))
         for row in range(matrix.shape[0]):
             matrix[row, _FIELDS_MISSING] += 1.0 if column[row] < 0 else 0.0
 
@@ -94,13 +95,13 @@ def state_columns(
         house_faults, master_faults: for each distinct number 1 if its check digit is wrong, 0 if it is right, and NaN without
             a check digit.
     """
-    marketplace = table.text("marketplace").codes
-    package = table.text("package_type").codes
-    channel = table.text("channel").codes
-    dangerous = table.text("undg_number").codes
-    house = table.text("house_id").codes
-    master = table.text("master_id").codes
-    unit = table.text("quantity_unit").codes
+    marketplace = rows_of(table.text("marketplace"))
+    package = rows_of(table.text("package_type"))
+    channel = rows_of(table.text("channel"))
+    dangerous = rows_of(table.text("undg_number"))
+    house = rows_of(table.text("house_id"))
+    master = rows_of(table.text("master_id"))
+    unit = rows_of(table.text("quantity_unit"))
     quantity = table.number("quantity")
     of_package = industrial
     of_channel = parcel

@@ -1,5 +1,7 @@
 cimport cython
 
+from features.table.coded cimport rows_of
+
 @cython.locals(
     known="const int[:]", known_of_text="const int[:]", opened="const long long[:]", declared="const long long[:]",
     shipment="const long long[:]", matrix="double[:, :]", row=Py_ssize_t, since="long long", age="long long", code=int,

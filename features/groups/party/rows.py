@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.groups.party.columns import Claim, Mark, PartyColumn
 from features.kinds.parties import PartyKind
+from features.table.coded import rows_of
 from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
@@ -83,7 +84,7 @@ def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: Floa
     Args:
         known_of: 1 for each distinct value of ``consignor_known`` that means yes, otherwise 0.
     """
-    known = table.text("consignor_known").codes
+    known = rows_of(table.text("consignor_known"))
     known_of_text = known_of
     opened = table.seconds("consignor_account_opened_on")
     declared = table.declared_s
@@ -118,11 +119,11 @@ def kind_columns(
         consignee: the same of each distinct consignee name.
         address: `Mark` bits of each distinct consignee address.
     """
-    sender = table.text("consignor_name").codes
-    receiver = table.text("consignee_name").codes
-    place = table.text("consignee_address").codes
+    sender = rows_of(table.text("consignor_name"))
+    receiver = rows_of(table.text("consignee_name"))
+    place = rows_of(table.text("consignee_address"))
     # Only the presence of this address matters, so it need not be normalised.
-    origin = table.declared("consignor_address").codes
+    origin = rows_of(table.declared("consignor_address"))
     of_sender = consignor
     of_receiver = consignee
     of_place = address
@@ -204,13 +205,13 @@ def contact_columns(
         digits: number of digits in the consignee's postcode.
         in_united_states: 1 if the consignee's country is the United States, otherwise 0.
     """
-    phone = table.text("consignor_phone").codes
-    email = table.text("consignor_email").codes
-    country = table.text("consignor_country").codes
-    their_phone = table.text("consignee_phone").codes
-    their_email = table.text("consignee_email").codes
-    their_country = table.text("consignee_country").codes
-    postcode = table.text("consignee_postcode").codes
+    phone = rows_of(table.text("consignor_phone"))
+    email = rows_of(table.text("consignor_email"))
+    country = rows_of(table.text("consignor_country"))
+    their_phone = rows_of(table.text("consignee_phone"))
+    their_email = rows_of(table.text("consignee_email"))
+    their_country = rows_of(table.text("consignee_country"))
+    postcode = rows_of(table.text("consignee_postcode"))
     free = free_mail
     prefix = dialled
     prefixes = dialled_in
@@ -240,8 +241,8 @@ def claim_columns(table: ManifestTable, nature_of: NDArray[np.int32], out: Float
     Args:
         nature_of: `Claim` of each distinct nature of transaction; 0 for other natures.
     """
-    nature = table.text("transaction_nature").codes
-    agent = table.text("agent_name").codes
+    nature = rows_of(table.text("transaction_nature"))
+    agent = rows_of(table.text("agent_name"))
     of_nature = nature_of
     matrix = out
     with cython.nogil:
@@ -262,8 +263,8 @@ def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: Floa
     """
     senders = table.text("consignor_name").values
     receivers = table.text("consignee_name").values
-    sender = table.text("consignor_name").codes
-    receiver = table.text("consignee_name").codes
+    sender = rows_of(table.text("consignor_name"))
+    receiver = rows_of(table.text("consignee_name"))
     matrix = out
     for row in range(matrix.shape[0]):
         if sender[row] < 0 or receiver[row] < 0:

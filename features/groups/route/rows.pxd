@@ -1,5 +1,7 @@
 cimport cython
 
+from features.table.coded cimport rows_of
+
 @cython.locals(view="int[::1]", place=Py_ssize_t, count=Py_ssize_t, texts=list, known=dict)
 cdef _number_countries(list columns)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.route.columns import RouteColumn
+from features.table.coded import rows_of
 from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
@@ -80,13 +81,13 @@ def country_columns(
     of_loading = of_consignee + len(consignee_column.values)
     of_unloading = of_loading + len(loading_countries)
     of_passed = of_unloading + len(unloading_countries)
-    origins = origin_column.codes
-    exports = export_column.codes
-    consignors = consignor_column.codes
-    consignees = consignee_column.codes
-    routings = routing_column.codes
-    loadings = table.text("loading_location").codes
-    unloadings = table.text("unloading_location").codes
+    origins = rows_of(origin_column)
+    exports = rows_of(export_column)
+    consignors = rows_of(consignor_column)
+    consignees = rows_of(consignee_column)
+    routings = rows_of(routing_column)
+    loadings = rows_of(table.text("loading_location"))
+    unloadings = rows_of(table.text("unloading_location"))
     country_of = number
     matrix = out
     with cython.nogil:
