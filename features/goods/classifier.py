@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,52 +13,24 @@ from features.goods.scores import (
     Fit,
     FloatArray,
     Floats,
-    Known,
+    Reading,
+    Share,
     Statistic,
-    fill_chapters,
     fill_fit,
-    fill_logistic,
+    fill_reading,
     fill_shares,
     fill_statistics,
-    fill_vectors,
 )
 from features.texts.words import TokenisedTexts
+
+__all__ = ["STATISTICS", "Reading", "agreement", "logistic", "read_texts", "shares", "statistics"]
 
 #: Number of statistics of a text.
 STATISTICS: Final = len(Statistic)
 #: The length of an enum is found anew on every call.
-_KNOWN: Final = len(Known)
 _FIT: Final = len(Fit)
-_LEAST_DOUBT: Final = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A model's reading of n texts.
-
-    Attributes:
-        vectors: (n, width) the texts' vectors.
-        chapters: (n, chapters) probability of each chapter if the words say anything.
-        doubt: (n,) probability that the words say nothing about the goods. 1 for a text without words.
-        vague: (n,) vagueness, 0 to 1.
-    """
-
-    vectors: Floats
-    chapters: Floats
-    doubt: FloatArray
-    vague: FloatArray
-
-    def chapters_and_chemistry(self, model: GoodsModel) -> tuple[FloatArray, FloatArray]:
-        """Return the calibrated probabilities (n,) of the likeliest chapter and of the chemical chapters."""
-        certainty, chemistry = np.empty(len(self.doubt)), np.empty(len(self.doubt))
-        prior = model.weights.chapter_prior
-        fill_shares(self.chapters, self.doubt, prior, model.chemical, model.chemical_prior, certainty, chemistry)
-        return certainty, chemistry
-
-    def chapter_probabilities(self, model: GoodsModel) -> FloatArray:
-        """Return the calibrated probability (n, chapters) of each chapter."""
-        doubt = self.doubt[:, None]
-        return np.asarray((1.0 - doubt) * self.chapters + doubt * model.weights.chapter_prior, dtype=np.float64)
+_SHARES: Final = len(Share)
+_CHAPTERS: Final = len(CODES.names[0])
 
 
 def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Reading:
@@ -68,17 +39,16 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
     Args:
         rows: (slots, width + 2) `GoodsModel.word_rows` of the texts' words, at their slots.
     """
-    n = len(texts.folded)
-    vectors = np.empty((n, model.width), dtype=np.float32)
-    known = np.empty((n, _KNOWN))
-    fill_vectors(texts, rows, vectors, known)
-    chapters = np.empty((n, len(CODES.names[0])), dtype=np.float32)
-    fill_chapters(vectors, model.weights, chapters)
-    measures = statistics(chapters, known, texts.count_rows)
-    doubt, vague = np.empty(n), np.empty(n)
-    fill_logistic(measures, vectors, known, model.doubt, _LEAST_DOUBT, doubt)
-    fill_logistic(measures, vectors, known, model.vague, 0.0, vague)
-    return Reading(vectors, chapters, doubt, vague)
+    reading = Reading(len(texts.folded), model.width, _CHAPTERS)
+    fill_reading(texts, rows, model.weights, model.coefficients, reading)
+    return reading
+
+
+def shares(reading: Reading, model: GoodsModel) -> FloatArray:
+    """Return what texts say of chapters (len(Share), n), by `Share`."""
+    out = np.empty((_SHARES, len(reading.doubt)))
+    fill_shares(reading, model.weights, model.chemical, model.chemical_prior, out)
+    return out
 
 
 def statistics(chapters: Floats, known: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
@@ -101,5 +71,5 @@ def agreement(model: GoodsModel, reading: Reading, text_of: NDArray[np.int32], c
         codes: (m, 2) numbers of chapter and heading, negative where unknown.
     """
     out = np.empty((len(text_of), _FIT))
-    fill_fit(reading.vectors, reading.chapters, reading.doubt, text_of, codes, model.weights, out)
+    fill_fit(reading, text_of, codes, model.weights, out)
     return out

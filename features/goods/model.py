@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES
-from features.goods.ngrams import fill_word, word_key
+from features.goods.ngrams import WordVectors, word_key
 from features.goods.scores import CodeWeights, Floats
 
 DATA: Final = Path(__file__).parent / "data"
@@ -60,7 +60,7 @@ class GoodsModel:
         arrays: the arrays as stored. ``digest``: SHA-256 over the model's files. ``width``: dimensions of a text's vector.
         weights: what the compiled loops read. ``subheadings``: (subheadings, width + 1). ``subheading_prior``: (subheadings,).
         subheading_ends: (headings,) end of each heading's subheadings.
-        doubt, vague: the coefficients of `Settings`.
+        coefficients: those of doubt and of vagueness in `Settings`.
         chemical: (chapters,) whether a chapter is one of chemicals; ``chemical_prior``: their share of goods.
     """
 
@@ -68,45 +68,36 @@ class GoodsModel:
         self.arrays, self.settings, self.digest = arrays, settings, digest
         # Plain views: each slice of a mapped array costs a microsecond.
         arrays = {name: np.asarray(array) for name, array in arrays.items()}
-        self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
-        self._vague_grams: Floats = arrays["vague_grams"].astype(np.float32)
         self._position = {key: at for at, key in enumerate(arrays["word_keys"].tolist())}
         self._languages = arrays["word_languages"]
-        self._words, self._word_scale = arrays["word_vectors"], arrays["word_scale"].astype(np.float32)
-        self._scale = np.concatenate([self._gram_scale, self._word_scale]).astype(np.float64)
-        self.learned, self.fixed = self._grams.shape[1], self._words.shape[1]
+        scales = (arrays["gram_scale"].astype(np.float32), arrays["word_scale"].astype(np.float32))
+        self._vectors = WordVectors(
+            arrays["grams"],
+            arrays["vague_grams"].astype(np.float32),
+            arrays["word_vectors"],
+            self._position,
+            np.concatenate(scales).astype(np.float64),
+        )
+        self.learned, self.fixed = arrays["grams"].shape[1], arrays["word_vectors"].shape[1]
         self.width = self.learned + self.fixed
         self.subheadings: Floats = arrays["subheadings"].astype(np.float32)
         self.subheading_prior: Floats = arrays["subheading_prior"]
         self.subheading_ends = CODES.ends[2]
         self.weights = CodeWeights(
-            chapters=np.ascontiguousarray(arrays["chapters"].astype(np.float32).T),
-            headings=arrays["headings"].astype(np.float32),
-            heading_ends=CODES.ends[1],
-            chapter_prior=arrays["chapter_prior"],
-            heading_prior=arrays["heading_prior"],
-            declared=arrays["declared"].astype(np.float32),
-            chapter_scale=settings.chapter_scale,
-            heading_scale=settings.heading_scale,
-            heading_doubt=settings.heading_doubt,
+            (np.ascontiguousarray(arrays["chapters"].astype(np.float32).T), arrays["headings"].astype(np.float32)),
+            CODES.ends[1],
+            (arrays["chapter_prior"], arrays["heading_prior"]),
+            arrays["declared"].astype(np.float32),
+            (settings.chapter_scale, settings.heading_scale),
+            settings.heading_doubt,
         )
-        self.doubt, self.vague = np.array(settings.doubt), np.array(settings.vague)
+        self.coefficients = np.array(settings.doubt), np.array(settings.vague)
         self.chemical = np.array([chapter in CHEMICAL_CHAPTERS for chapter in CODES.names[0]], dtype=np.uint8)
         self.chemical_prior = float(self.weights.chapter_prior[self.chemical == 1].sum())
 
     def word_rows(self, words: list[str]) -> NDArray[np.float64]:
         """Return the rows of words (n, width + 2), as `fill_vectors` reads them."""
-        rows = np.zeros((len(words), self.width + 2))
-        of_grams = np.empty(self.learned + 1)
-        for row, word in zip(rows, words, strict=True):
-            fill_word(word, self._grams, self._vague_grams, of_grams)
-            row[: self.learned] = of_grams[:-1]
-            row[self.width + 1] = of_grams[-1]
-            at = self._position.get(word_key(word))
-            if at is not None:
-                row[self.learned : self.width] = self._words[at]
-                row[self.width] = 1.0
-        rows[:, : self.width] *= self._scale
+        rows: NDArray[np.float64] = self._vectors.rows(words)
         return rows
 
     def languages_of(self, words: list[str]) -> NDArray[np.int64]:

@@ -79,7 +79,13 @@ def fill_ids(word: str, last: int, ids: Ids) -> int:
 def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], out: NDArray[np.float64]) -> None:
     """Write the mean (d,) of the rows of ``table`` (buckets, d) at the buckets of a word, and behind it the sum of ``values``
     (buckets,) there over the square root of their number."""
-    ids = np.empty(_MOST_GRAMS, dtype=np.int32)
+    _fill_word(word, table, values, np.empty(_MOST_GRAMS, dtype=np.int32), out)
+
+
+def _fill_word(
+    word: str, table: NDArray[np.int8], values: NDArray[np.float32], ids: Ids, out: NDArray[np.float64]
+) -> None:
+    """Do the same as `fill_word` with a work buffer ``ids``."""
     count = fill_ids(word, table.shape[0] - 1, ids)
     width = out.shape[0] - 1
     for k in range(width + 1):
@@ -92,3 +98,45 @@ def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], o
     for k in range(width):
         out[k] /= count
     out[width] /= sqrt(count)
+
+
+class WordVectors:
+    """Vectors of words: those of their n-grams, and those of known words.
+
+    Args:
+        grams, values: (buckets, d) vectors of n-grams, and how vague they are (buckets,).
+        words: (known words, e) vectors of known words.
+        position: `word_key` of a known word -> its row in ``words``.
+        scale: (d + e,) factors of both.
+    """
+
+    def __init__(
+        self,
+        grams: NDArray[np.int8],
+        values: NDArray[np.float32],
+        words: NDArray[np.int8],
+        position: dict[int, int],
+        scale: NDArray[np.float64],
+    ) -> None:
+        self._grams, self._values, self._words, self._scale = grams, values, words, scale
+        self._position = position
+
+    def rows(self, words: list[str]) -> NDArray[np.float64]:
+        """Return a row per word (n, d + e + 2): its vector, whether it is known, and how vague its n-grams are."""
+        learned, width = self._grams.shape[1], self._scale.shape[0]
+        found = np.zeros((len(words), width + 2))
+        rows = found
+        ids = np.empty(_MOST_GRAMS, dtype=np.int32)
+        of_grams = np.empty(learned + 1)
+        buckets, sums = ids, of_grams
+        for row in range(len(words)):
+            _fill_word(words[row], self._grams, self._values, buckets, sums)
+            for k in range(learned):
+                rows[row, k] = sums[k] * self._scale[k]
+            rows[row, width + 1] = sums[learned]
+            at = self._position.get(word_key(words[row]), -1)
+            if at >= 0:
+                for k in range(learned, width):
+                    rows[row, k] = self._words[at, k - learned] * self._scale[k]
+                rows[row, width] = 1.0
+        return found

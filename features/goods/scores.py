@@ -5,8 +5,8 @@ Every sum runs in a fixed order, so that a text's numbers do not depend on the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
@@ -16,6 +16,9 @@ from features.texts.words import Count, TokenisedTexts
 
 if not cython.compiled:
     from math import exp, log, sqrt
+
+if TYPE_CHECKING:
+    from features.goods.model import GoodsModel
 
 
 class Known(IntEnum):
@@ -58,6 +61,19 @@ class Fit(IntEnum):
     HEADING = 1
 
 
+class Share(IntEnum):
+    """Rows of what `fill_shares` writes of texts."""
+
+    #: Probability of the likeliest chapter.
+    CERTAINTY = 0
+    #: Probability of the chemical chapters, within 1e-6 of 0 and 1.
+    CHEMISTRY = 1
+    #: That probability over the chemical chapters' share of goods.
+    FOR_CHEMISTRY = 2
+    #: The same of all other chapters.
+    AGAINST_CHEMISTRY = 3
+
+
 _LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
 _DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
 _WORDS = cython.declare(cython.Py_ssize_t, Known.WORDS)
@@ -74,15 +90,25 @@ _KNOWN_ODDS = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_ODDS)
 _LETTERS_VAGUE = cython.declare(cython.Py_ssize_t, Statistic.LETTERS_VAGUE)
 _CHAPTER = cython.declare(cython.Py_ssize_t, Fit.CHAPTER)
 _HEADING = cython.declare(cython.Py_ssize_t, Fit.HEADING)
+_CERTAINTY = cython.declare(cython.Py_ssize_t, Share.CERTAINTY)
+_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.CHEMISTRY)
+_FOR_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.FOR_CHEMISTRY)
+_AGAINST_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.AGAINST_CHEMISTRY)
+_KNOWN = cython.declare(cython.Py_ssize_t, len(Known))
+_STATISTICS = cython.declare(cython.Py_ssize_t, len(Statistic))
+#: Lower bound of the doubt about a text with words.
+_LEAST_DOUBT = cython.declare(cython.double, 1e-3)
 
 Floats = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 Ids = NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
 class CodeWeights:
     """Weights by level.
+
+    The loops read the arrays as memory views (names with an underscore), because creating a view takes as long as reading a
+    short text.
 
     Attributes:
         chapters: (width + 1, chapters), the last row is the bias. ``headings``: (headings, width + 1).
@@ -93,15 +119,76 @@ class CodeWeights:
         heading_doubt: probability that the heading is declared without regard to the words, given the chapter.
     """
 
-    chapters: Floats
-    headings: Floats
-    heading_ends: Ids
-    chapter_prior: Floats
-    heading_prior: Floats
-    declared: Floats
-    chapter_scale: float
-    heading_scale: float
-    heading_doubt: float
+    def __init__(
+        self,
+        levels: tuple[Floats, Floats],
+        heading_ends: Ids,
+        priors: tuple[Floats, Floats],
+        declared: Floats,
+        scales: tuple[float, float],
+        heading_doubt: float,
+    ) -> None:
+        """
+        Args:
+            levels, priors, scales: those of chapters and of headings.
+        """
+        self.chapters, self.headings = self._chapters, self._headings = levels
+        self.heading_ends = self._heading_ends = heading_ends
+        self.chapter_prior, self.heading_prior = self._chapter_prior, self._heading_prior = priors
+        self.declared = self._declared = declared
+        self.chapter_scale, self.heading_scale = scales
+        self.heading_doubt = heading_doubt
+
+    def with_chapter_scale(self, scale: float) -> CodeWeights:
+        """Return the weights with another scale of chapters."""
+        levels, priors = (self.chapters, self.headings), (self.chapter_prior, self.heading_prior)
+        return CodeWeights(
+            levels, self.heading_ends, priors, self.declared, (scale, self.heading_scale), self.heading_doubt
+        )
+
+
+class Reading:
+    """A model's reading of n texts. The loops share its memory views (names with an underscore).
+
+    Attributes:
+        vectors: (n, width) the texts' vectors.
+        chapters: (n, chapters) probability of each chapter if the words say anything.
+        doubt: (n,) probability that the words say nothing about the goods. 1 for a text without words.
+        vague: (n,) vagueness, 0 to 1.
+    """
+
+    def __init__(self, n: int, width: int, chapters: int) -> None:
+        self.vectors = self._vectors = np.empty((n, width), dtype=np.float32)
+        self.chapters = self._chapters = np.empty((n, chapters), dtype=np.float32)
+        self.doubt, self.vague = self._doubt, self._vague = np.empty((2, n))
+
+    def chapter_probabilities(self, model: GoodsModel) -> FloatArray:
+        """Return the calibrated probability (n, chapters) of each chapter."""
+        doubt = self.doubt[:, None]
+        return np.asarray((1.0 - doubt) * self.chapters + doubt * model.weights.chapter_prior, dtype=np.float64)
+
+
+def fill_reading(
+    texts: TokenisedTexts,
+    rows: FloatArray,
+    weights: CodeWeights,
+    coefficients: tuple[FloatArray, FloatArray],
+    reading: Reading,
+) -> None:
+    """Read texts.
+
+    Args:
+        rows: as for `fill_vectors`.
+        coefficients: those of doubt and of vagueness, as for `fill_logistic`.
+    """
+    n = reading._doubt.shape[0]
+    known = np.empty((n, _KNOWN))
+    measures = np.empty((n, _STATISTICS))
+    fill_vectors(texts, rows, reading._vectors, known)
+    fill_chapters(reading._vectors, weights, reading._chapters)
+    fill_statistics(reading._chapters, known, texts.count_rows, measures)
+    fill_logistic(measures, reading._vectors, known, coefficients[0], _LEAST_DOUBT, reading._doubt)
+    fill_logistic(measures, reading._vectors, known, coefficients[1], 0.0, reading._vague)
 
 
 def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known: FloatArray) -> None:
@@ -112,7 +199,7 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
         vectors: (n, width) output: the sum of the words' vectors over the square root of their number; 0 without words.
         known: (n, len(Known)) output.
     """
-    slots, words, ends = texts.slots.slots, texts.words, texts.word_ends
+    slots, words, ends = texts.slots.slot, texts.words, texts.word_ends
     width = vectors.shape[1]
     place = 0
     for row in range(vectors.shape[0]):
@@ -140,7 +227,7 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
 
 def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
     """Write the probability of each chapter (n, chapters), before doubt is added."""
-    matrix = weights.chapters
+    matrix = weights._chapters
     scale = weights.chapter_scale
     width, chapters = vectors.shape[1], out.shape[1]
     for row in range(out.shape[0]):
@@ -163,23 +250,16 @@ def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
 
 
 def fill_shares(
-    chapters: Floats,
-    doubt: FloatArray,
-    prior: Floats,
-    chemical: NDArray[np.uint8],
-    chemical_prior: float,
-    certainty: FloatArray,
-    chemistry: FloatArray,
+    reading: Reading, weights: CodeWeights, chemical: NDArray[np.uint8], chemical_prior: float, out: FloatArray
 ) -> None:
-    """Write the calibrated probabilities (n,) of the likeliest chapter, and of the chemical chapters, within 1e-6 of 0 and 1.
+    """Write what texts say of chapters, by `Share`. Probabilities are calibrated.
 
     Args:
-        chapters, doubt: (n, chapters), (n,) as the texts were read.
-        prior: (chapters,) share of goods in each chapter.
         chemical: (chapters,) 1 for a chapter of chemicals; ``chemical_prior`` is their share of goods.
-        certainty, chemistry: (n,) output.
+        out: (len(Share), n) output.
     """
-    for row in range(certainty.shape[0]):
+    chapters, doubt, prior = reading._chapters, reading._doubt, weights._chapter_prior
+    for row in range(out.shape[1]):
         certain = 1.0 - doubt[row]
         most = share = 0.0
         for c in range(chapters.shape[1]):
@@ -188,9 +268,12 @@ def fill_shares(
                 most = value
             if chemical[c]:
                 share += float(chapters[row, c])
-        certainty[row] = most
         value = certain * share + doubt[row] * chemical_prior
-        chemistry[row] = 1e-6 if value < 1e-6 else 1.0 - 1e-6 if value > 1.0 - 1e-6 else value
+        value = 1e-6 if value < 1e-6 else 1.0 - 1e-6 if value > 1.0 - 1e-6 else value
+        out[_CERTAINTY, row] = most
+        out[_CHEMISTRY, row] = value
+        out[_FOR_CHEMISTRY, row] = value / chemical_prior
+        out[_AGAINST_CHEMISTRY, row] = (1.0 - value) / (1.0 - chemical_prior)
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:
@@ -249,25 +332,17 @@ def fill_logistic(
         out[row] = 1.0 if known[row, _WORDS] == 0.0 else value if value > least else least
 
 
-def fill_fit(
-    vectors: Floats,
-    chapters: Floats,
-    doubt: FloatArray,
-    text_of: Ids,
-    codes: Ids,
-    weights: CodeWeights,
-    out: FloatArray,
-) -> None:
+def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, out: FloatArray) -> None:
     """Write the agreement of codes with texts, as log-likelihood ratios.
 
     Args:
-        vectors, chapters, doubt: (n, width), (n, chapters), (n,) as the texts were read.
         text_of: (m,) text of each pair; negative without one.
         codes: (m, 2) numbers of the declared chapter and heading; negative without one.
         out: (m, len(Fit)) output; 0 where nothing is known.
     """
-    matrix, prior, given = weights.headings, weights.heading_prior, weights.chapter_prior
-    declared, ends = weights.declared, weights.heading_ends
+    vectors, chapters, doubt = reading._vectors, reading._chapters, reading._doubt
+    matrix, prior, given = weights._headings, weights._heading_prior, weights._chapter_prior
+    declared, ends = weights._declared, weights._heading_ends
     heading_scale, heading_doubt = weights.heading_scale, weights.heading_doubt
     width, count = vectors.shape[1], chapters.shape[1]
     scores = np.empty(256, dtype=np.float32)

@@ -19,7 +19,7 @@ cdef class TextSlots:
 cdef class TextPairs:
     cdef public TextSlots texts
     cdef public object codes, classes
-    cdef const int[::1] code, class_
+    cdef readonly const int[::1] code, class_
 
     @cython.locals(keys=list, slot='int[::1]', row=Py_ssize_t, code=int, text='long long')
     cpdef list keys(self, long long classes)

@@ -86,7 +86,9 @@ class TextPairs:
         return keys
 
     def take(self, rows: list[int]) -> TextPairs:
-        """Return the pairs of the given rows."""
+        """Return the pairs of the given rows, which ascend."""
+        if len(rows) == len(self):
+            return self
         return TextPairs(self.texts, self.codes[rows], self.classes[rows])
 
     def distinct_texts(self) -> tuple[list[int], list[int]]:

@@ -81,7 +81,7 @@ def _raw(model: GoodsModel, texts: list[str]) -> Raw:
 
 def _chapters(model: GoodsModel, vectors: Floats, scale: float) -> Floats:
     out = np.empty((len(vectors), len(CODES.names[0])), dtype=np.float32)
-    fill_chapters(vectors, replace(model.weights, chapter_scale=scale), out)
+    fill_chapters(vectors, model.weights.with_chapter_scale(scale), out)
     return out
 
 

@@ -7,15 +7,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.goods.classifier import agreement, read_texts
+from features.goods.classifier import agreement, read_texts, shares
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES
 from features.goods.model import goods_model
+from features.goods.scores import Share
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
-from features.groups.classification.rows import fill_pairs
+from features.groups.classification.rows import fill_pairs, numbers_of_texts
 from features.groups.text_cache import CAPACITY
 from features.reference import hs_exists, hs_of_interest
-from features.texts.cache import TextIndex, TextPairs, TextRows
+from features.texts.cache import Codes, TextIndex, TextPairs, TextRows
 
 #: Role of a subheading of interest -> its column.
 _ROLES: Final = {
@@ -38,6 +39,8 @@ _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, Cl
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
 
 
+#: The last rows of `shares` are ratios, whose logarithms are features.
+_RATIOS: Final = int(Share.FOR_CHEMISTRY)
 _CHEMICAL_CHAPTER: Final = int(ClassificationColumn.HS_CHEMICAL_CHAPTER) - int(FIRST_OF_PAIR)
 
 
@@ -103,31 +106,31 @@ class ClassificationGroup(Group):
         """Return the columns from `FIRST_OF_PAIR` on, one row per pair."""
         rows = np.empty((len(pairs), _PAIR_WIDTH))
         rows.fill(np.nan)
-        rows[:, _CHEMICAL_CHAPTER] = self._is_chemical[pairs.classes]
+        chemical = rows[:, _CHEMICAL_CHAPTER] = self._is_chemical[pairs.classes]
+        codes = self._codes[pairs.classes]
         # Texts that are new to every group are read together, because their tokens are then at hand.
-        for codes in pairs.distinct_texts():
-            if codes:
-                self._read(pairs, codes, rows)
+        for texts in pairs.distinct_texts():
+            if texts:
+                self._read(pairs, texts, (codes, chemical), rows)
         return rows
 
-    def _read(self, pairs: TextPairs, codes: list[int], rows: FloatArray) -> None:
-        """Write what the words of some texts say into the rows of their pairs."""
+    def _read(self, pairs: TextPairs, texts: list[int], of_pairs: tuple[Codes, FloatArray], rows: FloatArray) -> None:
+        """Write what the words of some texts say into the rows of their pairs.
+
+        Args:
+            texts: indices of the texts in ``pairs.texts``.
+            of_pairs: numbers of chapter and heading of each pair (m, 2), and whether its code is one of chemicals (m,).
+        """
         values = pairs.texts.values
-        tokenised = self.texts.tokenise([values[code] for code in codes])
+        tokenised = self.texts.tokenise([values[text] for text in texts])
         reading = read_texts(self._model, tokenised, self._word_rows.of(tokenised.slots))
-        # The last entry is that of a missing text.
-        number = np.empty(len(values) + 1, dtype=np.int32)
-        number.fill(-1)
-        number[codes] = np.arange(len(codes))
-        text_of = number[pairs.codes]
-        fit = agreement(self._model, reading, text_of, self._codes[pairs.classes])
-        certainty, chemistry = reading.chapters_and_chemistry(self._model)
-        prior = self._model.chemical_prior
-        odds = np.empty((2, len(chemistry)))
-        odds[0], odds[1] = chemistry / prior, (1.0 - chemistry) / (1.0 - prior)
-        for_chemistry, against = np.log(odds, out=odds)
-        of_texts = certainty, chemistry, for_chemistry, against, reading.doubt, reading.vague
-        fill_pairs(text_of, self._is_chemical[pairs.classes], fit, of_texts, rows)
+        text_of = numbers_of_texts(pairs, texts)
+        codes, chemical = of_pairs
+        fit = agreement(self._model, reading, text_of, codes)
+        said = shares(reading, self._model)
+        ratios = said[_RATIOS:]
+        np.log(ratios, out=ratios)
+        fill_pairs(text_of, chemical, fit, reading, said, rows)
 
 
 def _code_rows(codes: list[str]) -> FloatArray:
