@@ -212,6 +212,24 @@ class FeatureSpace:
     ) -> FloatArray:
         """Fit, and return the features of the same rows as learned from the other folds.
 
+        Arguments are those of `fit_also_as_new`.
+        """
+        return self._fit(table, history, folds, seed, results, matrix, also_as_new=False)[0]
+
+    def fit_also_as_new(
+        self,
+        table: ManifestTable,
+        history: FloatArray,
+        *,
+        folds: int = 3,
+        seed: int = 0,
+        results: Results | None = None,
+        matrix: FloatArray | None = None,
+    ) -> tuple[FloatArray, AsNew | None]:
+        """Fit, and return the features of the same rows as learned from the other folds.
+
+        The second result holds rows as if their declarations had never been seen; None unless the label is an office's own.
+
         A fold holds all shipments with the same first description, so that a repeated text cannot teach its own answer.
 
         Args:
@@ -219,15 +237,34 @@ class FeatureSpace:
             matrix: (n_rows, F) to be filled and returned; it already holds the columns of the groups that do not learn, and
                 ``history`` is not read then.
         """
+        own_label = self.own is not None and not self.own.known_label
+        return self._fit(table, history, folds, seed, results, matrix, also_as_new=own_label)
+
+    def _fit(
+        self,
+        table: ManifestTable,
+        history: FloatArray,
+        folds: int,
+        seed: int,
+        results: Results | None,
+        matrix: FloatArray | None,
+        *,
+        also_as_new: bool,
+    ) -> tuple[FloatArray, AsNew | None]:
         if matrix is None:
             matrix = np.empty((table.n_rows, len(self.features)))
             self.fill(table, history, matrix, learned=False)
         for group in self.groups:
             if group is not self._own_group:
                 group.fit(table)
-        if self._own_group is not None:
+        own, as_new = self._own_group, None
+        if own is not None:
             known = Results.none(table.n_rows) if results is None else results
-            self._own_group.learn(table, known, seed=seed, out=matrix[:, -len(self._own_group.features) :])
+            first = len(self.features) - len(own.features)
+            if also_as_new:
+                as_new = own.learn_also_as_new(table, known, seed=seed, out=matrix[:, first:])[1].at(first)
+            else:
+                own.learn(table, known, seed=seed, out=matrix[:, first:])
         fold = _folds(table, folds, seed)[table.shipment]
         for number in range(folds):
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
@@ -242,16 +279,7 @@ class FeatureSpace:
                     if rest is not None:
                         other.fit(rest)
                     matrix[inside, columns] = other.transform(held_out, history[:0])
-        return matrix
-
-    def as_new(self, table: ManifestTable, results: Results, *, seed: int = 0) -> AsNew | None:
-        """Return features of fitted rows as if their declarations had never been seen.
-
-        Arguments are those of `fit_transform`. The result is None without an office's own fields.
-        """
-        if self._own_group is None:
-            return None
-        return self._own_group.as_new(table, results, seed=seed).at(len(self.names) - len(self._own_group.features))
+        return matrix, as_new
 
     def seen(self, matrix: FloatArray) -> NDArray[np.bool_]:
         """Return whether each row (n,) of the features (n, F) repeats a declaration that the own data holds; all are False without

@@ -12,6 +12,7 @@ from models.bundle import save as save_bundle
 from models.scoring import RiskModel
 from training.config import Run
 from training.data.left_out import left_out_note
+from training.evaluation.baselines import BaselineRows
 from training.evaluation.ceiling import RiskScores, ceiling, truth_world
 from training.evaluation.evaluation import WindowScores
 from training.evaluation.holdout import evaluate_holdout as holdout_metrics
@@ -48,14 +49,19 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
     return metrics
 
 
+def rows_for_baselines(run: Run, model: RiskModel, refitted: Refit) -> BaselineRows | None:
+    """Return what baselines on the holdout need of the training examples, which can then be freed; None without a holdout."""
+    return None if run.config.holdout is None else BaselineRows.of(refitted.examples, model.space.names, run.seed)
+
+
 def evaluate_holdout(
-    run: Run, model: RiskModel, refitted: Refit, loaded: LoadedData, log: StageLog
+    run: Run, model: RiskModel, rows: BaselineRows | None, loaded: LoadedData, log: StageLog
 ) -> dict[str, Any] | None:
-    """Return the metrics on the holdout file, if it has labels."""
-    if run.config.holdout is None:
+    """Return the metrics on the holdout file, if it has labels. ``rows`` are those of its baselines."""
+    if rows is None:
         return None
     with log.stage("Evaluate on the holdout") as progress:
-        return holdout_metrics(run, model, refitted.examples, loaded.mapping, progress)
+        return holdout_metrics(run, model, rows, loaded.mapping, progress)
 
 
 def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskModel, str]:

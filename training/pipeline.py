@@ -81,6 +81,8 @@ def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fi
         metrics, evaluated = stages.evaluate_test(run, source, model, refit, first, final, loaded.easiness, log)
     refit.examples.drop_bins()
     source.release()
-    holdout = outputs.evaluate_holdout(run, model, refit, loaded, log)
     clean_shares = {"fit": first.clean_share, "refit": refit.clean_share}
+    rows = outputs.rows_for_baselines(run, model, refit)
+    del refit
+    holdout = outputs.evaluate_holdout(run, model, rows, loaded, log)
     return _Fitted(run, model, first.fits, final, clean_shares, metrics, evaluated, holdout)

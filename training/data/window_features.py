@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -172,8 +172,18 @@ class FeatureSource:
         self._reuse = reuse
         self._unfitted: _Unfitted | None = None
 
-    def fit(self, window: Window, seed: int, progress: Progress = no_progress) -> tuple[FeatureSpace, WindowFeatures]:
-        """Fit a feature space on a window and return it with the window's features. Target encodings are out of fold."""
+    def fit(
+        self,
+        window: Window,
+        seed: int,
+        progress: Progress = no_progress,
+        *,
+        later: Sequence[Window] | None = None,
+    ) -> tuple[FeatureSpace, WindowFeatures]:
+        """Fit a feature space on a window and return it with the window's features. Target encodings are out of fold.
+
+        ``later`` are the only windows that will be computed after this one; the history of all others is freed.
+        """
         table = self.data.window_table(window)
 
         own = self.data.own
@@ -182,13 +192,14 @@ class FeatureSource:
         def compute() -> tuple[FeatureSpace, Entry]:
             space = FeatureSpace(own)
             matrix = self._unfitted_columns(window, table, progress)
+            if later is not None:
+                # It has been copied into the matrix.
+                self.keep(*later)
             progress("learned statistics")
             # The matrix already has the history, and a copy of it for a million shipments takes 600 MB.
-            matrix = space.fit_transform(table, self._history[:0], seed=seed, results=results, matrix=matrix)
+            matrix, as_new = space.fit_also_as_new(table, self._history[:0], seed=seed, results=results, matrix=matrix)
             computed = {_MATRIX: _with_permits(space, table, matrix)}
-            if own is not None and not own.known_label and results is not None:
-                as_new = space.as_new(table, results, seed=seed)
-                computed |= {} if as_new is None else as_new.to_arrays(_AS_NEW)
+            computed |= {} if as_new is None else as_new.to_arrays(_AS_NEW)
             return space, ({}, computed)
 
         def entry() -> Entry:
@@ -202,6 +213,8 @@ class FeatureSource:
             state, found = self._cache.get(f"fitted{_VERSION}", entry, window)
             arrays = {name: np.array(array) for name, array in found.items() if not name.startswith((_MATRIX, _AS_NEW))}
             space = FeatureSpace.from_state(state, arrays)
+        if later is not None:
+            self.keep(*later)
         if window is self._reuse:
             self._reuse = self._unfitted = None
         return space, self._labelled(found[_MATRIX], window, table, AsNew.from_arrays(found, _AS_NEW))
@@ -224,7 +237,7 @@ class FeatureSource:
 
     def keep(self, *windows: Window) -> None:
         """Free the history features of shipments outside these windows. Call it when no other window will be computed."""
-        shipments = np.unique(np.concatenate([window.shipments for window in windows]))
+        shipments = np.unique(np.concatenate([self._shipments[:0], *(window.shipments for window in windows)]))
         self._shipments, self._history = shipments, self._history_of(shipments)
 
     def release(self) -> None:

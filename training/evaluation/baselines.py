@@ -19,7 +19,7 @@ from features.readers.further import FurtherField
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from training.data.outcome import Outcome
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval, poisson_times
-from training.evaluation.rules import price_rule, watch_list_rules
+from training.evaluation.rules import price_columns, price_deviations, watch_list_rules
 from training.fitting.examples import Examples
 
 Floats = NDArray[np.float64]
@@ -38,15 +38,45 @@ BASELINES: Final = (
 SHARE: Final = 0.005
 #: Bound at which standardised features are clipped, so that outliers do not dominate the regression.
 _CLIP: Final = 8.0
-#: Row limit for the tree and the regression. The sample contains all finds. It is large enough for a few hundred parameters, and
-#: copies of a million rows would not fit into memory beside the model's own.
+#: Row limit for the tree and the regression. The sample contains all finds, or half of the limit. It is large enough for a few
+#: hundred parameters, and copies of a million rows would not fit into memory beside the model's own.
 _MOST_ROWS: Final = 200_000
 #: Largest number of distinct values for texts and references to serve as categories. With more, they identify single shipments.
 _MOST_VALUES: Final = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class BaselineRows:
+    """What baselines need of training examples: all outcomes (n,), the features of a sample, and those of the price rule.
+
+    The features of a million rows take more than two gigabytes, which they can free before baselines are fitted.
+
+    Attributes:
+        find, weight: (n,) of all rows.
+        rows: (m,) the sample.
+        matrix: (m, F) its features.
+        sampled: (m,) its weights, which stand for all rows.
+        prices: (n,) columns of the price rule.
+    """
+
+    find: Bools
+    weight: Floats
+    rows: Ints
+    matrix: Floats
+    sampled: Floats
+    prices: dict[str, Floats]
+
+    @classmethod
+    def of(cls, examples: Examples, names: Sequence[str], seed: int) -> BaselineRows:
+        """Sample the examples, whose features have these names."""
+        find: Bools = np.asarray(examples.find.any(axis=1))
+        rows, sampled = _part(find, examples.weight, seed)
+        matrix = examples.matrix if len(rows) == len(find) else examples.matrix[rows]
+        return cls(find, examples.weight, rows, matrix, sampled, price_columns(examples.matrix, names))
+
+
 def baseline_scores(
-    train: Examples, train_table: ManifestTable, test: Floats, test_table: ManifestTable, names: Sequence[str], *,
+    train: Examples | BaselineRows, train_table: ManifestTable, test: Floats, test_table: ManifestTable, names: Sequence[str], *,
     seed: int, threads: int, further: Sequence[FurtherField] = (),
 ) -> tuple[dict[str, Floats], dict[str, Any]]:  # fmt: skip
     """Return the scores (n,) of the test rows per name in `BASELINES`, and the columns and features used.
@@ -54,19 +84,18 @@ def baseline_scores(
     ``train_table`` contains the same rows as ``train``. ``names`` are the column names of both matrices. ``further`` are table
     columns beyond those of the manifest.
     """
-    find: Bools = np.asarray(train.find.any(axis=1))
+    known = train if isinstance(train, BaselineRows) else BaselineRows.of(train, names, seed)
     raw, columns = default_lightgbm(
-        train_table, find, train.weight, test_table, seed=seed, threads=threads, further=further
+        train_table, known.find, known.weight, test_table, seed=seed, threads=threads, further=further
     )
     del train_table
-    rows, weight = _part(find, train.weight, seed)
-    part = train.matrix if len(rows) == len(find) else train.matrix[rows]
-    tree, used = depth_2_tree(part, find[rows], weight, test, names, seed=seed)
+    find = known.find[known.rows]
+    tree, used = depth_2_tree(known.matrix, find, known.sampled, test, names, seed=seed)
     scores = {
         "random": np.random.default_rng(seed).random(len(test)),
         "watch_list_rules": watch_list_rules(test, names),
-        "price_rule": price_rule(train.matrix, test, names),
-        "logistic_regression": _logistic_regression(part, find[rows], weight, test, seed=seed),
+        "price_rule": price_deviations(known.prices, test, names),
+        "logistic_regression": _logistic_regression(known.matrix, find, known.sampled, test, seed=seed),
         "depth_2_tree": tree,
         "default_lightgbm": raw,
     }
@@ -76,13 +105,18 @@ def baseline_scores(
 def _part(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
     """Return the indices and weights of the training rows.
 
-    If there are too many rows, keep all finds and a random sample of the others, with weights for the omitted rows.
+    If there are too many rows, keep all finds (a sample if they are too many) and a random sample of the others, with weights for
+    the omitted rows.
     """
     if len(find) <= _MOST_ROWS:
         return np.arange(len(find)), weight
-    share = max(0.0, _MOST_ROWS - int(find.sum())) / int((~find).sum())
-    rows = np.flatnonzero(find | (np.random.default_rng(seed).random(len(find)) < share))
-    return rows, weight[rows] * np.where(find[rows], 1.0, 1.0 / share)
+    finds = int(find.sum())
+    kept = min(finds, _MOST_ROWS // 2)
+    # Without a clean row, there is no other share.
+    of_finds, of_clean = kept / max(1, finds), min(1.0, (_MOST_ROWS - kept) / max(1, len(find) - finds))
+    draw = np.random.default_rng(seed).random(len(find))
+    rows = np.flatnonzero(draw < np.where(find, of_finds, of_clean))
+    return rows, weight[rows] * np.where(find[rows], 1.0 / max(of_finds, 1e-300), 1.0 / of_clean)
 
 
 def depth_2_tree(

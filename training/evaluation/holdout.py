@@ -17,20 +17,21 @@ from training.data.labels import BadLabels
 from training.data.sources import from_file
 from training.data.window_features import WindowFeatures, parts_of
 from training.data.windows import NEVER, Window
+from training.evaluation.baselines import BaselineRows
 from training.evaluation.capacity import lines_and_shipments
 from training.evaluation.evaluation import WindowScores, scored_of_model
 from training.evaluation.repeats import repeated
 from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, baseline_sections, score_sections
-from training.fitting.examples import Examples, any_head
+from training.fitting.examples import any_head
 from training.progress import Progress
 
 
 def evaluate_holdout(
-    run: Run, model: RiskModel, examples: Examples, mapping: ColumnMapping | None, progress: Progress
+    run: Run, model: RiskModel, rows: BaselineRows, mapping: ColumnMapping | None, progress: Progress
 ) -> dict[str, Any] | None:
     """Return metrics of a model on the holdout file as JSON values; None if the file has no label column or no known result.
 
-    ``examples`` are those that the model's boosters learned from, for the baselines.
+    ``rows`` are of the examples that the model's boosters learned from, for the baselines.
     """
     path = run.config.holdout
     if path is None or not _has_labels(path, run, mapping):
@@ -65,9 +66,9 @@ def evaluate_holdout(
         seen = repeated(run.data, run.windows.refit, table)
         find = any_head(labels.find)
         metrics["capacity"] = lines_and_shipments(scored.items, find, seen, table.first_row)
-    if examples.find.any():
+    if rows.find.any():
         progress("baselines")
-        learned = LearnedFrom(run.windows.refit, examples)
+        learned = LearnedFrom(run.windows.refit, rows)
         metrics |= baseline_sections(run, model, tested, learned, table, scores)
     return metrics
 

@@ -6,7 +6,7 @@ statistics learned from results are missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,17 +81,31 @@ def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
     return points
 
 
+#: Features of the price rule, and whether only high values are unusual.
+PRICE_FEATURES: Final = {"value_per_kg_unusual": False, "freight_to_value": True}
+
+
 def price_rule(train: Floats, matrix: Floats, names: Sequence[str]) -> Floats:
     """Return how unusual the prices are (n_rows,): the deviation of the value per kilogram, plus that of high freight.
 
     Deviations are in median absolute deviations of the training rows ``train`` (m, F). Missing values count as 0.
     """
+    return price_deviations(price_columns(train, names), matrix, names)
+
+
+def price_columns(matrix: Floats, names: Sequence[str]) -> dict[str, Floats]:
+    """Return the columns (n_rows,) of `PRICE_FEATURES` that a matrix (n_rows, F) with the column names ``names`` has."""
+    return {name: matrix[:, at].copy() for at, name in enumerate(names) if name in PRICE_FEATURES}
+
+
+def price_deviations(train: Mapping[str, Floats], matrix: Floats, names: Sequence[str]) -> Floats:
+    """Return the scores of `price_rule` from the price columns (m,) of the training rows."""
     at = {name: k for k, name in enumerate(names)}
     score = np.zeros(len(matrix))
-    for name, one_sided in (("value_per_kg_unusual", False), ("freight_to_value", True)):
+    for name, one_sided in PRICE_FEATURES.items():
         if name not in at:
             continue
-        known = train[:, at[name]]
+        known = train[name]
         known = known[~np.isnan(known)]
         if not len(known):
             continue

@@ -23,7 +23,7 @@ from training.data.sources import RawData, build, from_file
 from training.data.truth_file import read_truth
 from training.data.window_features import WindowFeatures
 from training.data.windows import Window
-from training.evaluation.baselines import BASELINES, baseline_scores, misses_against
+from training.evaluation.baselines import BASELINES, BaselineRows, baseline_scores, misses_against
 from training.evaluation.calibration_check import calibration_check
 from training.evaluation.capacity import lines_and_shipments
 from training.evaluation.evaluation import (
@@ -60,10 +60,10 @@ class EvaluatedWindow:
 
 @dataclass(frozen=True, slots=True)
 class LearnedFrom:
-    """Training window of a model, and its examples. Without examples, no baselines are fitted."""
+    """Training window of a model, and its examples or what baselines need of them. Without examples, no baselines are fitted."""
 
     window: Window
-    examples: Examples | None
+    examples: Examples | BaselineRows | None
 
 
 def evaluate_run(

@@ -67,6 +67,53 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyValues:
+    """Values of a key in n rows, numbered once for everything that is counted by them.
+
+    Attributes:
+        distinct: (m,) hashes of the values, ascending; 0 for a missing value.
+        code: (n,) position of each row's value in ``distinct``.
+    """
+
+    distinct: IntArray
+    code: IntArray
+
+    @classmethod
+    def of(cls, keys: IntArray | KeyValues) -> KeyValues:
+        """Return the values of ``keys`` (n,), hashes that are 0 if missing."""
+        return keys if isinstance(keys, KeyValues) else cls(*np.unique(keys, return_inverse=True))
+
+    @property
+    def missing(self) -> BoolArray:
+        """Whether each row (n,) has no value."""
+        return np.asarray((self.distinct == 0)[self.code], dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Times of n rows and of their results, ordered once for all keys.
+
+    Attributes:
+        n_times: number of distinct times of rows.
+        row: (n,) number of each row's time.
+        known: (n,) number of the first time after the row's result.
+        by_known: (n,) rows in the order in which their results became known.
+    """
+
+    n_times: int
+    row: IntArray
+    known: IntArray
+    by_known: IntArray
+
+    @classmethod
+    def of(cls, moment: IntArray, known_at: IntArray) -> Moments:
+        """Order the times of rows and of results (n,), both in the same unit."""
+        times, row = np.unique(moment, return_inverse=True)
+        known = np.searchsorted(times, known_at, "right")
+        return cls(len(times), row, known, np.argsort(known_at, kind="stable"))
+
+
+@dataclass(frozen=True, slots=True)
 class KeyCounts:
     """Counts for each row's key, (n,) each: rows, known results, and finds among the results."""
 
@@ -74,10 +121,11 @@ class KeyCounts:
     known: FloatArray
     finds: FloatArray
 
-    def write(self, out: NDArray[np.float32], rows: IntArray | None = None) -> None:
-        """Write the counts into ``out`` (len(Count), n), or those of ``rows`` only."""
-        for count, values in ((Count.ROWS, self.rows), (Count.KNOWN, self.known), (Count.FINDS, self.finds)):
-            out[count] = values if rows is None else values[rows]
+    def stacked(self) -> NDArray[np.float32]:
+        """Return the counts as one array (len(Count), n)."""
+        counts = np.empty((len(Count), len(self.rows)), dtype=np.float32)
+        counts[Count.ROWS], counts[Count.KNOWN], counts[Count.FINDS] = self.rows, self.known, self.finds
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +144,15 @@ class Counts:
         return cls(nothing, nothing, nothing, nothing)
 
     @classmethod
-    def of(cls, keys: IntArray, weight: IntArray, find: BoolArray) -> Counts:
+    def of(cls, keys: IntArray | KeyValues, weight: IntArray, find: BoolArray) -> Counts:
         """Count rows (n,) by ``keys`` (0 if missing). A row's result counts ``weight`` times, 0 or 1."""
-        valid = keys != 0
-        distinct, code = np.unique(keys[valid], return_inverse=True)
+        values = KeyValues.of(keys)
+        there = np.flatnonzero(values.distinct)
+        distinct, m = values.distinct[there], len(values.distinct)
+        rows = np.bincount(values.code, minlength=m)[there]
+        known = np.bincount(values.code, weight, minlength=m)[there].astype(np.int64)
+        finds = np.bincount(values.code, weight * find, minlength=m)[there].astype(np.int64)
         m = len(distinct)
-        rows = np.bincount(code, minlength=m)
-        known = np.bincount(code, weight[valid], minlength=m).astype(np.int64)
-        finds = np.bincount(code, weight[valid] * find[valid], minlength=m).astype(np.int64)
         if m > CAPACITY:
             frequent = np.sort(np.argsort(-rows, kind="stable")[:CAPACITY])
             distinct, rows, known, finds = distinct[frequent], rows[frequent], known[frequent], finds[frequent]
@@ -142,7 +191,14 @@ class Counts:
         return cls(keys, counts[:, Count.ROWS].copy(), counts[:, Count.KNOWN].copy(), counts[:, Count.FINDS].copy())
 
 
-def first_results(keys: IntArray, signature: IntArray, results: Results, order: IntArray) -> IntArray:
+def first_results(
+    keys: IntArray | KeyValues,
+    signature: IntArray,
+    results: Results,
+    order: IntArray,
+    *,
+    by_order: IntArray | None = None,
+) -> IntArray:
     """Return 1 for each row that has the first known result of its signature within its key, otherwise 0; shape (n,).
 
     A declaration that is repeated a hundred times says no more about its importer or heading than a single one, but would outweigh
@@ -152,17 +208,21 @@ def first_results(keys: IntArray, signature: IntArray, results: Results, order: 
         keys: (n,) key of each row; 0 if missing.
         signature: (n,) number of each row's declaration.
         order: (n,) time of each row's result.
+        by_order: (n,) rows by ``order``, ties in the order of the rows; by default they are sorted here.
     """
-    weight = np.zeros(len(keys), dtype=np.int64)
-    rows = np.flatnonzero(results.known & (keys != 0))
-    rows = rows[np.argsort(order[rows], kind="stable")]
-    pairs = keys[rows] * _PAIR_FACTOR + signature[rows]
+    values = KeyValues.of(keys)
+    weight = np.zeros(len(values.code), dtype=np.int64)
+    rows = np.argsort(order, kind="stable") if by_order is None else by_order
+    rows = rows[(results.known & ~values.missing)[rows]]
+    pairs = values.distinct[values.code[rows]] * _PAIR_FACTOR + signature[rows]
     _, first = np.unique(pairs, return_index=True)
     weight[rows[first]] = 1
     return weight
 
 
-def in_time(keys: IntArray, moment: IntArray, weight: IntArray, find: BoolArray, known_at: IntArray) -> KeyCounts:
+def in_time(
+    keys: IntArray | KeyValues, moment: IntArray, weight: IntArray, find: BoolArray, known_at: IntArray
+) -> KeyCounts:
     """Return the counts for each row's key strictly before its ``moment`` (n,).
 
     Args:
@@ -171,38 +231,53 @@ def in_time(keys: IntArray, moment: IntArray, weight: IntArray, find: BoolArray,
         weight: (n,) 1 if the row's result counts, otherwise 0.
         known_at: (n,) time of the result.
     """
-    times = np.unique(moment)
-    span = np.int64(len(times) + 1)
-    distinct, code = np.unique(keys, return_inverse=True)
-    start = np.arange(len(distinct), dtype=np.int64) * span
-    own_event = code * span + np.searchsorted(times, moment)
+    return before(keys, Moments.of(moment, known_at), weight, find)
+
+
+def before(keys: IntArray | KeyValues, moments: Moments, weight: IntArray, find: BoolArray) -> KeyCounts:
+    """Return the counts for each row's key strictly before its moment; other arguments as for `in_time`."""
+    values = KeyValues.of(keys)
+    code, span = values.code, np.int64(moments.n_times + 1)
+    start = np.arange(len(values.distinct), dtype=np.int64) * span
+    own_event = code * span + moments.row
     # Searching for sorted events is several times as fast, because neighbours are found nearby.
     order = np.argsort(own_event)
     rows = own_event[order]
     counted = np.flatnonzero(weight > 0)
     # A result counts from the first moment after it.
-    event = code[counted] * span + np.searchsorted(times, known_at[counted], "right")
+    event = code[counted] * span + moments.known[counted]
     by_time = np.argsort(event)
     event, finds = event[by_time], np.concatenate([[0], np.cumsum(find[counted][by_time])])
     of_row = code[order]
     first, last = np.searchsorted(rows, start)[of_row], np.searchsorted(rows, rows)
     begin, end = np.searchsorted(event, start)[of_row], np.searchsorted(event, rows, "right")
-    found = np.zeros((len(Count), len(keys)))
+    found = np.zeros((len(Count), len(code)))
     found[:, order] = last - first, end - begin, finds[end] - finds[begin]
-    found[:, keys == 0] = 0.0
+    found[:, values.missing] = 0.0
     return KeyCounts(*found)
 
 
-def by_fold(keys: IntArray, fold: IntArray, folds: int, weight: IntArray, find: BoolArray) -> KeyCounts:
-    """Return the counts for each row's key in the other folds, scaled to the size of all ``folds`` (at least 2)."""
-    code = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-    size = int(code.max()) + 1 if len(code) else 0
-    scale = folds / (folds - 1.0)
+def by_fold(
+    keys: IntArray | KeyValues,
+    fold: IntArray,
+    folds: int,
+    weight: IntArray,
+    find: BoolArray,
+    chosen: IntArray | None = None,
+) -> KeyCounts:
+    """Return the counts for each row's key in the other folds, scaled to the size of all ``folds`` (at least 2).
 
-    def others(amount: FloatArray) -> FloatArray:
-        cell = np.bincount(code * folds + fold, amount, minlength=size * folds).reshape(size, folds)
-        scaled: FloatArray = (cell.sum(axis=1)[code] - cell[code, fold]) * scale
-        return np.where(keys == 0, 0.0, scaled)
+    ``chosen`` are the rows to return the counts of; by default all.
+    """
+    values = KeyValues.of(keys)
+    size, scale = len(values.distinct), folds / (folds - 1.0)
+    of_row = values.code * folds + fold
+    rows = slice(None) if chosen is None else chosen
+    code, cell_of, missing = values.code[rows], of_row[rows], values.missing[rows]
 
-    w = weight.astype(np.float64)
-    return KeyCounts(others(np.ones(len(keys))), others(w), others(w * find))
+    def others(amount: NDArray[Any] | None) -> FloatArray:
+        cell = np.bincount(of_row, amount, minlength=size * folds).astype(np.float64)
+        scaled: FloatArray = (cell.reshape(size, folds).sum(axis=1)[code] - cell[cell_of]) * scale
+        return np.where(missing, 0.0, scaled)
+
+    return KeyCounts(others(None), others(weight), others(weight * find))

@@ -7,6 +7,7 @@ median for the goods. Features are not monotone, because the meaning of the offi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -16,8 +17,18 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache, log_or_nan
 from features.groups.own.as_new import MOST_ROWS, AsNew
 from features.groups.own.columns import Measure, NumberColumn, Statistic, key_columns, number_columns
-from features.groups.own.counts import Count, Counts, Results, by_fold, first_results, in_time
-from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, hashed
+from features.groups.own.counts import (
+    Count,
+    Counts,
+    KeyCounts,
+    KeyValues,
+    Moments,
+    Results,
+    before,
+    by_fold,
+    first_results,
+)
+from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, Parts
 from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
@@ -49,6 +60,7 @@ class OwnGroup(Group):
         self._key_columns, self._number_columns = key_columns(self.keys), number_columns(own)
         of_keys = tuple(column.feature for column in self._key_columns)
         self.features = of_keys + tuple(column.feature for column in self._number_columns)
+        self._parents = frozenset(key.parent for key in self.keys if key.parent is not None)
         self.counts_: dict[str, Counts] = {key.name: Counts.empty() for key in self.keys}
         #: Number of known results, and of finds among them.
         self.all_ = (0, 0)
@@ -68,29 +80,18 @@ class OwnGroup(Group):
         With times, a row sees the results known before its moment. Without times, it sees those of the other folds
         (`features.groups.own.counts`).
         """
-        self._fit_usual(table)
-        rows = _Rows.of(table, results, self.own, seed)
-        counted = results.known.astype(np.int64)
-        self.all_ = (int(counted.sum()), int((results.find & results.known).sum()))
-        counts = np.empty((len(Count), len(self.keys), table.n_rows), dtype=np.float32)
-        for position, key in enumerate(self.keys):
-            values = rows.keys[key.name]
-            weight = counted if key.repeats else rows.first_results(key)
-            self.counts_[key.name] = Counts.of(values, weight, results.find)
-            if results.timed or key.name == DECLARATION:
-                of_key = in_time(values, rows.moment, weight, results.find, rows.known_at)
-            else:
-                of_key = by_fold(values, rows.fold, FOLDS, weight, results.find)
-            of_key.write(counts[:, position])
-        if results.timed:
-            ones = np.ones(table.n_rows, dtype=np.int64)
-            total = in_time(ones, rows.moment, counted, results.find, rows.known_at)
-            overall = _smoothed(total.finds, total.known, 0.5, _PRIOR_WEIGHT)
-        else:
-            overall = np.full(table.n_rows, self._overall())
         matrix = np.empty((table.n_rows, len(self.features))) if out is None else out
-        self._write(table, counts, rows.keys, overall, matrix)
+        self._learn(_Rows.of(table, results, self.own, seed), matrix, None)
         return matrix
+
+    def learn_also_as_new(
+        self, table: ManifestTable, results: Results, *, seed: int = 0, out: FloatArray | None = None
+    ) -> tuple[FloatArray, AsNew]:
+        """Return what `learn` and then `as_new` return, in one pass over the keys."""
+        matrix = np.empty((table.n_rows, len(self.features))) if out is None else out
+        new = self._drawn(table.n_rows, seed)
+        self._learn(_Rows.of(table, results, self.own, seed), matrix, new)
+        return matrix, new
 
     def as_new(self, table: ManifestTable, results: Results, *, seed: int = 0) -> AsNew:
         """Return the features of learned rows, at most `MOST_ROWS`, as if their declarations had never been seen.
@@ -101,20 +102,47 @@ class OwnGroup(Group):
         Args:
             table, results, seed: those that `learn` got.
         """
-        rows, n = _Rows.of(table, results, self.own, seed), table.n_rows
-        drawn = np.random.default_rng(seed).permutation(n)[:MOST_ROWS]
-        chosen = np.sort(drawn).astype(np.int64)
-        counted = results.known.astype(np.int64)
-        counts = np.empty((len(Count), len(self.keys), len(chosen)), dtype=np.float32)
+        new = self._drawn(table.n_rows, seed)
+        rows = _Rows.of(table, results, self.own, seed)
+        target = _Target.of(np.full(len(new.rows), self._overall()), new.values)
         for position, key in enumerate(self.keys):
-            weight = counted if key.repeats else rows.first_results(key)
-            of_key = by_fold(rows.keys[key.name], rows.fold, FOLDS, weight, results.find)
-            of_key.write(counts[:, position], chosen)
-        values = np.empty((len(chosen), len(self._key_columns)), dtype=np.float32)
-        keys = {name: hashes[chosen] for name, hashes in rows.keys.items()}
-        self._write_keys(counts, keys, np.full(len(chosen), self._overall()), values)
+            values = rows.values(key)
+            self._write_key(position, rows.of_other_folds(values, rows.weight(key, values), new.rows), target)
+        return new
+
+    def _drawn(self, n_rows: int, seed: int) -> AsNew:
+        """Return rows that are drawn to be learned from as if new, and an array for their values."""
+        chosen = np.sort(np.random.default_rng(seed).permutation(n_rows)[:MOST_ROWS]).astype(np.int64)
         # Numbers do not depend on results, and come after the columns of keys.
-        return AsNew(chosen, values)
+        return AsNew(chosen, np.empty((len(chosen), len(self._key_columns)), dtype=np.float32))
+
+    def _learn(self, rows: _Rows, matrix: FloatArray, new: AsNew | None) -> None:
+        """Learn key by key, because the counts of all keys take a third of the memory of the matrix.
+
+        Fill the columns of ``matrix`` (n_rows, F) and the values of ``new``.
+        """
+        results, n = rows.results, rows.table.n_rows
+        self._fit_usual(rows.table)
+        known = results.known
+        self.all_ = (int(known.sum()), int((results.find & known).sum()))
+        overall = np.full(n, self._overall())
+        if results.timed:
+            total = before(np.ones(n, dtype=np.int64), rows.moments, known.astype(np.int64), results.find)
+            overall = _smoothed(total.finds, total.known, 0.5, _PRIOR_WEIGHT)
+        target = _Target.of(overall, matrix)
+        as_new = None if new is None else _Target.of(np.full(len(new.rows), self._overall()), new.values)
+        for position, key in enumerate(self.keys):
+            values = rows.values(key)
+            weight = rows.weight(key, values)
+            self.counts_[key.name] = Counts.of(values, weight, results.find)
+            if results.timed or key.name == DECLARATION:
+                seen = before(values, rows.moments, weight, results.find), values.missing
+            else:
+                seen = rows.of_other_folds(values, weight)
+            self._write_key(position, seen, target)
+            if new is not None and as_new is not None:
+                self._write_key(position, rows.of_other_folds(values, weight, new.rows), as_new)
+        self._write_numbers(rows.table, matrix)
 
     def seen(self, out: FloatArray) -> BoolArray:
         """Return whether each row (n,) of the group's columns ``out`` (n, F) repeats a declaration seen before."""
@@ -125,64 +153,60 @@ class OwnGroup(Group):
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         """Write the features of later rows from the learned counts."""
         table = source.table
-        keys = hashed(table, self.own)
+        parts = Parts(table, self.own)
+        hashes = [parts.hashes(key) for key in self.keys]
         counts = np.empty((len(Count), len(self.keys), table.n_rows), dtype=np.float32)
         for position, key in enumerate(self.keys):
-            self.counts_[key.name].look_up(keys[key.name], counts[:, position])
-        self._write(table, counts, keys, np.full(table.n_rows, self._overall()), out)
+            self.counts_[key.name].look_up(hashes[position], counts[:, position])
+        target = _Target.of(np.full(table.n_rows, self._overall()), out)
+        self._write_keys(0, counts, [of_key == 0 for of_key in hashes], target)
+        self._write_numbers(table, out)
 
     def _overall(self) -> float:
         known, finds = self.all_
         return float(_smoothed(np.array([finds]), np.array([known]), 0.5, _PRIOR_WEIGHT)[0])
 
-    def _write(
-        self,
-        table: ManifestTable,
-        counts: NDArray[np.float32],
-        keys: dict[str, IntArray],
-        overall: FloatArray,
-        out: FloatArray,
-    ) -> None:
-        """Write all columns of ``out`` (n, F); other arguments are those of `_write_keys`."""
-        self._write_keys(counts, keys, overall, out)
-        for number, values in enumerate(self._numbers(table), len(self._key_columns)):
-            out[:, number] = values
+    def _write_key(self, position: int, seen: tuple[KeyCounts, BoolArray], target: _Target) -> None:
+        """Write the columns of the key at ``position``: counts of each row's value, and whether the value is missing."""
+        counts, missing = seen
+        self._write_keys(position, counts.stacked()[:, None], [missing], target)
 
     def _write_keys(
-        self,
-        counts: NDArray[np.float32],
-        keys: dict[str, IntArray],
-        overall: FloatArray,
-        out: NDArray[np.float64] | NDArray[np.float32],
+        self, first: int, counts: NDArray[np.float32], missing: Sequence[BoolArray], target: _Target
     ) -> None:
-        """Write the columns of keys into ``out`` (n, at least these columns).
+        """Write the columns of consecutive keys, of which the first is at position ``first``. Parents come before children.
 
         Args:
             counts: (len(Count), keys, n) counts of each row's value of each key.
-            keys: key -> (n,) hash of each row's value.
-            overall: (n,) find rate of all rows.
+            missing: (n,) per key whether the row's value is missing.
         """
-        for start in range(0, len(out), _ROWS_AT_A_TIME):
+        keys = self.keys[first : first + len(missing)]
+        columns = [(at, c) for at, c in enumerate(self._key_columns) if first <= c.key < first + len(keys)]
+        target.rates.update({key.name: np.empty(len(target.out)) for key in keys if key.name in self._parents})
+        for start in range(0, len(target.out), _ROWS_AT_A_TIME):
             rows = slice(start, start + _ROWS_AT_A_TIME)
             part = counts[:, :, rows].astype(np.float64)
-            rates = self._rates(part[Count.KNOWN], part[Count.FINDS], overall[rows])
+            rates = np.empty(part.shape[1:])
+            for number, key in enumerate(keys):
+                towards = target.overall if key.parent is None else target.rates[key.parent]
+                rates[number] = _smoothed(
+                    part[Count.FINDS, number], part[Count.KNOWN, number], towards[rows], key.weight
+                )
+                if key.name in target.rates:
+                    target.rates[key.name][rows] = rates[number]
             statistics = np.empty((len(Statistic), *rates.shape))
             statistics[Statistic.SEEN] = np.log1p(part[Count.ROWS])
-            statistics[Statistic.RATE] = _log_odds(rates) - _log_odds(overall[rows])
+            statistics[Statistic.RATE] = _log_odds(rates) - _log_odds(target.overall[rows])
             statistics[Statistic.KNOWN] = np.log1p(part[Count.KNOWN])
-            for position, key in enumerate(self.keys):
-                statistics[:, position, keys[key.name][rows] == 0] = np.nan
-            for number, column in enumerate(self._key_columns):
-                out[rows, number] = statistics[column.statistic, column.key]
+            for number, of_key in enumerate(missing):
+                statistics[:, number, of_key[rows]] = np.nan
+            for at, column in columns:
+                target.out[rows, at] = statistics[column.statistic, column.key - first]
 
-    def _rates(self, known: FloatArray, finds: FloatArray, overall: FloatArray) -> FloatArray:
-        """Return find rates (keys, n), smoothed towards the rate of the key's parent, or of all rows without a parent."""
-        rates = np.empty(known.shape)
-        position = {key.name: number for number, key in enumerate(self.keys)}
-        for number, key in enumerate(self.keys):
-            towards = overall if key.parent is None else rates[position[key.parent]]
-            rates[number] = _smoothed(finds[number], known[number], towards, key.weight)
-        return rates
+    def _write_numbers(self, table: ManifestTable, out: FloatArray) -> None:
+        """Write the columns of numbers into ``out`` (n, F)."""
+        for number, values in enumerate(self._numbers(table), len(self._key_columns)):
+            out[:, number] = values
 
     def _numbers(self, table: ManifestTable) -> list[FloatArray]:
         """Return the values (n,) of the columns of numbers."""
@@ -267,38 +291,73 @@ class OwnGroup(Group):
 
 
 @dataclass(frozen=True, slots=True)
+class _Target:
+    """Where the columns of keys are written.
+
+    Attributes:
+        overall: (n,) find rate of all rows, as each row knows it.
+        out: (n, at least the columns of keys).
+        rates: key that is a parent -> find rate (n,) of each row's value.
+    """
+
+    overall: FloatArray
+    out: NDArray[np.float64] | NDArray[np.float32]
+    rates: dict[str, FloatArray]
+
+    @classmethod
+    def of(cls, overall: FloatArray, out: NDArray[np.float64] | NDArray[np.float32]) -> Self:
+        return cls(overall, out, {})
+
+
+@dataclass(frozen=True, slots=True)
 class _Rows:
     """Training rows (n,) in the form that counts need.
 
     Attributes:
-        keys: key -> hash of each row's value, 0 where missing.
         signature: equal numbers for identical declarations.
-        moment, known_at: times of rows and results in seconds; without times, positions in a random order.
+        known_at: times of results in seconds; without times, positions in a random order.
+        moments: these and the times of rows, in order.
         fold: number of each row's fold. Identical declarations have the same.
     """
 
-    keys: dict[str, IntArray]
-    signature: IntArray
-    moment: IntArray
-    known_at: IntArray
-    fold: IntArray
+    table: ManifestTable
     results: Results
+    parts: Parts
+    signature: IntArray
+    known_at: IntArray
+    moments: Moments
+    fold: IntArray
 
     @classmethod
     def of(cls, table: ManifestTable, results: Results, own: OwnFields, seed: int) -> Self:
-        keys, n = hashed(table, own), table.n_rows
-        signature = keys.get(DECLARATION, np.zeros(n, dtype=np.int64))
+        parts, n = Parts(table, own), table.n_rows
+        declaration = next((key for key in own.counted if key.name == DECLARATION), None)
+        signature = np.zeros(n, dtype=np.int64) if declaration is None else parts.hashes(declaration)
         # Rows without any known value have distinct signatures.
         signature = np.where(signature == 0, np.arange(1, n + 1), signature)
         if results.timed:
             moment, known_at = table.declared_s[table.shipment], results.known_s
         else:
             moment = known_at = np.random.default_rng(seed).permutation(n).astype(np.int64)
-        return cls(keys, signature, moment, known_at, _folds(signature, seed), results)
+        moments = Moments.of(moment, known_at)
+        return cls(table, results, parts, signature, known_at, moments, _folds(signature, seed))
 
-    def first_results(self, key: Key) -> IntArray:
-        """Return 1 for rows (n,) with the first result of their declaration within the key, otherwise 0."""
-        return first_results(self.keys[key.name], self.signature, self.results, self.known_at)
+    def values(self, key: Key) -> KeyValues:
+        """Return the rows' values of a key."""
+        return KeyValues.of(self.parts.hashes(key))
+
+    def weight(self, key: Key, values: KeyValues) -> IntArray:
+        """Return 1 for rows (n,) whose result counts, otherwise 0: of most keys the first result of each declaration."""
+        if key.repeats:
+            return self.results.known.astype(np.int64)
+        return first_results(values, self.signature, self.results, self.known_at, by_order=self.moments.by_known)
+
+    def of_other_folds(
+        self, values: KeyValues, weight: IntArray, chosen: IntArray | None = None
+    ) -> tuple[KeyCounts, BoolArray]:
+        """Return the counts of the chosen rows' values in other folds, by default of all rows, and whether values are missing."""
+        missing = values.missing if chosen is None else values.missing[chosen]
+        return by_fold(values, self.fold, FOLDS, weight, self.results.find, chosen), missing
 
 
 def _hs_number(table: ManifestTable) -> FloatArray:

@@ -213,35 +213,46 @@ def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dic
     ``only`` names the one key to compute. A combined key is missing if all its parts are missing. A pair is missing if either part
     is missing.
     """
-    by_slug = own.slugs
+    parts = Parts(table, own)
+    return {key.name: parts.hashes(key) for key in own.counted if only is None or key.name == only}
 
-    def simple(name: str) -> IntArray:
-        if name.startswith("hs") and name[2:].isdigit():
-            digits, column = int(name[2:]), table.text("hs_code")
-            return _of_values(column, [_hash(c[:digits]) if len(c) >= digits else 0 for c in column.values])
+
+class Parts:
+    """Parts of the keys of a table's rows. It keeps the hashes of distinct texts, but no array over rows."""
+
+    def __init__(self, table: ManifestTable, own: OwnFields) -> None:
+        self._table, self._by_slug = table, own.slugs
+        #: Part -> hashes of its column's values, and 0.
+        self._of_text: dict[str, IntArray] = {}
+
+    def hashes(self, key: Key) -> IntArray:
+        """Return the hash (n_rows,) of each row's value of a key; 0 where missing."""
+        parts = [self._part(name) for name in key.parts]
+        if len(parts) == 1 and key.name != DECLARATION:
+            return parts[0]
+        return mixed(parts, len(parts) if "_x_" in key.name else 1)
+
+    def _part(self, name: str) -> IntArray:
+        table, field = self._table, self._by_slug.get(name.removeprefix("field_"))
         if name in _AMOUNTS:
             return _of_number(table.number(name))
-        if name.startswith("field_"):
-            field = by_slug[name.removeprefix("field_")]
-            if field.kind == "numeric":
-                return _of_number(table.further_number(field.name))
-            return _of_text(table.further(field.name))
-        return _of_text(table.text(name))
+        if not name.startswith("field_") or field is None:
+            digits = int(name[2:]) if name.startswith("hs") and name[2:].isdigit() else None
+            return self._text(name, table.text(name if digits is None else "hs_code"), digits)
+        if field.kind == "numeric":
+            return _of_number(table.further_number(field.name))
+        return self._text(name, table.further(field.name))
 
-    parts: dict[str, IntArray] = {}
-    hashes: dict[str, IntArray] = {}
-    for key in own.counted:
-        if only is not None and key.name != only:
-            continue
-        for part in key.parts:
-            if part not in parts:
-                parts[part] = simple(part)
-        values = [parts[part] for part in key.parts]
-        if len(values) == 1 and key.name != DECLARATION:
-            hashes[key.name] = values[0]
-        else:
-            hashes[key.name] = mixed(values, len(values) if "_x_" in key.name else 1)
-    return hashes
+    def _text(self, name: str, column: Coded, digits: int | None = None) -> IntArray:
+        """Return the hashes of a column's texts, or of their first digits."""
+        found = self._of_text.get(name)
+        if found is None:
+            if digits is None:
+                hashes = [*map(_hash, column.values)]
+            else:
+                hashes = [_hash(code[:digits]) if len(code) >= digits else 0 for code in column.values]
+            found = self._of_text[name] = np.array([*hashes, 0], dtype=np.int64)
+        return found[column.codes]
 
 
 def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
@@ -254,14 +265,6 @@ def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
 def declaration_hashes(table: ManifestTable, own: OwnFields) -> IntArray:
     """Return a hash (n_rows,) of each row's declaration; 0 for a row without any known value."""
     return hashed(table, own, DECLARATION).get(DECLARATION, np.zeros(table.n_rows, dtype=np.int64))
-
-
-def _of_text(column: Coded) -> IntArray:
-    return _of_values(column, [*map(_hash, column.values)])
-
-
-def _of_values(column: Coded, hashes: list[int]) -> IntArray:
-    return np.array([*hashes, 0], dtype=np.int64)[column.codes]
 
 
 def _hash(text: str) -> int:

@@ -142,6 +142,19 @@ def test_rows_as_if_new_see_no_result_of_an_identical_declaration_and_no_trace_o
     assert not np.array_equal(new[~mine], changed[~mine])
 
 
+@pytest.mark.parametrize("timed", [True, False])
+def test_one_pass_gives_the_rows_as_they_are_and_as_if_new(timed: bool) -> None:
+    rows = table(300)
+    known = results(rows, find_of(300, 1), timed=timed)
+    both, alone = OwnGroup(OWN), OwnGroup(OWN)
+    matrix, new = both.learn_also_as_new(rows, known, seed=2)
+    np.testing.assert_array_equal(matrix, alone.learn(rows, known, seed=2))
+    other = alone.as_new(rows, known, seed=2)
+    np.testing.assert_array_equal(new.rows, other.rows)
+    np.testing.assert_array_equal(new.values, other.values)
+    assert repr(both.state()) == repr(alone.state())
+
+
 def test_a_repeated_declaration_is_recognised_by_the_features() -> None:
     rows = table(100, kinds=8)
     group = OwnGroup(OWN)
@@ -210,6 +223,8 @@ def test_counts_by_fold_exclude_the_own_fold() -> None:
     seen = by_fold(keys, fold, 3, ones, np.array([True, True, False, True, False, True]))
     np.testing.assert_allclose(seen.rows, np.array([1, 1, 2, 1, 1, 0]) * 1.5)
     np.testing.assert_allclose(seen.finds, np.array([0, 0, 2, 0, 1, 0]) * 1.5)
+    chosen = by_fold(keys, fold, 3, ones, np.array([True, True, False, True, False, True]), np.array([2, 4, 5]))
+    assert chosen.finds.tolist() == seen.finds[[2, 4, 5]].tolist()
 
 
 def test_a_repeated_declaration_counts_once_for_its_values() -> None:

@@ -134,6 +134,18 @@ def test_a_source_that_keeps_a_window_computes_it_and_no_other(data: Dataset, hi
         source.transform(BEYOND, space, FIT)
 
 
+def test_a_fit_frees_the_history_that_no_later_window_needs(data: Dataset, history: FloatArray) -> None:
+    source = FeatureSource(data, history)
+    space, whole = source.fit(FIT, 1)
+    freeing = FeatureSource(data, history)
+    _, fit = freeing.fit(FIT, 1, later=[SCATTERED])
+    np.testing.assert_array_equal(fit.matrix, whole.matrix)
+    expected = source.transform(SCATTERED, space, FIT).matrix
+    np.testing.assert_array_equal(freeing.transform(SCATTERED, space, FIT).matrix, expected)
+    with pytest.raises(IndexError, match="was freed"):
+        freeing.transform(BEYOND, space, FIT)
+
+
 def test_columns_that_need_no_fit_are_freed_when_the_last_window_has_them(data: Dataset, history: FloatArray) -> None:
     source = FeatureSource(data, history, reuse=REFIT)
     space, _ = source.fit(FIT, 1)

@@ -13,6 +13,7 @@ from features.table.table import Coded, ManifestTable
 from training.data.outcome import Outcome
 from training.evaluation.baselines import (
     BASELINES,
+    BaselineRows,
     _part,
     baseline_scores,
     default_lightgbm,
@@ -152,6 +153,32 @@ def test_a_large_training_set_is_sampled_for_small_baselines_and_keeps_every_fin
     assert len(rows) == pytest.approx(1000, rel=0.1)
     assert weight[find[rows]].tolist() == [2.0] * 10
     assert weight.sum() == pytest.approx(10_000, rel=0.1)
+
+
+def test_of_too_many_finds_a_sample_is_kept_with_weights_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.evaluation.baselines._MOST_ROWS", 1000)
+    find = np.arange(5000) % 3 == 0
+    rows, weight = _part(find, np.ones(5000), 0)
+    assert len(rows) == pytest.approx(1000, rel=0.1)
+    assert find[rows].sum() == pytest.approx(500, rel=0.1)
+    assert weight[find[rows]].sum() == pytest.approx(find.sum(), rel=0.1)
+    assert weight.sum() == pytest.approx(5000, rel=0.1)
+
+
+def test_baselines_need_only_a_sample_of_the_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.evaluation.baselines._MOST_ROWS", 100)
+    rng = np.random.default_rng(0)
+    names = ("consignor_finds", "value_per_kg_unusual", "freight_to_value")
+    matrix, find = rng.normal(size=(400, 3)), (rng.random(400) < 0.2)[:, None]
+    table = _table(["express"] * 400, [f"{m:.2f}" for m in rng.uniform(0, 9, 400)], ["cup"] * 400)
+    first, last = table.take(np.arange(300)), table.take(np.arange(300, 400))
+    train = Examples(matrix[:300], find[:300], np.ones(300))
+    rows = BaselineRows.of(train, names, 3)
+    assert len(rows.matrix) < 150
+    whole, _ = baseline_scores(train, first, matrix[300:], last, names, seed=3, threads=1)
+    part, _ = baseline_scores(rows, first, matrix[300:], last, names, seed=3, threads=1)
+    for name in BASELINES:
+        np.testing.assert_array_equal(whole[name], part[name])
 
 
 def _outcome(n: int, finds: int) -> Outcome:
