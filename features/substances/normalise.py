@@ -18,8 +18,8 @@ from features.texts.scan import mixes_letters_and_figures, name_tokens
 
 # Greek letters that stand alone are locants and are spelled out. Next to Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
-_LONE_GREEK: Final = re.compile(f"(?<![^\\W\\d_])([{''.join(_GREEK_NAMES)}])(?![^\\W\\d_])")
-_GREEK: Final = frozenset(_GREEK_NAMES)
+_GREEK: Final = "".join(_GREEK_NAMES)
+_LONE_GREEK: Final = re.compile(f"[{_GREEK}](?<![^\\W\\d_][{_GREEK}])(?![^\\W\\d_])")
 # A sharp s in the position of a locant is a beta.
 _SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
@@ -157,8 +157,7 @@ def fold(text: str) -> str:
     folded = unicodedata.normalize("NFC", decomposed.translate(_VISIBLE)).casefold()
     if "п" in folded:
         folded = _LATIN_BESIDE_PE.sub("n", folded)
-    if not _GREEK.isdisjoint(folded):
-        folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[1]], folded)
+    folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[0]], folded)
     return folded.translate(_LOOK_ALIKES)
 
 
