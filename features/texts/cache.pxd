@@ -80,5 +80,5 @@ cdef class TextRows:
 @cython.locals(code=str)
 cpdef list national_digits_masked(list codes)
 
-@cython.locals(of_value='int[::1]', n_values=Py_ssize_t, i=Py_ssize_t, n=Py_ssize_t, row=Py_ssize_t, code=int)
+@cython.locals(of_value=list, row=Py_ssize_t, code=int)
 cpdef fill_numbers(dict known, list values, const int[::1] codes, int[:, ::1] target, Py_ssize_t column)

@@ -334,13 +334,7 @@ def fill_numbers(known: dict[str, int], values: list[str], codes: Codes, target:
         values: distinct texts of the text column.
         codes: (n,) index of each row's text; -1 where missing.
     """
-    of_value = np.zeros(len(values) + 1, dtype=np.int32)
-    n_values = len(values)
-    for i in range(n_values):
-        found = known.get(values[i])
-        if found is not None:
-            of_value[i] = found
-    n = codes.shape[0]
-    for row in range(n):
+    of_value: list[int] = [known.get(value, 0) for value in values]
+    for row in range(codes.shape[0]):
         code = codes[row]
         target[row, column] = of_value[code] if code >= 0 else 0

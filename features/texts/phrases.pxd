@@ -22,6 +22,8 @@ cdef bint _is_word(Py_UCS4 letter) noexcept
 cdef bint _word_follows(str text, Py_ssize_t at) noexcept
 @cython.locals(view=cython.int[::1], place=Py_ssize_t)
 cpdef numbered(list texts, dict number_of)
+@cython.locals(view=cython.int[::1], place=Py_ssize_t)
+cpdef int[::1] numbers(list texts, dict number_of)
 @cython.locals(view=cython.int[::1], place=Py_ssize_t, text=str, letter=Py_UCS4, count=int)
 cpdef decimals(list texts)
 @cython.locals(view=cython.uchar[::1], place=Py_ssize_t, email=str)

@@ -134,6 +134,15 @@ def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
     return found
 
 
+def numbers(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
+    """Do the same as `numbered` for a compiled loop, which gets the memory view that it needs."""
+    found = np.empty(len(texts), dtype=np.int32)
+    view = found
+    for place in range(len(texts)):
+        view[place] = number_of.get(texts[place], 0)
+    return view
+
+
 def decimals(texts: list[str]) -> NDArray[np.int32]:
     """Return the count of decimal digits of any script in each text."""
     found = np.empty(len(texts), dtype=np.int32)

@@ -11,7 +11,6 @@ from features.groups.filing.columns import FEATURES
 from features.groups.filing.rows import kind_columns, missing_column, state_columns
 from features.manifest.fields import CHANNELS, FILING_TYPES, TRANSPORT_MODES
 from features.texts.identifiers import s10_faults, waybill_faults
-from features.texts.phrases import numbered
 
 #: Text fields that are usually declared. The count of missing fields also includes value and gross mass.
 _USUAL: Final = (
@@ -47,20 +46,12 @@ class FilingGroup(Group):
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table, text = source.table, source.table.text
-        channels = text("channel").values
-        kind_columns(
-            table,
-            numbered(channels, _CHANNEL),
-            numbered(text("filing_type").values, _FILING_TYPE),
-            numbered(text("transport_mode").values, _MODE),
-            _CONTRADICTS,
-            out,
-        )
+        kind_columns(table, (_CHANNEL, _FILING_TYPE, _MODE), _CONTRADICTS, out)
         missing_column(table, _USUAL, out)
         state_columns(
             table,
-            numbered(text("package_type").values, _INDUSTRIAL_KIND),
-            numbered(channels, _PARCEL_CHANNEL),
+            _INDUSTRIAL_KIND,
+            _PARCEL_CHANNEL,
             s10_faults(text("house_id").values),
             waybill_faults(text("master_id").values),
             out,

@@ -1,13 +1,14 @@
 cimport cython
 
 from features.table.coded cimport rows_of
+from features.texts.phrases cimport numbers
 
 @cython.locals(
     channel="const int[:]", filing="const int[:]", mode="const int[:]", channels="const int[:]", filings="const int[:]",
     modes="const int[:]", contradictions="const unsigned char[:, :]", matrix="double[:, :]", row=Py_ssize_t, first=int,
     second=int,
 )
-cpdef kind_columns(table, channel_of, filing_of, mode_of, contradicts, out)
+cpdef kind_columns(table, tuple codes, contradicts, out)
 
 @cython.locals(
     value="const double[:]", mass="const double[:]", column="const int[:]", matrix="double[:, :]", row=Py_ssize_t,
@@ -20,4 +21,4 @@ cpdef missing_column(table, tuple texts, out)
     of_package="const int[:]", of_channel="const int[:]", of_house="const double[:]", of_master="const double[:]",
     matrix="double[:, :]", row=Py_ssize_t, kind=int,
 )
-cpdef state_columns(table, industrial, parcel, house_faults, master_faults, out)
+cpdef state_columns(table, dict industrial, dict parcel, house_faults, master_faults, out)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from features.groups.filing.columns import FilingColumn
 from features.table.coded import rows_of
 from features.table.table import ManifestTable
+from features.texts.phrases import numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -30,25 +31,23 @@ _NAN = cython.declare(cython.double, float("nan"))
 
 
 def kind_columns(
-    table: ManifestTable,
-    channel_of: NDArray[np.int32],
-    filing_of: NDArray[np.int32],
-    mode_of: NDArray[np.int32],
-    contradicts: NDArray[np.uint8],
-    out: FloatArray,
+    table: ManifestTable, codes: tuple[dict[str, int], ...], contradicts: NDArray[np.uint8], out: FloatArray
 ) -> None:
     """Write the columns of channel, filing type and mode of transport into ``out`` (n, F).
 
     Args:
-        channel_of, filing_of, mode_of: index of each distinct text in its code list, from 1; 0 if not listed.
+        codes: of channels, filing types and modes the number of each code, from 1.
         contradicts: (channels, modes) whether a mode contradicts a channel, by index from 0.
     """
-    channel = rows_of(table.text("channel"))
-    filing = rows_of(table.text("filing_type"))
-    mode = rows_of(table.text("transport_mode"))
-    channels = channel_of
-    filings = filing_of
-    modes = mode_of
+    channel_column = table.text("channel")
+    filing_column = table.text("filing_type")
+    mode_column = table.text("transport_mode")
+    channel = rows_of(channel_column)
+    filing = rows_of(filing_column)
+    mode = rows_of(mode_column)
+    channels = numbers(channel_column.values, codes[0])
+    filings = numbers(filing_column.values, codes[1])
+    modes = numbers(mode_column.values, codes[2])
     contradictions = contradicts
     matrix = out
     with cython.nogil:
@@ -81,8 +80,8 @@ def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray
 
 def state_columns(
     table: ManifestTable,
-    industrial: NDArray[np.int32],
-    parcel: NDArray[np.int32],
+    industrial: dict[str, int],
+    parcel: dict[str, int],
     house_faults: FloatArray,
     master_faults: FloatArray,
     out: FloatArray,
@@ -90,21 +89,23 @@ def state_columns(
     """Write the columns of marketplace, package, dangerous goods, house and master number, and quantity.
 
     Args:
-        industrial: 1 for each distinct industrial package type, otherwise 0.
-        parcel: 1 for each distinct channel that carries parcels, otherwise 0.
+        industrial: 1 for each industrial package type.
+        parcel: 1 for each channel that carries parcels.
         house_faults, master_faults: for each distinct number 1 if its check digit is wrong, 0 if it is right, and NaN without
             a check digit.
     """
     marketplace = rows_of(table.text("marketplace"))
-    package = rows_of(table.text("package_type"))
-    channel = rows_of(table.text("channel"))
+    package_column = table.text("package_type")
+    channel_column = table.text("channel")
+    package = rows_of(package_column)
+    channel = rows_of(channel_column)
     dangerous = rows_of(table.text("undg_number"))
     house = rows_of(table.text("house_id"))
     master = rows_of(table.text("master_id"))
     unit = rows_of(table.text("quantity_unit"))
     quantity = table.number("quantity")
-    of_package = industrial
-    of_channel = parcel
+    of_package = numbers(package_column.values, industrial)
+    of_channel = numbers(channel_column.values, parcel)
     of_house = house_faults
     of_master = master_faults
     matrix = out

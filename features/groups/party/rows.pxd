@@ -1,12 +1,13 @@
 cimport cython
 
 from features.table.coded cimport rows_of
+from features.texts.phrases cimport numbers
 
 @cython.locals(
     known="const int[:]", known_of_text="const int[:]", opened="const long long[:]", declared="const long long[:]",
     shipment="const long long[:]", matrix="double[:, :]", row=Py_ssize_t, since="long long", age="long long", code=int,
 )
-cpdef account_columns(table, known_of, out)
+cpdef account_columns(table, dict known_of, out)
 
 @cython.locals(
     sender="const int[:]", receiver="const int[:]", place="const int[:]", origin="const int[:]",
@@ -29,7 +30,7 @@ cpdef contact_columns(table, free_mail, dialled, dialled_in, digits, in_united_s
     nature="const int[:]", agent="const int[:]", of_nature="const int[:]", matrix="double[:, :]", row=Py_ssize_t,
     claim=int,
 )
-cpdef claim_columns(table, nature_of, out)
+cpdef claim_columns(table, dict nature_of, out)
 
 @cython.locals(
     sender="const int[:]", receiver="const int[:]", matrix="double[:, :]", row=Py_ssize_t, first=str, second=str,

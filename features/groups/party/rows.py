@@ -15,6 +15,7 @@ from features.groups.party.columns import Claim, Mark, PartyColumn
 from features.kinds.parties import PartyKind
 from features.table.coded import rows_of
 from features.table.table import ManifestTable
+from features.texts.phrases import numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -78,14 +79,15 @@ _NEVER = cython.declare(cython.longlong, -(2**62))
 _EARLIEST = cython.declare(cython.longlong, -(10**11))
 
 
-def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: FloatArray) -> None:
+def account_columns(table: ManifestTable, known_of: dict[str, int], out: FloatArray) -> None:
     """Write the columns of the consignor's account into ``out`` (n, F).
 
     Args:
-        known_of: 1 for each distinct value of ``consignor_known`` that means yes, otherwise 0.
+        known_of: 1 for each value of ``consignor_known`` that means yes.
     """
-    known = rows_of(table.text("consignor_known"))
-    known_of_text = known_of
+    known_column = table.text("consignor_known")
+    known = rows_of(known_column)
+    known_of_text = numbers(known_column.values, known_of)
     opened = table.seconds("consignor_account_opened_on")
     declared = table.declared_s
     shipment = table.shipment
@@ -235,15 +237,16 @@ def contact_columns(
                 matrix[row, _POSTCODE_MALFORMED] = _NAN
 
 
-def claim_columns(table: ManifestTable, nature_of: NDArray[np.int32], out: FloatArray) -> None:
+def claim_columns(table: ManifestTable, nature_of: dict[str, int], out: FloatArray) -> None:
     """Write the columns of claims and of the agent. Call `kind_columns` first, because one column uses its result.
 
     Args:
-        nature_of: `Claim` of each distinct nature of transaction; 0 for other natures.
+        nature_of: `Claim` of each nature of transaction that is one.
     """
-    nature = rows_of(table.text("transaction_nature"))
+    nature_column = table.text("transaction_nature")
+    nature = rows_of(nature_column)
     agent = rows_of(table.text("agent_name"))
-    of_nature = nature_of
+    of_nature = numbers(nature_column.values, nature_of)
     matrix = out
     with cython.nogil:
         for row in range(matrix.shape[0]):

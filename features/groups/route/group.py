@@ -6,7 +6,6 @@ the origin alone must not move a shipment into the red lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +13,8 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.route.columns import FEATURES
-from features.groups.route.rows import country_columns, fill_keys, fill_shares
+from features.groups.route.rows import country_columns, fill_shares
 from features.table.table import Coded, ManifestTable
-from features.texts.cache import TextRows
-from features.texts.phrases import numbered
 
 #: Name in the state -> two fields whose pairs are counted, in the order of `fill_shares`.
 _SHARES: Final = {
@@ -29,48 +26,15 @@ _SHARES: Final = {
 _LEAST_ROWS: Final = 3
 #: Lower bound of log shares, which limits the effect of rare pairs.
 _RAREST: Final = np.log(1e-4)
-#: Larger than all keys.
-_LAST_KEY: Final = np.iinfo(np.int64).max
 
 
-class _PairNumbers:
-    """Numbering of the texts in one kind of pairs. A pair's key is ``first_key`` + left number * ``width`` + right number.
-
-    Attributes:
-        lefts, rights: numbers of the texts, from 1.
-        end_key: upper bound of the keys of these pairs, exclusive.
-    """
-
-    def __init__(self, pairs: Iterable[tuple[str, str]], first_key: int) -> None:
-        pairs = list(pairs)
-        self.lefts = {text: number for number, text in enumerate(dict.fromkeys(left for left, _ in pairs), 1)}
-        self.rights = {text: number for number, text in enumerate(dict.fromkeys(right for _, right in pairs), 1)}
-        self.first_key, self.width = first_key, len(self.rights) + 1
-        self.end_key = first_key + (len(self.lefts) + 1) * self.width
-        self.keys = [first_key + self.lefts[left] * self.width + self.rights[right] for left, right in pairs]
-
-
-class _PairShares:
-    """Log shares of several kinds of pairs of texts, for lookup of all kinds in a single search."""
-
-    def __init__(self, shares: dict[str, dict[str, float]]) -> None:
-        self.numbers: dict[str, _PairNumbers] = {}
-        keys: list[int] = []
-        values: list[float] = []
-        end = 0
-        for name, pairs in shares.items():
-            numbers = self.numbers[name] = _PairNumbers([pair.partition("|")[::2] for pair in pairs], end)
-            end = numbers.end_key
-            keys += numbers.keys
-            values += pairs.values()
-        order = np.argsort(keys)
-        # A sentinel above all keys keeps searches within the array.
-        self._keys = np.append(np.array(keys, dtype=np.int64)[order], _LAST_KEY)
-        self._shares = np.append(np.array(values, dtype=np.float64)[order], np.nan)
-
-    def fill(self, keys: NDArray[np.int64], out: FloatArray) -> None:
-        """Write the log shares of ``keys`` (kinds, n) into their columns of ``out`` (n, F); NaN for unknown keys."""
-        fill_shares(keys, self._keys.searchsorted(keys), self._keys, self._shares, out)
+def _by_left(shares: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Return shares of pairs "left|right" as left -> right -> share."""
+    by_left: dict[str, dict[str, float]] = {}
+    for pair, share in shares.items():
+        left, _, right = pair.partition("|")
+        by_left.setdefault(left, {})[right] = share
+    return by_left
 
 
 class RouteGroup(Group):
@@ -107,13 +71,7 @@ class RouteGroup(Group):
     def _keep(self, shares: dict[str, dict[str, float]]) -> None:
         #: Name in `_SHARES` -> "left|right" -> log share.
         self.log_share_ = shares
-        self._shares = _PairShares(shares)
-        self._chapter_number = TextRows(self._chapter_numbers, np.zeros(1))
-
-    def _chapter_numbers(self, codes: list[str]) -> list[float]:
-        """Return the numbers of the HS codes' chapters among the learned chapters; 0 for an unknown chapter."""
-        numbers = self._shares.numbers["goods"].rights
-        return [numbers.get(code[:2], 0) for code in codes]
+        self._shares = [(left, right, _by_left(shares[name])) for name, (left, right) in _SHARES.items()]
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table = source.table
@@ -122,17 +80,7 @@ class RouteGroup(Group):
             [place[:2] for place in table.text(name).values] for name in ("loading_location", "unloading_location")
         )
         country_columns(table, loading, unloading, out)
-        keys = np.empty((len(_SHARES), table.n_rows), dtype=np.int64)
-        for of_pair, (name, (left_name, right_name)) in zip(keys, _SHARES.items(), strict=True):
-            left, right, numbers = table.text(left_name), table.text(right_name), self._shares.numbers[name]
-            rights = (
-                self._chapter_number.numbers(source.hs_codes)
-                if right_name == "hs_code"
-                else numbered(right.values, numbers.rights)
-            )
-            lefts = numbered(left.values, numbers.lefts)
-            fill_keys(left.codes, right.codes, lefts, rights, numbers.first_key, numbers.width, of_pair)
-        self._shares.fill(keys, out)
+        fill_shares(table, self._shares, out)
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

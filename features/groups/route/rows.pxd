@@ -17,14 +17,8 @@ cdef _number_countries(list columns)
 cpdef country_columns(table, list loading_countries, list unloading_countries, out)
 cdef double _agree(int left, int right) noexcept nogil
 
-@cython.locals(row=Py_ssize_t, first="long long", second="long long")
-cpdef void fill_keys(
-    const int[::1] left, const int[::1] right, const int[::1] left_numbers, const int[::1] right_numbers,
-    long long first_key, long long width, long long[::1] keys,
+@cython.locals(
+    matrix="double[:, :]", kind=Py_ssize_t, of_left=dict, lefts="const int[:]", rights="const int[:]", of_texts=list,
+    texts=list, column=Py_ssize_t, row=Py_ssize_t, of_text=dict,
 )
-
-@cython.locals(row=Py_ssize_t)
-cpdef void fill_shares(
-    const long long[:, ::1] keys, const long long[:, ::1] at, const long long[::1] known, const double[::1] shares,
-    double[:, :] out,
-)
+cpdef fill_shares(table, list shares, out)

@@ -24,6 +24,8 @@ _EXPORT_CHAPTER_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.EXPORT_CHA
 _CHANNEL_CARRIER_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.CHANNEL_CARRIER_SHARE)
 _ORIGIN_MISSING = cython.declare(cython.Py_ssize_t, RouteColumn.ORIGIN_MISSING)
 
+#: Columns of `fill_shares`, in the order of its pairs.
+_SHARE_COLUMNS = (_TRADE_LANE_SHARE, _EXPORT_CHAPTER_SHARE, _CHANNEL_CARRIER_SHARE)
 _NAN = cython.declare(cython.double, float("nan"))
 
 
@@ -121,45 +123,31 @@ def _agree(left: int, right: int) -> float:
     return _NAN if left < 0 or right < 0 else 1.0 if left == right else 0.0
 
 
-def fill_keys(
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    left_numbers: NDArray[np.int32],
-    right_numbers: NDArray[np.int32],
-    first_key: int,
-    width: int,
-    keys: NDArray[np.int64],
-) -> None:
-    """Write each row's key ``first_key`` + left number * ``width`` + right number; -1 if a text or number is missing.
-
-    Args:
-        left, right: (n,) codes of two text columns.
-        left_numbers, right_numbers: number of each distinct text; 0 for a text without a number.
-        keys: (n,) output.
-    """
-    with cython.nogil:
-        for row in range(left.shape[0]):
-            keys[row] = -1
-            if left[row] >= 0 and right[row] >= 0:
-                first = left_numbers[left[row]]
-                second = right_numbers[right[row]]
-                if first > 0 and second > 0:
-                    keys[row] = first_key + first * width + second
-
-
 def fill_shares(
-    keys: NDArray[np.int64], at: NDArray[np.int64], known: NDArray[np.int64], shares: FloatArray, out: FloatArray
+    table: ManifestTable, shares: list[tuple[str, str, dict[str, dict[str, float]]]], out: FloatArray
 ) -> None:
-    """Write the shares of pairs into ``out`` (n, F); NaN for unknown pairs.
+    """Write the log shares of pairs of texts into ``out`` (n, F); NaN for unknown pairs.
 
     Args:
-        keys: (3, n) keys of the pairs of trade lanes, exports and carriers.
-        at: (3, n) insertion position of each key in ``known``.
-        known: (m,) known keys, ascending.
-        shares: (m,) shares of the known keys.
+        shares: for trade lanes, exports and carriers, two fields, and the share by the text of the first and of the second. Of
+            HS codes, the chapters count.
     """
-    with cython.nogil:
-        for row in range(keys.shape[1]):
-            out[row, _TRADE_LANE_SHARE] = shares[at[0, row]] if known[at[0, row]] == keys[0, row] else _NAN
-            out[row, _EXPORT_CHAPTER_SHARE] = shares[at[1, row]] if known[at[1, row]] == keys[1, row] else _NAN
-            out[row, _CHANNEL_CARRIER_SHARE] = shares[at[2, row]] if known[at[2, row]] == keys[2, row] else _NAN
+    matrix = out
+    for kind in range(len(shares)):
+        left_name, right_name, of_left = shares[kind]
+        left_column = table.text(left_name)
+        right_column = table.text(right_name)
+        lefts = rows_of(left_column)
+        rights = rows_of(right_column)
+        of_texts: list[dict[str, float] | None] = [of_left.get(text) for text in left_column.values]
+        texts = right_column.values
+        if right_name == "hs_code":
+            texts = [code[:2] for code in texts]
+        column = _SHARE_COLUMNS[kind]
+        for row in range(matrix.shape[0]):
+            share = None
+            if lefts[row] >= 0 and rights[row] >= 0:
+                of_text = of_texts[lefts[row]]
+                if of_text is not None:
+                    share = of_text.get(texts[rights[row]])
+            matrix[row, column] = _NAN if share is None else share
