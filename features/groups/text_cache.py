@@ -20,6 +20,8 @@ from features.texts.words import TokenisedTexts
 
 #: Capacity of an index in distinct texts.
 CAPACITY: Final = 32_768
+#: Fields of the names that `GroupInput.name_marks` reads.
+PARTY_NAMES: Final = ("consignor_name", "consignee_name")
 #: Number of cached batches of tokenised texts. Several groups request the same new texts of a table, and several threads may
 #: score tables at the same time.
 _BATCHES: Final = 4
@@ -69,7 +71,7 @@ class GroupInput:
         self.table = table
         self._texts = texts
         self._substances: Resolution | None = None
-        self._name_marks: dict[str, Codes] = {}
+        self._name_marks: dict[str, Codes] | None = None
         description, described = table.text("goods_description"), table.description_or_chemical
         look_up = texts.descriptions.look_up
         self.descriptions: TextSlots = look_up(description.values)
@@ -77,13 +79,17 @@ class GroupInput:
         self.hs_codes: TextSlots = texts.hs_codes.look_up(national_digits_masked(table.text("hs_code").values))
 
     def name_marks(self, field: str) -> Codes:
-        """Return what each distinct name of a field tells (`features.kinds.parties.name_marks`), read once."""
-        marks = self._name_marks.get(field)
-        if marks is None:
-            texts = self._texts
-            names = texts.names.look_up(self.table.text(field).values)
-            marks = self._name_marks[field] = texts.name_marks.numbers(names)
-        return marks
+        """Return what each distinct name of a field of `PARTY_NAMES` tells (`features.kinds.parties.name_marks`), read once."""
+        if self._name_marks is None:
+            self._name_marks = self._read_names()
+        return self._name_marks[field]
+
+    def _read_names(self) -> dict[str, Codes]:
+        # The names of both parties together: a look-up of one name takes as long as one of a hundred.
+        texts, (sent, received) = self._texts, PARTY_NAMES
+        senders, receivers = self.table.text(sent).values, self.table.text(received).values
+        marks = texts.name_marks.numbers(texts.names.look_up([*senders, *receivers]))
+        return {sent: marks[: len(senders)], received: marks[len(senders) :]}
 
     @property
     def substances(self) -> Resolution:
