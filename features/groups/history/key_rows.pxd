@@ -1,5 +1,7 @@
 cimport cython
 
+from features.table.coded cimport Coded, rows_of
+
 cdef object _EMPTY_HASH
 
 
@@ -11,7 +13,7 @@ cdef class ItemAmounts:
 @cython.locals(columns=list)
 cpdef hash_texts(object table, tuple groups, unsigned long long[:, ::1] out)
 
-@cython.locals(texts=list, values=list, code=Py_ssize_t, line=Py_ssize_t, text=bytes)
+@cython.locals(texts=list, column=Coded, code=Py_ssize_t, line=Py_ssize_t, text=bytes)
 cdef _hash_row(list columns, object group, long long row, unsigned long long[:, ::1] out)
 
 @cython.locals(n=Py_ssize_t, texts=list, start=Py_ssize_t, part=int, begin=Py_ssize_t, line=Py_ssize_t)
@@ -38,13 +40,13 @@ cdef void _fill_line(
     Py_ssize_t line,
 ) noexcept
 
-cpdef numbers_of(object column, object function, const long long[::1] rows, long long[::1] out)
+cpdef numbers_of(Coded column, object function, const long long[::1] rows, long long[::1] out)
 
 @cython.locals(n=Py_ssize_t, numbers=list, row=Py_ssize_t, code=Py_ssize_t)
 cdef _number_rows(const int[:] codes, list values, object function, const long long[::1] rows, long long[::1] out)
 
 @cython.locals(codes='const int[:]', values=list, view='int[::1]', numbers=list, row=Py_ssize_t, code=Py_ssize_t)
-cpdef headings_of(object column)
+cpdef headings_of(Coded column)
 
 @cython.locals(row=Py_ssize_t, before=cython.longlong, limit=cython.longlong, day=cython.longlong)
 cpdef fill_limits(const long long[::1] members, const long long[::1] times, long long usual, object of_day, long long[::1] out)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.groups.history.entities import CONTACTS, Entity, KeyRow, key_row
 from features.groups.history.text_lines import HashedTexts, TextLine
-from features.table.coded import Coded
+from features.table.coded import Coded, rows_of
 from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
@@ -138,10 +138,8 @@ def _hash_row(columns: list[Coded], group: HashedTexts, row: int, out: WordArray
     """Hash the texts of one row."""
     texts: list[str] = []
     for column in columns:
-        values = column.values
-        # Read the element directly, because creating a memory view is slow for a single shipment.
-        code = column.codes[row] if values else -1
-        texts.append(values[code] if code >= 0 else "")
+        code = rows_of(column)[row]
+        texts.append(column.values[code] if code >= 0 else "")
     for line, text in zip(group.lines, group.spell(texts), strict=True):
         out[line, 0] = _hash(text)
 
@@ -239,7 +237,7 @@ def _fill_line(codes: NDArray[np.int32], rows: IntArray, hashes: WordArray, out:
 
 def numbers_of(column: Coded, function: Callable[[str], int], rows: IntArray, out: IntArray) -> None:
     """Fill ``out`` (n,) with ``function`` of the texts at n rows; 0 where a text is missing."""
-    _number_rows(column.codes, column.values, function, rows, out)
+    _number_rows(rows_of(column), column.values, function, rows, out)
 
 
 def _number_rows(
@@ -257,8 +255,8 @@ def _number_rows(
 
 def headings_of(column: Coded) -> NDArray[np.int32]:
     """Return the HS heading of each row (n_rows,) of a column of codes as a number; 0 where missing."""
-    codes, values = column.codes, column.values
-    headings: NDArray[np.int32] = np.empty(len(codes), dtype=np.int32)
+    codes, values = rows_of(column), column.values
+    headings: NDArray[np.int32] = np.empty(codes.shape[0], dtype=np.int32)
     view = headings
     numbers = [int(value[:4]) for value in values]
     for row in range(codes.shape[0]):
