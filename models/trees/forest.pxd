@@ -22,6 +22,11 @@ cdef class Forest:
         self, const double[:, ::1] matrix, Py_ssize_t start, Py_ssize_t rows, double[:, ::1] cells
     ) noexcept nogil
 
+    @cython.locals(row=Py_ssize_t)
+    cdef void _score_few(
+        self, const double[:, ::1] matrix, Py_ssize_t start, Py_ssize_t rows, double[:, ::1] cells, double[:, ::1] out
+    ) noexcept nogil
+
     @cython.locals(head=Py_ssize_t, common=double)
     cdef void _score_row(
         self, const double[:, ::1] cells, Py_ssize_t row, double[:, ::1] out, Py_ssize_t out_row

@@ -74,18 +74,25 @@ class Forest:
         """Write the raw log-odds of C-ordered feature rows (n, F) into ``out`` (n, heads)."""
         n = matrix.shape[0]
         cells = np.empty((self.feature.shape[0], min(n, BLOCK)))
+        if n < FEW:
+            self._score_few(matrix, 0, n, cells, out)
+            return
         leaves = np.empty(BLOCK, dtype=np.uint64)
         totals = np.empty((2, BLOCK))
         with cython.nogil:
             for block in range((n + BLOCK - 1) // BLOCK):
                 start = block * BLOCK
                 rows = n - start if n - start < BLOCK else BLOCK
-                self._fill(matrix, start, rows, cells)
                 if rows < FEW:
-                    for row in range(rows):
-                        self._score_row(cells, row, out, start + row)
+                    self._score_few(matrix, start, rows, cells, out)
                 else:
+                    self._fill(matrix, start, rows, cells)
                     self._score_block(cells, rows, leaves, totals, out, start)
+
+    def _score_few(self, matrix: FloatArray, start: int, rows: int, cells: FloatArray, out: FloatArray) -> None:
+        self._fill(matrix, start, rows, cells)
+        for row in range(rows):
+            self._score_row(cells, row, out, start + row)
 
     def _fill(self, matrix: FloatArray, start: int, rows: int, cells: FloatArray) -> None:
         """Copy the columns that trees use, and replace values that count as zero."""
