@@ -62,13 +62,21 @@ class Gunzip:
             raise Unprocessable("The gzip data is incomplete: the body was cut off.")
 
 
+def _header(headers: Headers, name: bytes, default: str) -> str:
+    """Return the first value of a header. `Headers.get` raises and catches an error for a missing one, which takes longer."""
+    for key, value in headers.raw:
+        if key == name:
+            return value.decode("latin-1")
+    return default
+
+
 def content_coding(headers: Headers) -> str:
     """Return the content coding: ``gzip`` or ``identity``.
 
     Raises:
         NotAcceptedMedia: another coding.
     """
-    coding = headers.get("content-encoding", "identity").strip().lower()
+    coding = _header(headers, b"content-encoding", "identity").strip().lower()
     if coding in ("", "identity"):
         return "identity"
     if coding in ("gzip", "x-gzip"):
@@ -80,7 +88,7 @@ def content_coding(headers: Headers) -> str:
 
 def media_type(headers: Headers) -> tuple[str, dict[str, str]]:
     """Return the media type in lower case ('' if absent) and its parameters."""
-    whole, *rest = headers.get("content-type", "").split(";")
+    whole, *rest = _header(headers, b"content-type", "").split(";")
     parameters = {}
     for part in rest:
         name, _, value = part.partition("=")
@@ -88,33 +96,47 @@ def media_type(headers: Headers) -> tuple[str, dict[str, str]]:
     return whole.strip().lower(), parameters
 
 
-async def received(request: Request, limit: int, *, allowance: int = 0) -> AsyncIterator[bytes]:
-    """Yield the body in chunks as they arrive.
-
-    Args:
-        limit: maximum number of bytes of content.
-        allowance: additional bytes for data around the content, such as the boundaries of a form.
+class received:
+    """Iterator over the chunks of a body as they arrive.
 
     Raises:
         TooLarge: Content-Length or the received bytes exceed ``limit`` plus ``allowance``.
         Unprocessable: the client disconnected before the end of the body.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > limit + allowance:
-        raise too_large(limit)
-    size = 0
-    more = True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise Unprocessable("The connection ended before the end of the body.")
-        chunk = message.get("body", b"")
-        more = message.get("more_body", False)
-        size += len(chunk)
-        if size > limit + allowance:
+
+    # The event loop keeps account of each asynchronous generator, which takes longer than reading a small body.
+    __slots__ = ("_limit", "_more", "_most", "_receive", "_size")
+
+    def __init__(self, request: Request, limit: int, *, allowance: int = 0) -> None:
+        """
+        Args:
+            limit: maximum number of bytes of content.
+            allowance: additional bytes for data around the content, such as the boundaries of a form.
+        """
+        self._receive = request.receive
+        self._limit, self._most = limit, limit + allowance
+        self._size = 0
+        self._more = True
+        announced = _header(request.headers, b"content-length", "")
+        if announced.isdecimal() and int(announced[:20]) > self._most:
             raise too_large(limit)
-        if chunk:
-            yield chunk
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while self._more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Unprocessable("The connection ended before the end of the body.")
+            chunk: bytes = message.get("body", b"")
+            self._more = message.get("more_body", False)
+            self._size += len(chunk)
+            if self._size > self._most:
+                raise too_large(self._limit)
+            if chunk:
+                return chunk
+        raise StopAsyncIteration
 
 
 async def read_body(request: Request, limit: int, hold: Hold | None = None) -> bytes:
