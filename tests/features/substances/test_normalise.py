@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.substances.normalise import (
@@ -154,6 +156,51 @@ def test_digits_that_imitate_letters_are_read_as_letters_if_that_gives_a_name(te
 )
 def test_other_digits_beside_letters_stay_unchanged(text: str) -> None:
     assert reveal(text.lower(), WORDS) is None
+
+
+LOCANT_KEPT = "1-phenethyl"
+#: Fragments and their one spelling, as a reader would write them: a pattern that looks behind before the first character is slow.
+FRAGMENTS = (
+    (r"(?<!\d)2[ -]*phenyl[ -]*ethyl", "phenethyl"),
+    (r"(?<!\d)(?<!\d )1[ -]*phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))", LOCANT_KEPT),
+    (r"(?<![a-z])(?:beta|b)[ .-]*phenyl[ -]*ethyl", "phenethyl"),
+    (r"(?<![a-z\d')])(?<!\d[ -])(?<!alpha[ -])(?<!alpha\.-)(?<!\ba[ -])phenyl[ -]*ethyl(?![a-z])", "phenethyl"),
+    (r"(?<=\bn-)phenyl[ -]*ethyl", "phenethyl"),
+    ("(?:f|ph)entan[iy]l", "fentanyl"),
+    ("piperidinone", "piperidone"),
+    ("piperidyl", "piperidinyl"),
+    ("phenyl[ -]?amino(?!m)", "anilino"),
+    ("sulph", "sulf"),
+    ("propionamide", "propanamide"),
+    ("propanoyl", "propionyl"),
+    ("propanoic", "propionic"),
+    ("butanoyl", "butyryl"),
+    ("butyramide", "butanamide"),
+    (r"(?<![a-z])t(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl", "boc"),
+    (r"(?<![a-z])t[ -]*boc(?![a-z])", "boc"),
+    (r"(?<![a-z])t[ -]*butyl", "tert-butyl"),
+)
+PIECES = (
+    "phenyl|ethyl|amino|anilino|piperid|inone|yl|n-|a-|alpha-|alpha.-|b|beta|t|tert|but|oxy|carbonyl|boc|butyl|fentanil|phentanyl"
+    "|sulph|propanoyl|propanoic|propionamide|butanoyl|butyramide|piperidinone|piperidyl|1|2|4|x|m|(|)|'|.|-|é| "
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES.split("|")), max_size=9).map("".join))
+@example("n-2 phenyl ethyl-t-butoxy carbonyl")
+@example("1-phenylethyl-4-piperidone 21-phenylethyl alpha-phenylethyl b.phenyl-ethyl a phenylethyl n-phenylethyl")
+@example("xb phenylethyl xbetaphenylethyl n-phenylethylx m-phenylethylx")
+@example("11-phenylethyl-4-piperidone 1 1-phenylethyl-4-piperidone 1phenylethyl 4 anilino xtboc t boc at-butyl t-butyl")
+def test_each_fragment_gets_its_one_spelling(text: str) -> None:
+    found = re.compile("|".join(f"(?P<f{number}>{pattern})" for number, (pattern, _) in enumerate(FRAGMENTS)))
+
+    def spelled(match: re.Match[str]) -> str:
+        assert match.lastgroup is not None
+        one = FRAGMENTS[int(match.lastgroup[1:])][1]
+        return match[0][: match[0].index("phenyl")] + "phenethyl" if one == LOCANT_KEPT else one
+
+    assert spell(text) == found.sub(spelled, text)
 
 
 def test_spellings_include_up_to_two_unabbreviated_fragments() -> None:
