@@ -79,13 +79,7 @@ def fill_ids(word: str, last: int, ids: Ids) -> int:
 def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], out: NDArray[np.float64]) -> None:
     """Write the mean (d,) of the rows of ``table`` (buckets, d) at the buckets of a word, and behind it the sum of ``values``
     (buckets,) there over the square root of their number."""
-    _fill_word(word, table, values, np.empty(_MOST_GRAMS, dtype=np.int32), out)
-
-
-def _fill_word(
-    word: str, table: NDArray[np.int8], values: NDArray[np.float32], ids: Ids, out: NDArray[np.float64]
-) -> None:
-    """Do the same as `fill_word` with a work buffer ``ids``."""
+    ids = np.empty(_MOST_GRAMS, dtype=np.int32)
     count = fill_ids(word, table.shape[0] - 1, ids)
     width = out.shape[0] - 1
     for k in range(width + 1):
@@ -126,11 +120,9 @@ class WordVectors:
         learned, width = self._grams.shape[1], self._scale.shape[0]
         found = np.zeros((len(words), width + 2))
         rows = found
-        ids = np.empty(_MOST_GRAMS, dtype=np.int32)
-        of_grams = np.empty(learned + 1)
-        buckets, sums = ids, of_grams
+        sums = np.empty(learned + 1)
         for row in range(len(words)):
-            _fill_word(words[row], self._grams, self._values, buckets, sums)
+            fill_word(words[row], self._grams, self._values, sums)
             for k in range(learned):
                 rows[row, k] = sums[k] * self._scale[k]
             rows[row, width + 1] = sums[learned]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.goods.ngrams import MOST_LETTERS, fill_word, gram_ids, word_key
+from features.goods.ngrams import MOST_LETTERS, WordVectors, fill_word, gram_ids, word_key
 
 BUCKETS = 1 << 12
 words = st.text(st.characters(categories=["Ll", "Lo"]), min_size=1, max_size=60)
@@ -52,3 +52,16 @@ def test_keys_of_words_are_those_of_the_stored_table() -> None:
     # FNV-1a of the reference implementation.
     assert word_key("a") == 0xE40C292C
     assert word_key("foobar") == 0xBF9CF968
+
+
+def test_the_row_of_a_word_holds_its_scaled_vectors_and_whether_it_is_known() -> None:
+    rng = np.random.default_rng(2)
+    grams, words = (rng.integers(-127, 127, (size, 3)).astype(np.int8) for size in (BUCKETS, 2))
+    values, scale = rng.normal(size=BUCKETS).astype(np.float32), rng.uniform(0.5, 2.0, 6)
+    vectors = WordVectors(grams, values, words, {word_key("tea"): 1}, scale)
+    for word, row in zip(("tea", "coffee"), vectors.rows(["tea", "coffee"]), strict=True):
+        of_grams = np.empty(4)
+        fill_word(word, grams, values, of_grams)
+        of_word = words[1] if word == "tea" else np.zeros(3)
+        assert row[:6].tolist() == (np.concatenate([of_grams[:3], of_word]) * scale).tolist()
+        assert row[6:].tolist() == [float(word == "tea"), of_grams[3]]
