@@ -222,6 +222,11 @@ def location(text: str) -> str | None:
     return _place(code) if len(code) <= _LONGEST_PLACE else None
 
 
+def is_location(text: str) -> bool:
+    """Return whether a text is a place as `location` returns it."""
+    return len(text) <= _LONGEST_PLACE and _place(text) == text
+
+
 @lru_cache(maxsize=_PLACES)
 def _place(code: str) -> str | None:
     if len(code) == 3:

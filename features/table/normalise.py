@@ -39,6 +39,7 @@ _SPREADSHEET: Final = re.compile(r"\d+\.0+")
 _SPACES: Final = re.compile(r"\s+")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
 _CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
+_CAPITALS: Final = re.compile(r"[A-Z0-9]+")
 _CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
 #: Characters of the longest CAS number that is remembered, and how many are.
 _LONGEST_CAS: Final = 16
@@ -294,6 +295,13 @@ def normaliser(field: Field) -> Callable[[str], Normal]:
 #: Fields whose normal form differs from the declared text in white space alone.
 PLAIN: Final = frozenset(name for name, change in _NORMALISERS.items() if change is text)
 
+#: Tests of fields without a list: the normal form of a text that passes is the text itself.
+TESTS: Final[dict[str, Callable[[str], object]]] = {
+    "carrier_id": _CAPITALS.fullmatch,
+    **{f.name: codes.is_location for f in FIELDS if f.kind is Kind.LOCATION},
+    **{f.name: _CODE_SHAPE.fullmatch for f in FIELDS if f.kind is Kind.CODE and f.codes is None},
+}
+
 
 def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
     """Return the normal forms of texts.
@@ -321,6 +329,8 @@ def usual_forms(name: str) -> frozenset[str]:
         return codes.alpha2_codes()
     if field.kind is Kind.CURRENCY:
         return codes.currency_codes()
+    if field.kind is Kind.FLAG:
+        return frozenset({"true", "false"})
     return frozenset(field.codes or ()) if field.kind is Kind.CODE else frozenset()
 
 

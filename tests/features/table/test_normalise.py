@@ -212,3 +212,27 @@ def test_a_column_of_hs_codes_is_read_like_single_codes(texts: list[str], distin
     for place, text in enumerate(texts):
         at = place if positions is None else positions[place]
         assert (forms[at] if at >= 0 else None, problems[place] if problems is not None else None) == normalise.hs(text)
+
+
+@given(
+    st.sampled_from([*normalise.TESTS]), st.text(st.sampled_from("ACNPS237a \u00e9\u0663-."), min_size=1, max_size=7)
+)
+@settings(max_examples=300)
+def test_a_text_that_passes_the_test_of_its_field_is_its_own_normal_form(name: str, text: str) -> None:
+    if normalise.TESTS[name](text):
+        assert normalise.normaliser(FIELD[name])(text) == (text, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("loading_location", "CNPVG"), ("carrier_id", "3M"), ("package_type", "BX"), ("quantity_unit", "KGM")],
+)
+def test_what_manifests_usually_declare_passes_the_test_of_its_field(name: str, text: str) -> None:
+    assert normalise.TESTS[name](text)
+
+
+def test_usual_forms_are_their_own_normal_form() -> None:
+    for name, field in FIELD.items():
+        for text in normalise.usual_forms(name):
+            assert normalise.normaliser(field)(text) == (text, None)
+    assert {"true", "false"} == normalise.usual_forms("consignor_known")
