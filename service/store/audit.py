@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from service.store.rows import insert_rows
+from service.store.rows import Insertion, Lookup, look_up
 from service.store.tables import AuditEntry
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 #: Digest before the first entry.
 START: Final = bytes(32)
-_LAST: Final = "SELECT number, digest FROM audit_entries ORDER BY number DESC LIMIT 1"
-_COLUMNS: Final = ("number", "at", "kind", "subject", "actor", "facts", "previous", "digest")
+_ENTRIES: Final = Insertion(AuditEntry, ("number", "at", "kind", "subject", "actor", "facts", "previous", "digest"))
+#: Number and digest of the last entry.
+LAST: Final = Lookup(*["SELECT number, digest FROM audit_entries ORDER BY number DESC LIMIT 1"] * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,18 @@ def append(database: Database, connection: Connection, facts: Sequence[Fact], at
         at: time, in microseconds since 1970.
     """
     if facts:
-        database.lock_audit(connection)
-        append_locked(connection, facts, at)
+        database.lock_audit(connection, later=True)
+        [last] = look_up(connection, [(LAST, None)])
+        append_after(connection, last, facts, at)
 
 
-def append_locked(connection: Connection, facts: Sequence[Fact], at: int) -> None:
-    """Append entries in a transaction that has the lock of the chain already, see `append`."""
-    if not facts:
-        return
-    last = connection.exec_driver_sql(_LAST).first()
-    number, previous = (0, START) if last is None else (last.number, bytes(last.digest))
+def append_after(connection: Connection, last: Sequence[tuple[Any, ...]], facts: Sequence[Fact], at: int) -> None:
+    """Append entries in a transaction that has the lock of the chain already, see `append`.
+
+    Args:
+        last: rows of the query `LAST`.
+    """
+    number, previous = last[0] if last else (0, START)
     rows = []
     for fact in facts:
         number += 1
@@ -71,7 +74,7 @@ def append_locked(connection: Connection, facts: Sequence[Fact], at: int) -> Non
         digest = digest_of(number, at, fact.kind, fact.subject, fact.actor, content, previous)
         rows.append((number, at, fact.kind, fact.subject, fact.actor, content, previous, digest))
         previous = digest
-    insert_rows(connection, AuditEntry.__tablename__, _COLUMNS, rows)
+    _ENTRIES.add(connection, rows)
 
 
 def page(connection: Connection, *, after: int, limit: int) -> Sequence[Row[Any]]:

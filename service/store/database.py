@@ -63,7 +63,12 @@ class Database:
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
-            self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
+            # Only pipelines prepare statements. psycopg would deallocate theirs at a rollback together with its own.
+            arguments = {"connect_timeout": _CONNECT_SECONDS, "prepare_threshold": None}
+            self._engine = create_engine(parsed, pool_pre_ping=True, connect_args=arguments)
+            from service.store.pipeline import use_pipelines
+
+            use_pipelines(self._engine)
         event.listen(self._engine, "checkin", self._returned)
         self._writing = self._engine.execution_options(writes=True)
         self._is_closed = False
@@ -111,9 +116,19 @@ class Database:
         with reporting(), self._writing.connect() as connection:
             yield connection
 
-    def lock_audit(self, connection: Connection) -> None:
-        """Wait until this transaction alone may append to the audit chain. SQLite's write lock does that already."""
-        if not self.is_sqlite:
+    def lock_audit(self, connection: Connection, *, later: bool = False) -> None:
+        """Wait until this transaction alone may append to the audit chain. SQLite's write lock does that already.
+
+        Args:
+            later: whether to wait for the lock together with the next query.
+        """
+        if self.is_sqlite:
+            return
+        if later:
+            from service.store import pipeline
+
+            pipeline.later(connection, (_LOCK_AUDIT, ()))
+        else:
             connection.exec_driver_sql(_LOCK_AUDIT)
 
     def migrate(self) -> None:

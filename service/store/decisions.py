@@ -7,7 +7,7 @@ is inserted, and the caller answers with the stored one. Any other decision on a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ from sqlalchemy import select
 from service.store import audit, history_log, queue
 from service.store.audit import Fact, salted
 from service.store.decision import NewDecision, Stored
-from service.store.rows import insert_rows, select_among
+from service.store.rows import Insertion, Lookup, look_up
 from service.store.tables import Decision
 
 if TYPE_CHECKING:
@@ -27,17 +27,32 @@ if TYPE_CHECKING:
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000
 _SALT_BYTES: Final = 16
-_STORED: Final = "SELECT id FROM decisions WHERE id IN {}"
-_LATEST: Final = """
-SELECT shipment_id, id FROM decisions WHERE position IN
-(SELECT max(position) FROM decisions WHERE shipment_id IN {} AND what_if = false GROUP BY shipment_id)
-"""
+#: Those of some decisions that are stored.
+_STORED: Final = Lookup(
+    "SELECT id FROM decisions WHERE id IN {}",
+    """
+    SELECT asked.id FROM unnest($1::text[]) AS asked (id) CROSS JOIN LATERAL
+    (SELECT FROM decisions WHERE id = asked.id LIMIT 1) AS found
+    """,
+)
+#: Latest decisions on some shipments.
+_LATEST: Final = Lookup(
+    """
+    SELECT shipment_id, id FROM decisions WHERE position IN
+    (SELECT max(position) FROM decisions WHERE shipment_id IN {} AND what_if = false GROUP BY shipment_id)
+    """,
+    """
+    SELECT asked.shipment_id, latest.id FROM unnest($1::text[]) AS asked (shipment_id) CROSS JOIN LATERAL
+    (SELECT id FROM decisions WHERE shipment_id = asked.shipment_id AND NOT what_if ORDER BY position DESC LIMIT 1) AS latest
+    """,
+)
 
 
 _NAMES: Final = NewDecision.__slots__
 _values: Final = attrgetter(*_NAMES)
 #: Columns of a row, in order.
 _COLUMNS: Final = (*_NAMES, "salt", "earlier_id")
+_DECISIONS: Final = Insertion(Decision, _COLUMNS)
 
 
 def record(
@@ -63,13 +78,14 @@ def record(
     Returns:
         The decision to answer with, per given one.
     """
-    database.lock_audit(connection)
-    done = _ids_among(connection, decisions) if retried or sent else frozenset()
+    database.lock_audit(connection, later=True)
+    before = _Before(connection, decisions, ids=retried or sent)
+    done = before.done
     new = [decision for decision in decisions if decision.id not in done] if done else decisions
-    stored, of_known, first, facts = _add(connection, new, repeat=not sent)
-    queue.add_first(connection, first)
+    stored, of_known, first, facts = _add(connection, new, _Known(connection, new, before), repeat=not sent)
+    queue.add_first(connection, first, before.inspected)
     queue.refresh_after(connection, of_known)
-    audit.append_locked(connection, facts, at)
+    audit.append_after(connection, before.last, facts, at)
     if not done:
         return stored
     answers = iter(stored)
@@ -80,12 +96,11 @@ def record(
 
 
 def _add(
-    connection: Connection, decisions: Sequence[NewDecision], *, repeat: bool
+    connection: Connection, decisions: Sequence[NewDecision], known: _Known, *, repeat: bool
 ) -> tuple[list[Stored], list[tuple[str, str]], list[tuple[Any, ...]], list[Fact]]:
     """Return the answers; of the inserted decisions shipment and lane if the shipment was decided before, those that are the first
     on their shipments and red or yellow, and their facts.
     """
-    known = _Known(connection, decisions)
     rows: list[tuple[Any, ...]] = []
     facts: list[Fact] = []
     answers: list[Stored] = []
@@ -115,8 +130,7 @@ def _add(
             elif decision.lane in queue.RANKS:
                 first_ones.append(_first_values(decision))
             known.remember(decision)
-    if rows:
-        insert_rows(connection, Decision.__tablename__, _COLUMNS, rows)
+    _DECISIONS.add(connection, rows)
     # The live history met the repeated shipments too.
     history_log.repeated(connection, repeats)
     return answers, of_known, first_ones, facts
@@ -153,12 +167,37 @@ def _first_values(decision: NewDecision) -> tuple[Any, ...]:
     )
 
 
+class _Before:
+    """State of the database that the decisions of a group depend on.
+
+    Attributes:
+        last: rows of the query `audit.LAST`.
+        latest: id of the latest decision on each known shipment.
+        inspected: shipments with outcomes, of those that may have to be inspected.
+        done: ids of decisions that are stored, if they were asked for.
+    """
+
+    def __init__(self, connection: Connection, decisions: Sequence[NewDecision], *, ids: bool) -> None:
+        counted = [decision for decision in decisions if not decision.what_if]
+        asked = (
+            (_LATEST, {decision.shipment_id for decision in counted}),
+            (queue.INSPECTED, {decision.shipment_id for decision in counted if decision.lane in queue.RANKS}),
+            (_STORED, {decision.id for decision in decisions} if ids else set()),
+        )
+        found = iter(look_up(connection, [(audit.LAST, None), *((query, [*texts]) for query, texts in asked if texts)]))
+        self.last = next(found)
+        latest, inspected, done = (next(found) if texts else () for _, texts in asked)
+        self.latest: dict[str, str] = dict(latest)
+        self.inspected = {shipment_id for [shipment_id] in inspected}
+        self.done = {decision_id for [decision_id] in done}
+
+
 class _Known:
     """Earlier decisions on the shipments of a group, from the database and from the group itself."""
 
-    def __init__(self, connection: Connection, decisions: Sequence[NewDecision]) -> None:
+    def __init__(self, connection: Connection, decisions: Sequence[NewDecision], before: _Before) -> None:
         counted = [decision for decision in decisions if not decision.what_if]
-        self._latest = _latest_of(connection, {decision.shipment_id for decision in counted})
+        self._latest = before.latest
         again = [decision for decision in counted if decision.shipment_id in self._latest]
         self._first = _repeatable(connection, again) if again else {}
 
@@ -172,18 +211,6 @@ class _Known:
     def remember(self, decision: NewDecision) -> None:
         self._latest[decision.shipment_id] = decision.id
         self._first.setdefault(decision.sameness, Stored(decision.id, decision.answer, repeated=True))
-
-
-def _latest_of(connection: Connection, shipment_ids: Iterable[str]) -> dict[str, str]:
-    """Return the id of the latest decision on each known shipment."""
-    asked = list(shipment_ids)
-    return {row.shipment_id: row.id for row in select_among(connection, _LATEST, asked)} if asked else {}
-
-
-def _ids_among(connection: Connection, decisions: Sequence[NewDecision]) -> frozenset[str]:
-    """Return the ids of the decisions that are stored."""
-    ids = [decision.id for decision in decisions]
-    return frozenset(row.id for row in select_among(connection, _STORED, ids)) if ids else frozenset()
 
 
 def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dict[Any, Stored]:

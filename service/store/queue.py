@@ -8,14 +8,14 @@ transaction of whatever changes it: decisions, outcomes and overrides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from service.store.outcomes import holding
-from service.store.rows import insert_rows, select_among
+from service.store.rows import Insertion, Lookup
 from service.store.tables import Decision, Outcome, Override, QueueEntry
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
-_OUTCOMES: Final = "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}"
+#: Those of some shipments that have outcomes.
+INSPECTED: Final = Lookup(
+    "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}",
+    """
+    SELECT asked.shipment_id FROM unnest($1::text[]) AS asked (shipment_id) CROSS JOIN LATERAL
+    (SELECT FROM outcomes WHERE shipment_id = asked.shipment_id LIMIT 1) AS found
+    """,
+)
 #: Columns that the first decision on a shipment gives.
 FIRST_COLUMNS: Final = (
     "shipment_id",
@@ -37,6 +44,7 @@ FIRST_COLUMNS: Final = (
     "channel",
 )
 _LANE: Final = FIRST_COLUMNS.index("lane")
+_FIRST: Final = Insertion(QueueEntry, (*FIRST_COLUMNS, "rank", "overridden"))
 #: Shipments per query. SQLite allows 32,766 parameters.
 _AT_ONCE: Final = 1_000
 
@@ -84,21 +92,17 @@ def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) 
     refresh(connection, changed)
 
 
-def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]]) -> None:
+def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]], inspected: Collection[str]) -> None:
     """Add shipments by their first decisions, which are red or yellow. The caller holds the lock of the audit chain.
 
-    They have no overrides and are not queued, so one query is enough, for outcomes that were recorded before.
+    They have no overrides and are not queued, so nothing but outcomes that were recorded before can keep them out.
 
     Args:
         firsts: values of `FIRST_COLUMNS`.
+        inspected: shipments with outcomes.
     """
-    if not firsts:
-        return
-    known = {row.shipment_id for row in select_among(connection, _OUTCOMES, [first[0] for first in firsts])}
-    rows = [(*first, RANKS[first[_LANE]], False) for first in firsts if first[0] not in known]
-    if rows:
-        insert_rows(connection, QueueEntry.__tablename__, (*FIRST_COLUMNS, "rank", "overridden"), rows)
-    refresh(connection, known)
+    _FIRST.add(connection, [(*first, RANKS[first[_LANE]], False) for first in firsts if first[0] not in inspected])
+    refresh(connection, [first[0] for first in firsts if first[0] in inspected])
 
 
 def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:

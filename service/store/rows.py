@@ -1,40 +1,88 @@
-"""Statements of the path of every decision, in SQL that both engines read.
+"""Statements of the path of every decision, which go to the driver as they are.
 
-SQLAlchemy's expressions take 0.2 ms a statement, as long as scoring a shipment. The statements here go to the driver as they are,
-through SQLAlchemy's connection, which still reports errors in its own types.
+SQLAlchemy's expressions take 0.2 ms a statement, as long as scoring a shipment. SQLite executes each statement at once;
+PostgreSQL gets them together, see `service.store.pipeline`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import BigInteger, Boolean, Double, LargeBinary, String
+
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult
+    from sqlalchemy import Connection
 
-#: Values of one statement. SQLite takes 32,766, PostgreSQL 65,535.
+    from service.store.tables import Base
+
+#: Values of one statement that SQLite takes at most: 32,766.
 _MOST_VALUES: Final = 30_000
-_MARKS: Final = {"sqlite": "?", "postgresql": "%s"}
+#: PostgreSQL's binary forms of values, by the types of their columns.
+_ENCODERS: Final[Mapping[type[Any], Callable[[Any], bytes]]] = {
+    BigInteger: struct.Struct("!q").pack,
+    Boolean: struct.Struct("!?").pack,
+    Double: struct.Struct("!d").pack,
+    LargeBinary: bytes,
+    String: str.encode,
+}
 
 
-def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows of values in the order of ``columns``.
+class Insertion:
+    """Insertion of rows into some columns of a table."""
 
-    One statement has many rows, because the driver gives up Python's lock for each statement and has to wait for it afterwards.
+    def __init__(self, table: type[Base], columns: Sequence[str]) -> None:
+        self._head = f"INSERT INTO {table.__tablename__} ({','.join(columns)}) VALUES "
+        self._marks = f"({','.join(['?'] * len(columns))})"
+        self._one = f"{self._head}({','.join(f'${number + 1}' for number in range(len(columns)))})"
+        self._encoders = tuple(_ENCODERS[type(table.__table__.columns[name].type)] for name in columns)
+
+    def add(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows of values in the order of the columns. On PostgreSQL they go with the next statement or the commit."""
+        if connection.dialect.name == "sqlite":
+            # One statement has many rows, because the driver gives up Python's lock for each and has to wait for it afterwards.
+            step = _MOST_VALUES // len(self._encoders)
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
+                values = tuple(value for one in some for value in one)
+                connection.exec_driver_sql(self._head + ",".join([self._marks] * len(some)), values)
+            return
+        from service.store import pipeline
+
+        pipeline.later(connection, *[(self._one, self._encoded(row)) for row in rows])
+
+    def _encoded(self, row: Sequence[Any]) -> list[bytes | None]:
+        return [None if value is None else encode(value) for encode, value in zip(self._encoders, row, strict=True)]
+
+
+class Lookup:
+    """Query for texts.
+
+    PostgreSQL plans a prepared statement once, maybe while the tables are empty, and then may read whole tables for each query. A
+    query for the row of one text, with LIMIT, is planned with an index; so ask for each text of the array.
+
+    Attributes:
+        sqlite: SQL with a place ``{}`` for the texts in brackets.
+        postgresql: SQL with ``$1`` for an array of them.
     """
-    mark = _MARKS[connection.dialect.name]
-    row = f"({','.join([mark] * len(columns))})"
-    step = _MOST_VALUES // len(columns)
-    for start in range(0, len(rows), step):
-        some = rows[start : start + step]
-        values = tuple(value for one in some for value in one)
-        connection.exec_driver_sql(
-            f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([row] * len(some))}",
-            values,
-        )
+
+    def __init__(self, sqlite: str, postgresql: str) -> None:
+        self.sqlite, self.postgresql = sqlite, postgresql
 
 
-def select_among(connection: Connection, statement: str, values: Sequence[Any]) -> CursorResult[Any]:
-    """Execute a query with one place ``{}`` for a list of values in brackets."""
-    mark = _MARKS[connection.dialect.name]
-    return connection.exec_driver_sql(statement.format(f"({','.join([mark] * len(values))})"), tuple(values))
+def look_up(
+    connection: Connection, lookups: Sequence[tuple[Lookup, Sequence[str] | None]]
+) -> list[Sequence[tuple[Any, ...]]]:
+    """Return the rows of several queries, each with its texts; None for a query that has no place for them."""
+    if connection.dialect.name == "sqlite":
+        return [_look_up_sqlite(connection, lookup, () if texts is None else texts) for lookup, texts in lookups]
+    from service.store import pipeline
+
+    queries = [(lookup.postgresql, () if texts is None else (pipeline.array_of(texts),)) for lookup, texts in lookups]
+    return [*pipeline.rows_of(connection, queries)]
+
+
+def _look_up_sqlite(connection: Connection, lookup: Lookup, texts: Sequence[str]) -> Sequence[tuple[Any, ...]]:
+    statement = lookup.sqlite.format(f"({','.join('?' * len(texts))})")
+    return [tuple(row) for row in connection.exec_driver_sql(statement, tuple(texts))]

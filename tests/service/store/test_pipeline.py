@@ -1,0 +1,140 @@
+"""Statements that go to PostgreSQL together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from service.errors import DatabaseAway
+from service.store import audit, decisions, pipeline, queue
+from service.store.database import Database, reporting
+from service.store.decision import NewDecision
+from service.store.decisions import record
+from service.store.rows import Lookup
+from service.store.tables import AuditEntry, Decision
+from tests.service.store.decisions import new_decision
+
+pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+
+
+def decision(number: int, **changes: Any) -> NewDecision:
+    return new_decision(id=f"d{number}", shipment_id=f"S{number}", **changes)
+
+
+def count(database: Database, table: type[Any] = Decision) -> int:
+    with database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def test_statements_go_before_the_next_query_of_the_transaction(database: Database) -> None:
+    with database.write() as connection:
+        record(database, connection, [decision(1), decision(2)], 0)
+        assert connection.execute(select(Decision.id).order_by(Decision.position)).scalars().all() == ["d1", "d2"]
+    assert (count(database), count(database, AuditEntry)) == (2, 2)
+
+
+def test_a_transaction_takes_two_round_trips(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[list[str]] = []
+    results = pipeline._Connection._results
+
+    def noted(self: Any, statements: Any) -> Any:
+        sent.append([statement.split()[0] for statement, _ in statements])
+        return results(self, statements)
+
+    monkeypatch.setattr(pipeline._Connection, "_results", noted)
+    with database.write() as connection:
+        record(database, connection, [decision(1), decision(2)], 0)
+    assert sent == [["BEGIN", "SELECT", "SELECT", "SELECT"], [*["INSERT"] * 4, "COMMIT"]]
+
+
+def test_a_rollback_leaves_out_what_waits(database: Database) -> None:
+    with database.writing() as connection:
+        transaction = connection.begin()
+        record(database, connection, [decision(1)], 0)
+        transaction.rollback()
+    assert count(database) == 0
+    with database.write() as connection:
+        record(database, connection, [decision(2)], 0)
+    assert count(database) == 1
+
+
+def test_a_statement_that_fails_takes_its_transaction_along_and_the_connection_stays_in_use(database: Database) -> None:
+    with database.writing() as connection:
+        for number in (1, 2):
+            with pytest.raises(IntegrityError, match="uq_decisions_id"), connection.begin():
+                record(
+                    database, connection, [decision(number), decision(number + 5), decision(number, what_if=True)], 0
+                )
+            with connection.begin():
+                record(database, connection, [decision(number)], 0)
+    assert (count(database), count(database, AuditEntry)) == (2, 2)
+
+
+def test_a_failure_appears_at_the_next_statement(database: Database) -> None:
+    with database.writing() as connection:
+        transaction = connection.begin()
+        record(database, connection, [decision(1), decision(1, what_if=True)], 0)
+        with pytest.raises(IntegrityError, match="uq_decisions_id"):
+            connection.execute(text("SELECT 1"))
+        transaction.rollback()
+    assert count(database) == 0
+
+
+def test_many_long_rows_are_stored_with_all_their_bytes(database: Database) -> None:
+    long = [decision(number, manifest=bytes([number % 256]) * 20_000) for number in range(1_500)]
+    with database.write() as connection:
+        record(database, connection, long, 0)
+    with database.read() as connection:
+        stored = connection.execute(select(Decision.manifest).order_by(Decision.position)).scalars().all()
+    assert stored == [one.manifest for one in long]
+
+
+def test_a_lost_connection_means_that_the_database_is_away(database: Database) -> None:
+    with database.writing() as connection:
+        with connection.begin():
+            record(database, connection, [decision(1)], 0)
+            process = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with database.read() as other:
+            other.execute(text("SELECT pg_terminate_backend(:process, 5000)"), {"process": process})
+        with pytest.raises(DatabaseAway), reporting(), connection.begin():
+            record(database, connection, [decision(2)], 0)
+    with database.write() as connection:
+        record(database, connection, [decision(2)], 0)
+    assert count(database) == 2
+
+
+def test_an_interrupted_transaction_leaves_nothing_behind(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with database.writing() as connection:
+        transaction = connection.begin()
+        with monkeypatch.context() as patched:
+            patched.setattr("select.poll", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                record(database, connection, [decision(1)], 0)
+        transaction.rollback()
+    assert count(database) == 0
+    with database.write() as connection:
+        record(database, connection, [decision(2)], 0)
+    assert count(database) == 1
+
+
+@pytest.mark.parametrize(
+    "lookup",
+    [audit.LAST, queue.INSPECTED, decisions._LATEST, decisions._STORED],
+    ids=["last", "inspected", "latest", "stored"],
+)
+def test_a_query_that_was_planned_for_empty_tables_uses_indexes(database: Database, lookup: Lookup) -> None:
+    with database.read() as connection:
+        execute = connection.connection.driver_connection.cursor().execute  # type: ignore[union-attr]
+        execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        execute(f"PREPARE looking_up AS {lookup.postgresql}".encode())
+        values = "(ARRAY['a', 'b'])" if "$1" in lookup.postgresql else ""
+        plan = " ".join(line for (line,) in execute(f"EXPLAIN EXECUTE looking_up{values}".encode()))
+        execute("DEALLOCATE looking_up")
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
