@@ -2,8 +2,8 @@
 
 Single shipments are scored on the event loop, because handing one to a thread takes longer than scoring it. Shipments that
 arrive together are scored as one table: eight shipments in one table cost three times as much as one. The event loop waits for
-two turns without a new shipment, which takes microseconds, or for the end of a commit to SQLite. Batching does not change the
-answer of any shipment.
+two turns without a new shipment, which takes microseconds, or for the end of a commit. Batching does not change the answer of any
+shipment.
 
 Large batches run in a worker thread, and so do large shipments and those with structures or systematic chemical names, which take
 long to read. Each has a budget for reading, and few run at the same time: all threads share one interpreter lock.
@@ -55,10 +55,6 @@ _MAX_TOGETHER: Final = 32
 #: to this queue, and clients that just got an answer usually send the next request at once. With fewer turns, eight clients
 #: split into lasting groups, and scoring needs twice as many tables.
 _IDLE_TURNS: Final = 2
-#: Shipments that are scored while other decisions are being committed to SQLite. Fewer wait for the end of the commit: theirs could
-#: not be committed before, and one table costs less than two. A quarter more requests per second with eight clients. A commit to
-#: PostgreSQL takes longer than scoring, which therefore goes on meanwhile.
-_ENOUGH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,6 @@ class Scorer:
         self._max_items = max_items
         self._pending: list[_Pending] = []
         self._gathering = False
-        self._waits_for_commits = store is not None and store.database.is_sqlite
         # Tables of single shipments whose decisions are not committed yet.
         self._committing = 0
         # A batch holds the global interpreter lock most of the time, so parallel batches would slow each other down.
@@ -222,7 +217,8 @@ class Scorer:
     def _gather(self, previous: int, idle: int) -> None:
         """Score the pending shipments once they fill a table or none has arrived for `_IDLE_TURNS` turns.
 
-        While decisions are being committed to SQLite, fewer than `_ENOUGH` wait for the next shipment or the end of the commit.
+        While decisions are being committed, fewer wait for the end of the commit: theirs could not be committed before, and one
+        table and one commit cost less than two.
 
         Args:
             previous: number of pending shipments one turn ago.
@@ -234,7 +230,7 @@ class Scorer:
             asyncio.get_running_loop().call_soon(self._gather, count, idle)
             return
         self._gathering = False
-        if count >= _ENOUGH or not (self._waits_for_commits and self._committing):
+        if count >= _MAX_TOGETHER or not self._committing:
             self._score_pending()
 
     def _score_pending(self) -> None:
