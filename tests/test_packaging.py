@@ -169,6 +169,7 @@ def test_compose_contains_no_secret_and_isolates_the_database() -> None:
     assert COMPOSE["networks"]["database"] == {"internal": True}
     assert COMPOSE["secrets"] == {
         "api_keys": {"file": "./var/secrets/api_keys.json"},
+        "history_key": {"file": "./var/secrets/history_key"},
         "postgres_password": {"file": "./var/secrets/postgres_password"},
     }
 
@@ -176,8 +177,11 @@ def test_compose_contains_no_secret_and_isolates_the_database() -> None:
 def test_the_images_serve_with_keys() -> None:
     assert "TIDEWAITER_AUTH=on" in DOCKERFILE
     service = COMPOSE["services"]["service"]
-    assert service["environment"] == {"TIDEWAITER_KEYS_FILE": "/run/secrets/api_keys"}
-    assert service["secrets"] == ["api_keys"]
+    assert service["environment"] == {
+        "TIDEWAITER_KEYS_FILE": "/run/secrets/api_keys",
+        "TIDEWAITER_HISTORY_KEY_FILE": "/run/secrets/history_key",
+    }
+    assert service["secrets"] == ["api_keys", "history_key"]
     settings = Settings(host="0.0.0.0", keys_file=Path("/run/secrets/api_keys"))
     assert settings.needs_keys
     assert settings.access_problem() is None
@@ -187,14 +191,16 @@ def test_compose_secrets_are_made_once_and_the_service_accepts_its_key(tmp_path:
     command = [sys.executable, "-I", str(ROOT / "tools" / "compose_secrets.py"), str(tmp_path / "secrets")]
     subprocess.run(command, check=True, timeout=60)
     made = {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()}
-    assert set(made) == {"api_key", "api_keys.json", "postgres_password"}
+    assert set(made) == {"api_key", "api_keys.json", "history_key", "postgres_password"}
+    settings = Settings(history_key_file=tmp_path / "secrets" / "history_key")
+    assert settings.history_secret == made["history_key"].decode()
     (key,) = read_keys(tmp_path / "secrets" / "api_keys.json")
     ring = KeyRing({"keys file": lambda: [key]})
     ring.read()
     assert ring.find(made["api_key"].strip()) is not None
     assert key.scopes == frozenset(Scope)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()}
-    assert modes == {"api_key": 0o400, "api_keys.json": 0o444, "postgres_password": 0o444}
+    assert modes == {"api_key": 0o400, "api_keys.json": 0o444, "history_key": 0o444, "postgres_password": 0o444}
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     subprocess.run(command, check=True, timeout=60)
     assert {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()} == made

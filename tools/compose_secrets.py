@@ -21,12 +21,12 @@ _SCOPES = ("admin", "outcome", "plan", "promote", "read", "score")
 
 
 def make_secrets(folder: Path) -> None:
-    """Write those of ``postgres_password``, ``api_key`` and ``api_keys.json``, the hash of ``api_key``, that are missing."""
+    """Write what is missing: ``postgres_password``, ``history_key``, ``api_key``, and its hash ``api_keys.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    password = folder / "postgres_password"
-    if not password.exists():
-        _write(password, secrets.token_urlsafe(32), _IN_CONTAINERS)
+    for name in ("postgres_password", "history_key"):
+        if not (folder / name).exists():
+            _write(folder / name, secrets.token_urlsafe(32), _IN_CONTAINERS)
     hashes = folder / "api_keys.json"
     if not hashes.exists():
         prefix = "tw_" + "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))

@@ -277,13 +277,12 @@ class DurableHistory:
 
 def kept(store: Store, settings: Settings, host: ModelHost) -> DurableHistory:
     """Return the keeper of the history of the model in service, which begins with what the keeper restores."""
-    key = settings.history_key
     durable = DurableHistory(
         store.database,
         DurableSettings(
             settings.history_checkpoint_seconds,
             settings.history_replay_days,
-            None if key is None else key.get_secret_value(),
+            settings.history_secret,
         ),
         lambda: host.served.history if host.ready else None,
         lambda: store.waiting,
