@@ -18,7 +18,12 @@ if not cython.compiled:
     from math import exp, log, sqrt
 
 if TYPE_CHECKING:
-    from features.goods.model import GoodsModel
+    from typing import Protocol
+
+    class Weighted(Protocol):
+        """A model with weights: `features.goods.model.GoodsModel`, which imports this module."""
+
+        weights: CodeWeights
 
 
 class Known(IntEnum):
@@ -162,7 +167,7 @@ class Reading:
         self.chapters = self._chapters = np.empty((n, chapters), dtype=np.float32)
         self.doubt, self.vague = self._doubt, self._vague = np.empty((2, n))
 
-    def chapter_probabilities(self, model: GoodsModel) -> FloatArray:
+    def chapter_probabilities(self, model: Weighted) -> FloatArray:
         """Return the calibrated probability (n, chapters) of each chapter."""
         doubt = self.doubt[:, None]
         return np.asarray((1.0 - doubt) * self.chapters + doubt * model.weights.chapter_prior, dtype=np.float64)
