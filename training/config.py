@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from models.scoring import RISK
 from training.data.dataset import BadData, Dataset
 from training.data.planning import FIVE, FOUR
 from training.data.windows import Windows
-from training.fitting.params import MOST_SEEDS, BoosterSpec, BoostingParams
+from training.fitting.params import MANY_ROWS, MOST_SEEDS, BoosterSpec, BoostingParams
 from training.fitting.search import MOST_SEARCHES
 
 DEFAULT_ROWS: Final = 600_000
@@ -124,6 +125,11 @@ class Run:
     def threads(self) -> int:
         """The number of threads of the run."""
         return self.config.threads
+
+    @property
+    def many_rows(self) -> bool:
+        """Whether an office's own label has so many rows that boosters must learn faster."""
+        return self.heads == (RISK,) and self.data.table.n_rows >= MANY_ROWS
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Names of stages are a public interface: MLflow logs their times as ``seconds.<na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -186,6 +187,8 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
     own_label = run.heads == (RISK,)
     if own_label:
         log.note("Evidence concerns the manifest's own labels only: the prior of this label is its base rate.")
+    if run.many_rows:
+        run = run.with_params(run.config.params.for_many_rows(run.data.table.n_rows))
     with log.stage("Fit boosters until the stop window") as progress:
         log_odds = prior.log_odds(np.ascontiguousarray(examples.matrix))
         slope = 1.0 if own_label else prior_slope(log_odds, examples.find, examples.weight)
@@ -195,7 +198,7 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
         if run.data.own is None:
             fits = fit_heads(spec, examples, on_stop)
         else:
-            searched = fit_searched(spec, examples, on_stop, run.config.searches)
+            searched = fit_searched(spec, examples, on_stop, run.config.searches, quick=run.many_rows)
             fits, params = searched.fits, searched.params
             log.note(searched.note)
         alone: dict[str, HeadFit] = {}
@@ -222,8 +225,9 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
     """Compute the features of everything before the test window, and calibrate by cross-fitting."""
     with log.stage("Compute features to refit") as progress:
         windows = run.windows
-        space, features = source.fit(windows.refit, run.seed, progress)
-        source.keep(windows.calibrate, windows.lanes, *([] if windows.test is None else [windows.test]))
+        later = [windows.calibrate, windows.lanes, *([] if windows.test is None else [windows.test])]
+        later = [window for window in later if _inside_refit(run, window).sum() < len(window.shipments)]
+        space, features = source.fit(windows.refit, run.seed, progress, later=later)
         examples, clean_share = sample_examples(features, run.seed)
         progress(f"{len(examples.matrix):,} rows to learn from")
         prior = Prior(first.evidence, run.heads, space.names)
@@ -238,7 +242,7 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
     with log.stage("Evaluate on the lanes window") as progress:
         evaluation = _evaluate_lanes(run, assemble(run, result, cross.lanes_fits), cross.lanes_features, progress)
         if first.alone:
-            rows = _outside(run, run.windows.lanes, examples)
+            rows = _outside(run, [run.windows.lanes], examples)
             alone = refit_heads(_booster_spec(run, space, prior), examples.on(None), first.alone, rows)
             evaluation[0]["parts"] = parts_of_score(prior, alone, cross.lanes_features, evaluation[1], run)
     return replace(result, evaluation=evaluation)
@@ -267,28 +271,42 @@ def _cross_fit(
 ) -> _CrossFit:
     windows, prior = run.windows, Prior(first.evidence, run.heads, space.names)
 
-    def without(window: Window, progress: Progress) -> tuple[dict[str, HeadFit], WindowFeatures]:
-        spec = _booster_spec(run, space, prior, lambda text: progress(f"without {window.name}: {text}"))
-        fits = refit_heads(spec, examples, first.fits, _outside(run, window, examples))
+    def without(left_out: Sequence[Window], progress: Progress) -> dict[str, HeadFit]:
+        names = " and ".join(window.name for window in left_out)
+        spec = _booster_spec(run, space, prior, lambda text: progress(f"without {names}: {text}"))
+        return refit_heads(spec, examples, first.fits, _outside(run, left_out, examples))
+
+    def features_of(window: Window) -> WindowFeatures:
         # Without a test window, the refit omits the last shipments, because many of their results are not known yet.
-        inside: Bools = np.isin(windows.refit.shipments, window.shipments)
+        inside = _inside_refit(run, window)
         if inside.sum() == len(window.shipments):
-            return fits, features.select(inside)
-        return fits, source.transform(window, space, fitted_on=windows.refit)
+            return features.select(inside)
+        return source.transform(window, space, fitted_on=windows.refit)
 
     scores: dict[str, HeldOutScores] = {}
     with log.stage("Refit boosters to calibrate") as progress:
+        each = {window.name: window for window in (windows.calibrate, windows.lanes)}
+        # With many rows, boosters without a fifth of them are like the final ones too, and one refit is enough.
+        shared = without([*each.values()], progress) if run.many_rows else None
+        fits = {name: without([window], progress) if shared is None else shared for name, window in each.items()}
         if windows.calibrate is not windows.lanes:
-            scores[windows.calibrate.name] = _held_out(prior, *without(windows.calibrate, progress), run.threads)
-        fits, lanes_features = without(windows.lanes, progress)
-        scores[windows.lanes.name] = _held_out(prior, fits, lanes_features, run.threads)
-    return _CrossFit(scores, fits, lanes_features)
+            on_calibrate = features_of(windows.calibrate)
+            scores[windows.calibrate.name] = _held_out(prior, fits[windows.calibrate.name], on_calibrate, run.threads)
+            del on_calibrate
+        lanes_fits, lanes_features = fits[windows.lanes.name], features_of(windows.lanes)
+        scores[windows.lanes.name] = _held_out(prior, lanes_fits, lanes_features, run.threads)
+    return _CrossFit(scores, lanes_fits, lanes_features)
 
 
-def _outside(run: Run, window: Window, examples: Examples) -> Ints:
-    """Return the rows of the examples of the refit window whose shipments are not in another window."""
+def _inside_refit(run: Run, window: Window) -> Bools:
+    """Return whether each shipment (n,) of the refit window is in another window."""
+    return np.isin(run.windows.refit.shipments, window.shipments)
+
+
+def _outside(run: Run, windows: Sequence[Window], examples: Examples) -> Ints:
+    """Return the rows of the examples of the refit window whose shipments are not in other windows."""
     assert examples.shipment is not None
-    inside: Bools = np.isin(run.windows.refit.shipments, window.shipments)
+    inside: Bools = np.any([_inside_refit(run, window) for window in windows], axis=0)
     return np.flatnonzero(~inside[examples.shipment])
 
 

@@ -278,11 +278,12 @@ class FeatureSource:
         else:
             unfitted = self._compute_unfitted(space, window, progress)
         matrix = np.empty((table.n_rows, len(space.names)))
+        # The matrix takes memory as its rows are written, while the parts of the unfitted columns are freed.
+        unfitted.write(rows, matrix, last=last)
         of_history = space.columns_of(is_history)
         for part in range(0, table.n_rows, _ROWS_AT_A_TIME):
             shipments = window.shipments[table.shipment[part : part + _ROWS_AT_A_TIME]]
             matrix[part : part + _ROWS_AT_A_TIME, of_history] = self._history_of(shipments)
-        unfitted.write(rows, matrix, last=last)
         if last:
             self._unfitted = None
         return matrix

@@ -61,7 +61,8 @@ class Examples:
     ) -> lgb.Dataset:
         """Return the features binned like ``reference``, or in bins of their own and followed by the rows as if new."""
         # The entry also stores the reference, so that its id stays unique.
-        key = settings["max_bin"] if reference is None else f"by {id(reference)}"
+        own = settings["max_bin"], settings.get("bin_construct_sample_cnt")
+        key = own if reference is None else f"by {id(reference)}"
         if key not in self._binned:
             as_new = None if reference is not None else self.as_new
             parts: list[lgb.Sequence] = [_Rows(self.matrix), *([] if as_new is None else [_Rows(self.matrix, as_new)])]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Self
 
 #: Distance between the seeds of averaged boosters: more than a model has heads.
 SEEDS_APART: Final = 10
@@ -12,6 +12,13 @@ SEEDS_APART: Final = 10
 MOST_SEEDS: Final = 50
 #: Number of trees between two reports of progress.
 TREES_PER_CALL: Final = 10
+#: Number of rows from which an office's boosters use `BoostingParams.for_many_rows`.
+MANY_ROWS: Final = 500_000
+#: Number of rows of the data that each tree then sees. With thousands per leaf, more rows change a tree little.
+_ROWS_PER_TREE: Final = 200_000
+#: Share of the rows per tree below which samples decide: of a row's bins, the bounds come from this many rows.
+_SMALL_SHARE: Final = 0.5
+_BINNED_ROWS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,22 @@ class BoostingParams:
         """Number of trees where no find can stop them: moderate, too few to overfit."""
         return max(1, self.most_trees // 8)
 
+    def for_many_rows(self, rows: int) -> Self:
+        """Return parameters for `MANY_ROWS` rows or more: fewer trees in larger steps, each from a sample of the rows.
+
+        A million rows would take half an hour with the parameters of small data. Parameters that differ from the defaults stay as
+        they are.
+        """
+        usual = type(self)()
+        faster: dict[str, float | int] = {
+            "learning_rate": 0.1,
+            "most_trees": 400,
+            "patience": 36,
+            "bagging_fraction": min(usual.bagging_fraction, _ROWS_PER_TREE / rows),
+        }
+        changes = {name: value for name, value in faster.items() if getattr(self, name) == getattr(usual, name)}
+        return replace(self, **changes)  # type: ignore[arg-type]
+
     def to_json(self) -> dict[str, float | int]:
         """Return the parameters as JSON values."""
         return asdict(self)
@@ -46,6 +69,11 @@ class BoostingParams:
     def lightgbm(self, *, seed: int, threads: int, monotone: Sequence[int]) -> dict[str, Any]:
         """Return parameters for LightGBM. The same seed, data and number of threads give the same trees to the byte."""
         tuned = {k: v for k, v in self.to_json().items() if k not in ("most_trees", "patience")}
+        # With a small share, LightGBM copies the rows of each tree, and histograms by column are twice as fast as by row.
+        small = self.bagging_fraction < _SMALL_SHARE
+        sampling = (
+            {"force_col_wise": True, "bin_construct_sample_cnt": _BINNED_ROWS} if small else {"force_row_wise": True}
+        )
         return tuned | {
             "objective": "binary",
             # With the few finds of a stop window, the loss has less variance than average precision.
@@ -56,7 +84,7 @@ class BoostingParams:
             # A fixed seed lets boosters with different seeds share their bins.
             "data_random_seed": 1,
             "deterministic": True,
-            "force_row_wise": True,
+            **sampling,
             "num_threads": threads,
             "feature_pre_filter": False,
             "verbosity": -1,

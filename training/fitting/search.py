@@ -29,6 +29,8 @@ MOST_SEARCHES: Final = 1 + len(_ALTERNATIVES)
 _LEAST_FINDS: Final = 200
 #: Number of rows for the comparison of settings. The best setting is then fitted to all rows.
 _COMPARED_ROWS: Final = 60_000
+#: Largest number of trees for the quick comparison.
+_COMPARED_TREES: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,14 @@ class SearchResult:
     note: str
 
 
-def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples, searches: int = MOST_SEARCHES) -> SearchResult:
+def fit_searched(
+    spec: BoosterSpec, train: Examples, stop: Examples, searches: int = MOST_SEARCHES, *, quick: bool = False
+) -> SearchResult:
     """Fit heads (`training.fitting.boosting.fit_heads`) with the best of a few parameters.
 
     The best has the smallest weighted logarithmic loss on ``stop``, summed over heads; ties go to the first. ``searches`` is the
-    number of settings to compare, at most `MOST_SEARCHES`; the first are the given parameters.
+    number of settings to compare, at most `MOST_SEARCHES`; the first are the given parameters. ``quick`` limits the trees of the
+    comparison.
     """
     finds, stop_finds = int(any_head(train.find).sum()), int(any_head(stop.find).sum())
     lacking = None
@@ -60,20 +65,26 @@ def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples, searches: i
     settings = [spec.params, *(replace(spec.params, **changes) for changes in alternatives)]  # type: ignore[arg-type]
     specs = [replace(spec, params=params) for params in settings]
     sample = _sample(train, spec.seed)
-    fits = [fit_heads(one, sample, stop) for one in specs]
+    fits = [fit_heads(_for_sample(one) if quick else one, sample, stop) for one in specs]
     losses = [
         sum(_loss(fit[head], stop, k, spec.threads) for k, head in enumerate(spec.heads)) for fit in fits
     ]  # fmt: skip
     best = int(np.argmin(losses))
     compared = ", ".join(f"{p.num_leaves} leaves {loss:.4f}" for p, loss in zip(settings, losses, strict=True))
     chosen = fits[best]
-    if sample is not train:
+    if quick or sample is not train:
         # The bins of all rows need the memory of the comparison's.
         sample.drop_bins()
         stop.drop_bins()
         del sample, fits
         chosen = fit_heads(specs[best], train, stop)
     return SearchResult(chosen, settings[best], f"Settings of the boosters, by loss on the stop window: {compared}.")
+
+
+def _for_sample(spec: BoosterSpec) -> BoosterSpec:
+    """Return the settings for the comparison if there are many rows: fewer trees, each from the usual share of the sample."""
+    few, share = min(spec.params.most_trees, _COMPARED_TREES), BoostingParams().bagging_fraction
+    return replace(spec, params=replace(spec.params, most_trees=few, bagging_fraction=share))
 
 
 def _sample(examples: Examples, seed: int) -> Examples:

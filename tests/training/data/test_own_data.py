@@ -20,12 +20,15 @@ from models.bundle import load
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
 from tests.training.conftest import QUICK
-from training.config import TrainConfig
+from training import stages
+from training.config import Run, TrainConfig
 from training.data.dataset import BadData, Dataset
 from training.data.planning import plan
 from training.data.sources import from_file
+from training.data.windows import Window
 from training.evaluation.predictions import predict_file
 from training.evaluation.run_evaluation import FileLabels, evaluate_file
+from training.fitting.examples import Examples
 from training.pipeline import train
 from training.registry.pyfunc_model import score_frame
 from training.results import TrainResult
@@ -347,6 +350,28 @@ def test_data_without_times_trains(folder: Path, tmp_path: Path) -> None:
             folder, mapping=tmp_path / "map.toml", bundle=None, holdout=folder / "holdout.csv", predictions=scored
         )
     )  # fmt: skip
+    find = np.array(column(folder / "holdout.csv", "Illicit")) == "1"
+    assert auc(np.array(column(scored, "risk"), dtype=float), find) > 0.75
+
+
+def test_with_many_rows_one_refit_scores_both_windows(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.config.MANY_ROWS", 1000)
+    left_out: list[list[str]] = []
+    outside = stages._outside
+
+    def watched(run: Run, windows: list[Window], examples: Examples) -> np.ndarray:
+        left_out.append([window.name for window in windows])
+        rows = outside(run, windows, examples)
+        seen = set(run.windows.refit.shipments[examples.shipment[rows]].tolist())  # type: ignore[index]
+        assert all(seen.isdisjoint(window.shipments.tolist()) for window in windows)
+        return rows
+
+    monkeypatch.setattr(stages, "_outside", watched)
+    scored = tmp_path / "scored.csv"
+    train(config(folder, bundle=None, holdout=folder / "holdout.csv", predictions=scored))
+    assert left_out == [["calibrate", "lanes"]]
     find = np.array(column(folder / "holdout.csv", "Illicit")) == "1"
     assert auc(np.array(column(scored, "risk"), dtype=float), find) > 0.75
 
