@@ -29,6 +29,12 @@ Rows = list[tuple[Any, ...]]
 
 #: Statements that wait at most: some megabytes.
 _MOST_WAITING: Final = 1_000
+#: Manifests and answers are long enough to be compressed, and PostgreSQL's own method takes an eighth of its time for a decision.
+#: Servers that are built without the faster one keep theirs.
+_COMPRESS_FAST: Final = """
+SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
+WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+"""
 _BINARY: Final = 1
 #: Object ids of PostgreSQL's types.
 _BYTEA, _INT8, _TEXT, _VARCHAR = 17, 20, 25, 1043
@@ -58,12 +64,17 @@ def use_pipelines(engine: Engine) -> None:
     def connect(_dialect: object, _entry: object, arguments: Any, options: Any) -> _Connection:
         return _Connection.connect(*arguments, **options)
 
+    def connected(driver: _Connection, _entry: object) -> None:
+        driver.execute(_COMPRESS_FAST)
+        driver.commit()
+
     def executing(connection: Connection, *_: object) -> None:
         driver = _driver_of(connection)
         if driver.waiting:
             driver.execute_together()
 
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", connected)
     event.listen(engine, "before_cursor_execute", executing)
 
 

@@ -92,6 +92,16 @@ def test_many_long_rows_are_stored_with_all_their_bytes(database: Database) -> N
     assert stored == [one.manifest for one in long]
 
 
+def test_manifests_are_compressed_by_the_fast_method(database: Database) -> None:
+    with database.write() as connection:
+        record(database, connection, [decision(1, manifest=b'{"goods":"mugs"}' * 500)], 0)
+    with database.read() as connection:
+        methods = connection.execute(text("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'"))
+        if "lz4" not in methods.scalar_one():
+            pytest.skip("This server has no other method than its own.")
+        assert connection.execute(text("SELECT pg_column_compression(manifest) FROM decisions")).scalar_one() == "lz4"
+
+
 def test_a_lost_connection_means_that_the_database_is_away(database: Database) -> None:
     with database.writing() as connection:
         with connection.begin():
