@@ -17,7 +17,7 @@ from training.fitting.search import fit_searched
 def test_given_parameters_stay_and_others_become_those_of_many_rows() -> None:
     params = BoostingParams(learning_rate=0.02, num_leaves=15).for_many_rows(1_000_000)
     assert (params.learning_rate, params.num_leaves) == (0.02, 15)
-    assert (params.most_trees, params.bagging_fraction) == (400, 0.2)
+    assert (params.most_trees, params.bagging_fraction) == (320, 0.35)
     assert params.lightgbm(seed=0, threads=1, monotone=())["force_col_wise"]
     assert "force_col_wise" not in BoostingParams().lightgbm(seed=0, threads=1, monotone=())
 
@@ -51,7 +51,7 @@ def test_trees_from_a_sample_of_the_rows_rank_as_well() -> None:
     train, stop, test = (_examples(6000, seed) for seed in range(3))
     params = BoostingParams(min_data_in_leaf=20)
     spec = BoosterSpec(("risk",), ("a", "b", "c", "d"), (0, 0, 0, 0), params, seed=0, threads=1)
-    fast = replace(spec, params=replace(params.for_many_rows(6000), bagging_fraction=0.3))
+    fast = replace(spec, params=params.for_many_rows(500_000))
     scores = [raw_score(fit_heads(one, train, stop)["risk"].booster, test.matrix, 1) for one in (spec, fast)]
     assert np.corrcoef(scores[0], scores[1])[0, 1] > 0.98
 
