@@ -55,6 +55,10 @@ _MAX_TOGETHER: Final = 32
 #: to this queue, and clients that just got an answer usually send the next request at once. With fewer turns, eight clients
 #: split into lasting groups, and scoring needs twice as many tables.
 _IDLE_TURNS: Final = 2
+#: Shipments that are scored while other decisions are being committed. Fewer wait for the end of the commit: theirs could not be
+#: committed before, and one table and one commit cost less than two. More than three keep the processor busy meanwhile. With eight
+#: clients, a limit of 32 gives 5 % fewer answers a second with SQLite and 10 % fewer with PostgreSQL.
+_ENOUGH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +221,7 @@ class Scorer:
     def _gather(self, previous: int, idle: int) -> None:
         """Score the pending shipments once they fill a table or none has arrived for `_IDLE_TURNS` turns.
 
-        While decisions are being committed, fewer wait for the end of the commit: theirs could not be committed before, and one
-        table and one commit cost less than two.
+        While decisions are being committed, fewer than `_ENOUGH` wait for the next shipment or the end of the commit.
 
         Args:
             previous: number of pending shipments one turn ago.
@@ -230,7 +233,7 @@ class Scorer:
             asyncio.get_running_loop().call_soon(self._gather, count, idle)
             return
         self._gathering = False
-        if count >= _MAX_TOGETHER or not self._committing:
+        if count >= _ENOUGH or not self._committing:
             self._score_pending()
 
     def _score_pending(self) -> None:
