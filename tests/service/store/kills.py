@@ -35,7 +35,7 @@ _CLIENTS: Final = 3
 
 @dataclass
 class Report:
-    """What the kills did: answers before each, checkpoints that restarts began from, and shipments that they replayed."""
+    """Counts of the kills: answers before each, checkpoints that restarts began from, and shipments that they replayed."""
 
     answered: list[int] = field(default_factory=list)
     checkpoints: int = 0

@@ -47,7 +47,7 @@ def test_postgresql_that_restarts_under_load_loses_no_answered_decision(
             load.until(100)
             running.process.kill()
             running.process.wait()
-        # What the killed process left in its journal, the next one delivers before it serves.
+        # The next process delivers what the killed one left in its journal before it serves.
         with server(models, url):
             threading.Event().wait(0.1)
         assert problems(url, answered) == []
