@@ -225,7 +225,7 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         redoc_url=None,
         # A redirect to the path with or without its slash would repeat the Host header that the client sent.
         redirect_slashes=False,
-        # Where nobody has set up OpenTelemetry, FastAPI would look for it in the environment on every request.
+        # Without OpenTelemetry, FastAPI would look for it in the environment on every request.
         telemetry=None if any(name.startswith("OTEL_") for name in os.environ) else _NO_TELEMETRY,
     )
 

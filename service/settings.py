@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     # sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. It may contain a password, so it is never logged.
     database_url: SecretStr = SecretStr("sqlite:///var/tidewaiter.db")
 
-    # What happens to shipments while the database is away: `refuse` answers 503; `journal` answers them and keeps the decisions in
+    # Treatment of shipments while the database is away: `refuse` answers 503; `journal` answers them and keeps the decisions in
     # files until the database is back.
     database_away: Literal["refuse", "journal"] = "refuse"
     # Folder of those files, on a local disk. They hold manifests, so only the service may read it.
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     # Days after which the files of an ended job are deleted.
     job_retention_days: float = Field(default=7.0, gt=0.0, le=3650.0)
 
-    # Whether webhooks may use http, and whether they may lead to private, loopback and link-local addresses.
+    # Permission for webhooks to use http, and to lead to private, loopback and link-local addresses.
     webhook_http: bool = False
     webhook_private: bool = False
 

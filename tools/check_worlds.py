@@ -1,7 +1,7 @@
 """Check the worlds by other authors: ``python -m tools.check_worlds [NAME ...]``.
 
 A world must leave room between an officer's points system and what its author could find at best, and no raw field may give the
-finds away. Sealed worlds are checked for their form alone: nobody looks at a figure of theirs.
+finds away. Sealed worlds are checked for their form alone: no figure of theirs is looked at.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ed25519 signatures of bundles, which prove that the holder of the office's key approved a bundle.
 
-The sums in a bundle detect damage. Whoever can replace a whole bundle can also compute new sums, but cannot sign them. The
+The sums in a bundle detect damage. A person who can replace a bundle can compute new sums, but cannot sign them. The
 signature covers the digest of ``bundle.json``, which contains the SHA-256 of every other file.
 """
 

@@ -30,7 +30,7 @@ class Rule:
         when: the condition on a goods item.
         reason: the sentence that an officer reads.
         citation: the law or document behind it; empty for none.
-        author: who answers for it; empty for nobody.
+        author: the person who answers for it; may be empty.
         first_s, last_s: the first and last second of `declared_at` for which it holds, since 1970; None for no limit.
         line: its line in the file.
         fields: the manifest fields that its condition rests on, in order.

@@ -136,7 +136,7 @@ async def queue(
     openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Without API keys", "value": {"by": "desk 3"}}}),
 )
 async def claim(request: Request, decision_id: str) -> Response:
-    """Hold a shipment of the queue, so that nobody else inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
+    """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
     outcome, or with a release; claiming again prolongs it. 409 says who holds it. The holder is the API key; without keys, a
     name in the body.
     """
@@ -158,7 +158,7 @@ async def claim(request: Request, decision_id: str) -> Response:
     openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Without API keys", "value": {"by": "desk 3"}}}),
 )
 async def release(request: Request, decision_id: str) -> Response:
-    """End a claim. Releasing a shipment that nobody holds changes nothing; another holder's claim stays (409)."""
+    """End a claim. Releasing a shipment without a claim changes nothing; another holder's claim stays (409)."""
     database, holder = store_of(request).database, await _holder(request)
     left = await to_thread.run_sync(partial(store.inspections.release, database, decision_id, holder, now=_now()))
     _held_by(holder, left, decision_id)

@@ -1,6 +1,6 @@
 """Protection against formulas in files for spreadsheets.
 
-A spreadsheet computes a cell that begins with ``=``, ``+``, ``-`` or ``@``. Whoever fills in a manifest could so run a formula on
+A spreadsheet computes a cell that begins with ``=``, ``+``, ``-`` or ``@``. The author of a manifest could so run a formula on
 the machine of an officer. An apostrophe before the character makes the cell a text. Spreadsheets with another list separator
 split a line at ``;`` and at line ends within quoted cells, so the text after these is protected too. Plain numbers stay.
 

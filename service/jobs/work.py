@@ -164,7 +164,7 @@ def _score(
                     result_bytes,
                     rejects_bytes,
                 )
-                # Make the answers before the transaction, during which nobody else can write to SQLite.
+                # Make the answers before the transaction, during which no other process can write to SQLite.
                 decisions = [
                     decision
                     for scores, _, seconds in kept

@@ -3,9 +3,9 @@
 The event loop advances it for single requests, and threads advance it for CSV files. Each `advance` covers a whole table, so
 requests are processed between the chunks of a file but never within a chunk.
 
-Each shipment gets an order, which its decision keeps. Whoever advances another history by the same shipments in the same order, and
-lets it learn the same results at the same orders, gets the same state; `service.scoring.replay` does. Shipments wait in `unlogged`
-until their decisions are found in the log.
+Each shipment gets an order, which its decision keeps. Another history that advances by the same shipments in the same order, and
+learns the same results at the same orders, gets the same state; `service.scoring.replay` relies on that. Shipments wait in
+`unlogged` until their decisions are found in the log.
 """
 
 from __future__ import annotations

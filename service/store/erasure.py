@@ -175,7 +175,7 @@ def _erase_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, An
         ("overrides", Override, {"reason": None}),
     )
     for name, table, fields in personal:
-        # What has no salt was erased before, or has no personal value.
+        # A row without a salt was erased before, or has no personal value.
         chosen = list(
             connection.execute(
                 select(table.id).where(table.decision_id.in_(ids), table.salt.is_not(None)).order_by(table.position)

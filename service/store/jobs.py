@@ -120,7 +120,7 @@ class Jobs:
             return connection.execute(_next_one()).first() is not None
 
     def get(self, job_id: str) -> Row[Any] | None:
-        """Return a job; None if there is none with this id."""
+        """Return the job with this id; None if it does not exist."""
         with self._database.read() as connection:
             return connection.execute(select(Job.__table__).where(Job.id == job_id)).first()
 
@@ -143,7 +143,7 @@ class Jobs:
             return changed.rowcount > 0
 
     def take(self, owner: str, seconds: float) -> Lease | None:
-        """Lease the job that has waited longest: a queued one, or a running one whose lease has ended. None if there is none."""
+        """Lease the job that has waited longest: a queued one, or a running one whose lease has ended. None if no job waits."""
         while True:
             with self._database.write() as connection:
                 found = connection.execute(_next_one()).first()

@@ -34,7 +34,7 @@ def create(database: Database, wishes: KeyWishes, actor: str | None) -> tuple[Ke
             select(func.count()).select_from(ApiKey).where(_is_valid(key.created_at))
         ).scalar_one()
         if valid >= MOST_KEYS:
-            raise KeyRefused(f"{MOST_KEYS:,} keys are valid already; revoke those that nobody uses")
+            raise KeyRefused(f"{MOST_KEYS:,} keys are valid already; revoke unused ones")
         _insert(database, connection, key)
     return key, text
 
@@ -80,7 +80,7 @@ def revoke(database: Database, name: str, actor: str | None) -> Key | None:
     """Revoke the key with an id or prefix. A key that is revoked already stays as it is.
 
     Returns:
-        The key; None if there is none of that id or prefix.
+        The key; None if no key has that id or prefix.
     """
     if not name.isprintable():
         # PostgreSQL refuses a NUL.

@@ -157,7 +157,7 @@ def page(
 
 
 def one(connection: Connection, topic: Topic, id_: str) -> Row[Any] | None:
-    """Return an entry, also a removed one; None if there is none."""
+    """Return the entry with this id, also a removed one; None if it does not exist."""
     return connection.execute(select(table_of(topic).__table__).where(table_of(topic).id == id_)).first()
 
 

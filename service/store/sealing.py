@@ -1,6 +1,6 @@
 """Sealing of what derives from personal data: history checkpoints and keys contain hashes of names and addresses.
 
-The hashes are 64 bits of BLAKE2b without a key, so whoever has the database could test guessed names against them. With a key
+The hashes are 64 bits of BLAKE2b without a key, so a person with the database could test guessed names against them. With a key
 they are encrypted with AES-256-GCM. The key is not in the database, so that a copy of the database alone does not help.
 """
 

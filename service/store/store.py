@@ -34,7 +34,7 @@ class Store:
         Raises:
             BadDatabase: the URL is wrong.
         """
-        # With a journal, nobody need wait long for a locked database.
+        # With a journal, no request need wait long for a locked database.
         self.database: Final = Database(url) if journal is None else Database(url, wait=_WAIT_WITH_JOURNAL)
         self.outbox: Final = Outbox(self.database)
         self._delivery = None if journal is None else Delivery(self.database, self.outbox, Journal(journal), metrics)

@@ -1,4 +1,4 @@
-"""`prove`: read the whole chain, and return the first broken entry or that there is none."""
+"""`prove`: read the whole chain, and return the first broken entry, if any."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Checks of entries against the tables, by the kind of entry.
 
-Whoever appends a new kind of entry about rows of a table adds its check to `CHECKS`; entries of other kinds stand for themselves.
+A new kind of entry about rows of a table needs a check in `CHECKS`; entries of other kinds stand for themselves.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Check:
         raise NotImplementedError
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
-        """Return a row of the tables that no entry tells of; None if there is none. All entries were counted before."""
+        """Return a row of the tables that no entry records, if any. All entries were counted before."""
         return None
 
 

@@ -1,6 +1,6 @@
 """Check of the entries about erasures: they name what lacks its salt, and nothing else lacks one.
 
-Without it, whoever deletes a salt by hand could change a manifest or an answer unseen.
+Without it, a person who deletes a salt by hand could change a manifest or an answer unseen.
 """
 
 from __future__ import annotations

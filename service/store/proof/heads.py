@@ -1,6 +1,6 @@
 """Heads of the chain: its last entry at some time, which proves that nothing at or before it was changed or cut off.
 
-A head is kept outside of the database, or signed with the office's key (Ed25519), so that whoever writes to the database cannot
+A head is kept outside of the database, or signed with the office's key (Ed25519), so that a writer of the database cannot
 replace it. Signed heads are kept in a table and exported as JSON ``{"number", "digest", "signed_at", "key", "signature"}``.
 """
 

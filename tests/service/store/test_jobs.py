@@ -133,7 +133,7 @@ def test_a_job_goes_on_after_the_last_committed_chunk(
     with pytest.raises(DatabaseAway):
         first.work_once()
     assert row_of(jobs, job).chunks_done == chunk - 1
-    # What was written after the last commit does not count, however much it is.
+    # Bytes written after the last commit do not count.
     with growing_path(JobFiles(settings.jobs_dir, job), 1, name.partition(".")[2]).open("ab") as file:
         file.write(b"lost" * 100_000)
     jobs.release(first.owner)

@@ -21,7 +21,7 @@ HOST = "office.example"
 
 @dataclass
 class Receiver:
-    """What arrived, and how it is answered.
+    """A receiver of webhooks: what arrived at it, and its next answers.
 
     Attributes:
         statuses: statuses of the next answers; 200 once they are used up.

@@ -219,7 +219,7 @@ class Packer:
         fits &= ~licensed | ((shipments.day - shipments.consignor.opened_on)[s] > self._established)
         fits &= ~self._goods.standard[good] | (shipments.consignor.kind[s] == _LABORATORY)
         u, v = rng.random((2, len(s)))
-        # Nobody sells a listed substance to a private person lawfully.
+        # No listed substance is sold to a private person lawfully.
         rows = np.flatnonzero(~fits & (licensed | (u >= self._received_by_others)))
         out = good.copy()
         out[rows] = self._of_families(_SUBSTITUTE[self._goods.family[good[rows]]], v[rows])
