@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.classifier import Reading, agreement, read_texts
-from features.goods.codes import CODES, Ids
+from features.goods.codes import CODES, HsLevel, Ids
 from features.goods.language import guess, votes
 from features.goods.missing import missing
 from features.goods.model import GoodsModel, goods_model
@@ -111,7 +111,7 @@ class GoodsReader:
         latin = (counts[:, Count.LETTERS] > 0) & (2 * counts[:, Count.LATIN] > counts[:, Count.LETTERS])
         languages = guess(texts, latin, sums, self._languages)
         known = (sums.sum(axis=1) > 0.0).tolist()
-        likely = [_likely(level, ids, shares) for level in range(3)]
+        likely = [_likely(level, ids, shares) for level in HsLevel]
         vague = np.round(reading.vague, _P_DECIMALS)
         settings = self.model.settings
         flagged = vague >= settings.vague_flagged
@@ -138,7 +138,7 @@ class GoodsReader:
 
     def _fits(self, reading: Reading, numbers: Ids) -> list[float | None]:
         """Return the log-likelihood ratio of each code, None without one."""
-        pairs = np.flatnonzero(numbers[:, 0] >= 0).astype(np.int32)
+        pairs = np.flatnonzero(numbers[:, HsLevel.CHAPTER] >= 0).astype(np.int32)
         fits: list[float | None] = [None] * len(numbers)
         ratios = agreement(self.model, reading, pairs, np.ascontiguousarray(numbers[pairs])).sum(axis=1)
         for row, ratio in zip(pairs.tolist(), np.round(ratios, _FIT_DECIMALS).tolist(), strict=True):

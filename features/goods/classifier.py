@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.goods.codes import CODES
+from features.goods.codes import CODES, HsLevel
 from features.goods.model import GoodsModel
 from features.goods.scores import (
     Fit,
@@ -30,7 +30,7 @@ STATISTICS: Final = len(Statistic)
 #: The length of an enum is found anew on every call.
 _FIT: Final = len(Fit)
 _SHARES: Final = len(Share)
-_CHAPTERS: Final = len(CODES.names[0])
+_CHAPTERS: Final = len(CODES.names[HsLevel.CHAPTER])
 
 
 def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Reading:

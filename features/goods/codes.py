@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from functools import cached_property
 from typing import Final
 
@@ -19,8 +20,16 @@ _NATIONAL: Final = "99"
 CHEMICAL_CHAPTERS: Final = frozenset({"28", "29", "38"})
 
 
+class HsLevel(IntEnum):
+    """Levels of the nomenclature, and columns of arrays with a number for each."""
+
+    CHAPTER = 0
+    HEADING = 1
+    SUBHEADING = 2
+
+
 class Codes:
-    """All codes by level (0 chapters, 1 headings, 2 subheadings) and number."""
+    """All codes by level (`HsLevel`) and number."""
 
     @cached_property
     def names(self) -> tuple[list[str], list[str], list[str]]:
@@ -43,8 +52,8 @@ class Codes:
         chapters, headings, subheadings = self.names
         return (
             np.zeros(len(chapters), dtype=np.int32),
-            np.array([self._numbers[0][code[:2]] for code in headings], dtype=np.int32),
-            np.array([self._numbers[1][code[:4]] for code in subheadings], dtype=np.int32),
+            np.array([self._numbers[HsLevel.CHAPTER][code[:2]] for code in headings], dtype=np.int32),
+            np.array([self._numbers[HsLevel.HEADING][code[:4]] for code in subheadings], dtype=np.int32),
         )
 
     @cached_property

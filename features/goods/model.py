@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.goods.codes import CHEMICAL_CHAPTERS, CODES
+from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
 from features.goods.ngrams import WordVectors, word_key
 from features.goods.scores import CodeWeights, Floats
 
@@ -82,17 +82,19 @@ class GoodsModel:
         self.width = self.learned + self.fixed
         self.subheadings: Floats = arrays["subheadings"].astype(np.float32)
         self.subheading_prior: Floats = arrays["subheading_prior"]
-        self.subheading_ends = CODES.ends[2]
+        self.subheading_ends = CODES.ends[HsLevel.SUBHEADING]
         self.weights = CodeWeights(
             (np.ascontiguousarray(arrays["chapters"].astype(np.float32).T), arrays["headings"].astype(np.float32)),
-            CODES.ends[1],
+            CODES.ends[HsLevel.HEADING],
             (arrays["chapter_prior"], arrays["heading_prior"]),
             arrays["declared"].astype(np.float32),
             (settings.chapter_scale, settings.heading_scale),
             settings.heading_doubt,
         )
         self.coefficients = np.array(settings.doubt), np.array(settings.vague)
-        self.chemical = np.array([chapter in CHEMICAL_CHAPTERS for chapter in CODES.names[0]], dtype=np.uint8)
+        self.chemical = np.array(
+            [chapter in CHEMICAL_CHAPTERS for chapter in CODES.names[HsLevel.CHAPTER]], dtype=np.uint8
+        )
         self.chemical_prior = float(self.weights.chapter_prior[self.chemical == 1].sum())
 
     def word_rows(self, words: list[str]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
+from features.goods.codes import HsLevel
 from features.texts.words import Count, TokenisedTexts
 
 if not cython.compiled:
@@ -93,6 +94,8 @@ _DIGIT_SHARE = cython.declare(cython.Py_ssize_t, Statistic.DIGIT_SHARE)
 _LOG_LETTERS = cython.declare(cython.Py_ssize_t, Statistic.LOG_LETTERS)
 _KNOWN_ODDS = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_ODDS)
 _LETTERS_VAGUE = cython.declare(cython.Py_ssize_t, Statistic.LETTERS_VAGUE)
+_CHAPTER_CODE = cython.declare(cython.Py_ssize_t, HsLevel.CHAPTER)
+_HEADING_CODE = cython.declare(cython.Py_ssize_t, HsLevel.HEADING)
 _CHAPTER = cython.declare(cython.Py_ssize_t, Fit.CHAPTER)
 _HEADING = cython.declare(cython.Py_ssize_t, Fit.HEADING)
 _CERTAINTY = cython.declare(cython.Py_ssize_t, Share.CERTAINTY)
@@ -354,7 +357,7 @@ def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, o
     view = scores
     for pair in range(out.shape[0]):
         out[pair, _CHAPTER] = out[pair, _HEADING] = 0.0
-        text, chapter, heading = text_of[pair], codes[pair, 0], codes[pair, 1]
+        text, chapter, heading = text_of[pair], codes[pair, _CHAPTER_CODE], codes[pair, _HEADING_CODE]
         if text < 0 or chapter < 0:
             continue
         share = 0.0

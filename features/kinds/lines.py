@@ -9,8 +9,9 @@ import numpy as np
 
 from features.kinds.parties import LINES_FROM, name_marks, names
 
-#: Chapters are 1 to 97. 0 stands for an unknown chapter.
+#: Chapters are 1 to 97.
 CHAPTERS: Final = 98
+_UNKNOWN_CHAPTER: Final = 0
 OWN_GOODS: Final = 1.0
 #: A firm rarely sends the materials that it uses.
 SENT_MATERIAL: Final = -0.7
@@ -22,7 +23,8 @@ class BusinessLines:
 
     Attributes:
         names: of the lines. Line i is bit ``1 << i``.
-        sold: (lines, CHAPTERS) whether a firm of the line sends goods of the chapter: 1 its own, 0 anybody's, negative others.
+        sold: (lines, CHAPTERS) whether a firm of the line sends goods of the chapter: 1 its own, 0 goods of any firm,
+            negative others.
         bought: (lines, CHAPTERS) whether a firm of the line receives goods of the chapter: 1 its own and its materials, 0
             what every firm needs, -1 others.
     """
@@ -39,7 +41,7 @@ class BusinessLines:
             self.sold[line, used] = SENT_MATERIAL
             self.sold[line, _chapters(any_line, "sells")] = 0.0
             self.sold[line, own] = OWN_GOODS
-        self.sold[:, 0] = self.bought[:, 0] = 0.0
+        self.sold[:, _UNKNOWN_CHAPTER] = self.bought[:, _UNKNOWN_CHAPTER] = 0.0
 
     def of_name(self, name: str) -> int:
         """Return the lines, one bit each, that the name of an organisation tells; 0 for private persons.

@@ -18,6 +18,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
+from features.goods.codes import HsLevel
 from features.goods.model import GoodsModel, write
 from training.goods.assembling import Arrays, arrays_of, languages, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
@@ -53,7 +54,7 @@ class Trainer:
     def rows_without(self, *sources: str) -> NDArray[np.int64]:
         """Return the labelled rows that belong to none of the sources."""
         outside = np.array([not any(is_of(row, source) for source in sources) for row in self.corpus.rows])
-        return np.flatnonzero(outside & (self.corpus.labels[:, 0] >= 0))
+        return np.flatnonzero(outside & (self.corpus.labels[:, HsLevel.CHAPTER] >= 0))
 
     def fit(self, rows: NDArray[np.int64], title: str, weight: NDArray[np.float32] | None = None) -> Fitted:
         with console.status(f"{title}: {len(rows):,} texts") as status:
@@ -66,7 +67,7 @@ class Trainer:
     def texts(self, source: str, most: int | None = None) -> tuple[list[str], NDArray[np.int32], NDArray[np.float64]]:
         """Return texts, labels and weights of a source; its parts weigh the same."""
         rows = np.flatnonzero([is_of(row, source) for row in self.corpus.rows])
-        rows = rows[self.corpus.labels[rows, 0] >= 0]
+        rows = rows[self.corpus.labels[rows, HsLevel.CHAPTER] >= 0]
         if most is not None and len(rows) > most:
             rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
         parts = self.corpus.source[rows]

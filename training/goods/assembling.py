@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.classifier import STATISTICS
-from features.goods.codes import CODES
+from features.goods.codes import CODES, HsLevel
 from features.goods.model import Settings
 from features.goods.ngrams import word_key
 
@@ -48,7 +48,7 @@ def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays
     table = frequent[first]
     grams, gram_scale = _quantised(fitted.grams)
     vectors, word_scale = _quantised(fitted.words[table])
-    priors = [_prior(corpus, rows, level) for level in range(3)]
+    priors = [_prior(corpus, rows, level) for level in HsLevel]
     return {
         "grams": grams,
         "gram_scale": gram_scale,
@@ -63,7 +63,7 @@ def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays
         "chapter_prior": priors[0],
         "heading_prior": priors[1],
         "subheading_prior": priors[2],
-        "declared": np.eye(len(CODES.names[0]), dtype=np.float16),
+        "declared": np.eye(len(CODES.names[HsLevel.CHAPTER]), dtype=np.float16),
     }
 
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from features.goods.classifier import STATISTICS, agreement, logistic, read_texts, statistics
-from features.goods.codes import CODES
+from features.goods.codes import CODES, HsLevel
 from features.goods.model import GoodsModel, Settings
 from features.goods.ngrams import gram_ids
 from features.goods.scores import Floats, Known, Statistic, fill_chapters, fill_vectors
@@ -80,7 +80,7 @@ def _raw(model: GoodsModel, texts: list[str]) -> Raw:
 
 
 def _chapters(model: GoodsModel, vectors: Floats, scale: float) -> Floats:
-    out = np.empty((len(vectors), len(CODES.names[0])), dtype=np.float32)
+    out = np.empty((len(vectors), len(CODES.names[HsLevel.CHAPTER])), dtype=np.float32)
     fill_chapters(vectors, model.weights.with_chapter_scale(scale), out)
     return out
 
@@ -91,9 +91,9 @@ def calibrate(samples: list[Sample], settings: Settings) -> tuple[Settings, NDAr
     raws = [_raw(model, sample.texts) for model, sample in zip(models, samples, strict=True)]
     settings = _fit_chapters(models, raws, samples, settings)
     declared = _declared(models, raws, samples, settings)
-    scale, doubt = _fit_level(1, models, raws, samples)
+    scale, doubt = _fit_level(HsLevel.HEADING, models, raws, samples)
     settings = replace(settings, heading_scale=scale, heading_doubt=doubt)
-    scale, doubt = _fit_level(2, models, raws, samples)
+    scale, doubt = _fit_level(HsLevel.SUBHEADING, models, raws, samples)
     return replace(settings, subheading_scale=scale, subheading_doubt=doubt), declared
 
 
@@ -103,9 +103,9 @@ def _fit_chapters(models: list[GoodsModel], raws: list[Raw], samples: list[Sampl
     for scale in np.arange(0.4, 1.41, 0.1):
         of_label, prior, measures, weight = [], [], [], []
         for model, raw, sample in zip(models, raws, samples, strict=True):
-            used = (sample.labels[:, 0] >= 0) & (raw.known[:, Known.WORDS] > 0)
+            used = (sample.labels[:, HsLevel.CHAPTER] >= 0) & (raw.known[:, Known.WORDS] > 0)
             chapters = _chapters(model, raw.vectors, float(scale))
-            labels = sample.labels[used, 0]
+            labels = sample.labels[used, HsLevel.CHAPTER]
             of_label.append(chapters[np.flatnonzero(used), labels])
             prior.append(model.weights.chapter_prior[labels])
             measures.append(statistics(chapters, raw.known, raw.counts)[used])
@@ -143,14 +143,14 @@ def _declared(
     models: list[GoodsModel], raws: list[Raw], samples: list[Sample], settings: Settings
 ) -> NDArray[np.float16]:
     """Return the share of goods of each chapter that are declared under another, by how sources disagree with the words."""
-    size = len(CODES.names[0])
+    size = len(CODES.names[HsLevel.CHAPTER])
     counts = np.zeros((size, size))
     for model, raw, sample in zip(models, raws, samples, strict=True):
-        used = (sample.labels[:, 0] >= 0) & (raw.known[:, Known.WORDS] > 0)
+        used = (sample.labels[:, HsLevel.CHAPTER] >= 0) & (raw.known[:, Known.WORDS] > 0)
         chapters = _chapters(model, raw.vectors, settings.chapter_scale)
         doubt = logistic(statistics(chapters, raw.known, raw.counts) @ np.array(settings.doubt))
         weight = (sample.weight * (1.0 - doubt))[used]
-        labels = sample.labels[used, 0]
+        labels = sample.labels[used, HsLevel.CHAPTER]
         for label in np.unique(labels):
             of_label = labels == label
             counts[:, label] += weight[of_label] @ chapters[used][of_label]
@@ -184,8 +184,8 @@ def _ratios(model: GoodsModel, raw: Raw, sample: Sample, settings: Settings, dec
 
 def _flagged_codes(ratios: FloatArray, sample: Sample) -> float:
     """Return the share of chapters of other texts, drawn at random, that a threshold flags which right ones seldom reach."""
-    at = np.flatnonzero(sample.labels[:, 0] >= 0)
-    labels, weight = sample.labels[at, 0], sample.weight[at]
+    at = np.flatnonzero(sample.labels[:, HsLevel.CHAPTER] >= 0)
+    labels, weight = sample.labels[at, HsLevel.CHAPTER], sample.weight[at]
     threshold = _quantile(ratios[at, labels], weight, CORRECT_FLAGGED)
     others = np.random.default_rng(0).permutation(labels)
     differ = others != labels
@@ -194,7 +194,7 @@ def _flagged_codes(ratios: FloatArray, sample: Sample) -> float:
     return float(np.average(ratios[at, others][differ] < threshold, weights=weight[differ]))
 
 
-def _fit_level(level: int, models: list[GoodsModel], raws: list[Raw], samples: list[Sample]) -> tuple[float, float]:
+def _fit_level(level: HsLevel, models: list[GoodsModel], raws: list[Raw], samples: list[Sample]) -> tuple[float, float]:
     """Return the scale of a level's log-odds and the doubt about it, given the level above."""
     scores: list[FloatArray] = []
     prior: list[Floats] = []
@@ -203,7 +203,7 @@ def _fit_level(level: int, models: list[GoodsModel], raws: list[Raw], samples: l
     for model, raw, sample in zip(models, raws, samples, strict=True):
         weights, given = (
             (model.weights.headings, model.weights.heading_prior)
-            if level == 1
+            if level is HsLevel.HEADING
             else (model.subheadings, model.subheading_prior)
         )
         ends, parent = CODES.ends[level], CODES.parents[level]
@@ -320,8 +320,13 @@ def set_contradicted(samples: list[Sample], settings: Settings, arrays: Arrays) 
         model = GoodsModel({**sample.arrays, **arrays}, settings, "")
         tokens, rows = tokenised(model, sample.texts)
         reading = read_texts(model, tokens, rows)
-        labelled = np.flatnonzero(sample.labels[:, 0] >= 0)
-        fit = agreement(model, reading, labelled.astype(np.int32), np.ascontiguousarray(sample.labels[labelled, :2]))
+        labelled = np.flatnonzero(sample.labels[:, HsLevel.CHAPTER] >= 0)
+        fit = agreement(
+            model,
+            reading,
+            labelled.astype(np.int32),
+            np.ascontiguousarray(sample.labels[labelled, : HsLevel.SUBHEADING]),
+        )
         fits.append(_quantile(fit.sum(axis=1), sample.weight[labelled], CORRECT_FLAGGED))
     return replace(settings, contradicted=round(float(np.mean(fits)), 3))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from features.goods.codes import CODES
+from features.goods.codes import CODES, HsLevel
 from training.goods.descent import Rates, Tree, Weights, descend
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Settings:
 
 
 TREES: Final = (
-    Tree(CODES.ends[0], CODES.parents[0]),
-    Tree(CODES.ends[1], CODES.parents[1]),
-    Tree(CODES.ends[2], CODES.parents[2]),
+    Tree(CODES.ends[HsLevel.CHAPTER], CODES.parents[HsLevel.CHAPTER]),
+    Tree(CODES.ends[HsLevel.HEADING], CODES.parents[HsLevel.HEADING]),
+    Tree(CODES.ends[HsLevel.SUBHEADING], CODES.parents[HsLevel.SUBHEADING]),
 )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from features.goods.classifier import agreement, read_texts
+from features.goods.codes import HsLevel
 from features.goods.model import GoodsModel
 from training.goods.calibrating import tokenised
 
@@ -28,14 +29,18 @@ def measure(model: GoodsModel, texts: list[str], labels: NDArray[np.int32]) -> d
     tokens, rows = tokenised(model, texts)
     reading = read_texts(model, tokens, rows)
     chapters = reading.chapter_probabilities(model)
-    label, at = labels[:, 0], np.arange(len(texts))
+    label, at = labels[:, HsLevel.CHAPTER], np.arange(len(texts))
     order = np.argsort(-chapters, axis=1)
     top = chapters.max(axis=1)
     right = order[:, 0] == label
     wrong = np.random.default_rng(0).permutation(len(texts))
     other = np.flatnonzero(label[wrong] != label).astype(np.int32)
-    fit = agreement(model, reading, at.astype(np.int32), np.ascontiguousarray(labels[:, :2])).sum(axis=1)
-    contrary = agreement(model, reading, other, np.ascontiguousarray(labels[wrong[other], :2])).sum(axis=1)
+    fit = agreement(model, reading, at.astype(np.int32), np.ascontiguousarray(labels[:, : HsLevel.SUBHEADING])).sum(
+        axis=1
+    )
+    contrary = agreement(model, reading, other, np.ascontiguousarray(labels[wrong[other], : HsLevel.SUBHEADING])).sum(
+        axis=1
+    )
     between = (top >= CERTAIN) & (top < 0.95)
     return {
         "texts": float(len(texts)),

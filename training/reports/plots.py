@@ -86,9 +86,9 @@ def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
     for name, score, find in _scores(scored, outcome):
         rate = total if name == RISK else scored.base_rates[name]
         curve: Curve = Ranking(score, find, outcome.weight).curve()
-        values = np.array([curve.at_share(float(share), rate) for share in shares])
-        left.plot(shares, values[:, 0], label=f"{name_text(name)} ({int(find.sum())} finds)")
-        right.plot(shares, values[:, 1], label=f"{name_text(name)}, base rate {rate:.2g}")
+        recall, precision, _ = zip(*(curve.at_share(float(share), rate) for share in shares), strict=True)
+        left.plot(shares, recall, label=f"{name_text(name)} ({int(find.sum())} finds)")
+        right.plot(shares, precision, label=f"{name_text(name)}, base rate {rate:.2g}")
     left.plot(shares, shares, color="grey", linestyle=":", label="at random")
     for axis in (left, right):
         axis.set_xscale("log")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.classifier import agreement, read_texts, shares
-from features.goods.codes import CHEMICAL_CHAPTERS, CODES
+from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
 from features.goods.model import goods_model
 from features.goods.scores import Share
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
@@ -57,15 +57,16 @@ class ClassificationGroup(Group):
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
         self._model = goods_model()
-        headings, chapters = len(CODES.names[1]), len(CODES.names[0])
+        chapters, headings = (len(CODES.names[level]) for level in (HsLevel.CHAPTER, HsLevel.HEADING))
         self._headings = headings
         self._other, self._no_code = headings + chapters, headings + chapters + 1
         #: (classes, 2) numbers of chapter and heading.
         self._codes = np.full((self._no_code + 1, 2), -1, dtype=np.int32)
-        self._codes[:headings, 0], self._codes[:headings, 1] = CODES.parents[1], np.arange(headings)
-        self._codes[headings : self._other, 0] = np.arange(chapters)
-        of_chapter = np.array([float(chapter in CHEMICAL_CHAPTERS) for chapter in CODES.names[0]])
-        self._is_chemical = np.append(of_chapter, 0.0)[self._codes[:, 0]]
+        self._codes[:headings, HsLevel.CHAPTER] = CODES.parents[HsLevel.HEADING]
+        self._codes[:headings, HsLevel.HEADING] = np.arange(headings)
+        self._codes[headings : self._other, HsLevel.CHAPTER] = np.arange(chapters)
+        of_chapter = np.array([float(chapter in CHEMICAL_CHAPTERS) for chapter in CODES.names[HsLevel.CHAPTER]])
+        self._is_chemical = np.append(of_chapter, 0.0)[self._codes[:, HsLevel.CHAPTER]]
         self._is_chemical[self._no_code] = np.nan
         self._code_rows = TextRows(_code_rows, _NO_HS_CODE)
         self._class_numbers = TextRows(lambda codes: [self._class(code) for code in codes], np.array([self._no_code]))
