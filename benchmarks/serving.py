@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.client import Client, Driven, Requests, ask, connect
 from benchmarks.machine import SERVERS
 from benchmarks.script import Result, Size, run, say
-from benchmarks.servers.catalogue import KINDS, OURS, Asked, Kind, program
+from benchmarks.servers.catalogue import KINDS, OURS, STORE_OFF, Asked, Kind, program
 from benchmarks.servers.mlflow_save import save
 from benchmarks.servers.running import PAUSE, Running, free_port, stopping
 from benchmarks.shipments import Record, never_seen, simulated, with_names
@@ -172,13 +172,14 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A kind of request to the service: ``shipments`` per request, to ``workers`` workers."""
+    """A kind of request to the service: ``shipments`` per request, to ``workers`` workers, with or without a store."""
 
     name: str
     shipments: int
     path: str
     bodies: Sequence[object]
     workers: int = 1
+    stored: bool = False
 
 
 def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
@@ -189,7 +190,7 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
     cores = os.cpu_count() or 1
     # Each kind has its own shipments, because scoring one a second time has a different cost.
     more = plan.batches * 4 // 3 if cores > 1 else 0
-    count = (plan.batches + more) * _BATCH + 3 * plan.each + _NAMED
+    count = (plan.batches + more) * _BATCH + 4 * plan.each + _NAMED
     fresh = iter(simulated(int(_ITEMS_EACH * count), _SEED + 2))
 
     def some(count: int) -> list[Record]:
@@ -202,6 +203,7 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
 
     kinds = [
         Own("natural repetition", 1, "/v1/score", asked.shipments),
+        Own("natural repetition, decisions stored", 1, "/v1/score", some(plan.each), stored=True),
         Own("texts never seen", 1, "/v1/score", never_seen(some(plan.each), _SEED)),
         Own("reasons for every one", 1, "/v1/score?explain=all", some(plan.each)),
         Own("never seen, reasons", 1, "/v1/score?explain=all", never_seen(some(plan.each), _SEED + 1)),
@@ -231,7 +233,7 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
     with stopping() as started:
         # Each kind has its own service, so that they do not share a history.
         for kind, position in zip(kinds, positions, strict=True):
-            started.append(_serve(scratch, kind.workers))
+            started.append(_serve(scratch, kind.workers, stored=kind.stored))
             position.drive(client, started[-1].port, 8, 30.0, at_most=max(8 * kind.workers, _WARM_UP // kind.shipments))
             started[-1].hold()
         for number_of_round in range(plan.rounds):
@@ -246,11 +248,12 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
     return told
 
 
-def _serve(scratch: Path, workers: int) -> Running:
-    """Return the service, ready to answer."""
+def _serve(scratch: Path, workers: int, *, stored: bool) -> Running:
+    """Return the service, ready to answer. A store is a SQLite database, as by default."""
     port = free_port()
     command = [program("tidewaiter"), "serve", "--port", str(port), "--workers", str(workers)]
-    server = Running(OURS, command, port, scratch / f"own-{port}.log", folder=scratch)
+    environment = {} if stored else STORE_OFF
+    server = Running(OURS, command, port, scratch / f"own-{port}.log", environment=environment, folder=scratch)
     server.wait(_READY)
     return server
 
@@ -270,13 +273,16 @@ def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
     """
     requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in asked.shipments[:1010]]).items
     found: dict[str, list[float]] = {"ready_s": [], "help_s": [], "first_ms": [], "thousandth_ms": [], "stream_ms": []}
-    for _ in range(plan.starts):
+    for start in range(plan.starts):
+        # The store lies in the working directory. A new one holds no history that the start would have to read.
+        folder = scratch / f"start-{start}"
+        folder.mkdir()
         began = time.perf_counter()
         subprocess.run([program("tidewaiter"), "--help"], check=True, stdout=subprocess.DEVNULL)
         found["help_s"].append(time.perf_counter() - began)
         port = free_port()
         command = [program("tidewaiter"), "serve", "--port", str(port)]
-        server = Running(OURS, command, port, scratch / "start.log", folder=scratch)
+        server = Running(OURS, command, port, scratch / "start.log", folder=folder)
         with stopping([server]):
             found["ready_s"].append(server.wait(_READY))
             found["first_ms"].append(_anew(port, requests[0]))
@@ -354,7 +360,8 @@ def tables(result: Result) -> list[Table]:
         columns,
         tuple(row(one) for one in result["servers"] if one["given"] == "manifests"),
         "Everybody loads the same bundle and scores the same shipments with the same library; the service also "
-        "answers with lane, evidence and warnings and keeps its metrics, the others return the risk alone. p50 and "
+        "answers with lane, evidence and warnings and keeps its metrics, the others return the risk alone. Its store is off, "
+        "because the others keep nothing. p50 and "
         "p99 at one connection; requests a second at 1, 8 and 32 connections; *ahead*: the service's requests at 8 "
         f"for one of the other's; *cpu ms*: processor time of all processes of the server for a request at 8 connections; "
         f"*MB*: their memory. {again}The client alone makes {ceilings} requests a second and was never busier than "
@@ -389,7 +396,8 @@ def _requests_table(kinds: Sequence[Result]) -> Table:
         ("request", "p50 ms", "p99 ms", "shipments/s, 8", "rows/s, 8"),
         tuple(map(row, kinds)),
         "Each kind has a service of its own, with one worker unless another number is told; each worker keeps a history of its "
-        "own. Latencies at one connection, throughput at eight. *Natural repetition*: texts repeat as in the simulated trade. "
+        "own, and keeps no decisions except where the name says so. Latencies at one connection, throughput at eight. "
+        "*Natural repetition*: texts repeat as in the simulated trade. "
         "*Never seen*: goods, names and addresses of every request are words that no request had before. *Reasons for every "
         "one*: `explain=all`; else red and yellow are explained. Names that OPSIN reads go to a "
         f"Java program beside the service.{again}",

@@ -17,6 +17,8 @@ from benchmarks.shipments import Record, flat_rows
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 OURS: Final = "Tidewaiter"
+#: The other servers keep nothing, so the service keeps nothing either when they are compared.
+STORE_OFF: Final = {"TIDEWAITER_STORE": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Kind:
         """Start it on a free port; its files and output go to ``scratch``."""
         port = free_port()
         environment = {
+            **STORE_OFF,
             BUNDLE: str(bundle),
             # Neither BentoML nor MLflow finds the checkout by itself.
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
