@@ -15,6 +15,7 @@ import numpy as np
 
 from features.groups.history.history import History
 from features.space import FeatureSpace
+from features.table.parts import alone
 from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits
 from training.authors.by_law import ByLaw
@@ -47,7 +48,8 @@ class NewOffice:
     def take(self, shipments: Bools) -> NewOffice:
         """Return the shipments (s,) that are true."""
         rows = np.flatnonzero(shipments[self.table.shipment])
-        return NewOffice(self.table.take(rows), self.history[shipments])
+        # Without the texts of other rows: all runs of all worlds are kept until the champion has learned.
+        return NewOffice(alone(self.table, rows), self.history[shipments])
 
     def write(self, pooled: FeatureSpace, matrix: Floats) -> None:
         """Write the features that depend on what is usual or on the history into ``matrix`` (m, F).
