@@ -11,7 +11,7 @@ import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
-from service.api.bodies import parse_json, parse_list, read_json_text
+from service.api.bodies import parse_list, parsed, read_json_text
 from service.api.dependencies import EncodedJson, PlainJson, ScoreOptions, add_log_fields, caller_of, is_alone, state_of
 from service.api.openapi import json_body, problems
 from service.api.schemas import BatchScore, Score
@@ -48,7 +48,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     """
     state = state_of(request)
     data = await read_json_text(request, state.settings.max_score_bytes)
-    record = parse_json(data)
+    record = await parsed(data)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
         _check_count("items", len(record["items"]), state.settings.max_items, "goods items")
     answer = await state.scorer.one(record, options, len(data), caller_of(request), alone=is_alone(request))

@@ -1,0 +1,104 @@
+"""Parsing of large JSON bodies in steps.
+
+One call of the parser holds Python's lock: 16 MB can take 0.4 s. A large body is therefore cut at the elements of its lists, and
+each step takes milliseconds. A body that cannot be cut into such steps is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from pydantic_core import from_json
+
+from service.api.json_runs import find_runs
+from service.errors import TooLarge
+
+#: Parse JSON at once. ``NaN``, ``Infinity`` and numbers too large for a double become floats, so that later validation can name the
+#: field. Only keys are cached: they repeat in every shipment, but values rarely repeat.
+parse_at_once: Final = partial(from_json, allow_inf_nan=True, cache_strings="keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Sizes of steps.
+
+    Attributes:
+        values, size: a step ends once it has so many values or bytes.
+        most_values, most_size: values and bytes of one element of a list, and of all that is outside of lists.
+        most_in_all: values of a body. Each takes up to 60 bytes of memory.
+    """
+
+    values: int = 2_000
+    size: int = 128 * 1024
+    # A shipment of 999 goods items with every field filled has 30,000.
+    most_values: int = 100_000
+    most_size: int = 4 * 1024 * 1024
+    # 16 MB of ordinary shipments have 1,000,000.
+    most_in_all: int = 2_000_000
+
+
+STEPS: Final = Steps()
+#: Bytes of a parsed run as they count in messages: everything but line breaks becomes a space.
+_BLANK: Final = bytes(byte if byte == ord("\n") else ord(" ") for byte in range(256))
+
+
+def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:
+    """Return what `parse_at_once` returns.
+
+    Raises:
+        ValueError: the same as that of `parse_at_once`.
+        TooLarge: a part that takes one step is too large.
+    """
+    runs = _runs_of(data, steps)
+    parsed: list[list[Any]] = []
+    frame: list[bytes] = []
+    end = 0
+    try:
+        for number, (start, following) in enumerate(runs):
+            # The zero makes a comma too many an error. The parser limits the depth, so it stays what it is in the body.
+            parsed.append(parse_at_once(b"[[0," + data[start:following] + b"]]")[0][1:])
+            frame += data[end:start], b"%d" % number
+            end = following
+        whole = parse_at_once(b"".join([*frame, data[end:]]))
+    except ValueError:
+        # The place of the error is that in the whole body.
+        parse_at_once(_with_blanks(data, runs[: len(parsed)]))
+        raise
+    if not isinstance(whole, dict):
+        return whole
+    return {
+        key: [element for number in value for element in parsed[number]] if isinstance(value, list) else value
+        for key, value in whole.items()
+    }
+
+
+def _runs_of(data: bytes, steps: Steps) -> list[tuple[int, int]]:
+    """Return start and end of each run of elements (`find_runs`)."""
+    found = np.empty((steps.most_values, 3), dtype=np.int64)
+    count = find_runs(np.frombuffer(data, dtype=np.uint8), steps.values, steps.size, found)
+    starts, ends, values = found[: count + 1].T
+    sizes = ends - starts
+    if count < 0 or values.max() > steps.most_values or values.sum() > steps.most_in_all:
+        raise TooLarge(
+            f"The body has too many values: at most {steps.most_values:,} in one element of a list or outside of lists, and "
+            f"{steps.most_in_all:,} in all, are accepted."
+        )
+    if sizes.max() > steps.most_size or len(data) - sizes.sum() > steps.most_size:
+        raise TooLarge(
+            f"The body has a part that is too large: at most {steps.most_size:,} bytes in one element of a list or outside of "
+            "lists are accepted."
+        )
+    return list(zip(starts[:count].tolist(), ends[:count].tolist(), strict=True))
+
+
+def _with_blanks(data: bytes, runs: list[tuple[int, int]]) -> bytes:
+    """Return a body with one value and blanks in place of each run."""
+    pieces: list[bytes] = []
+    end = 0
+    for start, following in runs:
+        pieces += data[end:start], data[start:following].translate(_BLANK).replace(b" ", b"0", 1)
+        end = following
+    return b"".join([*pieces, data[end:]])

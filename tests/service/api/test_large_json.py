@@ -1,0 +1,110 @@
+"""Large JSON bodies are parsed in short steps, with the same result and the same errors as at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.api.large_json import Steps, parse_at_once, parse_in_steps
+from service.errors import TooLarge
+
+#: Steps of a few values and bytes, so that small bodies are cut everywhere.
+TINY = Steps(values=2, size=9)
+_TEXTS = st.text(alphabet='ab"\\{}[],: \n\u00e9\u4e2d\U0001f600', max_size=8)
+_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=12,
+)
+_BODIES = st.dictionaries(_TEXTS, _VALUES | st.lists(_VALUES, max_size=6), max_size=4) | _VALUES
+#: Bytes that mean something in JSON, or nothing in UTF-8.
+_DAMAGE = st.sampled_from([bytes([byte]) for byte in b'",:{}[]\\0-tn\n \xff\xc3\x01'] + [b"", b"[]", b"{}", b",,"])
+
+
+def result(parse: Any, data: bytes) -> str:
+    """Return the parsed value, or the error, as text in which also NaN is equal to itself."""
+    try:
+        return repr(parse(data))
+    except ValueError as error:
+        return f"ValueError: {error}"
+
+
+def in_tiny_steps(data: bytes) -> Any:
+    return parse_in_steps(data, TINY)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Return JSON in any layout, whole or damaged."""
+    text = json.dumps(draw(_BODIES), ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 0, 1])))
+    data = bytearray(text.encode("utf-8", "surrogatepass"))
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 3))] = draw(_DAMAGE)
+    if draw(st.booleans()):
+        del data[draw(st.integers(0, len(data))) :]
+    return bytes(data)
+
+
+@settings(max_examples=2_000)
+@given(bodies())
+def test_steps_give_the_result_or_error_of_one_call(data: bytes) -> None:
+    assert result(in_tiny_steps, data) == result(parse_at_once, data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1, 2, 3, 4], "a": [5], "b": [[], [[]], {}], "c": {"d": [1, 2]}, "e": 7}',
+        '{"a": [ ], "b": [\n], "c": [1\n,\n2\n,3]}',
+        '{"a": [1, 2, 3, 4,]}',
+        '{"a": [1,, 2]}',
+        '{"a": [,1]}',
+        '{"a": [1, tru, 2]}',
+        '{"a": [1, -, 2]}',
+        '{"a": [1, 2} , 3]',
+        '{"a": [1, 2, 3',
+        '{"a": [1, 2, "x',
+        '{"a": [1, 2, "x\\',
+        '{"a": [1, 2, 3]} {"b": [1]}',
+        '{"a" [1, 2, 3], "b": [1, }',
+        '[[1, 2], [3, 4]]',
+        '{"a": [0]], [[1]}',
+        '{"a": [' + "[" * 200 + "]" * 200 + "]}",
+        '{"a": [' + "[" * 199 + "]" * 199 + "]}",
+        '{"a": [1, 2, 3, 4, 5, 6],\n"b": [1, 2, 3, 4, 5, 6,\n x]}',
+        "",
+        " ",
+        "}",
+        '}{"a":[1,2,3]}',
+    ],
+)  # fmt: skip
+def test_bodies_that_are_hard_to_cut(text: str) -> None:
+    assert result(in_tiny_steps, text.encode()) == result(parse_at_once, text.encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"shipments":[{"z":[' + b"1," * 200_000 + b"1]}]}",
+        b'{"z":{"z":[' + b"[]," * 200_000 + b"1]}}",
+        b"{" + b'"z":[1],' * 100_001 + b'"z":1}',
+        b"[" + b"1," * 200_000 + b"1]",
+        b'{"a":[' + b"1," * 2_100_000 + b"1]}",
+    ],
+    ids=["element", "member", "members", "list", "all"],
+)
+def test_too_many_values_are_refused(body: bytes) -> None:
+    with pytest.raises(TooLarge, match="100,000 in one element"):
+        parse_in_steps(body)
+
+
+@pytest.mark.parametrize("body", [b'{"a":["%b"]}', b'{"a":"%b"}'])
+def test_an_element_of_many_bytes_is_refused(body: bytes) -> None:
+    assert parse_in_steps(body % (b"x" * 4_000_000))["a"]
+    with pytest.raises(TooLarge, match="4,194,304 bytes in one element"):
+        parse_in_steps(body % (b"x" * 4_200_000))
