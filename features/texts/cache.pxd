@@ -23,6 +23,8 @@ cdef class TextPairs:
 
     @cython.locals(keys=list, slot='int[::1]', row=Py_ssize_t, code=int, text='long long')
     cpdef list keys(self, long long classes)
+    @cython.locals(of_text=list, lengths=list, row=Py_ssize_t, code=int)
+    cpdef list lengths(self)
     cpdef TextPairs take(self, list rows)
     @cython.locals(new=set, first=dict, later=dict, row=Py_ssize_t, code=int)
     cpdef tuple distinct_texts(self)
@@ -68,7 +70,7 @@ cdef class TextRows:
     @cython.locals(store=RowStore, filled='signed char[::1]', slot='int[::1]', room=Py_ssize_t, new=dict, i=Py_ssize_t,
                    place=int, stores=dict)
     cdef RowStore _store_for(self, TextSlots texts)
-    @cython.locals(indices=list, slots=list, batch=list, start=Py_ssize_t)
+    @cython.locals(indices=list, slots=list, lengths=list, batch=list, start=Py_ssize_t, end=Py_ssize_t, characters=Py_ssize_t)
     cdef _compute_rows(self, RowStore store, TextSlots texts, dict new)
     @cython.locals(room=Py_ssize_t)
     cdef _grow(self, RowStore store, Py_ssize_t most, Py_ssize_t needed)

@@ -20,9 +20,10 @@ from features.texts.declared import prefetch
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-#: Number of texts per computation of rows, which limits the work memory.
+#: Number of texts per computation of rows, and of their characters but for the last text, which limit the work memory and the
+#: time for which a compiled loop holds Python's lock. 2,048 ordinary descriptions have 100,000 characters.
 BATCH = 2048
-
+_BATCH_CHARACTERS = cython.declare(cython.Py_ssize_t, 200_000)
 
 #: Longest cached text in characters. Nearly all descriptions are shorter.
 LONGEST_CACHED: Final = 512
@@ -84,6 +85,15 @@ class TextPairs:
             text = self.texts.generation.first + slot[code] if code >= 0 else -1
             keys.append(text * classes + self.class_[row])
         return keys
+
+    def lengths(self) -> list[int]:
+        """Return the number of characters of each row's text."""
+        of_text: list[int] = list(map(len, self.texts.values))
+        lengths = []
+        for row in range(len(self)):
+            code = self.code[row]
+            lengths.append(of_text[code] if code >= 0 else 0)
+        return lengths
 
     def take(self, rows: list[int]) -> TextPairs:
         """Return the pairs of the given rows, which ascend."""
@@ -285,17 +295,24 @@ class TextRows:
     def _compute_rows(self, store: RowStore, texts: TextSlots, new: dict[int, int]) -> None:
         """Compute and store the rows of ``new`` texts, a mapping from slot to index."""
         indices, slots = list(new.values()), list(new)
-        for start in range(0, len(slots), BATCH):
-            batch = indices[start : start + BATCH]
+        lengths = texts.values.lengths() if isinstance(texts.values, TextPairs) else list(map(len, texts.values))
+        start = 0
+        while start < len(slots):
+            end, characters = start, 0
+            while end < len(slots) and end - start < BATCH and characters < _BATCH_CHARACTERS:
+                characters += lengths[indices[end]]
+                end += 1
+            batch = indices[start:end]
             rows = self._compute(
                 texts.values.take(batch) if isinstance(texts.values, TextPairs) else [texts.values[i] for i in batch]
             )
             with self._lock:
                 self._grow(store, texts.room, max(slots) + 1)
                 if isinstance(rows, list):
-                    self._store_numbers(store, slots[start : start + BATCH], rows)
+                    self._store_numbers(store, slots[start:end], rows)
                 else:
-                    self._store_rows(store, slots[start : start + BATCH], rows)
+                    self._store_rows(store, slots[start:end], rows)
+            start = end
 
     def _grow(self, store: RowStore, most: int, needed: int) -> None:
         room = store.filled.shape[0]

@@ -6,6 +6,7 @@ Content-Length, and for a few kilobytes that decompress to gigabytes.
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -164,6 +165,9 @@ async def read_body(request: Request, limit: int, hold: Hold | None = None) -> b
             if hold is not None:
                 hold.add(len(part))
             parts.append(part)
+            if gunzip:
+                # A few kilobytes may unpack to the limit. Let other requests run meanwhile.
+                await asyncio.sleep(0)
     if gunzip:
         gunzip.finish()
     return b"".join(parts)

@@ -28,15 +28,15 @@ def find_runs(data: ByteArray, least_values: int, least_bytes: int, runs: LongAr
     Args:
         data: bytes of the body.
         least_values, least_bytes: a run ends at the next comma once it has so many values or bytes, or else with its list.
-        runs: (m, 3) output: start, end and number of values of each run, and behind the last run the number of values outside of
-            lists, twice 0 before it. Values are counted by the commas and brackets before them.
+        runs: (m, 4) output: start, end, number of values, and number of objects and lists of each run; behind the last run, 0, 0
+            and the numbers outside of lists. Values are counted by the commas and brackets before them.
 
     Returns:
         The number of runs, or -1 if there are m or more.
     """
     n = data.shape[0]
     most = runs.shape[0]
-    count = depth = values = apart = begin = i = 0
+    count = depth = values = nests = apart = nests_apart = begin = i = 0
     root = False
     inside = False
     with cython.nogil:
@@ -49,21 +49,22 @@ def find_runs(data: ByteArray, least_values: int, least_bytes: int, runs: LongAr
             elif byte == _COMMA:
                 values = values + 1
                 if inside and depth == 2 and (values >= least_values or i - begin >= least_bytes):
-                    runs[count, 0] = begin
-                    runs[count, 1] = i
-                    runs[count, 2] = values
+                    runs[count, 0], runs[count, 1] = begin, i
+                    runs[count, 2], runs[count, 3] = values, nests
                     count = count + 1
                     begin = i + 1
-                    values = 0
+                    values = nests = 0
             elif byte in (_BRACE, _BRACKET):
                 depth = depth + 1
                 values = values + 1
+                nests = nests + 1
                 if depth == 1:
                     root = byte == _BRACE
                 elif depth == 2 and root and byte == _BRACKET:
                     inside = True
                     apart = apart + values
-                    values = 0
+                    nests_apart = nests_apart + nests
+                    values = nests = 0
                     begin = i + 1
             elif byte in (_END_OF_BRACE, _END_OF_BRACKET):
                 if inside and depth == 2:
@@ -72,21 +73,18 @@ def find_runs(data: ByteArray, least_values: int, least_bytes: int, runs: LongAr
                     while k > begin and data[k - 1] <= _SPACE:
                         k = k - 1
                     if k > begin or data[begin - 1] == _COMMA:
-                        runs[count, 0] = begin
-                        runs[count, 1] = i
-                        runs[count, 2] = values
+                        runs[count, 0], runs[count, 1] = begin, i
+                        runs[count, 2], runs[count, 3] = values, nests
                         count = count + 1
-                    values = 0
+                    values = nests = 0
                 depth = depth - 1
             i = i + 1
         if inside and count < most:
-            runs[count, 0] = begin
-            runs[count, 1] = n
-            runs[count, 2] = values
+            runs[count, 0], runs[count, 1] = begin, n
+            runs[count, 2], runs[count, 3] = values, nests
             count = count + 1
-            values = 0
+            values = nests = 0
         if count < most:
-            runs[count, 0] = 0
-            runs[count, 1] = 0
-            runs[count, 2] = apart + values
+            runs[count, 0], runs[count, 1] = 0, 0
+            runs[count, 2], runs[count, 3] = apart + values, nests_apart + nests
     return count if count < most else -1

@@ -28,7 +28,7 @@ class Steps:
     Attributes:
         values, size: a step ends once it has so many values or bytes.
         most_values, most_size: values and bytes of one element of a list, and of all that is outside of lists.
-        most_in_all: values of a body. Each takes up to 60 bytes of memory.
+        most_nests: objects and lists of a body. Collections of garbage visit them.
     """
 
     values: int = 2_000
@@ -36,8 +36,8 @@ class Steps:
     # A shipment of 999 goods items with every field filled has 30,000.
     most_values: int = 100_000
     most_size: int = 4 * 1024 * 1024
-    # 16 MB of ordinary shipments have 1,000,000.
-    most_in_all: int = 2_000_000
+    # 1,000 shipments of 247 goods items have so many.
+    most_nests: int = 250_000
 
 
 STEPS: Final = Steps()
@@ -77,14 +77,19 @@ def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:
 
 def _runs_of(data: bytes, steps: Steps) -> list[tuple[int, int]]:
     """Return start and end of each run of elements (`find_runs`)."""
-    found = np.empty((steps.most_values, 3), dtype=np.int64)
+    found = np.empty((steps.most_values, 4), dtype=np.int64)
     count = find_runs(np.frombuffer(data, dtype=np.uint8), steps.values, steps.size, found)
-    starts, ends, values = found[: count + 1].T
+    starts, ends, values, nests = found[: count + 1].T
     sizes = ends - starts
-    if count < 0 or values.max() > steps.most_values or values.sum() > steps.most_in_all:
+    if count < 0 or values.max() > steps.most_values:
         raise TooLarge(
-            f"The body has too many values: at most {steps.most_values:,} in one element of a list or outside of lists, and "
-            f"{steps.most_in_all:,} in all, are accepted."
+            f"The body has a part with too many values: at most {steps.most_values:,} in one element of a list or outside of lists "
+            "are accepted."
+        )
+    if nests.sum() > steps.most_nests:
+        raise TooLarge(
+            f"The body has too many objects and lists: at most {steps.most_nests:,} are accepted at once, got {nests.sum():,}. "
+            "Send fewer shipments or queries at once."
         )
     if sizes.max() > steps.most_size or len(data) - sizes.sum() > steps.most_size:
         raise TooLarge(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.groups.history.history import HistoryRows
 from features.manifest.fields import FIELD, Level
 from features.manifest.problems import Problem, Refused
-from features.manifest.records import Record, read_record
+from features.manifest.records import FURTHER, Record, read_record
 from features.table.parts import alone
 from features.table.table import ManifestTable
 from features.texts.reading import ReadingBudget, reading_within
@@ -24,9 +24,12 @@ from service.identifiers import new_ordered_ids
 from service.logs import logger
 from service.scoring.distinct import first_rows, tables_of_distinct
 from service.scoring.live_history import LiveRows
+from service.scoring.portions import MOST_FURTHER, further_names, portions_of
 
 if TYPE_CHECKING:
+    from features.groups.history.history import History
     from models.scoring import AdvancingHistory, RiskModel, Scores, ScoreSettings
+    from service.scoring.live_history import LiveHistory
     from service.scoring.model_host import ServedModel
 
 Explain = Literal["none", "shown", "all"]
@@ -153,7 +156,7 @@ class _Reading:
     """How records are read; see `score`."""
 
     max_items: int
-    receipt: int | None
+    received: int
     isolate: bool
 
 
@@ -168,7 +171,7 @@ def score(
     isolate: bool = False,
     reading_seconds: float | None = None,
 ) -> Outcome:
-    """Score parsed JSON records as one table. Each readable record is a shipment and gets its own answer.
+    """Score parsed JSON records, few of them as one table. Each readable record is a shipment and gets its own answer.
 
     Args:
         max_items: largest number of goods items per shipment; larger shipments are refused.
@@ -177,7 +180,8 @@ def score(
         reading_seconds: budget for reading texts that may name a substance, in seconds of processor time; None for no limit.
     """
     with reading_within(None if reading_seconds is None else ReadingBudget(reading_seconds)):
-        return _score(served, records, options, settings, _Reading(max_items, receipt, isolate))
+        received = int(time.time()) if receipt is None else receipt
+        return _score(served, records, options, settings, _Reading(max_items, received, isolate))
 
 
 def _score(
@@ -187,19 +191,71 @@ def _score(
     settings: ScoreSettings,
     reading: _Reading,
 ) -> Outcome:
-    max_items, isolate = reading.max_items, reading.isolate
-    received = int(time.time()) if reading.receipt is None else reading.receipt
     refused: list[RefusedShipment] = []
-    readable: list[tuple[int, Record]] = []
+    # Read portions as they are needed: records take several times the memory of their JSON.
+    portions = portions_of(_readable(records, reading.max_items, refused))
+    following = next(portions, None)
+    live: _Live | None = None
+    outcomes: list[Outcome] = []
+    while following is not None:
+        portion, following = following, next(portions, None)
+        if live is None:
+            live = _Live.of(served, update=options.update_history, has_more=following is not None)
+        outcomes.append(_score_portion(live, portion, options, settings, reading))
+    refused += [one for outcome in outcomes for one in outcome.refused]
+    refused.sort(key=lambda shipment: shipment.index)
+    scores = [one for outcome in outcomes for one in outcome.scores]
+    orders = [one for outcome in outcomes for one in outcome.orders]
+    if any(outcome.is_large for outcome in outcomes) or sum(one.table.n_rows for one in scores) > MOST_ROWS_AT_ONCE:
+        return Outcome(refused, scores, options, None, orders)
+    return Outcome(refused, scores, options, [one for outcome in outcomes for one in outcome.results], orders)
+
+
+def _readable(
+    records: Sequence[object], max_items: int, refused: list[RefusedShipment]
+) -> Iterator[tuple[int, Record]]:
+    """Yield the readable records with their indices, and add the others to ``refused``."""
     for index, record in enumerate(records):
         try:
             shipment = read_record(record)
             if len(shipment.items) > max_items:
                 problem = f"got {len(shipment.items):,} goods items; at most {max_items:,} are accepted"
                 raise Refused([Problem("items", problem)], shipment.shipment_id)
-            readable.append((index, shipment))
+            if (names := len(further_names(shipment))) > MOST_FURTHER:
+                problem = f"got {names:,} different names; at most {MOST_FURTHER:,} are accepted"
+                raise Refused([Problem(FURTHER, problem)], shipment.shipment_id)
         except Refused as error:
             refused.append(RefusedShipment(index, error.shipment_id, error.problems))
+        else:
+            yield index, shipment
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """The model, and the history that portions advance or, without ``update``, only read."""
+
+    model: RiskModel
+    history: LiveHistory | History
+    update: bool
+
+    @classmethod
+    def of(cls, served: ServedModel, *, update: bool, has_more: bool) -> _Live:
+        """Return the model in service. With ``has_more``, later portions see earlier ones, if only in a copy of the history."""
+        if has_more and not update:
+            return cls(served.model, served.history.copy(), True)
+        return cls(served.model, served.history, update)
+
+
+def _score_portion(
+    live: _Live,
+    readable: list[tuple[int, Record]],
+    options: Options,
+    settings: ScoreSettings,
+    reading: _Reading,
+) -> Outcome:
+    """Score readable records, given with their indices."""
+    received, isolate = reading.received, reading.isolate
+    refused: list[RefusedShipment] = []
     shipments = [shipment for _, shipment in readable]
     try:
         table = ManifestTable.from_records(shipments, receipt=received)
@@ -220,19 +276,18 @@ def _score(
         refused += [
             RefusedShipment(readable[k][0], shipments[k].shipment_id, problems) for k, problems in problems_of.items()
         ]
-        refused.sort(key=lambda shipment: shipment.index)
         shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
         table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
         return Outcome(refused, [], options, [], [])
     tables = [table] if table.n_shipments == len(shipments) else tables_of_distinct(table, shipments, received)
-    history: AdvancingHistory = served.history
-    update = options.update_history
+    history: AdvancingHistory = live.history
+    update = live.update
     if len(tables) > 1 and not update:
         # Later tables must see earlier ones as history, so update a temporary copy.
-        history, update = served.history.copy(), True
+        history, update = live.history.copy(), True
     for part in tables:
-        served.model.space.warn_of_further(part)
+        live.model.space.warn_of_further(part)
     scores: list[Scores] = []
     results: list[dict[str, Any]] | None = []
     orders: list[NDArray[np.int64] | None] = []
@@ -240,7 +295,7 @@ def _score(
     first = 0
     for part in tables:
         rows = history.advance(part, update=update)
-        of_part, answers, of_faults = _answers(served.model, part, rows, options, settings, isolate=isolate)
+        of_part, answers, of_faults = _answers(live.model, part, rows, options, settings, isolate=isolate)
         scores += of_part
         kept = np.setdiff1d(np.arange(part.n_shipments), list(of_faults)) if of_faults else slice(None)
         of_kept = rows.orders[kept] if isinstance(rows, LiveRows) and rows.orders is not None else None
@@ -252,7 +307,6 @@ def _score(
         known = {one.index for one in refused}
         indices = [index for index, _ in readable if index not in known]
         refused += [_failed(indices[k], shipments[k].shipment_id, why) for k, why in failed.items()]
-        refused.sort(key=lambda shipment: shipment.index)
     return Outcome(refused, scores, options, results, orders)
 
 

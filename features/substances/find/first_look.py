@@ -62,6 +62,8 @@ _UNSEEN: Final = NAMED | STEM | HINT
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHERWISE | STREET
 # Trade repeats its words: nearly all of them are in this cache, whatever the texts.
 _REMEMBERED_WORDS: Final = 32_768
+# Characters of the texts of one call, which holds Python's lock. It takes up to 0.1 ms per 1,000 characters.
+_LONGEST_AT_ONCE: Final = 50_000
 _LABEL: Final = re.compile("cas")
 _STRUCTURE: Final = re.compile("smiles|inchi")
 
@@ -87,7 +89,10 @@ def first_look(names: NameIndex, misspelt: MisspeltNames, otherwise: OtherWritin
 
 def worth_looking_for(look: FirstLook, texts: list[str]) -> list[int]:
     """Return what to search each declared text for; nothing for most."""
-    found = look.glance.read_all(texts)
+    if sum(map(len, texts)) > _LONGEST_AT_ONCE:
+        found = [seen for text in texts for seen in look.glance.read_all([text])]
+    else:
+        found = look.glance.read_all(texts)
     for at, seen in enumerate(found):
         if seen:
             seen = _in_any(look, texts[at]) if seen < 0 else seen

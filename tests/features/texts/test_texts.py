@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise as pairwise_of
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -91,14 +92,35 @@ def test_more_texts_than_the_capacity_have_correct_rows() -> None:
 def test_rows_of_many_texts_are_computed_in_batches() -> None:
     sizes: list[int] = []
 
-    def lengths(texts: list[str]) -> np.ndarray:
+    def numbers(texts: list[str]) -> np.ndarray:
         sizes.append(len(texts))
-        return np.array([[len(text), 0.0] for text in texts])
+        return np.array([[float(text), 0.0] for text in texts])
+
+    texts = [str(i) for i in range(2 * BATCH + 1)]
+    slots = TextIndex(10).look_up(texts)
+    assert TextRows(numbers, MISSING).of(slots)[slots.slots, 0].tolist() == [*range(2 * BATCH + 1)]
+    assert sizes == [BATCH, BATCH, 1]
+
+
+def test_rows_of_long_texts_are_computed_in_smaller_batches() -> None:
+    """A compiled loop over all of them would hold Python's lock."""
+    characters: list[int] = []
+
+    def lengths(texts: Any) -> np.ndarray:
+        own = texts.lengths() if isinstance(texts, TextPairs) else [len(text) for text in texts]
+        characters.append(sum(own))
+        return np.array([[length, 0.0] for length in own])
 
     texts = ["x" * i for i in range(2 * BATCH + 1)]
-    slots = TextIndex(10).look_up(texts)
+    index = TextIndex(10)
+    slots = index.look_up(texts)
     assert TextRows(lengths, MISSING).of(slots)[slots.slots, 0].tolist() == [*range(2 * BATCH + 1)]
-    assert sizes == [BATCH, BATCH, 1]
+    assert max(characters) < 210_000 < sum(characters)
+    codes = np.arange(-1, len(texts), dtype=np.int32)
+    characters.clear()
+    pairs = index.look_up_pairs(TextPairs(slots, codes, np.zeros(len(codes), dtype=np.int32)), 1)
+    assert TextRows(lengths, MISSING).of(pairs)[pairs.slots, 0].tolist() == [0, *range(2 * BATCH + 1)]
+    assert max(characters) < 210_000 < sum(characters)
 
 
 def test_rows_are_correct_for_texts_of_two_indexes() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import tracemalloc
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
-from service.api.bodies import Gunzip
+from service.api.bodies import Gunzip, read_body
 from service.errors import Unprocessable
 
 
@@ -38,3 +41,22 @@ def test_a_large_body_is_never_in_memory_as_a_whole() -> None:
     tracemalloc.stop()
     assert size == 100_000_000
     assert peak < 5_000_000
+
+
+def test_other_requests_run_while_a_small_body_is_unpacked_to_a_large_one() -> None:
+    packed = gzip.compress(bytes(16_000_000))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": packed, "more_body": False}
+
+    async def turns_of_others() -> int:
+        request = Request({"type": "http", "headers": [(b"content-encoding", b"gzip")]}, receive)
+        reading = asyncio.create_task(read_body(request, 16_000_000))
+        turns = 0
+        while not reading.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert len(await reading) == 16_000_000
+        return turns
+
+    assert asyncio.run(turns_of_others()) > 50

@@ -88,19 +88,28 @@ def test_bodies_that_are_hard_to_cut(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "problem"),
     [
-        b'{"shipments":[{"z":[' + b"1," * 200_000 + b"1]}]}",
-        b'{"z":{"z":[' + b"[]," * 200_000 + b"1]}}",
-        b"{" + b'"z":[1],' * 100_001 + b'"z":1}',
-        b"[" + b"1," * 200_000 + b"1]",
-        b'{"a":[' + b"1," * 2_100_000 + b"1]}",
+        (b'{"shipments":[{"z":[' + b"1," * 200_000 + b"1]}]}", "100,000 in one element"),
+        (b'{"z":{"z":[' + b"1," * 200_000 + b"1]}}", "100,000 in one element"),
+        (b"{" + b'"z":[1],' * 100_001 + b'"z":1}', "100,000 in one element"),
+        (b"[" + b"1," * 200_000 + b"1]", "100,000 in one element"),
+        (b'{"a":[' + b"[]," * 250_000 + b"[]]}", "at most 250,000 are accepted at once, got 250,003"),
     ],
     ids=["element", "member", "members", "list", "all"],
 )
-def test_too_many_values_are_refused(body: bytes) -> None:
-    with pytest.raises(TooLarge, match="100,000 in one element"):
+def test_too_many_values_are_refused(body: bytes, problem: str) -> None:
+    with pytest.raises(TooLarge, match=problem):
         parse_in_steps(body)
+
+
+def test_the_limits_leave_room_for_the_largest_batches() -> None:
+    """Shipments with every field filled, and as many goods items as 16 MB hold."""
+    full = json.dumps(
+        {"consignor": dict.fromkeys("abcdefgh", 1), "items": [dict.fromkeys(map(str, range(40)), 1)] * 999}
+    )
+    body = b'{"shipments":[' + b",".join([full.encode()] * 40) + b"]}"
+    assert parse_in_steps(body) == parse_at_once(body)
 
 
 @pytest.mark.parametrize("body", [b'{"a":["%b"]}', b'{"a":"%b"}'])
