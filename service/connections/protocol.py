@@ -224,8 +224,12 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         self.transport.write(answer(refusal, close=close))
         if not close:
-            self.flow.pause_reading()
-            self.loop.call_later(self._limits.pause_seconds, self._read_on)
+            pause = self._process.pause_after_refusal(self.loop.time())
+            if pause:
+                self.flow.pause_reading()
+                self.loop.call_later(pause, self._read_on)
+            else:
+                self._read_on()
         elif self.transport.can_write_eof():
             # An immediate close with unread bytes would reset the connection, and the client might lose the answer.
             self.transport.write_eof()

@@ -236,8 +236,11 @@ def test_connections_with_requests_in_work_are_not_closed_for_new_ones(tmp_path:
         assert [read_answer(connection)[0] for connection in busy] == [200, 200, 200]
 
 
-def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(tmp_path: Path) -> None:
-    with running(tmp_path, active=2, pause_seconds=0.1) as service, ExitStack() as stack:
+@pytest.mark.parametrize("refusals_per_second", [5.0, 3000.0], ids=["reading pauses", "reading goes on"])
+def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(
+    tmp_path: Path, refusals_per_second: float
+) -> None:
+    with running(tmp_path, active=2, refusals_per_second=refusals_per_second) as service, ExitStack() as stack:
         busy = [stack.enter_context(service.connect()) for _ in range(2)]
         for connection in busy:
             connection.sendall(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -253,6 +256,23 @@ def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(
         assert [read_answer(connection)[0] for connection in busy] == [200, 200]
         with service.connect() as later:
             assert answer_to(later, GET.replace(b"/healthz", b"/"))[0] == 200
+
+
+def test_a_flood_of_refusals_is_slowed_down_but_single_ones_are_not() -> None:
+    connections = Connections(Limits(refusals_per_second=1000.0), lambda _: None)
+    # As many as usually come at the same moment.
+    assert [connections.pause_after_refusal(50.0) for _ in range(100)] == [0.0] * 100
+    assert [connections.pause_after_refusal(50.0) for _ in range(900)][-1] == pytest.approx(0.9)
+    # Clients that wait for less than they should get their next refusal later; all others at once.
+    assert connections.pause_after_refusal(50.5) == pytest.approx(0.401)
+    assert [connections.pause_after_refusal(51.0 + number / 1000) for number in range(2000)] == [0.0] * 2000
+
+
+def test_a_client_that_repeats_a_refused_request_gets_each_refusal_at_once(tmp_path: Path) -> None:
+    # A pause after each of the refusals would take minutes.
+    with running(tmp_path, active=0, refusals_per_second=1e9) as service, service.connect() as connection:
+        for _ in range(1000):
+            assert_problem(answer_to(connection, GET.replace(b"/healthz", b"/")), 503, "busy")
 
 
 def test_requests_whose_bodies_are_slow_do_not_count_as_work(tmp_path: Path) -> None:
