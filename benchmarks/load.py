@@ -8,14 +8,12 @@ peak while bundles are exchanged, and prints the growth of memory after the firs
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import sys
 import tempfile
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +21,7 @@ import numpy as np
 import orjson
 
 from benchmarks.client import Requests
+from benchmarks.flood import flood
 from benchmarks.servers.running import Running, free_port
 from benchmarks.shipments import never_seen, simulated
 from models.bundle import ModelStore, champion_dir, load, save
@@ -30,87 +29,25 @@ from models.bundle import ModelStore, champion_dir, load, save
 _READY: Final = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _PEAK_CONNECTIONS: Final = 32
 _OVERLOAD_CONNECTIONS: Final = 900
+_OVERLOAD_DEPTH: Final = 4
+_TIMES: Final = 10
 _SHARE: Final = 0.7
 _SWAP_SECONDS: Final = 30.0
 
 
-@dataclass(slots=True)
-class Counted:
-    """Answers by status with their times in seconds, and connections that ended without an answer."""
-
-    times: dict[int, list[float]] = field(default_factory=dict)
-    lost: int = 0
-    offered: int = 0
-
-    def add(self, status: int, seconds: float) -> None:
-        self.times.setdefault(status, []).append(seconds)
-
-    def rate(self, status: int, seconds: float) -> float:
-        return len(self.times.get(status, ())) / seconds
-
-    def shown(self) -> dict[str, dict[str, float]]:
-        """Return number, median and 99th percentile in milliseconds by status."""
-        return {
-            str(status): {
-                "count": len(times),
-                "p50_ms": round(float(np.percentile(times, 50)) * 1e3, 2),
-                "p99_ms": round(float(np.percentile(times, 99)) * 1e3, 2),
-            }
-            for status, times in sorted(self.times.items())
-        }
-
-
-async def _one(port: int, requests: list[bytes], until: float, gap: float, counted: Counted) -> None:
-    """Send requests over one connection, at most one per ``gap`` seconds, and open it again when it ends."""
-    reader = asyncio.StreamReader()
-    writer: asyncio.StreamWriter | None = None
-    place = id(asyncio.current_task()) % len(requests)
-    due = time.perf_counter()
-    while time.perf_counter() < until:
-        try:
-            if writer is None:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            due = max(due + gap, time.perf_counter() - gap)
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            place = (place + 1) % len(requests)
-            began = time.perf_counter()
-            counted.offered += 1
-            writer.write(requests[place])
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
-            counted.add(int(head[9:12]), time.perf_counter() - began)
-            if b"connection: close" in head.lower():
-                writer.close()
-                writer = None
-        except (OSError, asyncio.IncompleteReadError):
-            counted.lost += 1
-            if writer is not None:
-                writer.close()
-            writer = None
-    if writer is not None:
-        writer.close()
-
-
-async def drive(port: int, requests: list[bytes], *, connections: int, seconds: float, gap: float = 0.0) -> Counted:
-    """Send requests from many connections for some seconds."""
-    counted = Counted()
-    until = time.perf_counter() + seconds
-    await asyncio.gather(*(_one(port, requests, until, gap, counted) for _ in range(connections)))
-    return counted
-
-
 def overload(port: int, requests: list[bytes], seconds: float) -> dict[str, object]:
     """Return the peak, and what remains of it at ten times the capacity."""
-    peak = asyncio.run(drive(port, requests, connections=_PEAK_CONNECTIONS, seconds=seconds)).rate(200, seconds)
-    gap = _OVERLOAD_CONNECTIONS / (10 * peak)
-    over = asyncio.run(drive(port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, gap=gap))
+    peak = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=seconds).rate(200, seconds)
+    over = flood(
+        port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, rate=_TIMES * peak, depth=_OVERLOAD_DEPTH
+    )
     goodput = over.rate(200, seconds)
     return {
         "peak_per_second": round(peak),
         "offered_per_second": round(over.offered / seconds),
         "goodput_per_second": round(goodput),
         "goodput_share": round(goodput / peak, 3),
+        "client_share": round(over.client_share, 3),
         "by_status": over.shown(),
         "lost": over.lost,
     }
@@ -120,12 +57,11 @@ def soak(
     port: int, pid: int, requests: list[bytes], store: ModelStore, folder: Path, minutes: float
 ) -> dict[str, object]:
     """Return the growth of memory and the 99th percentile of each minute at 70 % of the peak, with exchanges of bundles."""
-    peak = asyncio.run(drive(port, requests, connections=_PEAK_CONNECTIONS, seconds=5)).rate(200, 5)
+    peak = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=5).rate(200, 5)
     model = load(champion_dir())
     model.version += "-other"
     save(model, folder / "other")
     bundles = [folder / "other", champion_dir()]
-    gap = _PEAK_CONNECTIONS / (_SHARE * peak)
     p99: list[float] = []
     memory: list[tuple[float, int]] = []
     statuses: dict[int, int] = {}
@@ -135,7 +71,7 @@ def soak(
         if passed >= swaps * _SWAP_SECONDS:
             store.install(bundles[swaps % 2])
             swaps += 1
-        counted = asyncio.run(drive(port, requests, connections=_PEAK_CONNECTIONS, seconds=10, gap=gap))
+        counted = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=10, rate=_SHARE * peak)
         p99.append(round(float(np.percentile(counted.times[200], 99)) * 1e3, 2))
         for status, times in counted.times.items():
             statuses[status] = statuses.get(status, 0) + len(times)
@@ -171,7 +107,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
-        environment = {"TIDEWAITER_MODELS_DIR": str(folder / "models"), "TIDEWAITER_LOG_LEVEL": "warning"}
+        environment = {
+            "TIDEWAITER_MODELS_DIR": str(folder / "models"),
+            "TIDEWAITER_DATABASE_URL": f"sqlite:///{folder}/decisions.db",
+            "TIDEWAITER_LOG_LEVEL": "warning",
+        }
         server = Running("tidewaiter", command, port, folder / "log", environment=environment)
         with closing(_Stopping(server)):
             server.wait(_READY)
