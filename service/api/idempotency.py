@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import hashlib
 import re
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from anyio import to_thread
@@ -159,7 +158,7 @@ def _digest(scope: Scope, body: bytes) -> bytes:
 def _begin(database: Database, asked: idempotency.Request) -> Replay | None:
     try:
         with database.write() as connection:
-            return store.idempotency.begin(connection, asked, time.time_ns() // 1000)
+            return store.idempotency.begin(connection, asked, store.times.steady_us())
     except store.idempotency.OtherRequest:
         raise KeyReused(
             "This Idempotency-Key was used for another request within 24 hours; send another key.",

@@ -150,7 +150,8 @@ class DurableHistory:
             self._saved_at = 0
         self._find_decisions(live)
         self._learn(live)
-        due = self._now() - self._saved_at >= self._settings.checkpoint_seconds * 1e6
+        # A clock that was set back does not postpone the checkpoint.
+        due = abs(self._now() - self._saved_at) >= self._settings.checkpoint_seconds * 1e6
         if self._moment is not None or (due and (self._base is None or live.order > self._base)):
             self.checkpoint()
 
@@ -182,7 +183,7 @@ class DurableHistory:
         live.logged(orders)
 
     def _learn(self, live: LiveHistory) -> None:
-        store.learning.plan(self._database, now=self._now(), first_order=self._now() + _LEAD)
+        store.learning.plan(self._database, now=self._now(), first_order=self._ahead_of(live))
         with self._database.read() as connection:
             planned = store.learning.planned(connection, self._lesson)
         if not planned:
@@ -201,7 +202,7 @@ class DurableHistory:
             if not late:
                 break
             # Each is learned where the log says, so move those whose order has passed.
-            first = self._now() + _LEAD
+            first = self._ahead_of(live)
             store.learning.postpone(self._database, [positions[k] for k in late], first)
             lessons = [lessons[k].at(first + place) for place, k in enumerate(late)]
             positions = [positions[k] for k in late]
@@ -209,6 +210,10 @@ class DurableHistory:
             logger().error("results_not_learned", results=len(lessons))
         self._lesson = max(one.position for one in planned)
         logger().info("results_learned", results=len(planned), without_manifest=len(planned) - len(places))
+
+    def _ahead_of(self, live: LiveHistory) -> int:
+        """Return an order that shipments will not reach for a while. After the clock was set back, they are ahead of it."""
+        return max(self._now(), live.order) + _LEAD
 
     def checkpoint(self) -> bool:
         """Save a checkpoint if the log is complete up to a moment, and return whether it was saved."""

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.store.tables import IdempotentRequest
+from service.store.times import steady_us
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -76,7 +77,8 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
         raise OtherRequest
     if found.status is not None:
         return Replay(found.status, found.media_type, bytes(found.body))
-    if found.created_at > now - IN_WORK:
+    # A time far ahead is from before the clock was set back.
+    if abs(now - found.created_at) < IN_WORK:
         raise InWork
     connection.execute(update(IdempotentRequest).where(_is(request)).values(created_at=now))
     return None
@@ -85,7 +87,10 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
 def finish(connection: Connection, request: Request, answer: Replay) -> None:
     """Keep the answer to a claimed request."""
     values = {"status": answer.status, "media_type": answer.media_type, "body": answer.body}
-    connection.execute(update(IdempotentRequest).where(_is(request)).values(values))
+    if not connection.execute(update(IdempotentRequest).where(_is(request)).values(values)).rowcount:
+        # The claim was deleted meanwhile, because the clock was set forward by a day.
+        claim = {"caller": request.caller, "key": request.key, "digest": request.digest, "created_at": steady_us()}
+        connection.execute(insert(IdempotentRequest).values(claim | values))
 
 
 def give_up(connection: Connection, request: Request) -> None:

@@ -30,6 +30,8 @@ CANCELLED: Final = "cancelled"
 #: States in which a job needs work.
 OPEN: Final = (QUEUED, RUNNING)
 _SECOND: Final = 1_000_000
+#: Twice the longest lease that the settings allow, in seconds.
+_LONGEST_LEASE: Final = 2 * 3600.0
 _NO_RESULTS: Final = {"rows_done": 0, "rejected": 0, "chunks_done": 0, "result_bytes": 0, "rejects_bytes": 0}
 
 
@@ -247,7 +249,9 @@ class Jobs:
 
 
 def _next_one() -> Any:
-    ready = or_(Job.state == QUEUED, and_(Job.state == RUNNING, Job.leased_until < now()))
+    # A lease that ends later than any is from before the clock was set back.
+    ended = or_(Job.leased_until < now(), Job.leased_until > _until(_LONGEST_LEASE))
+    ready = or_(Job.state == QUEUED, and_(Job.state == RUNNING, ended))
     return select(Job.id, Job.attempt).where(ready).order_by(Job.position).limit(1)
 
 

@@ -15,6 +15,15 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+#: Time at the start of the process, less what the clock of intervals said then.
+_BEGAN: Final = time.time_ns() - time.monotonic_ns()
+
+
+def steady_us() -> int:
+    """Return the time in microseconds since 1970, as the clock would show it if nobody had set it since the process started."""
+    return (_BEGAN + time.monotonic_ns()) // 1000
+
+
 def iso_time(microseconds: int) -> str:
     """Return a time of the store as ISO 8601 in UTC."""
     return (_EPOCH + microseconds * _MICROSECOND).isoformat().replace("+00:00", "Z")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from service.identifiers import new_ids
 from service.store import audit
@@ -35,6 +35,8 @@ _SECOND: Final = 1_000_000
 _SECRET_BYTES: Final = 32
 #: Time in which a worker sends what it claimed.
 LEASE: Final = 120 * _SECOND
+#: Time that no attempt is ahead: delays grow to 6 hours, and small corrections of the clock do not matter.
+_FURTHEST: Final = 7 * 3600 * _SECOND
 #: Time of failure without a success after which an address is disabled.
 PATIENCE: Final = 3 * 24 * 3600 * _SECOND
 
@@ -219,8 +221,9 @@ def claim(database: Database, at: int, most: int) -> list[Due]:
             .join(Webhook, Webhook.id == Delivery.webhook_id)
             .where(
                 Delivery.state == WAITING,
-                Delivery.next_at <= at,
-                Delivery.leased_until <= at,
+                # Times further ahead than any are from before the clock was set back.
+                or_(Delivery.next_at <= at, Delivery.next_at > at + _FURTHEST),
+                or_(Delivery.leased_until <= at, Delivery.leased_until > at + _FURTHEST),
                 Webhook.removed_at.is_(None),
                 Webhook.disabled_at.is_(None),
             )
