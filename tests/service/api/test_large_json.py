@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api import json_runs
 from service.api.large_json import Steps, parse_at_once, parse_in_steps
 from service.errors import TooLarge
 
@@ -23,6 +29,17 @@ _VALUES: st.SearchStrategy[Any] = st.recursive(
 _BODIES = st.dictionaries(_TEXTS, _VALUES | st.lists(_VALUES, max_size=6), max_size=4) | _VALUES
 #: Bytes that mean something in JSON, or nothing in UTF-8.
 _DAMAGE = st.sampled_from([bytes([byte]) for byte in b'",:{}[]\\0-tn\n \xff\xc3\x01'] + [b"", b"[]", b"{}", b",,"])
+
+
+def as_python(module: ModuleType) -> ModuleType:
+    """Return a compiled module as Python runs it without a C compiler."""
+    path = Path(__file__).parents[3] / Path(*module.__name__.split(".")).with_suffix(".py")
+    loader = SourceFileLoader(f"plain_{path.stem}", str(path))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    plain = importlib.util.module_from_spec(spec)
+    loader.exec_module(plain)
+    return plain
 
 
 def result(parse: Any, data: bytes) -> str:
@@ -85,6 +102,17 @@ def test_steps_give_the_result_or_error_of_one_call(data: bytes) -> None:
 )  # fmt: skip
 def test_bodies_that_are_hard_to_cut(text: str) -> None:
     assert result(in_tiny_steps, text.encode()) == result(parse_at_once, text.encode())
+
+
+@settings(max_examples=300)
+@given(bodies())
+def test_the_scan_gives_the_same_compiled_and_as_python(data: bytes) -> None:
+    read = np.frombuffer(data, dtype=np.uint8)
+    found = []
+    for scan in (json_runs.find_runs, as_python(json_runs).find_runs):
+        runs = np.zeros((200, 4), dtype=np.int64)
+        found.append((scan(read, 2, 9, runs), runs.tolist()))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
