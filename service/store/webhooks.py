@@ -45,12 +45,13 @@ class Outbox:
     """Deliveries of the red decisions of a service.
 
     Attributes:
-        in_use: whether any address is in use, as of the last `look`. Without one, `add` does nothing.
+        in_use: whether any address is in use, as of the last `look`; True before the first one. If False, `add` does nothing.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.in_use = False
+        # Decisions of the journal and of commands are stored without a look, so `add` has to ask the database for them.
+        self.in_use = True
 
     def look(self) -> bool:
         """Read whether an address is in use, and return it."""
@@ -82,14 +83,9 @@ class Outbox:
 def record_and_tell(
     database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
 ) -> list[Stored]:
-    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones.
-
-    A worker of jobs has no outbox of its own, so the database is asked whether an address is in use, once per chunk.
-    """
+    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones."""
     stored = record_decisions(database, connection, decisions, at)
-    outbox = Outbox(database)
-    outbox.in_use = bool(_in_use(connection))
-    outbox.add(connection, decisions, stored, at)
+    Outbox(database).add(connection, decisions, stored, at)
     return stored
 
 

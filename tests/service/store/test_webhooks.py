@@ -21,6 +21,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.store import webhooks
 from service.store.database import Database
+from service.store.journal import Journal
 from service.store.store import Store
 from service.store.tables import AuditEntry, Decision, Delivery, Webhook
 from service.webhooks.delivering import Deliverer
@@ -100,6 +101,21 @@ def test_without_an_address_nothing_is_asked_or_written(store: Store) -> None:
     store.outbox.add(None, [new_decision(lane="red")], [], 0)  # type: ignore[arg-type]
     decide(store, new_decision(lane="red"))
     assert rows(store.database, Delivery) == []
+
+
+def test_red_decisions_that_an_earlier_process_left_in_the_journal_are_told(
+    store: Store, receiver: Receiver, url: str, tmp_path: Path
+) -> None:
+    add(store, receiver)
+    earlier = Journal(tmp_path / "journal")
+    earlier.open()
+    red = new_decision(lane="red")
+    earlier.append([red, new_decision(lane="green")])
+    earlier.close()
+    later = Store(url, journal=tmp_path / "journal")
+    later.start()
+    later.close()
+    assert [row.decision_id for row in rows(store.database, Delivery)] == [red.id]
 
 
 def test_a_repeated_decision_is_told_once(store: Store, receiver: Receiver) -> None:
