@@ -26,7 +26,9 @@ class DecisionSummary(Answer):
     site: str | None = Field(description="Unloading location", examples=["USJFK"])
     what_if: bool = Field(description="Whether the request left the history alone (`update_history=false`)")
     via: str = Field(description="score, batch, csv, job or file", examples=["score"])
-    caller: str | None = Field(description="Id of the API key; null without keys", examples=[None])
+    caller: str | None = Field(
+        description="Id of the API key, or the name of the command; null without keys", examples=[None]
+    )
     model_version: str = Field(examples=["1"])
     earlier_id: str | None = Field(description="The latest decision before on the same shipment", examples=[None])
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from service.files.options import Keep
     from service.settings import Settings
 
+#: Who did it, in decisions and in the audit chain.
+_ACTOR = "tidewaiter score"
+
 In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of IN.")
@@ -245,7 +248,7 @@ def _keeping(model: RiskModel, settings: Settings) -> Iterator[Keep]:
     store = Store(settings.database_url.get_secret_value())
     try:
         store.start()
-        yield keeper(store, features_digest(model.space.names), Receipt("file"), what_if=False)
+        yield keeper(store, features_digest(model.space.names), Receipt("file", _ACTOR), what_if=False)
     finally:
         store.close()
 

@@ -44,7 +44,7 @@ class Receipt:
     """Where and when a request came from.
 
     Attributes:
-        caller: id of the API key; None without keys.
+        caller: id of the API key, or the name of the command; None without keys.
         received_at: microseconds since 1970.
     """
 

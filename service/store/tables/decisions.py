@@ -23,7 +23,7 @@ class Decision(Base):
         selected_by: what set the lane, see the contract of lanes; None for a plain green.
         via: ``score``, ``batch``, ``csv``, ``job`` or ``file``.
         duration_us: processor time of the table that the shipment was scored in, divided by its shipments.
-        caller: id of the API key; None without keys.
+        caller: id of the API key, or the name of the command; None without keys.
         earlier_id: the latest decision before on the same ``shipment_id``.
         salt: random bytes that the audit chain's digests of manifest and answer contain; None after erasure.
         manifest: JSON of the manifest as received; None after erasure.

@@ -18,8 +18,9 @@ from service.app import create_app
 from service.cli.main import run
 from service.scoring import recording
 from service.settings import Settings
+from service.store import webhooks
 from service.store.database import Database
-from service.store.tables import Decision
+from service.store.tables import AuditEntry, Decision, Delivery
 from tests.service.api_client import Client, serving
 
 CSV = (
@@ -131,6 +132,23 @@ def test_score_stores_the_decisions_of_a_file_only_if_asked(
         ("B", "file", None),
         ("C", "file", None),
     ]
+
+
+def test_red_decisions_of_a_file_are_told_and_the_command_is_named(
+    tmp_path: Path, models: Path, database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("shipment_id,goods_description,declared_chemical\nA,fentanyl citrate,fentanyl\nB,cotton shirt,\n")
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", str(models))
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    webhooks.add(database, "https://office.example/hook", "", None, 1)
+    assert run(["score", str(source), str(tmp_path / "out.csv"), "--store"]) == 0
+    rows = rows_of(url)
+    assert [(row.lane, row.caller) for row in rows] == [("red", "tidewaiter score"), ("green", "tidewaiter score")]
+    with database.read() as connection:
+        assert connection.scalars(select(Delivery.decision_id)).all() == [rows[0].id]
+        actors = connection.scalars(select(AuditEntry.actor).where(AuditEntry.kind == "decision")).all()
+    assert actors == ["tidewaiter score"] * 2
 
 
 def test_score_says_what_is_wrong_with_the_database(
