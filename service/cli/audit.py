@@ -39,7 +39,7 @@ def verify(
     from service.cli.common import open_database
     from service.cli.errors import CHECK_FAILED
 
-    with open_database() as database:
+    with open_database(existing=True) as database:
         proof = _proof(database, head or (), public_key)
     if as_json:
         typer.echo(orjson.dumps(proof.to_json(), option=orjson.OPT_INDENT_2))
@@ -65,7 +65,7 @@ def sign(
     from service.store.proof.heads import sign_head
 
     private_key = read_small(key)
-    with open_database() as database:
+    with open_database(existing=True) as database:
         proof = _proof(database, (), None)
         if proof.fault is not None:
             typer.echo(_said(proof))

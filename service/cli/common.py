@@ -59,21 +59,27 @@ def load_model(bundle: Path | None) -> RiskModel:
 
 
 @contextlib.contextmanager
-def open_database() -> Iterator[Database]:
+def open_database(*, existing: bool = False) -> Iterator[Database]:
     """Open the database of the settings, with the latest schema, and close it at the end of the context.
+
+    Args:
+        existing: whether to refuse a database that is not there yet, which a wrong URL or folder may be the cause of. For commands
+            that read, remove or erase: an empty database would look like success.
 
     Raises:
         BadDatabase: its URL is wrong, or its schema is newer.
         DatabaseAway: the database does not answer.
+        NoDatabase: it is not there, or has no tables.
         WrongUse: the store is switched off.
     """
     from service.cli.errors import WrongUse
-    from service.store.database import Database
+    from service.store.database import Database, open_existing
 
     settings = environment()
     if not settings.keeps_decisions:
         raise WrongUse("The store is switched off by TIDEWAITER_STORE.")
-    database = Database(settings.database_url.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    database = open_existing(url) if existing else Database(url)
     try:
         database.migrate()
         yield database

@@ -205,11 +205,11 @@ def _clock(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    from service.store.database import SCHEMA, Database
+    from service.store.database import SCHEMA, Database, exists
 
     if not settings.keeps_decisions:
         return "switched off by TIDEWAITER_STORE: nothing is kept"
-    if not _exists(settings):
+    if not exists(settings.database_url.get_secret_value()):
         return "does not exist yet; the first start creates it"
     database = Database(settings.database_url.get_secret_value())
     try:
@@ -243,22 +243,12 @@ def _keys(settings: Settings) -> str:
 def _stored_keys(settings: Settings) -> list[Key]:
     """Return the keys of the database; none if it does not exist yet or its schema is older."""
     from service.store import keys
-    from service.store.database import SCHEMA, Database
+    from service.store.database import SCHEMA, Database, exists
 
-    if not _exists(settings):
+    if not exists(settings.database_url.get_secret_value()):
         return []
     database = Database(settings.database_url.get_secret_value())
     try:
         return keys.every(database) if database.revision() == SCHEMA else []
     finally:
         database.close()
-
-
-def _exists(settings: Settings) -> bool:
-    """Return whether the database exists. Opening a file of SQLite would create it."""
-    from pathlib import Path
-
-    from sqlalchemy import make_url
-
-    url = make_url(settings.database_url.get_secret_value())
-    return url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists()

@@ -38,7 +38,7 @@ def erase(
             moment = microseconds_of(dt.datetime.combine(dt.date.fromisoformat(before), dt.time(), dt.UTC))
         except ValueError:
             raise WrongUse(f"--before: expected a day as YYYY-MM-DD, got {before!r}.") from None
-    with open_database() as database:
+    with open_database(existing=True) as database:
         try:
             report = erased(database, environment(), Selection(moment, shipment, decision), _ACTOR)
         except JobOpen as error:

@@ -84,6 +84,7 @@ _STATUSES: Final = (
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
     (WRONG_USE, "service.store.database", "BadDatabase"),
+    (UNREADABLE, "service.store.away", "NoDatabase"),
     (FAILED, "service.errors", "DatabaseAway"),
     (UNREADABLE, "service.access.keys_file", "BadKeysFile"),
     (WRONG_USE, "service.store.backup", "NotEmpty"),

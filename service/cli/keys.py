@@ -86,7 +86,7 @@ def list_(
     if file is not None:
         every = read_keys(file)
     else:
-        with open_database() as database:
+        with open_database(existing=True) as database:
             every = keys.every(database)
     if as_json:
         typer.echo(orjson.dumps({"keys": [described(key) for key in every]}, option=orjson.OPT_INDENT_2))
@@ -122,7 +122,7 @@ def revoke(
         if found:
             write_keys(file, left)
     else:
-        with open_database() as database:
+        with open_database(existing=True) as database:
             found = keys.revoke(database, key, _ACTOR) is not None
     if not found:
         raise WrongUse(f"{key}: no key has this id or prefix.")

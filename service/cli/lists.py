@@ -85,7 +85,7 @@ def remove(
 
     if bool(ids) == bool(list_name):
         raise WrongUse("Name ids of entries, or a list with --list NAME.")
-    with open_database() as database:
+    with open_database(existing=True) as database:
         if list_name:
             removed = lists.remove_all(database, WATCH_ENTRIES, {"list_name": list_name}, _ACTOR)
         else:
@@ -159,7 +159,7 @@ def _tried(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]
     from service.store.topics import WATCH_ENTRIES
 
     if source is None:
-        with open_database() as database:
+        with open_database(existing=True) as database:
             current = CurrentLists(settings.score_settings(), database)
             current.refresh()
         screening = current.settings.lists
@@ -212,7 +212,7 @@ def _show(topic: Topic, filters: dict[str, str], columns: tuple[str, ...], as_js
     from service.cli.common import open_database
     from service.cli.console import to_stdout
 
-    with open_database() as database:
+    with open_database(existing=True) as database:
         entries = _entries(database, topic, filters)
     if as_json:
         for entry in entries:

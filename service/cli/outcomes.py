@@ -35,7 +35,7 @@ def import_file(
     from service.cli.console import to_stderr
     from service.cli.outcome_file import import_outcomes, write_rejects
 
-    with open_database() as database:
+    with open_database(existing=True) as database:
         report = import_outcomes(database, file)
     target = file.with_name(f"{file.name}.rejects.csv") if rejects is None else rejects
     if report.rejected:

@@ -232,7 +232,7 @@ def _with_lists(settings: Settings) -> ScoreSettings:
     from service.cli.common import open_database
     from service.lists.current import CurrentLists
 
-    with open_database() as database:
+    with open_database(existing=True) as database:
         current = CurrentLists(settings.score_settings(), database)
         current.refresh()
     return current.settings

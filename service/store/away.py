@@ -32,6 +32,10 @@ class BadDatabase(ValueError):
     """The URL of the database is wrong, or its schema is newer than this code. The message says what would be right."""
 
 
+class NoDatabase(ValueError):
+    """There is no database under the URL, or it has no tables of the store."""
+
+
 def away(error: SQLAlchemyError) -> str | None:
     """Return what the database said if the error means that it is away, otherwise None."""
     if isinstance(error, PoolTimeout):

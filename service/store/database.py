@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service.errors import DatabaseAway
 from service.logs import logger
 from service.store.away import BadDatabase as BadDatabase
-from service.store.away import away
+from service.store.away import NoDatabase, away
 
 #: Revision of the schema that this code needs. A test holds it to the latest migration.
 SCHEMA: Final = "0007"
@@ -180,6 +180,36 @@ class Database:
         # A thread may still work while the service ends. The pool would leave its connection open.
         if self._is_closed:
             entry.invalidate()
+
+
+def exists(url: str) -> bool:
+    """Return whether there may be a database under a URL. Opening a file of SQLite that is not there would create it.
+
+    Raises:
+        BadDatabase: the URL cannot be read, or names another engine.
+    """
+    parsed = _parsed(url)
+    return parsed.get_backend_name() != "sqlite" or not parsed.database or Path(parsed.database).exists()
+
+
+def open_existing(url: str) -> Database:
+    """Open a database that has tables of the store, of this or an earlier version. Nothing is created.
+
+    Raises:
+        BadDatabase: see `Database`.
+        DatabaseAway: the database does not answer.
+        NoDatabase: there is none.
+    """
+    shown = _parsed(url).render_as_string()
+    if not exists(url):
+        raise NoDatabase(f"There is no database {shown}; check TIDEWAITER_DATABASE_URL and the current folder.")
+    database = Database(url)
+    with contextlib.ExitStack() as stack:
+        stack.callback(database.close)
+        if database.revision() is None:
+            raise NoDatabase(f"The database {shown} has no tables of the store; check TIDEWAITER_DATABASE_URL.")
+        stack.pop_all()
+    return database
 
 
 @contextlib.contextmanager

@@ -98,6 +98,7 @@ def test_there_is_nothing_to_sign_in_an_empty_chain(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", "sqlite:///var/empty.db")
+    Database("sqlite:///var/empty.db").migrate()
     assert run(["audit", "verify"]) == 0
     assert "the chain has no entry yet" in capsys.readouterr().out
     assert run(["audit", "sign", "--key", "office.pem"]) == 2
