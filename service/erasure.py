@@ -1,4 +1,4 @@
-"""Erasure of personal data everywhere: the database, files of jobs, and the record of traffic.
+"""Erasure of personal data everywhere: the database, files of jobs, the journal, and the record of traffic.
 
 The live history and its checkpoints contain no names or addresses, but 64-bit hashes of them; `TIDEWAITER_HISTORY_KEY` encrypts
 the checkpoints. A party's hashes leave the history when it has been unseen for longest.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from service import store
-from service.errors import JobOpen
+from service.errors import JobOpen, JournalWaits
 from service.jobs.files import JobFiles, delete_files
 from service.jobs.searching import contains
 from service.logs import logger
@@ -62,15 +62,21 @@ def erase(
 ) -> Report:
     """Erase what is selected, on this machine and in the database. An erasure that was interrupted can be repeated.
 
+    Decisions that ended processes left in the journal are delivered first, so that their scores remain.
+
     Args:
         silent: whether an erasure that finds nothing leaves no audit entry, and the files of the database alone. It
-            also passes over open jobs.
+            also passes over open jobs and the journals of running processes.
 
     Raises:
         JobOpen: an open job has files with rows of the selection. Nothing was erased.
+        JournalWaits: the journal of a running process has decisions of the selection. Nothing was erased.
     """
+    store.delivery.deliver_left(database, store.webhooks.Outbox(database), settings.journal_dir)
     if not silent:
         _refuse_open_jobs(database, settings, selection)
+        if store.set_aside.waits(settings.journal_dir, selection):
+            raise JournalWaits
     erased = store.erasure.erase(database, selection, actor, silent=silent)
     if selection.shipment_id is not None:
         erased.shipments.add(selection.shipment_id)

@@ -7,6 +7,7 @@
     ├── NotFound           404  no such resource
     ├── Conflict           409  the state of the service or of the resource does not allow it
     │   ├── JobOpen        409  open jobs have rows that are to be erased
+    │   ├── JournalWaits   409  the journal has decisions that are to be erased
     │   └── StoreOff       409  nothing is kept, because TIDEWAITER_STORE is off
     ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
     ├── TooLarge           413  exceeds a limit
@@ -145,6 +146,18 @@ class JobOpen(Conflict):
             f"Files of open jobs have rows that are to be erased: {', '.join(jobs)}. Nothing was erased. Wait until they end, "
             "or cancel them (DELETE /v1/jobs/ID), and erase again.",
             extra={"jobs": list(jobs)},
+        )
+
+
+class JournalWaits(Conflict):
+    """Decisions that are to be erased wait in the journal of a running service."""
+
+    slug, title = "journal-waiting", "These decisions wait in the journal"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Decisions that are to be erased wait in the journal of a running service. Nothing was erased. The service delivers "
+            "them once the database is back; erase again then."
         )
 
 

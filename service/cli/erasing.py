@@ -26,7 +26,7 @@ def erase(
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
     from service.erasure import erase as erased
-    from service.errors import JobOpen
+    from service.errors import Conflict
     from service.store.erasure import Selection
     from service.store.times import iso_time, microseconds_of
 
@@ -41,7 +41,7 @@ def erase(
     with open_database(existing=True) as database:
         try:
             report = erased(database, environment(), Selection(moment, shipment, decision), _ACTOR)
-        except JobOpen as error:
+        except Conflict as error:
             raise WrongUse(str(error)) from None
     console = to_stderr()
     aside = f"{report.set_aside:,} decisions that were set aside, " if report.set_aside else ""

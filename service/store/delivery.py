@@ -16,11 +16,13 @@ from service.errors import DatabaseAway
 from service.logs import logger
 from service.store import decisions
 from service.store.decision import NewDecision, Stored
+from service.store.journal import Journal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service.metrics import Metrics
     from service.store.database import Database
-    from service.store.journal import Journal
     from service.store.webhooks import Outbox
 
 #: Decisions of one transaction: about a quarter of a second, during which other writers wait.
@@ -118,19 +120,35 @@ class Delivery:
             if not self._migrated:
                 self._database.migrate()
                 self._migrated = True
-            while not self._ending.is_set() and (waiting := self._journal.head(_TOGETHER)) is not None:
-                self._deliver(waiting.decisions)
-                self._journal.delivered(waiting)
-                if self._metrics is not None:
-                    self._metrics.delivered.inc(len(waiting.decisions))
-                self._tell()
-                if not self._journal.waiting:
-                    self._away = False
-                    self._remembered.clear()
-                    logger().info("journal_delivered")
+            self._deliver_all()
         except DatabaseAway as error:
             self._tell()
             logger().warning("delivery_waits", problem=str(error), waiting=self._journal.waiting)
+
+    def deliver_left(self) -> None:
+        """Deliver what ended processes left, without a thread.
+
+        Raises:
+            DatabaseAway: the database does not answer. What is not delivered stays in the journal.
+            OSError: the folder of the journal cannot be used.
+        """
+        self._journal.open()
+        try:
+            self._deliver_all()
+        finally:
+            self._journal.close()
+
+    def _deliver_all(self) -> None:
+        while not self._ending.is_set() and (waiting := self._journal.head(_TOGETHER)) is not None:
+            self._deliver(waiting.decisions)
+            self._journal.delivered(waiting)
+            if self._metrics is not None:
+                self._metrics.delivered.inc(len(waiting.decisions))
+            self._tell()
+            if not self._journal.waiting:
+                self._away = False
+                self._remembered.clear()
+                logger().info("journal_delivered")
 
     def _deliver(self, waiting: Sequence[NewDecision]) -> None:
         try:
@@ -157,3 +175,10 @@ class Delivery:
     def _tell(self) -> None:
         if self._metrics is not None:
             self._metrics.journal_waiting.set(self._journal.waiting)
+
+
+def deliver_left(database: Database, outbox: Outbox, folder: Path, metrics: Metrics | None = None) -> None:
+    """Deliver what ended processes left in the journal of a folder; see `Delivery.deliver_left`."""
+    # A service without a journal may not be able to make the folder.
+    if folder.is_dir():
+        Delivery(database, outbox, Journal(folder), metrics).deliver_left()

@@ -25,7 +25,8 @@ from service.store.decision import NewDecision
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ENDING: Final = ".journal"
+#: End of the names of its files.
+ENDING: Final = ".journal"
 #: File of lines that cannot be delivered. A person has to look at it.
 SET_ASIDE: Final = "set-aside"
 _BYTES: Final = ("manifest", "answer")
@@ -66,7 +67,7 @@ class Journal:
             OSError: the folder cannot be used.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in sorted(self._folder.glob(f"*{_ENDING}")):
+        for path in sorted(self._folder.glob(f"*{ENDING}")):
             with contextlib.suppress(FileNotFoundError, BlockingIOError):
                 file = _opened(path, os.O_RDWR)
                 self._files.append(file)
@@ -150,7 +151,7 @@ class Journal:
 
     def _new_file(self) -> _File:
         # Names sort by time, so that what waits longest is delivered first.
-        path = self._folder / f"{time.time_ns():020d}-{os.getpid()}{_ENDING}"
+        path = self._folder / f"{time.time_ns():020d}-{os.getpid()}{ENDING}"
         self._own = file = _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._files.append(file)
         folder = os.open(self._folder, os.O_RDONLY)

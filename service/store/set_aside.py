@@ -1,12 +1,16 @@
-"""Erasure from the lines of the journal that were set aside, because the database does not take them or they are damaged."""
+"""Erasure and the journal: lines that wait are found, and lines that were set aside are deleted.
+
+A line is set aside because the database does not take it, or because it is damaged.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from typing import TYPE_CHECKING, Final
 
-from service.store.journal import SET_ASIDE, decision_of
+from service.store.journal import ENDING, SET_ASIDE, decision_of
 from service.store.references import reference_of
 
 if TYPE_CHECKING:
@@ -45,6 +49,21 @@ def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int
             os.fsync(file.fileno())
             os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
     return len(lines) - len(left)
+
+
+def waits(folder: Path, selection: Selection) -> bool:
+    """Return whether a decision of a selection waits in the journal, or was delivered from a file that still exists.
+
+    Only running processes have files after `service.store.delivery.deliver_left`.
+    """
+    shipments = [] if selection.shipment_id is None else [selection.shipment_id]
+    for path in folder.glob(f"*{ENDING}"):
+        # A file is deleted with its last decision.
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as lines:
+            changed_at = os.fstat(lines.fileno()).st_mtime_ns // _MICROSECOND
+            if any(_chosen(line, selection, shipments, changed_at) for line in lines):
+                return True
+    return False
 
 
 def _chosen(line: bytes, selection: Selection, shipments: Collection[str], changed_at: int) -> bool:

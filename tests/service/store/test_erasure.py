@@ -16,8 +16,10 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.cli.main import run
 from service.erasure import erase, erase_old
+from service.errors import JournalWaits
 from service.jobs.worker import Worker
 from service.settings import Settings
+from service.store import decisions
 from service.store.backup import check
 from service.store.database import Database
 from service.store.erasure import Selection, erased_answer
@@ -384,6 +386,82 @@ def test_lines_that_were_set_aside_are_erased(
     assert report.set_aside == 4 - len(left_ones)
     found = [orjson.loads(line[9:])["id"] if line.endswith(b"}") else line.decode() for line in content]
     assert found == left_ones
+
+
+def waiting(settings: Settings) -> Journal:
+    """Return a journal with decisions on two shipments, as a service has it that runs."""
+    journal = Journal(settings.journal_dir)
+    journal.open()
+    whose = [("w1", "W-1", 10, personal("W-1")), ("w2", "W-2", 100, shipment(shipment_id="W-2"))]
+    journal.append(
+        [
+            new_decision(id=id_, shipment_id=reference, received_at=at, manifest=orjson.dumps(manifest), lane="red")
+            for id_, reference, at, manifest in whose
+        ]
+    )
+    return journal
+
+
+JOURNALED = pytest.mark.parametrize(
+    ("selection", "erased"),
+    [
+        (Selection(shipment_id="W-1"), ["w1"]),
+        (Selection(decision_id="w2"), ["w2"]),
+        (Selection(before=50), ["w1"]),
+        (Selection(before=2**51), ["w1", "w2"]),
+    ],
+    ids=["shipment", "decision", "some", "all"],
+)
+
+
+@JOURNALED
+def test_decisions_that_an_ended_process_left_in_the_journal_are_stored_and_erased(
+    database: Database, settings: Settings, tmp_path: Path, selection: Selection, erased: list[str]
+) -> None:
+    waiting(settings).close()
+    assert erase(database, settings, selection, "test").decisions == len(erased)
+    with database.read() as connection:
+        rows = connection.execute(select(Decision.id, Decision.lane, Decision.manifest).order_by(Decision.id)).all()
+    assert [(row.id, row.lane) for row in rows] == [("w1", "red"), ("w2", "red")]
+    assert [row.id for row in rows if row.manifest is None] == erased
+    assert left(settings.journal_dir) == {}
+    assert prove(database).fault is None
+
+
+@JOURNALED
+def test_nothing_is_erased_while_its_decisions_wait_in_the_journal_of_a_running_service(
+    database: Database, settings: Settings, selection: Selection, erased: list[str]
+) -> None:
+    journal = waiting(settings)
+    decided = new_decision(id="stored", shipment_id="W-1", received_at=1)
+    with database.write() as connection:
+        decisions.record(database, connection, [decided], 1)
+    with pytest.raises(JournalWaits):
+        erase(database, settings, selection, "test")
+    with database.read() as connection:
+        assert connection.execute(select(Decision.manifest)).scalar_one() is not None
+    # Others are erased, and retention waits for a later day.
+    assert erase(database, settings, Selection(shipment_id="W-3"), "test").decisions == 0
+    assert erase(database, settings, Selection(before=50), "test", silent=True).decisions == 1
+    journal.close()
+    assert erase(database, settings, selection, "test").decisions == len(erased)
+
+
+def test_the_answer_and_the_command_say_that_decisions_wait_in_the_journal(
+    client: Client, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = waiting(settings)
+    refused = client.post("/v1/erasures", json={"shipment_id": "W-1"})
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:tidewaiter:problem:journal-waiting")
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    monkeypatch.setenv("TIDEWAITER_JOURNAL_DIR", str(settings.journal_dir))
+    monkeypatch.setenv("TIDEWAITER_JOBS_DIR", str(settings.jobs_dir))
+    assert run(["erase", "--shipment", "W-1"]) == 2
+    assert "wait in the journal of a running service" in capsys.readouterr().err.replace("\n", " ")
+    journal.close()
+    assert run(["erase", "--shipment", "W-1"]) == 0
+    assert "Erased 1 decisions" in capsys.readouterr().err
 
 
 def test_an_erasure_names_the_backups_that_were_made_before(
