@@ -295,8 +295,12 @@ def _record(settings: Settings) -> TrafficRecord | None:
 def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
     if not settings.keeps_decisions:
         return None
-    journal = settings.journal_dir if settings.database_away == "journal" else None
-    return store.store.Store(settings.database_url.get_secret_value(), journal=journal, metrics=metrics)
+    return store.store.Store(
+        settings.database_url.get_secret_value(),
+        journal=settings.journal_dir,
+        is_journaling=settings.database_away == "journal",
+        metrics=metrics,
+    )
 
 
 def _changes_of(database: Database | None) -> Changes | None:

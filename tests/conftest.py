@@ -24,10 +24,14 @@ def _long_time_limits_of_opsin() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_store_by_default() -> Iterator[None]:
-    """Start services without a store, which would be a file in the working directory. Tests of the store switch it on."""
+def _no_store_by_default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start services without a store, which would be a file in the working directory. Tests of the store switch it on.
+
+    They must not deliver a journal in the working directory either.
+    """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIDEWAITER_STORE", "off")
+        patched.setenv("TIDEWAITER_JOURNAL_DIR", str(tmp_path_factory.getbasetemp() / "journal"))
         yield
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.store.database import Database
 from service.store.decision import NewDecision, Stored
-from service.store.delivery import Delivery
+from service.store.delivery import Delivery, deliver_left
 from service.store.journal import Journal
 from service.store.webhooks import Outbox
 from service.store.writer import DecisionWriter
@@ -25,19 +25,25 @@ _WAIT_WITH_JOURNAL: Final = 2
 class Store:
     """Store of a service. `start` migrates the database; `close` writes what was submitted."""
 
-    def __init__(self, url: str, *, journal: Path | None = None, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, url: str, *, journal: Path | None = None, is_journaling: bool = True, metrics: Metrics | None = None
+    ) -> None:
         """
         Args:
-            journal: folder of the decisions that wait while the database is away; None refuses decisions meanwhile.
+            journal: folder of the decisions that wait while the database is away; None for a store without one.
+            is_journaling: whether new decisions may wait there. Otherwise they are refused while the database is away, and
+                `start` delivers what earlier processes left.
             metrics: what counts them.
 
         Raises:
             BadDatabase: the URL is wrong.
         """
+        taken = journal if is_journaling else None
         # With a journal, no request need wait long for a locked database.
-        self.database: Final = Database(url) if journal is None else Database(url, wait=_WAIT_WITH_JOURNAL)
+        self.database: Final = Database(url) if taken is None else Database(url, wait=_WAIT_WITH_JOURNAL)
         self.outbox: Final = Outbox(self.database)
-        self._delivery = None if journal is None else Delivery(self.database, self.outbox, Journal(journal), metrics)
+        self._journal, self._metrics = journal, metrics
+        self._delivery = None if taken is None else Delivery(self.database, self.outbox, Journal(taken), metrics)
         self._writer = DecisionWriter(self.database, self.outbox, self._delivery)
 
     @property
@@ -55,13 +61,15 @@ class Store:
 
         Raises:
             BadDatabase: the schema is newer than this code.
-            DatabaseAway: the database does not answer, and there is no journal.
+            DatabaseAway: the database does not answer, and no journal takes decisions.
             OSError: the folder of the journal cannot be used.
         """
-        if self._delivery is None:
-            self.database.migrate()
-        else:
+        if self._delivery is not None:
             self._delivery.start()
+        else:
+            self.database.migrate()
+            if self._journal is not None:
+                deliver_left(self.database, self.outbox, self._journal, self._metrics)
         self._writer.start()
 
     def decide(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:

@@ -22,6 +22,7 @@ from service.settings import Settings
 from service.store import decisions, lists, topics
 from service.store.database import Database
 from service.store.decision import Stored
+from service.store.journal import Journal
 from service.store.store import Store
 from service.store.tables import AuditEntry, Decision
 from tests.service.api_client import Client, serving
@@ -153,6 +154,23 @@ def test_the_service_starts_while_the_database_is_away(server: Cluster, postgres
             second = client.post("/v1/score", json=shipment(shipment_id="B")).json()["decision_id"]
     with serving(app_of(postgres, "journal")):
         assert stored(postgres) == [first, second]
+
+
+def test_a_service_without_a_journal_delivers_what_an_earlier_one_left(url: str, app_of: Apps, tmp_path: Path) -> None:
+    earlier = Journal(tmp_path / "journal")
+    earlier.open()
+    earlier.append([decision(1), decision(2)])
+    earlier.close()
+    with serving(app_of(url, "refuse")) as client:
+        assert stored(url) == ["d1", "d2"]
+        assert list((tmp_path / "journal").iterdir()) == []
+        assert "tidewaiter_decisions_delivered_total 2.0" in client.get("/metrics").text
+        assert client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"] == stored(url)[2]
+
+
+def test_a_service_without_a_journal_makes_no_folder_for_one(tmp_path: Path, app_of: Apps) -> None:
+    with serving(app_of(f"sqlite:///{tmp_path / 'store.db'}", "refuse")):
+        assert not (tmp_path / "journal").exists()
 
 
 def warned(answer: dict[str, Any]) -> bool:
