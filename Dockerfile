@@ -59,8 +59,10 @@ WORKDIR /var/lib/tidewaiter
 ENV TIDEWAITER_AUTH=on \
     TIDEWAITER_DATABASE_URL=sqlite:////var/lib/tidewaiter/store/tidewaiter.db \
     TIDEWAITER_FIRST_KEY_FILE=/var/lib/tidewaiter/store/administrator-key \
-    TIDEWAITER_JOBS_DIR=/var/lib/tidewaiter/store/jobs
-# Bundles that were promoted (while it is empty, the bundled champion serves), and the database with the files of jobs.
+    TIDEWAITER_JOBS_DIR=/var/lib/tidewaiter/store/jobs \
+    TIDEWAITER_JOURNAL_DIR=/var/lib/tidewaiter/store/journal
+# Bundles that were promoted (while it is empty, the bundled champion serves), and the database with the files of jobs and of the
+# journal, which must outlive the container.
 VOLUME ["/var/lib/tidewaiter/models", "/var/lib/tidewaiter/store"]
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -185,6 +186,15 @@ def test_the_images_serve_with_keys() -> None:
     settings = Settings(host="0.0.0.0", keys_file=Path("/run/secrets/api_keys"))
     assert settings.needs_keys
     assert settings.access_problem() is None
+
+
+@pytest.mark.parametrize("name", ["TIDEWAITER_MODELS_DIR", "TIDEWAITER_JOBS_DIR", "TIDEWAITER_JOURNAL_DIR"])
+def test_what_must_outlive_the_container_is_in_a_volume(name: str) -> None:
+    [folder] = re.findall(rf"{name}=(\S+)", DOCKERFILE)
+    [declared] = re.findall(r"^VOLUME (.+)$", DOCKERFILE, flags=re.MULTILINE)
+    mounted = [volume.split(":")[1] for volume in COMPOSE["services"]["service"]["volumes"]]
+    for volumes in (json.loads(declared), mounted):
+        assert any(Path(folder).is_relative_to(volume) for volume in volumes)
 
 
 def test_compose_secrets_are_made_once_and_the_service_accepts_its_key(tmp_path: Path) -> None:
