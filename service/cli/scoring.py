@@ -185,7 +185,7 @@ def score_into(
 
     Raises:
         BadDatabase, DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
-        WrongUse: lists are asked for, and the store is switched off.
+        WrongUse: the database is asked for, and the store is switched off.
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
@@ -242,9 +242,12 @@ def _with_lists(settings: Settings) -> ScoreSettings:
 def _keeping(model: RiskModel, settings: Settings) -> Iterator[Keep]:
     """Open the store of the settings, and yield the function that keeps the decisions of a chunk."""
     from models.bundle.audit import features_digest
+    from service.cli.errors import WrongUse
     from service.scoring.recording import Receipt, keeper
     from service.store.store import Store
 
+    if not settings.keeps_decisions:
+        raise WrongUse("--store: the store is switched off by TIDEWAITER_STORE.")
     store = Store(settings.database_url.get_secret_value())
     try:
         store.start()

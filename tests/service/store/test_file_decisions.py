@@ -47,6 +47,12 @@ def stored_client(models: Path, url: str) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture
+def keeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch the store of commands on."""
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+
+
 def rows_of(url: str) -> list[Any]:
     database = Database(url)
     with database.read() as connection:
@@ -116,6 +122,7 @@ def test_lines_are_sent_after_their_decisions_are_committed(
     assert seen == [100, 200, 250]
 
 
+@pytest.mark.usefixtures("keeping")
 def test_score_stores_the_decisions_of_a_file_only_if_asked(
     tmp_path: Path, models: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +141,7 @@ def test_score_stores_the_decisions_of_a_file_only_if_asked(
     ]
 
 
+@pytest.mark.usefixtures("keeping")
 def test_red_decisions_of_a_file_are_told_and_the_command_is_named(
     tmp_path: Path, models: Path, database: Database, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +159,7 @@ def test_red_decisions_of_a_file_are_told_and_the_command_is_named(
     assert actors == ["tidewaiter score"] * 2
 
 
+@pytest.mark.usefixtures("keeping")
 def test_score_says_what_is_wrong_with_the_database(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,3 +170,17 @@ def test_score_says_what_is_wrong_with_the_database(
     assert run(["score", str(source), str(tmp_path / "out.csv"), "--store"]) == 2
     assert "mysql is not supported" in capsys.readouterr().err
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_score_stores_nothing_if_the_store_is_off(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text(CSV)
+    monkeypatch.setenv("TIDEWAITER_STORE", "off")
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", str(models))
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", f"sqlite:///{tmp_path / 'store.db'}")
+    assert run(["score", str(source), str(tmp_path / "out.csv"), "--store"]) == 2
+    assert "--store: the store is switched off by TIDEWAITER_STORE." in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "out.csv").exists()
+    assert not (tmp_path / "store.db").exists()
