@@ -1,7 +1,8 @@
-"""Permits: placeholders that stand for none, and the office's register of permits.
+"""Permits: placeholders that stand for none, and the office's register of permits and licensed parties.
 
 A permit number on a manifest is a declaration, not proof. It counts as registered only if an office's own register holds it for one
-of the parties, on the day of the declaration.
+of the parties, on the day of the declaration. A row without a permit number names a licensed party. That is no permit, because
+anyone can declare the name of a known firm; rules of an office may take account of it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _NOT_PLAIN: Final = re.compile(r"[\W_]+")
 #: Digits in their order, either way and around: 12345, 98765, 67890.
 _UP: Final = "01234567890123456789"
 _SEQUENCES: Final = (_UP, _UP[::-1])
+#: Key of licensed parties among the permits.
+_LICENSED: Final = ""
 #: Shorter numbers identify no permit.
 _SHORTEST: Final = 3
 #: Placeholders with a digit that no other test finds.
@@ -94,7 +97,7 @@ class _Permit:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """The permits of an office.
+    """The permits and licensed parties of an office.
 
     Attributes:
         name: the file that it was read from, for messages.
@@ -191,9 +194,14 @@ class Register:
             number: the permit number as declared. A placeholder is never registered.
             day: day of the declaration, counted from 1970.
         """
-        if is_placeholder(number):
-            return False
-        for permit in self._permits.get(plain_number(number), ()):
+        return not is_placeholder(number) and self._names(plain_number(number), parties, day)
+
+    def licenses(self, parties: tuple[Party, ...], day: int) -> bool:
+        """Return whether one of the parties is licensed on a day. Names and countries agree as in `holds`."""
+        return self._names(_LICENSED, parties, day)
+
+    def _names(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
+        for permit in self._permits.get(number, ()):
             if permit.first_day <= day <= permit.last_day:
                 for party in parties:
                     if plain_party(party.name) == permit.party and permit.country in ("", party.country):
@@ -216,8 +224,10 @@ def _permit(row: Mapping[str, str]) -> _Permit:
     Raises:
         ValueError: with the column, the value and what is expected.
     """
-    if is_placeholder(row["permit_number"]):
-        raise ValueError(f"permit_number: {row['permit_number']!r} is blank or a placeholder")
+    if row["permit_number"] and is_placeholder(row["permit_number"]):
+        raise ValueError(
+            f"permit_number: {row['permit_number']!r} is a placeholder; leave it blank for a licensed party"
+        )
     party = plain_party(row["party_name"])
     if not party:
         raise ValueError(f"party_name: {row['party_name']!r} has no letters")

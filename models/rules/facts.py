@@ -23,6 +23,7 @@ FACTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "permit_placeholder": "Whether the permit number is a placeholder such as N/A or 12345, which counts as none",
         "permit_registered": "Whether the office's register holds the permit for a party on the day; never for a private consignee",
+        "party_licensed": "Whether the office's register names a licensed party on the day; never for a private consignee",
         "consignee_private": "Whether the consignee's name is that of a private person; missing without a name",
         "customs_value_usd": "Value of the item in US dollars; missing without a value, a currency or a rate",
     }
@@ -32,12 +33,13 @@ FACT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "permit_placeholder": ("permit_number",),
         "permit_registered": ("permit_number", "consignor_name", "consignee_name", "declared_at"),
+        "party_licensed": ("consignor_name", "consignee_name", "declared_at"),
         "consignee_private": ("consignee_name",),
         "customs_value_usd": ("customs_value", "currency"),
     }
 )
 #: Facts that depend on countries, with their values where all country fields are blank.
-FACTS_OF_PLACES: Final[Mapping[str, float]] = MappingProxyType({"permit_registered": 0.0})
+FACTS_OF_PLACES: Final[Mapping[str, float]] = MappingProxyType({"permit_registered": 0.0, "party_licensed": 0.0})
 #: The feature that tells a company or an institution from a private person.
 COMPANY_FEATURE: Final = "consignee_company"
 
@@ -77,28 +79,45 @@ class Facts:
         )
 
     def _permit_registered(self) -> FloatArray:
+        permits = self._table.text("permit_number")
+        return self._in_register(
+            permits.codes, lambda register, permit, parties, day: register.holds(permits.values[permit], parties, day)
+        )
+
+    def _party_licensed(self) -> FloatArray:
+        no_permit = np.zeros(self._table.n_rows, dtype=np.int64)
+        return self._in_register(no_permit, lambda register, _, parties, day: register.licenses(parties, day))
+
+    def _in_register(
+        self, permits: NDArray[np.integer], test: Callable[[Register, int, tuple[Party, ...], int], bool]
+    ) -> FloatArray:
+        """Return for each row whether the register passes a test of its permit, its parties and its day.
+
+        Args:
+            permits: code of each row's permit (n,); rows with a negative one do not pass.
+        """
         table, register = self._table, self._register
-        registered = np.zeros(table.n_rows)
+        passed = np.zeros(table.n_rows)
         if register is None:
-            return registered
-        permits = table.text("permit_number")
-        rows = np.flatnonzero((permits.codes >= 0) & (self.column("consignee_private") != 1.0))
+            return passed
+        rows = np.flatnonzero((permits >= 0) & (self.column("consignee_private") != 1.0))
         if not len(rows):
-            return registered
+            return passed
         parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
         # Rows repeat permits and parties, and few goods have a permit.
         keys = np.stack(
             [
-                permits.codes[rows],
+                permits[rows],
                 *(column.codes[rows] for pair in parties for column in pair),
                 (table.declared_s[table.shipment[rows]] // 86400).astype(np.int64),
             ],
             axis=1,
         )
         distinct, which = np.unique(keys, axis=0, return_inverse=True)
-        held = [
-            register.holds(
-                permits.values[permit],
+        results = [
+            test(
+                register,
+                permit,
                 tuple(
                     Party(names.values[name], countries.values[country] if country >= 0 else "")
                     for (names, countries), (name, country) in zip(
@@ -110,13 +129,14 @@ class Facts:
             )
             for permit, consignor, consignor_at, consignee, consignee_at, day in distinct.tolist()
         ]
-        registered[rows] = np.array(held, dtype=np.float64)[which.reshape(-1)]
-        return registered
+        passed[rows] = np.array(results, dtype=np.float64)[which.reshape(-1)]
+        return passed
 
 
 _COMPUTED: Final[Mapping[str, Callable[[Facts], FloatArray]]] = {
     "consignee_private": Facts._consignee_private,
     "customs_value_usd": Facts._customs_value_usd,
+    "party_licensed": Facts._party_licensed,
     "permit_placeholder": Facts._permit_placeholder,
     "permit_registered": Facts._permit_registered,
 }

@@ -74,9 +74,9 @@ class SuppressionEntries(Answer):
 
 
 class PermitEntry(ListedEntry):
-    """Permit of the register."""
+    """Permit or licensed party of the register."""
 
-    permit_number: str = Field(examples=["IP-2026-0042"])
+    permit_number: str = Field(description="Empty for a licensed party", examples=["IP-2026-0042"])
     party_name: str | None = Field(description="Null after erasure", examples=["Lakeside Pharma Ltd"])
     party_country: str = Field(examples=["US"])
     valid_from: str = Field(examples=["2026-01-01"])

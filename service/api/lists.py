@@ -28,9 +28,9 @@ from service.api.list_schemas import (
 )
 from service.api.openapi import problems
 from service.errors import NotAcceptedMedia, NotFound, Unprocessable
-from service.lists.importing import ImportOptions, import_csv
-from service.lists.reading import FORMS, Faulty, read_entry
-from service.lists.view import known_of, shown
+from service.lists.importing import ImportOptions, add_entry, import_csv
+from service.lists.reading import FORMS, Faulty
+from service.lists.view import COLUMN_OF, shown
 from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
@@ -121,8 +121,6 @@ _ROUTES: Final = (
         },
     ),
 )
-#: Query parameter -> column.
-_COLUMN_OF: Final = {"list": "list_name"}
 
 
 def _add_routes(route: _Route) -> None:
@@ -146,7 +144,7 @@ def _add_page(route: _Route) -> None:
     )
     async def page(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
         database = store_of(request).database
-        given = {_COLUMN_OF.get(name, name): value for name, value in request.query_params.items()}
+        given = {COLUMN_OF.get(name, name): value for name, value in request.query_params.items()}
         # PostgreSQL keeps no character 0, so no entry has it.
         filters = {column: value.replace("\0", "\ufffd") for column, value in given.items() if column in topic.filters}
 
@@ -179,12 +177,9 @@ def _add_addition(route: _Route) -> None:
 
         def work() -> dict[str, Any]:
             try:
-                row = read_entry(topic, given, known_of(database, topic))
+                return add_entry(database, topic, given, caller)
             except Faulty as error:
                 raise _unreadable(error) from None
-            [id_] = store.lists.add(database, topic, [row], caller)
-            with database.read() as connection:
-                return shown(topic, store.lists.one(connection, topic, id_))
 
         entry = await asyncio.to_thread(work)
         add_log_fields(request, entry=entry["id"])
@@ -286,7 +281,7 @@ def _unreadable(error: Faulty) -> Unprocessable:
 
 
 def _filter_parameter(column: str) -> dict[str, Any]:
-    name = next((name for name, of in _COLUMN_OF.items() if of == column), column)
+    name = next((name for name, of in COLUMN_OF.items() if of == column), column)
     return {
         "name": name,
         "in": "query",

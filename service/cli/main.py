@@ -18,10 +18,11 @@ from service.cli.backup import backup, restore
 from service.cli.classify import classify
 from service.cli.compare import compare
 from service.cli.doctor import doctor
+from service.cli.entries import dismissals_app, lists_app, permits_app, suppressions_app
 from service.cli.erasing import erase
 from service.cli.errors import INTERRUPTED, TERMINATED, status_and_message
 from service.cli.keys import keys_app
-from service.cli.lists import lists_app, permits_app
+from service.cli.lists import try_
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.outcomes import outcomes_app
 from service.cli.rules import rules_app
@@ -76,7 +77,10 @@ for command in (
     app.command()(command)
 app.add_typer(model_app)
 app.add_typer(rules_app)
+lists_app.command("try")(try_)
 app.add_typer(lists_app)
+app.add_typer(dismissals_app)
+app.add_typer(suppressions_app)
 app.add_typer(permits_app)
 app.add_typer(keys_app)
 app.add_typer(outcomes_app)

@@ -1,14 +1,14 @@
-"""Import of a CSV file of entries into the store."""
+"""Entries for the store: one, or those of a CSV file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service import store
-from service.lists.reading import Faulty, Imported, read_file
-from service.lists.view import known_of
+from service.lists.reading import Faulty, Imported, read_entry, read_file
+from service.lists.view import known_of, shown
 from service.store.topics import WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
@@ -35,6 +35,22 @@ class ImportResult:
     added: int
     removed: int
     rejected: list[tuple[int, tuple[tuple[str, str], ...]]]
+
+
+def add_entry(database: Database, topic: Topic, given: object, actor: str | None) -> dict[str, Any]:
+    """Add an entry, and return it as plain JSON values.
+
+    Args:
+        given: its members.
+        actor: id of the API key, or the name of the command.
+
+    Raises:
+        Faulty: it cannot be used.
+    """
+    row = read_entry(topic, given, known_of(database, topic))
+    [id_] = store.lists.add(database, topic, [row], actor)
+    with database.read() as connection:
+        return shown(topic, store.lists.one(connection, topic, id_))
 
 
 def import_csv(

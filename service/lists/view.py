@@ -13,8 +13,10 @@ from service.store.topics import DISMISSALS, Topic
 if TYPE_CHECKING:
     from service.store.database import Database
 
-#: Columns whose members have another name, and columns that are not shown.
-_MEMBER_OF: Final = {"list_name": "list"}
+#: Members whose columns have another name.
+COLUMN_OF: Final = {"list": "list_name"}
+_MEMBER_OF: Final = {column: member for member, column in COLUMN_OF.items()}
+#: Columns that are not shown.
 _HIDDEN: Final = frozenset({"party"})
 
 

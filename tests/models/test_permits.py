@@ -61,10 +61,23 @@ def test_blank_country_and_days_are_no_limits_and_a_permit_may_have_several_part
     assert not permits.holds("A77", (Party("SOCIETE GENERIQUE", "FR"),), DAY - 1)
 
 
+def test_a_party_without_a_permit_number_is_licensed_in_its_country_and_its_time() -> None:
+    permits = register(",Lakeside Pharma Ltd,US,2026-01-01,2026-05-04", "IP-2026-0042,First Company,,,")
+    party = Party("LAKESIDE  PHARMA, LTD.", "US")
+    assert len(permits) == 2
+    assert permits.licenses((Party("First Company", "US"), party), DAY)
+    assert not permits.licenses((party,), DAY + 1)
+    assert not permits.licenses((Party("Lakeside Pharma Ltd", "MX"),), DAY)
+    assert not permits.licenses((Party("First Company", "US"),), DAY)
+    # A licence is no permit, whatever number is declared.
+    assert not any(permits.holds(number, (party,), DAY) for number in ("", "N/A", "IP-2026-0042", "Permit No."))
+    assert register().with_permits_of(permits).licenses((party,), DAY)
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("12345,Example,US,,", "line 2, permit_number: '12345' is blank or a placeholder"),
+        ("12345,Example,US,,", "line 2, permit_number: '12345' is a placeholder"),
         ("IP-26-1,,US,,", "line 2, party_name"),
         ("IP-26-1,Example,Utopia,,", "line 2, party_country: 'Utopia'"),
         ("IP-26-1,Example,US,4 May,", "line 2, valid_from: '4 May'"),

@@ -100,9 +100,10 @@ class SuppressionRow(Listed, Base):
 
 
 class PermitRow(Listed, Base):
-    """Permit of the register, with the columns of a register file.
+    """Permit or licensed party of the register, with the columns of a register file.
 
     Attributes:
+        permit_number: empty for a licensed party.
         party_name: None after erasure.
         valid_from, valid_until: days as YYYY-MM-DD; empty for no limit.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,17 @@ from models.rules.compiled import compiled
 from models.rules.facts import Facts
 from models.rules.source import Source
 from models.rules.triggers import triggers_of
-from tests.models.rules.shipments import COLUMNS, only, rule_set, ruling_on, shipment, table_of
+from tests.models.rules.shipments import (
+    COLUMNS,
+    FENTANYL,
+    fired_for,
+    only,
+    register,
+    rule_set,
+    ruling_on,
+    shipment,
+    table_of,
+)
 from tests.models.rules.test_reading import CONDITIONS, toml
 
 MUG = {"goods_description": "ceramic mug", "origin_country": "CN", "net_mass_kg": 1.5}
@@ -116,6 +127,23 @@ def test_texts_compare_without_regard_to_case_and_lists_by_their_entries() -> No
         assert ruling_on(record, office=only(leaf, "at_least_yellow")).rule_ids(0) == (["own"] if fires else []), leaf
 
 
+def test_a_rule_knows_licensed_parties_and_a_licence_is_no_permit() -> None:
+    licensed = register(",Lakeside Pharma Ltd,US,2026-01-01,2026-12-31")
+    office = replace(
+        only('{feature = "party_licensed", op = "eq", value = 1}', "at_least_yellow"), register=licensed.register
+    )
+    assert ruling_on(shipment(MUG), office=office).rule_ids(0) == ["own"]
+    for other in (
+        shipment(MUG, declared_at="2025-12-31T23:59:59Z"),
+        shipment(MUG, consignee={"name": "Lakeside Pharma Ltd", "country": "MX"}),
+        shipment(MUG, consignee={"name": "Dana Example", "country": "US"}),
+        shipment(MUG, consignor={"name": "Lakeside Pharma Ltd", "country": "US"}, consignee={"name": "Dana Example"}),
+    ):
+        assert ruling_on(other, office=office).rule_ids(0) == []
+    declared = shipment(FENTANYL | {"permit_number": "IP-2026-0042"})
+    assert fired_for(declared, licensed) == fired_for(declared) != []
+
+
 @pytest.mark.parametrize(
     ("declared", "fires"),
     [
@@ -209,8 +237,6 @@ def test_a_feature_that_the_model_lacks_is_reported_with_its_rule() -> None:
 
 
 def test_the_digest_changes_with_rules_and_register() -> None:
-    from tests.models.rules.shipments import register
-
     digests = [
         Rulebook(COLUMNS, default_rules(), office).digest
         for office in (None, only(MUGS), only(FROM_CHINA), register("IP-2026-0042,Example,,,"), OfficeRules(off=True))

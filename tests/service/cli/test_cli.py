@@ -35,6 +35,8 @@ COMMANDS = (
     "model",
     "rules",
     "lists",
+    "dismissals",
+    "suppressions",
     "permits",
 )
 HEADER = "shipment_id,goods_description,net_mass_kg\n"

@@ -219,6 +219,30 @@ def test_a_permit_takes_effect_without_a_restart(client: Client) -> None:
     assert (after["rule_ids"], after["rules_digest"]) == (before["rule_ids"], before["rules_digest"])
 
 
+def test_an_office_rule_learns_of_a_licensed_party_without_a_restart(tmp_path: Path, bundle: Path, url: str) -> None:
+    rules = tmp_path / "office.toml"
+    rules.write_text(
+        '[[rule]]\nid = "licensed"\nwhen = {feature = "party_licensed", op = "eq", value = 1}\n'
+        'effect = "at_least_yellow"\nreason = "A party is licensed"\n',
+        encoding="utf-8",
+    )
+    ModelStore(tmp_path / "models").install(bundle)
+    settings = Settings(
+        models_dir=tmp_path / "models", rules=str(rules), keeps_decisions=True, database_url=SecretStr(url)
+    )
+    consignee = {"name": "Lakeside Pharma Ltd", "country": "US"}
+    with serving(create_app(settings)) as client:
+        before = scored(client, consignee=consignee)
+        licence = add(client, "permits", party_name="LAKESIDE PHARMA LTD.", valid_until="2099-12-31")
+        assert licence["permit_number"] == ""
+        assert scored(client, consignee=consignee)["rule_ids"] == [*before["rule_ids"], "licensed"]
+        opioid = [{"goods_description": "fentanyl citrate", "permit_number": "IP-2026-0042"}]
+        assert "watched-without-permit" in scored(client, items=opioid, consignee=consignee)["rule_ids"]
+        client.delete(f"/v1/permits/{licence['id']}")
+        refresh(client)
+        assert scored(client, consignee=consignee)["rule_ids"] == before["rule_ids"]
+
+
 def test_a_file_is_imported_and_its_faulty_lines_are_named(client: Client) -> None:
     text = (
         "kind,text,reason,lane\nname,Ocean Star Chemicals,Order 1,red\nname,?,Order 2,red\n"
