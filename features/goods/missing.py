@@ -13,6 +13,7 @@ from functools import cache
 from typing import Final
 
 from features.reference import stop_words
+from features.reference.words import goods_words
 from features.texts.folding import words
 
 
@@ -30,13 +31,7 @@ class Missing(StrEnum):
 #: An answer is sure of a code from this probability on, of a heading within its chapter.
 SURE: Final = 0.5
 #: Words for a part of something.
-_PARTS: Final = frozenset(
-    words(
-        "part parts component components spare spares accessory accessories Teil Teile Ersatzteil Ersatzteile Zubehör pièce pièces "
-        "accessoire accessoires parte partes pieza piezas repuesto repuestos accesorio accesorios peça peças ricambio ricambi "
-        "onderdelen 配件 零件 部件 запчасти запчасть"
-    )
-)
+_PARTS: Final = frozenset(words(" ".join(goods_words()["parts"]["words"])))
 #: Last chapter of a group, and what tells its goods apart: food by its preparation, chemicals and medicines by their name, articles
 #: by their material, cosmetics, machines and instruments by their use. Groups of a material are sections of the HS.
 _GROUPS: Final = (

@@ -21,86 +21,17 @@ from types import MappingProxyType
 from typing import Final
 
 from features.manifest.fields import FIELD, FIELDS
-
-#: Fields, each followed by its aliases in descending likelihood. `shipment_id` is the first field, so a house document number
-#: is the shipment's reference if there is no better column, and otherwise the ``house_id``.
-_TABLE: Final = """
-shipment_id                 shipment shipment_number shipment_no shipment_ref shipment_reference consignment_id
-                            consignment_number consignment parcel_id declaration_id declaration_number entry_number id
-                            reference hawb hawb_number house_awb house_airwaybill house_air_waybill house_bill
-                            tracking_number tracking_no tracking_id
-master_id                   mawb mawb_number master_awb master_airwaybill master_air_waybill master_bill mbl
-house_id                    hawb hawb_number house_awb house_airwaybill house_air_waybill house_bill hbl tracking_number
-                            tracking_no tracking_id s10 item_id
-filing_type                 filing entry_type message_type
-channel                     logistics_channel service_channel
-transport_mode              mode_of_transport mode transport
-declared_at                 declared_on declaration_date declaration_time filing_date filed_at date datetime timestamp
-                            arrival_date
-export_country              country_of_export country_of_dispatch country_of_departure departure_country
-                            dispatch_country exporting_country
-routing_countries           routing countries_of_routing transit_countries
-loading_location            port_of_loading place_of_loading loading_port airport_of_departure pol
-unloading_location          port_of_unloading place_of_unloading port_of_discharge discharge_port unloading_port
-                            airport_of_arrival pod
-carrier_id                  carrier carrier_code airline scac
-agent_name                  agent forwarder freight_forwarder broker declarant declarant_name
-marketplace                 platform website
-transaction_nature          nature_of_transaction transaction_type nature_of_goods
-gross_mass_kg               gross_weight_kg gross_mass gross_weight weight_kg weight mass_kg mass total_weight
-package_count               packages number_of_packages package_quantity pieces colli
-package_type                type_of_packages kind_of_packages packaging
-freight_charge              freight freight_charges postage shipping_cost transport_charge
-currency                    currency_code value_currency invoice_currency
-consignor_account_opened_on account_opened_on account_opened consignor_account_opened
-consignor_known             known_consignor known_shipper
-item_number                 item_no line_number line_no item_sequence sequence_number
-goods_description           description_of_goods description item_description cargo_description commodity_description
-                            goods contents product_description
-declared_chemical           chemical chemical_name substance_name
-cas_number                  cas cas_no cas_rn cas_registry_number
-cus_number                  cus cus_no cus_code
-hs_code                     hs hs6 hs6_code hs_number hts hts_code hts_number tariff_code tariff_number commodity_code
-                            harmonized_code harmonised_code cn_code
-origin_country              country_of_origin origin coo
-net_mass_kg                 net_weight_kg net_mass net_weight
-quantity                    qty units number_of_units
-quantity_unit               unit_of_quantity unit uom unit_of_measure
-customs_value               declared_value value item_value goods_value invoice_value item_price statistical_value
-undg_number                 undg un_number un_no dangerous_goods_number
-permit_number               permit permit_no licence_number license_number
-"""
-
-_ROLES: Final = {
-    "consignor": ("consignor", "shipper", "sender", "exporter", "seller"),
-    "consignee": ("consignee", "receiver", "recipient", "addressee", "importer", "buyer"),
-}
-#: Forms of party columns. ``{}`` stands for a word for the role, as in shipper_name and name_of_shipper.
-_PARTY_FORMS: Final = {
-    "name": ("{}_name", "{}", "name_of_{}", "{}_company"),
-    "address": ("{}_address", "address_of_{}", "{}_street", "{}_address_line_1", "{}_street_address"),
-    "city": ("{}_city", "city_of_{}", "{}_town"),
-    "postcode": ("{}_postcode", "{}_postal_code", "{}_zip", "{}_zip_code", "postcode_of_{}"),
-    "country": ("{}_country", "{}_country_code", "country_of_{}"),
-    "phone": ("{}_phone", "{}_telephone", "{}_phone_number", "{}_tel"),
-    "email": ("{}_email", "{}_mail", "email_of_{}"),
-}
+from features.reference.words import header_aliases
 
 
 def _aliases() -> dict[str, tuple[str, ...]]:
-    aliases: dict[str, list[str]] = {}
-    words: list[str] = []
-    for line in _TABLE.strip().splitlines():
-        first, *more = line.split()
-        if line.startswith(" "):
-            words += (first, *more)
-        else:
-            words = aliases[first] = more
-    for level, roles in _ROLES.items():
-        for key, forms in _PARTY_FORMS.items():
+    table = header_aliases()
+    aliases = dict(table["fields"])
+    for level, roles in table["roles"].items():
+        for key, forms in table["party_forms"].items():
             names = [form.format(role) for role in roles for form in forms]
-            aliases[f"{level}_{key}"] = [name for name in names if name != f"{level}_{key}"]
-    return {name: tuple(aliases[name]) for name in FIELD if name in aliases}
+            aliases[f"{level}_{key}"] = tuple(name for name in names if name != f"{level}_{key}")
+    return {name: aliases[name] for name in FIELD if name in aliases}
 
 
 #: Field -> aliases in descending likelihood, in the order of the manifest.

@@ -17,46 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-# Everyday or former official names that ISO 3166-1 (as in pycountry) lacks, and two codes that customs messages use:
-# UK is reserved for GB, EL is the European Union's code for Greece.
-_OTHER_NAMES: Final = {
-    "america": "US",
-    "bosnia": "BA",
-    "burma": "MM",
-    "cape verde": "CV",
-    "czech republic": "CZ",
-    "east timor": "TL",
-    "el": "GR",
-    "england": "GB",
-    "great britain": "GB",
-    "holland": "NL",
-    "hong kong sar": "HK",
-    "hong kong sar china": "HK",
-    "hong kong china": "HK",
-    "ivory coast": "CI",
-    "macau": "MO",
-    "macau sar": "MO",
-    "macao sar": "MO",
-    "macedonia": "MK",
-    "mainland china": "CN",
-    "northern ireland": "GB",
-    "p r china": "CN",
-    "pr china": "CN",
-    "prc": "CN",
-    "republic of korea": "KR",
-    "russia": "RU",
-    "scotland": "GB",
-    "swaziland": "SZ",
-    "the netherlands": "NL",
-    "turkey": "TR",
-    "u s": "US",
-    "u s a": "US",
-    "uae": "AE",
-    "uk": "GB",
-    "u k": "GB",
-    "united states of america": "US",
-    "wales": "GB",
-}
+from features.reference.reading import read
+
 # Kosovo: a user-assigned code of ISO 3166-1 that EU customs, the UPU and airportsdata all use.
 _USER_ASSIGNED: Final = {"xk": "XK", "kosovo": "XK"}
 
@@ -94,11 +56,23 @@ def _countries() -> dict[str, str]:
                 first, comma, rest = name.partition(", ")
                 if comma:
                     known.setdefault(_key(f"{rest} {first}"), country_.alpha_2)
-    known |= _OTHER_NAMES | _USER_ASSIGNED
+    known |= _other_names() | _USER_ASSIGNED
     for country_ in pycountry.countries:
         for code in (country_.alpha_2, country_.alpha_3, country_.numeric):
             known[code.lower()] = country_.alpha_2
     return known
+
+
+def _other_names() -> dict[str, str]:
+    """Return names that ISO 3166-1 (as in pycountry) lacks, and codes that customs messages use, with their alpha-2 code."""
+    return dict(
+        read(
+            "country_names.csv",
+            ("name", "code", "source", "verified"),
+            lambda row: (row.text("name"), row.text("code")),
+            key=lambda row: row[0],
+        )
+    )
 
 
 @cache

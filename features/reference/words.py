@@ -16,6 +16,8 @@ ADDRESS_WORDS: Final = "address_words.toml"
 CHEMICAL_FORMS: Final = "chemical_forms.toml"
 CHEMICAL_WORDS: Final = "chemical_words.toml"
 CONTEXT_CUES: Final = "context_cues.toml"
+GOODS_WORDS: Final = "goods_words.toml"
+HEADER_ALIASES: Final = "header_aliases.toml"
 NAME_SOUNDS: Final = "name_sounds.toml"
 PARTY_WORDS: Final = "party_words.toml"
 DESCRIPTION_PATTERNS: Final = "description_patterns.toml"
@@ -68,6 +70,26 @@ def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
         found = value if isinstance(value, str) else "".join(value) if key == "pattern" else tuple(value)
         sections.setdefault(section, {})[key] = found
     return MappingProxyType(sections)
+
+
+@cache
+def goods_words() -> WordLists:
+    """Return section -> key -> words of goods descriptions, in the languages of trade.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+    """
+    return _words(GOODS_WORDS)
+
+
+@cache
+def header_aliases() -> WordLists:
+    """Return section -> key -> names of input columns for fields and parties, in descending likelihood.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+    """
+    return _words(HEADER_ALIASES)
 
 
 @cache

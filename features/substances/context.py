@@ -11,15 +11,23 @@ import re
 from typing import Final
 
 from features.substances.cues import (
+    AFTER_ISO,
+    AFTER_KOREAN,
     AMOUNT,
     ANTIDOTE,
+    BULK,
+    CHEMICAL_TRADE,
     DENIED_AFTER,
     DENIED_BEFORE,
     DENIED_LIST,
+    EVERYDAY_GOODS,
     FORM,
     IMPURITY,
+    JOINED_BY_HYPHEN,
+    LINK,
     PERMIT,
     PERMIT_NUMBER,
+    PLAIN,
     PUBLICATION,
     STANDARD,
     TEST,
@@ -27,22 +35,6 @@ from features.substances.cues import (
     TRACES,
 )
 from features.substances.normalise import CAS, tokens
-
-# Words of chemical trade that make an abbreviation plausible.
-_CHEMICAL: Final = re.compile(
-    r"\b(?:intermediates?|reagents?|powders?|crystal(?:s|line)?|chem\w*|pharma\w*|apis?|assay|purity|hplc|gc|cas|piperid\w*"
-    r"|anilin\w*|fentan\w*|nitazen\w*|hydrochloride|hcl|synthesi[sz]\w*|lab(?:oratory)? (?:samples?|grade)|research|opioids?"
-    r"|phenethyl\w*|propionyl\w*|propanamid\w*)\b"
-    r"|\b9\d(?:\.\d+)?[ ]*%|中间体|试剂|化学|原料药|中間体|試薬|중간체|시약"
-)
-# Everyday goods whose names contain the same letters as an abbreviation.
-_EVERYDAY: Final = re.compile(
-    r"\b(?:whey|protein|battery|batteries|filters?|cartridges?|sensors?|coatings?|coated|shirts?|shoes?|jackets?|tanks?"
-    r"|containers?|certifi\w*|standards?|isolate|car|auto|engine|valves?|flanges?|screws?|bolts?|cameras?|film|speed|9001"
-    r"|1[34]\d{3}|nutrition|sports?|drinks?|transistors?|toner|ink"
-    # Other chemicals with the same abbreviation
-    r"|(?:dal)?fampridine|aminopyridine|aminophenol|antipyrine|aminoantipyrine)\b"
-)
 
 # Substituents: a name that follows one of these belongs to a longer name, of another substance.
 _SUBSTITUENT: Final = re.compile(
@@ -70,25 +62,8 @@ _CONTINUED: Final = re.compile(
 )
 # A word of four letters or more that a hyphen joins to the name is part of it, even if misspelt.
 _HYPHENATED: Final = re.compile(r"(?:[a-z]{4}|(?<![a-z])(?!cis|rac|rel|hcl)[a-z]{3})-$")
-_TRADED: Final = re.compile(
-    r"(?:^|[^a-z])(?:powder|crystals?|liquid|drum|pure|raw|white|grade|sample|samples|chemical|intermediate|reagent|goods|item|product"
-    r"|hydrochloride|citrate|order|code)-$"
-)
-# The number in a manufacturer's code name.
-# In a field for chemicals, an abbreviation may be next to these without any other chemical word.
 _LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
-_PLAIN: Final = re.compile(
-    r"kgs?|gram|grams|drums?|bags?|bottles?|boxes|pack|white|yellow|brown|solid|liquid|oil|pure|grade|sample|samples|free|base|salt|hcl"
-    r"|tech|technical|industrial|high|quality|raw|material|materials|fine|bulk|pharma|net|and|the|for|with|use|only|stock|batch|lot"
-)
-# Forms of goods that have no name of their own.
-_BULK: Final = re.compile(
-    r"powders?|crystals?|crystalline|granules?|flakes|chemicals?|substances?|intermediates?|material"
-)
-# The letters iso begin many names: isopropyl, iso butane.
-_AFTER_ISO: Final = re.compile(
-    r"\s*(?:$|[^\w\s-]|\d|(?:powder|crystal|sample|intermediate|reagent|research|chem|pharma|hcl|hydrochloride|citrate|cas|nitazen|pur)\w*)"
-)
+# The number in a manufacturer's code name.
 _CODE: Final = re.compile(r"\d{4}")
 # The other half of a mixed anhydride.
 _ACID_BEFORE: Final = re.compile(r"(?:^|[^a-z])[a-z]{3,}ic[ -]$")
@@ -98,19 +73,12 @@ _CHINESE_BEFORE: Final = re.compile(
 )
 _CHINESE_AFTER: Final = re.compile(r"[-\d,'()]*[羧醚磺肟腙酯胺醇腈甲乙基]")
 _RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
-# Particles follow a Korean noun. After a Japanese one in katakana there is no katakana, except for a salt's name.
-_AFTER_KOREAN: Final = re.compile(r"[은는이가을를의에와과로도만등및용및]|염산|분말|제품|함유|성분|원료|주사|패치")
 
 # Separators of goods, and separators of the items of a list.
 _HARD: Final = re.compile(
     r"[;\n\r|•。；]|(?<!incl)(?<!\bno)(?<!\bnr)(?<!\bart)(?<!\bqty)(?<!approx)(?<!spec)\.[ ](?!\d)|\.$|[ ][/+][ ]"
 )
 _SOFT: Final = re.compile(r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:and|und|et|y|e|with|plus)[ ]")
-# Between a word and the following name: the word refers to the name.
-_LINK: Final = re.compile(
-    r"[(:\[]|(?<![^\W\d_])(?:for|of|on|about|against|to|fur|uber|gegen|para|de|del|do|da|sobre|contre|pour|sur|d|по|для|ha|от|o|"
-    r"against|auf|detects?|reading|saying|titled)(?![^\W\d_])"
-)
 # Maximum distance of a word. Sixty characters fit "rapid test panel for morphine, cocaine, methadone, oxycodone,
 # fentanyl".
 _REACH: Final = 64
@@ -202,10 +170,10 @@ class Surroundings:
         if text[start:end] == "iso" and not self._admits_iso(start, end):
             return False
         if self._chemical is None:
-            chemical = _CHEMICAL.search(text) is not None or (
-                self._field and all(_PLAIN.fullmatch(word) for word in _LONG_WORD.findall(text[:start] + text[end:]))
+            chemical = CHEMICAL_TRADE.search(text) is not None or (
+                self._field and all(PLAIN.fullmatch(word) for word in _LONG_WORD.findall(text[:start] + text[end:]))
             )
-            self._chemical = chemical and _EVERYDAY.search(text) is None
+            self._chemical = chemical and EVERYDAY_GOODS.search(text) is None
         return self._chemical
 
     def _admits_iso(self, start: int, end: int) -> bool:
@@ -214,8 +182,8 @@ class Surroundings:
         """
         text = self._spelled
         words = _LONG_WORD.findall(text[:start] + text[end:])
-        known = all(_PLAIN.fullmatch(word) or _CHEMICAL.search(word) for word in words)
-        return known and text[start - 1 : start] not in ("[", "(") and _AFTER_ISO.match(text, end) is not None
+        known = all(PLAIN.fullmatch(word) or CHEMICAL_TRADE.search(word) for word in words)
+        return known and text[start - 1 : start] not in ("[", "(") and AFTER_ISO.match(text, end) is not None
 
     def continue_name(self, start: int, end: int) -> bool:
         """Return whether the name at a position continues into the name of another substance.
@@ -233,7 +201,7 @@ class Surroundings:
             if joined and gap and (_LOCANT.fullmatch(word) or _JOINED_ON.fullmatch(word)):
                 return True
         name = text[start:end]
-        if name[:1].isdigit() and _HYPHENATED.search(head) is not None and _TRADED.search(head) is None:
+        if name[:1].isdigit() and _HYPHENATED.search(head) is not None and JOINED_BY_HYPHEN.search(head) is None:
             return True
         if _GREEK_BEFORE.search(head) is not None:
             return True
@@ -250,8 +218,8 @@ class Surroundings:
         text = self._spelled
         rest = text[:start].removesuffix(denied) + " " + text[end:].removeprefix(denied)
         words = _LONG_WORD.findall(rest)
-        return any(_BULK.fullmatch(word) for word in words) and all(
-            _BULK.fullmatch(word) or _PLAIN.fullmatch(word) for word in words
+        return any(BULK.fullmatch(word) for word in words) and all(
+            BULK.fullmatch(word) or PLAIN.fullmatch(word) for word in words
         )
 
     def _clause(self, start: int, end: int) -> tuple[int, int]:
@@ -281,7 +249,7 @@ class Surroundings:
             between = head[found.end() :]
             if len(between) > _REACH or AMOUNT.search(between) is not None:
                 continue
-            link = _LINK.search(found[0][-4:] + between) is not None
+            link = LINK.search(found[0][-4:] + between) is not None
             if _SOFT.search(between) is not None and not (link and listed):
                 continue
             soft = _SOFT.search(tail)
@@ -336,4 +304,4 @@ def _continues_unspaced(head: str, name: str, tail: str) -> bool:
         return True
     if not (tail and _RUNNING.match(tail) is not None and _RUNNING.match(name[-1]) is not None):
         return False
-    return tail[0] >= "\uac00" and _AFTER_KOREAN.match(tail) is None
+    return tail[0] >= "\uac00" and AFTER_KOREAN.match(tail) is None

@@ -1,4 +1,4 @@
-"""Patterns of words that show that a watched name is not the goods: tests, books, denials, papers.
+"""Patterns of words around a watched name: tests, books, denials and papers, in which it is not the goods, and words of trade.
 
 The words are in `context_cues.toml`, in twenty languages and pinyin. All patterns apply to the output of
 `normalise.fold`, so words of other alphabets are folded here too.
@@ -64,3 +64,23 @@ DENIED_BEFORE: Final = _cue("denied_before")
 DENIED_LIST: Final = _cue("denied_list")
 #: Directly after the name: fentanyl-free, but not the free base.
 DENIED_AFTER: Final = _cue("denied_after")
+#: Words of chemical trade that make an abbreviation plausible.
+CHEMICAL_TRADE: Final = _cue("chemical_trade")
+#: Everyday goods whose names contain the same letters as an abbreviation, and other chemicals with the same abbreviation.
+EVERYDAY_GOODS: Final = _cue("everyday_goods")
+#: Words of trade before a hyphen and a name: they are no part of the name.
+JOINED_BY_HYPHEN: Final = _cue("joined_by_hyphen")
+#: In a field for chemicals, an abbreviation may be next to these without any other chemical word.
+PLAIN: Final = _cue("plain")
+#: Forms of goods that have no name of their own.
+BULK: Final = _cue("bulk")
+#: After iso as an abbreviation. The same letters begin many names: isopropyl, iso butane.
+AFTER_ISO: Final = _cue("after_iso")
+#: Particles and goods after a Korean noun. After a Japanese one in katakana there is no katakana, except for a salt's name.
+AFTER_KOREAN: Final = _cue("after_korean")
+#: Between a word and the following name: the word refers to the name.
+LINK: Final = _cue("link")
+#: Words of the drug trade. A street name with another use must stand beside one of them.
+STREET_TRADE: Final = _cue("street_trade")
+#: Goods whose names equal street names: porcelain and paint, screws, engines, cosmetics.
+STREET_OTHER_GOODS: Final = _cue("street_other_goods")

@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.names import Entry, Found
 
 # An unlisted member of the family: any word on its stem, except words that only deny or detect it.
 _STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
-_NOT_A_MEMBER: Final = frozenset(
-    {"non", "anti", "no", "un", "sin", "sem", "sans", "ohne", "the", "and", "of", "with", "de"}
-)
+_NOT_A_MEMBER: Final = frozenset(chemical_words()["before_a_stem"]["words"])
 
 
 def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:

@@ -22,6 +22,7 @@ from typing import Final
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.glance import Alike
 from features.substances.find.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS
@@ -40,9 +41,7 @@ _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
 # Names in other scripts are not searched with typing errors, and none in pinyin: its syllables are too similar.
 _NOT_LATIN: Final = frozenset({"ar", "el", "he", "hi", "ja", "ko", "ru", "th", "uk", "zh", "zh-Hant", "zh-Latn"})
 # A translated name is also indexed without its salt, which is found inside.
-_SALT: Final = re.compile(
-    "citrat|chlorhydrat|hydrochlor|hidroclor|clorhidrat|cloridrat|oxalat|sulfat|hydrobrom|bromhidrat"
-)
+_SALT: Final = re.compile("|".join(chemical_words()["salts"]["translated"]))
 # A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
 _LONGEST: Final = 160
 # Minimum letters of an anchor.
@@ -58,12 +57,7 @@ _REMEMBERED_ANCHORS: Final = 2_048
 # Pieces of words are joined if one of them begins or ends a name exactly, with at least this many letters.
 _PIECE: Final = 3
 # Short words that are never pieces of a name, whatever is next to them.
-_LITTLE: Final = (
-    "a an and are as at but by can car con das de del den der des die do du each ein el en et eu for fur from gel has her his"
-    " in ino into is it its la le les los man men mit na net new nin no non not of off oil old on one or our out pen per pet"
-    " pin por pre pro pure ring sem set sin size sur tan ten the tin to top two un una und use van von was with you your"
-)
-_LITTLE_WORDS: Final = frozenset(_LITTLE.split())
+_LITTLE_WORDS: Final = frozenset(chemical_words()["too_common"]["pieces_of_names"])
 # When rival names are ranked, one error weighs as much as this many correct letters.
 _COST: Final = 3
 # A name without any of these is a trade name. Minimum letters of a trade name with two errors.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from features.reference import BenignChemical, ReferenceDataError, Substance
+from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.glance import Glance
 from features.substances.find.variants import variants
@@ -27,27 +28,10 @@ _KIN: Final = frozenset({"fentanyl", "nitazene"})
 _SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 _PRIMED: Final = re.compile(r"\d['\u2032]")
 
-# Inflections and particles attached to a name, in folded letters: plural s, Russian cases, Slavic and Romance
-# endings.
-_ENDINGS: Final = frozenset(
-    [
-        "s",
-        "es",
-        "a",
-        "e",
-        "u",
-        "om",
-        "em",
-        "y",
-        *(fold(end) for end in ("а", "у", "ом", "е", "ы", "и", "ов", "ем", "ам", "я", "ю")),
-    ]
-)
+# Inflections and particles attached to a name, in folded letters.
+_ENDINGS: Final = frozenset(map(fold, chemical_words()["attached"]["endings"]))
 # Words that German and careless English attach to the name without belonging to it.
-_COMPOUNDS: Final = (
-    "free frei haltig base citrat citrate hydrochlorid hydrochloride hcl oxalat pulver powder pflaster patch patches test"
-    " tests teststreifen schnelltest losung injektion injection spray tablette tabletten tablets analog analoga analogue"
-)
-_COMPOUNDED: Final = frozenset(_COMPOUNDS.split())
+_COMPOUNDED: Final = frozenset(chemical_words()["attached"]["words"])
 _COMPOUND_SIZES: Final = sorted({len(word) for word in _COMPOUNDED})
 # Minimum letters of a name that may take an ending.
 _INFLECTED: Final = 6

@@ -10,28 +10,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from features.reference.related import StreetName
+from features.reference.words import chemical_words
 from features.substances.context import Surroundings
+from features.substances.cues import STREET_OTHER_GOODS, STREET_TRADE
 from features.substances.match import Match
 from features.substances.normalise import fold
 
 #: Confidence of a match, by whether the name has no other use (`StreetName.certain`). Assumed.
 _CONFIDENCE: Final = {True: 0.4, False: 0.25}
-# Words of the drug trade. A street name with another use must stand beside one of them.
-_TRADE: Final = re.compile(
-    r"(?<![a-z])(?:pills?|tablets?|tabs?|pressed|presses|counterfeit|fake|powders?|opioids?|opiates?|heroin|dope|oxy\w*|percs?"
-    r"|\d+[ ]?(?:mg|mcg|ug)|grams?|pure|uncut|research|chem(?:ical)?s?|rc|analog(?:ue)?s?|stamp(?:ed|s)?|potent|drugs?)(?![a-z])"
-)
-# Words of goods whose names equal street names: porcelain and paint, screws, engines, cosmetics.
-_OTHER_GOODS: Final = re.compile(
-    r"(?<![a-z])(?:porcelain|ceramics?|chinaware|tea|cups?|plates?|dinner\w*|vases?|mugs?|bowls?|tiles?|marble|bolts?|nuts?|screws?"
-    r"|thread\w*|engines?|bmw|infiniti|cars?|auto\w*|watch\w*|books?|posters?|t[ -]?shirts?|jeans|denim|cds?|vinyl|records?"
-    r"|music|dvds?|beauty|makeup|cosmetics?|foundation|lipsticks?|perfumes?|games?|toys?|cameras?|phones?|paint\w*|silk|marine"
-    r"|yarns?|fabrics?|beans?|rice|coffee|flowers?|fungus|pepper|flour|sugar|clay|kaolin|metals?|steel|cables?|wires?)(?![a-z])"
-)
 # Words that are too common in descriptions of other goods to start a search.
-_COMMON: Final = frozenset(
-    ("blue", "pink", "gray", "grey", "white", "research", "synthetic", "drop", "dirty", "dance", "king", "town", "girl")
-)
+_COMMON: Final = frozenset(chemical_words()["too_common"]["street_names"])
 
 
 class StreetNames:
@@ -58,7 +46,7 @@ class StreetNames:
         for found in self._pattern.finditer(folded):
             row = self._names[_key(found[0])]
             beside = folded[: found.start()] + " " + folded[found.end() :]
-            if row.certain or (_TRADE.search(beside) is not None and _OTHER_GOODS.search(beside) is None):
+            if row.certain or (STREET_TRADE.search(beside) is not None and STREET_OTHER_GOODS.search(beside) is None):
                 context, mention = Surroundings(folded).context(*found.span())
                 piece = text[found.start() : found.end()] if len(text) == len(folded) else found[0]
                 return Match(

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Final
 
 from features.reference.translations import Language, name_parts
+from features.reference.words import chemical_words
 from features.substances.normalise import fold, spell
 from features.substances.read.analogue_structures import NITROGEN, STEMS, UnclearError, structure
 from features.substances.read.chinese import pinyin, traditional
@@ -42,13 +43,7 @@ class Analogue:
 
 
 # These end a name or occur inside a systematic one. As words they are too common to begin a name.
-_NEVER_FIRST: Final = frozenset(
-    re.findall(
-        r"\w+",
-        "yl one amine imine ylidene aniline phenylamine diamine sulfonamide propanamide acetamide butanamide pentanamide"
-        " benzamide carboxamide enamide propionanilide prop but propan butan ethan ethane benzene ap propionic oxo hydro",
-    )
-)
+_NEVER_FIRST: Final = frozenset(chemical_words()["too_common"]["first_parts"])
 # The Arabic article, alone or joined with "and", "with", "for", is attached to the name.
 _ARTICLE: Final = re.compile(r"(?<!\w)(?:[وب]?ال|لل)$")
 # A stereodescriptor before the name does not change the match.

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from features.reference.words import chemical_words
 from features.substances.normalise import fold
 from features.substances.read.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
 from features.substances.read.name_readings import PREFIX_AT_END, reading, readings
@@ -31,12 +32,7 @@ def _by_first_letter(words: Iterable[str]) -> str:
 
 _BLOCK: Final = re.compile(_by_first_letter(CORE | FILL))
 #: Every systematic name of interest contains one of these; few other texts do.
-_HINTS_IN_NAMES: Final = (
-    "yl oxy oxo amin amid anil azol azin azep azet idin iper pyr thia thie thio fura furo fury benz phen fluor chlor brom iodo"
-    " iodi nitr prop butan pentan hexan heptan octan nonan decan ethan methan acet carba carbo carbi sulf hydro cyclo keto gluco"
-    " stear phosph acid quin indol oic"
-)
-_HINTS: Final = _HINTS_IN_NAMES.split()
+_HINTS: Final = list(chemical_words()["hints"]["systematic_names"])
 _HINT: Final = re.compile("|".join(_HINTS))
 _HINT_BEGINS: Final = Beginnings(_HINTS)
 _JOINED_HINT: Final = re.compile("[0-9]-[a-z]{3}|[aeiy]n-[0-9]")
