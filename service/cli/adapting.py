@@ -34,7 +34,7 @@ BundleFrom = Annotated[
 ]
 
 
-def adapt(
+def adapt(  # noqa: PLR0913  # its options are the interface
     bundle: Annotated[Path, typer.Option("--bundle", metavar="OUT", help="A folder that is empty or does not exist.")],
     data: Data = None,
     more: MoreData = None,

@@ -47,7 +47,7 @@ class ExplainChoice(StrEnum):
     all = "all"
 
 
-def score(
+def score(  # noqa: PLR0913  # its options are the interface
     source: In,
     target: Annotated[
         Path, typer.Argument(metavar="OUT", help="Its ending determines the format: .csv .jsonl .parquet ...")
@@ -100,17 +100,8 @@ def score(
     keep_memory_small()
     settings = environment(rules=rules, permit_register=register, excel_safe=excel_safe or None)
     model = load_model(bundle)
-    report = score_into(
-        source,
-        target,
-        model,
-        mapping=mapping,
-        rejects=rejects,
-        explain=explain.value,
-        settings=settings,
-        past=Past(history, sort),
-        office=Office(store, lists),
-    )
+    asked = Asked(mapping, rejects, explain.value, past=Past(history, sort), office=Office(store, lists))
+    report = score_into(source, target, model, asked, settings)
     console = to_stderr()
     problem = chemistry()["problem"]
     for note in (*report.notes, *filter(None, (problem, slowness()))):
@@ -161,27 +152,33 @@ class Past:
     in_time_order: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Options of a file's scoring.
+
+    Attributes:
+        mapping: file that assigns input columns to fields.
+        rejects: file for rejected rows; by default beside the output.
+        explain: shipments that get reasons.
+        top: number of riskiest shipments in the report.
+    """
+
+    mapping: Path | None = None
+    rejects: Path | None = None
+    explain: Explain = "shown"
+    top: int = 10
+    past: Past = Past()
+    office: Office = Office()
+
+
 def score_into(
-    source: Path,
-    target: Path,
-    model: RiskModel,
-    *,
-    mapping: Path | None = None,
-    rejects: Path | None = None,
-    explain: Explain = "shown",
-    top: int = 10,
-    settings: Settings | None = None,
-    past: Past | None = None,
-    office: Office | None = None,
+    source: Path, target: Path, model: RiskModel, asked: Asked, settings: Settings | None = None
 ) -> BatchReport:
     """Score a file with a progress bar.
 
     Args:
         model: scores the file and advances its history, so do not reuse it for another file.
-        top: number of riskiest shipments in the report.
         settings: by default those of the environment.
-        past: by default the bundle's history, in the order of the file.
-        office: by default nothing is kept, and no lists of the database apply.
 
     Raises:
         BadDatabase, DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
@@ -199,8 +196,7 @@ def score_into(
     from service.memory import long_lived_objects
     from service.substances.chemistry import set_up
 
-    past = Past() if past is None else past
-    office = Office() if office is None else office
+    past, office = asked.past, asked.office
     settings = environment() if settings is None else settings
     set_up(settings)
     of_scores = _with_lists(settings) if office.lists else settings.score_settings()
@@ -211,18 +207,18 @@ def score_into(
             target,
             model,
             ScoreOptions(
-                mapping=ColumnMapping.load(mapping) if mapping else None,
-                explain=explain,
+                mapping=ColumnMapping.load(asked.mapping) if asked.mapping else None,
+                explain=asked.explain,
                 settings=of_scores,
                 threads=min(8, os.cpu_count() or 1),
-                top=top,
+                top=asked.top,
                 excel_safe=settings.excel_safe,
                 history_file=None if past.start in ("bundle", "none") else Path(past.start),
                 in_time_order=past.in_time_order,
                 keep=keep,
             ),
             history=History.empty() if past.start == "none" else model.history,
-            rejects_path=rejects,
+            rejects_path=asked.rejects,
             progress=progress,
         )
 

@@ -62,12 +62,12 @@ def demo(
     """Score the bundled sample, show the riskiest shipments with their reasons, then serve the API."""
     from service.cli.common import load_model
     from service.cli.console import to_stderr
-    from service.cli.scoring import score_into
+    from service.cli.scoring import Asked, score_into
     from service.demo import SAMPLE, show_riskiest
 
     out.parent.mkdir(parents=True, exist_ok=True)
     model = load_model(None)
-    report = score_into(SAMPLE, out, model, rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8)
+    report = score_into(SAMPLE, out, model, Asked(rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8))
     show_riskiest(report, out)
     if no_serve:
         return

@@ -32,7 +32,7 @@ Threads = Annotated[
 ]
 
 
-def generate(
+def generate(  # noqa: PLR0913  # its options are the interface
     rows: Annotated[
         int | None, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate.")
     ] = None,
@@ -132,7 +132,7 @@ def _generate_world(files: WorldFiles) -> None:
     write_world(files.name, files.rows, files.seed, out=files.out, truth=files.truth, warmup=files.warmup)
 
 
-def train(
+def train(  # noqa: PLR0913  # its options are the interface
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests. Default: simulated trade.")
     ] = None,
@@ -284,7 +284,7 @@ def _params(given: list[str]) -> BoostingParams:
     return replace(params, **changes)  # type: ignore[arg-type]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  # its options are the interface
     bundle: Annotated[
         Path | None, typer.Option("--bundle", metavar="DIR", help="The bundle that scores --data.")
     ] = None,

@@ -8,7 +8,7 @@ from service.store.tables.base import Base, RowNumber
 
 
 class AuditHead(Base):
-    """Head of the audit chain at some time, signed with the office's key; see `service.store.heads`.
+    """Head of the audit chain at some time, signed with the office's key; see `service.store.proof.heads`.
 
     Attributes:
         number: of the last entry.

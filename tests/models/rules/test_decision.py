@@ -14,7 +14,7 @@ CASES = list(itertools.product((GREEN, YELLOW, RED), (False, True), (GREEN, YELL
 
 
 def by_hand(score: int, exempt: bool, floor: int, unread: bool, drawn: bool) -> tuple[int, str | None]:
-    """Return lane and selection as CONTRACT's sentence says, one step after the other."""
+    """Return lane and selection step by step in the documented order (docs/rules.md)."""
     lane, by = score, "score" if score else None
     if exempt and lane != GREEN:
         lane, by = GREEN, "rule"

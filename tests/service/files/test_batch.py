@@ -29,7 +29,7 @@ from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
 from service.files.stream import score_csv_stream
 from tests.models.small_model import manifest, train
 
-CONTRACT_COLUMNS = [
+DOCUMENTED_COLUMNS = [
     *("risk", "percentile", "risk_fentanyl_or_analogue", "risk_precursor", "risk_equipment", "item_risk", "lane"),
     *("selected_by", "reason_1", "reason_2", "reason_3", "substance", "substance_kind", "substance_hit", "warnings"),
     *("model_version", "bundle_digest", "one_in", "rank_one_in", "rule_ids", "unread"),
@@ -96,8 +96,8 @@ def test_the_columns_are_those_of_the_contract_in_order(tmp_path: Path, three_he
     columns = goods(5)
     run(tmp_path, as_csv(columns), three_heads)
     header = (tmp_path / "out.csv").read_text().splitlines()[0].split(",")
-    assert header == [*columns, *CONTRACT_COLUMNS]
-    assert list(ALL_SCORE_COLUMNS) == CONTRACT_COLUMNS
+    assert header == [*columns, *DOCUMENTED_COLUMNS]
+    assert list(ALL_SCORE_COLUMNS) == DOCUMENTED_COLUMNS
 
 
 def test_scores_are_the_models_own_at_nine_digits(tmp_path: Path, three_heads: RiskModel) -> None:
@@ -235,7 +235,7 @@ def test_scoring_a_scored_file_replaces_the_old_scores_and_says_so(tmp_path: Pat
     run(tmp_path, as_csv(goods(20)), three_heads, out="once.csv")
     report = score_file(tmp_path / "once.csv", tmp_path / "twice.csv", three_heads)
     assert (tmp_path / "twice.csv").read_bytes() == (tmp_path / "once.csv").read_bytes()
-    assert list(report.replaced) == CONTRACT_COLUMNS
+    assert list(report.replaced) == DOCUMENTED_COLUMNS
 
 
 def test_guessed_columns_are_reported(tmp_path: Path, three_heads: RiskModel) -> None:
@@ -249,8 +249,8 @@ def test_guessed_columns_are_reported(tmp_path: Path, three_heads: RiskModel) ->
 def test_a_model_of_one_label_writes_risk_and_no_heads(tmp_path: Path, one_head: RiskModel) -> None:
     _, rows = run(tmp_path, as_csv(goods(10)), one_head)
     assert [name for name in rows[0] if name.startswith("risk")] == ["risk"]
-    assert list(rows[0])[-len(CONTRACT_COLUMNS) + 3 :] == [
-        name for name in CONTRACT_COLUMNS if not name.startswith("risk_")
+    assert list(rows[0])[-len(DOCUMENTED_COLUMNS) + 3 :] == [
+        name for name in DOCUMENTED_COLUMNS if not name.startswith("risk_")
     ]
     assert all(0 < float(row["risk"]) < 1 for row in rows)
     assert score_columns(("risk",))[0] == "risk"
@@ -446,8 +446,8 @@ def test_a_file_of_refused_rows_only_gives_an_empty_table_with_its_header(
         source = write(tmp_path / "in.csv", "shipment_id,hs_code\n,1\nA,1,2\n")
         report = score_file(source, tmp_path / f"out{ending}", three_heads)
         assert (report.rows_in, report.rows_out, report.rows_rejected) == (2, 0, 2)
-    assert (tmp_path / "out.csv").read_text() == ",".join(["shipment_id", "hs_code", *CONTRACT_COLUMNS]) + "\n"
-    assert pq.read_table(tmp_path / "out.parquet").column_names == ["shipment_id", "hs_code", *CONTRACT_COLUMNS]
+    assert (tmp_path / "out.csv").read_text() == ",".join(["shipment_id", "hs_code", *DOCUMENTED_COLUMNS]) + "\n"
+    assert pq.read_table(tmp_path / "out.parquet").column_names == ["shipment_id", "hs_code", *DOCUMENTED_COLUMNS]
 
 
 def test_random_selection_is_passed_through(tmp_path: Path, three_heads: RiskModel) -> None:
@@ -497,7 +497,7 @@ def test_a_stream_keeps_refused_rows_in_place_with_an_error(three_heads: RiskMod
             io.BytesIO(gzip.compress(data)), three_heads, three_heads.history.copy(), ScoreOptions(rows_per_chunk=2)
         )
     )
-    assert parts[0].decode().strip().split(",") == [*columns, *CONTRACT_COLUMNS, "error"]
+    assert parts[0].decode().strip().split(",") == [*columns, *DOCUMENTED_COLUMNS, "error"]
     assert all(part.endswith(b"\n") for part in parts if part)
     rows = list(csv.DictReader(io.StringIO(b"".join(parts).decode())))
     assert len(rows) == len(columns["shipment_id"]) + 2
