@@ -144,15 +144,6 @@ class _Counting(io.RawIOBase):
         return len(data)
 
 
-def is_parquet(path: Path) -> bool:
-    """Return whether a file starts with Parquet's magic bytes; False if it is missing or unreadable."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
-    except OSError:
-        return False
-
-
 def _open(path: Path, name: str) -> BinaryIO:
     if path.is_dir():
         raise Unreadable(name, "This is a folder, not a file.", WHAT_IS_RIGHT)

@@ -28,7 +28,7 @@ WATCHED: Final = frozenset({"fentanyl", "nitazene", "other_opioid", "precursor"}
 
 @dataclass(frozen=True, slots=True)
 class ClassMatch:
-    """A class definition and how far a structure meets it (`meets_definition`, not yet the law's result).
+    """A class definition and how far a structure meets its wording, which is not yet what the law says.
 
     Attributes:
         definition: identifier of its row in ``class_definitions.csv``.

@@ -119,9 +119,13 @@ _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 _LATIN_BESIDE_PE: Final = re.compile(r"(?<=[a-z])п|п(?=[a-z])")
 
 
+#: Number of characters whose plain form is kept.
+_KEPT_CHARACTERS: Final = 16_384
+
+
 class _Visible(dict[int, int | None]):
     """Mapping for `str.translate` that removes accents, vowel signs and invisible characters, and gives digits of all
-    scripts as 0 to 9. It is filled as characters occur.
+    scripts as 0 to 9. It is filled as characters occur, up to a limit: hostile texts hold characters of all kinds.
     """
 
     def __missing__(self, code: int) -> int | None:
@@ -130,8 +134,10 @@ class _Visible(dict[int, int | None]):
         gone = category in ("Mn", "Mc", "Me", "Cf") and char not in _KEPT_INVISIBLE
         # A number sign without a digit equivalent is neither letter nor digit.
         digit = ord(str(unicodedata.decimal(char))) if category == "Nd" else code
-        self[code] = None if gone else 0x20 if category in ("No", "Nl") else digit
-        return self[code]
+        visible = None if gone else 0x20 if category in ("No", "Nl") else digit
+        if len(self) < _KEPT_CHARACTERS:
+            self[code] = visible
+        return visible
 
 
 _VISIBLE: Final = _Visible()

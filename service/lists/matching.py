@@ -20,7 +20,6 @@ from rapidfuzz import fuzz, process
 
 from service.lists.forms import Form, without_a_letter
 
-IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 WordArray: TypeAlias = NDArray[np.uint64]
 #: Position of the text, position of the entry, and similarity in percent.

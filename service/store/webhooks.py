@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from service.store.database import Database
     from service.store.decision import NewDecision, Stored
 
-WAITING, DELIVERED, FAILED = STATES = ("waiting", "delivered", "failed")
+WAITING, DELIVERED, FAILED = ("waiting", "delivered", "failed")
 EVENT: Final = "decision.red"
 _RED: Final = "red"
 _SECOND: Final = 1_000_000

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.history.history import History
 from features.substances.read.opsin import opsin
@@ -31,8 +30,6 @@ from training.adapting.scoring import score_blocks, usual_space
 from training.adapting.traffic import Traffic
 from training.data.dataset import rows_of
 from training.progress import RowProgress
-
-Floats = NDArray[np.float64]
 
 _MARK: Final = "-adapted."
 _DIGITS: Final = 8

@@ -18,13 +18,11 @@ from features.table.table import ManifestTable
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 #: The largest share of shipments that one party counts for.
 MOST: Final = 0.01
 #: Roles of parties, with the manifest column of their names.
 _ROLES: Final = {Entity.CONSIGNOR: "consignor_name", Entity.CONSIGNEE: "consignee_name"}
-_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)

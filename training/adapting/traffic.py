@@ -23,7 +23,6 @@ from training.data.dataset import BadData, rows_of
 from training.progress import RowProgress
 
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 #: Fewest shipments to learn from. Five of them are the red lane.
 LEAST_SHIPMENTS: Final = 1_000

@@ -30,7 +30,6 @@ from training.fitting.params import BoosterSpec, BoostingParams
 from training.progress import Progress
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 #: Candidate parameters, of which the best on the stop rows is used. Many thousands of finds support more and larger trees.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES, RED, RED_SHARE, YELLOW
@@ -155,11 +156,7 @@ def capped_rates(rate: Floats, shipments: Ints, ratio: float) -> Floats:
     the same.
     """
     wanted = float(rate @ shipments)
-    low, high = 0.0, float(rate.max())
-    for _ in range(60):
-        middle = (low + high) / 2
-        taken = float(np.clip(rate, middle, ratio * middle) @ shipments)
-        low, high = (middle, high) if taken < wanted else (low, middle)
+    low = brentq(lambda low: float(np.clip(rate, low, ratio * low) @ shipments) - wanted, 0.0, float(rate.max()))
     return np.clip(rate, low, ratio * low)
 
 

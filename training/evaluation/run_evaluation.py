@@ -42,7 +42,6 @@ from training.fitting.examples import Examples, any_head, sampled_rows
 from training.progress import Progress, no_progress
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 #: Number of bootstrap samples for baselines. Comparisons need fewer than the model's own metrics.

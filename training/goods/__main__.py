@@ -30,7 +30,6 @@ from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read
 #: Groups of sources. Each is left out in turn, and what the model then says of it calibrates the model.
 GROUPS: Final = (UK, "shopify")
 _CALIBRATION_TEXTS: Final = 4000
-_VAGUE: Final = "vague"
 #: Parts of the UK texts.
 _UK_PARTS: Final = (f"{UK}/index_term", f"{UK}/parcel")
 #: Measures of a contribution. The others depend on the calibration, which all models of that table share.

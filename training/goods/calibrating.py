@@ -165,7 +165,7 @@ def _declared(
     for share in _SHARES:
         matrix = (1.0 - share) * np.eye(size) + share * neighbours
         flagged = [
-            _flagged_codes(_ratios(model, raw, sample, settings, matrix), sample)
+            _flagged_codes(_ratios(model, raw, settings, matrix), sample)
             for model, raw, sample in zip(models, raws, samples, strict=True)
         ]
         if float(np.mean(flagged)) > best[0] + _MATERIAL:
@@ -173,7 +173,7 @@ def _declared(
     return np.asarray((1.0 - best[1]) * np.eye(size) + best[1] * neighbours, dtype=np.float16)
 
 
-def _ratios(model: GoodsModel, raw: Raw, sample: Sample, settings: Settings, declared: FloatArray) -> FloatArray:
+def _ratios(model: GoodsModel, raw: Raw, settings: Settings, declared: FloatArray) -> FloatArray:
     """Return how each chapter agrees with each text of a sample (n, chapters): log-likelihood ratios."""
     chapters = _chapters(model, raw.vectors, settings.chapter_scale)
     doubt = logistic(statistics(chapters, raw.known, raw.counts) @ np.array(settings.doubt))[:, None]

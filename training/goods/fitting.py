@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from features.goods.codes import CODES, HsLevel
 from training.goods.descent import Rates, Tree, Weights, descend
@@ -91,21 +90,3 @@ def fit(
         if after_epoch is not None:
             after_epoch(epoch, loss, Fitted(grams, fixed, codes, counts))
     return Fitted(grams, fixed, codes, counts)
-
-
-def vectors_of_words(corpus: Corpus, fitted: Fitted) -> Floats:
-    """Return the vectors (words, learned + fixed) of a corpus' vocabulary."""
-    starts = np.concatenate([[0], corpus.gram_ends])
-    ones = np.ones(len(corpus.grams), dtype=np.float32)
-    sums = csr_matrix((ones, corpus.grams, starts), shape=(len(corpus.vocabulary), len(fitted.grams))) @ fitted.grams
-    return np.hstack([sums / np.diff(starts)[:, None].astype(np.float32), fitted.words])
-
-
-def vectors_of_texts(corpus: Corpus, rows: NDArray[np.int64], word_vectors: Floats) -> Floats:
-    """Return the vectors (len(rows), width) of some texts."""
-    starts = np.concatenate([[0], corpus.word_ends])
-    sizes = np.diff(starts)
-    texts = csr_matrix(
-        (np.ones(len(corpus.words), np.float32), corpus.words, starts), shape=(len(sizes), len(word_vectors))
-    )
-    return np.asarray(texts[rows] @ word_vectors / np.sqrt(sizes[rows])[:, None].astype(np.float32))

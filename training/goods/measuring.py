@@ -13,8 +13,6 @@ from features.goods.codes import HsLevel
 from features.goods.model import GoodsModel
 from training.goods.calibrating import tokenised
 
-FloatArray = NDArray[np.float64]
-
 CERTAIN: Final = 0.85
 
 

@@ -86,12 +86,11 @@ class SplitNames:
         self._open_end = remembered(_REMEMBERED)(self._ends_within_a_name)
         self._open_start = remembered(_REMEMBERED)(self._begins_within_a_name)
 
-    def find(self, table: ManifestTable, best: Codes) -> Iterator[tuple[int, Match]]:
+    def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
         """Yield rows with the match of a name that is split between them and another field or the next row.
 
         Args:
             table: the goods items.
-            best: (n_rows,) rank of what each row names; 0 for nothing. Only rows without a hit are searched.
         """
         goods, chemical = table.text("goods_description"), table.text("declared_chemical")
         if chemical.values:

@@ -81,7 +81,7 @@ class SubstanceResolver:
             _choose_by_code(column, named, matches, chosen, best)
         for column, named in matches_elsewhere(table, index):
             _choose_by_code(column, named, matches, chosen, best)
-        for row, match in self._split_names(index).find(table, best):
+        for row, match in self._split_names(index).find(table):
             if _rank(match) > best[row]:
                 best[row], chosen[row] = _rank(match), len(matches)
                 matches.append(match)

@@ -34,7 +34,6 @@ _UNSPACED: Final = frozenset({"thai"})
 FOREIGN_WORD: Final = re.compile(
     "|".join(f"(?P<{name}>[{chars.rstrip(chr(0x27))}][{chars}]+)" for name, chars in _ALPHABETS.items()), re.IGNORECASE
 )
-_LATIN: Final = re.compile("[a-z]+")
 # Thai writes e, ae, o and ai before the consonants that they follow in speech.
 _THAI_VOWEL_FIRST: Final = re.compile("([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a]))?)")
 # The o stays, because languages spell this vowel alike. The other vowels vary, and are dropped.

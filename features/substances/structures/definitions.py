@@ -1,6 +1,6 @@
 """Class definitions that a structure meets or may meet.
 
-This module only compares a structure with the wording (`meets_definition`). `features.substances.law` decides whether
+This module only compares a structure with the wording (`class_matches`). `features.substances.law` decides whether
 the class is in force on a day, whether the substance is listed by name instead, and what is exempt.
 """
 

@@ -163,7 +163,7 @@ class Craft:
         """Return the consignment that ``network`` sends in place of ``host``."""
         strength = int(np.searchsorted(np.cumsum(self._strengths), rng.random(), side="right"))
         chosen = self._chosen(network, host, STRENGTHS[min(strength, 3)], rng)
-        declared = self._declarer.draw(network.content, network.style, chosen, rng)
+        declared = self._declarer.draw(network.style, chosen, rng)
         if declared == HARMLESS:
             good = self._declarer.cover(network.covers, host, chosen, rng)
         else:

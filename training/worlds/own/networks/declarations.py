@@ -79,7 +79,7 @@ class Declarer:
         ]
         return np.array(covers, dtype=np.int64)
 
-    def draw(self, content: str, style: Floats, chosen: set[str], rng: np.random.Generator) -> int:
+    def draw(self, style: Floats, chosen: set[str], rng: np.random.Generator) -> int:
         """Return the index of the kind of declaration. A shipment that leaves no trace is declared as harmless goods."""
         if not chosen:
             return HARMLESS
