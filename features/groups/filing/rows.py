@@ -39,15 +39,16 @@ def kind_columns(
         codes: of channels, filing types and modes the number of each code, from 1.
         contradicts: (channels, modes) whether a mode contradicts a channel, by index from 0.
     """
+    channel_codes, filing_codes, mode_codes = codes
     channel_column = table.text("channel")
     filing_column = table.text("filing_type")
     mode_column = table.text("transport_mode")
     channel = rows_of(channel_column)
     filing = rows_of(filing_column)
     mode = rows_of(mode_column)
-    channels = numbers(channel_column.values, codes[0])
-    filings = numbers(filing_column.values, codes[1])
-    modes = numbers(mode_column.values, codes[2])
+    channels = numbers(channel_column.values, channel_codes)
+    filings = numbers(filing_column.values, filing_codes)
+    modes = numbers(mode_column.values, mode_codes)
     contradictions = contradicts
     matrix = out
     with cython.nogil:

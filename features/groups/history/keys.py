@@ -21,16 +21,14 @@ from features.groups.history.key_rows import (
 )
 from features.groups.history.text_lines import TEXT_LINES, HashedTexts, TextLine
 from features.reference import usd_per_unit
+from features.reference.duty import LIMIT_EUR, LIMIT_USD
 from features.substances.law import eu_members
 from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Consignments below these values are exempt from duty or formalities: USD 800 in the United States (19 U.S.C.
-#: 1321(a)(2)(C), until it was suspended), EUR 150 in the Union (Council Regulation (EC) 1186/2009, article 23). Other
-#: countries are assumed to have the first limit.
-_LIMIT_CENTS: Final = 80_000
-_LIMIT_EURO_CENTS: Final = 15_000
+_LIMIT_CENTS: Final = 100 * LIMIT_USD
+_LIMIT_EURO_CENTS: Final = 100 * LIMIT_EUR
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.value.columns import Quantity, ValueColumn
+from features.reference.duty import JUST_BELOW, LIMIT_EUR, LIMIT_USD
 from features.table.amounts import Amount, Amounts
 from features.table.table import ManifestTable
 
@@ -46,6 +47,14 @@ _MASS_PER_PACKAGE = cython.declare(cython.Py_ssize_t, ValueColumn.MASS_PER_PACKA
 
 #: Columns that numpy computes instead of the loop.
 BY_NUMPY: Final = (ValueColumn.MASS_NET_SHARE, ValueColumn.PACKAGE_COUNT)
+
+_USD = cython.declare(cython.double, LIMIT_USD)
+_EUR = cython.declare(cython.double, LIMIT_EUR)
+_NEAR_USD = cython.declare(cython.double, JUST_BELOW * LIMIT_USD)
+_NEAR_EUR = cython.declare(cython.double, JUST_BELOW * LIMIT_EUR)
+# Places of a usual value's numbers.
+_MEDIAN = cython.declare(cython.Py_ssize_t, 0)
+_SPREAD = cython.declare(cython.Py_ssize_t, 1)
 
 _NAN = cython.declare(cython.double, float("nan"))
 #: Upper bound of distances from the usual value, in spreads.
@@ -96,19 +105,21 @@ def fill_values(
                 matrix[row, _MASS_KG] = mass
                 matrix[row, _VALUE_PER_KG] = density
                 matrix[row, _VALUE_PER_KG_UNUSUAL] = _distance(
-                    density, typical[at, _VALUE_PER_KG_QUANTITY, 0], typical[at, _VALUE_PER_KG_QUANTITY, 1]
+                    density, typical[at, _VALUE_PER_KG_QUANTITY, _MEDIAN], typical[at, _VALUE_PER_KG_QUANTITY, _SPREAD]
                 )
                 matrix[row, _VALUE_PER_UNIT] = value - log[_UNITS, row]
                 matrix[row, _VALUE_UNUSUAL] = _distance(
-                    value, typical[at, _VALUE_QUANTITY, 0], typical[at, _VALUE_QUANTITY, 1]
+                    value, typical[at, _VALUE_QUANTITY, _MEDIAN], typical[at, _VALUE_QUANTITY, _SPREAD]
                 )
                 matrix[row, _MASS_UNUSUAL] = _distance(
-                    mass, typical[at, _MASS_QUANTITY, 0], typical[at, _MASS_QUANTITY, 1]
+                    mass, typical[at, _MASS_QUANTITY, _MEDIAN], typical[at, _MASS_QUANTITY, _SPREAD]
                 )
                 matrix[row, _MASS_PER_UNIT] = mass - log[_UNITS, row]
                 matrix[row, _FREIGHT_TO_VALUE] = log[_FREIGHT, row] - log[_TOTAL, row]
                 matrix[row, _FREIGHT_PER_KG] = log[_FREIGHT, row] - log[_GROSS, row]
-                matrix[row, _VALUE_BELOW_THRESHOLD] = 1.0 if 760.0 <= whole < 800.0 or 142.5 <= euros < 150.0 else 0.0
+                matrix[row, _VALUE_BELOW_THRESHOLD] = (
+                    1.0 if _NEAR_USD <= whole < _USD or _NEAR_EUR <= euros < _EUR else 0.0
+                )
                 matrix[row, _VALUE_ROUND] = _NAN if amount != amount else _roundness(amount)
                 matrix[row, _SHIPMENT_VALUE_USD] = log[_TOTAL, row]
                 matrix[row, _SHIPMENT_MASS_KG] = log[_GROSS, row]

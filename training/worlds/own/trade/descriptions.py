@@ -30,6 +30,8 @@ _CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed", "p
 #: Families with little lawful trade, whose goods still have several wordings.
 _SELDOM: Final = [FAMILIES.index(name) for name in ("generic", "parts", "raw", "relative")]
 #: Chapters of clothing and footwear, whose goods have sizes.
+#: Kind of a text with the CAS number of the goods.
+_WITH_CAS: Final = 1
 _WORN: Final = frozenset({61, 62, 64})
 _SLOT: Final = re.compile(r"\{(\w+)\}")
 _LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
@@ -156,7 +158,7 @@ class Phrasebook:
         ``cas`` is 0 for texts without the CAS number of the goods, 1 for texts with it, and 2 for texts with the number in place
         of the name. The plain name is always the most frequent wording. New wordings are more frequent than those they replace.
         """
-        column = np.where(self._size[good, 1] > 0, cas, 0).astype(np.int64)
+        column = np.where(self._size[good, _WITH_CAS] > 0, cas, 0).astype(np.int64)
         size = self._size[good, column]
         in_use = np.maximum(1, (size * (self._present + (1 - self._present) * when)).astype(np.int64))
         v = np.maximum(0.0, (u - self._plain) / (1 - self._plain))
