@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
+
+from features.memory import of_glibc
 
 #: Parameters of glibc's ``mallopt``, from ``malloc.h``.
 _M_MMAP_THRESHOLD: Final = -3
@@ -62,34 +63,16 @@ def keep_memory_small() -> bool:
     """Make glibc return freed memory to the system early. Call it before the process starts threads.
 
     Arrow also uses glibc's allocator then, because its own allocators do not return freed memory. Scoring a file of 120,000 rows
-    needs at most 368 MB instead of 435 MB, for up to 5 % more processor time (measured in one run).
+    needs at most 368 MB instead of 435 MB, for up to 5 % more processor time (measured in one run). The
+    gain is small for a trick. It stays because memory decides how many files a machine scores at once.
 
     Returns:
         False, without any change, if the C library is not glibc.
     """
     import pyarrow as pa
 
-    mallopt = _of_glibc("mallopt")
+    mallopt = of_glibc("mallopt")
     if mallopt is None or not (mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES) and mallopt(_M_ARENA_MAX, _ARENAS)):
         return False
     pa.set_memory_pool(pa.system_memory_pool())
     return True
-
-
-def return_free_memory() -> None:
-    """Return freed memory to the system now, where the C library is glibc. Call it after a large file was read.
-
-    Short-lived texts of a file leave gaps in the heap, which take a tenth of the memory of its table.
-    """
-    malloc_trim = _of_glibc("malloc_trim")
-    if malloc_trim is not None:
-        malloc_trim(0)
-
-
-def _of_glibc(name: str) -> Any:
-    """Return a function of the C library; None if it is not glibc."""
-    import ctypes
-
-    if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
-        return None
-    return getattr(ctypes.CDLL(None), name, None)

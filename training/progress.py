@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from rich.console import Console
+
+from features.memory import release_free_memory
 
 #: Callback for a short description of the current step.
 Progress = Callable[[str], None]
@@ -23,17 +23,6 @@ SECONDS_PER_LINE: Final = 10.0
 
 def no_progress(_: str) -> None:
     """Ignore progress."""
-
-
-def release_free_memory() -> None:
-    """Return free heap memory to the operating system. Only glibc needs this call.
-
-    With a million rows, each stage leaves some hundred megabytes of freed memory between allocations that are still in use.
-    """
-    if "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}):
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 class StageLog:

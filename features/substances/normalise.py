@@ -234,10 +234,10 @@ def normalise(text: str) -> str:
     >>> normalise("N-(2-Phenylethyl)-4-piperidinone"), normalise("n-PHENETHYL 4 piperidone")
     ('n phenethyl 4 piperidone', 'n phenethyl 4 piperidone')
     """
-    return _settled(tokens(spell(fold(text))))
+    return _stable(tokens(spell(fold(text))))
 
 
-def _settled(pieces: list[str]) -> str:
+def _stable(pieces: list[str]) -> str:
     """Return the tokens of a spelled text joined by single blanks."""
     current = " ".join(pieces)
     # Without separators, two halves of a fragment can meet; a second round then rewrites them.
@@ -255,7 +255,7 @@ def compact(text: str) -> str:
 
 def compacted(pieces: list[str]) -> str:
     """Return `compact` of a text from the tokens of its spelled form."""
-    return _settled(pieces).replace(" ", "")
+    return _stable(pieces).replace(" ", "")
 
 
 def core(text: str) -> str:

@@ -52,9 +52,10 @@ def adapt(  # noqa: PLR0913  # its options are the interface
     """Fit statistics, history, percentiles and lanes to your own earlier traffic. Labels are not needed."""
     import json
 
+    from features.memory import release_free_memory
     from service.cli.console import row_progress, to_stderr
     from service.cli.errors import WrongUse
-    from service.memory import keep_memory_small, return_free_memory
+    from service.memory import keep_memory_small
 
     keep_memory_small()
     files = [*(data or ()), *(more or ())]
@@ -85,7 +86,7 @@ def adapt(  # noqa: PLR0913  # its options are the interface
             otherwise_s=created_s(parent.created_at),
             progress=lambda rows: progress(0, 0, rows),
         )
-    return_free_memory()
+    release_free_memory()
     with row_progress("Scoring", total=traffic.table.n_rows) as progress, reading_names():
         adapted = adapt_model(parent, traffic, threads=_threads(), progress=lambda rows: progress(0, 0, rows))
     digest = save(adapted.model, bundle)

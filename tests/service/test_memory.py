@@ -62,7 +62,7 @@ def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_array
 #: return it.
 _RETURNED = """
 import ctypes
-from service.memory import return_free_memory
+from features.memory import release_free_memory
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
@@ -73,7 +73,7 @@ def resident():
         return int(file.read().split()[1]) * 4096
 
 
-return_free_memory()
+release_free_memory()
 before = resident()
 small = [libc.malloc(1 << 16) for _ in range(384)]
 for array in small:
@@ -81,7 +81,7 @@ for array in small:
 for array in small[:-1]:
     libc.free(array)
 kept = resident() - before
-return_free_memory()
+release_free_memory()
 print(kept >> 20, (resident() - before) >> 20)
 """
 

@@ -24,12 +24,12 @@ def fill_fits(marks: Codes, codes: Codes, chapters: Codes, table: FloatArray, ma
     for row in range(matrix.shape[0]):
         lines = marks[codes[row]] >> first if codes[row] >= 0 else 0
         best = 0.0
-        told = False
+        known = False
         line = 0
         while lines:
-            if lines & 1 and (not told or table[line, chapters[row]] > best):
+            if lines & 1 and (not known or table[line, chapters[row]] > best):
                 best = table[line, chapters[row]]
-                told = True
+                known = True
             lines >>= 1
             line += 1
         matrix[row, column] = best

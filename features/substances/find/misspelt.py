@@ -95,7 +95,7 @@ class _Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class _Tokenised:
     """A tokenised text: positions in the joined text and in the text itself."""
 
     tokens: list[str]
@@ -197,7 +197,7 @@ class MisspeltNames:
 
     def _judged(
         self,
-        cut: _Cut,
+        cut: _Tokenised,
         seeds: Sequence[tuple[int, int, str, int]],
         spelled: str,
         around: Surroundings,
@@ -356,16 +356,16 @@ def _anchors(name: _Name, frequency: Counter[str]) -> Iterator[tuple[str, _Ancho
                 yield run, _Anchor(name, offset, name.errors if len(runs) == 1 else min(1, name.errors))
 
 
-def _cut(spelled: str, tokens: list[str]) -> _Cut:
+def _cut(spelled: str, tokens: list[str]) -> _Tokenised:
     begins, ends, count = [], [], 0
     for token in tokens:
         begins.append(count)
         count += len(token)
         ends.append(count)
-    return _Cut(tokens, "".join(tokens), begins, ends, [found.span() for found in TOKEN.finditer(spelled)])
+    return _Tokenised(tokens, "".join(tokens), begins, ends, [found.span() for found in TOKEN.finditer(spelled)])
 
 
-def _window(cut: _Cut, begin: int, name: _Name) -> tuple[int, int, int] | None:
+def _window(cut: _Tokenised, begin: int, name: _Name) -> tuple[int, int, int] | None:
     """Return errors, first and last token of the text piece closest to a name that should begin about there."""
     allowed, size = name.errors, len(name.key)
     nearest: tuple[int, int, int] | None = None

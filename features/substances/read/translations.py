@@ -410,13 +410,13 @@ def translated_names() -> tuple[TranslatedName, ...]:
             if candidate.usual:
                 kept[key] = candidate
         elif earlier.substance != candidate.substance:
-            kept[key] = _settled(earlier, candidate)
+            kept[key] = _owner(earlier, candidate)
     return tuple(
         TranslatedName(row.name, row.language.value, row.substance) for row in kept.values() if row is not None
     )
 
 
-def _settled(earlier: _Candidate, later: _Candidate) -> _Candidate | None:
+def _owner(earlier: _Candidate, later: _Candidate) -> _Candidate | None:
     """Return the owner of a name that two substances claim: the one whose usual name it is, otherwise none."""
     if earlier.usual and later.usual:
         reason = f"{later.name!r} ({later.language}) stands for {earlier.substance} and {later.substance}"

@@ -241,7 +241,7 @@ def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
     edit.GetBondBetweenAtoms(carbon, kept).SetBondType(Chem.BondType.DOUBLE)
     _count_hydrogens_anew(edit.GetAtomWithIdx(kept))
     edit.RemoveAtom(lost)
-    return _ketone_of_hydrate(_settled(edit))
+    return _ketone_of_hydrate(_sanitised(edit))
 
 
 @cache
@@ -262,7 +262,7 @@ def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
     bond.SetBondType(Chem.BondType.SINGLE)
     _count_hydrogens_anew(edit.GetAtomWithIdx(oxygen))
     _count_hydrogens_anew(edit.GetAtomWithIdx(nitrogen))
-    return _amide_of_imidic_acid(_settled(edit))
+    return _amide_of_imidic_acid(_sanitised(edit))
 
 
 def _count_hydrogens_anew(atom: Chem.Atom) -> None:
@@ -271,7 +271,7 @@ def _count_hydrogens_anew(atom: Chem.Atom) -> None:
     atom.SetNoImplicit(False)
 
 
-def _settled(edit: Chem.RWMol) -> Chem.Mol:
+def _sanitised(edit: Chem.RWMol) -> Chem.Mol:
     mol = edit.GetMol()
     Chem.SanitizeMol(mol)
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)

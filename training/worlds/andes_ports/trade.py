@@ -257,7 +257,7 @@ class Scene:
             self.drafts.append(replace(draft, label=(content, name, hard), papers=(base, "", "", False, 0.0)))
 
     def masters(self) -> None:
-        """Give master and house numbers and carriers: groupage of one lane and half week shares a master."""
+        """Give master and house numbers and carriers: groupage of one route and half week shares a master."""
         opened: dict[tuple[str, ...], tuple[str, str, int]] = {}
         for x in self.drafts:
             b, kg, way = x.bond, sum(i.kg for i in x.items), WAYS.index(x.bond.way)

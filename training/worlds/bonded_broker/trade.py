@@ -78,7 +78,7 @@ class Trade:
     def party(self, kind: str, country: str = "", first: bool = False, opened: float | None = None) -> Party:
         """Invent a party; without `opened`, most are older than the period and some begin within it."""
         self.made += 1
-        home = country or (self.of(WORDS["lanes"][kind]) if kind in WORDS["lanes"] else "US")
+        home = country or (self.of(WORDS["trade_lanes"][kind]) if kind in WORDS["trade_lanes"] else "US")
         words, site = WORDS["country"][home], self.made
         border, post_box = kind == "forwarder" and self.chance(0.6), kind == "person" and self.chance(0.04)
         city, post, place = self.pick(WORDS["border"] if border else words["cities"]).split("|")
@@ -125,7 +125,7 @@ class Trade:
 
     def crook(self, plan: dict[str, Any], day: float) -> Party:
         """Draw a consignor of an illicit plan: a new account, a former one, or one that also trades honestly."""
-        kind, country, fresh = self.of(plan["senders"]), self.of(plan["lanes"]), plan.get("fresh", 0.45)
+        kind, country, fresh = self.of(plan["senders"]), self.of(plan["trade_lanes"]), plan.get("fresh", 0.45)
         if not self.chance(fresh):
             former = [p for p in self.crooks[-4:] if p.kind == kind and p.opened < day]
             return former[-1] if former and self.chance(0.3) else self.regular(kind, day, country)

@@ -35,7 +35,7 @@ class Reader:
         fits = [0 if i.hs[:4] == i.good.hs[:4] else 0.5 if i.hs[:2] == i.good.hs[:2] else 1 for i in items if i.hs]
         note: dict[str, float] = {f"is_{kind}": kind in kinds for kind in ("vague", *WORDS["kinds"].values())}
         note |= {f"to_{kind}": to == kind for kind in ("person", "hobby", "smallfirm", "forwarder", "warehouse")}
-        note |= {f"by_{kind}": sender.kind == kind for kind in WORDS["lanes"]}
+        note |= {f"by_{kind}": sender.kind == kind for kind in WORDS["trade_lanes"]}
         note |= {
             "to_established": firm, "private": to in ("person", "hobby", "smallfirm", "forwarder"),
             "by_agent": sender.kind == "agent", "post": ship.channel == "postal", "lines": len(items),

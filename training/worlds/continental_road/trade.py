@@ -95,7 +95,7 @@ class Sim:
         """Return a standing trade between two firms: channel, parties, goods, size and price level."""
         d = self.dice
         channel, sector = d.weighed({"truck": 50, "rail": 20, "express": 30}), d.weighed(W["sectors"])
-        far = self.firm(d.weighed(W["lanes"][channel]), sector)
+        far = self.firm(d.weighed(W["trade_lanes"][channel]), sector)
         near = self.firm(d.weighed(HERE), sector if d.chance(0.8) else "trade")
         goods = [d.choice(self.sectors[sector]) for _ in range(d.randint(1, 4))]
         return channel, far, near, goods, d.spread(1, 0.7), d.spread(1, 0.22)
@@ -119,7 +119,7 @@ class Sim:
     def sender(self, group: dict[str, Any], channel: str, day: float) -> Party:
         """Return a consignor of one of the group's kinds."""
         d, kind = self.dice, self.dice.weighed(group["far"])
-        land = d.weighed(group.get("far_lands") or W["lanes"][channel])
+        land = d.weighed(group.get("far_lands") or W["trade_lanes"][channel])
         sector = d.choice(group.get("far_sectors", [d.weighed(W[group.get("far_pool", "consumer")])]))
         if kind in ("platform", "seller"):
             return d.choice(self.platforms) if kind == "platform" else d.early(self.sellers, 1.3)
@@ -260,7 +260,7 @@ class Sim:
         shared |= dict(zip(W["master_fields"], spec.master, strict=True)) | {
             "shipment_id": shipment_id, "house_id": d.digits(filed["house"]), "filing_type": d.choice(filed["filing"]),
             "channel": spec.channel, "transport_mode": filed["mode"], "declared_at": date_of(spec.day, MINUTES),
-            "export_country": far.country if d.chance(0.94) else d.weighed(W["lanes"][spec.channel]),
+            "export_country": far.country if d.chance(0.94) else d.weighed(W["trade_lanes"][spec.channel]),
             "routing_countries": f"{W['routes'].get(far.country, far.country)};{near.country}", "currency": currency,
             "marketplace": d.choice(W["marketplaces"]) if near.kind != "firm" else "", "consignor_known": far.known,
             "transaction_nature": spec.nature or d.choice(("11", "11", "11", "")), "permit_number": spec.permit,

@@ -82,16 +82,16 @@ class Ledger:
 
 
 def put_in_masters(sim: Sim, specs: list[Spec]) -> None:
-    """Fill masters of one channel and lane with houses in order of time; the houses of a master are filed together."""
+    """Fill masters of one channel and route with houses in order of time; the houses of a master are filed together."""
     d, running = sim.dice, dict[tuple[str, ...], tuple[tuple[str, ...], float, int]]()
     for spec in sorted(specs, key=lambda s: s.day):
-        lane, filed = (spec.channel, spec.far.country, spec.near.country), W["channels"][spec.channel]
-        master, opened, left = running.get(lane, ((), -99.0, 0))
+        route, filed = (spec.channel, spec.far.country, spec.near.country), W["channels"][spec.channel]
+        master, opened, left = running.get(route, ((), -99.0, 0))
         if not left or spec.day - opened > filed["days"]:
-            ends = [d.early(W["lands"][country]["cities"], 1.4)[1] for country in lane[1:]]
+            ends = [d.early(W["lands"][country]["cities"], 1.4)[1] for country in route[1:]]
             master = (d.digits(filed["master"]), *ends, d.choice(filed["carriers"]), d.choice(W["agents"]))
             opened, left = spec.day, d.randint(*filed["houses"])
-        running[lane] = (master, opened, left - 1)
+        running[route] = (master, opened, left - 1)
         spec.master, spec.day = master, opened + 0.1 * d.random()
 
 

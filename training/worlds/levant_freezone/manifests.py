@@ -38,7 +38,7 @@ def misspell(dice: Dice, text: str) -> str:
 
 
 def describe(dice: Dice, goods: dict[str, Any], plan: Plan, quantity: int) -> tuple[str, bool]:
-    """Write the goods as a clerk of that lane would; say whether the words are vague."""
+    """Write the goods as a clerk of that route would; say whether the words are vague."""
     lang = dice.of(PLACE[plan.sender.country if dice.hit(0.65) else plan.receiver.country]["l"].split())
     lang = "en" if dice.hit(0.35) else lang
     vague = dice.hit(0.035)

@@ -134,8 +134,8 @@ def number_masters(log: list[Shipment], draw: Draw) -> None:
         master, left = masters.get(key, ("", 0))
         if left == 0:
             year = (FIRST + dt.timedelta(s.day)).year % 10
-            lane = f"{(row['loading_location'] or key[1] + 'AAA')[:5]}A{WORDS['offices'][s.receiver.country]}"
-            master = draw.digits("@##-########" if key[0] == "express" else f"{lane}AUN{year}####0##010###")
+            route = f"{(row['loading_location'] or key[1] + 'AAA')[:5]}A{WORDS['offices'][s.receiver.country]}"
+            master = draw.digits("@##-########" if key[0] == "express" else f"{route}AUN{year}####0##010###")
             left = 4 + draw.below(40)
         masters[key] = (master, left - 1)
         gone = draw.yes(0.08)

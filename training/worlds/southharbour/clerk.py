@@ -53,7 +53,7 @@ class Reader:
     def words(self, plan: Plan) -> dict[str, float]:
         """Return the evidence of the goods items alone."""
         lines, flags = plan.lines, [line.good.flags for line in plan.lines]
-        post, law = plan.lane.channel == "express", plan.receiver.country == "MA" or plan.when >= LISTED_ON
+        post, law = plan.route.channel == "express", plan.receiver.country == "MA" or plan.when >= LISTED_ON
         listed = any("X" in f or ("Y" in f and law) for f in flags)
         main, dear = max(lines, key=lambda line: line.net), [log(line.usd / line.net / line.good.usd) for line in lines]
         evidence: dict[str, float] = {name: any(letter in f for f in flags) for name, letter in W["letters"].items()}
@@ -80,7 +80,7 @@ class Reader:
 
     def ends(self, plan: Plan) -> dict[str, float]:
         """Return the evidence of the parties, the route and the history before the shipment."""
-        sender, receiver, lane = plan.sender, plan.receiver, plan.lane
+        sender, receiver, route = plan.sender, plan.receiver, plan.route
         at, known = "at ".join(receiver.site), receiver.kind != "agent"
         fams = {line.good.fam for line in plan.lines}
         recent = [name for when, name in self.times[at] if when > plan.when - 14 and known]
@@ -98,10 +98,10 @@ class Reader:
             "sender_seen": log1p(self.seen[sender.name]),
             "receiver_seen": log1p(own),
             "pair_seen": log1p(self.seen[sender.name + at]),
-            "account_days": log1p(max(0.0, plan.when - sender.opened)) if lane.channel == "express" else -1,
-            "origin_gap": lane.origin != lane.export,
-            "sender_gap": sender.country != lane.export,
-            "free_port": lane.export in W["free_ports"] and lane.origin != lane.export,
+            "account_days": log1p(max(0.0, plan.when - sender.opened)) if route.channel == "express" else -1,
+            "origin_gap": route.origin != route.export,
+            "sender_gap": sender.country != route.export,
+            "free_port": route.export in W["free_ports"] and route.origin != route.export,
             "copied_name": log1p(self.seen[receiver.stem] - own) if own < 3 else 0,
             "names_here": log1p(len(self.names[at] - {receiver.name})) if known else 0,
             "recent_here": log1p(len(recent)),
@@ -112,8 +112,8 @@ class Reader:
             "houses": len(plan.master),
             "odd_house": odd / max(1, len(others)),
             "same_address": sum(p.receiver.site == receiver.site for p in others),
-            "express": lane.channel == "express",
-            "air": lane.channel == "air_cargo",
+            "express": route.channel == "express",
+            "air": route.channel == "air_cargo",
         }
 
     def note(self, plan: Plan) -> dict[str, float]:
@@ -139,15 +139,15 @@ class Clerk:
 
     def bills(self, plan: Plan) -> dict[str, str]:
         """Return carrier, master bill and house bill; all houses of a master share the first two."""
-        draw, first, lane = self.draw, plan.master[0], plan.lane
+        draw, first, route = self.draw, plan.master[0], plan.route
         if not first.bill:
-            prefix, _, carrier = draw.word(W["carriers"][lane.channel]).rpartition(":")
+            prefix, _, carrier = draw.word(W["carriers"][route.channel]).rpartition(":")
             number = draw.whole(1000000, 9999999)
             master = f"{prefix}-{number}{number % 7}" if prefix else draw.digits(f"{carrier}#########")
             first.bill = f"{carrier} {master}"
         carrier, _, master = first.bill.partition(" ")
-        house = f"{lane.agent[:3].upper().strip()}{draw.pick([lane.ports[0][2:], '', lane.ports[1][2:]])}#######"
-        house = "##########" if lane.channel == "express" else house if plan.pooled else ""
+        house = f"{route.agent[:3].upper().strip()}{draw.pick([route.ports[0][2:], '', route.ports[1][2:]])}#######"
+        house = "##########" if route.channel == "express" else house if plan.pooled else ""
         return {"carrier_id": carrier, "master_id": master, "house_id": draw.digits(house)}
 
     def plain(self, text: str, capitals: float) -> str:
@@ -158,7 +158,7 @@ class Clerk:
 
     def describe(self, plan: Plan, line: Line) -> str:
         """Return the goods description."""
-        draw, good, channel = self.draw, line.good, plan.lane.channel
+        draw, good, channel = self.draw, line.good, plan.route.channel
         home = {"PT": "es", "MA": "fr"}.get(plan.receiver.country, plan.receiver.country.lower())
         language = home if draw.chance(0.1 if channel == "express" else 0.44) else draw.word("en " * 32 + "es fr")
         name = draw.pick(good.names[language])
@@ -192,25 +192,25 @@ class Clerk:
 
     def head(self, plan: Plan, currency: str) -> dict[str, str]:
         """Return the columns of the shipment, all filled in."""
-        draw, lane, sender, lines = self.draw, plan.lane, plan.sender, plan.lines
-        post, sea = lane.channel == "express", lane.channel == "ocean"
+        draw, route, sender, lines = self.draw, plan.route, plan.sender, plan.lines
+        post, sea = route.channel == "express", route.channel == "ocean"
         gross = sum(line.net / (1 - W["tare"].get(line.kind, 0.04) * exp(draw.bell(0.2))) for line in lines)
-        hop = draw.word(W["hops"][lane.channel]) if draw.chance(0.3) else ""
-        hops = [c for c in (lane.origin if draw.chance(0.5) else "", lane.export, hop, lane.ports[1][:2]) if c]
+        hop = draw.word(W["hops"][route.channel]) if draw.chance(0.3) else ""
+        hops = [c for c in (route.origin if draw.chance(0.5) else "", route.export, hop, route.ports[1][:2]) if c]
         air = "house" if plan.pooled else "direct"
         filing = "express" if post else "ocean" if sea or plan.receiver.country == "MA" else air
         freight = (12 + gross * (5 if post else 0.15 if sea else 2.6)) * exp(draw.bell(0.3))
         old, seller = plan.when - sender.opened > 400, plan.nature == "11" and sender.kind != "private"
         return self.bills(plan) | {
             "filing_type": draw.word(W["filings"][filing]),
-            "channel": lane.channel,
+            "channel": route.channel,
             "transport_mode": "1" if sea else "4",
             "declared_at": (START + timedelta(days=plan.when)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "export_country": lane.export,
+            "export_country": route.export,
             "routing_countries": ";".join(dict.fromkeys(hops)),
-            "loading_location": lane.ports[0],
-            "unloading_location": lane.ports[1],
-            "agent_name": self.plain(lane.agent, 0.7),
+            "loading_location": route.ports[0],
+            "unloading_location": route.ports[1],
+            "agent_name": self.plain(route.agent, 0.7),
             "marketplace": draw.pick(W["carriers"]["marketplaces"]) if seller else "",
             "transaction_nature": plan.nature,
             "gross_mass_kg": f"{gross:.{2 if gross < 30 else draw.whole(0, 2)}f}",
@@ -236,15 +236,15 @@ class Clerk:
             "cas_number": good.cas,
             "cus_number": f"00{sum(map(ord, good.key)) * 37 % 90000 + 10000}-{len(good.key)}" if good.cas else "",
             "hs_code": line.code[: draw.pick([8] * 12 + [6] * 12 + [7])],
-            "origin_country": plan.lane.origin,
+            "origin_country": plan.route.origin,
             "net_mass_kg": f"{line.net:.{draw.pick([1, 2, 2, 3])}f}",
             "undg_number": good.un,
         } | ({"quantity": f"{amount:.0f}", "quantity_unit": unit} if draw.chance(0.6) else {})
 
     def shipment(self, plan: Plan, number: str) -> list[dict[str, str]]:
         """Return the rows of one shipment; cargo filings often value the shipment only, or nothing."""
-        draw, post = self.draw, plan.lane.channel == "express"
-        currency = draw.word("USD EUR USD EUR USD EUR " + W["local_money"].get(plan.lane.export, "") * 2)
+        draw, post = self.draw, plan.route.channel == "express"
+        currency = draw.word("USD EUR USD EUR USD EUR " + W["local_money"].get(plan.route.export, "") * 2)
         currency = currency if plan.worth < VALUED + 0.15 else ""
         single, total = draw.chance(0.62) and not post, sum(line.usd for line in plan.lines)
         base = {"shipment_id": number} | self.head(plan, currency)

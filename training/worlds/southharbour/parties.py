@@ -71,7 +71,7 @@ class Line(NamedTuple):
     weight: float
 
 
-class Lane(NamedTuple):
+class Route(NamedTuple):
     """The way of a shipment."""
 
     channel: str
@@ -88,7 +88,7 @@ class Plan:
     when: float
     sender: Party
     receiver: Party
-    lane: Lane
+    route: Route
     lines: list[Line]
     group: str = ""
     content: str = "none"

@@ -18,11 +18,11 @@ from training.worlds.southharbour.parties import (
     WARMUP,
     Draw,
     Good,
-    Lane,
     Line,
     Parties,
     Party,
     Plan,
+    Route,
     W,
     read_goods,
 )
@@ -93,13 +93,13 @@ class Trade:
             export = draw.word("HK TR AE GB CH SG")
         return origin, export, draw.weighted({c: w for c, w in W["destinations"].items() if c not in (origin, export)})
 
-    def lane(self, channel: str, origin: str, export: str, dest: str) -> Lane:
-        """Return a lane with ports and agent; a few consignments arrive by a neighbour's port."""
+    def route(self, channel: str, origin: str, export: str, dest: str) -> Route:
+        """Return a route with ports and agent; a few consignments arrive by a neighbour's port."""
         draw, land, column = self.draw, self.parties.land, 4 if channel == "ocean" else 5
         loads = land[export][column].split()
         unloads = land[dest if channel == "express" or draw.chance(0.93) else draw.word("NL ES FR IT")][column].split()
         ports = loads[int(draw.unit() ** 1.7 * len(loads))], unloads[int(draw.unit() ** 1.7 * len(unloads))]
-        return Lane(channel, origin, export, ports, self.parties.established(export, "agent").name)
+        return Route(channel, origin, export, ports, self.parties.established(export, "agent").name)
 
     def choose(self, names: list[str]) -> Good:
         """Return a good from one of several sets, or of ordinary trade where none is named."""
@@ -136,7 +136,9 @@ class Trade:
             return parties.established(dest, "trad") if draw.chance(0.5) else parties.firm(dest, "trad", opened)
         return parties.firm(dest, fam, opened, 0.3 if kind == "front" else 0.14)
 
-    def ship(self, spec: dict[str, Any], when: float, pair: tuple[Party, Party], lane: Lane, goods: list[Good]) -> Plan:
+    def ship(
+        self, spec: dict[str, Any], when: float, pair: tuple[Party, Party], route: Route, goods: list[Good]
+    ) -> Plan:
         """Make one shipment, move it with season and working week, and keep it."""
         draw = self.draw
         season = W["season"].get(goods[0].fam, W["season"]["other"])
@@ -146,19 +148,19 @@ class Trade:
             when += 1
         when = min(abs(when), 2 * DAYS - 0.01 - abs(when))
         small = draw.chance(spec.get("small", 0.18))
-        lines = [self.line(good, lane.channel, small, spec) for good in goods]
-        plan = Plan(when, *pair, lane, lines, spec.get("name", ""))
+        lines = [self.line(good, route.channel, small, spec) for good in goods]
+        plan = Plan(when, *pair, route, lines, spec.get("name", ""))
         if draw.chance(spec.get("permit", 0.12 if goods[0].fam in ("med", "food") else 0.02)):
             plan.permit = draw.digits(draw.pick(["LIC-######", f"{plan.receiver.country}##-#####", "AI/####/2025"]))
         if spec.get("odd"):
             plan.lines[0] = lines[0]._replace(code=draw.word(W["slips"]["odd"]))
         sample = any("S" in good.flags and good.fam not in ("cons", "cosm") for good in goods)
-        usual = "11 11 11 11 11 11 11 32 31 21 99" if lane.channel == "express" else "11 11 11 11 32 99 _ _ _"
+        usual = "11 11 11 11 11 11 11 32 31 21 99" if route.channel == "express" else "11 11 11 11 32 99 _ _ _"
         usual = "31 31 31 99 91" if plan.sender.kind == "private" else "32" if sample and draw.chance(0.6) else usual
         plan.nature = draw.word(usual).strip()
         light = sum(line.net for line in lines) < 5000 or "shared" in spec
-        plan.pooled = lane.channel != "express" and draw.chance(0.8 if light else 0.1)
-        plan.worth = 0.0 if lane.channel == "express" else draw.unit()
+        plan.pooled = route.channel != "express" and draw.chance(0.8 if light else 0.1)
+        plan.worth = 0.0 if route.channel == "express" else draw.unit()
         self.plans.append(plan)
         return plan
 
@@ -181,21 +183,21 @@ class Trade:
         opened = start - exp(draw.bell(1.1) + (3.6 if content != "none" else 4.3))
         home = export if draw.chance(0.72) else origin
         pair = self.source(spec, good, home, opened), self.goal(spec, good, dest, opened, channel == "express")
-        lane, plan = self.lane(channel, origin, export, dest), None
+        route, plan = self.route(channel, origin, export, dest), None
         for number, when in enumerate(sorted(start + draw.unit() * span for _ in range(size))):
             if number:
                 pair = self.again(spec, pair, good, opened)
                 if number >= shift or (base and draw.chance(0.5)):
                     good = self.choose(spec["later"] if number >= shift else base)
-                lane = lane if draw.chance(0.8) or "shared" in spec else self.lane(channel, origin, export, dest)
+                route = route if draw.chance(0.8) or "shared" in spec else self.route(channel, origin, export, dest)
             goods = [good] if base or draw.chance(0.6) else [draw.pick(self.fams[good.fam])]
             while draw.chance(spec.get("p_extra", 0.22)) and len(goods) < 6:
                 goods.append(self.choose(spec.get("extra", base)) if base else draw.pick(self.fams[good.fam]))
-            plan = self.ship(spec, when, pair, lane, goods)
+            plan = self.ship(spec, when, pair, route, goods)
             plan.content, plan.hard = content, content == "none" and "name" in spec
             self.regular += [plan] * (size > 7 and number == 3)
         if draw.chance(0.7 * spec.get("cover", 0)):
-            self.cover(pair, lane, start)
+            self.cover(pair, route, start)
         return size
 
     def again(self, spec: dict[str, Any], pair: tuple[Party, Party], good: Good, opened: float) -> tuple[Party, Party]:
@@ -209,7 +211,7 @@ class Trade:
             receiver = other._replace(site=receiver.site) if same else other
         return sender, receiver
 
-    def cover(self, pair: tuple[Party, Party], lane: Lane, start: float) -> None:
+    def cover(self, pair: tuple[Party, Party], route: Route, start: float) -> None:
         """Add honest shipments between parties of a campaign, around its start."""
         draw, (sender, receiver) = self.draw, pair
         fam = sender.fam if sender.fam in W["families"] else draw.weighted(W["families"])
@@ -217,7 +219,7 @@ class Trade:
             buyer = self.parties.established(receiver.country, draw.word(W["buyers"][fam]))
             goods = [draw.pick(self.fams[fam]) for _ in range(draw.whole(1, 2))]
             pair = sender, receiver if draw.chance(0.6) else buyer
-            self.ship(W["cover_trade"], start + draw.bell(50), pair, lane, goods).hard = True
+            self.ship(W["cover_trade"], start + draw.bell(50), pair, route, goods).hard = True
 
     def run(self) -> list[Plan]:
         """Draw all plans, groups first by quota, then ordinary trade up to the total; return them in order of time."""
@@ -243,24 +245,24 @@ class Trade:
             model = draw.pick(self.regular)
             pair, goods = (model.sender, model.receiver), [line.good for line in model.lines]
             spec = {"name": inside["name"], "days": 0, "small": 0.09}
-            plan = self.ship(spec, model.when + draw.bell(80), pair, model.lane, goods)
+            plan = self.ship(spec, model.when + draw.bell(80), pair, model.route, goods)
             plan.content = draw.weighted(inside["content"])
         self.gather()
         return self.plans
 
     def gather(self) -> None:
-        """Put house bills of one lane and agent under common masters, and sort by time."""
-        masters: dict[Lane, tuple[list[Plan], int]] = {}
+        """Put house bills of one route and agent under common masters, and sort by time."""
+        masters: dict[Route, tuple[list[Plan], int]] = {}
         for plan in sorted(self.plans, key=lambda p: p.when):
-            post = plan.lane.channel == "express"
-            lane = plan.lane._replace(agent="" if post else plan.lane.agent, origin="", export="")
+            post = plan.route.channel == "express"
+            route = plan.route._replace(agent="" if post else plan.route.agent, origin="", export="")
             plan.master.append(plan)
             if not plan.pooled and not post:
                 continue
-            house, room = masters.get(lane, ([], 0))
+            house, room = masters.get(route, ([], 0))
             if len(house) < room and plan.when - house[0].when < (2 if post else 9):
                 house.append(plan)
                 plan.master, plan.when = house, min(plan.when, house[0].when + self.draw.unit() * 1.5)
             else:
-                masters[lane] = plan.master, self.draw.whole(2, 9)
+                masters[route] = plan.master, self.draw.whole(2, 9)
         self.plans.sort(key=lambda p: p.when)

@@ -27,7 +27,7 @@ def build(shipments: int, seed: int) -> World:
     for plan in plans:
         number = ""
         while not number or number in numbers:
-            number = trade.draw.digits(f"25{plan.lane.ports[1][:2]}############")
+            number = trade.draw.digits(f"25{plan.route.ports[1][:2]}############")
         numbers[number] = len(numbers)
         rows += clerk.shipment(plan, number)
     items = pd.DataFrame(rows, columns=COLUMNS).fillna("").astype(str)
