@@ -17,16 +17,20 @@ from features.reference.words import (
     address_words,
     chemical_words,
     description_patterns,
+    goods_words,
+    header_aliases,
     party_words,
 )
 
 
 def test_words_of_a_list_are_distinct() -> None:
     words = chemical_words()
-    assert set(words) == {"morphemes", "joints", "locants", "reserved", "blocks"}
-    for section, entries in words.items():
-        for key, listed in entries.items():
-            assert len(set(listed)) == len(listed), f"[{section}] {key}"
+    own = {"morphemes", "joints", "locants", "reserved", "blocks"}
+    assert set(words) == own | {"attached", "too_common", "before_a_stem", "hints", "salts"}
+    for lists in (words, header_aliases(), goods_words()):
+        for section, entries in lists.items():
+            for key, listed in entries.items():
+                assert len(set(listed)) == len(listed), f"[{section}] {key}"
     assert set(words["locants"]["significant"]) <= set(words["locants"]["words"])
 
 
