@@ -114,11 +114,16 @@ class OverrideRequest(BaseModel):
 
 
 class ClaimRequest(BaseModel):
-    """Who claims or releases, for a service without API keys."""
+    """Who claims or releases."""
 
     model_config = ConfigDict(extra="forbid")
 
-    by: _Line = Field(description="Name of the holder. With API keys, the key is the holder", examples=["desk 3"])
+    by: _Line | None = Field(
+        default=None,
+        description="Name of the holder, needed without API keys. With keys, the key holds the shipment under this name, so that "
+        "officers who share a key do not share their claims",
+        examples=["desk 3"],
+    )
 
 
 class OutcomeAnswer(Answer):
@@ -163,7 +168,8 @@ class QueueItem(Answer):
     received_at: str
     site: str | None = Field(description="The shipment's `unloading_location`", examples=["USLAX"])
     channel: str | None = Field(examples=["express"])
-    claimed_by: str | None = Field(description="Who holds it: the id of an API key, or a name")
+    claimed_by: str | None = Field(description="Who holds it: the id of an API key, or without keys a name")
+    by: str | None = Field(description="The name under which the API key holds it", examples=["desk 3"])
     claimed_until: str | None
 
 
@@ -250,6 +256,7 @@ def override_answer(override: Overridden) -> dict[str, Any]:
 def queue_item(waiting: Waiting) -> dict[str, Any]:
     """Return the answer of a shipment of the queue, as in `QueueItem`."""
     until = waiting.claimed_until
+    claimed_by, name = (None, None) if waiting.claimed_by is None else store.queue.parts_of(waiting.claimed_by)
     return {
         "decision_id": waiting.decision_id,
         "shipment_id": waiting.shipment_id,
@@ -261,6 +268,7 @@ def queue_item(waiting: Waiting) -> dict[str, Any]:
         "received_at": iso(waiting.received_at),
         "site": waiting.site,
         "channel": waiting.channel,
-        "claimed_by": waiting.claimed_by,
+        "claimed_by": claimed_by,
+        "by": name,
         "claimed_until": None if until is None else iso(until),
     }

@@ -133,12 +133,12 @@ async def queue(
     summary="Claim a shipment for inspection",
     response_model=QueueItem,
     responses=problems(404, 409, 413, 415, 422, 500, 503),
-    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Without API keys", "value": {"by": "desk 3"}}}),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Who holds it", "value": {"by": "desk 3"}}}),
 )
 async def claim(request: Request, decision_id: str) -> Response:
     """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
-    outcome, or with a release; claiming again prolongs it. 409 says who holds it. The holder is the API key; without keys, a
-    name in the body.
+    outcome, or with a release; claiming again prolongs it. 409 says who holds it. The holder is the API key, with the name in the
+    body if there is one: officers who share a key each give their name. Without keys, the name is needed.
     """
     database, holder = store_of(request).database, await _holder(request)
     now = _now()
@@ -155,10 +155,12 @@ async def claim(request: Request, decision_id: str) -> Response:
     summary="Give a claimed shipment back",
     response_class=Response,
     responses=problems(404, 409, 413, 415, 422, 500, 503),
-    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Without API keys", "value": {"by": "desk 3"}}}),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Who holds it", "value": {"by": "desk 3"}}}),
 )
 async def release(request: Request, decision_id: str) -> Response:
-    """End a claim. Releasing a shipment without a claim changes nothing; another holder's claim stays (409)."""
+    """End a claim, with the key and the name that claimed. Releasing a shipment without a claim changes nothing; another holder's
+    claim stays (409).
+    """
     database, holder = store_of(request).database, await _holder(request)
     left = await to_thread.run_sync(partial(store.inspections.release, database, decision_id, holder, now=_now()))
     _held_by(holder, left, decision_id)
@@ -179,21 +181,24 @@ def _held_by(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
     if waiting.claimed_by not in (None, holder):
         assert waiting.claimed_until is not None
         until = iso(waiting.claimed_until)
+        claimed_by, name = store.queue.parts_of(waiting.claimed_by)
+        who = claimed_by if name is None else f"{name} ({claimed_by})"
         raise Conflict(
-            f"{waiting.claimed_by} holds this shipment until {until}.",
-            extra={"claimed_by": waiting.claimed_by, "claimed_until": until},
+            f"{who} holds this shipment until {until}.",
+            extra={"claimed_by": claimed_by, "by": name, "claimed_until": until},
         )
     return waiting
 
 
 async def _holder(request: Request) -> str:
-    """Return who claims: the API key, or the name in the body where no keys are needed."""
+    """Return who claims: the API key, the name in the body, or both. The name is optional with a key."""
     caller = caller_of(request)
-    if caller is not None:
-        # The body is optional with a key, and the name in it would not be the holder.
-        return caller
     data = await read_body(request, _MAX_BYTES)
-    return read_request(ClaimRequest, parse_json(data) if data else {}).by
+    name = read_request(ClaimRequest, parse_json(data) if data else {}).by
+    if caller is None and name is None:
+        problem = "is missing; a service without API keys needs the name of the holder"
+        raise Unprocessable(f"by: {problem}.", errors=[{"field": "by", "problem": problem}])
+    return store.queue.holder_of(caller, name)
 
 
 async def _recording(work: Callable[[], T]) -> T:

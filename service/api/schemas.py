@@ -35,6 +35,7 @@ class Problem(BaseModel):
     request_id: str | None = Field(default=None, examples=["3c2f8a52-6a4e-4d0b-8d5b-0c3c5a4f9f10"])
     limit_bytes: int | None = Field(default=None, description="With 413: the limit that was exceeded")
     claimed_by: str | None = Field(default=None, description="With 409 of a claim: who holds the shipment")
+    by: str | None = Field(default=None, description="With 409 of a claim: the name under which an API key holds it")
     claimed_until: str | None = Field(default=None, description="With 409 of a claim: when the claim ends")
     rejected: list[RejectedShipment] | None = Field(
         default=None, description="With 422 of a batch: the refused shipments and their problems"

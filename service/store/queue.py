@@ -45,6 +45,8 @@ FIRST_COLUMNS: Final = (
 )
 _LANE: Final = FIRST_COLUMNS.index("lane")
 _FIRST: Final = Insertion(QueueEntry, (*FIRST_COLUMNS, "rank", "overridden"))
+#: Between the id of a key and a name. Neither contains it.
+_BETWEEN: Final = "\n"
 #: Shipments per query. SQLite allows 32,766 parameters.
 _AT_ONCE: Final = 1_000
 
@@ -65,6 +67,17 @@ class Waiting:
     channel: str | None
     claimed_by: str | None
     claimed_until: int | None
+
+
+def holder_of(key: str | None, name: str | None) -> str:
+    """Return the holder of a claim: the API key, the name, or the name under the key, so that officers can share a key."""
+    return _BETWEEN.join(part for part in (key, name) if part is not None)
+
+
+def parts_of(holder: str) -> tuple[str, str | None]:
+    """Return the key of a holder and the name under it; of a holder without a key the name and None."""
+    first, _, name = holder.partition(_BETWEEN)
+    return first, name or None
 
 
 def refresh(connection: Connection, shipment_ids: Iterable[str]) -> None:

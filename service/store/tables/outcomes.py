@@ -74,7 +74,7 @@ class QueueEntry(Base):
         rank: 0 for red, 1 for yellow.
         minus_risk: the negative risk, so that an index in ascending order has the riskiest first.
         overridden: whether a person chose the lane.
-        claimed_by: id of the API key, or a name, of the latest claim.
+        claimed_by: holder of the latest claim, see `service.store.queue.holder_of`. A name in it is personal.
         claimed_until: end of that claim.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -274,28 +275,68 @@ def test_a_claim_without_a_key_needs_a_name(stored_client: Client) -> None:
     assert answer.json()["errors"][0]["field"] == "by"
 
 
-def test_with_api_keys_the_key_holds_the_shipment(tmp_path: Path, bundle: Path, url: str) -> None:
+@dataclass
+class WithKeys:
+    """Client of a service that asks for keys, the ids of two keys, and one red decision."""
+
+    client: Client
+    keys: dict[str, str]
+    decision_id: str
+
+    def post(self, key: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        return self.client.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
+
+    def claim(self, key: str, by: str | None = None) -> httpx.Response:
+        return self.post(key, f"/v1/queue/{self.decision_id}/claim", None if by is None else {"by": by})
+
+    def release(self, key: str, by: str | None = None) -> httpx.Response:
+        return self.post(key, f"/v1/queue/{self.decision_id}/release", None if by is None else {"by": by})
+
+
+@pytest.fixture
+def with_keys(tmp_path: Path, bundle: Path, url: str) -> Iterator[WithKeys]:
     models = tmp_path / "models"
     ModelStore(models).install(bundle)
     settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url), auth=True)
     database = Database(url)
     database.migrate()
     wishes = [KeyWishes(name, frozenset(Scope), None, None) for name in ("one", "two")]
-    (first, one), (second, two) = (keys.create(database, wish, "a test") for wish in wishes)
+    ids = {text: key.id for key, text in (keys.create(database, wish, "a test") for wish in wishes)}
     database.close()
     with serving(create_app(settings)) as client:
+        service = WithKeys(client, ids, "")
+        one = next(iter(ids))
+        service.decision_id = service.post(one, "/v1/score", shipment(shipment_id="A")).json()["decision_id"]
+        service.post(one, f"/v1/decisions/{service.decision_id}/override", {"lane": "red", "reason": "a test"})
+        yield service
 
-        def post(key: str, path: str, body: dict[str, Any]) -> httpx.Response:
-            return client.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
 
-        decision_id = post(one, "/v1/score", shipment(shipment_id="A")).json()["decision_id"]
-        post(one, f"/v1/decisions/{decision_id}/override", {"lane": "red", "reason": "a test"})
-        # The name in the body does not count: nobody claims for another.
-        held = post(one, f"/v1/queue/{decision_id}/claim", {"by": second.id})
-        assert held.json()["claimed_by"] == first.id
-        assert post(two, f"/v1/queue/{decision_id}/claim", {"by": first.id}).status_code == 409
-        stored = post(two, f"/v1/decisions/{decision_id}/outcome", CLEAN).json()
-        assert stored["caller"] == second.id
+def test_with_api_keys_the_key_holds_the_shipment(with_keys: WithKeys) -> None:
+    (one, first), (two, second) = with_keys.keys.items()
+    # Nobody claims for another: the key stands before the name in the body.
+    held = with_keys.claim(one, by=second)
+    assert held.json()["claimed_by"] == first
+    assert with_keys.claim(two, by=first).status_code == 409
+    stored = with_keys.post(two, f"/v1/decisions/{with_keys.decision_id}/outcome", CLEAN).json()
+    assert stored["caller"] == second
+
+
+def test_officers_who_share_a_key_do_not_share_their_claims(with_keys: WithKeys) -> None:
+    one, first = next(iter(with_keys.keys.items()))
+    held = with_keys.claim(one, by="desk 1")
+    assert (held.status_code, held.json()["claimed_by"], held.json()["by"]) == (200, first, "desk 1")
+    for other in ("desk 2", None):
+        refused = with_keys.claim(one, by=other)
+        assert refused.status_code == 409
+        assert (refused.json()["claimed_by"], refused.json()["by"]) == (first, "desk 1")
+        assert with_keys.release(one, by=other).status_code == 409
+    assert with_keys.claim(one, by="desk 1").status_code == 200
+    listed = with_keys.client.get("/v1/queue", headers={"Authorization": f"Bearer {one}"}).json()["queue"]
+    assert [(item["claimed_by"], item["by"]) for item in listed] == [(first, "desk 1")]
+    assert with_keys.release(one, by="desk 1").status_code == 204
+    held = with_keys.claim(one)
+    assert (held.status_code, held.json()["claimed_by"], held.json()["by"]) == (200, first, None)
+    assert with_keys.claim(one, by="desk 1").status_code == 409
 
 
 def test_two_officers_never_hold_the_same_shipment(database: Database) -> None:
