@@ -2,8 +2,9 @@
 
 A shipment is in the queue while its latest decision is red or yellow, after an override if there is one, and it has no outcome
 that still holds. An override after the outcome counts: a person who raises an inspected shipment wants it inspected again. The
-table holds the open shipments only, so its size is that of the work, not that of the log. `refresh` brings it up to date in the
-transaction of whatever changes it: decisions, outcomes and overrides.
+table holds the open shipments only, so its size is that of the work, not that of the log. A shipment that turns green while it
+is claimed stays as a hidden row until the claim ends, because it may turn red again before. `refresh` brings the table up to date
+in the transaction of whatever changes it: decisions, outcomes and overrides.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from service.store.outcomes import holding
 from service.store.rows import Insertion, Lookup
 from service.store.tables import Decision, Outcome, Override, QueueEntry
+from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
+#: Rank of green shipments.
+_HIDDEN: Final = 2
 #: Those of some shipments that have outcomes.
 INSPECTED: Final = Lookup(
     "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}",
@@ -119,18 +123,26 @@ def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]], inspect
 
 
 def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:
-    waiting = {row["shipment_id"]: row for row in _waiting(connection, shipment_ids)}
+    uninspected = {row["shipment_id"]: row for row in _uninspected(connection, shipment_ids)}
     present = set(
         connection.execute(select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(shipment_ids))).scalars()
     )
-    if gone := present - waiting.keys():
+    if gone := present - uninspected.keys():
         connection.execute(delete(QueueEntry).where(QueueEntry.shipment_id.in_(gone)))
-    if changed := [_renamed(waiting[name]) for name in present & waiting.keys()]:
+    if changed := [_renamed(uninspected[name]) for name in present & uninspected.keys()]:
         table = QueueEntry.__table__
         statement = update(QueueEntry).where(table.c.shipment_id == bindparam("of_shipment"))
         connection.execute(statement, changed)
-    if new := [row for name, row in waiting.items() if name not in present]:
+        if any(row["rank"] == _HIDDEN for row in changed):
+            _delete_hidden(connection)
+    if new := [row for name, row in uninspected.items() if name not in present and row["rank"] != _HIDDEN]:
         connection.execute(insert(QueueEntry), new)
+
+
+def _delete_hidden(connection: Connection) -> None:
+    """Delete hidden rows without a claim in force. One statement checks and deletes, so that no claim of this moment is lost."""
+    ended = or_(QueueEntry.claimed_until.is_(None), QueueEntry.claimed_until <= now_us())
+    connection.execute(delete(QueueEntry).where(QueueEntry.rank == _HIDDEN, ended))
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +150,8 @@ def _renamed(row: dict[str, Any]) -> dict[str, Any]:
     return {"of_shipment" if name == "shipment_id" else name: value for name, value in row.items()}
 
 
-def _waiting(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of shipments without an outcome that still holds, also of green ones."""
     latest = (
         select(func.max(Decision.position))
         .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
@@ -176,10 +189,10 @@ def _waiting(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[di
         lane = row.lane if override is None else override.lane
         inspected_at = inspected.get(row.shipment_id)
         again = override is not None and inspected_at is not None and override.recorded_at > inspected_at
-        if lane in RANKS and (inspected_at is None or again):
+        if inspected_at is None or again:
             entry = row._asdict()
             entry["minus_risk"] = -entry.pop("risk")
-            yield entry | {"lane": lane, "rank": RANKS[lane], "overridden": override is not None}
+            yield entry | {"lane": lane, "rank": RANKS.get(lane, _HIDDEN), "overridden": override is not None}
 
 
 def waiting(connection: Connection, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
@@ -190,7 +203,7 @@ def waiting(connection: Connection, *, site: str | None, channel: str | None, mo
         now: time, in microseconds since 1970. Claims that ended before it are not shown.
     """
     order = (QueueEntry.rank, QueueEntry.minus_risk, QueueEntry.received_at)
-    query = select(QueueEntry.__table__).order_by(*order).limit(most)
+    query = select(QueueEntry.__table__).where(QueueEntry.rank < _HIDDEN).order_by(*order).limit(most)
     if site is not None:
         query = query.where(QueueEntry.site == site)
     if channel is not None:
@@ -210,18 +223,20 @@ def claim(connection: Connection, decision_id: str, holder: str, now: int, until
         update(QueueEntry)
         .where(
             QueueEntry.shipment_id == _shipment_of(decision_id),
+            QueueEntry.rank < _HIDDEN,
             or_(QueueEntry.claimed_by.is_(None), QueueEntry.claimed_until <= now, QueueEntry.claimed_by == holder),
         )
         .values(claimed_by=holder, claimed_until=until)
     )
-    return _of(connection, decision_id, now)
+    found = _of(connection, decision_id, now)
+    return found if found is not None and found.lane in RANKS else None
 
 
 def release(connection: Connection, decision_id: str, holder: str, now: int) -> Waiting | None:
-    """End the holder's claim on a shipment.
+    """End the holder's claim on a shipment, also on one that is green meanwhile.
 
     Returns:
-        The shipment with its present holder; None if the shipment is not in the queue.
+        The shipment with its present holder; None if the shipment is neither in the queue nor held.
     """
     connection.execute(
         update(QueueEntry)

@@ -71,7 +71,7 @@ class QueueEntry(Base):
 
     Attributes:
         decision_id: the latest decision on the shipment.
-        rank: 0 for red, 1 for yellow.
+        rank: 0 for red, 1 for yellow, 2 for a green one that is held and not shown.
         minus_risk: the negative risk, so that an index in ascending order has the riskiest first.
         overridden: whether a person chose the lane.
         claimed_by: holder of the latest claim, see `service.store.queue.holder_of`. A name in it is personal.

@@ -269,6 +269,53 @@ def test_a_claim_survives_a_new_decision_on_the_shipment(stored_client: Client) 
     assert stored_client.post(f"/v1/queue/{first}/claim", json={"by": "desk 2"}).status_code == 409
 
 
+def test_a_claim_survives_a_green_lane(stored_client: Client) -> None:
+    first = decided(stored_client, "A")
+    in_lane(stored_client, "red", first)
+    claim, release = f"/v1/queue/{first}/claim", f"/v1/queue/{first}/release"
+    stored_client.post(claim, json={"by": "desk 1"})
+    in_lane(stored_client, "green", first)
+    assert queued(stored_client) == []
+    for by in ("desk 1", "desk 2"):
+        assert stored_client.post(claim, json={"by": by}).status_code == 404
+    assert stored_client.post(release, json={"by": "desk 2"}).status_code == 409
+    in_lane(stored_client, "red", first)
+    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
+    assert stored_client.post(claim, json={"by": "desk 2"}).status_code == 409
+    # Its holder gives it back while it is green.
+    in_lane(stored_client, "green", first)
+    assert stored_client.post(release, json={"by": "desk 1"}).status_code == 204
+    in_lane(stored_client, "red", first)
+    assert stored_client.post(claim, json={"by": "desk 2"}).status_code == 200
+    # An outcome ends the claim, also of a green shipment.
+    in_lane(stored_client, "green", first)
+    outcome(stored_client, first, **CLEAN)
+    in_lane(stored_client, "red", first)
+    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] is None
+
+
+def test_a_green_shipment_leaves_the_table_when_its_claim_ends(stored_client: Client, opened: Database) -> None:
+    names = ("A", "B", "C")
+    ids = {name: decided(stored_client, name) for name in names}
+    for name in names:
+        in_lane(stored_client, "red", ids[name])
+    for name in ("A", "B"):
+        stored_client.post(f"/v1/queue/{ids[name]}/claim", json={"by": "desk 1"})
+
+    def rows() -> set[str]:
+        with opened.read() as connection:
+            return set(connection.execute(select(QueueEntry.shipment_id)).scalars())
+
+    in_lane(stored_client, "green", ids["A"])
+    assert rows() == {"A", "B", "C"}
+    with opened.write() as connection:
+        connection.execute(update(QueueEntry).where(QueueEntry.shipment_id == "A").values(claimed_until=1))
+    in_lane(stored_client, "green", ids["B"])
+    assert rows() == {"B", "C"}
+    in_lane(stored_client, "green", ids["C"])
+    assert rows() == {"B"}
+
+
 def test_a_claim_without_a_key_needs_a_name(stored_client: Client) -> None:
     answer = stored_client.post("/v1/queue/x/claim")
     assert answer.status_code == 422
