@@ -22,8 +22,10 @@ class DecisionSummary(Answer):
     selected_by: str | None = Field(description="What set the lane; null for a plain green", examples=["score"])
     risk: Probability = Field(examples=[0.000412])
     percentile: Probability = Field(examples=[0.9871])
-    channel: str | None = Field(examples=["express"])
-    site: str | None = Field(description="Unloading location", examples=["USJFK"])
+    channel: str | None = Field(description="The code of the channel; an unknown one as declared", examples=["express"])
+    site: str | None = Field(
+        description="Unloading location as UN/LOCODE; an unknown one as declared", examples=["USJFK"]
+    )
     what_if: bool = Field(description="Whether the request left the history alone (`update_history=false`)")
     via: str = Field(description="score, batch, csv, job or file", examples=["score"])
     caller: str | None = Field(

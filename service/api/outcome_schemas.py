@@ -166,8 +166,10 @@ class QueueItem(Answer):
     risk: Probability
     percentile: Probability
     received_at: str
-    site: str | None = Field(description="The shipment's `unloading_location`", examples=["USLAX"])
-    channel: str | None = Field(examples=["express"])
+    site: str | None = Field(
+        description="The shipment's `unloading_location` as UN/LOCODE; an unknown one as declared", examples=["USLAX"]
+    )
+    channel: str | None = Field(description="The code of the channel; an unknown one as declared", examples=["express"])
     claimed_by: str | None = Field(description="Who holds it: the id of an API key, or without keys a name")
     by: str | None = Field(description="The name under which the API key holds it", examples=["desk 3"])
     claimed_until: str | None

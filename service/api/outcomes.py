@@ -32,6 +32,7 @@ from service.api.outcome_schemas import (
     read_request,
 )
 from service.errors import Conflict, NotFound, Unprocessable
+from service.scoring.recording import declared_code
 
 if TYPE_CHECKING:
     from service.store.outcomes import NotRecorded
@@ -114,16 +115,30 @@ async def queue(
     request: Request,
     site: Annotated[
         str | None,
-        Query(max_length=64, description="Only shipments with this `unloading_location`", examples=["USLAX"]),
+        Query(
+            max_length=64,
+            description="Only shipments with this `unloading_location`, a UN/LOCODE or IATA code in any case",
+            examples=["USLAX"],
+        ),
     ] = None,
-    channel: Annotated[str | None, Query(max_length=64, description="Only this channel", examples=["express"])] = None,
+    channel: Annotated[
+        str | None, Query(max_length=64, description="Only this channel, in any case", examples=["express"])
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """Return red shipments before yellow ones, the riskiest first and of equal ones the oldest: the latest decision of each
     shipment, unless an inspection has found something or nothing, or an override made it green.
     """
     database = store_of(request).database
-    work = partial(store.inspections.waiting, database, site=site, channel=channel, most=limit + 1, now=_now())
+    work = partial(
+        store.inspections.waiting,
+        database,
+        # A blank text is the code of no shipment.
+        site=site and (declared_code("unloading_location", site) or site),
+        channel=channel and (declared_code("channel", channel) or channel),
+        most=limit + 1,
+        now=_now(),
+    )
     found = await to_thread.run_sync(work)
     return PlainJson({"queue": [queue_item(one) for one in found[:limit]], "more": len(found) > limit})
 

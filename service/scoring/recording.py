@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
+from features.manifest.fields import FIELD
 from features.manifest.shipment import shipment_to_json
+from features.table.normalise import normaliser
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
 from service.scoring.live_history import NOT_COUNTED, LiveRows
 from service.store.decision import NewDecision, Stored, content_digest, manifest_json
@@ -102,8 +104,8 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
         declared_s=circumstances.declared_s,
         history_order=circumstances.history_order,
         what_if=circumstances.what_if,
-        channel=_short(record.get("channel")),
-        site=_short(record.get("unloading_location")),
+        channel=declared_code("channel", record.get("channel")),
+        site=declared_code("unloading_location", record.get("unloading_location")),
         lane=answer["lane"],
         selected_by=answer["selected_by"],
         risk=answer["risk"],
@@ -192,5 +194,9 @@ def _orders(orders: NDArray[np.int64] | None, count: int) -> list[int | None]:
     return [None if order == NOT_COUNTED else order for order in orders.tolist()]
 
 
-def _short(value: object) -> str | None:
-    return value[:_LONGEST].replace(NUL, REPLACED) if isinstance(value, str) and value else None
+def declared_code(field: str, value: object) -> str | None:
+    """Return the code of a manifest's field in its normal form, by which queues are selected; an unknown one as it was declared."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text:
+        return None
+    return normaliser(FIELD[field])(text)[0] or text[:_LONGEST].replace(NUL, REPLACED)

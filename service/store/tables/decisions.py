@@ -19,7 +19,8 @@ class Decision(Base):
         declared_s: time that history used, in seconds since 1970.
         history_order: order of the shipments in the live history; None if the shipment did not reach it (what-if).
         what_if: whether the request left the history alone. Such decisions are in no queue.
-        site: ``unloading_location`` of the shipment.
+        channel: code of the shipment's channel; an unknown one as declared.
+        site: ``unloading_location`` of the shipment as UN/LOCODE; an unknown one as declared.
         selected_by: what set the lane, see the contract of lanes; None for a plain green.
         via: ``score``, ``batch``, ``csv``, ``job`` or ``file``.
         duration_us: processor time of the table that the shipment was scored in, divided by its shipments.

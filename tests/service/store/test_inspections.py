@@ -194,6 +194,27 @@ def test_the_queue_is_of_one_site_or_channel(stored_client: Client) -> None:
     assert queued(stored_client, "?site=USJFK&channel=express") == ["B"]
 
 
+def test_the_queue_finds_a_site_and_a_channel_however_they_were_declared(stored_client: Client) -> None:
+    declared = {
+        "A": ("uslax", "EXPRESS"),
+        "B": (" LAX", "Express "),
+        "C": ("Pier 4", "drone"),
+        "D": ("USJFK", "postal"),
+    }
+    ids = {
+        name: decided(stored_client, name, unloading_location=site, channel=channel)
+        for name, (site, channel) in declared.items()
+    }
+    for decision_id in ids.values():
+        in_lane(stored_client, "red", decision_id)
+    for query in ("site=USLAX", "site=lax", "channel=express", "channel=EXPRESS", "site=usLAX&channel=Express"):
+        assert set(queued(stored_client, f"?{query}")) == {"A", "B"}
+    assert queued(stored_client, "?site=Pier 4&channel=drone") == ["C"]
+    assert queued(stored_client, "?site=%20") == queued(stored_client, "?channel=%00") == []
+    shown = stored_client.get(f"/v1/decisions/{ids['A']}").json()
+    assert (shown["site"], shown["channel"], shown["manifest"]["unloading_location"]) == ("USLAX", "express", "uslax")
+
+
 def test_what_leaves_and_enters_the_queue(stored_client: Client) -> None:
     decision_id = decided(stored_client, "A")
     in_lane(stored_client, "red", decision_id)
