@@ -80,6 +80,7 @@ async def create_erasure(request: Request) -> Response:
     """Erase manifests, texts and names of what is selected. Scores, lanes, reason codes and the audit chain remain. Writing to the
     database waits meanwhile; use `tidewaiter erase` for large amounts. While an open job has
     rows of the selection, the answer is 409 and names the job. It is also 409 while decisions of the selection wait in the journal.
+    An outcome or override that is recorded after an erasure is erased by the next one.
     """
     database, settings = store_of(request).database, state_of(request).settings
     selection = _selection(await read_json_text(request, _MOST_BYTES))

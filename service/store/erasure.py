@@ -14,7 +14,7 @@ from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from service.identifiers import new_ids
 from service.store import audit
@@ -83,7 +83,7 @@ class Erased:
 
     Attributes:
         id: subject of its audit entries.
-        decisions: ids of the erased decisions.
+        decisions: ids of the decisions that were erased, themselves or what was recorded about them after an earlier erasure.
         shipments: their shipments.
     """
 
@@ -105,8 +105,7 @@ def erase(database: Database, selection: Selection, actor: str | None, *, silent
             database.lock_audit(connection)
             found = connection.execute(_chosen(selection)).all()
             if found:
-                facts = _erase_decisions(connection, [row.id for row in found])
-                _store_answers(connection, {row.id: bytes(row.answer) for row in found})
+                facts = _erase_decisions(connection, found)
                 audit.append(database, connection, [Fact("erasure", erased.id, facts, actor)], now_us())
         if not found:
             break
@@ -154,7 +153,13 @@ def _emptied(value: object) -> object:
 
 
 def _chosen(selection: Selection) -> Any:
-    query = select(Decision.id, Decision.shipment_id, Decision.answer).where(Decision.salt.is_not(None))
+    # An outcome or override may have come after the decision was erased.
+    with_texts = [
+        Decision.id.in_(select(table.decision_id).where(table.salt.is_not(None))) for table in (Outcome, Override)
+    ]
+    is_whole = Decision.salt.is_not(None)
+    query = select(Decision.id, Decision.shipment_id, Decision.answer, is_whole.label("is_whole"))
+    query = query.where(or_(is_whole, *with_texts))
     if selection.before is not None:
         query = query.where(Decision.received_at < selection.before)
     if selection.shipment_id is not None:
@@ -164,25 +169,29 @@ def _chosen(selection: Selection) -> Any:
     return query.order_by(Decision.position).limit(_AT_ONCE)
 
 
-def _erase_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
-    """Erase decisions and what belongs to them, and return what the audit chain says."""
+def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str, Any]:
+    """Erase decisions and what belongs to them, and return what the audit chain says: the rows that are erased now."""
+    ids = [row.id for row in chosen]
+    whole = {row.id: bytes(row.answer) for row in chosen if row.is_whole}
     connection.execute(
-        update(Decision).where(Decision.id.in_(ids)).values(manifest=None, salt=None, content_digest=_NO_DIGEST)
+        update(Decision).where(Decision.id.in_(whole)).values(manifest=None, salt=None, content_digest=_NO_DIGEST)
     )
-    facts: dict[str, Any] = {"decisions": list(ids)}
+    if whole:
+        _store_answers(connection, whole)
+    facts: dict[str, Any] = {"decisions": list(whole)}
     personal: tuple[tuple[str, Any, dict[str, None]], ...] = (
         ("outcomes", Outcome, {"by": None, "method": None}),
         ("overrides", Override, {"reason": None}),
     )
     for name, table, fields in personal:
         # A row without a salt was erased before, or has no personal value.
-        chosen = list(
+        rows = list(
             connection.execute(
                 select(table.id).where(table.decision_id.in_(ids), table.salt.is_not(None)).order_by(table.position)
             ).scalars()
         )
-        connection.execute(update(table).where(table.id.in_(chosen)).values(salt=None, **fields))
-        facts[name] = chosen
+        connection.execute(update(table).where(table.id.in_(rows)).values(salt=None, **fields))
+        facts[name] = rows
     connection.execute(delete(QueueEntry).where(QueueEntry.decision_id.in_(ids)))
     return facts
 

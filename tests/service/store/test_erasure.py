@@ -187,6 +187,31 @@ def test_the_audit_chain_names_what_was_erased_and_stays_whole(client: Client, s
     assert again["decisions"] == 0
 
 
+@pytest.mark.parametrize("by", ["shipment_id", "decision_id", "before"])
+def test_what_is_recorded_after_an_erasure_can_be_erased_too(by: str, client: Client, settings: Settings) -> None:
+    decision = client.post("/v1/score", json=personal("A")).json()["decision_id"]
+    selection = {by: {"shipment_id": "A", "decision_id": decision, "before": "2100-01-01T00:00:00Z"}[by]}
+    assert client.post("/v1/erasures", json=selection).json()["decisions"] == 1
+    found = {"content": "none", "found_at": "2026-05-06T10:00:00Z", "by": "Officer Bramblewick", "method": NAME}
+    why = {"lane": "red", "reason": "the widow of Umbrage"}
+    ids = []
+    for path, body in (("outcome", found), ("override", why)):
+        answer = client.post(f"/v1/decisions/{decision}/{path}", json=body, headers={"Idempotency-Key": path})
+        ids.append(answer.json()[f"{path}_id"])
+    client.post(f"/v1/queue/{decision}/claim", json={"by": "Officer Bramblewick"})
+    database = database_of(client)
+    assert set(PERSONAL) & {text for text in PERSONAL if text in texts_of(database)}
+    done = client.post("/v1/erasures", json=selection).json()
+    assert done["decisions"] == 1
+    assert [text for text in PERSONAL if text in texts_of(database)] == []
+    with database.read() as connection:
+        last = select(AuditEntry.facts).where(AuditEntry.kind == "erasure", AuditEntry.subject == done["erasure_id"])
+        facts = [orjson.loads(entry) for entry in connection.execute(last.order_by(AuditEntry.number)).scalars()]
+    assert facts == [{"decisions": [], "outcomes": ids[:1], "overrides": ids[1:]}]
+    assert prove(database).fault is None
+    assert client.post("/v1/erasures", json=selection).json()["decisions"] == 0
+
+
 def test_the_chain_is_proven_after_an_erasure_and_a_salt_deleted_by_hand_is_found(
     client: Client, settings: Settings
 ) -> None:
