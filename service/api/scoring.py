@@ -45,6 +45,9 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
 
     An invalid field is scored as missing and reported as a warning. A shipment without `shipment_id`, without a goods item, or
     with a number that is not finite is refused (422).
+
+    With the store on, the same shipment and content under the same model and rules within 24 hours gets its first answer again, as
+    it was, whatever `explain`, `actions` and `reasons` say now. With `update_history=false` a shipment is always scored anew.
     """
     state = state_of(request)
     data = await read_json_text(request, state.settings.max_score_bytes)
@@ -78,7 +81,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
 async def score_batch(request: Request, options: ScoreOptions) -> Response:
     """Score shipments in the order of the request. `rejected` lists those that cannot be read, by their index; they do not
     affect the others. The status is 200 if any shipment was scored and 422 otherwise. Later shipments see earlier ones as
-    history, as if they had been sent one after the other.
+    history, as if they had been sent one after the other. A repeated shipment gets its first answer, see `POST /v1/score`.
     """
     state = state_of(request)
     with contextlib.ExitStack() as stack:

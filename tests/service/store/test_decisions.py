@@ -60,6 +60,19 @@ def test_a_repeated_shipment_gets_the_first_decision(stored_client: Client, url:
     assert len(rows_of(url)) == 1
 
 
+def test_a_repeated_shipment_gets_its_first_answer_whatever_the_options(stored_client: Client, url: str) -> None:
+    first = stored_client.post("/v1/score?explain=none", json=shipment(shipment_id="A"))
+    assert first.json()["reasons"] == []
+    again = stored_client.post("/v1/score?explain=all&actions=acas&reasons=1", json=shipment(shipment_id="A"))
+    assert again.content == first.content
+    batch = stored_client.post("/v1/score/batch?explain=all", json={"shipments": [shipment(shipment_id="A")]})
+    assert batch.json()["results"] == [first.json()]
+    # A what-if gives the reasons, and leaves the decision as it is.
+    explained = stored_client.post("/v1/score?explain=all&update_history=false", json=shipment(shipment_id="A")).json()
+    assert explained["reasons"]
+    assert [row.answer for row in rows_of(url) if not row.what_if] == [first.content]
+
+
 def test_other_content_is_a_new_decision_that_links_to_the_first(stored_client: Client, url: str) -> None:
     first = stored_client.post("/v1/score", json=shipment(shipment_id="A")).json()
     second = stored_client.post("/v1/score", json=shipment(shipment_id="A", gross_mass_kg=77)).json()
