@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from sqlalchemy import select
 
 from service.store import audit, history_log, queue
@@ -137,18 +138,36 @@ def _add(
 
 
 def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
-    """Return what the audit chain says about a decision: digests and what the score was, without personal data."""
+    """Return what the audit chain says about a decision, without personal data. The entry names the caller as its actor."""
+    request = [row["channel"], row["content_digest"].hex(), row["site"]]
     return {
+        **plain_facts_of(row),
         "answer": salted(salt, row["answer"]),
-        "earlier": row["earlier_id"],
-        "lane": row["lane"],
         "manifest": salted(salt, row["manifest"]),
+        # Declared values are texts that may name a person, so they have no plain fact.
+        "request": salted(salt, orjson.dumps(request)),
+        "shipment": salted(salt, row["shipment_id"].encode()),
+    }
+
+
+def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that can be checked after erasure too: those without the salt."""
+    return {
+        "declared_s": row["declared_s"],
+        "duration_us": row["duration_us"],
+        "earlier": row["earlier_id"],
+        "features": row["features_digest"],
+        "history_order": row["history_order"],
+        "lane": row["lane"],
         "model": row["model_digest"],
+        "percentile": row["percentile"],
         "received_at": row["received_at"],
         "risk": row["risk"],
         "rules": row["rules_digest"],
         "selected_by": row["selected_by"],
-        "shipment": salted(salt, row["shipment_id"].encode()),
+        "version": row["model_version"],
+        "via": row["via"],
+        "what_if": row["what_if"],
     }
 
 

@@ -117,7 +117,7 @@ def add_outcome(
         **asdict(finding),
     }
     connection.execute(insert(Outcome), [values | {"salt": salt, "learned": False}])
-    plain = ("content", "corrects", "decision_id", "found_at", "quantity", "substance", "unit")
+    plain = ("content", "corrects", "decision_id", "found_at", "quantity", "recorded_at", "substance", "unit")
     facts = {name: values[name] for name in plain}
     # Both may name persons.
     for name in ("by", "method"):
@@ -138,7 +138,7 @@ def add_override(
     [override_id] = new_ids(1)
     override = Overridden(override_id, decision_id, shipment_id, lane, reason, at, caller)
     connection.execute(insert(Override), [asdict(override) | {"salt": salt}])
-    facts = {"decision_id": decision_id, "lane": lane, "reason": salted(salt, reason.encode())}
+    facts = {"decision_id": decision_id, "lane": lane, "reason": salted(salt, reason.encode()), "recorded_at": at}
     return override, Fact("override", override_id, facts, caller)
 
 

@@ -140,7 +140,7 @@ def _prove_page(
         proof.number, proof.digest = row.number, bytes(row.digest)
         if row.kind in checks:
             facts = orjson.loads(row.facts)
-            by_kind[row.kind].append(Entry(row.number, row.at, row.kind, row.subject, facts))
+            by_kind[row.kind].append(Entry(row.number, row.at, row.kind, row.subject, row.actor, facts))
     faults = [] if broken is None else [broken]
     for kind, entries in by_kind.items():
         faults += checks[kind].faults(connection, entries, proof.tallies[kind])

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import RowMapping, and_, select
+from sqlalchemy import Label, RowMapping, and_, select
 
 from service.store.audit import salted
+from service.store.decisions import facts_of, plain_facts_of
 from service.store.proof.entry import Check, Entry, Fault, Tally, differing, in_chunks
 from service.store.proof.erasure_check import ErasureCheck
 from service.store.proof.list_checks import LIST_CHECKS
@@ -34,15 +35,26 @@ class RowCheck(Check):
         table: table of the rows, with a column ``id``.
         columns: names of the columns that ``compare`` needs.
         required: name of a column. Each row with a value in this column needs an entry of this kind.
+        related: values of rows of other tables, under their labels, which ``compare`` needs too.
     """
 
     def __init__(
-        self, kind: str, table: type[Base], columns: Sequence[str], compare: Compare, *, required: str = "id"
+        self,
+        kind: str,
+        table: type[Base],
+        columns: Sequence[str],
+        compare: Compare,
+        *,
+        required: str = "id",
+        related: Sequence[Label[Any]] = (),
     ) -> None:
         self._kind = kind
         self._name = table.__tablename__
         self._table = table.__table__
-        self._columns = [self._table.c[name] for name in {"id": None, **dict.fromkeys(columns)}]
+        #: Whether the rows are in the order of their entries, which says what is the latest.
+        self._is_ordered = "position" in self._table.c
+        needed = ("id", *columns, *(("position",) if self._is_ordered else ()))
+        self._columns = [*(self._table.c[name] for name in dict.fromkeys(needed)), *related]
         self._compare = compare
         self._required = self._table.c[required]
 
@@ -58,6 +70,8 @@ class RowCheck(Check):
                 else:
                     problem, erased = self._compare(row, entry)
                     tally.erased += erased
+                    if problem is None and self._is_ordered:
+                        problem = _out_of_order(row["position"], tally)
                 if problem is not None:
                     yield Fault(entry.number, entry.kind, entry.subject, problem)
 
@@ -71,45 +85,39 @@ class RowCheck(Check):
         return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._name}")
 
 
-def _decision(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
-    found = {
-        "earlier": row["earlier_id"],
-        "lane": row["lane"],
-        "model": row["model_digest"],
-        "received_at": row["received_at"],
-        "risk": row["risk"],
-        "rules": row["rules_digest"],
-        "selected_by": row["selected_by"],
+def _out_of_order(position: int, tally: Tally) -> str | None:
+    if position <= tally.position:
+        return "its row lies before that of an earlier entry"
+    tally.position = position
+    return None
+
+
+#: Facts that the first entries of a store lack, if an earlier version made it. Such a version wrote none of them.
+_LATER_FACTS: Final = frozenset(
+    {
+        *("declared_s", "duration_us", "features", "history_order", "percentile", "request", "version", "via"),
+        *("what_if", "recorded_at"),
     }
-    salt, manifest = row["salt"], row["manifest"]
+)
+
+
+def _differing(entry: Entry, found: Mapping[str, Any]) -> str | None:
+    """Return what differs, apart from facts that came later than the entry."""
+    known = {name: value for name, value in found.items() if name in entry.facts or name not in _LATER_FACTS}
+    return differing({"caller": entry.actor, **entry.facts}, known)
+
+
+def _decision(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    values: dict[str, Any] = {**row}
+    found = {"caller": values["caller"]}
+    salt, manifest = values["salt"], values["manifest"]
     if salt is None:
         if manifest is not None:
             return "its salt is missing, but its manifest is not erased", True
-        return differing(entry.facts, found), True
+        return _differing(entry, found | plain_facts_of(values)), True
     if manifest is None:
         return "its manifest is missing, but its salt is not erased", False
-    salt = bytes(salt)
-    found |= {
-        "answer": salted(salt, bytes(row["answer"])),
-        "manifest": salted(salt, bytes(manifest)),
-        "shipment": salted(salt, row["shipment_id"].encode()),
-    }
-    return differing(entry.facts, found), False
-
-
-_DECISION_COLUMNS: Final = (
-    "shipment_id",
-    "received_at",
-    "lane",
-    "selected_by",
-    "risk",
-    "model_digest",
-    "rules_digest",
-    "earlier_id",
-    "salt",
-    "manifest",
-    "answer",
-)
+    return _differing(entry, found | facts_of(values, bytes(salt))), False
 
 
 def _key_created(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
@@ -119,8 +127,10 @@ def _key_created(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
         "prefix": row["prefix"],
         "requests_per_minute": row["requests_per_minute"],
         "scopes": row["scopes"].split(),
+        "created_at": row["created_at"],
+        "created_by": row["created_by"],
     }
-    return differing(entry.facts, found), False
+    return differing({"created_at": entry.at, "created_by": entry.actor, **entry.facts}, found), False
 
 
 def _key_revoked(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
@@ -145,18 +155,19 @@ _OUTCOME_COLUMNS: Final = (
     "decision_id",
     "found_at",
     "quantity",
+    "recorded_at",
     "substance",
     "unit",
 )
 
 
 def _outcome(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
-    found = {name: row[name] for name in _OUTCOME_COLUMNS}
+    found = {name: row[name] for name in _OUTCOME_COLUMNS} | {"caller": row["caller"]}
     return _with_texts(row, entry, found, ("by", "method"))
 
 
 def _override(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
-    found = {"decision_id": row["decision_id"], "lane": row["lane"]}
+    found = {name: row[name] for name in ("caller", "decision_id", "lane", "recorded_at")}
     return _with_texts(row, entry, found, ("reason",))
 
 
@@ -169,19 +180,31 @@ def _with_texts(row: RowMapping, entry: Entry, found: dict[str, Any], names: Seq
             return f"its salt is missing, but {name} is not erased", True
         if salt is not None:
             found[name] = None if text is None else salted(bytes(salt), text.encode())
-    return differing(entry.facts, found), salt is None
+    if row["shipment_id"] != row["decided"]:
+        return "the table holds other values of shipment_id", salt is None
+    return _differing(entry, found), salt is None
+
+
+def _with_decision(kind: str, table: type[Outcome | Override], columns: Sequence[str], compare: Compare) -> RowCheck:
+    """Return the check of rows that belong to a decision and repeat its shipment."""
+    decided = select(Decision.shipment_id).where(Decision.id == table.decision_id).scalar_subquery()
+    needed = (*columns, "caller", "decision_id", "recorded_at", "salt", "shipment_id")
+    return RowCheck(kind, table, needed, compare, related=[decided.label("decided")])
 
 
 #: Kind of entry -> its check.
 CHECKS: Final[Mapping[str, Check]] = {
-    "decision": RowCheck("decision", Decision, _DECISION_COLUMNS, _decision),
+    "decision": RowCheck("decision", Decision, Decision.__table__.c.keys(), _decision),
     "erasure": ErasureCheck(),
     "key_created": RowCheck(
-        "key_created", ApiKey, ("digest", "expires_at", "prefix", "requests_per_minute", "scopes"), _key_created
+        "key_created",
+        ApiKey,
+        ("digest", "expires_at", "prefix", "requests_per_minute", "scopes", "created_at", "created_by"),
+        _key_created,
     ),
     "key_revoked": RowCheck("key_revoked", ApiKey, ("revoked_at",), _key_revoked, required="revoked_at"),
-    "outcome": RowCheck("outcome", Outcome, (*_OUTCOME_COLUMNS, "by", "method", "salt"), _outcome),
-    "override": RowCheck("override", Override, ("decision_id", "lane", "reason", "salt"), _override),
+    "outcome": _with_decision("outcome", Outcome, (*_OUTCOME_COLUMNS, "by", "method"), _outcome),
+    "override": _with_decision("override", Override, ("lane", "reason"), _override),
     "webhook_added": RowCheck("webhook_added", Webhook, ("url", "secret", "removed_at"), _webhook_added),
     "webhook_removed": RowCheck("webhook_removed", Webhook, ("removed_at",), _webhook_removed, required="removed_at"),
     **LIST_CHECKS,

@@ -18,6 +18,7 @@ class Entry:
     at: int
     kind: str
     subject: str
+    actor: str | None
     facts: Mapping[str, Any]
 
 
@@ -44,11 +45,13 @@ class Tally:
         entries: of its kind.
         erased: those of them whose personal fields were erased.
         rows: that they are about, where an entry is about several.
+        position: of the row of the latest entry, where the order of rows is that of their entries.
     """
 
     entries: int = 0
     erased: int = 0
     rows: int = 0
+    position: int = 0
 
 
 class Check:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Rows that are read at once. An import may have a hundred thousand.
 _ROWS_AT_ONCE: Final = 2_000
+_DIFFER: Final = "its rows differ from those"
 
 
 class _Lines:
@@ -44,16 +45,21 @@ class AddedCheck(Check):
         self._kind = f"{topic.kind}_added"
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
-        columns = [self._table.c[name] for name in ("id", "salt", *columns_of(self._topic))]
+        own = ("id", "salt", "added_by", "added_at", "removed_by", "removed_at", "revision")
+        columns = [self._table.c[name] for name in (*own, *columns_of(self._topic))]
         for entry in entries:
             tally.entries += 1
-            lines, erased = _Lines(), False
+            lines, erased, agrees = _Lines(), False, True
             query = select(*columns).where(self._table.c.batch == entry.subject).order_by(self._table.c.position)
             for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).mappings():
                 erased = erased or row["salt"] is None
                 lines.add("" if erased else entry_digest(self._topic, dict(row)))
+                agrees = agrees and (row["added_by"], row["added_at"]) == (entry.actor, entry.at)
+                if row["removed_at"] is None and row["removed_by"] is None:
+                    # A removal changes the revision, and has an entry of its own.
+                    agrees = agrees and row["revision"] == entry.facts.get("revision")
             tally.erased += erased
-            problem = _problem(lines, erased, entry.facts, "digests")
+            problem = _problem(lines, erased, entry.facts, "digests") or (None if agrees else _DIFFER)
             if problem is not None:
                 yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
 
@@ -78,14 +84,14 @@ class RemovedCheck(Check):
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
         for entry in entries:
             tally.entries += 1
-            lines = _Lines()
-            query = (
-                select(self._table.c.id).where(self._table.c.removed_at == entry.at).order_by(self._table.c.position)
-            )
-            for id_ in connection.scalars(query.execution_options(yield_per=_ROWS_AT_ONCE)):
-                lines.add(id_)
+            lines, agrees = _Lines(), True
+            columns = self._table.c
+            query = select(columns.id, columns.removed_by, columns.revision).where(columns.removed_at == entry.at)
+            for row in connection.execute(query.order_by(columns.position).execution_options(yield_per=_ROWS_AT_ONCE)):
+                lines.add(row.id)
+                agrees = agrees and (row.removed_by, row.revision) == (entry.actor, entry.facts.get("revision"))
             tally.rows += lines.count
-            problem = _problem(lines, False, entry.facts, "ids")
+            problem = _problem(lines, False, entry.facts, "ids") or (None if agrees else _DIFFER)
             if problem is not None:
                 yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
 
@@ -93,7 +99,14 @@ class RemovedCheck(Check):
         count = select(func.count()).select_from(self._table).where(self._table.c.removed_at.is_not(None))
         removed = connection.execute(count).scalar_one()
         if removed == tally.rows:
-            return None
+            half = select(self._table.c.id).where(
+                self._table.c.removed_at.is_(None), self._table.c.removed_by.is_not(None)
+            )
+            subject = connection.execute(half.limit(1)).scalar()
+            if subject is None:
+                return None
+            problem = f"this row of the table {self._topic.name} says who removed it, but not when"
+            return Fault(None, self._kind, subject, problem)
         problem = f"{removed} rows of the table {self._topic.name} are removed, but entries tell of {tally.rows}"
         return Fault(None, self._kind, None, problem)
 
@@ -102,7 +115,7 @@ def _problem(lines: _Lines, erased: bool, facts: Mapping[str, Any], name: str) -
     if lines.count != facts.get("entries"):
         return f"it is about {facts.get('entries')} rows, and there are {lines.count}"
     if not erased and lines.hexdigest() != facts.get(name):
-        return "its rows differ from those"
+        return _DIFFER
     return None
 
 

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, true, update
 
 from service.store import audit, keys, webhooks
 from service.store.audit import START, Fact, digest_of
@@ -24,10 +24,10 @@ from service.store.outcomes import Finding, add_outcome, add_override
 from service.store.proof.chain import Proof, prove
 from service.store.proof.heads import BadHead, Head, read_head, sign_head, signed_heads
 from service.store.store import Store
-from service.store.tables import ApiKey, AuditEntry, AuditHead, Decision, Outcome, Override, Webhook
+from service.store.tables import ApiKey, AuditEntry, AuditHead, Base, Decision, Outcome, Override, Webhook
 
-#: Number of the entry of a revoked key, of a webhook, of two outcomes and an override, and of all entries of `filled`.
-REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 7, 8, 9, 10, 11, 12
+#: Number of the entry of a new key, its revocation, a webhook, two outcomes, an override, and of all entries of `filled`.
+CREATED, REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 6, 7, 8, 9, 10, 11, 12
 
 
 def decision(number: int) -> NewDecision:
@@ -312,6 +312,18 @@ def remove_override(connection: Connection) -> None:
     connection.execute(delete(Override))
 
 
+def changing(table: type[Base], id_: str, column: str, value: Any) -> Callable[[Connection], None]:
+    """Return the change of one column of a row whose id, or content of an outcome, is given."""
+    columns = table.__table__.c
+    is_row = (columns.content if table is Outcome else columns.id) == id_
+
+    def change(connection: Connection) -> None:
+        connection.execute(update(table).where(is_row if table is not ApiKey else true()).values({column: value}))
+
+    change.__name__ = f"change_{column}_of_{table.__tablename__}"
+    return change
+
+
 CHANGED = "its digest is not that of its content"
 UNLINKED = "it does not continue the entry before"
 
@@ -353,6 +365,53 @@ TAMPERING: list[tuple[Callable[[Connection], None], int | None, str | None, str]
     (redirect_webhook, HOOKED, None, "the table holds other values of url"),
     (insert_key, None, "forged", "no entry tells of this row of the table api_keys"),
 ]
+#: Column -> another value, and the fact that covers it.
+OF_DECISIONS: dict[str, tuple[Any, str]] = {
+    "caller": ("nobody", "caller"),
+    "channel": ("rail", "request"),
+    "content_digest": (b"x", "request"),
+    "declared_s": (1, "declared_s"),
+    "duration_us": (1, "duration_us"),
+    "earlier_id": ("decision-1", "earlier"),
+    "features_digest": ("x", "features"),
+    "history_order": (1, "history_order"),
+    "model_digest": ("x", "model"),
+    "model_version": ("2", "version"),
+    "percentile": (0.5, "percentile"),
+    "received_at": (1, "received_at"),
+    "rules_digest": ("x", "rules"),
+    "selected_by": (None, "selected_by"),
+    "site": ("USLAX", "request"),
+    "via": ("file", "via"),
+    "what_if": (True, "what_if"),
+}
+TAMPERING += [
+    (changing(Decision, "decision-4", column, value), 4, "decision-4", f"the table holds other values of {fact}")
+    for column, (value, fact) in OF_DECISIONS.items()
+]
+TAMPERING += [
+    (changing(table, id_, column, value), number, None, f"the table holds other values of {column}")
+    for table, id_, number, values in (
+        (Outcome, "precursor", CORRECTED, {"caller": "nobody", "recorded_at": 9, "shipment_id": "other"}),
+        (ApiKey, "", CREATED, {"created_at": 1, "created_by": "nobody"}),
+    )
+    for column, value in values.items()
+]
+
+
+def reorder_decisions(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(position=0))
+
+
+def reorder_outcomes(connection: Connection) -> None:
+    """Make the corrected outcome the latest one."""
+    connection.execute(update(Outcome).where(Outcome.content == "none").values(position=1_000))
+
+
+TAMPERING += [
+    (reorder_decisions, 4, "decision-4", "its row lies before that of an earlier entry"),
+    (reorder_outcomes, CORRECTED, None, "its row lies before that of an earlier entry"),
+]
 
 
 @pytest.mark.parametrize(
@@ -367,6 +426,20 @@ def test_tampering_breaks_the_first_entry_that_it_touches(
     assert found[0] == number
     assert subject in (None, found[1])
     assert found[2] == problem
+
+
+def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:
+    """They lack the facts that came later, and what they do have is checked as before."""
+    later = {*(fact for _, fact in OF_DECISIONS.values()), "recorded_at"}
+    later -= {"caller", "earlier", "model", "received_at", "rules", "selected_by"}
+    rewritten(filled, lambda _, facts: {name: value for name, value in facts.items() if name not in later})
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        changing(Decision, "decision-3", "percentile", 0.5)(connection)
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        change_risk(connection)
+    assert broken(prove(filled)) == (4, "decision-4", "the table holds other values of risk")
 
 
 def test_a_removed_webhook_is_proven(filled: Database) -> None:
@@ -401,16 +474,12 @@ def pair() -> tuple[bytes, bytes]:
     )
 
 
-def rewritten(database: Database) -> None:
-    """Change decision 4 and write the chain anew from there on, as whoever knows this code could."""
+def rewritten(database: Database, changed: Callable[[Row[Any], dict[str, Any]], dict[str, Any]]) -> None:
+    """Write the chain anew with other facts of its entries, as whoever knows this code could."""
     with database.write() as connection:
-        change_lane(connection)
         previous = START
         for row in connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)).all():
-            facts = orjson.loads(row.facts)
-            if row.subject == "decision-4":
-                facts["lane"] = "green"
-            content = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+            content = orjson.dumps(changed(row, orjson.loads(row.facts)), option=orjson.OPT_SORT_KEYS)
             digest = digest_of(row.number, row.at, row.kind, row.subject, row.actor, content, previous)
             connection.execute(
                 update(AuditEntry)
@@ -418,6 +487,13 @@ def rewritten(database: Database) -> None:
                 .values(facts=content, previous=previous, digest=digest)
             )
             previous = digest
+
+
+def forged(database: Database) -> None:
+    """Change decision 4 and write the chain anew from there on."""
+    with database.write() as connection:
+        change_lane(connection)
+    rewritten(database, lambda row, facts: facts | {"lane": "green"} if row.subject == "decision-4" else facts)
 
 
 def cut_off(database: Database) -> None:
@@ -457,7 +533,7 @@ def test_a_chain_that_was_written_anew_contradicts_a_head(filled: Database) -> N
     private, public = pair()
     proof = prove(filled)
     signed = sign_head(filled, proof.number, proof.digest, private)
-    rewritten(filled)
+    forged(filled)
     found = broken(prove(filled, public_key=public))
     assert found[0] == LAST
     assert found[2] == f"a signed head of {signed.key[:12]} names another digest"
@@ -473,7 +549,7 @@ def test_a_forged_signature_is_refused(filled: Database) -> None:
     private, public = pair()
     proof = prove(filled)
     signed = sign_head(filled, proof.number, proof.digest, private)
-    rewritten(filled)
+    forged(filled)
     with filled.write() as connection:
         digest = connection.scalars(select(AuditEntry.digest).where(AuditEntry.number == LAST)).one()
         connection.execute(update(AuditHead).values(digest=digest))
