@@ -18,11 +18,13 @@ from starlette.responses import Response
 
 from service import store
 from service.api.bodies import received
+from service.api.dependencies import caller_of
 from service.errors import Conflict, DatabaseAway, ServiceError, Unprocessable, error_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from sqlalchemy import Connection
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service.api.dependencies import State
@@ -31,10 +33,17 @@ if TYPE_CHECKING:
     from service.store.idempotency import Replay
 
 _HEADER: Final = b"idempotency-key"
+#: Header of an answer that was given before.
+REPLAYED: Final = "Idempotent-Replayed"
 _WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-#: Paths whose requests are carried out every time: uploads, whose bodies are too large to hold, answers with a secret, which the
-#: database must not hold, and questions, which change nothing.
-_EXCEPT: Final = re.compile(r"/v1/(score/csv|jobs|keys|webhooks|substances|goods)(/|$)|(?!/v1/)")
+#: `POST` requests that refuse the header, and why. To ignore it would be dangerous, because the client relies on it.
+_UNSUPPORTED: Final = {
+    "/v1/score/csv": "answers are too large to keep; POST /v1/jobs takes a file with a key",
+    "/v1/keys": "the answer has a secret, which the database must not hold",
+    "/v1/webhooks": "the answer has a secret, which the database must not hold",
+}
+#: `POST` requests that call `answered_once`, because their bodies are too large to hold.
+_LARGE: Final = frozenset({"/v1/jobs"})
 _ACCEPTED_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
 #: Seconds that a second request waits for the first one of the same process, and after which a client should ask again.
 _PATIENCE: Final = 30.0
@@ -50,9 +59,15 @@ class KeyReused(Unprocessable):
     slug, title = "idempotency-key-reused", "The key belongs to another request"
 
 
+class KeyUnsupported(Unprocessable):
+    """Requests of this path cannot have a key."""
+
+    slug, title = "idempotency-key-unsupported", "This request cannot have an Idempotency-Key"
+
+
 def keeps_answers(method: str, path: str) -> bool:
     """Return whether the header has an effect on requests of this method and path."""
-    return method in _WRITING and not _EXCEPT.match(path)
+    return method in _WRITING and path.startswith("/v1/") and not (method == "POST" and path in _UNSUPPORTED)
 
 
 class Idempotent:
@@ -68,22 +83,19 @@ class Idempotent:
         if scope["type"] == "http" and scope["method"] in _WRITING:
             for name, value in scope["headers"]:
                 if name == _HEADER:
-                    if self._state.store is not None and keeps_answers(scope["method"], scope["path"]):
-                        await self._once(scope, receive, send, value, self._state.store.database)
-                        return
-                    break
+                    if self._state.store is None or not scope["path"].startswith("/v1/"):
+                        break
+                    if scope["method"] == "POST" and scope["path"] in _LARGE:
+                        break
+                    await self._once(scope, receive, send, value, self._state.store.database)
+                    return
         await self._app(scope, receive, send)
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, key: bytes, database: Database) -> None:
         request = Request(scope, receive)
         with self._state.bodies.hold() as hold:
             try:
-                if not _ACCEPTED_KEY.fullmatch(key):
-                    problem = "1 to 255 visible ASCII characters are needed"
-                    raise Unprocessable(
-                        f"The Idempotency-Key cannot be used: {problem}.",
-                        errors=[{"field": "Idempotency-Key", "problem": problem}],
-                    )
+                name = _accepted(key, scope)
                 parts = []
                 async for part in received(request, self._state.settings.max_batch_bytes):
                     hold.add(len(part))
@@ -94,7 +106,7 @@ class Idempotent:
                     await _waited(working)
                 done = self._working[caller, key] = asyncio.Event()
                 try:
-                    asked = store.idempotency.Request(caller, key.decode("ascii"), _digest(scope, body))
+                    asked = store.idempotency.Request(caller, name, _digest(scope, body))
                     response = await self._answer(scope, receive, body, asked, database)
                 finally:
                     del self._working[caller, key]
@@ -115,16 +127,12 @@ class Idempotent:
                 raise
             replay, claimed = None, False
         if replay is not None:
-            response = Response(replay.body, replay.status)
-            response.headers["Idempotent-Replayed"] = "true"
-            if replay.media_type is not None:
-                response.headers["Content-Type"] = replay.media_type
-            return response
+            return _replayed(replay)
         captured = _Captured(body, receive)
         finished = False
         try:
             await self._app(scope, captured.receive, captured.send)
-            finished = captured.status < _FAILED and captured.status not in _TRY_AGAIN
+            finished = _is_final(captured.status)
         finally:
             if claimed:
                 answer = captured.answer() if finished else None
@@ -149,16 +157,106 @@ def _in_work() -> Conflict:
     )
 
 
-def _digest(scope: Scope, body: bytes) -> bytes:
-    parts: Iterable[bytes] = (scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
+def key_of(request: Request) -> str | None:
+    """Return the key of a request; None without one.
+
+    Raises:
+        Unprocessable: it cannot be kept.
+    """
+    key = dict(request.scope["headers"]).get(_HEADER)
+    return None if key is None else _accepted(key, request.scope)
+
+
+def is_taken(database: Database, caller: str | None, key: str) -> bool:
+    """Return whether the caller used a key before."""
+    with database.read() as connection:
+        return store.idempotency.is_taken(connection, caller or "", key)
+
+
+def answered_once(
+    request: Request, database: Database, content: Sequence[bytes], work: Callable[[Connection], Response]
+) -> Response:
+    """Carry out a request with a key and keep its answer in the same transaction, or return the answer that it got.
+
+    Args:
+        content: what the request consists of, beside method, path and query.
+        work: returns the answer. A final error that it raises is an answer, too.
+
+    Raises:
+        KeyReused: the key belongs to another request.
+        Conflict: another process has claimed the key at the same moment.
+        ServiceError: an error of ``work`` after which the request may be sent again.
+    """
+    key = key_of(request)
+    assert key is not None
+    asked = store.idempotency.Request(caller_of(request) or "", key, _digest(request.scope, *content))
+    with _taken_keys(), database.write() as connection:
+        replay = store.idempotency.begin(connection, asked, store.times.steady_us())
+        if replay is not None:
+            return _replayed(replay)
+        try:
+            response = work(connection)
+        except ServiceError as error:
+            if not _is_final(error.details.status):
+                raise
+            response = error_response(request, error)
+        kept = store.idempotency.Replay(
+            response.status_code, response.headers.get("Content-Type"), bytes(response.body)
+        )
+        store.idempotency.finish(connection, asked, kept)
+    return response
+
+
+def _accepted(key: bytes, scope: Scope) -> str:
+    """Return the key of a request.
+
+    Raises:
+        Unprocessable: it cannot be kept.
+    """
+    problem = _UNSUPPORTED.get(scope["path"]) if scope["method"] == "POST" else None
+    if problem is not None:
+        raise KeyUnsupported(
+            f"An Idempotency-Key is not supported here: {problem}.",
+            errors=[{"field": "Idempotency-Key", "problem": problem}],
+        )
+    if not _ACCEPTED_KEY.fullmatch(key):
+        problem = "1 to 255 visible ASCII characters are needed"
+        raise Unprocessable(
+            f"The Idempotency-Key cannot be used: {problem}.",
+            errors=[{"field": "Idempotency-Key", "problem": problem}],
+        )
+    return key.decode("ascii")
+
+
+def _is_final(status: int) -> bool:
+    """Return whether another try would get the same answer."""
+    return status < _FAILED and status not in _TRY_AGAIN
+
+
+def _replayed(replay: Replay) -> Response:
+    response = Response(replay.body, replay.status)
+    response.headers[REPLAYED] = "true"
+    if replay.media_type is not None:
+        response.headers["Content-Type"] = replay.media_type
+    return response
+
+
+def _digest(scope: Scope, *content: bytes) -> bytes:
+    parts: Iterable[bytes] = (scope["method"].encode(), scope["path"].encode(), scope["query_string"], *content)
     lengths_and_parts = (b"%d:%b" % (len(part), part) for part in parts)
     return hashlib.sha256(b"".join(lengths_and_parts)).digest()
 
 
 def _begin(database: Database, asked: idempotency.Request) -> Replay | None:
+    with _taken_keys(), database.write() as connection:
+        return store.idempotency.begin(connection, asked, store.times.steady_us())
+
+
+@contextlib.contextmanager
+def _taken_keys() -> Iterator[None]:
+    """Turn what the store says of a taken key into what the client is told."""
     try:
-        with database.write() as connection:
-            return store.idempotency.begin(connection, asked, store.times.steady_us())
+        yield
     except store.idempotency.OtherRequest:
         raise KeyReused(
             "This Idempotency-Key was used for another request within 24 hours; send another key.",
@@ -227,4 +325,4 @@ def document(paths: dict[str, Any]) -> None:
                 operation.setdefault("parameters", []).append(header)
                 for status, response in operation["responses"].items():
                     if status.startswith("2"):
-                        response.setdefault("headers", {})["Idempotent-Replayed"] = replayed
+                        response.setdefault("headers", {})[REPLAYED] = replayed

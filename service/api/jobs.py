@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -16,6 +18,7 @@ from pydantic import Field
 from features.readers import ColumnMapping, MappingError
 from service import store
 from service.api.dependencies import PlainJson, State, caller_of, state_of, store_of
+from service.api.idempotency import REPLAYED, answered_once, is_taken, key_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.api.upload import Form, receive_into
@@ -25,12 +28,13 @@ from service.identifiers import new_ids
 from service.jobs.files import JobFiles, ending_of, private, result_format_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
+    from sqlalchemy import Connection, Row
 
     from service.store.jobs import Jobs, NewJob
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
+_ACCEPTED: Final = 202
 #: ``Retry-After`` in seconds for clients that exceed the number of jobs.
 _RETRY_AFTER: Final = 60
 _FIELDS: Final = frozenset({"mapping", "explain", "format"})
@@ -106,33 +110,41 @@ class JobPage(Answer):
 @router.post(
     "/jobs",
     summary="Score a file in the background",
-    status_code=202,
+    status_code=_ACCEPTED,
     response_model=JobCreated,
     responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra=_BODY,
 )
 async def create_job(request: Request) -> Response:
     """Queue a file. Its result is that of `tidewaiter score`: the file is scored with a history of its own, which starts from the
-    model's; the history of the service stays as it is. Ask `GET /v1/jobs/{job_id}` for the progress.
+    model's; the history of the service stays as it is. Ask `GET /v1/jobs/{job_id}` for the progress. With an
+    `Idempotency-Key`, the same file and fields queue one job, whatever the boundary of the form.
     """
     state = state_of(request)
-    jobs = _jobs_of(request)
-    if await to_thread.run_sync(jobs.open) >= state.settings.max_jobs:
+    jobs, database = _jobs_of(request), store_of(request).database
+    key = key_of(request)
+    # A request that was answered gets its answer even if the queue is full by now.
+    is_answered = key is not None and await to_thread.run_sync(is_taken, database, caller_of(request), key)
+    if not is_answered and await to_thread.run_sync(jobs.open) >= state.settings.max_jobs:
         raise _full(state)
     job_id = new_ids(1)[0]
     files = JobFiles(state.settings.jobs_dir, job_id)
     await to_thread.run_sync(files.create)
+    is_queued = False
     try:
         with state.uploads.hold() as hold, private(files.upload(""), "w") as file:
             form = await receive_into(file, request, state.settings.max_csv_bytes, hold, fields=_FIELDS)
-        job = _job_of(job_id, form, state, caller_of(request))
-        await to_thread.run_sync(_queue, job, files, jobs, state)
-    except BaseException:
-        files.delete()
-        raise
-    if state.job_worker is not None:
+        response = await to_thread.run_sync(_queue, request, job_id, form, files)
+        is_accepted = response.status_code == _ACCEPTED
+        is_queued = is_accepted and REPLAYED not in response.headers
+    finally:
+        if not is_queued:
+            files.delete()
+    if is_queued and state.job_worker is not None:
         state.job_worker.wake.set()
-    return PlainJson({"job_id": job_id}, 202, {"Location": f"/v1/jobs/{job_id}"}, "application/json")
+    if is_accepted:
+        response.headers["Location"] = f"/v1/jobs/{orjson.loads(bytes(response.body))['job_id']}"
+    return response
 
 
 @router.get("/jobs", summary="List jobs", response_model=JobPage, responses=problems(409, 422, 500, 503))
@@ -253,22 +265,48 @@ def _wrong(field: str, problem: str) -> Unprocessable:
     return Unprocessable(f"{field}: {problem}", errors=[{"field": field, "problem": problem}])
 
 
-def _queue(job: NewJob, files: JobFiles, jobs: Jobs, state: State) -> None:
-    """Put the upload on disk for good, then queue the job."""
+def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Response:
+    """Put the upload on disk for good, then queue the job. A request with a key that was answered gets its answer.
+
+    Raises:
+        Busy: the queue is full.
+        Unprocessable: a field has a wrong value, or the key belongs to another request.
+    """
+    state = state_of(request)
+    job: NewJob | Unprocessable
+    try:
+        job = _job_of(job_id, form, state, caller_of(request))
+    except Unprocessable as error:
+        job = error
     upload = files.upload("")
     with upload.open("rb") as file:
         os.fsync(file.fileno())
-    if job.upload_ending:
+        content = hashlib.file_digest(file, "sha256").digest() if key_of(request) is not None else b""
+    if not isinstance(job, Unprocessable) and job.upload_ending:
         upload.rename(files.upload(job.upload_ending))
     folder = os.open(files.folder, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    try:
-        jobs.add(job, state.settings.max_jobs)
-    except store.jobs.QueueFull:
-        raise _full(state) from None
+
+    def queued(connection: Connection) -> Response:
+        if isinstance(job, Unprocessable):
+            raise job
+        try:
+            _jobs_of(request).queue(connection, job, state.settings.max_jobs)
+        except store.jobs.QueueFull:
+            raise _full(state) from None
+        return PlainJson({"job_id": job_id}, _ACCEPTED)
+
+    database = store_of(request).database
+    if key_of(request) is None:
+        with database.write() as connection:
+            return queued(connection)
+    # The boundary of a multipart form changes from request to request, so the key stands for what the form says.
+    fields = [part for name in sorted(form.fields) for part in (name.encode(), form.fields[name])]
+    said = (content, form.file_name.encode(), b"gzip" if form.gunzipped else b"", *fields)
+    return answered_once(request, database, said, queued)
 
 
 async def _job(request: Request, job_id: str) -> Row[Any]:

@@ -84,6 +84,12 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
     return None
 
 
+def is_taken(connection: Connection, caller: str, key: str) -> bool:
+    """Return whether a caller used a key, and its answer may still be there."""
+    query = select(IdempotentRequest.key).where(IdempotentRequest.caller == caller, IdempotentRequest.key == key)
+    return connection.execute(query).first() is not None
+
+
 def finish(connection: Connection, request: Request, answer: Replay) -> None:
     """Keep the answer to a claimed request."""
     values = {"status": answer.status, "media_type": answer.media_type, "body": answer.body}

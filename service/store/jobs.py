@@ -92,18 +92,25 @@ class Jobs:
         self._database = database
 
     def add(self, job: NewJob, most_open: int) -> None:
+        """Queue a job in a transaction of its own; see `queue`."""
+        with self._database.write() as connection:
+            self.queue(connection, job, most_open)
+
+    def queue(self, connection: Connection, job: NewJob, most_open: int) -> None:
         """Queue a job.
+
+        Args:
+            connection: of `Database.write`.
 
         Raises:
             QueueFull: ``most_open`` jobs are open already.
         """
-        with self._database.write() as connection:
-            if self._count_open(connection) >= most_open:
-                raise QueueFull
-            row = {name: getattr(job, name) for name in NewJob.__slots__}
-            row |= {"state": QUEUED, "created_at": now(), **_NO_RESULTS}
-            row |= {"attempt": 0, "file_attempt": 0, "fruitless": 0, "leased_until": 0}
-            connection.execute(insert(Job), [row])
+        if self._count_open(connection) >= most_open:
+            raise QueueFull
+        row = {name: getattr(job, name) for name in NewJob.__slots__}
+        row |= {"state": QUEUED, "created_at": now(), **_NO_RESULTS}
+        row |= {"attempt": 0, "file_attempt": 0, "fruitless": 0, "leased_until": 0}
+        connection.execute(insert(Job), [row])
 
     def open(self) -> int:
         """Return the number of jobs that are queued or running."""

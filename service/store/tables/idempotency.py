@@ -14,7 +14,7 @@ class IdempotentRequest(Base):
     Attributes:
         caller: id of the API key; empty without keys.
         key: the header's value.
-        digest: SHA-256 of method, path, query string and body.
+        digest: SHA-256 of method, path, query string and body; of a job, of the file and the fields of the form.
         created_at: when a process began to work on it.
         status: status of the answer; None while the request is in work.
         media_type: ``Content-Type`` of the answer.

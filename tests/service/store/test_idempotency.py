@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.store import idempotency
 from service.store.database import Database
 from service.store.idempotency import IN_WORK, KEPT, InWork, Replay, Request
-from service.store.tables import Decision, IdempotentRequest
+from service.store.tables import ApiKey, Decision, IdempotentRequest, Webhook
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
@@ -128,14 +128,59 @@ def test_a_failed_request_may_be_sent_again(stored_client: Client, monkeypatch: 
     assert REPLAYED not in answer.headers
 
 
-def test_requests_without_a_key_and_uploads_leave_no_row(stored_client: Client) -> None:
+def test_requests_without_a_key_leave_no_row(stored_client: Client) -> None:
     stored_client.post("/v1/score", json=shipment())
-    stored_client.post(
-        "/v1/score/csv",
-        content=b"shipment_id,goods_description\nA,phone case\n",
-        headers={"Content-Type": "text/csv", "Idempotency-Key": "k"},
-    )
     assert count(stored_client, IdempotentRequest) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        ("/v1/score/csv", {"content": b"shipment_id,goods_description\nA,phone case\n"}, "POST /v1/jobs takes a file"),
+        ("/v1/keys", {"json": {"name": "Gateway", "scopes": ["score"]}}, "the answer has a secret"),
+        ("/v1/webhooks", {"json": {"url": "https://example.com/red"}}, "the answer has a secret"),
+    ],
+)
+def test_requests_that_cannot_have_a_key_say_so_and_change_nothing(
+    stored_client: Client, path: str, body: dict[str, Any], reason: str
+) -> None:
+    headers = {"Idempotency-Key": "k"} | ({"Content-Type": "text/csv"} if "content" in body else {})
+    answer = stored_client.post(path, headers=headers, **body)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:tidewaiter:problem:idempotency-key-unsupported"
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+    assert reason in answer.json()["detail"]
+    for table in (IdempotentRequest, Decision, ApiKey, Webhook):
+        assert count(stored_client, table) == 0
+    del headers["Idempotency-Key"]
+    assert stored_client.post(path, headers=headers, **body).status_code in (200, 201)
+
+
+def test_every_other_request_that_writes_may_have_a_key(stored_client: Client) -> None:
+    webhook = stored_client.post("/v1/webhooks", json={"url": "https://example.com/red"}).json()["id"]
+    for method, path, body, status in (
+        ("POST", f"/v1/webhooks/{webhook}/enable", None, 204),
+        ("DELETE", f"/v1/webhooks/{webhook}", None, 204),
+        ("POST", "/v1/goods/batch", {"queries": [{"q": "ceramic mug"}]}, 200),
+        ("POST", "/v1/substances/batch", {"queries": [{"q": "fentanyl"}]}, 200),
+    ):
+        first, again = (
+            stored_client.request(method, path, json=body, headers={"Idempotency-Key": path}) for _ in range(2)
+        )
+        assert (first.status_code, again.content, again.headers.get(REPLAYED)) == (status, first.content, "true"), path
+    headers = operations_with_the_header(stored_client)
+    assert {("post", "/v1/jobs"), ("delete", "/v1/keys/{key_id}"), ("post", "/v1/goods/batch")} <= headers
+    assert headers.isdisjoint({("post", "/v1/score/csv"), ("post", "/v1/keys"), ("post", "/v1/webhooks")})
+
+
+def operations_with_the_header(client: Client) -> set[tuple[str, str]]:
+    """Return method and path of the documented operations that have the header."""
+    return {
+        (method, path)
+        for path, operations in client.get("/openapi.json").json()["paths"].items()
+        for method, operation in operations.items()
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
+    }
 
 
 ANSWER = Replay(200, "application/json", b"{}")

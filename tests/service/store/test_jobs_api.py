@@ -8,17 +8,22 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from sqlalchemy import update
 
 from models.bundle import ModelStore
+from service.api.idempotency import REPLAYED
 from service.app import create_app
 from service.jobs import child as child_process
 from service.jobs.files import delete_files
 from service.jobs.worker import Worker
 from service.settings import Settings
+from service.store.tables import IdempotentRequest
 from service.webhooks.delivering import Deliverer
 from tests.service.api_client import Client, serving
 from tests.service.store.job_files import goods_csv, goods_parquet, scored_as_a_file
@@ -147,6 +152,75 @@ def test_a_form_without_a_file_is_refused(client: Client) -> None:
     answer = client.post("/v1/jobs", files={"mapping": ("m.toml", b"")})
     assert answer.status_code == 422
     assert "contains no file" in answer.json()["detail"]
+
+
+def keyed(client: Client, key: str, content: bytes, name: str = "goods.csv", **fields: str) -> httpx.Response:
+    """Send a file with an `Idempotency-Key`; each form has a boundary of its own."""
+    return client.post("/v1/jobs", files={"file": (name, content)}, data=fields, headers={"Idempotency-Key": key})
+
+
+def test_a_file_that_is_sent_again_with_its_key_is_one_job_even_if_the_queue_is_full(
+    client: Client, settings: Settings
+) -> None:
+    content = goods_csv(2)
+    first = keyed(client, "k", content, explain="none")
+    for number in range(2):
+        create(client, goods_csv(1), f"{number}.csv")
+    assert keyed(client, "other", content).status_code == 503
+    again = keyed(client, "k", content, explain="none")
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.content == first.content
+    assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
+    assert again.headers["Location"] == first.headers["Location"]
+    # The files of the second upload are gone, and the refused key is free.
+    assert len(list(settings.jobs_dir.iterdir())) == len(client.get("/v1/jobs").json()["jobs"]) == 3
+    assert client.delete(f"/v1/jobs/{first.json()['job_id']}", headers={"Idempotency-Key": "d"}).status_code == 204
+    assert keyed(client, "k", content, explain="none").headers[REPLAYED] == "true"
+    assert REPLAYED not in keyed(client, "other", content).headers
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "fields"),
+    [
+        (goods_csv(3), "goods.csv", {"explain": "none"}),
+        (goods_csv(2), "goods.tsv", {"explain": "none"}),
+        (goods_csv(2), "goods.csv", {"explain": "all"}),
+        (goods_csv(2), "goods.csv", {"explain": "none", "format": "jsonl"}),
+    ],
+)
+def test_a_key_of_another_file_or_other_fields_is_refused(
+    client: Client, settings: Settings, content: bytes, name: str, fields: dict[str, str]
+) -> None:
+    assert keyed(client, "k", goods_csv(2), explain="none").status_code == 202
+    answer = keyed(client, "k", content, name, **fields)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:tidewaiter:problem:idempotency-key-reused"
+    assert len(list(settings.jobs_dir.iterdir())) == len(client.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_a_refused_job_is_refused_again_with_the_first_answer(client: Client, settings: Settings) -> None:
+    first, again = (keyed(client, "k", goods_csv(2), explain="some") for _ in range(2))
+    assert (first.status_code, again.content, again.headers[REPLAYED]) == (422, first.content, "true")
+    assert keyed(client, "k", goods_csv(2), explain="none").status_code == 422
+    assert list(settings.jobs_dir.iterdir()) == []
+
+
+def test_a_key_that_is_in_work_elsewhere_gets_409(client: Client) -> None:
+    first = keyed(client, "k", goods_csv(2))
+    assert client.state.store is not None
+    with client.state.store.database.write() as connection:
+        connection.execute(update(IdempotentRequest).values(status=None, body=None))
+    answer = keyed(client, "k", goods_csv(2))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (409, "1")
+    assert [job["job_id"] for job in client.get("/v1/jobs").json()["jobs"]] == [first.json()["job_id"]]
+
+
+def test_files_that_are_sent_together_with_one_key_are_one_job(client: Client) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: keyed(client, "k", goods_csv(2)), range(4)))
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len({answer.json()["job_id"] for answer in answers if answer.status_code == 202}) == 1
+    assert len(client.get("/v1/jobs").json()["jobs"]) == 1
 
 
 def test_jobs_are_listed_in_pages_the_latest_first(client: Client) -> None:
