@@ -27,14 +27,14 @@ __all__ = ["STATISTICS", "Reading", "agreement", "logistic", "read_texts", "shar
 
 #: Number of statistics of a text.
 STATISTICS: Final = len(Statistic)
-#: The length of an enum is found anew on every call.
+#: Constants, because ``len`` of an enum counts its members on every call.
 _FIT: Final = len(Fit)
 _SHARES: Final = len(Share)
 _CHAPTERS: Final = len(CODES.names[HsLevel.CHAPTER])
 
 
 def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Reading:
-    """Read texts.
+    """Return the model's reading of texts.
 
     Args:
         rows: (slots, width + 2) `GoodsModel.word_rows` of the texts' words, at their slots.
@@ -45,14 +45,14 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
 
 
 def shares(reading: Reading, model: GoodsModel) -> FloatArray:
-    """Return what texts say of chapters (len(Share), n), by `Share`."""
+    """Return the evidence of texts about chapters, shape (len(Share), n). `Share` names the rows."""
     out = np.empty((_SHARES, len(reading.doubt)))
     fill_shares(reading, model.weights, model.chemical, model.chemical_prior, out)
     return out
 
 
 def statistics(chapters: Floats, known: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
-    """Return the statistics (n, STATISTICS) of texts, by `Statistic`."""
+    """Return the statistics of texts, shape (n, STATISTICS). `Statistic` names the columns."""
     out = np.empty((len(chapters), STATISTICS))
     fill_statistics(chapters, known, counts, out)
     return out
@@ -64,10 +64,10 @@ def logistic(values: FloatArray) -> FloatArray:
 
 
 def agreement(model: GoodsModel, reading: Reading, text_of: NDArray[np.int32], codes: NDArray[np.int32]) -> FloatArray:
-    """Return how codes agree with texts (m, 2): log-likelihood ratios of the chapter, and of the heading within the chapter.
+    """Return the agreement of codes with texts, shape (m, 2): log-likelihood ratios of the chapter, and of the heading in it.
 
     Args:
-        text_of: (m,) text of each pair, negative without one.
+        text_of: (m,) index of each pair's text; negative if it has none.
         codes: (m, 2) numbers of chapter and heading, negative where unknown.
     """
     out = np.empty((len(text_of), _FIT))

@@ -1,4 +1,4 @@
-"""Kinds of parties and lines of business that the name of a party tells, in many languages."""
+"""Kinds and lines of business of parties, recognised from their names in many languages."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from features.texts.remembered import LONGEST_REMEMBERED
 
 PARTY_KINDS: Final = "party_kinds.toml"
 LINES_FILE: Final = "business_lines.toml"
-#: Marks of a name: its kinds are the lower bits, its lines of business those from this bit on.
+#: First bit of the lines of business in the marks of a name. The lower bits are the kinds of party.
 LINES_FROM: Final = 8
 _CACHED_WORDS: Final = 32_768
 _WORD: Final = re.compile(r"\w+")
-#: Points after single letters, "s.p.a." and "a/s". In "Ltd.Sti." a point divides two words.
+#: Points and slashes after single letters, which are removed: "s.p.a.", "a/s". The point in "Ltd.Sti." separates two words.
 _DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
-#: The start of a capitalised word inside a word: FintoxOy. A search is fastest for a pattern that begins with a letter.
+#: Capital that begins a new word within a word: "FintoxOy". The pattern begins with the capital, which makes the search fast.
 _INSIDE: Final = re.compile(r"[A-Z](?<=[a-z]{3}[A-Z])(?=[A-Za-z])")
-#: What follows is a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
+#: Separator before the name of a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
 _BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
 _VOWELS: Final = frozenset("aeiouy")
+#: Length from which a legal form is no surname.
 _LONG_FORM: Final = 3
-#: Fewer letters are a given name, and what looks like a legal form is a surname.
+#: Minimum number of letters before a legal form. Fewer letters are a given name, and the supposed form is a surname.
 _LEAST_LEFT: Final = 6
-#: Digits of a number by which a company goes.
+#: Minimum number of digits of a number that serves as the name of a company.
 _LONG_NUMBER: Final = 5
 
 
 class PartyKind(IntFlag):
-    """Lines of business in a name, one bit each. The name of a private person sets no bit."""
+    """Kinds of party, one bit each. The name of a private person sets no bit."""
 
     ORGANISATION = 1
     LABORATORY = 2
@@ -41,7 +42,7 @@ class PartyKind(IntFlag):
     MAKER = 16
     TRADER = 32
     FORWARDER = 64
-    #: A company that goes by a number.
+    #: A company named by a number.
     NUMBERED = 128
 
 
@@ -57,19 +58,19 @@ _SECTIONS: Final = {
 }
 
 
-# Plain integers. Each use of an enum member calls a function of Python 3.11.
+# Plain integers, because in Python 3.11 each use of an enum member calls a function.
 _ORGANISATION: Final = int(PartyKind.ORGANISATION)
 _NUMBERED: Final = int(PartyKind.NUMBERED)
-#: Kinds that a number alone does not make.
+#: All kinds but NUMBERED, which a number alone sets.
 _NAMED: Final = (1 << LINES_FROM) - 1 - _NUMBERED
 
 
 class _Names:
-    """The words of names, and legal forms by their place in a name.
+    """Vocabulary of party names: words of kinds and lines of business, and legal forms by their position in a name.
 
     Attributes:
         lines: words of the lines of business. Line i is bit ``1 << i``; ``names_of_lines`` are their names in order.
-        of_any_line: words that tell no line of business.
+        of_any_line: words that indicate no line of business.
     """
 
     def __init__(self) -> None:
@@ -84,7 +85,7 @@ class _Names:
         self.of_any_line = self.last | any_trade
         self.at_end = self.last | self.strong
         self.of_word = lru_cache(maxsize=_CACHED_WORDS)(self.read_word)
-        # One search for all phrases: few names hold any.
+        # One search for all phrases, because few names contain one.
         self.has_phrase = any_of([*self.kinds.phrases, *self.lines.phrases]).search
         self.has_ascii_phrase = any_of(
             text for text in (*self.kinds.phrases, *self.lines.phrases) if text.isascii()
@@ -98,19 +99,19 @@ class _Names:
         return marks if word in self.of_any_line else marks | self.lines.of_word(word) << LINES_FROM
 
     def inside(self, plain: str) -> int:
-        """Return the marks of the phrases that a folded name holds."""
+        """Return the marks of the phrases in a folded name."""
         has_phrase = self.has_ascii_phrase if plain.isascii() else self.has_phrase
         return self.kinds.inside(plain) | self.lines.inside(plain) << LINES_FROM if has_phrase(plain) else 0
 
 
 @cache
 def names() -> _Names:
-    """Return the words of names, read once."""
+    """Return the vocabulary of party names, read once."""
     return _Names()
 
 
 def name_marks(name: str) -> int:
-    """Return what the name of a party tells: the `PartyKind` bits, and from bit `LINES_FROM` on the lines of business.
+    """Return the marks of a party's name: the `PartyKind` bits, and from bit `LINES_FROM` on the lines of business.
 
     The name of a private person has no marks.
     """
@@ -141,7 +142,10 @@ def party_kinds(name: str) -> int:
 
 
 def _form_before_branch(name: str) -> bool:
-    """Return whether a legal form ends the name before that of a branch. Short ones may be surnames there."""
+    """Return whether a legal form precedes the separator of a branch.
+
+    A short form counts only with a point or without vowels, because otherwise it may be a surname.
+    """
     if "," not in name and "/" not in name and "|" not in name and "-" not in name:
         return False
     known = names()
@@ -164,7 +168,7 @@ def is_organisation(name: str) -> bool:
 
 
 def words_without_form(name: str) -> list[str]:
-    """Return the folded words of a name without the legal form at its end. At least `_LEAST_LEFT` letters are left.
+    """Return the folded words of a name without the legal forms at its end. At least `_LEAST_LEFT` letters remain.
 
     >>> words_without_form("Lianhe Novelty Co., Ltd."), words_without_form("Ana Sa")
     (['lianhe', 'novelty'], ['ana', 'sa'])
@@ -178,8 +182,8 @@ def words_without_form(name: str) -> list[str]:
 
 def _read(name: str) -> tuple[str, list[str]]:
     """Return a name in folded form, and its words."""
-    # Most names hold nothing to replace, and a search that fails is cheaper than a replacement. No capital of a name in title case
-    # follows a small letter.
+    # Search before replacing: most names need no replacement, and a failed search is cheaper. A name in title case has no capital
+    # after a small letter.
     if not name.istitle() and _INSIDE.search(name) is not None:
         name = _INSIDE.sub(r" \g<0>", name)
     plain = folded(name)

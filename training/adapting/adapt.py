@@ -1,10 +1,10 @@
 """Refitting of a model to an office's unlabelled traffic.
 
-Statistics of usual trade, history, percentiles and lane thresholds become those of the office. Evidence, boosters and calibrators
-stay: the boosters learned from worlds of several authors, each seen with the statistics of its own earlier traffic
-(`training.authors.views`), so they know features that compare with an office's own usual trade.
+Adaptation refits the statistics of usual trade, the history, the percentiles and the lane thresholds. Evidence, boosters and
+calibrators stay. The boosters need no refit: they were trained on the worlds of several authors, each with the statistics of its
+own earlier traffic (`training.authors.views`), so their features already compare a shipment with an office's own usual trade.
 
-The files must be earlier than what will be scored. Statistics of the judged file itself make a cover usual that repeats in it.
+Use files that are earlier than those to be scored. Statistics of the scored file itself would make a repeated cover look usual.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from training.progress import RowProgress
 
 _MARK: Final = "-adapted."
 _DIGITS: Final = 8
-#: Time limits of OPSIN, in seconds.
+#: Time limits of OPSIN for its start and for each name, in seconds.
 _PATIENCE_S: Final = 300.0
 #: Key of the card's section on the adaptation.
 CARD_KEY: Final = "adapted"
@@ -49,10 +49,10 @@ class Adapted:
 
 @contextlib.contextmanager
 def reading_names() -> Iterator[None]:
-    """Give OPSIN the time to read every systematic name of the block, so that statistics do not depend on how busy the machine is.
+    """Raise OPSIN's time limits within the context, so that the statistics do not depend on the load of the machine.
 
     Raises:
-        RuntimeError: OPSIN runs but did not read some names.
+        RuntimeError: OPSIN runs, but did not read some names.
     """
     reader = opsin()
     limits, skipped = reader.limits, reader.counters.skipped + reader.counters.timeouts
@@ -69,10 +69,11 @@ def reading_names() -> Iterator[None]:
 
 
 def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: RowProgress | None = None) -> Adapted:
-    """Return a model with what is usual in the traffic. The same parent and traffic give the same model to the byte.
+    """Return the parent refitted to the traffic. Equal inputs give equal bytes.
 
-    The thresholds weigh each shipment by one minus its probability at the training prevalence, so that the illicit shipments
-    among the traffic hardly raise them. Shipments that the bundle's rules and unread items put into a lane count in its share.
+    For the thresholds, each shipment has the weight 1 - p, where p is its probability at the training prevalence, so that illicit
+    shipments in the traffic hardly raise them. A shipment that a rule or an unread item puts into a lane counts towards the share
+    of that lane.
 
     Args:
         parent: a model loaded from a bundle.
@@ -106,9 +107,10 @@ def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: Ro
 
 
 def _continued(snapshot: History, table: ManifestTable, fresh: History) -> History:
-    """Return the history of the adapted model: ``fresh``, which counted the whole table, if the parent's ``snapshot`` is empty.
+    """Return the history of the adapted model.
 
-    Otherwise the snapshot goes on with the shipments after its last one: it may know finds, and may have counted the others.
+    If the parent's ``snapshot`` is empty, this is ``fresh``, which has counted the whole table. Otherwise it is a copy of the
+    snapshot, advanced with the shipments after its last one: it may contain finds, and may have counted the earlier shipments.
     """
     if not snapshot.sequence:
         return fresh
@@ -120,7 +122,7 @@ def _continued(snapshot: History, table: ManifestTable, fresh: History) -> Histo
 
 
 def _version(parent: RiskModel, traffic: Traffic) -> str:
-    """Return the parent's version with a digest of parent and files, which replaces that of an earlier adaptation."""
+    """Return the parent's version with a digest of parent and files. It replaces the digest of an earlier adaptation."""
     digest = hashlib.sha256(parent.digest.encode())
     for file in traffic.files:
         digest.update(file.sha256.encode())
@@ -128,14 +130,14 @@ def _version(parent: RiskModel, traffic: Traffic) -> str:
 
 
 def _created_at(parent: RiskModel, traffic: Traffic) -> str:
-    """Return the time of the last shipment, because the clock would give other bytes each time."""
+    """Return the time of the last shipment. The current time would give other bytes in each run."""
     if not traffic.has_times:
         return parent.created_at
     return datetime.fromtimestamp(int(traffic.table.declared_s[-1]), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _card(parent: RiskModel, document: dict[str, Any]) -> dict[str, Any]:
-    """Return the parent's card after a section on the adaptation. Names of parties stay out of it."""
+    """Return the parent's card with a new first section on the adaptation, which omits the names of parties."""
     section = {key: value for key, value in document.items() if key != "concentration"}
     section["concentration"] = {
         "parties_over_1_percent": len(document["concentration"]),

@@ -67,7 +67,7 @@ class DescriptionColumn(Column):
 
 
 class WordFlag(IntEnum):
-    """Flags of a token, including the pattern searches that may succeed in a text with this token."""
+    """Flags of a token. A SEARCH flag names a pattern search that may succeed in a text with this token."""
 
     CHEMICAL = 1
     MEDICINE = 2

@@ -5,8 +5,8 @@ from features.texts.phrases cimport numbers
 
 @cython.locals(
     channel="const int[:]", filing="const int[:]", mode="const int[:]", channels="const int[:]", filings="const int[:]",
-    modes="const int[:]", contradictions="const unsigned char[:, :]", matrix="double[:, :]", row=Py_ssize_t, first=int,
-    second=int,
+    modes="const int[:]", contradictions="const unsigned char[:, :]", matrix="double[:, :]", row=Py_ssize_t,
+    channel_index=int, mode_index=int,
 )
 cpdef kind_columns(table, tuple codes, contradicts, out)
 

@@ -36,8 +36,8 @@ def kind_columns(
     """Write the columns of channel, filing type and mode of transport into ``out`` (n, F).
 
     Args:
-        codes: of channels, filing types and modes the number of each code, from 1.
-        contradicts: (channels, modes) whether a mode contradicts a channel, by index from 0.
+        codes: for channels, filing types and modes, a mapping from each code to its number, counted from 1.
+        contradicts: (channels, modes) 1 where a mode contradicts a channel; indices are counted from 0.
     """
     channel_codes, filing_codes, mode_codes = codes
     channel_column = table.text("channel")
@@ -53,18 +53,18 @@ def kind_columns(
     matrix = out
     with cython.nogil:
         for row in range(matrix.shape[0]):
-            first = channels[channel[row]] - 1 if channel[row] >= 0 else -1
-            second = modes[mode[row]] - 1 if mode[row] >= 0 else -1
-            matrix[row, _CHANNEL] = first if first >= 0 else _NAN
+            channel_index = channels[channel[row]] - 1 if channel[row] >= 0 else -1
+            mode_index = modes[mode[row]] - 1 if mode[row] >= 0 else -1
+            matrix[row, _CHANNEL] = channel_index if channel_index >= 0 else _NAN
             matrix[row, _FILING_TYPE] = filings[filing[row]] - 1 if filing[row] >= 0 else _NAN
-            matrix[row, _TRANSPORT_MODE] = second if second >= 0 else _NAN
+            matrix[row, _TRANSPORT_MODE] = mode_index if mode_index >= 0 else _NAN
             matrix[row, _MODE_CONTRADICTS_CHANNEL] = (
-                contradictions[first, second] if first >= 0 and second >= 0 else _NAN
+                contradictions[channel_index, mode_index] if channel_index >= 0 and mode_index >= 0 else _NAN
             )
 
 
 def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray) -> None:
-    """Write the number of missing fields among the text fields ``texts``, value and gross mass."""
+    """Write how many of the text fields ``texts``, the customs value and the gross mass are missing."""
     value = table.number("customs_value")
     mass = table.number("gross_mass_kg")
     matrix = out
@@ -73,7 +73,7 @@ def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray
             1.0 if mass[row] != mass[row] else 0.0
         )
     for name in texts:
-        # Only the presence of this address matters, so it need not be normalised.
+        # Only the presence of this address counts, so it is not normalised.
         column = rows_of(table.declared(name) if name == "consignor_address" else table.text(name))
         for row in range(matrix.shape[0]):
             matrix[row, _FIELDS_MISSING] += 1.0 if column[row] < 0 else 0.0
@@ -92,8 +92,8 @@ def state_columns(
     Args:
         industrial: 1 for each industrial package type.
         parcel: 1 for each channel that carries parcels.
-        house_faults, master_faults: for each distinct number 1 if its check digit is wrong, 0 if it is right, and NaN without
-            a check digit.
+        house_faults, master_faults: for each distinct number 1 if its check digit is wrong, 0 if it is right, and NaN if it has
+            none.
     """
     marketplace = rows_of(table.text("marketplace"))
     package_column = table.text("package_type")
