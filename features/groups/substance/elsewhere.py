@@ -1,6 +1,6 @@
 """Substances named outside the fields that name goods: in a number, in the consignor's name, or split over two fields.
 
-Only watched substances that are certainly meant count here: these fields serve other purposes.
+Only unambiguous matches of watched substances count, because these fields serve other purposes.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ from features.texts.remembered import remembered
 
 Codes = NDArray[np.int32]
 
-#: Fields for numbers of other kinds that may hold a CAS number.
-_NUMBERS: Final = ("permit_number", "item_number")
-# The shortest CAS number has seven signs with its separators.
-_FEWEST_SIGNS: Final = 7
-# With its separators; six digits alone may be any number.
+#: Fields for other numbers, in which declarants may write a CAS number.
+_NUMBER_FIELDS: Final = ("permit_number", "item_number")
+# Length of the shortest CAS number with its separators.
+_MIN_LENGTH: Final = 7
+# The separators are required, because plain digits may be any number.
 _CAS: Final = re.compile(
     r"\W*(?:cas\W*)?0*[\doOlI]{2,7}[-\u2010-\u2015._/ ][\doOlI]{2}[-\u2010-\u2015._/ ][\doOlI]\W*", re.IGNORECASE
 )
 _FIRST_WORD: Final = re.compile(r"\W*([A-Za-z]{2,})")
-_REMEMBERED: Final = 16_384
+_CACHED_TEXTS: Final = 16_384
 
 
 def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
-    """Yield columns of other kinds with the matches of their texts, by code."""
-    for name in _NUMBERS:
+    """Yield each column outside the goods fields that names watched substances, with pairs of text code and match."""
+    for name in _NUMBER_FIELDS:
         column = table.text(name)
-        found = [
+        matches = [
             (code, match)
             for code, text in enumerate(column.values)
-            if len(text) >= _FEWEST_SIGNS
+            if len(text) >= _MIN_LENGTH
             and _CAS.fullmatch(text) is not None
             and (match := index.resolve_cas(text)) is not None
             and match.hit
         ]
-        if found:
-            yield column, found
+        if matches:
+            yield column, matches
     column = table.text("consignor_name")
-    named = [code for code, text in enumerate(column.values) if _may_name(text.lower())]
-    if named:
-        matches = index.resolve_all([column.values[code] for code in named])
-        certain = [
+    candidates = [code for code, text in enumerate(column.values) if _may_name(text.lower())]
+    if candidates:
+        resolved = index.resolve_all([column.values[code] for code in candidates])
+        matches = [
             (code, match)
-            for code, match in zip(named, matches, strict=True)
+            for code, match in zip(candidates, resolved, strict=True)
             if match is not None
             and match.hit
             and not match.ambiguous
             and match.kind in ("exact", "translated", "identifier")
         ]
-        if certain:
-            yield column, certain
+        if matches:
+            yield column, matches
 
 
 def _may_name(party: str) -> bool:
-    """Return whether a party's name in lower case has the stem of a watched name. Nearly all have none."""
+    """Return whether a lower-case name contains the stem of a watched name. This cheap test excludes nearly all names."""
     return (
         "fentan" in party
         or "nitaz" in party
@@ -75,23 +75,19 @@ def _may_name(party: str) -> bool:
 
 
 class SplitNames:
-    """Names that begin in one field or goods item and end in the next.
+    """Search for names that begin in one field or goods item and end in the next.
 
     Args:
-        index: the names.
+        index: index of the substance names.
     """
 
     def __init__(self, index: SubstanceIndex) -> None:
         self._index = index
-        self._open_end = remembered(_REMEMBERED)(self._ends_within_a_name)
-        self._open_start = remembered(_REMEMBERED)(self._begins_within_a_name)
+        self._open_end = remembered(_CACHED_TEXTS)(self._ends_within_a_name)
+        self._open_start = remembered(_CACHED_TEXTS)(self._begins_within_a_name)
 
     def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
-        """Yield rows with the match of a name that is split between them and another field or the next row.
-
-        Args:
-            table: the goods items.
-        """
+        """Yield each row with the match of a name that is split between this row and another field or the next row."""
         goods, chemical = table.text("goods_description"), table.text("declared_chemical")
         if chemical.values:
             for row in np.flatnonzero((goods.codes >= 0) & (chemical.codes >= 0)).tolist():
@@ -125,7 +121,7 @@ class SplitNames:
         return None
 
     def _ends_within_a_name(self, text: str) -> bool:
-        # The last word is the first one backwards. A search for it would try every word before it.
+        # Match the reversed text, because a search for the last word would try every word before it.
         word = _FIRST_WORD.match(text[::-1])
         return word is not None and self._index.begins_name(word[1][::-1].lower())
 
@@ -135,6 +131,6 @@ class SplitNames:
 
 
 def _spans(matched: str, first: str, second: str) -> bool:
-    """Return whether a matched text is in neither of two texts alone."""
+    """Return whether neither of two texts alone contains the matched text."""
     wanted = matched.casefold()
     return wanted not in first.casefold() and wanted not in second.casefold()

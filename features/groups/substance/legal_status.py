@@ -1,6 +1,6 @@
 """Legal status of a substance in the countries of a shipment on the day of its declaration.
 
-Unrecorded law counts as law that does not list the substance.
+A country whose law is not recorded counts as not listing the substance.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from features.substances import BENIGN, Match
 from features.substances.law import era, months, status
 from features.substances.match import ClassMatch, Kind
 
-#: Number of cached answers of each kind. Goods that name a substance repeat the same few substances.
+#: Capacity of each cache, in answers. Declarations repeat the same few substances.
 _CAPACITY: Final = 8_192
-#: Months after which a law counts as one of long standing. What tells is that a substance was listed lately.
+#: Upper limit of the months since the first control, because only a recent listing is informative.
 LONG_AGO: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Attributes of a match that determine its legal status. ``similar`` states that it only resembles a listed one."""
+    """Attributes of a match that determine its legal status. ``similar``: its structure only resembles a listed substance."""
 
     substance: str
     inchikey: str
@@ -33,7 +33,7 @@ class Subject:
 
     @classmethod
     def of(cls, match: Match) -> Subject | None:
-        """Return the subject of a match; None for an unlisted substance."""
+        """Return the subject of a match; None for a benign substance."""
         if match.group == BENIGN:
             return None
         return cls(match.substance, match.inchikey, match.classes, match.kind == "similar")
@@ -59,8 +59,8 @@ class LegalStatus:
             countries: ISO 3166-1 alpha-2, or "" where missing.
 
         Returns:
-            For each country 1 if it lists the substance, otherwise 0; 1 if the United Nations list it, otherwise 0; months
-            since its first control anywhere, at most `LONG_AGO`, NaN without control.
+            Three values: for each country 1 if it lists the substance, otherwise 0; 1 if the United Nations list it, otherwise
+            0; months since its first control anywhere, at most `LONG_AGO`, or NaN if it was never controlled.
         """
         since = era(date.fromordinal(day))
         united_nations, first_day = self._listed_anywhere(subject, since)
