@@ -1,7 +1,7 @@
 """Text cache of a feature space, and input of the feature groups.
 
-A text cache belongs to one feature space and is freed with it. Its size is limited to `CAPACITY` texts of each kind, with a few
-hundred bytes per text. Threads may share it.
+A text cache belongs to one feature space and is freed with it. It holds at most `CAPACITY` texts of each kind, with a few hundred
+bytes per text. Threads may share it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARTY_NAMES: Final = ("consignor_name", "consignee_name")
 #: Number of cached batches of tokenised texts. Several groups request the same new texts of a table, and several threads may
 #: score tables at the same time.
 _BATCHES: Final = 4
-#: Characters of a cached batch. Its tokens take some 50 bytes per character. 2,048 ordinary descriptions have 100,000.
+#: Maximum number of characters of a cached batch, with some 50 bytes of tokens each. 2,048 ordinary descriptions have 100,000.
 _LONGEST_BATCH: Final = 400_000
 
 
@@ -35,7 +35,7 @@ class TextCache:
     Attributes:
         descriptions, hs_codes, words: indexes of the texts of each kind. National digits of HS codes are masked.
         substances: resolver of the substances that texts name.
-        names, name_marks: index of the names of parties, and what they tell (`features.kinds.parties.name_marks`).
+        names, name_marks: index of party names, and their marks (`features.kinds.parties.name_marks`).
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -55,7 +55,7 @@ class TextCache:
 
 
 class GroupInput:
-    """Table with values that several feature groups use.
+    """Table with values that several feature groups share.
 
     Args:
         table: the table.
@@ -79,17 +79,17 @@ class GroupInput:
         self.hs_codes: TextSlots = texts.hs_codes.look_up(national_digits_masked(table.text("hs_code").values))
 
     def name_marks(self, field: str) -> Codes:
-        """Return what each distinct name of a field of `PARTY_NAMES` tells (`features.kinds.parties.name_marks`), read once."""
+        """Return the marks of each distinct name in a field of `PARTY_NAMES` (`features.kinds.parties.name_marks`), read once."""
         if self._name_marks is None:
             self._name_marks = self._read_names()
         return self._name_marks[field]
 
     def _read_names(self) -> dict[str, Codes]:
-        # The names of both parties together: a look-up of one name takes as long as one of a hundred.
-        texts, (sent, received) = self._texts, PARTY_NAMES
-        senders, receivers = self.table.text(sent).values, self.table.text(received).values
-        marks = texts.name_marks.numbers(texts.names.look_up([*senders, *receivers]))
-        return {sent: marks[: len(senders)], received: marks[len(senders) :]}
+        # One look-up for the names of both parties, because its cost hardly depends on the number of names.
+        texts, (consignor, consignee) = self._texts, PARTY_NAMES
+        consignors, consignees = self.table.text(consignor).values, self.table.text(consignee).values
+        marks = texts.name_marks.numbers(texts.names.look_up([*consignors, *consignees]))
+        return {consignor: marks[: len(consignors)], consignee: marks[len(consignors) :]}
 
     @property
     def substances(self) -> Resolution:

@@ -1,4 +1,4 @@
-"""Patterns of words around a watched name: tests, books, denials and papers, in which it is not the goods, and words of trade.
+"""Patterns for the context of a watched name: tests, books, denials and documents, where it is not the goods, and words of trade.
 
 The words are in `context_cues.toml`, in twenty languages and pinyin. All patterns apply to the output of
 `normalise.fold`, so words of other alphabets are folded here too.
@@ -12,7 +12,7 @@ from typing import Final
 from features.reference.words import context_cues
 from features.substances.normalise import fold
 
-# A key in a pattern; the braces of a repetition contain digits.
+# A reference to another key, in braces. The braces of a repetition contain digits instead.
 _KEY: Final = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -23,12 +23,12 @@ def _any(words: tuple[str, ...]) -> str:
 
 
 def _written(section: str, key: str) -> str:
-    """Return a pattern with the words and common patterns that it refers to."""
-    found = context_cues()[section][key]
-    if not isinstance(found, str):
-        return _any(found)
+    """Return a pattern with its references replaced by words and common patterns."""
+    entry = context_cues()[section][key]
+    if not isinstance(entry, str):
+        return _any(entry)
     return _KEY.sub(
-        lambda match: _written(section if match[1] in context_cues()[section] else "common", match[1]), found
+        lambda match: _written(section if match[1] in context_cues()[section] else "common", match[1]), entry
     )
 
 
@@ -38,22 +38,22 @@ def _cue(name: str) -> re.Pattern[str]:
 
 #: Goods that detect a substance. Group ``antibody`` if they bind it, otherwise ``test``.
 TEST: Final = _cue("test")
-#: Directly after the name, also as one word with it: fentanyl tests, but not a fentanyl test sample.
+#: Tests, named directly after the substance or in one word with it: "fentanyl tests", but not "fentanyl test sample".
 TEST_AFTER: Final = _cue("test_after")
-#: Printed matter, papers, wear and other things that mention a substance, keep it off or represent it.
+#: Printed matter, documents, clothing and other goods that mention a substance, protect from it or represent it.
 PUBLICATION: Final = _cue("publication")
 #: Medicines and kits against an overdose.
 ANTIDOTE: Final = _cue("antidote")
 #: A document that allows a shipment. Group ``paper`` if the goods are the documents themselves.
 PERMIT: Final = _cue("permit")
-#: A permit number, under which goods travel.
+#: Number of a permit under which goods travel.
 PERMIT_NUMBER: Final = _cue("permit_number")
-#: A reference standard is analytical if its amount is in micrograms (or a solution of at most some mg per ml).
+#: A reference standard. It is analytical if its amount is in micrograms, or if it is a solution of at most some mg per ml.
 STANDARD: Final = _cue("standard")
-#: After a name: a substance named after the medicine of which it is an impurity, sold as a standard, or a metabolite.
-#: Goods free of impurities, or with less than a limit, are no such substance.
+#: After the name of a medicine: its impurity or metabolite, sold as a standard. Goods that state the absence or the limit of an
+#: impurity do not match.
 IMPURITY: Final = _cue("impurity")
-#: The amount of a trace, and of goods.
+#: The amount of a trace, and the amount of goods.
 TRACES: Final = _cue("traces")
 AMOUNT: Final = _cue("amount")
 #: The substance itself, in some form.

@@ -47,7 +47,7 @@ def _is_member(country: str) -> int:
 
 
 def _union_limit(day: int) -> int:
-    """Return the exemption limit for consignments to the Union in US cents, on a day counted from 1970."""
+    """Return the Union's exemption limit in US cents on a day, counted from 1970-01-01."""
     rate = usd_per_unit("EUR", date.fromordinal(_EPOCH + day)) or 1.0
     return round(_LIMIT_EURO_CENTS * rate)
 
@@ -85,7 +85,7 @@ def history_keys(table: ManifestTable) -> IntArray:
 
 
 def keys_of(table: ManifestTable) -> IntArray:
-    """Return the key matrix (KEY_ROWS, n_shipments) of a table, without a cache."""
+    """Compute the key matrix (KEY_ROWS, n_shipments) of a table."""
     n, first_row = table.n_shipments, table.first_row
     lines = np.empty((TEXT_LINES, n), dtype=np.uint64)
     hash_texts(table, _HASHED, lines)
