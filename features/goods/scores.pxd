@@ -18,27 +18,27 @@ cdef class Reading:
 @cython.locals(n=Py_ssize_t, known='double[:, ::1]', measures='double[:, ::1]')
 cpdef fill_reading(TokenisedTexts texts, const double[:, ::1] rows, CodeWeights weights, tuple coefficients, Reading reading)
 
-@cython.locals(slots='const int[::1]', words='const int[::1]', ends='const int[::1]', width=Py_ssize_t, place=Py_ssize_t, row=Py_ssize_t, k=Py_ssize_t,
-               count=Py_ssize_t, familiar=double, vague=double, slot=Py_ssize_t, share=float)
+@cython.locals(slots='const int[::1]', words='const int[::1]', ends='const int[::1]', width=Py_ssize_t, position=Py_ssize_t, row=Py_ssize_t,
+               k=Py_ssize_t, count=Py_ssize_t, known_words=double, vague=double, slot=Py_ssize_t, share=float)
 cpdef fill_vectors(TokenisedTexts texts, const double[:, ::1] rows, float[:, ::1] vectors, double[:, ::1] known)
 
 @cython.locals(matrix='const float[:, ::1]', scale=float, width=Py_ssize_t, chapters=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t,
-               k=Py_ssize_t, value=float, most=float, total=float)
+               k=Py_ssize_t, value=float, largest=float, total=float)
 cpdef fill_chapters(const float[:, ::1] vectors, CodeWeights weights, float[:, ::1] out)
 
 @cython.locals(vectors='const float[:, ::1]', chapters='const float[:, ::1]', doubt='const double[::1]',
                matrix='const float[:, ::1]', prior='const float[::1]', given='const float[::1]', declared='const float[:, ::1]',
                ends='const int[::1]', heading_scale=float, heading_doubt=double, width=Py_ssize_t, count=Py_ssize_t,
                view='float[::1]', pair=Py_ssize_t, text=Py_ssize_t, chapter=Py_ssize_t, heading=Py_ssize_t, share=double,
-               c=Py_ssize_t, first=Py_ssize_t, most=float, h=Py_ssize_t, score=float, k=Py_ssize_t, total=float, certain=double)
+               c=Py_ssize_t, first=Py_ssize_t, largest=float, h=Py_ssize_t, score=float, k=Py_ssize_t, total=float, certain=double)
 cpdef fill_fit(Reading reading, const int[::1] text_of, const int[:, ::1] codes, CodeWeights weights, double[:, ::1] out)
 
 @cython.locals(chapters='const float[:, ::1]', doubt='const double[::1]', prior='const float[::1]', row=Py_ssize_t, certain=double,
-               most=double, share=double, c=Py_ssize_t, value=double)
+               largest=double, share=double, c=Py_ssize_t, value=double)
 cpdef fill_shares(Reading reading, CodeWeights weights, const unsigned char[::1] chemical, double chemical_prior,
                   double[:, ::1] out)
 
-@cython.locals(row=Py_ssize_t, most=double, c=Py_ssize_t, odds=double, total=double, share=double, letters=double, digits=double,
+@cython.locals(row=Py_ssize_t, largest=double, c=Py_ssize_t, odds=double, total=double, share=double, letters=double, digits=double,
                both=double)
 cpdef fill_statistics(const float[:, ::1] chapters, const double[:, ::1] known, const int[:, ::1] counts, double[:, ::1] out)
 

@@ -1,4 +1,4 @@
-"""The loops of the goods classifier: vectors of texts, probabilities of chapters, and the agreement of a code with a text.
+"""Compiled loops of the goods classifier: vectors of texts, probabilities of chapters, and the agreement of codes with texts.
 
 Every sum runs in a fixed order, so that a text's numbers do not depend on the other texts of a table.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Known(IntEnum):
-    """Columns of what `fill_vectors` notes of a text's words."""
+    """Columns of the properties of a text's words that `fill_vectors` writes."""
 
     WORDS = 0
     KNOWN_WORDS = 1
@@ -59,7 +59,7 @@ class Statistic(IntEnum):
 
 
 class Fit(IntEnum):
-    """Columns of how a code fits a text: log-likelihood ratios."""
+    """Columns of the fit of a code to a text, as log-likelihood ratios."""
 
     #: Of the chapter.
     CHAPTER = 0
@@ -68,15 +68,15 @@ class Fit(IntEnum):
 
 
 class Share(IntEnum):
-    """Rows of what `fill_shares` writes of texts."""
+    """Rows of the output of `fill_shares`."""
 
     #: Probability of the likeliest chapter.
     CERTAINTY = 0
     #: Probability of the chemical chapters, within 1e-6 of 0 and 1.
     CHEMISTRY = 1
-    #: That probability over the chemical chapters' share of goods.
+    #: CHEMISTRY divided by the chemical chapters' share of goods.
     FOR_CHEMISTRY = 2
-    #: The same of all other chapters.
+    #: The same ratio for all other chapters.
     AGAINST_CHEMISTRY = 3
 
 
@@ -113,7 +113,7 @@ Ids = NDArray[np.int32]
 
 
 class CodeWeights:
-    """Weights by level.
+    """Weights of the chapters and headings.
 
     The loops read the arrays as memory views (names with an underscore), because creating a view takes as long as reading a
     short text.
@@ -122,9 +122,9 @@ class CodeWeights:
         chapters: (width + 1, chapters), the last row is the bias. ``headings``: (headings, width + 1).
         heading_ends: (chapters,) end of each chapter's headings.
         chapter_prior: (chapters,) share of goods in each chapter. ``heading_prior``: (headings,) share within its chapter.
-        declared: (chapters, chapters) share of goods of a chapter (first index) that are declared under another or the same.
+        declared: (true chapter, declared chapter) share of goods of a chapter that are declared under each chapter.
         chapter_scale, heading_scale: factors of log-odds, from calibration.
-        heading_doubt: probability that the heading is declared without regard to the words, given the chapter.
+        heading_doubt: probability, given the chapter, that the words have no influence on the declared heading.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class CodeWeights:
     ) -> None:
         """
         Args:
-            levels, priors, scales: those of chapters and of headings.
+            levels, priors, scales: a pair each, for chapters and for headings.
         """
         self.chapters, self.headings = self._chapters, self._headings = levels
         self.heading_ends = self._heading_ends = heading_ends
@@ -160,7 +160,7 @@ class Reading:
 
     Attributes:
         vectors: (n, width) the texts' vectors.
-        chapters: (n, chapters) probability of each chapter if the words say anything.
+        chapters: (n, chapters) probability of each chapter, provided that the words say anything about the goods.
         doubt: (n,) probability that the words say nothing about the goods. 1 for a text without words.
         vague: (n,) vagueness, 0 to 1.
     """
@@ -183,7 +183,7 @@ def fill_reading(
     coefficients: tuple[FloatArray, FloatArray],
     reading: Reading,
 ) -> None:
-    """Read texts.
+    """Write the reading of texts into ``reading``.
 
     Args:
         rows: as for `fill_vectors`.
@@ -203,33 +203,33 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
     """Write the vectors of texts.
 
     Args:
-        rows: (slots, width + 2) vector of each word, whether the classifier knows the word, and how vague its letters are.
-        vectors: (n, width) output: the sum of the words' vectors over the square root of their number; 0 without words.
+        rows: (slots, width + 2) for each word: its vector, 1 if the classifier knows the word, and the vagueness of its letters.
+        vectors: (n, width) output: the sum of the words' vectors, divided by the square root of their number; 0 without words.
         known: (n, len(Known)) output.
     """
     slots, words, ends = texts.slots.slot, texts.words, texts.word_ends
     width = vectors.shape[1]
-    place = 0
+    position = 0
     for row in range(vectors.shape[0]):
         for k in range(width):
             vectors[row, k] = 0.0
         count = 0
-        familiar = vague = 0.0
-        while place < ends[row]:
-            slot = slots[words[place]]
+        known_words = vague = 0.0
+        while position < ends[row]:
+            slot = slots[words[position]]
             for k in range(width):
                 vectors[row, k] += rows[slot, k]
-            familiar += rows[slot, width]
+            known_words += rows[slot, width]
             vague += rows[slot, width + 1]
             count += 1
-            place += 1
+            position += 1
         if count > 1:
             share = 1.0 / sqrt(count)
             for k in range(width):
                 vectors[row, k] *= share
             vague /= sqrt(count)
         known[row, _WORDS] = count
-        known[row, _KNOWN_WORDS] = familiar
+        known[row, _KNOWN_WORDS] = known_words
         known[row, _VAGUE] = vague
 
 
@@ -245,13 +245,13 @@ def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
             value = vectors[row, k]
             for c in range(chapters):
                 out[row, c] += value * matrix[k, c]
-        most = -1e30
+        largest = -1e30
         for c in range(chapters):
-            if out[row, c] > most:
-                most = out[row, c]
+            if out[row, c] > largest:
+                largest = out[row, c]
         total = 0.0
         for c in range(chapters):
-            out[row, c] = exp(scale * (out[row, c] - most))
+            out[row, c] = exp(scale * (out[row, c] - largest))
             total += out[row, c]
         for c in range(chapters):
             out[row, c] /= total
@@ -260,7 +260,7 @@ def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
 def fill_shares(
     reading: Reading, weights: CodeWeights, chemical: NDArray[np.uint8], chemical_prior: float, out: FloatArray
 ) -> None:
-    """Write what texts say of chapters, by `Share`. Probabilities are calibrated.
+    """Write the evidence of texts about chapters. `Share` names the rows. Probabilities are calibrated.
 
     Args:
         chemical: (chapters,) 1 for a chapter of chemicals; ``chemical_prior`` is their share of goods.
@@ -269,39 +269,39 @@ def fill_shares(
     chapters, doubt, prior = reading._chapters, reading._doubt, weights._chapter_prior
     for row in range(out.shape[1]):
         certain = 1.0 - doubt[row]
-        most = share = 0.0
+        largest = share = 0.0
         for c in range(chapters.shape[1]):
             value = certain * float(chapters[row, c]) + doubt[row] * float(prior[c])
-            if value > most:
-                most = value
+            if value > largest:
+                largest = value
             if chemical[c]:
                 share += float(chapters[row, c])
         value = certain * share + doubt[row] * chemical_prior
         value = 1e-6 if value < 1e-6 else 1.0 - 1e-6 if value > 1.0 - 1e-6 else value
-        out[_CERTAINTY, row] = most
+        out[_CERTAINTY, row] = largest
         out[_CHEMISTRY, row] = value
         out[_FOR_CHEMISTRY, row] = value / chemical_prior
         out[_AGAINST_CHEMISTRY, row] = (1.0 - value) / (1.0 - chemical_prior)
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:
-    """Write the statistics of texts that doubt and vagueness are computed from, by `Statistic`.
+    """Write the statistics of texts that doubt and vagueness are computed from. `Statistic` names the columns.
 
     Args:
         known: (n, len(Known)) as `fill_vectors` writes it.
         counts: (n, len(Count)) counts of each text.
     """
     for row in range(out.shape[0]):
-        most = 0.0
+        largest = 0.0
         for c in range(chapters.shape[1]):
-            if chapters[row, c] > most:
-                # In double precision, also uncompiled.
-                most = float(chapters[row, c])
-        if most < 1e-6:
-            most = 1e-6
-        elif most > 1.0 - 1e-6:
-            most = 1.0 - 1e-6
-        odds = log(most / (1.0 - most))
+            if chapters[row, c] > largest:
+                # Double precision, so that uncompiled code gives the same values.
+                largest = float(chapters[row, c])
+        if largest < 1e-6:
+            largest = 1e-6
+        elif largest > 1.0 - 1e-6:
+            largest = 1.0 - 1e-6
+        odds = log(largest / (1.0 - largest))
         total = known[row, _WORDS] if known[row, _WORDS] > 1.0 else 1.0
         share = known[row, _KNOWN_WORDS] / total
         letters, digits = counts[row, _LETTERS], counts[row, _DIGITS]
@@ -320,7 +320,7 @@ def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: Float
 def fill_logistic(
     statistics: FloatArray, vectors: Floats, known: FloatArray, coefficients: FloatArray, least: float, out: FloatArray
 ) -> None:
-    """Write a logistic function of texts (n,): 1 for a text without words, otherwise at least ``least``.
+    """Write a logistic function of the statistics (n,): 1 for a text without words, otherwise at least ``least``.
 
     Args:
         coefficients: those of the statistics, then those of the vector, if any.
@@ -344,7 +344,7 @@ def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, o
     """Write the agreement of codes with texts, as log-likelihood ratios.
 
     Args:
-        text_of: (m,) text of each pair; negative without one.
+        text_of: (m,) index of each pair's text; negative if it has none.
         codes: (m, 2) numbers of the declared chapter and heading; negative without one.
         out: (m, len(Fit)) output; 0 where nothing is known.
     """
@@ -367,19 +367,19 @@ def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, o
         if heading < 0:
             continue
         first = ends[chapter - 1] if chapter > 0 else 0
-        most = -1e30
+        largest = -1e30
         for h in range(first, ends[chapter]):
             score = matrix[h, width]
             for k in range(width):
                 score += matrix[h, k] * vectors[text, k]
             score *= heading_scale
             view[h - first] = score
-            if score > most:
-                most = score
+            if score > largest:
+                largest = score
         total = 0.0
         for h in range(first, ends[chapter]):
-            view[h - first] = exp(view[h - first] - most)
+            view[h - first] = exp(view[h - first] - largest)
             total += view[h - first]
-        # The words tell headings apart as far as they are about the chapter at all.
+        # The words distinguish headings only as far as they support the chapter.
         certain = (1.0 - doubt[text]) * chapters[text, chapter] * (1.0 - heading_doubt)
         out[pair, _HEADING] = log(certain * view[heading - first] / total / prior[heading] + 1.0 - certain)
