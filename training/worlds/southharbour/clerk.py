@@ -1,4 +1,4 @@
-"""What a perfect reader notes of shipments, and how clerks write them as manifests."""
+"""Evidence that a perfect reader would note of shipments, and the manifests that clerks write of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.worlds.southharbour.parties import (
 
 
 def match(party: Party, good: Good, buys: bool) -> float:
-    """Return 1 where a party's trade fits the goods, 0.5 for traders and agents, 0.3 for persons, else 0."""
+    """Return the fit of a party's trade to the goods: 0 or 1, 0.5 for traders and agents, 0.3 for private persons."""
     if party.kind != "firm" or party.fam == "trad":
         return 0.3 if party.kind == "private" else 0.5
     fams = W["buyers"][good.fam].split() if buys else (good.fam, W["alias"].get(good.fam, good.fam))
@@ -34,7 +34,7 @@ def match(party: Party, good: Good, buys: bool) -> float:
 
 
 def gap(line: Line) -> float:
-    """Return how far the declared code lies from that of the declared words: 0 right or absent, 1 another chapter."""
+    """Return the distance of the declared code from that of the described goods: 0 right or absent, up to 1 another chapter."""
     code, good = line.code, line.good
     if not code or code[:6] == good.hs[:6]:
         return 0.0
@@ -42,7 +42,7 @@ def gap(line: Line) -> float:
 
 
 class Reader:
-    """Reads plans in order of time and notes what a perfect reader of the manifests would note."""
+    """Perfect reader of the manifests. It reads plans in order of time and returns the evidence of each."""
 
     def __init__(self) -> None:
         self.seen: dict[str, int] = defaultdict(int)
@@ -132,13 +132,13 @@ class Reader:
 
 
 class Clerk:
-    """Writes plans as manifest rows, with the habits and the noise of the channel."""
+    """Writer of manifest rows from plans, with the habits and the noise of the channel."""
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
 
     def bills(self, plan: Plan) -> dict[str, str]:
-        """Return carrier, master bill and house bill; all houses of a master share the first two."""
+        """Return carrier, master bill and house bill. All house bills of a master bill share the first two."""
         draw, first, route = self.draw, plan.master[0], plan.route
         if not first.bill:
             prefix, _, carrier = draw.word(W["carriers"][route.channel]).rpartition(":")
@@ -180,7 +180,7 @@ class Clerk:
         return text[:35].rstrip() if draw.chance(0.05) else text
 
     def party(self, side: str, who: Party, post: bool) -> dict[str, str]:
-        """Return the columns of a party; names and addresses are keyed in several ways."""
+        """Return the columns of a party. Names and addresses are keyed in several ways."""
         draw, capitals = self.draw, 0.25 if post else 0.78
         street, city, postcode = who.site
         name, address = self.plain(who.name, capitals), self.plain(street, capitals)
@@ -191,7 +191,7 @@ class Clerk:
         return {f"{side}_{key}": value for key, value in row.items()}
 
     def head(self, plan: Plan, currency: str) -> dict[str, str]:
-        """Return the columns of the shipment, all filled in."""
+        """Return all columns of the shipment, before `drop` empties some."""
         draw, route, sender, lines = self.draw, plan.route, plan.sender, plan.lines
         post, sea = route.channel == "express", route.channel == "ocean"
         gross = sum(line.net / (1 - W["tare"].get(line.kind, 0.04) * exp(draw.bell(0.2))) for line in lines)
@@ -224,7 +224,7 @@ class Clerk:
         }
 
     def item(self, plan: Plan, line: Line) -> dict[str, str]:
-        """Return the columns of one goods item, all filled in but its value."""
+        """Return the columns of one goods item without its value, before `drop` empties some."""
         draw, good, named = self.draw, line.good, "M" in line.good.flags
         unit = draw.word("H87 C62 PCE") if good.fam in COUNTED else "KGM"
         amount = line.net if unit == "KGM" else max(line.number, line.net * 10 / (good.usd + 9))
@@ -258,6 +258,6 @@ class Clerk:
         return rows
 
     def drop(self, row: dict[str, str], post: bool) -> dict[str, str]:
-        """Leave columns out as often as the channel's filings do."""
+        """Return the row with columns emptied as often as in filings of the channel."""
         present = W["present"]
         return {k: v if k not in present or self.draw.chance(present[k][post]) else "" for k, v in row.items()}

@@ -73,14 +73,14 @@ def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimat
     below = np.searchsorted(negative, score[target], side="left") + np.searchsorted(
         negative, score[target], side="right"
     )
-    # The share of negatives below each positive. The ROC-AUC is the mean share, so clusters can be resampled by their sums.
+    # The share of negatives below each positive. The ROC-AUC is the mean of these shares, so sums per cluster can be resampled.
     share = below / (2 * len(negative))
     _, own = np.unique(cluster[target], return_inverse=True)
     n = int(own.max()) + 1
     total, size = np.bincount(own, share, n), np.bincount(own, minlength=n)
     drawn = rng.integers(n, size=(_RESAMPLES, n))
     means = total[drawn].sum(axis=1) / size[drawn].sum(axis=1)
-    # Negatives are not resampled, because there are many: their variance is that of their ranks among the positives.
+    # The negatives are too many to resample. Their variance is estimated from their ranks among the positives.
     other = 1 - np.searchsorted(np.sort(score[target]), negative, side="left") / max(1, len(share))
     spread = float(np.std(other)) / np.sqrt(len(negative))
     means = means + spread * rng.standard_normal(_RESAMPLES)
@@ -161,11 +161,11 @@ def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> floa
 def boosted(
     x: Floats, target: Bools, when: Floats, group: Ints, setting: str, *, seed: int, threads: int
 ) -> tuple[Floats, Bools, Floats]:
-    """Return out-of-time scores (n,) of boosters, which rows have a score, and the gain of each column.
+    """Return out-of-time scores (n,) of boosters, a mask (n,) of the scored rows, and the gain of each column.
 
-    ``when`` (n,) is the position in time, 0 to 1. One booster is trained on the first half and scores the third quarter. Another is
-    trained on three quarters and scores the last one. A score is expressed as its rank among the lawful records of the same
-    ``group`` (n,) and quarter.
+    ``when`` (n,) is the position in time, 0 to 1. One booster is trained on the first half and scores the third quarter. Another
+    is trained on three quarters and scores the last one. Scores are ranks among the lawful records of the same ``group`` (n,) and
+    quarter.
     """
     settings = dict(SETTINGS[setting])
     rounds = settings.pop("rounds")
