@@ -1,4 +1,4 @@
-"""Work that a service repeats in a thread while it runs."""
+"""Periodic calls in a worker thread while a service runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable
 async def repeated(
     work: Callable[[], object], every: float, name: str, *, at_once: bool = False
 ) -> AsyncIterator[None]:
-    """Call ``work`` in a thread again and again until the context ends. The end of the context waits for a running call.
+    """Call ``work`` repeatedly in a thread until the context ends. Leaving the context waits for a running call.
 
     Args:
         work: the function to call. It must not raise. It may use resources that are closed after the context.
         every: seconds from the end of a call to the next one.
         name: name of the asyncio task.
-        at_once: whether the first call comes at once, and not after ``every`` seconds.
+        at_once: whether the first call comes immediately instead of after ``every`` seconds.
     """
     ending = asyncio.Event()
 

@@ -25,10 +25,10 @@ from models.scoring import RISK, check_base_rate
 #:
 #: Protocol 2 may carry ``evidence.toml``, whose prior is added to the boosters' scores. Code of protocol 1 would score without it.
 PROTOCOL: Final = 2
-#: What to do with a bundle of an older protocol.
+#: Advice for a bundle of an older protocol.
 _OLDER: Final = (
     "in a checkout, `python -m tools.upgrade_bundle OLD NEW` converts it without changing a score, and "
-    "`python -m tools.add_prior OLD NEW` puts the evidence before its trees; or retrain"
+    "`python -m tools.add_prior OLD NEW` adds the evidence as the prior of its trees; or retrain"
 )
 _NEWER: Final = "retrain, or install a bundle of this protocol"
 
@@ -181,12 +181,12 @@ def _identity_problems(manifest: dict[str, Any]) -> list[str]:
             f"{MANIFEST}: heads {heads!r}; one or more names of lower-case letters, digits and '_' are required"
         )
     elif len(set(heads)) < len(heads) or (RISK in heads and len(heads) > 1):
-        problems.append(f"{MANIFEST}: heads {heads!r}; names must differ, and {RISK!r} must be the only one")
+        problems.append(f"{MANIFEST}: heads {heads!r}; names must differ, and {RISK!r} excludes all others")
     return problems
 
 
 def audit(folder: Path, expected_digest: str | None, public_key: bytes | None = None) -> Audited:
-    """Read every file once and run all checks that need no constructed object. With a key, one of them is the signature.
+    """Read every file once and run all checks that need no constructed object. A ``public_key`` adds that of the signature.
 
     Raises:
         BundleRefused: a check failed; the error lists all problems.

@@ -1,12 +1,12 @@
 """Scheduling of scoring requests: batching of single shipments, and choice of event loop or worker thread.
 
 Single shipments are scored on the event loop, because handing one to a thread takes longer than scoring it. Shipments that
-arrive together are scored as one table: eight shipments in one table cost three times as much as one. The event loop waits for
+arrive together are scored as one table: eight shipments in one table take only three times as long as one. The event loop waits for
 two turns without a new shipment, which takes microseconds, or for the end of a commit. Batching does not change the answer of any
 shipment.
 
-Large batches run in a worker thread, and so do large shipments and those with structures or systematic chemical names, which take
-long to read. Each has a budget for reading, and few run at the same time: all threads share one interpreter lock.
+Large batches, large shipments, and shipments with structures or systematic chemical names, which take long to read, run in worker
+threads. Each request has a budget for reading. Few run at the same time, because all threads share one interpreter lock.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Largest batch that runs on the event loop, in shipments, and the largest of its body in bytes: about 10 ms of work.
+#: Limits of a batch on the event loop, in shipments and in bytes of its body: about 10 ms of work.
 _MAX_BATCH_ON_LOOP: Final = 32
 _MAX_BATCH_BYTES_ON_LOOP: Final = 64 * 1024
-#: Largest single shipment that is scored on the event loop, in goods items and in bytes. Those of one table together take 30 ms.
+#: Limits of a single shipment on the event loop, in goods items and in bytes. A full table of such shipments takes 30 ms.
 _MAX_ITEMS_ON_LOOP: Final = 8
 _MAX_BYTES_ON_LOOP: Final = 8 * 1024
-#: Threads for single requests that take long, and requests that wait for one.
+#: Number of threads for single requests that take long, and of requests that may wait for a thread.
 _LONG_AT_ONCE: Final = 2
 _MOST_WAITING: Final = 32
 _RETRY_AFTER: Final = 2
@@ -55,9 +55,9 @@ _MAX_TOGETHER: Final = 32
 #: to this queue, and clients that just got an answer usually send the next request at once. With fewer turns, eight clients
 #: split into lasting groups, and scoring needs twice as many tables.
 _IDLE_TURNS: Final = 2
-#: Shipments that are scored while other decisions are being committed. Fewer wait for the end of the commit: theirs could not be
-#: committed before, and one table and one commit cost less than two. More than three keep the processor busy meanwhile. With eight
-#: clients, a limit of 32 gives 5 % fewer answers a second with SQLite and 10 % fewer with PostgreSQL.
+#: Number of pending shipments that are scored even during a commit. Fewer wait for its end: their decisions could not be committed
+#: earlier, and one table and one commit cost less than two. More use the processor, which is otherwise idle until the commit ends.
+#: With eight clients, a limit of 32 gives 5 % fewer answers per second with SQLite and 10 % fewer with PostgreSQL.
 _ENOUGH: Final = 4
 
 
@@ -111,10 +111,10 @@ class Scorer:
     ) -> None:
         """
         Args:
-            lists: whose settings replace ``settings`` with each change of the office's lists.
+            lists: the current lists of the office, whose settings replace ``settings``.
             max_items: largest number of goods items per shipment; larger shipments are refused.
-            record: where shipments that advance the history are recorded.
-            store: where decisions are kept. Answers wait until theirs are committed.
+            record: receives the shipments that advance the history.
+            store: keeps the decisions. An answer waits until its decision is committed.
             reading_seconds: budget of a request for reading texts, see `service.scoring.answers.score`.
         """
         self._record = record
@@ -141,7 +141,7 @@ class Scorer:
         Args:
             size: bytes of the record.
             caller: id of the API key.
-            alone: whether no other record can arrive before the answer. Then it is scored at once.
+            alone: whether no other record can arrive before the answer. If so, the record is scored immediately.
 
         Raises:
             NotReady: no model is loaded.
@@ -203,7 +203,7 @@ class Scorer:
         return scored.outcome
 
     async def _decided(self, scored: _Scored) -> list[Stored] | None:
-        """Wait until the decisions are committed, and return those to answer with; None without a store."""
+        """Wait until the decisions are committed, and return the stored decisions; None without a store."""
         if self._store is None or scored.decisions is None:
             return None
         return await asyncio.wrap_future(self._store.decide(scored.decisions))
@@ -221,7 +221,7 @@ class Scorer:
     def _gather(self, previous: int, idle: int) -> None:
         """Score the pending shipments once they fill a table or none has arrived for `_IDLE_TURNS` turns.
 
-        While decisions are being committed, fewer than `_ENOUGH` wait for the next shipment or the end of the commit.
+        During a commit, fewer than `_ENOUGH` shipments wait for the next shipment or for the end of the commit.
 
         Args:
             previous: number of pending shipments one turn ago.
@@ -277,7 +277,7 @@ class Scorer:
     def _score(self, served: ServedModel, records: list[Any], options: Options, receipts: Sequence[Receipt]) -> _Scored:
         via = receipts[0].via
         started = time.perf_counter()
-        # A single shipment's failure is an error of its request; the others of its table are tried again without it.
+        # In a batch, isolate a shipment that fails. A single shipment raises, and `_answer` retries the others of its table.
         outcome = score(
             served,
             records,

@@ -1,9 +1,9 @@
-"""Statements that go to PostgreSQL together.
+"""Pipelined statements for PostgreSQL.
 
-A commit of decisions has eight statements. Executed one after the other, each waits for the server and then for Python's lock,
-which the event loop has meanwhile. Together they wait twice: once for all that is read, with the beginning of the transaction and
-the lock of the audit chain, and once for all that is written, with the end of the transaction. Statements are prepared once per
-connection, and values have PostgreSQL's binary form, which takes a third of the processor time of psycopg's cursors.
+A commit of decisions has eight statements. Without a pipeline, each waits for the server, and then for the interpreter lock, which
+the event loop takes in the meantime. A pipeline waits twice: once for BEGIN, the lock of the audit chain and all reads, and once
+for all writes and COMMIT. Statements are prepared once per connection. Values use the binary format of PostgreSQL, which needs a
+third of the processor time of psycopg's cursors.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Connection, Engine
 
-#: A statement with places ``$1``, ``$2`` and so on, and their values in binary form; None is NULL.
+#: A statement with the placeholders ``$1``, ``$2`` and so on, and their values in binary format; None is NULL.
 Statement = tuple[str, Sequence[bytes | None]]
 Rows = list[tuple[Any, ...]]
 
-#: Statements that wait at most: some megabytes.
-_MOST_WAITING: Final = 1_000
-#: Manifests and answers are long enough to be compressed, and PostgreSQL's own method takes an eighth of its time for a decision.
-#: Servers that are built without the faster one keep theirs.
+#: Maximum number of queued statements: some megabytes.
+_MAX_QUEUED: Final = 1_000
+#: PostgreSQL compresses manifests and answers. Its default method, pglz, takes an eighth of its time for a decision; LZ4 is faster.
+#: Servers that are built without LZ4 keep their default.
 _COMPRESS_FAST: Final = """
 SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
 WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
@@ -44,7 +44,7 @@ _DECODERS: Final[Mapping[int, Callable[[bytes], Any]]] = {
     _TEXT: bytes.decode,
     _VARCHAR: bytes.decode,
 }
-#: Head of an array: dimensions, whether there are NULLs, type, length, number of the first element.
+#: Header of an array: number of dimensions, whether there are NULLs, type, length, index of the first element.
 _ARRAY: Final = struct.Struct("!iiIii")
 _LENGTH: Final = struct.Struct("!i")
 
@@ -59,7 +59,7 @@ def array_of(texts: Sequence[str]) -> bytes:
 
 
 def use_pipelines(engine: Engine) -> None:
-    """Let the connections of an engine to PostgreSQL have pipelines, whose statements go before any other statement."""
+    """Give the connections of an engine a queue of pipelined statements, which are sent before any other statement."""
 
     def connect(_dialect: object, _entry: object, arguments: Any, options: Any) -> _Connection:
         return _Connection.connect(*arguments, **options)
@@ -79,22 +79,22 @@ def use_pipelines(engine: Engine) -> None:
 
 
 def later(connection: Connection, *statements: Statement) -> None:
-    """Execute statements without rows before the next one of the transaction, or with its commit. That raises their errors.
+    """Queue statements that return no rows. The next statement of the transaction or its commit sends them and raises their errors.
 
     Raises:
-        DBAPIError: an earlier statement failed.
+        DBAPIError: a queued statement failed.
     """
     waiting = _driver_of(connection).waiting
     waiting.extend(statements)
-    if len(waiting) > _MOST_WAITING:
+    if len(waiting) > _MAX_QUEUED:
         rows_of(connection)
 
 
 def rows_of(connection: Connection, queries: Sequence[Statement] = ()) -> list[Rows]:
-    """Execute what waits and then queries, and return the rows of each query.
+    """Execute the queued statements and then ``queries``, and return the rows of each query.
 
     Raises:
-        DBAPIError: one of them failed.
+        DBAPIError: a statement failed.
     """
     driver = _driver_of(connection)
     try:
@@ -114,10 +114,10 @@ def _driver_of(connection: Connection) -> _Connection:
 
 
 class _Connection(psycopg.Connection[Any]):
-    """Connection to PostgreSQL with statements that wait.
+    """Connection to PostgreSQL with a queue of statements.
 
     Attributes:
-        waiting: statements that are not sent yet.
+        waiting: the queued statements, which are not sent yet.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -127,30 +127,30 @@ class _Connection(psycopg.Connection[Any]):
         self._numbers = count(1)
 
     def commit(self) -> None:
-        """Execute what waits, and commit."""
+        """Execute the queued statements and commit."""
         if not self.waiting:
             super().commit()
             return
         try:
             self.execute_together(commit=True)
         except psycopg.Error:
-            # A failed commit ends the transaction, so that SQLAlchemy does not.
+            # SQLAlchemy does not roll back after a failed commit.
             if not self.closed:
                 super().rollback()
             raise
 
     def rollback(self) -> None:
-        """Leave out what waits, and roll back."""
+        """Discard the queued statements and roll back."""
         self.waiting.clear()
         # A connection that `_results` closed has no transaction.
         if not self.closed or self.broken:
             super().rollback()
 
     def execute_together(self, queries: Sequence[Statement] = (), *, commit: bool = False) -> list[Rows]:
-        """Execute what waits, then ``queries``, then ``COMMIT`` if asked for, and return the rows of each query.
+        """Execute the queued statements, then ``queries``, then ``COMMIT`` if wanted, and return the rows of each query.
 
         Raises:
-            psycopg.Error: the first error of a statement; the server has left out all after it.
+            psycopg.Error: the first error of a statement; the server has skipped all later statements.
         """
         statements = [*self.waiting, *queries]
         self.waiting.clear()
@@ -169,44 +169,44 @@ class _Connection(psycopg.Connection[Any]):
         new: dict[str, bytes] = {}
         try:
             self.pgconn.enter_pipeline_mode()
-            executed = self._send(statements, new)
+            is_statement = self._send(statements, new)
             results = self._received()
             self.pgconn.exit_pipeline_mode()
         except BaseException:
-            # Lost, or interrupted with results outstanding.
+            # The connection is lost, or has unread results.
             self.close()
             raise
         for result in results:
             if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
                 raise _error(result)
         self._statements |= new
-        return [result for result, is_one in zip(results, executed, strict=True) if is_one]
+        return [result for result, keep in zip(results, is_statement, strict=True) if keep]
 
     def _send(self, statements: Sequence[Statement], new: dict[str, bytes]) -> list[bool]:
-        """Hand statements to libpq. Return per result to come whether it is of a statement, not of its preparation.
+        """Pass statements to libpq. Return for each expected result whether it belongs to a statement, not to its preparation.
 
         Args:
-            new: takes the statements that are prepared, and their names.
+            new: receives the newly prepared statements and their names.
         """
-        executed = []
+        is_statement = []
         for statement, values in statements:
             name = self._statements.get(statement) or new.get(statement)
             if name is None:
-                # Each name is used once: if a statement fails, the server may have prepared those before.
+                # Never reuse a name: after a failure, the server may still know the statements that it prepared before.
                 name = new[statement] = f"tidewaiter_{next(self._numbers)}".encode()
                 self.pgconn.send_prepare(name, statement.encode())
-                executed.append(False)
+                is_statement.append(False)
             self.pgconn.send_query_prepared(name, values, [_BINARY] * len(values), _BINARY)
-            executed.append(True)
+            is_statement.append(True)
         self.pgconn.pipeline_sync()
-        return executed
+        return is_statement
 
     def _received(self) -> list[PGresult]:
-        """Send what is buffered, and return all results."""
+        """Flush the send buffer and return all results."""
         server = self.pgconn
         poll = select.poll()
         results: list[PGresult] = []
-        # The server waits for its reader if many results are not read, so read while sending.
+        # Read while sending, because the server stops if many results are not read.
         unsent = server.flush()
         while True:
             while server.is_busy():
@@ -216,7 +216,7 @@ class _Connection(psycopg.Connection[Any]):
                 unsent = unsent and server.flush()
             result = server.get_result()
             if result is None:
-                # The results of one statement have ended, or the connection.
+                # This ends the results of one statement, or the connection is lost.
                 if server.status != ConnStatus.OK:
                     raise psycopg.OperationalError(server.get_error_message())
             elif result.status == ExecStatus.PIPELINE_SYNC:

@@ -1,7 +1,8 @@
 """Writer of decisions: one thread that commits the decisions of concurrent requests together.
 
 A commit waits for the disk, so one commit per request would allow some hundred requests per second. While the writer commits one
-group, the next one gathers. An answer is sent after its group is committed, or is in the journal while the database is away.
+group of decisions, it queues the next group. An answer is sent after the commit of its group; while the database is away, after
+its decision is in the journal.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from service.store.delivery import Delivery
     from service.store.webhooks import Outbox
 
-#: Most decisions of one commit. A larger submission is committed alone.
-_MOST_TOGETHER: Final = 2_000
+#: Number of decisions from which a group is committed without further submissions.
+_FULL_GROUP: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class DecisionWriter:
     def __init__(self, database: Database, outbox: Outbox, delivery: Delivery | None = None) -> None:
         """
         Args:
-            outbox: where messages about red decisions go, in the same transaction.
-            delivery: what takes decisions while the database is away; None refuses them.
+            outbox: receives the messages about red decisions, in the same transaction.
+            delivery: takes the decisions while the database is away; without it they fail with `DatabaseAway`.
         """
         self._database, self._outbox = database, outbox
         self._delivery = delivery
@@ -58,16 +59,16 @@ class DecisionWriter:
         self._thread.start()
 
     def submit(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:
-        """Write decisions, and return a future of what to answer, in their order. It is done after the commit.
+        """Queue decisions, and return a future of the stored decisions in the same order. It completes after the commit.
 
-        The future's exception is that of the database: `DatabaseAway` if it does not answer.
+        The future fails with the error of the database: `DatabaseAway` if it does not answer.
         """
         submission = _Submission(decisions)
         self._queue.put(submission)
         return submission.stored
 
     def close(self) -> None:
-        """Write what was submitted and end the thread."""
+        """Write all submitted decisions and end the thread."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -81,10 +82,10 @@ class DecisionWriter:
         self._disconnect()
 
     def _gather(self) -> tuple[list[_Submission], bool]:
-        """Wait for a submission, and return it with those that are waiting too, and whether the writer should end."""
+        """Wait for a submission. Return it with the other queued ones, and whether the writer should end."""
         group: list[_Submission] = []
         count = 0
-        while count < _MOST_TOGETHER:
+        while count < _FULL_GROUP:
             try:
                 submission = self._queue.get(block=not group)
             except queue.Empty:
@@ -96,12 +97,12 @@ class DecisionWriter:
         return group, False
 
     def _write(self, group: list[_Submission]) -> None:
-        of_all = [decision for submission in group for decision in submission.decisions]
+        batch = [decision for submission in group for decision in submission.decisions]
         try:
-            stored = self._stored(of_all)
+            stored = self._stored(batch)
         except BaseException as error:
             if len(group) > 1 and not isinstance(error, DatabaseAway):
-                # One submission must not fail the others.
+                # Retry one by one, so that a faulty submission does not fail the others.
                 for submission in group:
                     self._write([submission])
                 return
@@ -114,41 +115,41 @@ class DecisionWriter:
             submission.stored.set_result(stored[start:end])
             start = end
 
-    def _stored(self, of_all: list[NewDecision]) -> list[Stored]:
-        """Commit decisions, or give them to the journal, and return what to answer."""
+    def _stored(self, batch: list[NewDecision]) -> list[Stored]:
+        """Commit decisions, or add them to the journal, and return the stored decisions."""
         delivery = self._delivery
         if delivery is not None and delivery.comes_first:
-            return delivery.add(of_all)
+            return delivery.add(batch)
         try:
-            return self._committed(of_all)
+            return self._committed(batch)
         except DatabaseAway:
             if delivery is None:
                 raise
-            return delivery.add(of_all)
+            return delivery.add(batch)
 
-    def _committed(self, of_all: list[NewDecision]) -> list[Stored]:
-        kept = self._connection is not None
+    def _committed(self, batch: list[NewDecision]) -> list[Stored]:
+        reused = self._connection is not None
         try:
-            return self._commit(of_all, retried=False)
+            return self._commit(batch, retried=False)
         except DatabaseAway:
             self._disconnect()
-            if not kept or self._database.is_sqlite:
+            if not reused or self._database.is_sqlite:
                 raise
-        # The connection may have ended since the last commit, when PostgreSQL started anew. It may also have ended during this
-        # commit, which then may be done.
+        # Retry with a new connection. The old one may have ended since its last commit, for example by a restart of PostgreSQL.
+        # It may also have ended during this commit, which then may be complete.
         try:
-            return self._commit(of_all, retried=True)
+            return self._commit(batch, retried=True)
         except DatabaseAway:
             self._disconnect()
             raise
 
-    def _commit(self, of_all: list[NewDecision], *, retried: bool) -> list[Stored]:
+    def _commit(self, batch: list[NewDecision], *, retried: bool) -> list[Stored]:
         if self._connection is None:
             self._connection = self._open.enter_context(self._database.writing())
         at = time.time_ns() // 1000
         with reporting(), self._connection.begin():
-            stored = decisions.record(self._database, self._connection, of_all, at, retried=retried)
-            self._outbox.add(self._connection, of_all, stored, at)
+            stored = decisions.record(self._database, self._connection, batch, at, retried=retried)
+            self._outbox.add(self._connection, batch, stored, at)
             return stored
 
     def _disconnect(self) -> None:
