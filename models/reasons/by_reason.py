@@ -32,7 +32,7 @@ class FeaturesByReason:
         names: (F,) feature names.
         columns: feature name -> column.
         entries: (E,) entries.
-        measured: (F + E,) the values of each feature in words; nothing for entries, whose text says all.
+        measured: (F + E,) for each feature its values in words; empty texts for entries, which have texts of their own.
     """
 
     def __init__(self, features: Sequence[Feature], entries: Sequence[Entry] = ()) -> None:
@@ -44,7 +44,7 @@ class FeaturesByReason:
         self.columns = {name: column for column, name in enumerate(self.names)}
         self.entries = tuple(entries)
         kinds = [reason_kind(feature.reason) for feature in features]
-        # A missing value says nothing beside the declared facts.
+        # Next to declared facts, a missing value needs no text.
         measured: list[MeasuredText | NoMeasure] = [
             MeasuredText(feature, missing=kind.declared is None and kind.render is None)
             for feature, kind in zip(features, kinds, strict=True)
@@ -64,8 +64,8 @@ class FeaturesByReason:
             contributions: (n, F + E) contributions of features and entries to the raw log-odds of n goods items.
 
         Returns:
-            Weights (n, R): sums of the contributions of each reason's features and entries. Columns (n, R) of the leading ones,
-            which moved the score most in the direction of the weight; the first of equal ones.
+            Weights (n, R): sums of the contributions of each reason's features and entries. Leading columns (n, R): the feature
+            or entry that contributes most in the direction of the weight; the first if several are equal.
         """
         ordered = contributions.take(self._members, axis=1)
         weights = np.add.reduceat(ordered, self._starts, axis=1)
@@ -120,7 +120,7 @@ class FeaturesByReason:
             by_entry.setdefault(max(column - len(self.names), -1), []).append(position)
         texts = [""] * len(leading)
         for entry, positions in by_entry.items():
-            # The items cache what their texts are made of.
+            # Reuse the items if possible, because they cache their columns.
             some = items if len(positions) == len(leading) else items.take(positions)
             if entry >= 0:
                 written = fill(self.entries[entry].text, some)

@@ -29,7 +29,7 @@ _NO_NUMBERS: Final = np.empty((0, 0))
 _NO_COLUMNS: Final = np.empty((0, 0), dtype=np.int32)
 
 
-#: Code of the reason that stands for those which an answer leaves out.
+#: Code of the reason that sums up those that an answer omits.
 OTHER_CODE: Final = "OTHER"
 
 
@@ -128,7 +128,7 @@ class Explanations(Mapping[int, "Explanation"]):
         selected = self.weights != 0.0
         others: list[list[dict[str, Any]]] = []
         if count is not None and count < order.shape[1]:
-            # Zero weights come last in the order, so they are among the others only if all others are zero.
+            # Zero weights come last in the order, so no other weight is omitted for one of them.
             others = self._others(order[:, count:])
             np.put_along_axis(selected, order[:, count:], False, axis=1)
             order = order[:, :count]
@@ -156,9 +156,9 @@ class Explanations(Mapping[int, "Explanation"]):
             of_shipment += other
         return reasons
 
-    def _others(self, left_out: NDArray[np.intp]) -> list[list[dict[str, Any]]]:
-        """Return per shipment one reason in place of those at ``left_out`` (m, k), none if all their weights are 0."""
-        weights = np.take_along_axis(self.weights, left_out, axis=1)
+    def _others(self, omitted: NDArray[np.intp]) -> list[list[dict[str, Any]]]:
+        """Return per shipment a list: one reason in place of those at ``omitted`` (m, k), or nothing if their weights are 0."""
+        weights = np.take_along_axis(self.weights, omitted, axis=1)
         return [
             [
                 {
@@ -194,7 +194,7 @@ class Explanations(Mapping[int, "Explanation"]):
         """Return the texts (m, R) of the ``selected`` (m, R) reasons, and None for the others."""
         by_reason, positions = self.by_reason, range(len(self))
         selected_rows, leading_rows = selected.tolist(), self.leading.tolist()
-        # Entries have the columns behind those of the features, and no value.
+        # The columns of entries follow those of the features. Entries have no value.
         read = np.minimum(self.leading, len(by_reason.names) - 1)
         values = self.features[np.arange(len(self))[:, None], read].tolist()
         measured_rows = [

@@ -24,7 +24,7 @@ _NAMED: Final = ("not named", "mentioned", "declared")
 _ROUND: Final = ("no", "a whole number", "whole tens", "whole hundreds")
 
 
-#: Amounts from here on are written with an exponent. No goods have such an amount, and its digits would fill the text.
+#: Amounts from this value on are written with an exponent, because their digits would fill the text. No goods have such amounts.
 HUGE: Final = 1e15
 
 
@@ -99,7 +99,7 @@ class MeasuredText(dict[float, str]):
     """
 
     def __init__(self, feature: Feature, *, missing: bool = True) -> None:
-        """``missing``: whether a missing value is said to be not known."""
+        """``missing``: whether a missing value has the text "not known", or none."""
         super().__init__()
         by_name = _BY_NAME.get(feature.name)
         label, self._words = _by_meaning(feature.meaning.rstrip(".")) if by_name is None else by_name
@@ -123,7 +123,7 @@ class MeasuredText(dict[float, str]):
 
 
 class NoMeasure(dict[float, str]):
-    """Says nothing of any value."""
+    """Empty text for each value."""
 
     def __missing__(self, value: float) -> str:
         return ""
@@ -132,7 +132,7 @@ class NoMeasure(dict[float, str]):
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
     """Return the label of a feature and the function that formats its values."""
     if meaning.startswith("Whether "):
-        # The meaning alone states what is so.
+        # A flag that is set needs no value, because its label states the fact.
         return meaning.removeprefix("Whether "), lambda value: {0.0: "no", 1.0: ""}.get(value, number_text(value))
     if meaning.startswith("Log share of "):
         return meaning.removeprefix("Log "), lambda value: percent(math.exp(min(value, 0.0)))

@@ -121,9 +121,7 @@ def _substance(match: Match, declared: Sequence[str | None], on: dt.date, place:
 
 
 def _legal_status(match: Match, on: dt.date, place: str | None) -> str:
-    """Return the legal status of a substance on a day: of all recorded laws the most important, and whether that of the
-    destination is recorded.
-    """
+    """Return the legal status on a day: the most important listings, and a note if the law of the destination is not recorded."""
     if match.group == BENIGN:
         return "a common chemical that is not watched"
     legal = status(match, on)
@@ -138,7 +136,7 @@ def _legal_status(match: Match, on: dt.date, place: str | None) -> str:
 
 @lru_cache(maxsize=4096)
 def _unrecorded(match: Match, since: dt.date, place: str) -> bool:
-    """Return whether it is unknown if a place lists a substance in the era that began on a day."""
+    """Return whether the law of a place on a substance is not recorded for the era that began on ``since``."""
     return listed_in_place(match, since, place) is None
 
 

@@ -218,7 +218,7 @@ def size(evidence: Evidence) -> list[str]:
     ]
 
 
-#: Features whose value `size` writes anyway.
+#: Features whose values are among the facts that `size` writes.
 _IN_SIZE: Final = frozenset({"shipment_mass_kg", "shipment_items", "package_count"})
 
 

@@ -1,4 +1,4 @@
-"""Texts of evidence entries: the places in braces, filled from the explained goods items."""
+"""Texts of evidence entries, with placeholders in braces that are filled from the explained goods items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.reasons.measures import number_text
 from models.reasons.texts import account_age, money
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
-#: How a text names the substance, by the kind of match.
+#: Kind of match -> the way in which a text names the substance.
 _HOW: Final = {
     "identifier": "by an identifier",
     "exact": "by name",
@@ -26,14 +26,14 @@ _HOW: Final = {
 }
 _CAS: Final = re.compile(r"\d{2,7}-\d{2}-\d")
 _CAPITAL: Final = re.compile(r"\b[A-Z](?=[a-z]{2})")
-#: Countries whose law counts, in this order, by the field that names them.
+#: Fields of the countries whose law is consulted, in this order.
 _LAW_OF: Final = ("consignee_country", "export_country", "origin_country")
 #: Names that read better than their code.
 _PLACES: Final = {"US": "the US", "UN": "the UN conventions", "EU": "the EU", "GB": "the UK"}
 
 
 def fill(template: str, items: ExplainedItems) -> list[str]:
-    """Return the text of an entry for each item, with its places filled."""
+    """Return the text of an entry for each item, with its placeholders filled."""
     literals = _PLACE.split(template)
     columns = [FILLED[part](items) if position % 2 else [part] * len(items) for position, part in enumerate(literals)]
     return ["".join(parts) for parts in zip(*columns, strict=True)]
@@ -47,7 +47,7 @@ def _as_what(match: Match) -> str:
     verb = "Mentioned" if match.kind == "mention" else "Declared"
     by_cas = match.kind == "identifier" and _CAS.search(match.matched_text) is not None
     how = "by CAS number" if by_cas else _HOW.get(match.kind, "")
-    # Capitals of a code belong to the name: U-47700.
+    # Keep the capitals of a code: U-47700.
     name = _CAPITAL.sub(lambda letter: letter[0].lower(), match.substance, count=1)
     is_same = by_cas or match.matched_text.casefold() == match.substance.casefold()
     shown = "" if is_same else f" ({quote(match.matched_text)})"
@@ -63,7 +63,7 @@ def _law(items: ExplainedItems) -> list[str]:
 
 
 def _control(match: Match, on: dt.date, places: tuple[str | None, ...]) -> str:
-    """Return where and since when a substance is controlled: at the destination, else at export or origin, else by the UN."""
+    """Return the control of a substance and its year: at the destination, otherwise at export, at origin or by the UN."""
     if match.group == BENIGN:
         return "on no list"
     for place in dict.fromkeys([*filter(None, places), "UN"]):
@@ -142,7 +142,7 @@ def _route(items: ExplainedItems) -> list[str]:
     return [" to ".join(route) for route in routes]
 
 
-#: Place -> writer of its text for each item.
+#: Placeholder -> writer of its text for each item.
 FILLED: Final[Mapping[str, Callable[[ExplainedItems], list[str]]]] = MappingProxyType(
     {
         "declared": _declared,
