@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from benchmarks.files import COMPARED, cost_us, of_floor
-from benchmarks.reason_tables import speedup
+from benchmarks.files import COMPARED, cost_us, file_label, of_floor
+from benchmarks.reason_tables import rows_label, speedup
 from benchmarks.script import Result
 from benchmarks.servers.catalogue import OURS
-from benchmarks.serving import over_rounds, ratio
+from benchmarks.serving import over_rounds, ratio, request_label
 from benchmarks.tables import Table, number
 
 _LARGEST: Final = 10_000_000
+#: Input of the other servers -> its name in a row.
+_INPUTS: Final = {"manifests": "both given manifests", "numbers": "the other given features"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,73 +37,98 @@ class Bar:
         return self.value <= self.wanted if self.at_most else self.value >= self.wanted
 
     def row(self) -> tuple[str, str, str, str]:
-        """Return name, target, figure, and whether it is met."""
+        """Return name, target, figure, and whether the target is met."""
         unit = f" {self.unit}" if self.unit else ""
         sign = "at most" if self.at_most else "at least"
-        told = {True: "yes", False: "**no**", None: "not measured"}[self.met]
+        verdict = {True: "yes", False: "**no**", None: "not measured"}[self.met]
         return (
             self.what,
             f"{sign} {self.wanted:,g}{unit}",
             number(self.value) + (unit if self.value is not None else ""),
-            told,
+            verdict,
         )
 
 
 def bars(results: Mapping[str, Result]) -> list[Bar]:
     """Return every target with its figure, from the results of all benchmarks by name."""
-    serving, files = results["serving"], results["files"]
-    kinds = {one["name"]: one for one in serving["own_requests"]}
-    ours = next(one for one in serving["servers"] if one["name"] == OURS)
-    found: list[Bar] = []
+    return [
+        *_of_requests(results["serving"]),
+        *_of_files(results["files"]),
+        *_of_contributions(results["reason_tables"]),
+        *_of_starts(results["serving"]),
+    ]
+
+
+def _of_requests(serving: Result) -> list[Bar]:
+    kinds = {kind["name"]: kind for kind in serving["own_requests"]}
+    ours = next(server for server in serving["servers"] if server["name"] == OURS)
+    targets: list[Bar] = []
     for name, limit in (
         ("natural repetition", 1.0),
         ("texts never seen", 3.0),
         ("reasons for every one", 3.0),
         ("never seen, reasons", 3.0),
     ):
-        found.append(Bar(f"p50, {name}", limit, over_rounds(kinds[name], 1, "p50_ms"), at_most=True, unit="ms"))
-        found.append(Bar(f"p99, {name}", 5.0, over_rounds(kinds[name], 1, "p99_ms"), at_most=True, unit="ms"))
-    found.append(Bar("requests/s, 8 connections", 2_000.0, over_rounds(kinds["natural repetition"], 8, "rate")))
-    for given in ("manifests", "numbers"):
+        label = request_label(name)
+        p50, p99 = (over_rounds(kinds[name], 1, figure) for figure in ("p50_ms", "p99_ms"))
+        targets.append(Bar(f"{label}: median latency", limit, p50, at_most=True, unit="ms"))
+        targets.append(Bar(f"{label}: 99th percentile of latency", 5.0, p99, at_most=True, unit="ms"))
+    label, rate = request_label("natural repetition"), over_rounds(kinds["natural repetition"], 8, "rate")
+    targets.append(Bar(f"{label}: shipments per second", 2_000.0, rate))
+    for given, label in _INPUTS.items():
         for other in serving["servers"]:
             if other is not ours and other["given"] == given:
-                found.append(Bar(f"ahead of {other['name']}, given {given}", 1.0, ratio(ours, other, 8), unit="x"))
-    for batch in (one for one in serving["own_requests"] if one["shipments"] > 1):
+                name = f"throughput relative to {other['name']}, {label}"
+                targets.append(Bar(name, 1.0, ratio(ours, other, 8), unit="x"))
+    for batch in (kind for kind in serving["own_requests"] if kind["shipments"] > 1):
         rows = over_rounds(batch, 8, "rate") * batch["shipments"] * batch["items"]
-        found.append(Bar(f"{batch['name']}, rows/s", 20_000.0, rows))
-    found += [Bar(f"file of the floor, {one['name']}", 0.6, of_floor(one)) for one in files["formats"]]
-    sized = {one["rows"]: one for one in files["scaling"]}
-    largest = sized.get(_LARGEST)
-    asked: list[tuple[str, float, str, Callable[[Result], float]]] = [
-        (f"memory of {_LARGEST:,} rows", 700.0, "MB", lambda one: max(one["peak_mb"])),
+        targets.append(Bar(f"{request_label(batch['name'])}: goods items per second", 20_000.0, rows))
+    return targets
+
+
+def _of_files(files: Result) -> list[Bar]:
+    targets = [
+        Bar(f"{file_label(kind['name'])}: throughput relative to the minimal work", 0.6, of_floor(kind))
+        for kind in files["formats"]
+    ]
+    by_rows = {size["rows"]: size for size in files["scaling"]}
+    largest = by_rows.get(_LARGEST)
+    figures: list[tuple[str, float, str, Callable[[Result], float]]] = [
+        ("peak memory", 700.0, "MB", lambda size: max(size["peak_mb"])),
         (
-            f"cost a row of {_LARGEST:,} rows, of {COMPARED:,}",
+            f"time per row relative to {COMPARED:,} rows",
             1.1,
             "x",
-            lambda one: cost_us(one) / cost_us(sized[COMPARED]),
+            lambda size: cost_us(size) / cost_us(by_rows[COMPARED]),
         ),
     ]
-    found += [
-        Bar(what, limit, figure(largest) if largest else None, at_most=True, unit=unit)
-        for what, limit, unit, figure in asked
+    targets += [
+        Bar(f"CSV of {_LARGEST:,} rows: {what}", limit, figure(largest) if largest else None, at_most=True, unit=unit)
+        for what, limit, unit, figure in figures
     ]
-    explaining = results["reason_tables"]
-    found += [
+    return targets
+
+
+def _of_contributions(explaining: Result) -> list[Bar]:
+    return [
         Bar(
-            f"contributions of {one['rows']:,}, of pred_contrib, {one['booster']}",
+            f"contributions, {record['booster']}, {rows_label(record['rows'])}: speed relative to LightGBM",
             10.0,
-            speedup(explaining, one),
+            speedup(explaining, record),
             unit="x",
         )
-        for one in explaining["records"]
-        if one["way"].startswith(OURS)
+        for record in explaining["records"]
+        if record["way"].startswith(OURS)
     ]
+
+
+def _of_starts(serving: Result) -> list[Bar]:
     starts = {key: median(values) for key, values in serving["starts"].items()}
-    found += [
-        Bar("start to ready", 3.0, starts["ready_s"], at_most=True, unit="s"),
-        Bar("`tidewaiter --help`", 0.3, starts["help_s"], at_most=True, unit="s"),
+    return [
+        Bar("start of the service: time until ready", 3.0, starts["ready_s"], at_most=True, unit="s"),
+        Bar("`tidewaiter --help`: run time", 0.3, starts["help_s"], at_most=True, unit="s"),
         Bar(
-            "first request, of the thousandth",
+            "first request: latency relative to the thousandth",
             1.5,
             starts["first_ms"] / starts["thousandth_ms"],
             at_most=True,
@@ -110,22 +137,21 @@ def bars(results: Mapping[str, Result]) -> list[Bar]:
         # The stricter comparison: in a stream the service has the processor's caches to itself, after a pause it does
         # not.
         Bar(
-            "first request, of one in a stream",
+            "first request: latency relative to one in a stream",
             1.5,
             starts["first_ms"] / starts["stream_ms"],
             at_most=True,
             unit="x",
         ),
     ]
-    return found
 
 
 def table(results: Mapping[str, Result]) -> Table:
     """Return all targets as a table."""
     return Table(
-        "Against the bars",
-        ("figure", "bar", "measured", "met"),
+        "Targets",
+        ("figure", "target", "measured", "met"),
         tuple(bar.row() for bar in bars(results)),
-        "Latencies at one connection; *ahead*: the service's requests at 8 connections for one of the other's, the "
-        "service always given raw manifests.",
+        "Latencies are measured at one connection, throughput at eight. *Throughput relative to* another server is Tidewaiter's "
+        "divided by that of the server. Tidewaiter always receives raw manifests.",
     )

@@ -1,9 +1,9 @@
 """Ways to score a file, each in its own process: ``python -m benchmarks.file_ways WAY SOURCE TARGET EXPLAINED``.
 
-``ours`` is `service.files.batch.score_file` as ``tidewaiter score`` calls it. ``floor`` is the lower bound: parsing,
-predicting precomputed features with all heads, and contributions for as many rows as are explained, with the model's
-own predictor. ``lightgbm`` is the same with LightGBM's predictor. ``plain`` is a straightforward script: pandas, the
-library's features of the whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
+``ours`` is `service.files.batch.score_file` as ``tidewaiter score`` calls it. ``floor`` is the minimal work: parse the
+file, predict precomputed features with all heads, and compute contributions for as many rows as are explained, with the
+model's own predictor. ``lightgbm`` is the same with LightGBM's predictor. ``plain`` is a straightforward script: pandas,
+the library's features of the whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from models.scoring import RiskModel
 from service.memory import keep_memory_small
 
 Floats = NDArray[np.float64]
-#: Number of precomputed feature rows; the lower bound predicts them repeatedly.
-_READY_ROWS: Final = 20_000
+#: Number of precomputed feature rows. The minimal work predicts them repeatedly.
+_PRECOMPUTED_ROWS: Final = 20_000
 _EXPLAINED_AT_A_TIME: Final = 4_096
 _REASONS: Final = 3
 
@@ -66,12 +66,12 @@ def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[s
 
 
 def floor(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """Measure the lower bound with the model's predictor; nothing is written."""
+    """Measure the minimal work with the model's predictor; nothing is written."""
     return _floor(model, source, explained, model.predict_raw, model.explain_rows)
 
 
 def lightgbm(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """Measure the lower bound with LightGBM's predictor; nothing is written."""
+    """Measure the minimal work with LightGBM's predictor; nothing is written."""
 
     def predict(rows: Floats, used: int) -> None:
         for booster in model.boosters.values():
@@ -90,23 +90,23 @@ def _floor(
     predict: Callable[[Floats, int], object],
     explain: Callable[[Floats, str], object],
 ) -> dict[str, float]:
-    ready = ready_numbers(model, source)
+    features = precomputed_features(model, source)
     began = time.perf_counter()
     rows = 0
     for count in parsed(source):
         rows += count
-        for start in range(0, count, len(ready)):
-            predict(ready[: min(len(ready), count - start)], threads())
+        for start in range(0, count, len(features)):
+            predict(features[: min(len(features), count - start)], threads())
     per_head = [len(part) for part in np.array_split(np.arange(explained), len(model.heads))]
     for head, count in zip(model.heads, per_head, strict=True):
         for start in range(0, count, _EXPLAINED_AT_A_TIME):
-            explain(ready[: min(_EXPLAINED_AT_A_TIME, count - start)], head)
+            explain(features[: min(_EXPLAINED_AT_A_TIME, count - start)], head)
     return {"seconds": time.perf_counter() - began, "rows": rows}
 
 
-def ready_numbers(model: RiskModel, source: Path) -> Floats:
-    """Return the features (n, F) of the file's first rows, n at most 20,000."""
-    with open_table(source, rows_per_chunk=_READY_ROWS) as reader:
+def precomputed_features(model: RiskModel, source: Path) -> Floats:
+    """Return the features (n, F) of the first rows of the file, n at most 20,000."""
+    with open_table(source, rows_per_chunk=_PRECOMPUTED_ROWS) as reader:
         chunk = next(iter(reader))
     table = ManifestTable.from_columns(chunk.columns, chunk.n_rows).accepted()
     return model.space.transform(table, model.history.copy().advance(table).values)
@@ -119,7 +119,7 @@ def parsed(source: Path) -> Iterator[int]:
     if source.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        yield from (len(batch) for batch in pq.ParquetFile(source).iter_batches(_READY_ROWS))
+        yield from (len(batch) for batch in pq.ParquetFile(source).iter_batches(_PRECOMPUTED_ROWS))
         return
     names = first_names(source)
     if source.suffix == ".jsonl":
@@ -127,7 +127,7 @@ def parsed(source: Path) -> Iterator[int]:
 
         schema = pa.schema([(name, pa.string()) for name in names])
         table = pj.read_json(source, parse_options=pj.ParseOptions(explicit_schema=schema))
-        yield from (len(batch) for batch in table.to_batches(_READY_ROWS))
+        yield from (len(batch) for batch in table.to_batches(_PRECOMPUTED_ROWS))
         return
     import pyarrow.csv as pc
 
@@ -194,8 +194,8 @@ def main() -> None:
     if way == "ours":
         keep_memory_small()
     model = load(champion_dir())
-    told = WAYS[way](model, Path(source), Path(target), int(explained))
-    print(json.dumps({**told, "peak_mb": peak_mb()}))
+    figures = WAYS[way](model, Path(source), Path(target), int(explained))
+    print(json.dumps({**figures, "peak_mb": peak_mb()}))
 
 
 def peak_mb() -> float:

@@ -1,4 +1,4 @@
-"""Speed and memory of scoring a file, compared with a lower bound in the same run and a plain script."""
+"""Speed and memory of scoring a file, compared with the minimal work in the same run and with a plain script."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from benchmarks.tables import Table, number, share, times
 from training.worlds.own import write
 
 FORMATS: Final = ("csv", "parquet", "jsonl")
-#: Number of rows with which costs are compared.
+#: Name of a measured file -> its name in tables.
+_LABELS: Final = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSONL", "csv, no reasons": "CSV without reasons"}
+#: Number of rows of the file that the other files are compared with.
 COMPARED: Final = 100_000
 _SEED: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rows of the files of each format, and the repetitions of each way; rows -> repetitions for CSVs of growing size."""
+    """Rows of the file of each format, repetitions of each way, and for CSVs of growing size rows -> repetitions."""
 
     rows: int
     repeats: int
@@ -40,8 +42,8 @@ PLANS: Final = {
 
 
 def measure(size: Size) -> Result:
-    """Return ``formats``: a list of ``name``, ``rows``, and for each way the seconds of each round; and ``scaling``:
-    ``rows``, ``seconds``, ``peak_mb`` of each round.
+    """Return ``formats``: a list of ``name``, ``rows`` and the seconds of each round by way; and ``scaling``: a list of
+    ``rows``, and the ``seconds`` and ``peak_mb`` of each round.
     """
     plan = PLANS[size]
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
@@ -66,24 +68,24 @@ def formats(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
         write(sources[name], None, plan.rows, _SEED, calendar=next_days())
     write_jsonl(sources["csv"], sources["jsonl"])
     cases = [(name, source, True) for name, source in sources.items()] + [("csv, no reasons", sources["csv"], False)]
-    told = []
+    results = []
     for name, source, reasons in cases:
         say(name)
-        one: dict[str, Any] = {"name": name, "rows": plan.rows, "ours": [], "floor": [], "lightgbm": [], "plain": []}
+        result: dict[str, Any] = {"name": name, "rows": plan.rows, "ours": [], "floor": [], "lightgbm": [], "plain": []}
         for _ in range(plan.repeats):
-            found = child("ours", source, int(reasons))
-            one["explained"] = found["explained"]
-            one["ours"].append(found["seconds"])
+            figures = child("ours", source, int(reasons))
+            result["explained"] = figures["explained"]
+            result["ours"].append(figures["seconds"])
             for way in ("floor", "lightgbm"):
-                one[way].append(child(way, source, int(found["explained"]))["seconds"])
-            one["plain"].append(child("plain", source, int(reasons))["seconds"])
-        told.append(one)
-    return told
+                result[way].append(child(way, source, int(figures["explained"]))["seconds"])
+            result["plain"].append(child("plain", source, int(reasons))["seconds"])
+        results.append(result)
+    return results
 
 
 def scaling(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
-    """Measure CSVs of growing size, with those of `COMPARED` rows between the larger ones."""
-    told: dict[int, dict[str, Any]] = {rows: {"rows": rows, "seconds": [], "peak_mb": []} for rows in plan.scaling}
+    """Measure CSVs of growing size. The larger ones alternate with that of `COMPARED` rows."""
+    results: dict[int, dict[str, Any]] = {rows: {"rows": rows, "seconds": [], "peak_mb": []} for rows in plan.scaling}
     for rows, repeats in plan.scaling.items():
         source = scratch / f"in-{rows}.csv"
         say(f"writing a CSV of {rows:,} rows")
@@ -91,25 +93,30 @@ def scaling(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
         for _ in range(repeats):
             for each in dict.fromkeys((COMPARED, rows) if rows > COMPARED else (rows,)):
                 say(f"scoring {each:,} rows")
-                found = child("ours", scratch / f"in-{each}.csv", 1)
-                told[each]["seconds"].append(found["seconds"])
-                told[each]["peak_mb"].append(found["peak_mb"])
+                figures = child("ours", scratch / f"in-{each}.csv", 1)
+                results[each]["seconds"].append(figures["seconds"])
+                results[each]["peak_mb"].append(figures["peak_mb"])
         if rows != COMPARED:
             source.unlink()
-    return list(told.values())
+    return list(results.values())
 
 
 # ---- From figures to tables
 
 
-def of_floor(one: Result) -> float:
-    """Return the lower bound's time relative to ours: the median over rounds."""
-    return float(median(bare / ours for bare, ours in zip(one["floor"], one["ours"], strict=True)))
+def file_label(name: str) -> str:
+    """Return the name of a measured file in tables."""
+    return _LABELS.get(name, name)
 
 
-def cost_us(one: Result) -> float:
+def of_floor(result: Result) -> float:
+    """Return our throughput relative to the minimal work: the median of the ratios within rounds."""
+    return float(median(minimal / ours for minimal, ours in zip(result["floor"], result["ours"], strict=True)))
+
+
+def cost_us(result: Result) -> float:
     """Return microseconds per row for the scaling table."""
-    return float(1e6 * median(one["seconds"]) / one["rows"])
+    return float(1e6 * median(result["seconds"]) / result["rows"])
 
 
 def tables(result: Result) -> list[Table]:
@@ -117,15 +124,15 @@ def tables(result: Result) -> list[Table]:
 
     def row(one: Result) -> tuple[str, ...]:
         rates = [one["rows"] / median(one[way]) for way in ("ours", "floor", "lightgbm", "plain")]
-        ahead = median(slow / fast for slow, fast in zip(one["plain"], one["ours"], strict=True))
+        speedup = median(slow / fast for slow, fast in zip(one["plain"], one["ours"], strict=True))
         return (
-            one["name"],
+            file_label(one["name"]),
             number(rates[0]),
             number(rates[1]),
             f"{of_floor(one):.2f}",
             number(rates[2]),
             number(rates[3]),
-            times(ahead),
+            times(speedup),
             share(one["explained"] / one["rows"]),
         )
 
@@ -134,19 +141,28 @@ def tables(result: Result) -> list[Table]:
     first = result["formats"][0]
     return [
         Table(
-            "Files beside their floor",
-            ("file", "rows/s", "floor", "of floor", "by LightGBM", "script", "ahead", "explained"),
+            "Files by format",
+            (
+                "file",
+                "rows/s",
+                "minimal work, rows/s",
+                "relative to minimal work",
+                "minimal work by LightGBM, rows/s",
+                "script, rows/s",
+                "relative to script",
+                "explained",
+            ),
             tuple(map(row, result["formats"])),
-            f"Rows a second of files of {first['rows']:,} rows, output in the same format. *Floor*: pyarrow parses "
-            "the file, all heads are predicted on ready-made numbers, and as many rows as are red or yellow get "
-            "their contributions, on as many threads, with the model's own predictor; nothing else, and nothing is "
-            "written. *By LightGBM*: the same with LightGBM's `predict` and `pred_contrib`. *Script*: pandas, the "
-            "library's features of the whole frame at once, LightGBM head by head, `to_csv`; *ahead*: of the "
-            "script. Without the time that loading the model takes.",
+            f"Rows per second for files of {first['rows']:,} rows. The output has the format of the input. *Minimal work*: pyarrow "
+            "parses the file, all heads are predicted from precomputed features, and as many rows get contributions as there are "
+            "red and yellow shipments, with as many threads and the model's own predictor. Nothing is written. *By LightGBM*: the "
+            "same with LightGBM's `predict` and `pred_contrib`. *Script*: pandas, the library's features of the whole frame at "
+            "once, LightGBM head by head, `to_csv`. *Explained*: red and yellow shipments as a share of the rows. The time to load "
+            "the model is not included.",
         ),
         Table(
             "Files by number of rows",
-            ("rows", "rows/s", "µs a row", f"of {COMPARED:,}", "peak MB"),
+            ("rows", "rows/s", "µs per row", f"relative to {COMPARED:,} rows", "peak memory, MB"),
             tuple(
                 (
                     f"{rows:,}",
@@ -157,8 +173,8 @@ def tables(result: Result) -> list[Table]:
                 )
                 for rows, one in sized.items()
             ),
-            "CSV to CSV with reasons for red and yellow. Peak memory is that of the whole process, Python, "
-            "libraries and model included.",
+            "CSV to CSV, with reasons for red and yellow shipments. Peak memory is that of the whole process, with Python, "
+            "libraries and model.",
         ),
     ]
 

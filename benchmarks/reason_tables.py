@@ -1,4 +1,4 @@
-"""Figures of `benchmarks.reasons` as part of the page: our contributions next to LightGBM's and the shap package's."""
+"""Figures of `benchmarks.reasons` as part of the page: our contributions compared with LightGBM's and the shap package's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ REFERENCE: Final = "LightGBM pred_contrib"
 
 
 def measure(size: Size) -> Result:
-    """``records``: see `benchmarks.reasons.measure`."""
+    """Return ``records``: see `benchmarks.reasons.measure`."""
     return {"records": reasons.measure(1 if size is Size.quick else 7)}
 
 
+def rows_label(rows: int) -> str:
+    """Return a number of rows in words."""
+    return "1 row" if rows == 1 else f"{rows:,} rows"
+
+
 def speedup(result: Result, record: Result) -> float:
-    """Return the speed relative to LightGBM on the same booster and number of rows."""
+    """Return the speed relative to LightGBM with the same booster and number of rows."""
     slow = next(
         one
         for one in result["records"]
@@ -31,13 +36,13 @@ def tables(result: Result) -> list[Table]:
     """Return one table per booster."""
     boosters = dict.fromkeys(record["booster"] for record in result["records"])
     notes = (
-        "Microseconds a row for the contributions of all features, on one thread, of one row alone and of many at a time; *ahead*: "
-        "of LightGBM; *difference*: the largest from LightGBM's values, in log-odds.",
+        "Time per row to compute the contributions of all features on one thread, for one row alone and for many rows at a time. "
+        "*Largest difference*: from LightGBM's values, in log-odds.",
     )
     return [
         Table(
             f"Contributions: {booster}",
-            ("way", "rows", "µs a row", "ahead", "difference"),
+            ("implementation", "rows", "µs per row", "speed relative to LightGBM", "largest difference"),
             tuple(
                 (
                     record["way"],

@@ -1,10 +1,10 @@
-"""Contributions of features, ours compared with LightGBM's and the shap package's: speed and differences.
+"""Feature contributions by our code, LightGBM and the shap package: speed and differences.
 
     python -m benchmarks.reasons [--repeats 5]
 
 The boosters are the first head of the bundled champion, and one of 500 trees of 63 leaves trained here on invented
 numbers. All compute the same values (`models.trees.contributions`). Repetitions alternate between the ways. The
-figures are medians of the processor time of one thread; single rows are a hundred different ones in turn.
+figures are medians of the processor time of one thread. Single rows are measured with a hundred different rows.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from models.trees.trees import read_trees
 
 Floats = NDArray[np.float64]
 ROWS: Final = (1, 100, 10_000)
-#: Maximum contributions of trees that the slower ways compute at a time: ten thousand rows of a large booster
-#: would take minutes. The cost per row does not depend on it.
+#: Maximum number of contributions of trees per repetition of the slower ways: ten thousand rows of a large booster
+#: would take minutes. The time per row does not depend on it.
 _MOST_TREES: Final = 1_000_000
 
 
@@ -44,7 +44,7 @@ def measure(repeats: int) -> list[dict[str, object]]:
 def _champion() -> tuple[str, lgb.Booster, Floats]:
     model = bundle.load(champion_dir())
     booster = model.boosters[model.heads[0]]
-    # Rows that take many paths through the trees; no traffic is needed.
+    # These rows take many paths through the trees, so no traffic is needed.
     return "champion", booster, check_rows([read_trees(booster)], booster.num_feature(), max(ROWS))
 
 
@@ -71,31 +71,33 @@ def _measured(name: str, booster: lgb.Booster, rows: Floats, repeats: int) -> li
         few = max(1, min(n, _MOST_TREES // booster.num_trees()))
         parts = {way: _parts(rows, n if way.startswith("Tidewaiter") else few) for way in ways}
         times: dict[str, list[float]] = {way: [] for way in ways}
-        found: dict[str, Floats] = {}
+        contributions: dict[str, Floats] = {}
         for _ in range(repeats):
             for way, explain in ways.items():
                 started = time.process_time()
                 answers = [explain(part) for part in parts[way]]
                 times[way].append((time.process_time() - started) / sum(map(len, answers)))
-                found[way] = np.concatenate(answers)
-        reference = found["LightGBM pred_contrib"]
+                contributions[way] = np.concatenate(answers)
+        reference = contributions["LightGBM pred_contrib"]
         for way in ways:
             # The shap package has no column for the base value, which is the last one.
-            width, compared = reference.shape[1] - 1, min(len(reference), len(found[way]))
+            width, compared = reference.shape[1] - 1, min(len(reference), len(contributions[way]))
             records.append(
                 {
                     "booster": name,
                     "rows": n,
                     "way": way,
                     "seconds_per_row": statistics.median(times[way]),
-                    "difference": float(np.abs(found[way][:compared, :width] - reference[:compared, :width]).max()),
+                    "difference": float(
+                        np.abs(contributions[way][:compared, :width] - reference[:compared, :width]).max()
+                    ),
                 }
             )
     return records
 
 
 def _parts(rows: Floats, n: int) -> list[Floats]:
-    """Return the parts of one repetition, of n rows each."""
+    """Return the rows of one repetition in parts of n rows."""
     return [np.ascontiguousarray(rows[i * n : (i + 1) * n]) for i in range(max(1, 100 // n))]
 
 
@@ -116,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     records = measure(parser.parse_args(argv).repeats)
     print(describe(("lightgbm", "numpy", "shap")))
     if not any(record["way"] == "shap.TreeExplainer" for record in records):
-        print("The shap package is not installed; it is left out.")
-    print(f"\n{'booster':24}{'rows':>8}  {'way':24}{'us per row':>12}{'times faster':>14}{'difference':>12}")
+        print("The shap package is not installed, so it is not measured.")
+    print(f"\n{'booster':24}{'rows':>8}  {'way':24}{'us per row':>12}{'relative speed':>16}{'difference':>12}")
     slow = {
         (record["booster"], record["rows"]): record["seconds_per_row"]
         for record in records
@@ -129,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         assert isinstance(reference, float)
         print(
             f"{record['booster']!s:24}{record['rows']:>8}  {record['way']!s:24}{seconds * 1e6:12.1f}"
-            f"{reference / seconds:14.1f}{record['difference']:12.1e}"
+            f"{reference / seconds:16.1f}{record['difference']:12.1e}"
         )
 
 

@@ -1,7 +1,7 @@
-"""Growth of the cost: with goods items, length and novelty of texts, batch size, and with heads, trees and leaves.
+"""Cost by number of goods items, length and novelty of texts, batch size, and number of heads, trees and leaves.
 
-Everything runs in process, on one thread. The kinds of a table alternate request by request, so that all of them meet
-the same conditions.
+Everything runs in one process and thread. The kinds of a table alternate request by request, so that all have the same
+conditions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SEED: Final = 7
 
 
 def measure(size: Size) -> Result:
-    """Return tables of `cost`: parameter -> microseconds; ``boosters`` has ``heads``, ``trees``, ``leaves`` and
+    """Return for each table parameter -> microseconds; ``boosters`` is a list of ``heads``, ``trees``, ``leaves`` and
     microseconds.
     """
     quick = size is Size.quick
@@ -47,20 +47,20 @@ def measure(size: Size) -> Result:
     model = load(champion_dir())
     chance = random.Random(_SEED)
     say("items, texts")
-    found: dict[str, Any] = {
+    costs: dict[str, Any] = {
         "items": cost(model, {str(n): [with_items(records, n, chance) for _ in range(repeats)] for n in ITEMS}),
         "letters": cost(model, {str(n): [with_text(records, n, chance) for _ in range(repeats)] for n in LETTERS}),
     }
     say("unknown texts, batches")
     many = records[: 1_000 if quick else 10_000]
     shares = {str(part): [[record] for record in never_seen(many, _SEED, part)[: repeats * 20]] for part in UNKNOWN}
-    # The mean: the median of a mixture shows only one part.
-    found["unknown"] = cost(model, shares, mean)
+    # Use the mean, because the median of a mixture shows only one part.
+    costs["unknown"] = cost(model, shares, mean)
     batches = {str(n): [_next(records, n, chance) for _ in range(max(3, repeats // 4))] for n in BATCH}
-    found["batch"] = {n: value / int(n) for n, value in cost(model, batches).items()}
+    costs["batch"] = {n: value / int(n) for n, value in cost(model, batches).items()}
     say("heads, trees, leaves")
-    found["boosters"] = boosters(model, trees=(20, 100) if quick else TREES, repeats=10 if quick else 100)
-    return found
+    costs["boosters"] = boosters(model, trees=(20, 100) if quick else TREES, repeats=10 if quick else 100)
+    return costs
 
 
 def cost(
@@ -68,7 +68,7 @@ def cost(
     requests: Mapping[str, Sequence[Sequence[Record]]],
     average: Callable[[list[int]], float] = median,
 ) -> dict[str, float]:
-    """Return the microseconds of answering the requests of each kind, JSON in and out."""
+    """Return the microseconds to answer a request of each kind, from JSON to JSON."""
     answering = Answering(model)
     bodies = {kind: [to_json(list(one)) for one in each] for kind, each in requests.items()}
     for each in bodies.values():
@@ -83,7 +83,7 @@ def cost(
 
 
 def with_items(records: Sequence[Record], count: int, chance: random.Random) -> list[Record]:
-    """Return one shipment with the goods of this many others."""
+    """Return one shipment with the goods of ``count`` other shipments."""
     shipment = copy.deepcopy(chance.choice(records))
     items = []
     for place in range(count):
@@ -95,7 +95,7 @@ def with_items(records: Sequence[Record], count: int, chance: random.Random) -> 
 
 
 def with_text(records: Sequence[Record], letters: int, chance: random.Random) -> list[Record]:
-    """Return one shipment with a new description of this many letters."""
+    """Return one shipment with a new description of ``letters`` characters."""
     shipment = copy.deepcopy(chance.choice(records))
     shipment["items"] = shipment["items"][:1]
     shipment["items"][0]["goods_description"] = words(chance, letters // 4 + 1)[:letters].strip()
@@ -111,7 +111,7 @@ def _next(records: Sequence[Record], count: int, chance: random.Random) -> list[
 
 
 def boosters(model: RiskModel, *, trees: Sequence[int], repeats: int) -> list[dict[str, float]]:
-    """Return microseconds of `RiskModel.predict_raw` for one row, and per row for 1,000, with boosters trained on random
+    """Return microseconds of `RiskModel.predict_raw` for one row, and per row of 1,000, with boosters trained on random
     numbers.
     """
     names = list(model.space.names)
@@ -148,7 +148,7 @@ def _tree_count(model: RiskModel) -> int:
 
 
 def grow(names: list[str], trees: int, leaves: int) -> lgb.Booster:
-    """Return a booster trained on random numbers. Its trees are full, and its speed depends on nothing else."""
+    """Return a booster trained on random numbers. Its trees have all their leaves, and its speed depends only on their size."""
     import lightgbm as lgb
 
     chance = np.random.default_rng(_SEED)
@@ -160,21 +160,21 @@ def grow(names: list[str], trees: int, leaves: int) -> lgb.Booster:
 
 
 def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int = 1) -> RiskModel:
-    """Return the model with this many heads, each of which is the booster's first trees."""
+    """Return the model with ``heads`` heads. The booster of each is the first ``trees`` trees."""
     import lightgbm as lgb
 
     chosen = model.heads[:heads]
     cut = {head: lgb.Booster(model_str=booster.model_to_string(num_iteration=trees)) for head in chosen}
 
-    def kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    def of_heads(given: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if name in (*chosen, RISK)}
 
     return dataclasses.replace(
         model,
         heads=chosen,
         boosters=cut,
-        calibrators=kept(model.calibrators),
-        prevalence=kept(model.prevalence),
+        calibrators=of_heads(model.calibrators),
+        prevalence=of_heads(model.prevalence),
         base_rates={head: model.base_rates[head] for head in chosen},
     )
 
@@ -182,17 +182,17 @@ def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int 
 def tables(result: Result) -> list[Table]:
     """Return one table per parameter."""
 
-    def growth(title: str, what: str, key: str, note: str, show: Callable[[str], str] = str) -> Table:
+    def growth(title: str, parameter: str, key: str, note: str, show: Callable[[str], str] = str) -> Table:
         values: dict[str, float] = result[key]
         first = next(iter(values.values()))
         rows = tuple((show(name), number(value), times(value / first)) for name, value in values.items())
-        return Table(title, (what, "µs", "of the first"), rows, note)
+        return Table(title, (parameter, "µs", "relative to the first row"), rows, note)
 
     sizes = tuple(
         (
             f"{one['trees']} trees of {one['leaves']} leaves"
             if one["leaves"]
-            else f"the champion: {one['trees']} trees",
+            else f"champion: {one['trees']} trees in all",
             str(one["heads"]),
             number(one["single_us"]),
             number(one["batch_us"]),
@@ -200,28 +200,28 @@ def tables(result: Result) -> list[Table]:
         for one in result["boosters"]
     )
     return [
-        growth("Goods items of a shipment", "items", "items", "Microseconds of a whole shipment, JSON in, JSON out."),
+        growth("Goods items per shipment", "goods items", "items", "Time to score a shipment, from JSON to JSON."),
         growth(
-            "Length of a description that is new",
+            "Length of a new description",
+            "characters",
             "letters",
-            "letters",
-            "Microseconds of a shipment of one item. A text is read once; when it comes again its readings are "
-            "remembered.",
+            "Time to score a shipment of one goods item. A text is read once. If it occurs again, the result comes from the "
+            "cache.",
         ),
         growth(
-            "Share of shipments with unknown texts",
+            "Share of shipments with new texts",
             "share",
             "unknown",
-            "Mean microseconds of a shipment; the others' texts repeat as in the simulated trade.",
+            "Mean time to score a shipment. The texts of the other shipments repeat as in the simulated trade.",
             lambda name: f"{float(name):.0%}",
         ),
-        growth("Shipments of a batch", "shipments", "batch", "Microseconds of one shipment of the batch."),
+        growth("Shipments per batch", "shipments", "batch", "Time per shipment of the batch."),
         Table(
             "Heads, trees and leaves",
-            ("boosters", "heads", "one row, µs", "row of 1,000, µs"),
+            ("boosters", "heads", "1 row, µs", "1,000 rows, µs per row"),
             sizes,
-            "Predicting alone, on one thread, with boosters trained on random numbers; trees are those of each "
-            "head, the champion's those of all its heads.",
+            "Prediction only, on one thread, with boosters trained on random numbers. Trees are counted per head, those of "
+            "the champion over all heads.",
         ),
     ]
 

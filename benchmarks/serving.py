@@ -1,8 +1,7 @@
-"""One worker of the service compared with general model servers that serve the same bundle, and the cost of its own
-requests.
+"""Speed of one worker of the service compared with general model servers of the same bundle, by kind of request.
 
 All servers run at once. Each is suspended (SIGSTOP) while another is measured, so that a round measures all of them
-within a minute. Figures are medians over rounds, ratios are taken within a round. Needs about 8 GB of memory.
+within a minute. Figures are medians over rounds. Ratios are taken within a round. Needs about 8 GB of memory.
 """
 
 from __future__ import annotations
@@ -38,9 +37,18 @@ from models.bundle import champion_dir, load
 
 #: Numbers of concurrent connections.
 CONNECTIONS: Final = (1, 8, 32)
+#: Kind of request -> its name in tables.
+_LABELS: Final = {
+    "natural repetition": "1 shipment",
+    "natural repetition, decisions stored": "1 shipment, decisions stored",
+    "texts never seen": "1 shipment, new texts",
+    "reasons for every one": "1 shipment, with reasons",
+    "never seen, reasons": "1 shipment, new texts, with reasons",
+    "names that OPSIN reads": "1 shipment, systematic name",
+}
 _WARM_UP: Final = 200
 _BATCH: Final = 1_000
-#: The number of available names.
+#: Number of available systematic names.
 _NAMED: Final = 1_800
 #: Simulated goods items per shipment; a shipment has 1.4 of them on average.
 _ITEMS_EACH: Final = 1.45
@@ -54,7 +62,7 @@ class Plan:
 
     Attributes:
         items: goods items simulated for all servers.
-        batches, each: batches for one worker, and shipments of each other kind of request, which use different
+        batches, each: batches for one worker, and shipments of each other kind of request. Every kind uses different
             shipments.
         seconds: per number of connections and round.
         starts: number of starts of the service.
@@ -114,7 +122,7 @@ def ceiling(client: Client, scratch: Path, asked: Asked) -> dict[str, float]:
 
 
 class Position:
-    """Position of a server in a list of requests: each request is sent once, as long as there are any."""
+    """Position of a server in a list of requests. It begins again only after the last request."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.start = file, 0
@@ -134,7 +142,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
     say("saving MLflow models")
     save(bundle, scratch / "mlflow")
     running: list[tuple[Kind, Running, Position]] = []
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     with stopping() as started:
         for kind in KINDS:
             file = scratch / f"{kind.slug}.bin"
@@ -146,28 +154,28 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
             say(f"{kind.name}, given {kind.given}: ready after {ready:.1f} s")
             position = Position(file)
             position.drive(client, server.port, 4, 30.0, at_most=_WARM_UP)
-            told.append({"name": kind.name, "given": kind.given, "ready_s": ready, "rounds": []})
+            results.append({"name": kind.name, "given": kind.given, "ready_s": ready, "rounds": []})
             server.hold()
             running.append((kind, server, position))
         for number_of_round in range(plan.rounds):
             say(f"round {number_of_round + 1} of {plan.rounds}")
-            # Alternate the direction, so that drift within a round does not always affect the same servers.
-            for (_, server, position), one in list(zip(running, told, strict=True))[
+            # Alternate the order, so that drift within a round does not always affect the same servers.
+            for (_, server, position), one in list(zip(running, results, strict=True))[
                 :: -1 if number_of_round % 2 else 1
             ]:
                 server.go_on()
                 position.drive(client, server.port, 4, 1.0, at_most=20)
-                found = {}
+                figures = {}
                 for n in CONNECTIONS:
                     busy = server.cpu_s()
                     driven = position.drive(client, server.port, n, plan.seconds)
-                    found[str(n)] = {**_told(driven), "cpu_ms": 1e3 * (server.cpu_s() - busy) / driven.requests}
-                one["rounds"].append(found)
+                    figures[str(n)] = {**_figures(driven), "cpu_ms": 1e3 * (server.cpu_s() - busy) / driven.requests}
+                one["rounds"].append(figures)
                 server.hold()
-        for (_, server, position), one in zip(running, told, strict=True):
+        for (_, server, position), one in zip(running, results, strict=True):
             one["resident_mb"] = server.resident_mb()
             one["sent"] = position.start
-    return told
+    return results
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +191,11 @@ class Own:
 
 
 def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
-    """Return per kind of request to the service ``name``, ``workers``, ``shipments`` per request, ``items`` per
-    shipment, and
-    ``rounds``: connections -> `Driven`.
+    """Return per kind of request ``name``, ``workers``, ``shipments`` per request, ``items`` per shipment, and ``rounds``:
+    connections -> `Driven`.
     """
     cores = os.cpu_count() or 1
-    # Each kind has its own shipments, because scoring one a second time has a different cost.
+    # Each kind has its own shipments, because scoring a shipment again takes another time.
     more = plan.batches * 4 // 3 if cores > 1 else 0
     count = (plan.batches + more) * _BATCH + 4 * plan.each + _NAMED
     fresh = iter(simulated(int(_ITEMS_EACH * count), _SEED + 2))
@@ -198,8 +205,8 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
 
     def batches(workers: int, number: int) -> Own:
         bodies = [{"shipments": some(_BATCH)} for _ in range(number)]
-        told = f", {workers} workers" if workers > 1 else ""
-        return Own(f"batch of {_BATCH:,}{told}", _BATCH, "/v1/score/batch", bodies, workers)
+        suffix = f", {workers} workers" if workers > 1 else ""
+        return Own(f"batch of {_BATCH:,}{suffix}", _BATCH, "/v1/score/batch", bodies, workers)
 
     kinds = [
         Own("natural repetition", 1, "/v1/score", asked.shipments),
@@ -213,14 +220,14 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
     if cores > 1:
         kinds.append(batches(cores, more))
     positions: list[Position] = []
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for place, kind in enumerate(kinds):
         say(f"making requests: {kind.name}")
         Requests.post(kind.path, [json.dumps(body).encode() for body in kind.bodies]).write(
             scratch / f"own-{place}.bin"
         )
         positions.append(Position(scratch / f"own-{place}.bin"))
-        told.append(
+        results.append(
             {
                 "name": kind.name,
                 "workers": kind.workers,
@@ -238,14 +245,14 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
             started[-1].hold()
         for number_of_round in range(plan.rounds):
             say(f"kinds of requests, round {number_of_round + 1} of {plan.rounds}")
-            for server, position, one in zip(started, positions, told, strict=True):
+            for server, position, one in zip(started, positions, results, strict=True):
                 server.go_on()
                 driven = {n: position.drive(client, server.port, n, plan.seconds) for n in CONNECTIONS[:2]}
                 server.hold()
-                one["rounds"].append({str(n): _told(value) for n, value in driven.items()})
-        for position, one in zip(positions, told, strict=True):
+                one["rounds"].append({str(n): _figures(value) for n, value in driven.items()})
+        for position, one in zip(positions, results, strict=True):
             one["sent"] = position.start
-    return told
+    return results
 
 
 def _serve(scratch: Path, workers: int, *, stored: bool) -> Running:
@@ -265,27 +272,33 @@ def _items_each(bodies: Sequence[Any]) -> float:
 
 
 def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
-    """Return per start: seconds to ``ready``, and to the end of ``tidewaiter --help``; milliseconds of the ``first``
+    """Return for each start: seconds until ``ready``, and of ``tidewaiter --help``; milliseconds of the ``first``
     request, of the ``thousandth``, and of those before the thousandth, sent one after the other (``stream``).
 
     The thousandth is sent like the first: over a new connection, after a pause in which the processor's caches lose
     unused data. After such a pause, any request takes two or three times as long as one of a stream.
     """
     requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in asked.shipments[:1010]]).items
-    found: dict[str, list[float]] = {"ready_s": [], "help_s": [], "first_ms": [], "thousandth_ms": [], "stream_ms": []}
+    durations: dict[str, list[float]] = {
+        "ready_s": [],
+        "help_s": [],
+        "first_ms": [],
+        "thousandth_ms": [],
+        "stream_ms": [],
+    }
     for start in range(plan.starts):
         # The store lies in the working directory. A new one holds no history that the start would have to read.
         folder = scratch / f"start-{start}"
         folder.mkdir()
         began = time.perf_counter()
         subprocess.run([program("tidewaiter"), "--help"], check=True, stdout=subprocess.DEVNULL)
-        found["help_s"].append(time.perf_counter() - began)
+        durations["help_s"].append(time.perf_counter() - began)
         port = free_port()
         command = [program("tidewaiter"), "serve", "--port", str(port)]
         server = Running(OURS, command, port, scratch / "start.log", folder=folder)
         with stopping([server]):
-            found["ready_s"].append(server.wait(_READY))
-            found["first_ms"].append(_anew(port, requests[0]))
+            durations["ready_s"].append(server.wait(_READY))
+            durations["first_ms"].append(_anew(port, requests[0]))
             with contextlib.closing(connect(port)) as connection:
                 stream = [_timed(connection, request) for request in requests[1:990]]
             anew = []
@@ -293,10 +306,10 @@ def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
                 time.sleep(PAUSE)
                 server.wait(_READY)
                 anew.append(_anew(port, request))
-        # A single request is noisy, so use those around it.
-        found["thousandth_ms"].append(median(anew))
-        found["stream_ms"].append(median(stream[-20:]))
-    return found
+        # A single request is noisy, so use the requests around it.
+        durations["thousandth_ms"].append(median(anew))
+        durations["stream_ms"].append(median(stream[-20:]))
+    return durations
 
 
 def _anew(port: int, request: bytes) -> float:
@@ -312,7 +325,7 @@ def _timed(connection: socket.socket, request: bytes) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def _told(driven: Driven) -> dict[str, float]:
+def _figures(driven: Driven) -> dict[str, float]:
     return {**asdict(driven), "rate": driven.rate}
 
 
@@ -336,8 +349,8 @@ def tables(result: Result) -> list[Table]:
         found[n]["client_share"] for one in result["servers"] for found in one["rounds"] for n in map(str, CONNECTIONS)
     )
     ours = next(one for one in result["servers"] if one["name"] == OURS)
-    rates = (f"/s, {n}" for n in CONNECTIONS)
-    columns = ("server", "p50 ms", "p99 ms", *rates, "ahead", "cpu ms", "MB")
+    rates = (f"requests/s, {n} connection{'s' if n > 1 else ''}" for n in CONNECTIONS)
+    columns = ("server", "p50, ms", "p99, ms", *rates, "speed-up by Tidewaiter", "CPU per request, ms", "memory, MB")
 
     def row(one: Result) -> tuple[str, ...]:
         return (
@@ -353,71 +366,76 @@ def tables(result: Result) -> list[Table]:
     repeated = [
         one["name"] for one in result["servers"] if one["given"] == "manifests" and one["sent"] > result["shipments"]
     ]
-    again = f"Had to begin again with the shipments: {', '.join(repeated)}. " if repeated else ""
-    ceilings = ", ".join(f"{number(rate)} at {n}" for n, rate in result["ceiling"].items())
+    again = f"Received some shipments twice: {', '.join(repeated)}. " if repeated else ""
+    ceilings = ", ".join(f"{number(rate)} requests/s at {n}" for n, rate in result["ceiling"].items())
     raw = Table(
-        "One worker, given raw manifests",
+        "One worker, all servers given raw manifests",
         columns,
         tuple(row(one) for one in result["servers"] if one["given"] == "manifests"),
-        "Everybody loads the same bundle and scores the same shipments with the same library; the service also "
-        "answers with lane, evidence and warnings and keeps its metrics, the others return the risk alone. Its store is off, "
-        "because the others keep nothing. p50 and "
-        "p99 at one connection; requests a second at 1, 8 and 32 connections; *ahead*: the service's requests at 8 "
-        f"for one of the other's; *cpu ms*: processor time of all processes of the server for a request at 8 connections; "
-        f"*MB*: their memory. {again}The client alone makes {ceilings} requests a second and was never busier than "
+        "All servers load the same bundle and score the same shipments with the same library. Tidewaiter also returns lane, "
+        "evidence and warnings, and keeps metrics; the other servers return only the risk. Tidewaiter's store is off, because the "
+        "others store nothing. *p50*, *p99*: latency at 1 connection. "
+        "*Speed-up by Tidewaiter*: Tidewaiter's requests per second divided by those of the server, at 8 connections. *CPU*: "
+        "processor time of all processes of the server, at 8 connections. *Memory*: resident memory of these processes. "
+        f"{again}With a server that answers immediately, the client reaches {ceilings} connections. It was busy for at most "
         f"{100 * client_share:.0f} % of the time.",
     )
     ready = Table(
-        "General servers given ready-made numbers, the service raw manifests",
+        "One worker, the other servers given precomputed features",
         columns,
         (row(ours), *(row(one) for one in result["servers"] if one["given"] == "numbers")),
-        "The others are spared everything but LightGBM: they get the features as numbers and return what the three "
-        "boosters say.",
+        "The other servers only run LightGBM: they get features and return the combined risk of the boosters. Tidewaiter "
+        "still gets raw manifests.",
     )
     return [raw, ready, _requests_table(result["own_requests"]), _starts_table(result["starts"])]
 
 
+def request_label(name: str) -> str:
+    """Return the name of a kind of request in tables."""
+    return _LABELS.get(name, name.replace(f"batch of {_BATCH:,}", f"batch of {_BATCH:,} shipments"))
+
+
 def _requests_table(kinds: Sequence[Result]) -> Table:
-    def row(one: Result) -> tuple[str, ...]:
-        rate = over_rounds(one, 8, "rate") * one["shipments"]
-        items = number(rate * one["items"]) if one["shipments"] > 1 else ""
+    def row(kind: Result) -> tuple[str, ...]:
+        rate = over_rounds(kind, 8, "rate") * kind["shipments"]
+        items = number(rate * kind["items"]) if kind["shipments"] > 1 else ""
         return (
-            one["name"],
-            number(over_rounds(one, 1, "p50_ms")),
-            number(over_rounds(one, 1, "p99_ms")),
+            request_label(kind["name"]),
+            number(over_rounds(kind, 1, "p50_ms")),
+            number(over_rounds(kind, 1, "p99_ms")),
             number(rate),
             items,
         )
 
-    repeated = [one["name"] for one in kinds if one["sent"] > one["made"]]
-    again = f" Had to begin again with the requests: {', '.join(repeated)}." if repeated else ""
+    repeated = [request_label(kind["name"]) for kind in kinds if kind["sent"] > kind["made"]]
+    again = f" Some requests were sent twice: {'; '.join(repeated)}." if repeated else ""
     return Table(
-        "The service, by kind of request",
-        ("request", "p50 ms", "p99 ms", "shipments/s, 8", "rows/s, 8"),
+        "Tidewaiter, by kind of request",
+        ("request", "p50, ms", "p99, ms", "shipments/s", "goods items/s"),
         tuple(map(row, kinds)),
-        "Each kind has a service of its own, with one worker unless another number is told; each worker keeps a history of its "
-        "own, and keeps no decisions except where the name says so. Latencies at one connection, throughput at eight. "
-        "*Natural repetition*: texts repeat as in the simulated trade. "
-        "*Never seen*: goods, names and addresses of every request are words that no request had before. *Reasons for every "
-        "one*: `explain=all`; else red and yellow are explained. Names that OPSIN reads go to a "
-        f"Java program beside the service.{again}",
+        "Each kind has its own service with one worker, unless the row names another number. Each worker has its own history. It "
+        "stores no decisions, unless the row says so. "
+        "*p50*, *p99*: latency at 1 connection. Throughput is measured at 8 connections. Texts repeat as in the simulated trade, "
+        "except *new texts*: goods, names and addresses consist of words that no earlier request contained. *With reasons*: "
+        "`explain=all`; otherwise only red and yellow shipments are explained. *Systematic name*: OPSIN, a Java program beside "
+        f"the service, reads a name of a chemical.{again}",
     )
 
 
-def _starts_table(found: dict[str, list[float]]) -> Table:
+def _starts_table(values: dict[str, list[float]]) -> Table:
     rows: list[tuple[str, str, Callable[[float], str]]] = [
         ("`tidewaiter --help`", "help_s", lambda value: f"{number(value)} s"),
-        ("start to ready", "ready_s", lambda value: f"{number(value)} s"),
+        ("start of the service until ready", "ready_s", lambda value: f"{number(value)} s"),
         ("first request", "first_ms", lambda value: f"{number(value)} ms"),
         ("thousandth request", "thousandth_ms", lambda value: f"{number(value)} ms"),
-        ("one of the stream before it", "stream_ms", lambda value: f"{number(value)} ms"),
+        ("request in a stream", "stream_ms", lambda value: f"{number(value)} ms"),
     ]
     return Table(
-        "Starting",
-        ("what", "median", "longest"),
-        tuple((name, show(median(found[key])), show(max(found[key]))) for name, key, show in rows),
-        "The service scores a few shipments before it reports ready. The first request and the thousandth each come "
-        "after a pause of some milliseconds, over a new connection; those of a stream follow one another at once.",
+        "Start",
+        ("figure", "median", "maximum"),
+        tuple((name, show(median(values[key])), show(max(values[key]))) for name, key, show in rows),
+        "The service scores a few shipments before it reports ready. The first and the thousandth request each follow a pause "
+        "of some milliseconds and use a new connection. Requests in a stream follow each other without a pause.",
     )
 
 

@@ -1,8 +1,8 @@
-"""Time per stage: for one shipment at a time, a batch, and a file.
+"""Time per stage of scoring one shipment, a batch, and a file.
 
-Timers wrap functions of the library from outside and cost nothing outside a measurement. The time of a stage excludes
-the stages that it calls; *the rest* has no timer. For a file, whose stages overlap,
-the figures are processor time of the threads, and LightGBM has one thread so that its time is visible.
+Timers wrap functions of the library from outside, and cost nothing outside a measurement. The time of a stage excludes the
+stages that it calls. *Other* is time without a timer. The stages of a file overlap, so its figures are processor time of the
+threads, and LightGBM uses one thread, whose time is visible.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import ServedModel
 
-#: Stage -> its functions, as ``module:name`` at the place where callers look them up.
+#: Stage -> its functions, as ``module:name`` where callers look them up.
 STAGES: Final[dict[str, tuple[str, ...]]] = {
     "reader": ("features.readers.reader:TableReader.__iter__",),
     "read shipments": ("service.scoring.answers:read_record",),
@@ -74,10 +74,22 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 _REST: Final = "the rest"
+#: Stage -> its name in the table.
+_LABELS: Final = {
+    "reader": "read the file",
+    "table": "build the table",
+    "history, keys": "history: keys of parties and places",
+    "history": "history: read and update",
+    "features, the rest": "features: other",
+    "answer": "build the answer",
+    "score columns": "add score columns",
+    "writer": "write the file",
+    _REST: "other",
+}
 
 
 class Stopwatch:
-    """Own time of each stage in nanoseconds, over all threads."""
+    """Time of each stage in nanoseconds without nested stages, over all threads."""
 
     def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self._clock = clock
@@ -88,7 +100,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def timing(self, stage: str) -> Iterator[None]:
-        """Add the time of the block, without nested blocks, to a stage."""
+        """Add the time of the block, without nested blocks, to the time of a stage."""
         within: list[int] | None = getattr(self._inner, "stack", None)
         if within is None:
             within = self._inner.stack = []
@@ -183,7 +195,7 @@ class Answering:
 
 
 def measure(size: Size) -> Result:
-    """Return ``single``, ``batch`` and ``file``: ``stages``, stage -> microseconds per shipment or row, their sum
+    """Return ``single``, ``batch`` and ``file``, each with ``stages``: stage -> microseconds per shipment or row, their sum
     ``timed``, and ``whole``, the same without timers.
     """
     quick = size is Size.quick
@@ -191,21 +203,21 @@ def measure(size: Size) -> Result:
     say("simulating shipments")
     records = simulated(items, 5)
     model = load(champion_dir())
-    half = len(records) // 3
+    single_end = len(records) // 3
     bodies = [to_json([record]) for record in records]
-    per_batch = min(1_000, (len(records) - half) // batches)
-    lists = [to_json(records[half + k * per_batch : half + (k + 1) * per_batch]) for k in range(batches)]
+    per_batch = min(1_000, (len(records) - single_end) // batches)
+    lists = [to_json(records[single_end + k * per_batch : single_end + (k + 1) * per_batch]) for k in range(batches)]
     say("one at a time")
-    single = answered(model, bodies[: min(half, 2 * singles + 500)], warm_up=500 if not quick else 100, unit=1)
+    single = answered(model, bodies[: min(single_end, 2 * singles + 500)], warm_up=500 if not quick else 100, unit=1)
     say("batches")
-    # Warm up: code that few shipments need is loaded with the first of them.
+    # Warm up, because code that few shipments need is loaded when the first of them arrives.
     batch = answered(model, lists, warm_up=1 if quick else 6, unit=per_batch)
     say("file")
     return {"single": single, "batch": {**batch, "shipments": per_batch}, "file": scored_file(model, file_rows)}
 
 
 def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: int) -> Result:
-    """Answer every other request with timers; return microseconds per shipment."""
+    """Answer every second request with timers, and return microseconds per shipment."""
     answering, watch = Answering(model), Stopwatch()
     plain: list[int] = []
     timed: list[int] = []
@@ -237,7 +249,7 @@ def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: i
 
 
 def scored_file(model: RiskModel, rows: int) -> Result:
-    """Score a CSV into a CSV; return processor microseconds per row."""
+    """Score a CSV into a CSV, and return microseconds of processor time per row."""
     from service.files.batch import score_file
     from training.worlds.own import write
 
@@ -245,7 +257,7 @@ def scored_file(model: RiskModel, rows: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         source, target = Path(folder) / "in.csv", Path(folder) / "out.csv"
         write(source, None, rows, 5, calendar=next_days())
-        # Once for caches that are filled at first use.
+        # Score once before, because the first use fills caches.
         score_file(source, target, model)
         began = time.process_time_ns()
         score_file(source, target, model)
@@ -265,6 +277,11 @@ def scored_file(model: RiskModel, rows: int) -> Result:
     }
 
 
+def stage_label(stage: str) -> str:
+    """Return the name of a stage in the table."""
+    return _LABELS.get(stage, stage.replace("features, ", "features: "))
+
+
 def tables(result: Result) -> list[Table]:
     """Return one table: microseconds and share of each stage."""
     parts = [result["single"], result["batch"], result["file"]]
@@ -276,18 +293,18 @@ def tables(result: Result) -> list[Table]:
         for part in parts:
             spent = part["stages"].get(name)
             cells += ["", ""] if spent is None else [number(spent), share(spent / part["timed"])]
-        rows.append((name, *cells))
-    rows.append(("whole, with timers", *(cell for part in parts for cell in (number(part["timed"]), ""))))
-    rows.append(("whole, without", *(cell for part in parts for cell in (number(part["whole"]), ""))))
+        rows.append((stage_label(name), *cells))
+    rows.append(("total, with timers", *(cell for part in parts for cell in (number(part["timed"]), ""))))
+    rows.append(("total, without timers", *(cell for part in parts for cell in (number(part["whole"]), ""))))
     return [
         Table(
-            "Where the time goes",
-            ("stage", "single, µs", "share", "batch, µs", "share", "file, µs", "share"),
+            "Time per stage",
+            ("stage", "single shipment, µs", "share", "batch, µs per shipment", "share", "file, µs per row", "share"),
             tuple(rows),
-            "*Single*: microseconds of one shipment as JSON in, JSON out, in process, without HTTP. *Batch*: "
-            f"microseconds a shipment of batches of {result['batch']['shipments']:,}. *File*: processor "
-            f"microseconds a row of a CSV of {result['file']['rows']:,} rows, CSV out, reasons for red and yellow. "
-            "The timers' own cost is the difference of the last two lines.",
+            "*Single shipment*: time to answer one shipment, from JSON to JSON, in process and without HTTP. *Batch*: the same "
+            f"for a batch of {result['batch']['shipments']:,}, per shipment. *File*: processor time per row to score a CSV of "
+            f"{result['file']['rows']:,} rows into a CSV, with reasons for red and yellow shipments. *Other* is time without a "
+            "timer. The difference between the last two rows is the cost of the timers.",
         )
     ]
 
