@@ -1,8 +1,8 @@
-"""A load generator with a number of connections, each of which sends its next request after the last answer.
+"""Load generator with several connections. Each connection sends its next request after the last answer.
 
 It runs in its own process, so that it takes only a core from the server, and does little work: requests are prepared
-beforehand, and of an answer only the status and the end are read. Every result includes the client's processor time: a
-client that is always busy measures itself.
+beforehand, and only the status and the end of an answer are read. Every result includes the processor time of the client,
+because a client that is always busy measures itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class BadAnswer(RuntimeError):
-    """A server answered with another status than 200, or not in HTTP/1.1 as the client reads it."""
+    """A server answered with a status other than 200, or in a form of HTTP that the client does not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Driven:
         requests: number of answered requests.
         seconds: from the first request to the last answer.
         p50_ms, p99_ms: time from sending a request to receiving its whole answer.
-        client_share: share of the time in which the client itself was busy.
-        sent: requests taken from the list, so that the next period continues after them.
+        client_share: share of the time during which the client was busy.
+        sent: number of requests taken from the list; the next period continues after them.
     """
 
     requests: int
@@ -57,9 +57,7 @@ class Driven:
 
 
 class Requests:
-    """Complete requests, prepared beforehand and kept in a file that the client reads: their bytes and the start of
-    each.
-    """
+    """Complete requests that are prepared beforehand. A file holds their bytes, and another one their lengths."""
 
     def __init__(self, items: Sequence[bytes]) -> None:
         self.items = items
@@ -147,8 +145,8 @@ def ask(connection: socket.socket, request: bytes) -> bytes:
 def drive(
     port: int, requests: Sequence[bytes], *, connections: int, seconds: float, start: int = 0, at_most: int = 0
 ) -> Driven:
-    """Load a server for ``seconds``, or until ``at_most`` requests were sent. Begin with request ``start`` of the list
-    and continue with the first after the last.
+    """Load a server for ``seconds``, or until ``at_most`` requests are sent. Begin with request ``start`` of the list
+    and continue with the first request after the last.
 
     Raises:
         BadAnswer: see `Answer.feed`; also if the server closes a connection.
@@ -228,26 +226,26 @@ class Client:
         assert self._process.stdout is not None
         asked = {"port": port, "connections": connections, "seconds": seconds, "start": start, "at_most": at_most}
         print(json.dumps({"file": str(file), **asked}), file=self._process.stdin, flush=True)
-        told: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "The client ended."}')
-        if "error" in told:
-            raise BadAnswer(told["error"])
-        return Driven(**told)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "The client ended."}')
+        if "error" in answer:
+            raise BadAnswer(answer["error"])
+        return Driven(**answer)
 
 
 def main() -> None:
     """Read one JSON object per line and write one for each."""
-    kept: dict[str, Requests] = {}
+    requests_of: dict[str, Requests] = {}
     for line in sys.stdin:
         asked = json.loads(line)
         file = asked.pop("file")
-        if file not in kept:
-            # Only one list is in use at a time; keep at most one other.
-            kept = {**dict(list(kept.items())[-1:]), file: Requests.read(Path(file))}
+        if file not in requests_of:
+            # Only one list is in use at a time, so keep at most one other list.
+            requests_of = {**dict(list(requests_of.items())[-1:]), file: Requests.read(Path(file))}
         try:
-            told = asdict(drive(asked.pop("port"), kept[file].items, **asked))
+            answer = asdict(drive(asked.pop("port"), requests_of[file].items, **asked))
         except (BadAnswer, OSError) as error:
-            told = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(told), flush=True)
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

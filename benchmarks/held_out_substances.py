@@ -1,13 +1,13 @@
-"""Contribution of the substance features, also for substances that the model, or the watch list, never saw.
+"""Contribution of the substance features, also for substances that the model or the watch list has never seen.
 
 Simulated traffic is split in time as in training. Every watched substance belongs to one of three folds. For each
 fold, a model learns from data without any shipment that names one of its substances and is evaluated on the later
 shipments that do. Four models see the same rows:
 
-- ``exact names``: substances are known by exact name and CAS number only;
+- ``exact names``: the index knows substances only by exact name and CAS number;
 - ``all features``: as trained;
 - ``unseen``: without the fold's substances in the training data;
-- ``unlisted``: in addition, the fold's substances are on no list, so that only structure and composition count.
+- ``unlisted``: also without the fold's substances on any list, so that only structure and composition count.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def examples(part: WindowFeatures, left_out: Bools, seed: int) -> Examples:
 
 
 def without(fold: int) -> SubstanceIndex:
-    """Return an index without the watched substances of a fold, neither by name nor by structure."""
+    """Return an index that knows the watched substances of a fold neither by name nor by structure."""
     rows = [row for row in substances() if row.group.value not in WATCHED or fold_of(row.name) != fold]
     return SubstanceIndex(rows, benign_chemicals(), [name for name in unii_names() if name.kind != "class"])
 
@@ -113,7 +113,7 @@ class Parts:
 
 
 def parts(source: FeatureSource, windows: Windows, index: SubstanceIndex | ExactOnly) -> Parts:
-    """Return the features of all windows with that index in place of the bundled one."""
+    """Return the features of all windows, computed with ``index`` in place of the bundled index."""
     assert windows.test is not None
     with patch.object(SubstanceIndex, "load", staticmethod(lambda: index)):
         space = FeatureSpace().fit(source.data.window_table(windows.fit))
@@ -161,11 +161,11 @@ def main() -> None:
 
         def run(model: str, seen: Parts, fold: int) -> Trial:
             progress.update(task, description=f"{model}, fold {fold + 1}")
-            held = fold if model in ("unseen", "unlisted") else -2
+            left_out = fold if model in ("unseen", "unlisted") else -2
             score = scores(
                 seen,
                 data.labels.heads,
-                lambda window: folds[window] == held,
+                lambda window: folds[window] == left_out,
                 seed=options.seed,
                 threads=options.threads,
             )
@@ -183,7 +183,7 @@ def main() -> None:
 
 
 def report(console: Console, trials: list[Trial], find: Bools, fold: NDArray[np.int64]) -> None:
-    """Print the recall of finds that name a watched substance, and of all finds, at shares of inspected traffic."""
+    """Print the recall of finds that name a watched substance, and of all finds, by share of traffic inspected."""
     rate = sum(DEFAULT_BASE_RATES.values())
     table = Table(title="Recall on the test window (truth), by share of traffic inspected", title_justify="left")
     table.add_column("model")
@@ -194,18 +194,18 @@ def report(console: Console, trials: list[Trial], find: Bools, fold: NDArray[np.
     for model in MODELS:
         own = [trial for trial in trials if trial.model == model]
         for what in ("naming a substance of the fold", "all"):
-            found: list[list[float]] = []
+            recalls: list[list[float]] = []
             counts: list[int] = []
             for number in range(FOLDS):
                 trial = own[min(number, len(own) - 1)]
                 chosen = find & ((fold == number) if what != "all" else True)
                 if not chosen.any():
                     continue
-                kept = chosen | ~find
-                curve = Ranking(trial.score[kept], chosen[kept]).curve()
-                found.append([curve.at_share(share, rate)[0] for share in SHARES])
+                ranked = chosen | ~find
+                curve = Ranking(trial.score[ranked], chosen[ranked]).curve()
+                recalls.append([curve.at_share(share, rate)[0] for share in SHARES])
                 counts.append(int(chosen.sum()))
-            pooled = np.average(np.array(found), axis=0, weights=counts)
+            pooled = np.average(np.array(recalls), axis=0, weights=counts)
             n = sum(counts) if what != "all" else counts[0]
             table.add_row(model, what, str(n), *(f"{value:.3f}" for value in pooled))
     console.print(table)

@@ -1,4 +1,4 @@
-"""Shipments per second of processor time through history: keys, bulk, replay day by day, one at a time; and its memory."""
+"""Throughput of the history per second of processor time (keys, bulk, replay by day, single shipments), and its memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CHUNK = 16_384
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000, help="goods items of the simulated world")
+    parser.add_argument("--rows", type=int, default=100_000, help="number of simulated goods items")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--singles", type=int, default=1000, help="shipments timed one at a time")
-    parser.add_argument("--strangers", type=int, default=1_000_000, help="shipments between parties never seen before")
+    parser.add_argument("--singles", type=int, default=1000, help="number of shipments timed one at a time")
+    parser.add_argument("--strangers", type=int, default=1_000_000, help="number of shipments between unknown parties")
     options = parser.parse_args()
     print(describe())
     data = simulated(options.rows, options.seed)
@@ -39,15 +39,15 @@ def main() -> None:
     table = afresh()
     began = time.process_time()
     history_keys(table)
-    print(f"keys: {n / (time.process_time() - began):,.0f} shipments a second")
+    print(f"keys: {n / (time.process_time() - began):,.0f} shipments per second")
     began = time.process_time()
     History.empty().advance(table)
-    print(f"bulk, given the keys: {n / (time.process_time() - began):,.0f} shipments a second")
+    print(f"bulk, keys excluded: {n / (time.process_time() - began):,.0f} shipments per second")
     history, table = History.empty(), afresh()
     known = np.where(data.labels.known_s == NEVER, -1, data.labels.known_s)
     began = time.process_time()
     history.replay(table, data.shipment_has_find(), known)
-    print(f"replay with keys: {n / (time.process_time() - began):,.0f} shipments a second")
+    print(f"replay, keys included: {n / (time.process_time() - began):,.0f} shipments per second")
     singles = [data.table.take(rows_of(data.table, np.array([i]))) for i in range(min(options.singles, n))]
     seconds = []
     for single in singles:
@@ -55,7 +55,7 @@ def main() -> None:
         history.advance(single, update=False)
         seconds.append(time.process_time() - began)
     for share in (50, 95, 99):
-        print(f"one at a time with keys, {share} % within: {1e6 * float(np.percentile(seconds, share)):.0f} us")
+        print(f"single shipment, keys included, p{share}: {1e6 * float(np.percentile(seconds, share)):.0f} us")
     began = time.process_time()
     history.copy()
     print(f"copy: {1e3 * (time.process_time() - began):.0f} ms")
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def strangers(shipments: int) -> None:
-    """Add shipments that share no entity, so that every one adds entities of all kinds until the oldest are dropped."""
+    """Add shipments that share no entity: each adds entities of all kinds, until the oldest entities are removed."""
     random = np.random.default_rng(0)
     history, seconds = History.empty(), 0.0
     tracemalloc.start()
@@ -78,7 +78,8 @@ def strangers(shipments: int) -> None:
         history.advance_keys(keys)
         seconds += time.process_time() - began
     print(
-        f"strangers: {shipments / seconds:,.0f} shipments a second, {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB at most"
+        f"unknown parties: {shipments / seconds:,.0f} shipments per second, "
+        f"{tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB peak memory"
     )
     tracemalloc.stop()
 

@@ -1,8 +1,8 @@
 """Overload and soak of one worker of the service, on loopback, with the client on another core.
 
-``overload`` finds the peak of answers per second with 32 connections, then sends from so many connections that the service is
-offered ten times its capacity, and prints how many answers remain and how fast the others are refused. ``soak`` sends 70 % of the
-peak while bundles are exchanged, and prints the growth of memory after the first sixth and the 99th percentile by minute.
+``overload`` measures the peak of answers per second with 32 connections. It then offers ten times this load over many connections,
+and prints how many requests are still answered and how fast the others are refused. ``soak`` sends 70 % of the peak while bundles
+are exchanged, and prints the growth of memory after the first sixth, and the 99th percentile by minute.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SWAP_SECONDS: Final = 30.0
 
 
 def overload(port: int, requests: list[bytes], seconds: float) -> dict[str, object]:
-    """Return the peak, and what remains of it at ten times the capacity."""
+    """Return the peak of answers per second, and the answers per second under ten times this load."""
     peak = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=seconds).rate(200, seconds)
     over = flood(
         port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, rate=_TIMES * peak, depth=_OVERLOAD_DEPTH
@@ -77,14 +77,14 @@ def soak(
             statuses[status] = statuses.get(status, 0) + len(times)
         lost += counted.lost
         memory.append((time.monotonic() - begun, _resident(pid)))
-    settled = [size for when, size in memory if when >= 10 * minutes]
+    steady = [size for when, size in memory if when >= 10 * minutes]
     return {
         "minutes": minutes,
         "exchanges": swaps,
         "answers": statuses,
         "lost": lost,
         "memory_mb": [round(size / 1e6) for _, size in memory],
-        "growth_after_a_sixth": round(settled[-1] / settled[0] - 1.0, 4) if settled else None,
+        "growth_after_a_sixth": round(steady[-1] / steady[0] - 1.0, 4) if steady else None,
         "p99_ms": p99,
     }
 
@@ -98,8 +98,8 @@ def main() -> None:
     """Run one of the measurements and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=["overload", "soak"])
-    parser.add_argument("--seconds", type=float, default=20.0, help="per phase of the overload")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of the soak")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of each phase of the overload")
+    parser.add_argument("--minutes", type=float, default=60.0, help="duration of the soak")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     records = never_seen(simulated(4_000, 20261101), 1)

@@ -32,7 +32,7 @@ def describe(names: Sequence[str] = LIBRARIES) -> str:
 
 
 def champion() -> str:
-    """Return one line: name and size of the bundled champion, with which everything is measured."""
+    """Return one line: name and size of the bundled champion, the model of all measurements."""
     from models.bundle import champion_dir, load
 
     model = load(champion_dir())

@@ -1,6 +1,6 @@
 """Runs all benchmarks and writes docs/performance.md from their figures.
 
-``--quick`` shows within minutes that everything works; its figures are not representative and go to ``out/benchmarks``
+``--quick`` shows within minutes that everything works. Its figures are not representative and go to ``out/benchmarks``
 only. ``--render`` measures nothing and writes the page from existing figures.
 """
 
@@ -25,30 +25,28 @@ PARTS: Final = {
     "files": "Files",
     "stages": "Stages",
     "reason_tables": "Reasons",
-    "scaling": "What the cost depends on",
+    "scaling": "Cost by size",
 }
 PAGE: Final = Path("docs/performance.md")
 
 _METHOD: Final = """\
-## How the figures were taken
+## How the figures were measured
 
-`make benchmarks` measures everything and writes this page; each part is a script that runs alone and prints the same tables
-([benchmarks](../benchmarks/README.md)). The figures are kept as JSON in `out/benchmarks`.
+`make benchmarks` measures everything and writes this page. Each part is a script that also runs alone and prints the same tables
+([benchmarks](../benchmarks/README.md)). The figures are stored as JSON in `out/benchmarks`.
 
-- The model is the bundled champion as it was promoted. Shipments are simulated, with the texts, parties and places of the
-  simulated trade, on the days after the history that comes with the model, as what a service is asked is always newer than that.
-- Whatever is compared was measured in one run, in turns: every round measures each of the kinds for a short while, figures are
-  medians over the rounds, and ratios are medians of the ratios within a round. Figures of different runs or machines are not to be
-  compared.
-- The client is a process of its own with requests made beforehand; it looks at status and length of an answer and at nothing
-  else. Each of its connections sends the next request when the last is answered. Each shipment is sent to a server once, as long
-  as there are any.
-- The general servers run as their makers' commands start them, with one worker and their own defaults, in the same environment, on
-  the same versions of Python, LightGBM and numpy. *Batching* is their own way of scoring together what comes together, with at most
-  32 requests and, for LitServe, two milliseconds. LitServe's worker is a process beside the one that speaks HTTP, so it may use two
-  cores.
-- All servers stay up during the run, and all but the one measured are held still (SIGSTOP). Nothing is bound to a core.
-- The code that each of them runs is in `benchmarks/servers`.
+- The model is the bundled champion as it was promoted. Shipments are simulated, with the texts, parties and places of the simulated
+  trade. Their days follow the history of the bundle, because the requests of a service are always newer than its history.
+- Compared figures come from one run and alternate: each round measures every kind for a short time. Figures are medians over the
+  rounds, and ratios are medians of the ratios within rounds. Do not compare figures of different runs or machines.
+- The client is a separate process with prepared requests. It reads only the status and the length of an answer. Each connection
+  sends its next request after the last answer. A server receives each shipment once, as long as enough shipments are available.
+- The general servers are started by the commands of their makers, with one worker and their own defaults, in the same environment
+  and with the same versions of Python, LightGBM and numpy. *Batching* is their own method to score concurrent requests together,
+  with at most 32 requests and, for LitServe, 2 milliseconds. LitServe runs its model in a process beside that for HTTP, so it may
+  use two cores.
+- All servers run during the whole measurement. All but the measured one are suspended (SIGSTOP). No process is bound to a core.
+- The code of each server is in `benchmarks/servers`.
 """
 
 
@@ -59,7 +57,8 @@ def render(results: Mapping[str, Result]) -> str:
     quick = [title for name, title in PARTS.items() if results[name]["size"] == Size.quick]
     if quick:
         heading += [
-            f"**From a quick run, small files and few rounds, orders of magnitude at most: {', '.join(quick)}.**",
+            "**These parts are from a quick run with small files and few rounds, and show orders of magnitude at most: "
+            f"{', '.join(quick)}.**",
             "",
         ]
     parts = ["\n".join(heading), bars.table(results).markdown().replace("### ", "## ", 1)]
@@ -80,7 +79,7 @@ def read(folder: Path = OUT) -> dict[str, Result]:
     """Return the figures of all benchmarks.
 
     Raises:
-        SystemExit: one has not been run.
+        SystemExit: the figures of a benchmark are missing.
     """
     missing = [name for name in PARTS if not (folder / f"{name}.json").exists()]
     if missing:
@@ -89,11 +88,11 @@ def read(folder: Path = OUT) -> dict[str, Result]:
 
 
 def main() -> None:
-    """Measure, show and write."""
+    """Run the benchmarks and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--quick", action="store_true", help="some minutes; writes out/benchmarks/performance.md")
-    how.add_argument("--render", action="store_true", help="only make the page anew")
+    how.add_argument("--quick", action="store_true", help="take some minutes, and write out/benchmarks/performance.md")
+    how.add_argument("--render", action="store_true", help="only write the page again, from existing figures")
     options = parser.parse_args()
     if not options.render:
         for name in PARTS:

@@ -21,7 +21,7 @@ OUT: Final = Path("out/benchmarks")
 
 
 class Size(StrEnum):
-    """Duration of a measurement: ``quick`` shows that everything works, ``full`` adds parts that take many minutes."""
+    """Duration of a measurement: ``quick`` only shows that everything works, ``full`` adds parts that take many minutes."""
 
     quick = "quick"
     usual = "usual"
@@ -48,8 +48,14 @@ def run(
     """Measure as the command line requires, print the tables, and save the figures."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_const", dest="size", const=Size.quick, help="see that it works")
-    size.add_argument("--full", action="store_const", dest="size", const=Size.full, help="all of it, many minutes")
+    size.add_argument("--quick", action="store_const", dest="size", const=Size.quick, help="only show that it works")
+    size.add_argument(
+        "--full",
+        action="store_const",
+        dest="size",
+        const=Size.full,
+        help="measure everything, which takes many minutes",
+    )
     parser.add_argument("--json", type=Path, default=OUT / f"{name}.json", metavar="FILE", help="default: %(default)s")
     options = parser.parse_args()
     out = console()

