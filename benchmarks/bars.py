@@ -78,7 +78,7 @@ def _of_requests(serving: Result) -> list[Bar]:
     for given, label in _INPUTS.items():
         for other in serving["servers"]:
             if other is not ours and other["given"] == given:
-                name = f"throughput relative to {other['name']}, {label}"
+                name = f"throughput relative to {other['name']} ({label})"
                 targets.append(Bar(name, 1.0, ratio(ours, other, 8), unit="x"))
     for batch in (kind for kind in serving["own_requests"] if kind["shipments"] > 1):
         rows = over_rounds(batch, 8, "rate") * batch["shipments"] * batch["items"]
@@ -112,7 +112,7 @@ def _of_files(files: Result) -> list[Bar]:
 def _of_contributions(explaining: Result) -> list[Bar]:
     return [
         Bar(
-            f"contributions, {record['booster']}, {rows_label(record['rows'])}: speed relative to LightGBM",
+            f"feature contributions, {record['booster']}, {rows_label(record['rows'])}: speed relative to LightGBM",
             10.0,
             speedup(explaining, record),
             unit="x",

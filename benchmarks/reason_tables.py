@@ -41,7 +41,7 @@ def tables(result: Result) -> list[Table]:
     )
     return [
         Table(
-            f"Contributions: {booster}",
+            f"Feature contributions: {booster}",
             ("implementation", "rows", "µs per row", "speed relative to LightGBM", "largest difference"),
             tuple(
                 (

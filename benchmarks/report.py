@@ -45,6 +45,8 @@ _METHOD: Final = """\
   and with the same versions of Python, LightGBM and numpy. *Batching* is their own method to score concurrent requests together,
   with at most 32 requests and, for LitServe, 2 milliseconds. LitServe runs its model in a process beside that for HTTP, so it may
   use two cores.
+- MLflow serves the same model in three forms: nested records with a signature, nested records without one, and flat columns with a
+  signature, one row per goods item, like the model that training registers.
 - All servers run during the whole measurement. All but the measured one are suspended (SIGSTOP). No process is bound to a core.
 - The code of each server is in `benchmarks/servers`.
 """

@@ -81,6 +81,8 @@ _LABELS: Final = {
     "history, keys": "history: keys of parties and places",
     "history": "history: read and update",
     "features, the rest": "features: other",
+    "calibrate, lanes": "calibrate, assign lanes",
+    "reasons": "compute and write reasons",
     "answer": "build the answer",
     "score columns": "add score columns",
     "writer": "write the file",
