@@ -46,7 +46,7 @@ def adapt(  # noqa: PLR0913  # its options are the interface
     ] = None,
     tracking_uri: TrackingUri = None,
     tracking: Annotated[
-        bool, typer.Option("--tracking/--no-tracking", help="Log to MLflow and register the result, or not.")
+        bool, typer.Option("--tracking/--no-tracking", help="Whether to log to MLflow and register the result.")
     ] = True,
 ) -> None:
     """Fit statistics, history, percentiles and lanes to your own earlier traffic. Labels are not needed."""

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from service.store.database import Database
     from service.store.proof.chain import Proof
 
-audit_app = typer.Typer(name="audit", help="Prove the audit chain.", no_args_is_help=True, rich_markup_mode=None)
+audit_app = typer.Typer(
+    name="audit", help="Verify and sign the audit chain.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @audit_app.command()
@@ -30,7 +32,7 @@ def verify(
         typer.Option("--public-key", metavar="FILE", help="Ed25519 public key: PEM. A head must be signed with it."),
     ] = None,
 ) -> int:
-    """Check that each entry continues the one before, and that the tables hold what the entries say.
+    """Check that each entry continues the previous one and that the tables agree with the entries.
 
     Exit status 0: proven, 5: broken.
     """
@@ -55,7 +57,7 @@ def sign(
         Path | None, typer.Option("--out", metavar="FILE", help="Also write the signed head, to be kept elsewhere.")
     ] = None,
 ) -> int:
-    """Prove the chain and sign its last entry. Exit status 5: the chain is broken, and nothing is signed."""
+    """Verify the chain and sign its last entry. Exit status 5: the chain is broken, and nothing is signed."""
     import orjson
 
     from features.readers.source import read_small

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from service.store.backup import Summary
 
 _OWNER_ONLY: Final = 0o600
-#: Who made it, in the audit chain.
+#: Actor of a backup in the audit chain.
 _ACTOR: Final = "tidewaiter backup"
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
 def backup(file: File) -> None:
-    """Write the whole store to one compressed file, while the service goes on. It contains personal data."""
+    """Write the whole store to one compressed file, also while the service runs. The file contains personal data."""
     from service.cli.common import environment
     from service.files.output import whole_file
     from service.store.backup import dump
@@ -39,7 +39,7 @@ def backup(file: File) -> None:
 
 
 def restore(file: File) -> None:
-    """Restore a backup into the empty database of TIDEWAITER_DATABASE_URL, which may be of the other engine."""
+    """Restore a backup into the empty database of TIDEWAITER_DATABASE_URL. Its engine may differ from that of the backup."""
     from features.readers import Unreadable
     from service.cli.common import environment
     from service.store.backup import restore as restored

@@ -26,7 +26,9 @@ def classify(
     hs_column: Annotated[
         str | None,
         typer.Option(
-            "--hs-column", metavar="NAME", help="With --file: the column of declared codes. Default: hs_code, if there."
+            "--hs-column",
+            metavar="NAME",
+            help="With --file: the column of declared codes. Default: hs_code, if present.",
         ),
     ] = None,
     hs_code: Annotated[

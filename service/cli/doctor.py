@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.key import Key
 
-#: Free space that a folder needs: an upload of the largest size and its result.
+#: Free space required in a folder: for the largest upload and its result.
 _MIN_FREE_BYTES: Final = 1 << 30
-#: Open files that a worker needs: connections, OPSIN's pipes, uploads and bundles.
+#: Open files required by a worker: for connections, pipes of OPSIN, uploads and bundles.
 _MIN_OPEN_FILES: Final = 1024
 #: Memory of one worker after some traffic, in bytes.
 _WORKER_BYTES: Final = 400 << 20
@@ -54,7 +54,7 @@ def doctor() -> int:
 
 
 def examine() -> list[Result]:
-    """Run all checks, also after one has failed."""
+    """Run all checks, even if one fails."""
     from service.cli.common import environment
     from service.cli.errors import WrongUse
     from service.settings import Settings
@@ -133,7 +133,7 @@ def _opsin(settings: Settings) -> str:
     from service.substances.chemistry import chemistry, set_up
 
     if not settings.opsin:
-        return "switched off by TIDEWAITER_OPSIN: systematic names are not read, and items that hold them are at least yellow"
+        return "switched off by TIDEWAITER_OPSIN: systematic names are not read, and items that contain them are at least yellow"
     from features.substances.read.opsin import opsin
 
     set_up(settings)
@@ -198,8 +198,8 @@ def _clock(settings: Settings) -> str:
     created = created if created.tzinfo else created.replace(tzinfo=dt.UTC)
     if (created - now).total_seconds() > _DAY_S:
         raise CheckFailed(
-            f"It is {now:%Y-%m-%d %H:%M} UTC here, before the model was made ({created:%Y-%m-%d}); declared times would count as "
-            "lying in the future. Set the clock."
+            f"The clock says {now:%Y-%m-%d %H:%M} UTC, but the model was made later ({created:%Y-%m-%d}). Declared times would "
+            "count as future. Set the clock."
         )
     return f"{now:%Y-%m-%d %H:%M} UTC, after the model was made ({created:%Y-%m-%d})"
 

@@ -124,9 +124,9 @@ GROUPS: Final = (
         ("permit_number", "party_name", "party_country", "valid_from", "valid_until"),
     ),
 )
-#: Entries that are read at a time.
+#: Number of entries to read at a time.
 _PAGE: Final = 1_000
-#: Faulty lines that a person is shown.
+#: Maximum number of faulty lines to print.
 _SHOWN: Final = 20
 
 
@@ -147,13 +147,13 @@ def commands_of(group: Group) -> typer.Typer:
         f"Import {group.what} from a CSV file. Exit status 1: some lines cannot be used; the others are imported.",
         [
             _parameter(
-                "source", Path, typer.Argument(metavar="FILE", help="A CSV file; docs/lists.md has its columns.")
+                "source", Path, typer.Argument(metavar="FILE", help="A CSV file; docs/lists.md describes its columns.")
             ),
             *lists,
             _parameter(
                 "replace",
                 bool,
-                typer.Option("--replace", help="The file replaces what was there, in one moment."),
+                typer.Option("--replace", help="Replace all earlier entries by those of the file, in one transaction."),
                 default=False,
             ),
         ],
@@ -172,7 +172,7 @@ def commands_of(group: Group) -> typer.Typer:
         f"Show {group.what}.",
         [
             *limits,
-            _parameter("as_json", bool, typer.Option("--json", help="Print JSON, an entry per line."), default=False),
+            _parameter("as_json", bool, typer.Option("--json", help="Print JSON, one entry per line."), default=False),
         ],
     )
     _register(
@@ -277,7 +277,7 @@ def _remove(group: Group, ids: list[str] | None, **limits: str) -> None:
         else:
             removed = len(lists.remove(database, group.topic, ids or [], group.actor))
     if not removed:
-        raise WrongUse("There is no such entry, or it was removed.")
+        raise WrongUse("No such entry exists. It may have been removed before.")
     typer.echo(f"{removed:,} entries removed.")
 
 

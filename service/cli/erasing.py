@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-#: Who did it, in the audit chain.
+#: Actor of these changes in the audit chain.
 _ACTOR = "tidewaiter erase"
 
 
 def erase(
     before: Annotated[
         str | None,
-        typer.Option("--before", metavar="DATE", help="What was received before this day (UTC), YYYY-MM-DD."),
+        typer.Option("--before", metavar="DATE", help="All shipments received before this day (UTC), YYYY-MM-DD."),
     ] = None,
     shipment: Annotated[
         str | None, typer.Option("--shipment", metavar="ID", help="All decisions on a shipment_id.")
@@ -44,17 +44,17 @@ def erase(
         except Conflict as error:
             raise WrongUse(str(error)) from None
     console = to_stderr()
-    aside = f"{report.set_aside:,} decisions that were set aside, " if report.set_aside else ""
+    set_aside = f"{report.set_aside:,} decisions that were set aside, " if report.set_aside else ""
     console.print(
-        f"Erased {report.decisions:,} decisions, files of {report.jobs:,} jobs, {aside}and {report.recorded:,} recorded shipments; "
-        f"erasure {report.id}.",
+        f"Erased {report.decisions:,} decisions, files of {report.jobs:,} jobs, {set_aside}and {report.recorded:,} recorded "
+        f"shipments; erasure {report.id}.",
         markup=False,
         soft_wrap=True,
     )
     if report.backups:
         times = ", ".join(f"{iso_time(one.taken_at)} (SHA-256 {one.digest[:12]})" for one in report.backups)
         console.print(
-            f"Note: backups made before still contain what was erased; delete them, or erase again after restoring one: {times}.",
+            f"Note: earlier backups still contain the erased data; delete them, or erase again after restoring one: {times}.",
             markup=False,
             soft_wrap=True,
         )

@@ -18,27 +18,29 @@ KeysFile = Annotated[
     typer.Option(
         "--keys-file",
         metavar="FILE",
-        help="A file of keys instead of the store. Default with TIDEWAITER_STORE=off: TIDEWAITER_KEYS_FILE.",
+        help="Use this file of keys instead of the store. Default with TIDEWAITER_STORE=off: TIDEWAITER_KEYS_FILE.",
     ),
 ]
-#: Who did it, in the audit chain.
+#: Actor of these changes in the audit chain.
 _ACTOR = "tidewaiter keys"
 
 
 @keys_app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who uses the key and for what.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the user and purpose of the key.")],
     scope: Annotated[
         list[str], typer.Option("--scope", help="score, read, outcome, plan, promote or admin; may be repeated.")
     ],
-    days: Annotated[int | None, typer.Option("--days", min=1, max=36_500, help="Validity. Default: no end.")] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=36_500, help="Days of validity. Default: unlimited.")
+    ] = None,
     rate: Annotated[
         int | None,
         typer.Option("--rate", min=1, metavar="N", help="Requests per minute and worker. Default: no limit."),
     ] = None,
     keys_file: KeysFile = None,
 ) -> None:
-    """Make a key and print it, this once. The store keeps its hash."""
+    """Make a key and print it once. The store keeps only its hash."""
     from service.api.scopes import Scope
     from service.cli.common import open_database
     from service.cli.errors import WrongUse
@@ -60,7 +62,7 @@ def create(
                 key, text = keys.create(database, wishes, _ACTOR)
     except KeyRefused as error:
         raise WrongUse(f"{error}.") from None
-    typer.echo(f"Key {key.prefix} ({key.id}), shown this once:", err=True)
+    typer.echo(f"Key {key.prefix} ({key.id}), shown only now:", err=True)
     typer.echo(text)
 
 
@@ -69,7 +71,7 @@ def list_(
     keys_file: KeysFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List all keys, the newest first. The keys themselves are kept nowhere."""
+    """List all keys, the newest first. The keys themselves are not stored."""
     import orjson
     from rich import box
     from rich.table import Table

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from service.lists.screening import ListScreening
     from service.settings import Settings
 
-#: Entries that a person is shown.
+#: Maximum number of entries to print.
 _SHOWN = 20
 
 
@@ -29,7 +29,7 @@ def try_(
     bundle: BundleDir = None,
     mapping: MappingFile = None,
 ) -> None:
-    """Show how many shipments of a file each entry would hit, and how many it would raise beside the rules in force."""
+    """Show how many shipments of a file each entry would hit, and how many of them it would raise beyond the rules in force."""
     import json
     import os
 
@@ -66,7 +66,7 @@ def try_(
 
 
 def _tried(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]:
-    """Return the entries that are tried, and the settings of scores.
+    """Return the entries to try, and the settings of scores.
 
     Raises:
         WrongUse: a line of the file cannot be used.

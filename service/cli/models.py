@@ -26,7 +26,7 @@ model_app = typer.Typer(name="model", help="Inspect models.", no_args_is_help=Tr
 def promote(
     version: Annotated[str | None, typer.Argument(metavar="VERSION", help="Version number in the registry.")] = None,
     bundle: Annotated[
-        Path | None, typer.Option("--bundle", metavar="DIR", help="A bundle in a folder, for example of `adapt`.")
+        Path | None, typer.Option("--bundle", metavar="DIR", help="A folder with a bundle, for example from `adapt`.")
     ] = None,
     tracking_uri: TrackingUri = None,
 ) -> None:

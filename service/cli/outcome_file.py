@@ -1,7 +1,7 @@
 """Bulk import of outcomes from a file of any format that the readers know.
 
 A row names a shipment or a decision and has the columns of an outcome. A shipment stands for its latest decision. A row that is
-stored already, with the same values on the same decision, adds nothing, so that a file may be imported again.
+already stored with the same values for the same decision is skipped, so that a file may be imported again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ACTOR: Final = "tidewaiter outcomes import"
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that is not imported: the ``field`` that is wrong, its value, and what would be right."""
+    """A row that is not imported: the wrong ``field``, its value, and the problem with the expected value."""
 
     line: int
     field: str
@@ -51,9 +51,9 @@ class ImportReport:
 
     Attributes:
         added: outcomes that are new.
-        known: rows that were stored before.
+        known: rows that were already stored.
         rejected: rows that are not imported.
-        ignored: columns that mean nothing.
+        ignored: columns with unknown names.
     """
 
     added: int = 0
@@ -69,7 +69,7 @@ class _Row:
 
 
 def import_outcomes(database: Database, file: Path) -> ImportReport:
-    """Import a file, and return what became of its rows.
+    """Import a file and return the counts of its rows.
 
     Raises:
         Unreadable: the file cannot be read, or lacks a column.
@@ -115,7 +115,9 @@ def _places(names: Sequence[str], file: str, report: ImportReport) -> dict[str, 
     places = {known[squeeze(name)]: place for place, name in enumerate(names) if squeeze(name) in known}
     report.ignored = [name for name in names if squeeze(name) not in known]
     if not places.keys() & {"shipment_id", "decision_id"}:
-        raise Unreadable(file, "It has no column shipment_id or decision_id.", "One of them says what was inspected.")
+        raise Unreadable(
+            file, "It has no column shipment_id or decision_id.", "One of them must name the inspected shipment."
+        )
     for name in ("content", "found_at", "by"):
         if name not in places:
             raise Unreadable(file, f"It has no column {name}.", f"The columns of an outcome are {', '.join(_FIELDS)}.")
@@ -123,7 +125,7 @@ def _places(names: Sequence[str], file: str, report: ImportReport) -> dict[str, 
 
 
 def _store(database: Database, rows: Sequence[_Row], report: ImportReport) -> None:
-    """Store the rows that are sound in one transaction."""
+    """Store the valid rows in one transaction."""
     findings = [(row, finding) for row in rows if (finding := _finding(row, report)) is not None]
     if not findings:
         return
@@ -169,7 +171,7 @@ def _finding(row: _Row, report: ImportReport) -> Finding | None:
 
 
 def _decisions(connection: Connection, rows: Sequence[_Row]) -> dict[int, str]:
-    """Return the decision of each row by its line. That of a row with a ``decision_id`` may not exist."""
+    """Return line -> decision id. A ``decision_id`` from a row may not exist."""
     named = {row.line: row.values["decision_id"] for row in rows if "decision_id" in row.values}
     others = {
         row.line: row.values["shipment_id"] for row in rows if row.line not in named and "shipment_id" in row.values

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-outcomes_app = typer.Typer(name="outcomes", help="What inspections found.", no_args_is_help=True, rich_markup_mode=None)
+outcomes_app = typer.Typer(
+    name="outcomes", help="Import outcomes of inspections.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @outcomes_app.callback()
@@ -27,10 +29,10 @@ def import_file(
     ],
     rejects: Annotated[
         Path | None,
-        typer.Option("--rejects", metavar="FILE", help="Where rejected rows go. Default: FILE.rejects.csv."),
+        typer.Option("--rejects", metavar="FILE", help="File for rejected rows. Default: FILE.rejects.csv."),
     ] = None,
 ) -> None:
-    """Record outcomes from a file. Rows that are stored already add nothing, so a file may be imported again."""
+    """Record outcomes from a file. Rows that are already stored are skipped, so a file may be imported again."""
     from service.cli.common import open_database
     from service.cli.console import to_stderr
     from service.cli.outcome_file import import_outcomes, write_rejects
@@ -43,7 +45,7 @@ def import_file(
     else:
         target.unlink(missing_ok=True)
     console = to_stderr()
-    console.print(f"{report.added:,} outcomes recorded, {report.known:,} were recorded before.")
+    console.print(f"{report.added:,} outcomes recorded, {report.known:,} were already recorded.")
     if report.ignored:
         console.print(f"Ignored columns: {', '.join(report.ignored)}.")
     if report.rejected:

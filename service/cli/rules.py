@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A file of rules, TOML.")]
-#: Origins shown per rule; the JSON file has all.
+#: Maximum number of origins per rule in the table. The JSON file contains all.
 _ORIGINS_SHOWN = 5
 
 
@@ -48,7 +48,7 @@ def try_(
     mapping: MappingFile = None,
     register: RegisterFile = None,
 ) -> None:
-    """Show what rules would do to the lanes of a file, by origin. Each rule is tried alone, beside the rules in force."""
+    """Show how rules would change the lanes of a file, by origin. Each rule is tried alone, in addition to the rules in force."""
     import json
     import os
 

@@ -59,14 +59,15 @@ def score(  # noqa: PLR0913  # its options are the interface
         typer.Option("--rejects", metavar="FILE", help="Default: OUT.rejects.csv, written if a row is rejected."),
     ] = None,
     explain: Annotated[
-        ExplainChoice, typer.Option("--explain", help="Reasons for none, for shown (red and yellow), or for all.")
+        ExplainChoice,
+        typer.Option("--explain", help="Shipments that get reasons: none, shown (red and yellow) or all."),
     ] = ExplainChoice.shown,
     history: Annotated[
         str,
         typer.Option(
             "--history",
             metavar="bundle|none|FILE",
-            help="Start from the bundle's history, from none, or replay an earlier manifest file first.",
+            help="Start with the bundle's history, without history, or after a replay of an earlier manifest file.",
         ),
     ] = "bundle",
     sort: Annotated[
@@ -76,7 +77,9 @@ def score(  # noqa: PLR0913  # its options are the interface
     register: RegisterFile = None,
     excel_safe: Annotated[
         bool,
-        typer.Option("--excel-safe", help="An apostrophe before cells that a spreadsheet would compute (CSV, TSV)."),
+        typer.Option(
+            "--excel-safe", help="Write an apostrophe before cells that a spreadsheet would compute (CSV, TSV)."
+        ),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
     store: Annotated[
@@ -85,7 +88,8 @@ def score(  # noqa: PLR0913  # its options are the interface
     lists: Annotated[
         bool,
         typer.Option(
-            "--lists", help="Apply the watch lists and permits of that database, as the service and its jobs do."
+            "--lists",
+            help="Apply the watch lists and permits of the database of TIDEWAITER_DATABASE_URL, as the service does.",
         ),
     ] = False,
 ) -> int:
@@ -116,7 +120,7 @@ def score(  # noqa: PLR0913  # its options are the interface
     if report.rows_late:
         advice = "" if sort else "; `--sort` scores them in order of time"
         console.print(
-            f"Late: {report.rows_late:,} rows were declared before shipments that the history already held{advice}.",
+            f"Late: {report.rows_late:,} rows were declared before shipments that the history already contained{advice}.",
             markup=False,
         )
     if report.lane_warning is not None:
@@ -131,8 +135,8 @@ class Office:
     """Use of the database of the settings for a file.
 
     Attributes:
-        store: whether decisions are kept there. They do not enter the service's history.
-        lists: whether the watch lists, dismissals, suppressions and permits that are in force there apply.
+        store: whether it keeps the decisions. They do not enter the history of the service.
+        lists: whether its watch lists, dismissals, suppressions and permits apply.
     """
 
     store: bool = False
@@ -145,7 +149,7 @@ class Past:
 
     Attributes:
         start: ``bundle`` (its snapshot), ``none``, or the path of an earlier manifest file that is replayed on the snapshot.
-        in_time_order: whether it advances in order of ``declared_at``.
+        in_time_order: whether the history advances in order of ``declared_at``.
     """
 
     start: str = "bundle"
@@ -224,7 +228,7 @@ def score_into(
 
 
 def _with_lists(settings: Settings) -> ScoreSettings:
-    """Return the settings of scores with the lists that are in force now. One state of the lists decides all of a file."""
+    """Return the settings of scores with the lists that are in force now. They apply to the whole file."""
     from service.cli.common import open_database
     from service.lists.current import CurrentLists
 

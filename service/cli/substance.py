@@ -37,7 +37,7 @@ def substance(
         Path | None, typer.Option("--drawing", metavar="FILE.svg", help="Also write a drawing of the structure.")
     ] = None,
 ) -> None:
-    """Identify a chemical and the laws that list it, with their wording and dates; for one text or a column of a file."""
+    """Identify a chemical and the laws that list it, with wording and dates. Reads one text or a column of a file."""
     from service.cli.common import environment
     from service.cli.errors import WrongUse
     from service.substances.chemistry import set_up

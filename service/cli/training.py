@@ -182,7 +182,9 @@ def train(  # noqa: PLR0913  # its options are the interface
     ] = 1,
     searches: Annotated[
         int,
-        typer.Option("--searches", min=1, metavar="N", help="Settings of the boosters to compare for --label, 1 to 3."),
+        typer.Option(
+            "--searches", min=1, metavar="N", help="Number of booster settings to compare for --label, 1 to 3."
+        ),
     ] = 3,
     param: Annotated[
         list[str] | None,
@@ -192,7 +194,9 @@ def train(  # noqa: PLR0913  # its options are the interface
     ] = None,
     result_delay: Annotated[
         float | None,
-        typer.Option("--result-delay", min=0, metavar="DAYS", help="Days to a result, where inspected_at is missing."),
+        typer.Option(
+            "--result-delay", min=0, metavar="DAYS", help="Days until a result is known, where inspected_at is missing."
+        ),
     ] = None,
     windows: Annotated[
         str | None,
@@ -303,12 +307,14 @@ def evaluate(  # noqa: PLR0913  # its options are the interface
     ] = None,
     authors: Annotated[
         bool,
-        typer.Option("--authors", help="Leave each author's world out in turn, and show how well the rest finds it."),
+        typer.Option(
+            "--authors", help="Leave out each author's world in turn, and test models of the other worlds on it."
+        ),
     ] = False,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Compare scores with labels: --bundle with --data, or --predictions alone; --authors compares ways to learn."""
+    """Compare scores with labels: --bundle with --data, or --predictions alone. --authors compares models on unseen worlds."""
     import json
 
     from features.readers import ColumnMapping

@@ -34,7 +34,7 @@ def worker(
     working = Worker(database, settings)
 
     def end(number: int, _: object) -> None:
-        # End between two chunks. A second signal ends at once, after which the job goes on just as well.
+        # Stop between two chunks. A second signal stops immediately; another worker can resume the job in both cases.
         working.stop.set()
         signal.signal(number, signal.SIG_DFL)
 

@@ -242,7 +242,7 @@ class Clerk:
         } | ({"quantity": f"{amount:.0f}", "quantity_unit": unit} if draw.chance(0.6) else {})
 
     def shipment(self, plan: Plan, number: str) -> list[dict[str, str]]:
-        """Return the rows of one shipment; cargo filings often value the shipment only, or nothing."""
+        """Return the rows of one shipment. Many cargo filings state only the total value, or none."""
         draw, post = self.draw, plan.route.channel == "express"
         currency = draw.word("USD EUR USD EUR USD EUR " + W["local_money"].get(plan.route.export, "") * 2)
         currency = currency if plan.worth < VALUED + 0.15 else ""
