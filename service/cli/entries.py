@@ -50,7 +50,7 @@ class Group:
 
     @property
     def actor(self) -> str:
-        """Who did it, in the audit chain."""
+        """Actor of a change in the audit chain."""
         return f"tidewaiter {self.name}"
 
 
@@ -139,7 +139,7 @@ def commands_of(group: Group) -> typer.Typer:
         rich_markup_mode=None,
     )
     limits = [_option(name, f"Only those with this {name.replace('_', ' ')}.") for name in group.limits]
-    lists = [_option("list", "The list of rows that name none.")] if group.name == "lists" else []
+    lists = [_option("list", "The list for rows that name none.")] if group.name == "lists" else []
     _register(
         app,
         "import",
@@ -277,7 +277,7 @@ def _remove(group: Group, ids: list[str] | None, **limits: str) -> None:
         else:
             removed = len(lists.remove(database, group.topic, ids or [], group.actor))
     if not removed:
-        raise WrongUse("No such entry exists. It may have been removed before.")
+        raise WrongUse("There is no such entry, or it was removed.")
     typer.echo(f"{removed:,} entries removed.")
 
 
