@@ -298,21 +298,21 @@ def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
         server = Running(OURS, command, port, scratch / "start.log", folder=folder)
         with stopping([server]):
             durations["ready_s"].append(server.wait(_READY))
-            durations["first_ms"].append(_anew(port, requests[0]))
+            durations["first_ms"].append(_over_new_connection(port, requests[0]))
             with contextlib.closing(connect(port)) as connection:
                 stream = [_timed(connection, request) for request in requests[1:990]]
-            anew = []
+            late_requests = []
             for request in requests[990:]:
                 time.sleep(PAUSE)
                 server.wait(_READY)
-                anew.append(_anew(port, request))
+                late_requests.append(_over_new_connection(port, request))
         # A single request is noisy, so use the requests around it.
-        durations["thousandth_ms"].append(median(anew))
+        durations["thousandth_ms"].append(median(late_requests))
         durations["stream_ms"].append(median(stream[-20:]))
     return durations
 
 
-def _anew(port: int, request: bytes) -> float:
+def _over_new_connection(port: int, request: bytes) -> float:
     """Return the milliseconds of a request over a new connection."""
     with contextlib.closing(connect(port)) as connection:
         return _timed(connection, request)
@@ -334,7 +334,7 @@ def _figures(driven: Driven) -> dict[str, float]:
 
 def over_rounds(one: Result, connections: int, what: str) -> float:
     """Return the median over the rounds of one server or kind of request."""
-    return float(median(found[str(connections)][what] for found in one["rounds"]))
+    return float(median(figures[str(connections)][what] for figures in one["rounds"]))
 
 
 def ratio(ours: Result, theirs: Result, connections: int) -> float:
@@ -346,7 +346,10 @@ def ratio(ours: Result, theirs: Result, connections: int) -> float:
 def tables(result: Result) -> list[Table]:
     """Return the tables of `measure`'s figures."""
     client_share = max(
-        found[n]["client_share"] for one in result["servers"] for found in one["rounds"] for n in map(str, CONNECTIONS)
+        figures[n]["client_share"]
+        for one in result["servers"]
+        for figures in one["rounds"]
+        for n in map(str, CONNECTIONS)
     )
     ours = next(one for one in result["servers"] if one["name"] == OURS)
     rates = (f"requests/s, {n} connection{'s' if n > 1 else ''}" for n in CONNECTIONS)

@@ -163,17 +163,17 @@ def watched(watch: Stopwatch) -> Iterator[None]:
         yield
 
 
-def _timed(watch: Stopwatch, stage: str, found: Any) -> Any:
-    if isinstance(found, classmethod | staticmethod):
-        return type(found)(watch.around(stage, found.__func__))
-    if isinstance(found, property):
-        assert found.fget is not None
-        return property(watch.around(stage, found.fget))
-    if isinstance(found, functools.cached_property):
-        renewed = functools.cached_property(watch.around(stage, found.func))
-        renewed.__set_name__(object, found.attrname or "")
-        return renewed
-    return watch.around(stage, found)
+def _timed(watch: Stopwatch, stage: str, original: Any) -> Any:
+    if isinstance(original, classmethod | staticmethod):
+        return type(original)(watch.around(stage, original.__func__))
+    if isinstance(original, property):
+        assert original.fget is not None
+        return property(watch.around(stage, original.fget))
+    if isinstance(original, functools.cached_property):
+        timed_property = functools.cached_property(watch.around(stage, original.func))
+        timed_property.__set_name__(object, original.attrname or "")
+        return timed_property
+    return watch.around(stage, original)
 
 
 # ---- Measurements

@@ -148,20 +148,20 @@ def _skeletons(smiles: str) -> set[str]:
 
     quiet = rdBase.BlockLogs()
     molecule = Chem.MolFromSmiles(smiles)
-    found = set()
+    skeletons = set()
     if molecule is not None:
         for fragment in Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True):
             if any(atom.GetSymbol() == "C" for atom in fragment.GetAtoms()):
                 neutral = rdMolStandardize.Uncharger().uncharge(fragment)
                 for atom in neutral.GetAtoms():
                     atom.SetIsotope(0)
-                found.add(rdinchi.MolToInchiKey(neutral).partition("-")[0])
+                skeletons.add(rdinchi.MolToInchiKey(neutral).partition("-")[0])
     del quiet
-    return found
+    return skeletons
 
 
 def _classes(smiles: str) -> list[str]:
-    """Return the definitions that the structure meets; ``possible`` is no excuse."""
+    """Return the definitions that the structure meets; ``possible`` does not count."""
     from features.substances.structures import class_matches, from_smiles
 
     structure = from_smiles(smiles)

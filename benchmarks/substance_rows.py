@@ -12,7 +12,7 @@ from features.substances import Match
 
 #: Folder of the sets; its `README.md` describes how each was made.
 FOLDER: Final = Path(__file__).with_name("substance_sets")
-#: Values of ``expected`` that are no substance names.
+#: Values of ``expected`` that are not names of substances.
 CLASS: Final = "class"
 NONE: Final = "none"
 MENTION: Final = "mention"
@@ -71,9 +71,9 @@ def read(name: str) -> list[Row]:
     return rows
 
 
-def same_substance(found: str, expected: str) -> bool:
+def same_substance(name: str, expected: str) -> bool:
     """Return whether two names of the reference table have one parent."""
-    return _ONE_PARENT.get(found, found) == _ONE_PARENT.get(expected, expected)
+    return _ONE_PARENT.get(name, name) == _ONE_PARENT.get(expected, expected)
 
 
 def is_hit(match: Match | None) -> bool:
@@ -97,9 +97,9 @@ def problem(row: Row, match: Match | None) -> str:
 def _class_problem(row: Row, match: Match) -> str:
     wrong = []
     for column, wanted in row.classes.items():
-        found = class_result(match, column)
-        if found != wanted:
-            wrong.append(f"{column} is {found}, not {wanted}")
+        result = class_result(match, column)
+        if result != wanted:
+            wrong.append(f"{column} is {result}, not {wanted}")
     return "; ".join(wrong)
 
 

@@ -117,14 +117,14 @@ def inchikeys() -> list[Row]:
 def _random_orders(molecule: Chem.Mol, count: int, rng: random.Random) -> list[str]:
     from rdkit import Chem
 
-    found: dict[str, None] = {}
+    writings: dict[str, None] = {}
     for _ in range(count * 4):
         order = list(range(molecule.GetNumAtoms()))
         rng.shuffle(order)
-        found.setdefault(Chem.MolToSmiles(Chem.RenumberAtoms(molecule, order), canonical=False))
-        if len(found) == count:
+        writings.setdefault(Chem.MolToSmiles(Chem.RenumberAtoms(molecule, order), canonical=False))
+        if len(writings) == count:
             break
-    return list(found)
+    return list(writings)
 
 
 def _protonated(molecule: Chem.Mol) -> Chem.Mol | None:

@@ -119,9 +119,9 @@ def speed_tables(console: Console, options: argparse.Namespace) -> dict[str, Any
     for name, times in measured["times"].items():
         bar = speed.REPEATED_US_BAR if name == speed.REPEATED else speed.UNSEEN_US_BAR
         asks = name.endswith(speed.ASKING)
-        judged = "" if asks else f"{bar:,.0f}{'' if times['p50'] <= bar else ' above'}"
+        target = "" if asks else f"{bar:,.0f}{'' if times['p50'] <= bar else ' above'}"
         numbers = (f"{times[column]:,.1f}" for column in ("p50", "p90", "p99"))
-        table.add_row(name, f"{times['texts']:,.0f}", *numbers, judged)
+        table.add_row(name, f"{times['texts']:,.0f}", *numbers, target)
     console.print(table)
     memory = _table("Memory and start-up", "figure", "value")
     for name, megabytes in measured["resident_mb"].items():

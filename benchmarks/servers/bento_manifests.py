@@ -29,7 +29,7 @@ class Batched:
     def __init__(self) -> None:
         self._work = Manifests()
 
-    # BentoML refuses requests that would wait longer than the latency limit; a refusal is no answer here.
+    # BentoML refuses requests that would wait longer than the latency limit; a refusal would not count as an answer here.
     @bentoml.api(route="/score", batchable=True, max_batch_size=32, max_latency_ms=60_000)  # type: ignore[untyped-decorator]
     def score(self, shipments: list[dict[str, Any]]) -> list[float]:
         return self._work.of_records(shipments)

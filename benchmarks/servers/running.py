@@ -151,10 +151,12 @@ class Running:
         """
         own = self._process.pid
         states = {state.pid: state for state in map(_state, _all_processes()) if state is not None}
-        found = {own} if own in states else set()
-        while more := {pid for pid, state in states.items() if state.parent in found or state.session == own} - found:
-            found |= more
-        return {pid: states[pid].began for pid in found}
+        members = {own} if own in states else set()
+        while (
+            more := {pid for pid, state in states.items() if state.parent in members or state.session == own} - members
+        ):
+            members |= more
+        return {pid: states[pid].began for pid in members}
 
     def _signal(self, number: int) -> None:
         for pid in self._members() or {self._process.pid: 0}:

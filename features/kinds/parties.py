@@ -24,7 +24,7 @@ _INSIDE: Final = re.compile(r"[A-Z](?<=[a-z]{3}[A-Z])(?=[A-Za-z])")
 #: Separator before the name of a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
 _BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
 _VOWELS: Final = frozenset("aeiouy")
-#: Length from which a legal form is no surname.
+#: Length from which a legal form is not taken for a surname.
 _LONG_FORM: Final = 3
 #: Minimum number of letters before a legal form. Fewer letters are a given name, and the supposed form is a surname.
 _LEAST_LEFT: Final = 6

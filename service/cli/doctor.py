@@ -208,7 +208,7 @@ def _database(settings: Settings) -> str:
     from service.store.database import SCHEMA, Database, exists
 
     if not settings.keeps_decisions:
-        return "switched off by TIDEWAITER_STORE: nothing is kept"
+        return "switched off by TIDEWAITER_STORE: nothing is stored"
     if not exists(settings.database_url.get_secret_value()):
         return "does not exist yet; the first start creates it"
     database = Database(settings.database_url.get_secret_value())

@@ -50,7 +50,7 @@ def create(
 
     known = [one.value for one in Scope]
     if unknown := [one for one in scope if one not in known]:
-        raise WrongUse(f"--scope {', '.join(unknown)}: no such scope; there are {', '.join(known)}.")
+        raise WrongUse(f"--scope {', '.join(unknown)}: no such scope; the scopes are {', '.join(known)}.")
     end = None if days is None else microseconds_of(dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
     wishes = KeyWishes(name, frozenset(scope), end, rate)
     file = _file(keys_file)

@@ -27,13 +27,13 @@ def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A file of 
 
     console = to_stdout()
     try:
-        found = load_rules(rules, known_names())
-        joined([default_rules(), found])
+        checked = load_rules(rules, known_names())
+        joined([default_rules(), checked])
     except RulesError as error:
         for fault in error.faults:
             console.print(f"{rules}: {fault}", markup=False, soft_wrap=True)
         return WRONG_USE
-    console.print(f"{rules}: {len(found.rules)} rules, sound.", markup=False, soft_wrap=True)
+    console.print(f"{rules}: {len(checked.rules)} rules, sound.", markup=False, soft_wrap=True)
     return 0
 
 

@@ -279,7 +279,7 @@ def _params(given: list[str]) -> BoostingParams:
         name, _, value = one.partition("=")
         now = params.to_json().get(name)
         if now is None:
-            raise WrongUse(f"--param: there is no parameter {name!r}; there are {', '.join(params.to_json())}")
+            raise WrongUse(f"--param: there is no parameter {name!r}; the parameters are {', '.join(params.to_json())}")
         try:
             changes[name] = type(now)(value)
         except ValueError:

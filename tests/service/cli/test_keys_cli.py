@@ -55,7 +55,7 @@ def test_a_key_is_revoked_by_its_prefix(database: Database, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["keys", "create", "post", "--scope", "everything"], "no such scope; there are score, read"),
+        (["keys", "create", "post", "--scope", "everything"], "no such scope; the scopes are score, read"),
         (["keys", "create", " ", "--scope", "read"], "name: 1 to 200"),
         (["keys", "create", "post"], "--scope"),
         (["keys", "revoke", "tw_unknown1"], "no key has this id or prefix"),

@@ -27,7 +27,7 @@ def test_parameters_replace_the_defaults_in_their_type() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("leaves=3", "there is no parameter 'leaves'; there are learning_rate, num_leaves"),
+        ("leaves=3", "there is no parameter 'leaves'; the parameters are learning_rate, num_leaves"),
         ("num_leaves=many", "--param num_leaves: got 'many', but expected a whole number"),
     ],
 )
