@@ -198,7 +198,7 @@ def _clock(settings: Settings) -> str:
     created = created if created.tzinfo else created.replace(tzinfo=dt.UTC)
     if (created - now).total_seconds() > _DAY_S:
         raise CheckFailed(
-            f"The clock says {now:%Y-%m-%d %H:%M} UTC, but the model was made later ({created:%Y-%m-%d}). Declared times would "
+            f"The clock says {now:%Y-%m-%d %H:%M} UTC, before the model was made ({created:%Y-%m-%d}). Declared times would "
             "count as future. Set the clock."
         )
     return f"{now:%Y-%m-%d %H:%M} UTC, after the model was made ({created:%Y-%m-%d})"
