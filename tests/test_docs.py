@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from features.goods.missing import Missing
@@ -112,6 +113,39 @@ def test_every_command_is_documented() -> None:
         assert f"tidewaiter {name}" in pages or f"make {name}" in pages, name
 
 
+#: Tokens of the part of PromQL that the examples use.
+PROMQL = re.compile(
+    r"(?P<range>\[\d+[smhd]\](?:\s+offset\s+\d+[smhdw])?)|(?P<matchers>\{\w+(?:=~|!~|!=|=)\"[^\"]*\"(?:,\w+(?:=~|!~|!=|=)\"[^\"]*\")*\})"
+    r"|(?P<by>(?:sum|max|min|avg)\s+by\s*\(\w+(?:,\s*\w+)*\)(?=\s*\())|(?P<operator>==|!=|>=|<=|[-+*/<>]|\b(?:and|or|unless)\b)"
+    r"|(?P<number>\d+(?:\.\d+)?)|(?P<name>[a-z_]+)|(?P<open>\()|(?P<close>\))|(?P<comma>,)|(?P<blank>\s+)"
+)
+
+
+def assert_is_promql(expression: str) -> None:
+    """Check that tokens are known, brackets match, and operands and operators alternate."""
+    depth, place, wants_operand = 0, 0, True
+    while place < len(expression):
+        token = PROMQL.match(expression, place)
+        assert token is not None, expression[place:]
+        kind, place = token.lastgroup, token.end()
+        if kind in ("name", "number", "by"):
+            assert wants_operand, expression[: token.end()]
+            # A function and an aggregation are followed by their argument.
+            wants_operand = kind == "by" or expression.startswith("(", place)
+        elif kind in ("matchers", "range", "close"):
+            assert not wants_operand, expression[: token.end()]
+            depth -= kind == "close"
+        elif kind == "open":
+            assert wants_operand, expression[: token.end()]
+            depth += 1
+        elif kind in ("operator", "comma"):
+            assert not wants_operand, expression[: token.end()]
+            wants_operand = True
+        assert depth >= 0, expression
+    assert depth == 0, expression
+    assert not wants_operand, expression
+
+
 def test_example_alerts_use_metrics_and_reasons_that_exist() -> None:
     text = (DOCS / "alerts.yaml").read_text(encoding="utf-8")
     exported = {
@@ -120,6 +154,10 @@ def test_example_alerts_use_metrics_and_reasons_that_exist() -> None:
     used = set(re.findall(r"tidewaiter_\w+", text))
     assert used <= exported
     assert len(used) >= 6
+    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    for rule in rules:
+        assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
+        assert_is_promql(rule["expr"])
     source = (DOCS.parent / "service" / "connections" / "protocol.py").read_text(encoding="utf-8")
     reasons = {*re.findall(r'Refusal\(\d+, "([\w-]+)"', source), "evicted", "slow-reader"}
     for pattern in re.findall(r'reason=~"([^"]+)"', text):

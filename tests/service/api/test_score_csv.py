@@ -46,6 +46,14 @@ def test_rows_keep_their_order_and_their_own_columns(client: Client) -> None:
     assert answer.content.endswith(b"\n")
 
 
+def test_cells_that_a_spreadsheet_would_compute_are_protected_if_the_setting_asks_for_it(settings: Settings) -> None:
+    body = b"shipment_id,goods_description,net_mass_kg\nHB-1,=1+1,2.5\n"
+    for chosen, written in ((settings, "=1+1"), (settings.model_copy(update={"excel_safe": True}), "'=1+1")):
+        with serving(create_app(chosen)) as client:
+            (row,) = rows_of(client.post("/v1/score/csv", content=body, headers=CSV).content)
+        assert row["goods_description"] == written
+
+
 def test_a_csv_and_a_post_get_the_same_score(settings: Settings) -> None:
     body = b"shipment_id,declared_at,goods_description,net_mass_kg\nHB-1,2026-10-01T08:00:00Z,ceramic mug,2.5\n"
     record = {

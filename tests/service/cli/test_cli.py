@@ -15,6 +15,7 @@ import pytest
 from models.bundle import ModelStore, load
 from service.cli.errors import status_and_message
 from service.cli.main import run
+from tests.models.bundle.test_signature import keys as new_keys
 from tests.service.api.test_score_csv import csv_of, rows_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,6 +102,14 @@ def test_score_writes_the_rows_with_their_risk(
     output = capsys.readouterr()
     assert output.out == ""
     assert f"{len(sent)} rows in, {len(sent)} out, 0 rejected" in output.err
+
+
+def test_score_protects_cells_that_a_spreadsheet_would_compute(tmp_path: Path, bundle: Path) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text(f"{HEADER}A1,=1+1,2\n", encoding="utf-8")
+    for options, written in (([], "=1+1"), (["--excel-safe"], "'=1+1")):
+        assert run(["score", str(source), str(out), "--bundle", str(bundle), *options]) == 0
+        assert rows_of(out.read_bytes())[0]["goods_description"] == written
 
 
 @pytest.mark.parametrize("names", [[], ["features.loops"]])
@@ -194,6 +203,17 @@ def test_a_refused_bundle_in_the_store_ends_serve_before_it_listens(
         assert run(["serve", "--port", "1", "--workers", workers]) == 4
         assert "space.npz" in capsys.readouterr().err
     assert gc.isenabled()
+
+
+def test_a_bundle_without_the_required_signature_ends_serve_before_it_listens(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, public = new_keys()
+    (tmp_path / "key.pem").write_bytes(public)
+    ModelStore(tmp_path / "var" / "models").install(bundle)
+    monkeypatch.setenv("TIDEWAITER_BUNDLE_KEY", str(tmp_path / "key.pem"))
+    assert run(["serve", "--port", "1"]) == 4
+    assert "the settings require a signature" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

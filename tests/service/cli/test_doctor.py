@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import resource
 from pathlib import Path
 
 import pytest
 
+from features.substances import SubstanceIndex
+from features.substances.read.opsin import Opsin
 from models.bundle import ModelStore
 from service.cli import doctor
 from service.cli.main import run
@@ -50,6 +53,23 @@ def test_each_fault_is_found_and_the_other_checks_go_on(
     assert "open files are allowed" in found["limits"]
     assert run(["doctor"]) == 5
     assert "FAILED" in capsys.readouterr().out
+
+
+def test_reference_data_opsin_and_memory_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SubstanceIndex, "resolve", lambda *_, **__: None)
+    monkeypatch.setattr(Opsin, "smiles", lambda *_: None)
+    monkeypatch.setattr(doctor, "_WORKER_BYTES", 1 << 62)
+    found = failures()
+    assert set(found) == {"reference data", "OPSIN", "limits"}
+    assert found["reference data"].startswith("Fentanyl is not found")
+    assert found["OPSIN"].endswith("Items with systematic names are at least yellow.")
+    assert "MiB of memory; 1 workers need" in found["limits"]
+
+
+def test_a_folder_that_cannot_be_written_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The user who runs the tests may be root, to whom every folder is writable.
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / "models")
+    assert failures()["disk"] == f"models: {tmp_path / 'models'} cannot be written."
 
 
 def test_a_wrong_setting_is_a_finding_and_no_end_of_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,18 @@ def test_a_job_gives_the_bytes_of_tidewaiter_score(
     assert shown.rows_done == shown.rows_total > 500
 
 
+def test_a_job_protects_cells_that_a_spreadsheet_would_compute_if_the_setting_asks_for_it(
+    database: Database, jobs: Jobs, settings: Settings
+) -> None:
+    content = b"shipment_id,goods_description,net_mass_kg\nA1,=1+1,2\n=2+2,x,2,surplus\n"
+    for safe, written in ((False, b"=1+1"), (True, b"'=1+1")):
+        job = queue(jobs, settings, content)
+        assert Worker(database, settings.model_copy(update={"excel_safe": safe})).work_once()
+        result, rejects = results_of(jobs, settings, job)
+        assert b"," + written + b"," in result
+        assert (b"'=2+2" in rejects) is safe
+
+
 def test_a_job_gives_the_bytes_of_tidewaiter_score_with_the_lists_in_force(
     database: Database,
     jobs: Jobs,
