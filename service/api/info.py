@@ -85,7 +85,7 @@ async def model(request: Request) -> Response:
             "digest": current.digest,
             "created_at": current.created_at,
             "serving_since": served.since,
-            "history": served.history_from,
+            "history": "restored" if served.history.is_resumed else served.history_from,
             "predictor": current.predictor,
             "heads": list(current.heads),
             "base_rates": [
@@ -173,12 +173,17 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Return 200 once a model is loaded and warm and the database answers, 503 otherwise. `refused` reports a newer bundle that was
     refused, `chemistry` whether systematic names can be read. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready
-    without its database; `store` says so, how many decisions wait in the journal, and whether the office's lists have been read.
+    without its database; `store` says so, how many decisions wait in the journal, whether the office's lists have been
+    read, and whether the history is complete.
     """
     state = state_of(request)
     host = state.host
     identity = host.served.model.identity
-    store = None if state.store is None else await to_thread.run_sync(_store_state, state.store, state.lists)
+    store = (
+        None
+        if state.store is None
+        else await to_thread.run_sync(_store_state, state.store, state.lists, host.served.history.is_complete)
+    )
     return PlainJson(
         {
             "status": "ready",
@@ -190,7 +195,7 @@ async def readyz(request: Request) -> Response:
     )
 
 
-def _store_state(store: Store, lists: CurrentLists) -> dict[str, Any]:
+def _store_state(store: Store, lists: CurrentLists, is_complete: bool) -> dict[str, Any]:
     """Raises: DatabaseAway: the database does not answer, and no journal takes decisions."""
     answers = store.database.answers()
     if not answers and not store.has_journal:
@@ -199,6 +204,7 @@ def _store_state(store: Store, lists: CurrentLists) -> dict[str, Any]:
         "database": "answers" if answers else "away",
         "waiting": store.waiting,
         "lists": "read" if lists.are_read else "unread",
+        "history": "complete" if is_complete else "incomplete",
     }
 
 

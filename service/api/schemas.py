@@ -335,6 +335,10 @@ class StoreState(Answer):
     lists: Literal["read", "unread"] = Field(
         description="unread: shipments are scored without the office's lists, with a warning, until the database has answered once"
     )
+    history: Literal["complete", "incomplete"] = Field(
+        description="incomplete: it lacks the traffic from before the start, when the database was away (it gets it when the "
+        "database is back), or the key of its checkpoints was another one (it needs a restart with the right key)"
+    )
 
 
 class Readiness(Answer):

@@ -90,12 +90,16 @@ class DurableHistory:
         self._moment: Moment | None = None
         self._saved_at = now()
         self._failed = False
+        # The database was away at the start. Until the history is restored, `_target` is the order up to which the log must be
+        # complete for that, and the position of the latest lesson before it.
+        self._is_owed = False
+        self._target: tuple[int, int] | None = None
 
     def restore(self, snapshot: History) -> LiveHistory:
         """Return the live history to begin with.
 
-        A database that does not answer, or a key that does not fit, leaves the service with the snapshot of the model and without
-        checkpoints until it restarts.
+        A database that does not answer leaves the service with the snapshot of the model, and without checkpoints, until `look`
+        finds it again; a key that does not fit, until a restart.
         """
         self._snapshot = snapshot
         try:
@@ -104,7 +108,11 @@ class DurableHistory:
                 self._lesson = store.learning.last_position(connection)
         except (store.away.SQLAlchemyError, DatabaseAway, store.sealing.WrongKey) as error:
             logger().error("history_not_restored", exc_info=error)
-            return LiveHistory(snapshot.copy(), is_complete=False)
+            self._is_owed = not isinstance(error, store.sealing.WrongKey)
+            # The latest orders in the log are unknown. A lesson lies ahead of its time.
+            order = self._now() + _LEAD
+            self._live = LiveHistory(snapshot.copy(), order=order, is_complete=False, is_logged=self._is_owed)
+            return self._live
         self._live, self._base = live, live.order
         self._saved_at = self._now()
         return live
@@ -148,6 +156,10 @@ class DurableHistory:
             # A new model brought its own snapshot, which no replay would find. Save it at once.
             self._live, self._base, self._moment, self._looks = live, None, None, {}
             self._saved_at = 0
+        if not live.is_complete:
+            if self._is_owed:
+                self._restore_late(live)
+            return
         self._find_decisions(live)
         self._learn(live)
         # A clock that was set back does not postpone the checkpoint.
@@ -155,8 +167,39 @@ class DurableHistory:
         if self._moment is not None or (due and (self._base is None or live.order > self._base)):
             self.checkpoint()
 
-    def _find_decisions(self, live: LiveHistory) -> None:
+    def _restore_late(self, live: LiveHistory) -> None:
+        """Restore the history of a service that began without its database, once the log is complete up to the target."""
+        if self._waiting():
+            # What has been forgotten since is in the log by the next target.
+            self._target = None
+            return
+        if self._target is None:
+            with self._database.read() as connection:
+                lesson = store.learning.last_position(connection)
+            self._target = live.pass_to(self._now() + _LEAD), lesson
+        until, lesson = self._target
+        # Later shipments must not be forgotten before the history has them.
+        self._find_decisions(live, until)
+        if (live.unlogged().orders <= until).any():
+            return
+        try:
+            history, order = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
+        except store.sealing.WrongKey:
+            self._is_owed = False
+            raise
+        if order > until:
+            # Another worker has saved a checkpoint since.
+            self._target = None
+            return
+        # Like a new model in a running service: a later snapshot replaces the log.
+        live.complete(None if history.watermark < self._snapshot.watermark else history, until)
+        self._lesson, self._base, self._saved_at = lesson, until, self._now()
+        logger().info("history_restored_late", until=until)
+
+    def _find_decisions(self, live: LiveHistory, until: int | None = None) -> None:
         waiting = live.unlogged()
+        if until is not None:
+            waiting = waiting.take(waiting.orders <= until)
         if not len(waiting.orders):
             self._looks = {}
             return

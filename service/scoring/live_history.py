@@ -86,6 +86,10 @@ class Unlogged:
     orders: IntArray
     keys: IntArray
 
+    def take(self, chosen: NDArray[np.bool_]) -> Unlogged:
+        """Return the shipments that ``chosen`` (n,) is True for."""
+        return Unlogged(self.orders[chosen], np.ascontiguousarray(self.keys[:, chosen]))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
@@ -104,7 +108,9 @@ class LiveHistory:
     """A `History` that several threads may advance.
 
     Attributes:
-        is_complete: whether it has all shipments and results of its log. Otherwise it must not become a checkpoint.
+        is_complete: whether it has all shipments and results of its log. Otherwise it must not become a checkpoint, nor learn
+            results; `complete` may follow.
+        is_resumed: whether `complete` gave it traffic from before a restart.
         is_logged: whether shipments wait in `unlogged`.
     """
 
@@ -125,7 +131,8 @@ class LiveHistory:
             is_logged: whether somebody looks for the decisions of its shipments, see `unlogged`.
             now: clock, in microseconds since 1970.
         """
-        self.is_complete: Final = is_complete
+        self.is_complete = is_complete
+        self.is_resumed = False
         self.is_logged: Final = is_logged
         self._history = history
         self._first_sequence = None if is_restored else history.sequence
@@ -212,10 +219,33 @@ class LiveHistory:
             if all(missing):
                 left.append(one)
             elif any(missing):
-                left.append(Unlogged(one.orders[missing], one.keys[:, missing]))
+                left.append(one.take(np.array(missing)))
         with self._lock:
             self._unlogged.extendleft(reversed(left))
             self._waiting = sum(len(one.orders) for one in self._unlogged)
+
+    def pass_to(self, order: int) -> int:
+        """Give later shipments orders above ``order``, and return the highest order that none of them gets."""
+        with self._lock:
+            self._order = max(self._order, order)
+            return self._order
+
+    def complete(self, history: History | None, order: int) -> None:
+        """Continue with a history that has all shipments and results up to ``order``, and then those that came here since.
+
+        Args:
+            history: None for the present one, if there was nothing to add to it.
+        """
+        with self._lock:
+            self._counted = 0
+            for one in self._unlogged:
+                later = one.take(one.orders > order)
+                self._counted += len(later.orders)
+                if history is not None and len(later.orders):
+                    history.advance_keys(later.keys)
+            if history is not None:
+                self._history, self._first_sequence, self.is_resumed = history, None, True
+            self.is_complete = True
 
     def moment(self) -> Moment:
         """Return a copy of the present state with its order."""

@@ -188,7 +188,8 @@ class ModelHost:
         carried = before is not None and before.history.supersedes(model.history)
         if before is None:
             history = self._restore(model.history)
-            return ServedModel(model, history, folder, _now(), "restored" if history.order else "snapshot")
+            is_restored = history.is_complete and history.order > 0
+            return ServedModel(model, history, folder, _now(), "restored" if is_restored else "snapshot")
         # The orders go on, so that decisions of both histories stay apart in the log.
         history = before.history
         if not carried:

@@ -31,6 +31,8 @@ from tests.service.store.engines import Cluster, cluster, new_database
 from tests.service.store.test_journal import decision
 
 Apps = Callable[..., Any]
+#: Members of the state of a store whose database answered at the start.
+READY = {"lists": "read", "history": "complete"}
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,12 @@ def test_without_a_journal_shipments_are_refused_until_the_database_is_back(
             assert client.get("/readyz").status_code == 503
         again = client.post("/v1/score", json=shipment(shipment_id="B"))
         assert again.status_code == 200
-        assert client.get("/readyz").json()["store"] == {"database": "answers", "waiting": 0, "lists": "read"}
+        assert client.get("/readyz").json()["store"] == {
+            "database": "answers",
+            "waiting": 0,
+            "lists": "read",
+            "history": "complete",
+        }
         assert stored(postgres) == [answer.json()["decision_id"] for answer in (first, again)]
 
 
@@ -136,7 +143,12 @@ def test_with_a_journal_shipments_are_answered_and_delivered_once(server: Cluste
                 ids.append(answer.json()["decision_id"])
             repeated = client.post("/v1/score", json=shipment(shipment_id="C", gross_mass_kg=3))
             assert repeated.json()["decision_id"] == ids[2]
-            assert client.get("/readyz").json()["store"] == {"database": "away", "waiting": 3, "lists": "read"}
+            assert client.get("/readyz").json()["store"] == {
+                "database": "away",
+                "waiting": 3,
+                "lists": "read",
+                "history": "complete",
+            }
             assert "tidewaiter_journal_waiting 3.0" in client.get("/metrics").text
             assert "tidewaiter_decisions_journaled_total 3.0" in client.get("/metrics").text
         until_delivered(client)
@@ -154,6 +166,42 @@ def test_the_service_starts_while_the_database_is_away(server: Cluster, postgres
             second = client.post("/v1/score", json=shipment(shipment_id="B")).json()["decision_id"]
     with serving(app_of(postgres, "journal")):
         assert stored(postgres) == [first, second]
+
+
+def test_the_history_is_restored_when_the_database_is_back(
+    server: Cluster, postgres: str, app_of: Apps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.scoring.durable.EVERY", 0.05)
+    with serving(app_of(postgres, "journal")) as client:
+        client.post("/v1/score", json=shipment(shipment_id="A"))
+    with ExitStack() as stack:
+        away = stack.enter_context(ExitStack())
+        away.enter_context(stopped(server))
+        client = stack.enter_context(serving(app_of(postgres, "journal")))
+        client.post("/v1/score", json=shipment(shipment_id="B"))
+        assert client.get("/readyz").json()["store"]["history"] == "incomplete"
+        assert sequence(client) == 1
+        away.close()
+        until_restored(client)
+        assert sequence(client) == 2
+        assert client.get("/readyz").json()["store"] == READY | {"database": "answers", "waiting": 0}
+        assert client.get("/v1/model").json()["history"] == "restored"
+
+
+def sequence(client: Client) -> int:
+    """Return the number of shipments that the live history has counted beyond the snapshot of its model."""
+    served = client.state.host.served
+    return int(served.history.copy().sequence - served.model.history.sequence)
+
+
+def until_restored(client: Client) -> None:
+    """Wait for the thread that restores the history; fail after a minute."""
+    pause = threading.Event()
+    for _ in range(600):
+        if client.state.host.served.history.is_complete:
+            return
+        pause.wait(0.1)
+    pytest.fail("the history was not restored")
 
 
 def test_a_service_without_a_journal_delivers_what_an_earlier_one_left(url: str, app_of: Apps, tmp_path: Path) -> None:

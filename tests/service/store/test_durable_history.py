@@ -20,9 +20,10 @@ from features.groups.history.history import History
 from features.groups.history.state import FirstColumn
 from models.bundle import ModelStore
 from service.app import create_app
+from service.errors import DatabaseAway
 from service.scoring import durable as durable_module
-from service.scoring.durable import DurableHistory, DurableSettings
-from service.scoring.replay import keys_of_entries
+from service.scoring.durable import DurableHistory, DurableSettings, kept
+from service.scoring.replay import keys_of_entries, replayed
 from service.settings import Settings
 from service.store import history_log, learning
 from service.store.database import Database
@@ -274,6 +275,76 @@ def test_a_repeated_shipment_does_not_count_twice_after_a_restart(served: Callab
     with served() as client:
         client.post("/v1/score", json=shipment(shipment_id="A"))
         assert live_of(client).sequence == counted
+
+
+@contextmanager
+def away_at_the_start() -> Iterator[list[DurableHistory]]:
+    """Let services begin without their log, and yield their keepers. They look when the test says so."""
+    keepers = []
+
+    def made(*arguments: Any) -> DurableHistory:
+        keepers.append(kept(*arguments))
+        return keepers[-1]
+
+    def away(*_: object) -> None:
+        raise DatabaseAway("it answers no query")
+
+    with killed(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr("service.app.kept", made)
+        patched.setattr(durable_module, "restore", away)
+        yield keepers
+
+
+def test_a_history_that_is_restored_late_equals_that_of_a_restart(
+    served: Callable[..., Any], opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = shipments(12, 80)
+    body = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened)
+        send(client, records[:20])
+        decided = client.post("/v1/score", json=shipment(shipment_id="found")).json()["decision_id"]
+        assert client.post(f"/v1/decisions/{decided}/outcome", json=body).status_code == 201
+        _learn(client, keeper)
+        assert keeper.checkpoint()
+        send(client, records[20:30])
+    learned = events(opened)
+    with away_at_the_start() as keepers, served() as client:
+        live = client.state.host.served.history
+        send(client, records[30:45])
+        assert (live.is_complete, _finds(client)) == (False, 0)
+        assert client.get("/v1/model").json()["history"] == "snapshot"
+        # A shipment without a decision yet comes before those that are decided.
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
+            assert client.post("/v1/score", json=shipment(shipment_id="fails")).status_code == 500
+        send(client, records[45:50])
+        keepers[0].look()
+        assert not live.is_complete
+        send(client, records[50:60])
+
+        def meanwhile(*arguments: Any, **options: Any) -> Any:
+            done = replayed(*arguments, **options)
+            send(client, records[60:70])
+            return done
+
+        monkeypatch.setattr(durable_module, "replayed", meanwhile)
+        for _ in range(2 * durable_module._LOOKS):
+            keepers[0].look()
+        assert live.is_complete
+        send(client, records[70:])
+        assert client.get("/v1/model").json()["history"] == "restored"
+        assert _finds(client) == 1
+        assert [one for one in events(opened) if one[0] == "learned"] == [one for one in learned if one[0] == "learned"]
+        before = live_of(client)
+        assert keepers[0].checkpoint()
+    with killed(), served() as client:
+        assert_equal(live_of(client), before)
+    with opened.write() as connection:
+        connection.execute(delete(CheckpointPart))
+        connection.execute(delete(HistoryCheckpoint))
+    with killed(), served() as client:
+        assert_equal(live_of(client), before)
 
 
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
