@@ -86,7 +86,7 @@ def erase(
         before = None if selection.before is None else iso_time(selection.before)
         recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
     aside = store.set_aside.erase(settings.journal_dir, selection, erased.shipments)
-    is_scrubbed = (silent and not erased.decisions) or store.erasure.scrub(database)
+    is_scrubbed = (silent and not erased.decisions) or store.scrubbing.scrub(database)
     report = Report(
         erased.id, len(erased.decisions), jobs, recorded, aside, is_scrubbed, store.changes.backups(database)
     )

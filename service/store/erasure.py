@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from service.identifiers import new_ids
 from service.store import audit
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Decisions per transaction, which bounds the time that other writers wait.
 _AT_ONCE: Final = 500
+#: Ids that are searched in an answer at once. SQLite allows no condition deeper than 1,000.
+_IDS_AT_ONCE: Final = 100
 #: Members of an answer that say nothing about a person. Others are emptied, also those that later versions add.
 _KEPT: Final = frozenset(
     {
@@ -233,35 +234,12 @@ def _erase_rest(connection: Connection, selection: Selection, erased: Erased) ->
 
 def _forget_answers(connection: Connection, erased: Erased) -> None:
     """Delete the answers that are kept for repeated requests and contain an erased decision."""
-    wanted = [decision_id.encode() for decision_id in erased.decisions]
-    found = connection.execute(select(IdempotentRequest.caller, IdempotentRequest.key, IdempotentRequest.body)).all()
-    for row in found:
-        if row.body is not None and any(decision_id in bytes(row.body) for decision_id in wanted):
-            connection.execute(
-                delete(IdempotentRequest).where(
-                    IdempotentRequest.caller == row.caller, IdempotentRequest.key == row.key
-                )
-            )
-
-
-def scrub(database: Database) -> bool:
-    """Overwrite on disk what was erased, and return whether that succeeded.
-
-    SQLite writes the database anew and empties its journal. PostgreSQL does so by itself in time (`VACUUM`), and at once with
-    `VACUUM FULL`, which locks the tables; its administrators decide.
-    """
-    if not database.is_sqlite:
-        return True
-    # Not through SQLAlchemy's transactions, in which SQLite refuses both.
-    connection = database.engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        cursor.execute("VACUUM")
-        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        cursor.close()
-    except OperationalError:
-        # Another process reads or writes for too long.
-        return False
-    finally:
-        connection.close()
-    return not busy
+    body = IdempotentRequest.body
+    for start in range(0, len(erased.decisions), _IDS_AT_ONCE):
+        ids = [decision_id.encode() for decision_id in erased.decisions[start : start + _IDS_AT_ONCE]]
+        # SQLite's LIKE does not read bytes, and PostgreSQL has no instr. Neither loads the answers into this process.
+        if connection.dialect.name == "sqlite":
+            named = [func.instr(body, decision_id) > 0 for decision_id in ids]
+        else:
+            named = [body.bool_op("LIKE")(b"%" + decision_id + b"%") for decision_id in ids]
+        connection.execute(delete(IdempotentRequest).where(or_(*named)))
