@@ -38,17 +38,35 @@ def backup(file: File) -> None:
     _report("Backed up", summary, file)
 
 
-def restore(file: File) -> None:
+def restore(
+    file: File,
+    other_key: Annotated[
+        bool,
+        typer.Option(
+            "--other-key",
+            help="Restore also if TIDEWAITER_HISTORY_KEY does not open the history. The service then replays the log; "
+            "what lies before the replay, or was erased, is lost to the history.",
+        ),
+    ] = False,
+) -> None:
     """Restore a backup into the empty database of TIDEWAITER_DATABASE_URL. Its engine may differ from that of the backup."""
     from features.readers import Unreadable
     from service.cli.common import environment
+    from service.cli.errors import WrongUse
     from service.store.backup import restore as restored
     from service.store.database import Database
+    from service.store.sealing import Sealer, WrongKey
 
-    database = Database(environment().database_url.get_secret_value())
+    settings = environment()
+    database = Database(settings.database_url.get_secret_value())
     try:
         with file.open("rb") as source:
-            summary = restored(database, source)
+            summary = restored(database, source, None if other_key else Sealer(settings.history_secret))
+    except WrongKey as error:
+        raise WrongUse(
+            f"{error} Nothing was restored. Set that key, or restore with --other-key: the service then replays the log, "
+            "and what lies before the replay, or was erased, is lost to the history."
+        ) from None
     except OSError as error:
         raise Unreadable(str(file), f"It cannot be read ({error.strerror}).", "Check the path.") from None
     finally:

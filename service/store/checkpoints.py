@@ -21,6 +21,8 @@ from service.store.sealing import Sealer, WrongKey
 from service.store.tables import CheckpointPart, HistoryCheckpoint
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from service.store.database import Database
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -103,12 +105,7 @@ def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoi
             yield f"{name} has a state of version {row.version}; this code reads version {version}"
             continue
         with database.read() as connection:
-            parts = connection.execute(
-                select(CheckpointPart.content)
-                .where(CheckpointPart.checkpoint_id == row.id)
-                .order_by(CheckpointPart.number)
-            ).scalars()
-            content = b"".join(parts)
+            content = _content(connection, row.id)
         if hashlib.sha256(content).digest() != bytes(row.digest):
             yield f"{name} is damaged: its digest differs"
             continue
@@ -118,6 +115,23 @@ def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoi
             yield f"{name} cannot be read: {error}"
             continue
         yield Checkpoint(arrays, row.history_order, row.created_at)
+
+
+def check_key(connection: Connection, sealer: Sealer) -> None:
+    """Check that the newest checkpoint can be unsealed, if there is one.
+
+    Raises:
+        WrongKey: it is sealed, and the key is missing or another one.
+    """
+    query = select(HistoryCheckpoint.id, HistoryCheckpoint.sealed).order_by(desc(HistoryCheckpoint.id)).limit(1)
+    newest = connection.execute(query).first()
+    if newest is not None and newest.sealed:
+        sealer.unseal(_content(connection, newest.id), sealed=True)
+
+
+def _content(connection: Connection, checkpoint_id: int) -> bytes:
+    query = select(CheckpointPart.content).where(CheckpointPart.checkpoint_id == checkpoint_id)
+    return b"".join(connection.execute(query.order_by(CheckpointPart.number)).scalars())
 
 
 def oldest_order(database: Database) -> int | None:

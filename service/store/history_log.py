@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import and_, delete, func, insert, or_, select
 
-from service.store.sealing import Sealer
+from service.logs import logger
+from service.store.sealing import Sealer, WrongKey
 from service.store.tables import Decision, HistoryEvent
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ REPEATED: Final = "repeated"
 UNANSWERED: Final = "unanswered"
 LEARNED: Final = "learned"
 UNLEARNED: Final = "unlearned"
+#: Before the keys of an unanswered block: whether they are sealed.
+_SEALED: Final = b"\x01"
+_OPEN: Final = b"\x00"
 #: Events that one transaction deletes: some milliseconds, during which other writers wait on SQLite.
 _PRUNED_AT_ONCE: Final = 1_000
 
@@ -93,7 +97,7 @@ def add_unanswered(database: Database, sealer: Sealer, block: Block) -> None:
         "kind": UNANSWERED,
         "shipments": len(block.orders),
         "orders": block.orders.astype("<i8").tobytes(),
-        "keys": (b"\x01" if sealer.seals else b"\x00") + sealer.seal(block.keys.astype("<i8").tobytes()),
+        "keys": (_SEALED if sealer.seals else _OPEN) + sealer.seal(block.keys.astype("<i8").tobytes()),
     }
     with database.write() as connection:
         connection.execute(insert(HistoryEvent), [row])
@@ -176,7 +180,7 @@ def pages(
         ]
         # Lessons come before the shipments of their order.
         entries.sort(key=lambda entry: (entry.order, entry.find is None))
-        blocks = [_block(row, sealer) for row in events if row.kind == UNANSWERED]
+        blocks = [block for row in events if row.kind == UNANSWERED and (block := _block(row, sealer)) is not None]
         if entries or blocks:
             yield Page(entries, blocks)
         if not full:
@@ -219,10 +223,15 @@ def _events(order: int, last: int | None, since: int | None) -> Any:
     return query if last is None else query.where(HistoryEvent.history_order <= last)
 
 
-def _block(row: Any, sealer: Sealer) -> Block:
+def _block(row: Any, sealer: Sealer) -> Block | None:
+    """Return the block of a row; None if it is sealed with another key: then its shipments do not count any more."""
     orders = np.frombuffer(row.orders, "<i8")
     content = bytes(row.keys)
-    keys = np.frombuffer(sealer.unseal(content[1:], sealed=content[:1] == b"\x01"), "<i8")
+    try:
+        keys = np.frombuffer(sealer.unseal(content[1:], sealed=content[:1] == _SEALED), "<i8")
+    except WrongKey as error:
+        logger().warning("unanswered_refused", shipments=len(orders), problem=str(error))
+        return None
     return Block(orders, keys.reshape(-1, len(orders)))
 
 

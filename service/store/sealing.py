@@ -53,7 +53,8 @@ class Sealer:
             return content
         if self._key is None:
             raise WrongKey(
-                "The history in the database is sealed; set TIDEWAITER_HISTORY_KEY to the key that sealed it."
+                "The history in the database is sealed; set TIDEWAITER_HISTORY_KEY (or TIDEWAITER_HISTORY_KEY_FILE) to the key "
+                "that sealed it."
             )
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -7,13 +7,15 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert, inspect, select, update
 
 from models.bundle import ModelStore
 from service.app import create_app
@@ -22,7 +24,7 @@ from service.settings import Settings
 from service.store.backup import BadBackup, NotEmpty, check, dump, restore
 from service.store.database import BadDatabase, Database
 from service.store.migrations import running as migrations
-from service.store.tables import AuditEntry, Base, Decision
+from service.store.tables import AuditEntry, Base, Decision, HistoryCheckpoint
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.engines import new_database
@@ -49,7 +51,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
     return folder
 
 
-def client_of(url: str, models: Path, tmp_path: Path) -> Any:
+def client_of(url: str, models: Path, tmp_path: Path, **settings: Any) -> Any:
     return serving(
         create_app(
             Settings(
@@ -58,6 +60,7 @@ def client_of(url: str, models: Path, tmp_path: Path) -> Any:
                 database_url=SecretStr(url),
                 jobs_dir=tmp_path / "jobs",
                 job_worker=False,
+                **settings,
             )
         )
     )
@@ -214,3 +217,76 @@ def test_the_commands_back_up_and_restore(
     assert run(["restore", str(tmp_path / "missing")]) == 3
     file.write_bytes(b"x")
     assert run(["restore", str(file)]) == 3
+
+
+@pytest.mark.slow
+def test_a_sealed_history_goes_on_after_a_restore_with_its_key(
+    url: str,
+    empty: Database,
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With another key or none, nothing is restored, unless it is wanted. Then only the manifests that are left count."""
+    key, other = tmp_path / "key", tmp_path / "other"
+    key.write_text("the key of the office\n")
+    other.write_text("another key\n")
+    parties = [{"consignor": {"name": f"Sender {n % 3}", "country": "CN"}} for n in range(9)]
+    with client_of(url, models, tmp_path, history_key_file=key) as client:
+        for number, one in enumerate(parties):
+            score(client, f"S{number}", **one)
+        expected, history = next_score(client), live_history(client)
+    with closing(Database(url)) as database, database.write() as connection:
+        # The checkpoint of the regular stop is now the only one that knows the earlier shipments.
+        connection.execute(update(Decision).values(manifest=None))
+        assert connection.execute(select(HistoryCheckpoint.sealed)).scalars().all() == [True]
+    file = tmp_path / "store.backup"
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    assert run(["backup", str(file)]) == 0
+    assert b"office" not in gzip.decompress(file.read_bytes())
+
+    restored_url = empty.engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", restored_url)
+    for variables, problem in (
+        ({}, "is sealed; set"),
+        ({"TIDEWAITER_HISTORY_KEY": "x"}, "another TIDEWAITER_HISTORY_KEY"),
+    ):
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            assert run(["restore", str(file)]) == 2
+        message = capsys.readouterr().err
+        assert problem in message
+        assert "Nothing was restored" in message
+        with empty.read() as connection:
+            assert inspect(connection).get_table_names() == []
+    monkeypatch.setenv("TIDEWAITER_HISTORY_KEY_FILE", str(key))
+    assert run(["restore", str(file)]) == 0
+    with client_of(restored_url, models, tmp_path, history_key_file=key) as client:
+        assert client.get("/v1/model").json()["history"] == "restored"
+        again = live_history(client)
+        assert again.keys() == history.keys()
+        for name, array in history.items():
+            np.testing.assert_array_equal(array, again[name], err_msg=name, strict=True)
+        assert next_score(client) == expected
+
+    lost_url = f"sqlite:///{tmp_path / 'lost.db'}"
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", lost_url)
+    monkeypatch.setenv("TIDEWAITER_HISTORY_KEY_FILE", str(other))
+    assert run(["restore", str(file), "--other-key"]) == 0
+    with client_of(lost_url, models, tmp_path, history_key_file=other) as client:
+        assert next_score(client) != expected
+
+
+def next_score(client: Client) -> dict[str, Any]:
+    """Return the next answer on a party that the history knows, which does not count."""
+    sent = shipment(shipment_id="next", consignor={"name": "Sender 1", "country": "CN"})
+    answer: dict[str, Any] = client.post("/v1/score?update_history=false&explain=all", json=sent).json()
+    del answer["decision_id"]
+    return answer
+
+
+def live_history(client: Client) -> dict[str, Any]:
+    arrays: dict[str, Any] = client.state.host.served.history.copy().to_full_arrays()
+    return arrays

@@ -412,6 +412,22 @@ def _failing(*_: object, **__: object) -> None:
     raise ArithmeticError
 
 
+def test_a_key_that_does_not_open_a_failed_shipment_loses_that_one_and_no_other(
+    served: Callable[..., Any], opened: Database
+) -> None:
+    with killed(), served(history_key=SecretStr("a")) as client:
+        keeper = keeper_of(client, opened, key="a")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
+            assert client.post("/v1/score", json=shipment(shipment_id="fails")).status_code == 500
+        send(client, [shipment(shipment_id=f"P{number}") for number in range(3)])
+        while not keeper.checkpoint():
+            assert len(keeper._looks) == 1
+    with killed(), served(history_key=SecretStr("b")) as client:
+        assert client.get("/v1/model").json()["history"] == "restored"
+        assert live_of(client).sequence == client.state.host.served.model.history.sequence + 3
+
+
 def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
     served: Callable[..., Any], opened: Database
 ) -> None:
