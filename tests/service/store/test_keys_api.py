@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ from sqlalchemy import select
 
 from models.bundle import ModelStore
 from service.access.keys_file import write_keys
-from service.access.rates import Failures
-from service.api.scopes import OPEN_PATHS, SCOPES, Scope
+from service.api.scopes import Scope
 from service.app import create_app
 from service.errors import DatabaseAway
 from service.settings import Settings
@@ -75,76 +73,6 @@ def made(secured_client: Client, first_key: str) -> Callable[..., dict[str, Any]
         return key
 
     return make
-
-
-# -- every route ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def file_client(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[tuple[Client, dict[str, str]]]:
-    """Client of one service for all routes, and the keys of its file by their only scopes."""
-    folder = tmp_path_factory.mktemp("routes")
-    ModelStore(folder / "models").install(bundle)
-    made = {scope.value: new_key(KeyWishes(scope.value, frozenset({scope.value})), None) for scope in Scope}
-    write_keys(folder / "keys", [key for key, _ in made.values()])
-    settings = Settings(
-        models_dir=folder / "models",
-        keeps_decisions=True,
-        database_url=SecretStr(f"sqlite:///{folder / 'store.db'}"),
-        auth=True,
-        keys_file=folder / "keys",
-    )
-    with serving(create_app(settings)) as client:
-        yield client, {scope: text for scope, (_, text) in made.items()}
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let one address fail as often as the test of all routes needs."""
-    monkeypatch.setattr(Failures, "count", lambda *_: 0)
-
-
-@pytest.mark.usefixtures("unlimited")
-@pytest.mark.parametrize(("method", "path"), SCOPES, ids=[f"{method} {path}" for method, path in SCOPES])
-def test_each_route_needs_exactly_its_scope(file_client: tuple[Client, dict[str, str]], method: str, path: str) -> None:
-    client, texts = file_client
-    target = re.sub(r"\{\w+\}", "unknown", path)
-    assert client.request(method, target).status_code == 401
-    # Its own scope last, because it may change something.
-    for scope in sorted(texts, key=lambda scope: scope == SCOPES[method, path]):
-        answer = client.request(method, target, headers=bearer(texts[scope]))
-        if scope == SCOPES[method, path]:
-            assert answer.status_code not in REFUSED, answer.text
-        else:
-            assert answer.status_code == 403
-            assert answer.json()["detail"] == f"This route needs an API key with the scope {SCOPES[method, path]}."
-
-
-@pytest.mark.parametrize("path", sorted(OPEN_PATHS))
-def test_probes_and_documentation_need_no_key(file_client: tuple[Client, dict[str, str]], path: str) -> None:
-    assert file_client[0].get(path).status_code == 200
-
-
-@pytest.mark.usefixtures("unlimited")
-def test_what_is_nowhere_needs_a_key_of_any_scope(file_client: tuple[Client, dict[str, str]]) -> None:
-    client, texts = file_client
-    assert client.get("/v1/nowhere").status_code == 401
-    assert client.get("/v1/nowhere", headers=bearer(texts["plan"])).status_code == 404
-    assert client.request("PUT", "/v1/score").status_code == 401
-    assert client.request("PUT", "/v1/score", headers=bearer(texts["plan"])).status_code == 405
-
-
-def test_a_path_that_the_router_reads_leniently_needs_the_scope_too(
-    file_client: tuple[Client, dict[str, str]],
-) -> None:
-    client, texts = file_client
-    assert client.post("/v1/score%0A", json=shipment(), headers=bearer(texts["read"])).status_code == 403
-    assert client.post("/v1/score%0A", json=shipment(), headers=bearer(texts["score"])).status_code == 200
-
-
-def test_keys_of_a_file_make_no_first_key(file_client: tuple[Client, dict[str, str]]) -> None:
-    client, texts = file_client
-    assert client.get("/v1/keys", headers=bearer(texts["admin"])).json() == {"keys": []}
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------
