@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 #: Bytes of the header of a page per kind of tree page, which its first byte names (https://www.sqlite.org/fileformat2.html#b_tree_pages).
 _HEADER_BYTES: Final = {2: 12, 5: 12, 10: 8, 13: 8}
-#: Pages that a file must have less of. The other pages begin with the number of a page, so up to here with a zero, and no page of
-#: them is taken for one of a tree. With 4 KB per page these are 64 GB.
+#: Pages that a file must have less of. Other pages in use begin with the number of a page, so up to here with a zero, and none is
+#: taken for one of a tree. With 4 KB per page these are 64 GB.
 _MOST_PAGES: Final = 1 << 24
 _HAS_PAGES: Final = "SELECT count(*) FROM pragma_module_list WHERE name = 'sqlite_dbpage'"
-_PAGE_COUNT: Final = "PRAGMA page_count"
 _ALL_PAGES: Final = "SELECT pgno, data FROM sqlite_dbpage"
 _ONE_PAGE: Final = "SELECT data FROM sqlite_dbpage WHERE pgno = ?"
 _CHANGE_PAGE: Final = "UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?"
@@ -29,7 +28,8 @@ def scrub(database: Database) -> bool:
     """Overwrite on disk what was erased, and return whether that succeeded.
 
     On SQLite it overwrites unallocated space, and empties the write-ahead log. If SQLite was built without access to pages
-    (``SQLITE_ENABLE_DBPAGE_VTAB``) or the file is larger than 64 GB, it writes the whole file anew. Other writers wait meanwhile.
+    (``SQLITE_ENABLE_DBPAGE_VTAB``), or the file is larger than 64 GB or shrinks by itself (``auto_vacuum``), it writes the whole
+    file anew. Other writers wait meanwhile.
     PostgreSQL overwrites by itself in time (``VACUUM``), and at once with ``VACUUM FULL``, which locks the tables; its
     administrators decide.
     """
@@ -39,11 +39,12 @@ def scrub(database: Database) -> bool:
     connection = database.engine.raw_connection()
     try:
         cursor = connection.cursor()
-        if _value(cursor, _HAS_PAGES) and _value(cursor, _PAGE_COUNT) < _MOST_PAGES:
-            cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("BEGIN IMMEDIATE")
+        by_page = _tells_pages_apart(cursor)
+        if by_page:
             _overwrite_unallocated(cursor)
-            cursor.execute("COMMIT")
-        else:
+        cursor.execute("COMMIT")
+        if not by_page:
             cursor.execute("VACUUM")
         busy = _value(cursor, "PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.close()
@@ -53,6 +54,13 @@ def scrub(database: Database) -> bool:
     finally:
         connection.close()
     return not busy
+
+
+def _tells_pages_apart(cursor: Cursor) -> bool:
+    """Return whether SQLite gives access to pages, and their first bytes tell which are of a tree."""
+    # A file that shrinks by itself has pages that begin with the kind of another page.
+    shrinks = _value(cursor, "PRAGMA auto_vacuum") != 0
+    return _value(cursor, _HAS_PAGES) == 1 and not shrinks and _value(cursor, "PRAGMA page_count") < _MOST_PAGES
 
 
 def _value(cursor: Cursor, query: str) -> int:

@@ -51,7 +51,7 @@ def fill(database: Database) -> set[int]:
     chance = random.Random(20261128)
     alive: set[int] = set()
     with database.write() as connection:
-        for number in chance.sample(range(100_000), 3_000):
+        for number in chance.sample(range(100_000), 6_000):
             row = request(number, chance.randint(1, chance.choice((10, 60, 600))))
             values = {**row, "caller": "", "digest": b"", "created_at": number}
             connection.execute(insert(IdempotentRequest).values(values))
@@ -86,6 +86,7 @@ def free_pages(database: Database) -> int:
         return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["pages", "vacuum", "large"])
 def test_what_rows_leave_when_they_move_is_overwritten_and_other_rows_stay(
     way: str, local: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -120,10 +121,12 @@ def test_what_rows_leave_when_they_move_is_overwritten_and_other_rows_stay(
     assert whole(local)
 
 
-@pytest.mark.parametrize("size", [512, 65_536])
-def test_pages_of_other_sizes_are_overwritten_too(size: int, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("page_size", "auto_vacuum"), [(512, 0), (65_536, 0), (512, 1), (512, 2)])
+def test_files_of_other_settings_are_overwritten_too(page_size: int, auto_vacuum: int, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
-        connection.execute(f"PRAGMA page_size={size}")
+        for setting, value in (("page_size", page_size), ("auto_vacuum", auto_vacuum)):
+            connection.execute(f"PRAGMA {setting}={value}")
         connection.execute("VACUUM")
     with closing(Database(f"sqlite:///{tmp_path / 'store.db'}")) as database:
         database.migrate()
@@ -182,6 +185,7 @@ def personal_decision(number: int, length: int) -> decisions.NewDecision:
     )
 
 
+@pytest.mark.slow
 def test_one_shipment_after_the_other_leaves_the_files(local: Database, tmp_path: Path) -> None:
     """Manifests of few bytes and of many pages, answers kept for repeated requests, and rows that move before they are erased."""
     chance = random.Random(7)
