@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ SCHEMA: Final = "0007"
 #: Seconds that a write waits for the writes of other processes on SQLite, and for a connection to PostgreSQL.
 _WAIT: Final = 30
 _CONNECT_SECONDS: Final = 5
+#: Mode of a new SQLite file, which contains personal data and secrets.
+_OWNER_ONLY: Final = 0o600
 #: Attempts to change the mode of a new SQLite file, and seconds between them.
 _MODE_ATTEMPTS: Final = 100
 _MODE_PAUSE: Final = 0.02
@@ -57,8 +60,8 @@ class Database:
         parsed = _parsed(url)
         self.is_sqlite: Final = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            if parsed.database and not parsed.database.startswith((":memory:", "file:")):
+                _create(Path(parsed.database))
             self._engine = create_engine(parsed, connect_args={"timeout": wait, "check_same_thread": False})
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
@@ -237,6 +240,14 @@ def _parsed(url: str) -> URL:
     if backend != "sqlite":
         raise BadDatabase(f"The database {backend} is not supported; expected sqlite or postgresql.")
     return parsed
+
+
+def _create(file: Path) -> None:
+    """Create a file that only its owner may read, unless it is there. SQLite gives the files beside it the same mode."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # It is not opened if it is there: closing it would end the locks that this process holds on it. SQLite reports what else fails.
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +167,19 @@ def test_sqlite_keeps_each_commit_on_the_disk(tmp_path: object) -> None:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     database.close()
+
+
+def test_only_its_owner_reads_a_new_file_of_sqlite(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    with closing(Database(f"sqlite:///{folder / 'store.db'}")) as database:
+        database.migrate()
+        assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+            "store.db": 0o600,
+            "store.db-wal": 0o600,
+            "store.db-shm": 0o600,
+        }
+    # A mode that somebody chose stays.
+    (folder / "store.db").chmod(0o640)
+    with closing(Database(f"sqlite:///{folder / 'store.db'}")) as database:
+        assert database.revision() is not None
+        assert (folder / "store.db").stat().st_mode & 0o777 == 0o640
