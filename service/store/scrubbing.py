@@ -7,10 +7,12 @@ unallocated space, between the pointers to its cells and the cells. A row that i
 
 from __future__ import annotations
 
-from sqlite3 import Cursor, OperationalError
+from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
     from service.store.database import Database
 
 #: Bytes of the header of a page per kind of tree page, which its first byte names (https://www.sqlite.org/fileformat2.html#b_tree_pages).
@@ -56,19 +58,19 @@ def scrub(database: Database) -> bool:
     return not busy
 
 
-def _tells_pages_apart(cursor: Cursor) -> bool:
+def _tells_pages_apart(cursor: DBAPICursor) -> bool:
     """Return whether SQLite gives access to pages, and their first bytes tell which are of a tree."""
     # A file that shrinks by itself has pages that begin with the kind of another page.
     shrinks = _value(cursor, "PRAGMA auto_vacuum") != 0
     return _value(cursor, _HAS_PAGES) == 1 and not shrinks and _value(cursor, "PRAGMA page_count") < _MOST_PAGES
 
 
-def _value(cursor: Cursor, query: str) -> int:
+def _value(cursor: DBAPICursor, query: str) -> int:
     value: int = cursor.execute(query).fetchone()[0]
     return value
 
 
-def _overwrite_unallocated(cursor: Cursor) -> None:
+def _overwrite_unallocated(cursor: DBAPICursor) -> None:
     # The numbers alone are kept, because most pages of a file may need it the first time.
     numbers = [number for number, page in cursor.execute(_ALL_PAGES) if blanked(page) is not None]
     for number in numbers:

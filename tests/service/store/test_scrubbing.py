@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select, update
 
 from service.store import decisions, erasure, idempotency, scrubbing
 from service.store.database import Database
+from service.store.decision import NewDecision
 from service.store.erasure import Selection
 from service.store.tables import Decision, IdempotentRequest
 from service.store.times import now_us
@@ -172,7 +173,7 @@ def test_a_writer_delays_it_too(local: Database) -> None:
     assert scrubbing.scrub(local)
 
 
-def personal_decision(number: int, length: int) -> decisions.NewDecision:
+def personal_decision(number: int, length: int) -> NewDecision:
     mark, decision_id = MARK.format(number), f"decision {number:06}"
     text = [{"code": "A", "weight": 0.5, "fields": ["x"], "text": mark * length}] * 2
     answer = {"decision_id": decision_id, "reasons": text, "rule_ids": ["rule"] * (length % 97)}
