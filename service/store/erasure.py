@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from service.identifiers import new_ids
 from service.store import audit
-from service.store.audit import Fact
+from service.store.audit import Fact, salted
 from service.store.references import reference_of
 from service.store.tables import (
     Decision,
@@ -62,7 +62,7 @@ _KEPT: Final = frozenset(
 _KEPT_OF_ITEM: Final = frozenset({"item_number", "risk", "content"})
 _KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
 #: Instead of the SHA-256 of a manifest, which would confirm a guess.
-_NO_DIGEST: Final = b""
+NO_DIGEST: Final = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,8 @@ def _chosen(selection: Selection) -> Any:
         Decision.id.in_(select(table.decision_id).where(table.salt.is_not(None))) for table in (Outcome, Override)
     ]
     is_whole = Decision.salt.is_not(None)
-    query = select(Decision.id, Decision.shipment_id, Decision.answer, is_whole.label("is_whole"))
-    query = query.where(or_(is_whole, *with_texts))
+    columns = (Decision.id, Decision.shipment_id, Decision.channel, Decision.site, Decision.answer)
+    query = select(*columns, is_whole.label("is_whole")).where(or_(is_whole, *with_texts))
     if selection.before is not None:
         query = query.where(Decision.received_at < selection.before)
     if selection.shipment_id is not None:
@@ -173,13 +173,16 @@ def _chosen(selection: Selection) -> Any:
 def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str, Any]:
     """Erase decisions and what belongs to them, and return what the audit chain says: the rows that are erased now."""
     ids = [row.id for row in chosen]
-    whole = {row.id: bytes(row.answer) for row in chosen if row.is_whole}
+    whole = [row for row in chosen if row.is_whole]
+    answers = {row.id: erased_answer(bytes(row.answer)) for row in whole}
     connection.execute(
-        update(Decision).where(Decision.id.in_(whole)).values(manifest=None, salt=None, content_digest=_NO_DIGEST)
+        update(Decision).where(Decision.id.in_(answers)).values(manifest=None, salt=None, content_digest=NO_DIGEST)
     )
+    if answers:
+        _store_answers(connection, answers)
+    facts: dict[str, Any] = {"decisions": list(answers)}
     if whole:
-        _store_answers(connection, whole)
-    facts: dict[str, Any] = {"decisions": list(whole)}
+        facts["remains"] = [remains_of(row.shipment_id, row.channel, row.site, answers[row.id]) for row in whole]
     personal: tuple[tuple[str, Any, dict[str, None]], ...] = (
         ("outcomes", Outcome, {"by": None, "method": None}),
         ("overrides", Override, {"reason": None}),
@@ -200,8 +203,13 @@ def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str,
 def _store_answers(connection: Connection, answers: dict[str, bytes]) -> None:
     connection.execute(
         update(Decision.__table__).where(Decision.id == bindparam("of")).values(answer=bindparam("erased")),  # type: ignore[arg-type]
-        [{"of": decision_id, "erased": erased_answer(answer)} for decision_id, answer in answers.items()],
+        [{"of": decision_id, "erased": answer} for decision_id, answer in answers.items()],
     )
+
+
+def remains_of(shipment_id: str, channel: str | None, site: str | None, answer: bytes) -> str:
+    """Return the SHA-256 of what an erased decision keeps and only its lost salt could prove."""
+    return salted(orjson.dumps([shipment_id, channel, site]), answer)
 
 
 def _erase_rest(connection: Connection, selection: Selection, erased: Erased) -> dict[str, list[str]]:

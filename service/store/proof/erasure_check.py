@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import func, select
 
+from service.store.erasure import NO_DIGEST, remains_of
 from service.store.proof.entry import Check, Entry, Fault, Tally, in_chunks
 from service.store.tables import (
     AuditEntry,
@@ -34,12 +35,32 @@ _TABLES: Final[Mapping[str, Any]] = {
 _ROWS_AT_ONCE: Final = 500
 
 
+def _changed(connection: Connection, entry: Entry) -> str | None:
+    """Return the first decision that is not what its erasure left. Entries of earlier versions do not say what that was."""
+    ids, remains = entry.facts.get("decisions", []), entry.facts.get("remains")
+    if remains is None:
+        return None
+    expected = dict(zip(ids, remains, strict=False))
+    columns = (Decision.shipment_id, Decision.channel, Decision.site, Decision.answer, Decision.content_digest)
+    for chunk in in_chunks(ids, _ROWS_AT_ONCE):
+        query = select(Decision.id, *columns).where(Decision.id.in_(chunk)).order_by(Decision.position)
+        for row in connection.execute(query):
+            digest = remains_of(row.shipment_id, row.channel, row.site, bytes(row.answer))
+            if bytes(row.content_digest) != NO_DIGEST or digest != expected.get(row.id):
+                return str(row.id)
+    return None
+
+
 class ErasureCheck(Check):
     """Check of erasures."""
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
         for entry in entries:
             tally.entries += 1
+            changed = _changed(connection, entry)
+            if changed is not None:
+                problem = f"{changed} of the table decisions is not as it was left"
+                yield Fault(entry.number, entry.kind, entry.subject, problem)
             for name, table in _TABLES.items():
                 for ids in in_chunks(entry.facts.get(name, []), _ROWS_AT_ONCE):
                     tally.rows += len(ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,14 @@ def test_the_audit_chain_names_what_was_erased_and_stays_whole(client: Client, s
         done["erasure_id"],
         bytes(chain[-2].digest),
     )
-    assert orjson.loads(entry.facts) == {"decisions": [decision], "outcomes": [outcome], "overrides": [override]}
+    with database.read() as connection:
+        row = connection.execute(select(Decision.__table__).where(Decision.id == decision)).one()
+    assert orjson.loads(entry.facts) == {
+        "decisions": [decision],
+        "outcomes": [outcome],
+        "overrides": [override],
+        "remains": [hashlib.sha256(orjson.dumps(["A", row.channel, row.site]) + bytes(row.answer)).hexdigest()],
+    }
     # A second time nothing is left to erase, and only the wish is recorded.
     again = client.post("/v1/erasures", json={"decision_id": decision}).json()
     assert again["decisions"] == 0

@@ -19,6 +19,7 @@ from service.store import audit, keys, webhooks
 from service.store.audit import START, Fact, digest_of
 from service.store.database import Database
 from service.store.decision import NewDecision
+from service.store.erasure import Selection, erase
 from service.store.key import KeyWishes
 from service.store.outcomes import Finding, add_outcome, add_override
 from service.store.proof.chain import Proof, prove
@@ -460,6 +461,28 @@ def test_the_first_of_several_broken_entries_is_named(filled: Database) -> None:
     with filled.write() as connection:
         change_time(connection)
     assert broken(prove(filled))[0] == 2
+
+
+def test_a_changed_answer_of_an_erased_decision_is_found(filled: Database) -> None:
+    kept = b'{"risk":0.1,"reasons":[{"code":"VALUE","weight":1.0}]}'
+    with filled.write() as connection:
+        connection.execute(update(Decision).where(Decision.id == "decision-4").values(answer=kept))
+        row = connection.execute(select(Decision.__table__).where(Decision.id == "decision-4")).one()
+    rewritten(
+        filled,
+        lambda entry, facts: (
+            facts | {"answer": audit.salted(row.salt, row.answer)} if entry.subject == "decision-4" else facts
+        ),
+    )
+    erased = erase(filled, Selection(decision_id="decision-4"), "test")
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        answer = connection.scalars(select(Decision.answer).where(Decision.id == "decision-4")).one()
+        changed = answer.replace(b'"VALUE"', b'"OTHER"')
+        assert changed != answer
+        connection.execute(update(Decision).where(Decision.id == "decision-4").values(answer=changed))
+    problem = "decision-4 of the table decisions is not as it was left"
+    assert broken(prove(filled)) == (LAST + 1, erased.id, problem)
 
 
 # -- heads ------------------------------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def test_each_column_is_covered_or_listed(filled: Database, table: type[Base]) -
     assert unnoticed(filled, table) == {name for name in UNCOVERED if name.split(".")[0] == table.__tablename__}
 
 
-@pytest.mark.parametrize("table", [Outcome, Override], ids=lambda table: table.__tablename__)
+@pytest.mark.parametrize("table", [Decision, Outcome, Override], ids=lambda table: table.__tablename__)
 def test_each_column_stays_covered_after_an_erasure(filled: Database, table: type[Base]) -> None:
     erase(filled, Selection(shipment_id="A"), "someone")
     assert unnoticed(filled, table) == {name for name in UNCOVERED if name.startswith(f"{table.__tablename__}.")}
