@@ -177,6 +177,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         CapacityLimiter(settings.max_csv_requests),
         CapacityLimiter(_LOOKUP_THREADS),
         ByteBudget(settings.max_bodies_bytes),
+        ByteBudget(settings.max_bodies_bytes),
         ByteBudget(settings.max_uploads_bytes),
         ring,
         job_worker=job_worker,

@@ -173,9 +173,9 @@ async def read_body(request: Request, limit: int, hold: Hold | None = None) -> b
     return b"".join(parts)
 
 
-async def read_json(request: Request, limit: int) -> Any:
+async def read_json(request: Request, limit: int, hold: Hold | None = None) -> Any:
     """Return the body parsed as JSON. See `read_json_text` and `parse_json`."""
-    return await parsed(await read_json_text(request, limit))
+    return await parsed(await read_json_text(request, limit, hold))
 
 
 async def parsed(data: bytes) -> Any:

@@ -66,6 +66,7 @@ class State:
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up chemicals.
         bodies: limit on the bodies of all batches that are received, scored or answered.
+        questions: the same limit for batches of questions about chemicals and goods, which must not keep shipments out.
         uploads: limit on the uploads that are received, scored or answered.
         ring: the valid API keys; None where no keys are needed.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
@@ -83,6 +84,7 @@ class State:
     csv_requests: CapacityLimiter
     lookups: CapacityLimiter
     bodies: ByteBudget
+    questions: ByteBudget
     uploads: ByteBudget
     ring: KeyRing | None = None
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

@@ -83,7 +83,7 @@ async def goods(request: Request, question: Annotated[Question, Depends(_questio
     "/goods/batch",
     summary="Classify several goods descriptions",
     response_model=GoodsAnswers,
-    responses=problems(413, 415, 422, 500),
+    responses=problems(413, 415, 422, 500, 503),
     openapi_extra=json_body(
         "GoodsBatch",
         {"four": {"summary": "Descriptions with and without codes", "value": {"queries": _QUERY_EXAMPLES}}},
@@ -94,9 +94,10 @@ async def goods_batch(request: Request) -> Response:
     of which only `q` is needed. A query that cannot be read has a `problem` as its result and does not affect the others.
     """
     state = state_of(request)
-    data = await read_json(request, state.settings.max_batch_bytes)
-    queries = queries_of(data, state.settings.max_goods_queries)
-    results = await _in_thread(request, partial(_results, queries))
+    with state.questions.hold() as hold:
+        data = await read_json(request, state.settings.max_batch_bytes, hold)
+        queries = queries_of(data, state.settings.max_goods_queries)
+        results = await _in_thread(request, partial(_results, queries))
     flagged = sum(result.get("vague_flagged", False) for result in results)
     add_log_fields(request, queries=len(results), vague_flagged=flagged)
     return PlainJson({"results": results})

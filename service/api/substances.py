@@ -128,7 +128,7 @@ async def drawing(request: Request, q: Text) -> Response:
     "/substances/batch",
     summary="Look up several chemicals",
     response_model=SubstanceAnswers,
-    responses=problems(413, 415, 422, 500),
+    responses=problems(413, 415, 422, 500, 503),
     openapi_extra=json_body(
         "SubstanceBatch",
         {
@@ -149,18 +149,19 @@ async def substances_batch(request: Request) -> Response:
     that cannot be read has a `problem` as its result and does not affect the others.
     """
     state = state_of(request)
-    data = await read_json(request, state.settings.max_batch_bytes)
-    queries = queries_of(data, state.settings.max_substance_queries)
-    draw = data.get("drawing")
-    if not isinstance(draw, bool | None):
-        raise unreadable("drawing", f"true or false is needed, got {shortened(draw)}")
-    day = _read("as_of", read_day, data) or today()
-    place = _read("jurisdiction", read_jurisdiction, data)
+    with state.questions.hold() as hold:
+        data = await read_json(request, state.settings.max_batch_bytes, hold)
+        queries = queries_of(data, state.settings.max_substance_queries)
+        draw = data.get("drawing")
+        if not isinstance(draw, bool | None):
+            raise unreadable("drawing", f"true or false is needed, got {shortened(draw)}")
+        day = _read("as_of", read_day, data) or today()
+        place = _read("jurisdiction", read_jurisdiction, data)
 
-    def answer_all() -> list[dict[str, Any]]:
-        return [_result(query, day, place, drawing=bool(draw)) for query in queries]
+        def answer_all() -> list[dict[str, Any]]:
+            return [_result(query, day, place, drawing=bool(draw)) for query in queries]
 
-    results = await _in_thread(request, answer_all)
+        results = await _in_thread(request, answer_all)
     add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
     return PlainJson({"results": results})
 

@@ -85,6 +85,19 @@ def test_batches_beyond_the_memory_for_them_are_refused_at_once(settings: Settin
         assert client.state.bodies.used == 0
 
 
+@pytest.mark.parametrize("kind", ["goods", "substances"])
+def test_questions_beyond_the_memory_for_them_are_refused_and_shipments_are_not(settings: Settings, kind: str) -> None:
+    small = Settings(models_dir=settings.models_dir, max_bodies_bytes=100_000)
+    with serving(create_app(small)) as client, client.state.questions.hold() as other:
+        other.add(99_999)
+        asked = {"queries": ["citric acid"]}
+        assert client.post(f"/v1/{kind}/batch", json=asked).status_code == 503
+        assert client.post("/v1/score/batch", json={"shipments": numbered(12)}).status_code == 200
+        other.release()
+        assert client.post(f"/v1/{kind}/batch", json=asked).status_code == 200
+        assert client.state.questions.used == 0
+
+
 def test_uploads_beyond_the_disk_space_for_them_are_refused_at_once(settings: Settings) -> None:
     small = Settings(models_dir=settings.models_dir, max_uploads_bytes=100_000)
     with serving(create_app(small)) as client, client.state.uploads.hold() as other:
