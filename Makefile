@@ -58,7 +58,7 @@ test: lint ## lint, types, import contracts and all tests
 	@$(PYTEST) $(PYTEST_ARGS)
 
 # Compiled modules do not check indexes. This build does, and runs the tests that feed them hostile text.
-BOUNDS_TESTS := tests/features tests/models tests/fuzz tests/service/files
+BOUNDS_TESTS := tests/features tests/models tests/fuzz tests/service/files tests/service/api/test_large_json.py
 bounds: $(DEV_STAMP) ## compile once more with bounds checks and run the tests of compiled code on that build
 	@rm -rf $(VENV)/bounds && mkdir -p $(VENV)/bounds
 	@cp -R $(SOURCES) pyproject.toml setup.py README.md docs $(VENV)/bounds

@@ -1,8 +1,9 @@
 """Overload and soak of one worker of the service, on loopback, with the client on another core.
 
-``overload`` measures the peak of answers per second with 32 connections. It then offers ten times this load over many connections,
-and prints how many requests are still answered and how fast the others are refused. ``soak`` sends 70 % of the peak while bundles
-are exchanged, and prints the growth of memory after the first sixth, and the 99th percentile by minute.
+``overload`` measures the peak of answers per second with 32 connections. It then offers ten times this load over 900 connections,
+each with up to ``--depth`` unanswered requests, and prints how many requests are still answered and how fast the others are refused.
+``blocks`` sends requests that are made to hold up others (`benchmarks.hostile`). ``soak`` sends 70 % of the peak while bundles are
+exchanged, and prints the growth of memory after the first sixth, and the 99th percentile by minute.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import orjson
 
 from benchmarks.client import Requests
 from benchmarks.flood import flood
+from benchmarks.hostile import longest_waits
 from benchmarks.servers.running import Running, free_port
 from benchmarks.shipments import never_seen, simulated
 from models.bundle import ModelStore, champion_dir, load, save
@@ -29,18 +31,17 @@ from models.bundle import ModelStore, champion_dir, load, save
 _READY: Final = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _PEAK_CONNECTIONS: Final = 32
 _OVERLOAD_CONNECTIONS: Final = 900
-_OVERLOAD_DEPTH: Final = 4
 _TIMES: Final = 10
+_WARM_UP_SECONDS: Final = 3.0
 _SHARE: Final = 0.7
 _SWAP_SECONDS: Final = 30.0
 
 
-def overload(port: int, requests: list[bytes], seconds: float) -> dict[str, object]:
+def overload(port: int, requests: list[bytes], seconds: float, depth: int) -> dict[str, object]:
     """Return the peak of answers per second, and the answers per second under ten times this load."""
+    flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=_WARM_UP_SECONDS)
     peak = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=seconds).rate(200, seconds)
-    over = flood(
-        port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, rate=_TIMES * peak, depth=_OVERLOAD_DEPTH
-    )
+    over = flood(port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, rate=_TIMES * peak, depth=depth)
     goodput = over.rate(200, seconds)
     return {
         "peak_per_second": round(peak),
@@ -97,8 +98,9 @@ def _resident(pid: int) -> int:
 def main() -> None:
     """Run one of the measurements and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["overload", "soak"])
+    parser.add_argument("kind", choices=["overload", "blocks", "soak"])
     parser.add_argument("--seconds", type=float, default=20.0, help="duration of each phase of the overload")
+    parser.add_argument("--depth", type=int, default=32, help="unanswered requests of a connection in the overload")
     parser.add_argument("--minutes", type=float, default=60.0, help="duration of the soak")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -115,12 +117,16 @@ def main() -> None:
         server = Running("tidewaiter", command, port, folder / "log", environment=environment)
         with closing(_Stopping(server)):
             server.wait(_READY)
-            if len(cores) > 1:
-                os.sched_setaffinity(server.pid, cores[:1])
+            if len(cores) > 1 and options.kind != "blocks":
+                # All threads: the one that commits decisions would share the client's core.
+                for thread in Path(f"/proc/{server.pid}/task").iterdir():
+                    os.sched_setaffinity(int(thread.name), cores[:1])
                 os.sched_setaffinity(0, cores[1:2])
             with suppress(KeyboardInterrupt):
                 if options.kind == "overload":
-                    figures = overload(port, requests, options.seconds)
+                    figures = overload(port, requests, options.seconds, options.depth)
+                elif options.kind == "blocks":
+                    figures = dict(longest_waits(port))
                 else:
                     store = ModelStore(folder / "models")
                     figures = soak(port, server.pid, requests, store, folder, options.minutes)

@@ -115,7 +115,9 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     """
     settings = Settings() if settings is None else settings
     metrics = Metrics()
-    connections = Connections(Limits.of(settings), lambda reason: metrics.connections_refused.labels(reason).inc())
+    connections = Connections(
+        Limits.of(settings), lambda reason, count: metrics.connections_refused.labels(reason).inc(count)
+    )
 
     store = _store_of(settings, metrics)
     database = None if store is None else store.database

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from service.connections.refusals import Refusal
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 RESERVED_FILES: Final = 64
 #: Interval in seconds between two checks of all connections.
 _CHECK_SECONDS: Final = 0.5
-#: Time whose refusals may come at the same moment: those of as many connections as are usually open.
+#: Processor time of reading what has arrived on a connection, writing the refusals and pausing, and of each refusal (one run).
+_SECONDS_PER_CHUNK: Final = 40e-6
+_SECONDS_PER_REFUSAL: Final = 10e-6
+#: Time whose refusals may come at the same moment: those of some hundred connections.
 _BURST_SECONDS: Final = 0.1
 #: Prometheus and load balancers must see an overloaded service, so these paths are always answered.
 ALWAYS_ANSWERED: Final = frozenset({b"/healthz", b"/readyz", b"/metrics"})
@@ -35,8 +40,8 @@ class Limits:
         idle_seconds: time between two requests of a connection.
         bytes_per_second: slowest transfer of a body or an answer, measured over ``stall_seconds``.
         stall_seconds: see ``bytes_per_second``.
-        refusals_per_second: refusals for want of room that are given at once. Beyond it, nothing is read from a refused
-            connection for a while, so that refusals cost little, however fast clients repeat their requests.
+        refusing_share: share of the processor for refusals for want of room. They are given at once. Once they take more, nothing
+            is read from a refused connection for a while, so that refusals cost little, however fast clients repeat requests.
         retry_seconds: value of ``Retry-After``.
     """
 
@@ -48,8 +53,8 @@ class Limits:
     idle_seconds: float = 5.0
     bytes_per_second: int = 4096
     stall_seconds: float = 10.0
-    # A refusal takes 18 us, a twentieth of what a single shipment takes: all of them together 5 % of the processor.
-    refusals_per_second: float = 3000.0
+    # 1,000 refusals a second of single requests, and 4,000 of requests that arrive by the dozen.
+    refusing_share: float = 0.05
     retry_seconds: int = 1
 
     @classmethod
@@ -78,15 +83,18 @@ class Connections:
     """The connections of one process. Use it on the event loop only.
 
     Args:
-        count_refusal: is called with the reason of each connection or request that is refused here.
+        count_refusal: is called with the reason and the number of connections or requests that are refused here.
 
     Attributes:
+        busy: refusal of a request that is over the limit of work.
         receiving: number of requests whose body is not yet complete.
+        ending: number of tasks that are counted although they have sent their answer.
     """
 
-    def __init__(self, limits: Limits, count_refusal: Callable[[str], None]) -> None:
+    def __init__(self, limits: Limits, count_refusal: Callable[[str, int], None]) -> None:
         self.limits = limits
-        self.receiving = 0
+        self.busy = Refusal(503, "busy", "Too many requests are in work.", limits.retry_seconds)
+        self.receiving = self.ending = 0
         self.count_refusal = count_refusal
         self.most = min(limits.connections, _files_for_connections())
         self._open: set[Connection] = set()
@@ -96,10 +104,19 @@ class Connections:
         # Time until which the refusals so far use up what is allowed.
         self._refused_until = 0.0
 
-    def pause_after_refusal(self, now: float) -> float:
-        """Return for how many seconds nothing should be read from a connection that is refused now; 0 for most."""
-        self._refused_until = max(self._refused_until, now - _BURST_SECONDS) + 1.0 / self.limits.refusals_per_second
+    def pause_after_refusals(self, count: int, now: float) -> float:
+        """Return for how many seconds nothing should be read from a connection that gets refusals now; 0 for most."""
+        cost = _SECONDS_PER_CHUNK + count * _SECONDS_PER_REFUSAL
+        self._refused_until = max(self._refused_until, now - _BURST_SECONDS) + cost / self.limits.refusing_share
         return max(0.0, self._refused_until - now)
+
+    def in_work(self, tasks: int) -> int:
+        """Return how many of the requests that have tasks are in work."""
+        return tasks - self.receiving - self.ending
+
+    def ended(self) -> None:
+        """Note that the task of an answered request is not counted any more."""
+        self.ending -= 1
 
     @property
     def is_single(self) -> bool:
@@ -118,7 +135,7 @@ class Connections:
         if longest is connection:
             return False
         self.closed(longest)
-        self.count_refusal("evicted")
+        self.count_refusal("evicted", 1)
         longest.give_up()
         return True
 

@@ -53,6 +53,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._receiving = False
         # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
         self._skips = self._ended = False
+        # Number of requests that were refused for want of room, and whose refusals are not sent yet.
+        self._refusals = 0
         # Start of the current measurement of a rate: time, and number of received or of unsent bytes.
         self._body_mark = (0.0, 0)
         self._answer_mark: tuple[float, int] | None = None
@@ -114,7 +116,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if now - begin < self._limits.stall_seconds:
             return
         if before - unsent < self._limits.bytes_per_second * (now - begin):
-            self._process.count_refusal("slow-reader")
+            self._process.count_refusal("slow-reader", 1)
             self.transport.abort()
         self._answer_mark = (now, unsent)
 
@@ -132,6 +134,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head += self._chunk
         super().data_received(data)
+        if self._refusals:
+            self._send_refusals()
         if self._in_head and self._is_large():
             self._refuse(_LARGE_HEAD)
 
@@ -152,9 +156,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(_MANY_HEADERS)
         elif self._is_large():
             self._refuse(_LARGE_HEAD)
-        elif len(self.tasks) - self._process.receiving >= limits.active and self._may_refuse():
-            busy = Refusal(503, "busy", "Too many requests are in work.", limits.retry_seconds)
-            self._refuse(busy, close=self.expect_100_continue or not bool(self.parser.should_keep_alive()))
+        elif self._process.in_work(len(self.tasks)) >= limits.active and self._may_refuse():
+            self._refuse(
+                self._process.busy, close=self.expect_100_continue or not bool(self.parser.should_keep_alive())
+            )
         else:
             self._receiving = True
             self._process.receiving += 1
@@ -196,6 +201,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        # The task ends in this turn of the loop, and uvicorn forgets it in the next. Clients send their next requests meanwhile.
+        self._process.ending += 1
+        self.loop.call_soon(self._process.ended)
         self._since = self.loop.time()
         if self.timeout_keep_alive_task is not None:
             self._process.waits(self)
@@ -211,8 +219,13 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._ended:
             return
         self._skips, self._ended = True, close
-        self._process.count_refusal(refusal.reason)
         self._received_all()
+        if not close:
+            self._refusals += 1
+            return
+        if self._refusals:
+            self._send_refusals()
+        self._process.count_refusal(refusal.reason, 1)
         cycle = self.cycle
         if not self._owes_no_answer():
             if cycle.response_started or not cycle.more_body:
@@ -222,20 +235,26 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.write(answer(refusal, close=close))
-        if not close:
-            pause = self._process.pause_after_refusal(self.loop.time())
-            if pause:
-                self.flow.pause_reading()
-                self.loop.call_later(pause, self._read_on)
-            else:
-                self._read_on()
-        elif self.transport.can_write_eof():
+        self.transport.write(answer(refusal, close=True))
+        if self.transport.can_write_eof():
             # An immediate close with unread bytes would reset the connection, and the client might lose the answer.
             self.transport.write_eof()
             self.loop.call_later(_LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()
+
+    def _send_refusals(self) -> None:
+        """Send the refusals of the requests that arrived together at once: writing each costs as much as refusing it."""
+        count, self._refusals = self._refusals, 0
+        busy = self._process.busy
+        self._process.count_refusal(busy.reason, count)
+        self.transport.write(answer(busy, close=False) * count)
+        pause = self._process.pause_after_refusals(count, self.loop.time())
+        if pause:
+            self.flow.pause_reading()
+            self.loop.call_later(pause, self._read_on)
+        else:
+            self._read_on()
 
     def _read_on(self) -> None:
         """Read again after a refusal that left the connection open."""

@@ -36,7 +36,7 @@ PARTS = (
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("raw")
-    with running(folder, head_seconds=0.2, stall_seconds=0.2, idle_seconds=0.2, refusals_per_second=100) as service:
+    with running(folder, head_seconds=0.2, stall_seconds=0.2, idle_seconds=0.2, refusing_share=0.01) as service:
         yield service
 
 

@@ -29,7 +29,7 @@ class Service:
 
     def __init__(self, limits: Limits, path: Path) -> None:
         self.refused: Counter[str] = Counter()
-        self.connections = Connections(limits, lambda reason: self.refused.update([reason]))
+        self.connections = Connections(limits, lambda reason, count: self.refused.update({reason: count}))
         self.released = threading.Event()
         self.held = threading.Semaphore(0)
         self.disconnected = threading.Event()
@@ -236,11 +236,11 @@ def test_connections_with_requests_in_work_are_not_closed_for_new_ones(tmp_path:
         assert [read_answer(connection)[0] for connection in busy] == [200, 200, 200]
 
 
-@pytest.mark.parametrize("refusals_per_second", [5.0, 3000.0], ids=["reading pauses", "reading goes on"])
+@pytest.mark.parametrize("refusing_share", [1e-4, 1.0], ids=["reading pauses", "reading goes on"])
 def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(
-    tmp_path: Path, refusals_per_second: float
+    tmp_path: Path, refusing_share: float
 ) -> None:
-    with running(tmp_path, active=2, refusals_per_second=refusals_per_second) as service, ExitStack() as stack:
+    with running(tmp_path, active=2, refusing_share=refusing_share) as service, ExitStack() as stack:
         busy = [stack.enter_context(service.connect()) for _ in range(2)]
         for connection in busy:
             connection.sendall(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -259,20 +259,44 @@ def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(
 
 
 def test_a_flood_of_refusals_is_slowed_down_but_single_ones_are_not() -> None:
-    connections = Connections(Limits(refusals_per_second=1000.0), lambda _: None)
+    connections = Connections(Limits(refusing_share=0.1), lambda *_: None)
     # As many as usually come at the same moment.
-    assert [connections.pause_after_refusal(50.0) for _ in range(100)] == [0.0] * 100
-    assert [connections.pause_after_refusal(50.0) for _ in range(900)][-1] == pytest.approx(0.9)
+    assert [connections.pause_after_refusals(1, 50.0) for _ in range(150)] == [0.0] * 150
+    flood = [connections.pause_after_refusals(1, 50.0) for _ in range(5_000)]
+    assert flood == sorted(flood)
+    assert 1.0 < flood[-1] < 5.0
     # Clients that wait for less than they should get their next refusal later; all others at once.
-    assert connections.pause_after_refusal(50.5) == pytest.approx(0.401)
-    assert [connections.pause_after_refusal(51.0 + number / 1000) for number in range(2000)] == [0.0] * 2000
+    assert 0.0 < connections.pause_after_refusals(1, 50.5) < flood[-1]
+    assert [connections.pause_after_refusals(1, 60.0 + number / 1000) for number in range(2000)] == [0.0] * 2000
+    # Requests that arrive together cost less each.
+    assert 0.0 < connections.pause_after_refusals(1000, 70.0) < 0.5 * flood[1000]
 
 
 def test_a_client_that_repeats_a_refused_request_gets_each_refusal_at_once(tmp_path: Path) -> None:
     # A pause after each of the refusals would take minutes.
-    with running(tmp_path, active=0, refusals_per_second=1e9) as service, service.connect() as connection:
+    with running(tmp_path, active=0, refusing_share=1e9) as service, service.connect() as connection:
         for _ in range(1000):
             assert_problem(answer_to(connection, GET.replace(b"/healthz", b"/")), 503, "busy")
+
+
+def test_clients_that_are_as_many_as_may_be_in_work_are_never_refused(tmp_path: Path) -> None:
+    """Each sends its next request as soon as it has an answer, whose task the server may still count."""
+    with running(tmp_path, active=8) as service, ExitStack() as stack:
+        clients = [stack.enter_context(service.connect()) for _ in range(8)]
+        for _ in range(300):
+            for connection in clients:
+                connection.sendall(GET.replace(b"/healthz", b"/"))
+            assert [read_answer(connection)[0] for connection in clients] == [200] * 8
+
+
+def test_requests_that_arrive_together_are_all_refused_before_what_comes_after_them(tmp_path: Path) -> None:
+    post = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"
+    with running(tmp_path, active=0) as service, service.connect() as connection:
+        for last, status in ((GET, 200), (b"nonsense\r\n\r\n", 400)):
+            connection.sendall(post * 20 + last)
+            for _ in range(20):
+                assert_problem(read_answer(connection), 503, "busy")
+            assert read_answer(connection)[0] == status
 
 
 def test_requests_whose_bodies_are_slow_do_not_count_as_work(tmp_path: Path) -> None:

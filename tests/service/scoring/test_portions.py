@@ -59,7 +59,7 @@ def test_a_portion_is_bounded_in_goods_items_and_in_cells_of_further_fields() ->
         rows = sum(len(record.items) for _, record in portion)
         names = set().union(*(further_names(record) for _, record in portion))
         assert rows <= 5_000
-        assert rows * len(names) <= 2_500_000
+        assert rows * len(names) <= 1_700_000
     assert 4 <= len(made) <= 20
 
 

@@ -104,7 +104,7 @@ def test_a_shipment_waits_for_others_unless_its_connection_is_the_only_one(
     settings: Settings, tables: list[int], others: int, expected: list[int]
 ) -> None:
     async def send(client: Client) -> None:
-        connections = Connections(Limits(), lambda reason: None)
+        connections = Connections(Limits(), lambda *_: None)
         every = [Silent() for _ in range(1 + others)]
         for connection in every:
             connections.opened(connection, asyncio.get_running_loop())

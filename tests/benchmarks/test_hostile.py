@@ -1,0 +1,12 @@
+"""The requests that are made to hold up others."""
+
+from __future__ import annotations
+
+from benchmarks.hostile import bodies
+from service.settings import Settings
+
+
+def test_the_service_accepts_bodies_of_their_size() -> None:
+    sizes = {name: len(body) for name, _, body in bodies()}
+    assert len(sizes) == 13
+    assert max(sizes.values()) <= Settings.model_fields["max_batch_bytes"].default
