@@ -1,7 +1,7 @@
 """Overload and soak of one worker of the service, on loopback, with the client on another core.
 
 ``overload`` measures the peak of answers per second with 32 connections. It then offers ten times this load over 900 connections,
-each with up to ``--depth`` unanswered requests, and prints how many requests are still answered and how fast the others are refused.
+each with up to ``--depth`` unanswered requests, and prints how many requests are answered and how fast the others are refused.
 ``blocks`` sends requests that are made to hold up others (`benchmarks.hostile`). ``soak`` sends 70 % of the peak while bundles are
 exchanged, and prints the growth of memory after the first sixth, and the 99th percentile by minute.
 """

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,8 @@ class Server:
 
     def talk(self, connection: socket.socket) -> None:
         data = b""
-        with connection:
+        # A client may leave before it has its answer.
+        with connection, suppress(ConnectionError):
             while more := connection.recv(65536):
                 data += more
                 head, end, rest = data.partition(b"\r\n\r\n")
