@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from service.connections.refusals import Refusal
-
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
@@ -86,14 +84,12 @@ class Connections:
         count_refusal: is called with the reason and the number of connections or requests that are refused here.
 
     Attributes:
-        busy: refusal of a request that is over the limit of work.
         receiving: number of requests whose body is not yet complete.
         ending: number of tasks that are counted although they have sent their answer.
     """
 
     def __init__(self, limits: Limits, count_refusal: Callable[[str, int], None]) -> None:
         self.limits = limits
-        self.busy = Refusal(503, "busy", "Too many requests are in work.", limits.retry_seconds)
         self.receiving = self.ending = 0
         self.count_refusal = count_refusal
         self.most = min(limits.connections, _files_for_connections())

@@ -43,6 +43,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._process: Connections = app_state[STATE]
         self._limits = self._process.limits
+        self._busy = Refusal(503, "busy", "Too many requests are in work.", self._limits.retry_seconds)
         self._since = self.loop.time()
         self._in_head = False
         # Whether the connection has had a request. Before the first one, uvicorn's `cycle` is None.
@@ -157,9 +158,7 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._is_large():
             self._refuse(_LARGE_HEAD)
         elif self._process.in_work(len(self.tasks)) >= limits.active and self._may_refuse():
-            self._refuse(
-                self._process.busy, close=self.expect_100_continue or not bool(self.parser.should_keep_alive())
-            )
+            self._refuse(self._busy, close=self.expect_100_continue or not bool(self.parser.should_keep_alive()))
         else:
             self._receiving = True
             self._process.receiving += 1
@@ -246,9 +245,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def _send_refusals(self) -> None:
         """Send the refusals of the requests that arrived together at once: writing each costs as much as refusing it."""
         count, self._refusals = self._refusals, 0
-        busy = self._process.busy
-        self._process.count_refusal(busy.reason, count)
-        self.transport.write(answer(busy, close=False) * count)
+        self._process.count_refusal(self._busy.reason, count)
+        self.transport.write(answer(self._busy, close=False) * count)
         pause = self._process.pause_after_refusals(count, self.loop.time())
         if pause:
             self.flow.pause_reading()
