@@ -1,0 +1,133 @@
+"""Tampering with settings, promotions, rules, keys and links of the chain: the proof names the first broken entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import Connection, delete, insert, select, update
+
+from service.store.audit import digest_of
+from service.store.database import Database
+from service.store.proof.chain import prove
+from service.store.store import Store
+from service.store.tables import ApiKey, AuditEntry, Outcome, Override, Webhook
+from tests.service.store.chains import (
+    CHANGED,
+    OVERRIDDEN,
+    PROMOTED,
+    REVOKED,
+    RULED,
+    SET,
+    broken,
+    fill,
+)
+
+
+@pytest.fixture
+def filled(store: Store) -> Database:
+    return fill(store)
+
+
+def change_facts(connection: Connection, number: int, **changes: Any) -> None:
+    facts = orjson.loads(connection.scalars(select(AuditEntry.facts).where(AuditEntry.number == number)).one())
+    content = orjson.dumps(facts | changes, option=orjson.OPT_SORT_KEYS)
+    connection.execute(update(AuditEntry).where(AuditEntry.number == number).values(facts=content))
+
+
+def change_setting(connection: Connection) -> None:
+    change_facts(connection, SET, port=9000)
+
+
+def change_promotion(connection: Connection) -> None:
+    change_facts(connection, PROMOTED, version="3")
+
+
+def change_promoted_model(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == PROMOTED).values(subject="e" * 64))
+
+
+def change_promotion_and_its_digest(connection: Connection) -> None:
+    change_promotion(connection)
+    row = connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == PROMOTED)).one()
+    digest = digest_of(PROMOTED, row.at, row.kind, row.subject, row.actor, bytes(row.facts), bytes(row.previous))
+    connection.execute(update(AuditEntry).where(AuditEntry.number == PROMOTED).values(digest=digest))
+
+
+def change_rules_in_force(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == RULED).values(subject="a" * 64))
+
+
+def change_previous(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == 3).values(previous=b"p" * 32))
+
+
+def change_previous_and_the_digest(connection: Connection) -> None:
+    row = connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == 3)).one()
+    digest = digest_of(3, row.at, row.kind, row.subject, row.actor, bytes(row.facts), b"p" * 32)
+    connection.execute(update(AuditEntry).where(AuditEntry.number == 3).values(previous=b"p" * 32, digest=digest))
+
+
+def delete_last_entry_of_a_row(connection: Connection) -> None:
+    connection.execute(delete(AuditEntry).where(AuditEntry.number >= OVERRIDDEN))
+
+
+def replace_key(connection: Connection) -> None:
+    connection.execute(update(ApiKey).values(digest=b"d" * 32))
+
+
+def free_key_of_its_rate(connection: Connection) -> None:
+    connection.execute(update(ApiKey).values(requests_per_minute=1_000_000))
+
+
+def remove_key(connection: Connection) -> None:
+    connection.execute(delete(ApiKey))
+
+
+def revoke_quietly(connection: Connection) -> None:
+    row = dict(connection.execute(select(ApiKey.__table__)).one()._mapping)
+    connection.execute(delete(AuditEntry).where(AuditEntry.number >= REVOKED))
+    for table in (Outcome, Override, Webhook):
+        connection.execute(delete(table))
+    assert row["revoked_at"] is not None
+
+
+def insert_override(connection: Connection) -> None:
+    row = dict(connection.execute(select(Override.__table__)).one()._mapping)
+    del row["position"]
+    connection.execute(insert(Override), [row | {"id": "forged"}])
+
+
+UNLINKED = "it does not continue the entry before"
+
+TAMPERING: list[tuple[Callable[[Connection], None], int | None, str | None, str]] = [
+    (change_setting, SET, "abc", CHANGED),
+    (change_promotion, PROMOTED, "f" * 64, CHANGED),
+    (change_promoted_model, PROMOTED, "e" * 64, CHANGED),
+    (change_promotion_and_its_digest, RULED, "d" * 64, UNLINKED),
+    (change_rules_in_force, RULED, "a" * 64, CHANGED),
+    (change_previous, 3, "decision-3", UNLINKED),
+    (change_previous_and_the_digest, 3, "decision-3", UNLINKED),
+    (delete_last_entry_of_a_row, None, None, "no entry tells of this row of the table overrides"),
+    (replace_key, 6, None, "the table holds other values of digest"),
+    (free_key_of_its_rate, 6, None, "the table holds other values of requests_per_minute"),
+    (remove_key, 6, None, "its row is missing in the table api_keys"),
+    (revoke_quietly, None, None, "no entry tells of this row of the table api_keys"),
+    (insert_override, None, "forged", "no entry tells of this row of the table overrides"),
+]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "number", "subject", "problem"), TAMPERING, ids=[tamper.__name__ for tamper, *_ in TAMPERING]
+)
+def test_tampering_breaks_the_first_entry_that_it_touches(
+    filled: Database, tamper: Callable[[Connection], None], number: int | None, subject: str | None, problem: str
+) -> None:
+    with filled.write() as connection:
+        tamper(connection)
+    found = broken(prove(filled))
+    assert found[0] == number
+    assert subject in (None, found[1])
+    assert found[2] == problem
