@@ -68,3 +68,8 @@ class _Stderr:
 def logger() -> Any:
     """Return the service's logger. Its methods take an event name and keyword values."""
     return structlog.get_logger("tidewaiter")
+
+
+# Also of commands, which write results to standard output and do not call `configure`.
+if not structlog.is_configured():
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())))

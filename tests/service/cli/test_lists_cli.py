@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,16 @@ def test_permits_are_imported_and_shown(folder: Path, capsys: pytest.CaptureFixt
     assert "line 3: permit_number: 'N/A' is a placeholder" in capsys.readouterr().err
     [permit] = shown(capsys, "permits", "show")
     assert (permit["permit_number"], permit["party_country"]) == ("IP-2026-0042", "US")
+
+
+def test_a_command_that_makes_the_database_prints_its_result_alone() -> None:
+    command = "from service.cli.main import main; main(['permits', 'add', '--party-name', 'Lakeside Pharma Ltd'])"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    result = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True, env=environment
+    )
+    assert len(result.stdout.split()) == 1
+    assert "schema_updated" in result.stderr
 
 
 def test_without_a_store_the_command_says_so(
