@@ -66,7 +66,8 @@ class State:
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up chemicals.
         bodies: limit on the bodies of all batches that are received, scored or answered.
-        questions: the same limit for batches of questions about chemicals and goods, which must not keep shipments out.
+        questions: the same limit for batches of questions about chemicals and goods and for imports of lists, which must not keep
+            shipments out.
         uploads: limit on the uploads that are received, scored or answered.
         ring: the valid API keys; None where no keys are needed.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.

@@ -214,9 +214,11 @@ def _add_import(route: _Route) -> None:
             raise NotAcceptedMedia(
                 f"Content-Type {kind!r} is not supported; send text/csv.", headers={"Accept": "text/csv"}
             )
-        body = await read_body(request, state_of(request).settings.max_batch_bytes)
-        asked = ImportOptions(list_name or "", replace)
-        result = await asyncio.to_thread(_imported, database, topic, body, asked, caller)
+        state = state_of(request)
+        with state.questions.hold() as hold:
+            body = await read_body(request, state.settings.max_batch_bytes, hold)
+            asked = ImportOptions(list_name or "", replace)
+            result = await asyncio.to_thread(_imported, database, topic, body, asked, caller)
         add_log_fields(request, added=result["added"], rejected=len(result["rejected"]))
         return PlainJson(result)
 

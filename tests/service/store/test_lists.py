@@ -268,6 +268,22 @@ def test_a_file_is_imported_and_its_faulty_lines_are_named(client: Client) -> No
     assert client.get("/v1/watch-lists?list=west").json()["entries"] == []
 
 
+def test_imports_beyond_the_memory_for_them_are_refused_at_once(client: Client) -> None:
+    text = "kind,text,reason\nname,Ocean Star Chemicals,Order 1\n"
+    most = client.state.settings.max_bodies_bytes
+    with client.state.questions.hold() as other:
+        other.add(most - 10)
+        for topic in ("watch-lists", "dismissals", "suppressions", "permits"):
+            path = f"/v1/{topic}/import?list=east"
+            refused = client.post(path, content=text, headers={"Content-Type": "text/csv"})
+            assert (refused.status_code, refused.json()["type"]) == (503, "urn:tidewaiter:problem:busy")
+            assert int(refused.headers["retry-after"]) >= 1
+        assert client.state.questions.used == most - 10
+    answer = client.post("/v1/watch-lists/import?list=east", content=text, headers={"Content-Type": "text/csv"})
+    assert (answer.status_code, answer.json()["added"]) == (200, 1)
+    assert client.state.questions.used == 0
+
+
 def test_pages_follow_each_other(client: Client) -> None:
     rows = "".join(f"name,Example Party Number{number},Order\n" for number in range(5))
     csv = f"kind,text,reason\n{rows}"
