@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
@@ -274,6 +275,9 @@ async def _telling(changes: Changes | None, settings: Settings) -> AsyncIterator
         return
     values = settings.public_values()
     await asyncio.to_thread(changes.note, "settings", store.changes.digest_of_values(values), values)
+    if settings.keys_file is not None and settings.keys_file.exists():
+        digest = hashlib.sha256(await asyncio.to_thread(settings.keys_file.read_bytes)).hexdigest()
+        await asyncio.to_thread(changes.note, "keys_file", digest, {})
     async with repeated(changes.flush, _FLUSH_SECONDS, "changes"):
         yield
 

@@ -42,7 +42,9 @@ def promote(
         return
     from training.registry.promotion import promote as promote_version
 
-    _print_promotion("In service", promote_version(version, environment().models_dir, tracking_uri))
+    promotion = promote_version(version, environment().models_dir, tracking_uri)
+    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter promote")
+    _print_promotion("In service", promotion)
 
 
 def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -> None:
@@ -51,6 +53,7 @@ def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -
 
     folder = store.install(bundle)
     info = describe(folder)
+    _note(info.digest, info.version, folder, "tidewaiter promote")
     try:
         from training.registry.promotion import alias_bundle
 
@@ -66,7 +69,33 @@ def rollback(tracking_uri: TrackingUri = None) -> None:
     from service.cli.common import environment
     from training.registry.promotion import rollback as roll_back
 
-    _print_promotion("In service again", roll_back(environment().models_dir, tracking_uri))
+    promotion = roll_back(environment().models_dir, tracking_uri)
+    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter rollback")
+    _print_promotion("In service again", promotion)
+
+
+def _note(digest: str, version: str, folder: Path, actor: str) -> None:
+    """Tell the audit chain of a promotion, if there is one. The model is in service whether that succeeds or not."""
+    from service.cli.common import environment
+    from service.errors import DatabaseAway
+    from service.store.away import NoDatabase
+    from service.store.changes import note_promotion
+    from service.store.database import open_existing
+
+    settings = environment()
+    if not settings.keeps_decisions:
+        return
+    try:
+        database = open_existing(settings.database_url.get_secret_value())
+        try:
+            note_promotion(database, digest, {"version": version, "folder": folder.name}, actor)
+        finally:
+            database.close()
+    except NoDatabase:
+        # No service has kept anything yet.
+        return
+    except DatabaseAway as error:
+        typer.echo(f"Warning: the audit chain has no entry of this, because the database is away: {error}", err=True)
 
 
 def pull(

@@ -70,6 +70,17 @@ def backups(database: Database) -> list[Backup]:
         return [Backup(orjson.loads(bytes(row.facts))["taken_at"], row.subject) for row in connection.execute(query)]
 
 
+def note_promotion(database: Database, digest: str, facts: Mapping[str, Any], actor: str) -> None:
+    """Tell the audit chain that a person put a model into service, also if no worker ever serves with it.
+
+    Args:
+        digest: of the bundle.
+        actor: name of the command.
+    """
+    with database.write() as connection:
+        audit.append(database, connection, [Fact("promotion", digest, facts, actor)], now_us())
+
+
 class Changes:
     """Changes that are on their way into the chain. Any thread may note one."""
 

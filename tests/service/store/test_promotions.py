@@ -1,0 +1,90 @@
+"""Promotions and the file of keys in the audit chain."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from models.bundle import ModelStore, describe
+from service.access.keys_file import write_keys
+from service.app import create_app
+from service.cli.main import run
+from service.settings import Settings
+from service.store.database import Database
+from service.store.key import KeyWishes, new_key
+from service.store.proof.chain import prove
+from service.store.tables import AuditEntry
+from tests.service.api_client import serving
+from training.registry import promotion
+from training.registry.promotion import Promotion
+
+
+def entries(database: Database, kind: str) -> list[tuple[str, str | None, dict[str, str]]]:
+    query = select(AuditEntry.__table__).where(AuditEntry.kind == kind).order_by(AuditEntry.number)
+    with database.read() as connection:
+        return [(row.subject, row.actor, orjson.loads(row.facts)) for row in connection.execute(query)]
+
+
+def test_promotions_have_entries_while_no_service_runs(
+    database: Database, url: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    for _ in range(2):
+        assert run(["promote", "--bundle", str(bundle)]) == 0
+    info = describe(bundle)
+    found = entries(database, "promotion")
+    assert [(digest, actor, facts["version"]) for digest, actor, facts in found] == [
+        (info.digest, "tidewaiter promote", info.version)
+    ] * 2
+    assert prove(database).fault is None
+    monkeypatch.setenv("TIDEWAITER_STORE", "off")
+    assert run(["promote", "--bundle", str(bundle)]) == 0
+    assert len(entries(database, "promotion")) == 2
+
+
+def test_a_rollback_has_an_entry(
+    database: Database, url: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    assert run(["promote", "--bundle", str(bundle)]) == 0
+
+    def roll_back(root: Path, _: str | None) -> Promotion:
+        info = describe(folder := ModelStore(root).rollback())
+        return Promotion(None, info.version, info.digest, folder)
+
+    # A rollback needs a registry, which takes many seconds to make.
+    monkeypatch.setattr(promotion, "rollback", roll_back)
+    assert run(["rollback"]) == 0
+    assert [actor for _, actor, _ in entries(database, "promotion")] == ["tidewaiter promote", "tidewaiter rollback"]
+
+
+def test_a_promotion_creates_no_database(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    assert run(["promote", "--bundle", str(bundle)]) == 0
+    assert not (tmp_path / "var" / "tidewaiter.db").exists()
+
+
+def test_a_start_tells_of_the_file_of_keys(database: Database, url: str, bundle: Path, tmp_path: Path) -> None:
+    ModelStore(tmp_path / "models").install(bundle)
+    file = tmp_path / "keys.json"
+    digests: list[str] = []
+    for names in (("a",), ("a",), ("a", "b")):
+        if len(names) > len(digests):
+            write_keys(file, [new_key(KeyWishes(name, frozenset({"read"})), None)[0] for name in names])
+            digests.append(hashlib.sha256(file.read_bytes()).hexdigest())
+        settings = Settings(
+            models_dir=tmp_path / "models", keeps_decisions=True, database_url=SecretStr(url), keys_file=file
+        )
+        with serving(create_app(settings)):
+            pass
+    assert [subject for subject, _, _ in entries(database, "keys_file")] == digests
