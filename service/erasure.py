@@ -44,7 +44,7 @@ class Report:
         jobs: number of jobs whose files were deleted.
         recorded: number of shipments deleted from the record of traffic.
         set_aside: number of decisions deleted from the lines of the journal that were set aside.
-        is_scrubbed: whether the database holds no old bytes any more.
+        is_scrubbed: whether the database holds no old bytes any more; None if it deletes them by itself, later.
         backups: that were made before, the newest first. They still contain what was erased.
     """
 
@@ -53,7 +53,7 @@ class Report:
     jobs: int
     recorded: int
     set_aside: int
-    is_scrubbed: bool
+    is_scrubbed: bool | None
     backups: list[Backup]
 
 

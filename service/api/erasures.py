@@ -64,7 +64,11 @@ class Erasure(Answer):
     backups: list[KnownBackup] = Field(
         description="Backups made before, the newest first, at most 100. They still contain what was erased"
     )
-    scrubbed: bool = Field(description="false: the database was in use, and old bytes may remain in its files")
+    scrubbed: bool | None = Field(
+        description="false: the database was in use, and old bytes may remain in its files; null: PostgreSQL, whose files keep "
+        "old rows until VACUUM",
+        examples=[True],
+    )
 
 
 @router.post(

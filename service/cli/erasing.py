@@ -58,7 +58,13 @@ def erase(
             markup=False,
             soft_wrap=True,
         )
-    if not report.is_scrubbed:
+    if report.is_scrubbed is None:
+        console.print(
+            "Note: PostgreSQL keeps old rows in its files until VACUUM reuses their space, or until VACUUM FULL.",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif not report.is_scrubbed:
         console.print(
             "Note: the database was in use, so old bytes may remain in its files; run `tidewaiter erase` once more.",
             markup=False,

@@ -26,8 +26,8 @@ _ONE_PAGE: Final = "SELECT data FROM sqlite_dbpage WHERE pgno = ?"
 _CHANGE_PAGE: Final = "UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?"
 
 
-def scrub(database: Database) -> bool:
-    """Overwrite on disk what was erased, and return whether that succeeded.
+def scrub(database: Database) -> bool | None:
+    """Overwrite on disk what was erased, and return whether that succeeded; None if the database does it by itself, later.
 
     On SQLite it overwrites unallocated space, and empties the write-ahead log. If SQLite was built without access to pages
     (``SQLITE_ENABLE_DBPAGE_VTAB``), or the file is larger than 64 GB or shrinks by itself (``auto_vacuum``), it writes the whole
@@ -36,7 +36,7 @@ def scrub(database: Database) -> bool:
     administrators decide.
     """
     if not database.is_sqlite:
-        return True
+        return None
     # Not through SQLAlchemy's transactions, in which SQLite refuses VACUUM and checkpoints.
     connection = database.engine.raw_connection()
     try:

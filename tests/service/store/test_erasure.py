@@ -126,7 +126,8 @@ def test_nothing_personal_is_left_and_scores_remain(client: Client, settings: Se
     answer = client.post("/v1/erasures", json={"before": "2100-01-01T00:00:00Z"})
     assert answer.status_code == 200
     done = answer.json()
-    assert (done["decisions"], done["jobs"], done["recorded"], done["scrubbed"]) == (43, 1, 41, True)
+    assert (done["decisions"], done["jobs"], done["recorded"]) == (43, 1, 41)
+    assert done["scrubbed"] is (True if database.is_sqlite else None)
     assert left(tmp_path) == {}
     assert [text for text in PERSONAL if text in texts_of(database)] == []
     after = client.get(f"/v1/decisions/{decision}").json()
