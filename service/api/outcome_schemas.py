@@ -81,7 +81,11 @@ class OutcomeRequest(BaseModel):
         examples=["2026-05-04T15:20:00Z"],
     )
     by: _Line = Field(description="Who found it", examples=["Officer 4711"])
-    substance: _Line | None = Field(default=None, examples=["4-piperidone"])
+    substance: _Line | None = Field(
+        default=None,
+        description="What was found. An erasure keeps it, as it does `unit`, so neither may name a person",
+        examples=["4-piperidone"],
+    )
     quantity: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(default=None, examples=[24.6])
     unit: _Short | None = Field(default=None, description="Unit of `quantity`, UN/ECE Rec 20", examples=["KGM"])
     method: _Line | None = Field(default=None, description="How it was found", examples=["Raman spectrometer"])
