@@ -33,7 +33,8 @@ class Limits:
         connections: open connections. Beyond it, the connection that has waited longest without a complete head is closed; if all
             have one, the new one gets 503.
         active: requests in work. Further ones get 503 at once.
-        head_bytes, headers: size of a request's head (request line and headers), and number of its headers.
+        head_bytes, headers: size of a request's head (request line and headers), and number of its headers. A chunked body may have
+            as many bytes of chunk extensions and trailers, and more in proportion to its content.
         head_seconds: time from the opening of a connection, or from the first byte of a further request, to the end of the head.
         idle_seconds: time between two requests of a connection.
         bytes_per_second: slowest transfer of a body or an answer, measured over ``stall_seconds``.

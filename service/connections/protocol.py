@@ -7,6 +7,7 @@ another answer.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any, Final
 
 from uvicorn.config import Config
@@ -24,10 +25,18 @@ _LARGE_HEAD: Final = Refusal(
     431, "large-head", "The request line and the headers are larger than this service accepts."
 )
 _MANY_HEADERS: Final = Refusal(431, "many-headers", "The request has more headers than this service accepts.")
+_LARGE_FRAMING: Final = Refusal(
+    431, "large-framing", "The chunk extensions and trailers of the request are larger than this service accepts."
+)
 _SLOW_HEAD: Final = Refusal(408, "slow-head", "The head of the request was not complete in time.")
 _SLOW_BODY: Final = Refusal(408, "slow-body", "The body of the request arrived too slowly.")
 #: Time in seconds for which a refused connection stays open, so that the client can read the answer.
 _LINGER_SECONDS: Final = 1.0
+#: Bytes around the content of a chunked body that each byte of content pays for. A chunk of one byte has five.
+_FRAMING_PER_BYTE: Final = 16
+#: Takes the place of a request's list of headers when its head is complete, and drops trailers. No endpoint reads them, and a
+#: trailer ``Authorization`` must not become a header (RFC 9110 section 6.5.1).
+_TRAILERS: Final[deque[tuple[bytes, bytes]]] = deque(maxlen=0)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -45,11 +54,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._limits = self._process.limits
         self._busy = Refusal(503, "busy", "Too many requests are in work.", self._limits.retry_seconds)
         self._since = self.loop.time()
-        self._in_head = False
+        self._in_head = self._in_body = False
         # Whether the connection has had a request. Before the first one, uvicorn's `cycle` is None.
         self._has_asked = False
         # Number of bytes in all chunks that contain the current head, in the first of them, and in the current chunk.
         self._head = self._first = self._chunk = 0
+        # Number of bytes of the current body that are not content and that its content has not paid for.
+        self._framing = 0
         self._received = 0
         self._receiving = False
         # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
@@ -134,11 +145,15 @@ class LimitedProtocol(HttpToolsProtocol):
         self._received += self._chunk
         if self._in_head:
             self._head += self._chunk
+        elif self._in_body:
+            self._framing += self._chunk
         super().data_received(data)
         if self._refusals:
             self._send_refusals()
         if self._in_head and self._is_large():
             self._refuse(_LARGE_HEAD)
+        elif self._in_body and self._framing > self._limits.head_bytes:
+            self._refuse(_LARGE_FRAMING)
 
     def on_message_begin(self) -> None:
         self._in_head, self._skips = True, False
@@ -147,7 +162,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_body = False, True
+        self._framing = 0
         if self._ended:
             self._skips = True
             return
@@ -168,6 +184,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self.parser.should_upgrade():
                 # The service has no other protocol. The parser stops after such a request, so the connection must end.
                 self.cycle.keep_alive = False
+        self.headers = _TRAILERS  # type: ignore[assignment]
 
     def _is_large(self) -> bool:
         """Return whether the head is too large. Its first chunk may begin with the previous request."""
@@ -185,10 +202,12 @@ class LimitedProtocol(HttpToolsProtocol):
         return not self._has_asked or self.cycle.response_complete
 
     def on_body(self, body: bytes) -> None:
+        self._framing = max(0, self._framing - _FRAMING_PER_BYTE * len(body))
         if not self._skips:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._in_body = False
         self._received_all()
         if not self._skips:
             super().on_message_complete()

@@ -29,6 +29,7 @@ PARTS = (
     b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Connection: close\r\n",
     b"Connection: Upgrade\r\nUpgrade: websocket\r\n", b"Expect: 100-continue\r\n", b"X: \x00\r\n", b" folded\r\n", b"\r\n",
     b"\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"fffffffffffffffff\r\n", b"hello", b"X: " + b"x" * 70_000 + b"\r\n",
+    b"5;name=value\r\n", b"0\r\nAuthorization: Bearer x\r\n", b"5;" + b"x" * 70_000 + b"\r\n",
     b"".join(b"h%d: 1\r\n" % number for number in range(101)),
 )  # fmt: skip
 

@@ -16,15 +16,16 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from service.connections import Connections, LimitedProtocol, Limits
-from service.connections.protocol import STATE
+from service.connections.protocol import _TRAILERS, STATE
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Service:
     """An application that reads a request and answers it, and the server in front of it.
 
-    ``/held`` answers when `released`; ``/large`` answers 8 MB.
+    ``/held`` answers when `released`; ``/large`` answers 8 MB; ``/seen`` answers the headers and the size of the body.
     """
 
     def __init__(self, limits: Limits, path: Path) -> None:
@@ -46,17 +47,20 @@ class Service:
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        more = True
+        more, size = True, 0
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 self.disconnected.set()
                 return
             more = message.get("more_body", False)
+            size += len(message.get("body", b""))
         if scope["path"] == "/held":
             self.held.release()
             await anyio.to_thread.run_sync(self.released.wait, 60)
         body = b"x" * 8_000_000 if scope["path"] == "/large" else b"ok"
+        if scope["path"] == "/seen":
+            body = json.dumps([size, [name.decode() for name, _ in scope["headers"]]]).encode()
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -140,10 +144,15 @@ def assert_problem(answer: tuple[int, dict[str, str], bytes], status: int, slug:
         (b"GET / HTTP/1.1\r\nh: " + b"x" * 70_000 + b"\r\n\r\n", 431, "large-head"),
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 431, "large-head"),
         (b"GET / HTTP/1.1\r\nh: " + b"x" * 1_000_000, 431, "large-head"),
+        (CHUNKED + b"0\r\nh: " + b"x" * 1_000_000, 431, "large-framing"),
+        (CHUNKED + b"0\r\n" + b"h: 1\r\n" * 200_000, 431, "large-framing"),
+        (CHUNKED + b"5;" + b"x" * 1_000_000, 431, "large-framing"),
+        (CHUNKED + (b"1;" + b"x" * 1_000 + b"\r\nx\r\n") * 1_000, 431, "large-framing"),
     ],
-    ids=["no http", "bad length", "101 headers", "large header", "large path", "endless header"],
-)
-def test_a_request_over_a_limit_of_heads_is_refused_with_a_problem(
+    ids=["no http", "bad length", "101 headers", "large header", "large path", "endless header",
+         "endless trailer", "200,000 trailers", "endless chunk extension", "1,000 chunk extensions"],
+)  # fmt: skip
+def test_a_request_over_a_limit_of_heads_or_framing_is_refused_with_a_problem(
     tmp_path: Path, request_bytes: bytes, status: int, slug: str
 ) -> None:
     with running(tmp_path) as service, service.connect() as connection:
@@ -161,6 +170,41 @@ def test_a_head_within_the_limits_is_accepted_after_a_large_body(tmp_path: Path)
         connection.sendall(post + b"GET / HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n")
         assert read_answer(connection)[0] == 200
         assert read_answer(connection)[0] == 200
+
+
+def test_trailers_of_a_refused_request_are_limited_too(tmp_path: Path) -> None:
+    with running(tmp_path, active=0) as service, service.connect() as connection:
+        connection.sendall(CHUNKED + b"0\r\nh: ")
+        assert_problem(read_answer(connection), 503, "busy")
+        assert_problem(answer_to(connection, b"x" * 1_000_000), 431, "large-framing")
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one packet", "two packets"])
+def test_trailers_are_dropped_and_the_next_request_is_answered(tmp_path: Path, together: bool) -> None:
+    head = CHUNKED.replace(b" / ", b" /seen ")
+    rest = b"5;name=value\r\nhello\r\n0\r\nAuthorization: Bearer x\r\nExpect: 100-continue\r\n\r\n"
+    with running(tmp_path) as service, service.connect() as connection:
+        for _ in range(2):
+            connection.sendall(head + rest if together else head)
+            if not together:
+                wait_until(lambda: service.connections.receiving == 1)
+                connection.sendall(rest)
+            status, _, body = read_answer(connection)
+            assert (status, json.loads(body)) == (200, [5, ["host", "transfer-encoding"]])
+            assert not _TRAILERS
+        get = GET.replace(b"/healthz", b"/seen")
+        assert json.loads(answer_to(connection, get)[2]) == [0, ["host"]]
+
+
+@pytest.mark.parametrize("chunk", [1, 8_192], ids=["one byte", "8 kB, signed"])
+def test_bodies_in_small_chunks_are_accepted(tmp_path: Path, chunk: int) -> None:
+    extension = b"" if chunk == 1 else b";chunk-signature=" + b"0" * 64
+    part = b"%x%s\r\n%s\r\n" % (chunk, extension, b"x" * chunk)
+    count = 1_000_000 // len(part)
+    with running(tmp_path) as service, service.connect() as connection:
+        connection.sendall(CHUNKED.replace(b" / ", b" /seen ") + part * count + b"0\r\n\r\n")
+        assert json.loads(read_answer(connection)[2])[0] == count * chunk
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET / HT"], ids=["nothing", "a line break", "half a head"])
