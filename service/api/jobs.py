@@ -23,6 +23,7 @@ from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.api.upload import Form, receive_into
 from service.errors import Busy, Conflict, NotFound, Unprocessable, shortened
+from service.files.formats import FORMATS
 from service.files.rejects import rejects_header
 from service.identifiers import new_ids
 from service.jobs.files import JobFiles, ending_of, private, result_format_of
@@ -39,12 +40,7 @@ _ACCEPTED: Final = 202
 _RETRY_AFTER: Final = 60
 _FIELDS: Final = frozenset({"mapping", "explain", "format"})
 _EXPLAIN: Final = ("none", "shown", "all")
-_MEDIA_TYPES: Final[Mapping[str, str]] = {
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
-    "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
+_MEDIA_TYPES: Final[Mapping[str, str]] = {output.name: output.media_type for output in FORMATS}
 _LONGEST_NAME: Final = 255
 _MOST: Final = 200
 _JOB_ID: Final = "0b0c2f7e-5b0e-4c55-9d0b-6f3e0f8c2d11"
@@ -93,7 +89,9 @@ class JobState(Answer):
     rejected: int = Field(description="Rows in the rejects", examples=[3])
     problem: str | None = Field(description="Why the job failed", examples=[None])
     file_name: str | None = Field(description="Null after its files were deleted", examples=["may.csv"])
-    format: Literal["csv", "tsv", "jsonl", "parquet"] = Field(description="Format of the result", examples=["csv"])
+    format: str = Field(
+        description="Format of the result", examples=["csv"], json_schema_extra={"enum": list(_MEDIA_TYPES)}
+    )
     created_at: str = Field(examples=["2026-05-04T09:30:00.000000Z"])
     started_at: str | None = Field(examples=["2026-05-04T09:30:01.000000Z"])
     finished_at: str | None = Field(examples=[None])

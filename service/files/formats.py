@@ -70,7 +70,11 @@ class DelimitedWriter:
 class JsonLinesWriter:
     """Writer of JSON objects, one per line."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], *, started: bool = False) -> None:
+        """
+        Args:
+            started: whether the file has lines already, which makes no difference.
+        """
         self._file = file
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
@@ -109,25 +113,42 @@ class OutputFormat:
 
     Attributes:
         writer: creates a writer for an open file.
-        endings: file extensions.
+        media_type: Content-Type of a file.
+        endings: file extensions. The first one without its dot is the name of the format.
+        grows: whether ``writer`` can go on in a file that has rows already (``started``).
         gzip_endings: file extensions of gzipped files.
         unique_names: whether column names must be unique.
         dictionaries: whether the writer accepts dictionary-encoded columns.
     """
 
-    writer: Callable[[IO[bytes]], TableWriter]
+    writer: Callable[..., TableWriter]
+    media_type: str
     endings: tuple[str, ...]
     gzip_endings: tuple[str, ...] = ()
     unique_names: bool = True
     dictionaries: bool = True
+    grows: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name in requests, and extension of a job's result."""
+        return self.endings[0][1:]
 
 
 FORMATS: Final = (
-    OutputFormat(partial(DelimitedWriter, delimiter=","), (".csv",), (".csv.gz",), unique_names=False),
-    OutputFormat(partial(DelimitedWriter, delimiter="\t"), (".tsv",), (".tsv.gz",), unique_names=False),
-    OutputFormat(JsonLinesWriter, (".jsonl", ".ndjson"), (".jsonl.gz",)),
-    OutputFormat(ParquetWriter, (".parquet",), dictionaries=False),
+    OutputFormat(partial(DelimitedWriter, delimiter=","), "text/csv", (".csv",), (".csv.gz",), unique_names=False),
+    OutputFormat(
+        partial(DelimitedWriter, delimiter="\t"),
+        "text/tab-separated-values",
+        (".tsv",),
+        (".tsv.gz",),
+        unique_names=False,
+    ),
+    OutputFormat(JsonLinesWriter, "application/x-ndjson", (".jsonl", ".ndjson"), (".jsonl.gz",)),
+    # A Parquet file has an end that names all its parts.
+    OutputFormat(ParquetWriter, "application/vnd.apache.parquet", (".parquet",), dictionaries=False, grows=False),
 )
+BY_NAME: Final = {output.name: output for output in FORMATS}
 
 
 def format_of(path: Path) -> OutputFormat:

@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
 
-from service.files.formats import DelimitedWriter, JsonLinesWriter, open_writer
+from service.files.formats import BY_NAME, DelimitedWriter, TableWriter, open_writer
 from service.files.rejects import reject_lines, rejects_header
 from service.jobs.files import JobFiles, private
 
@@ -27,15 +27,9 @@ if TYPE_CHECKING:
     from service.files.layout import OutputLayout
     from service.store.jobs import Lease
 
-_DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
-
-
-class _Writer(Protocol):
-    def write(self, table: pa.Table, own: OwnValues | None = None) -> None: ...
-
 
 class _ArrowParts:
-    """Writer of tables as Arrow streams, one after the other. Parquet has an end that names all its parts, so it cannot grow."""
+    """Writer of tables as Arrow streams, one after the other, for formats whose files cannot grow."""
 
     def __init__(self, file: BinaryIO) -> None:
         # Types of pyarrow want one of Python's own files, which `private` opens.
@@ -47,6 +41,9 @@ class _ArrowParts:
         with pa.ipc.new_stream(self._file, table.schema) as stream:
             stream.write_table(table, max_chunksize=max(table.num_rows, 1))
 
+    def close(self) -> None:
+        """Do nothing, because no data is buffered."""
+
 
 class Results:
     """Growing result and rejects of an attempt. `sync` puts on disk what the next commit will name.
@@ -56,7 +53,7 @@ class Results:
     """
 
     def __init__(
-        self, result: BinaryIO, rejects: BinaryIO, writer: _Writer, *, rejected: int, excel_safe: bool
+        self, result: BinaryIO, rejects: BinaryIO, writer: TableWriter, *, rejected: int, excel_safe: bool
     ) -> None:
         self._result, self._rejects, self._writer = result, rejects, writer
         self._excel_safe = excel_safe
@@ -97,7 +94,7 @@ def growing(files: JobFiles, lease: Lease, *, excel_safe: bool) -> Iterator[Resu
 
 def growing_path(files: JobFiles, attempt: int, result_format: str) -> Path:
     """Return the path of a result that may still grow."""
-    return files.parts(attempt) if result_format == "parquet" else files.result(attempt, result_format)
+    return files.result(attempt, result_format) if BY_NAME[result_format].grows else files.parts(attempt)
 
 
 def hold(files: JobFiles, lease: Lease) -> bool:
@@ -113,7 +110,7 @@ def hold(files: JobFiles, lease: Lease) -> bool:
 def complete(files: JobFiles, attempt: int, result_format: str) -> Path:
     """Make the result of the parts, if its format has parts, and return its path."""
     result = files.result(attempt, result_format)
-    if result_format == "parquet":
+    if not BY_NAME[result_format].grows:
         with files.parts(attempt).open("rb") as parts, open_writer(result) as writer:
             size = os.fstat(parts.fileno()).st_size
             while parts.tell() < size:
@@ -135,11 +132,11 @@ def _continued(earlier: Path, path: Path, size: int) -> Iterator[BinaryIO]:
         yield file
 
 
-def _writer_of(file: BinaryIO, result_format: str, *, started: bool, excel_safe: bool) -> _Writer:
-    if result_format == "parquet":
+def _writer_of(file: BinaryIO, result_format: str, *, started: bool, excel_safe: bool) -> TableWriter:
+    output = BY_NAME[result_format]
+    if not output.grows:
         return _ArrowParts(file)
-    if result_format == "jsonl":
-        return JsonLinesWriter(file)
-    writer = DelimitedWriter(file, _DELIMITERS[result_format], started=started)
-    writer.excel_safe = excel_safe
+    writer = output.writer(file, started=started)
+    if isinstance(writer, DelimitedWriter):
+        writer.excel_safe = excel_safe
     return writer
