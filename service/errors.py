@@ -15,6 +15,7 @@
     ├── Unprocessable      422  unreadable
     ├── OverRate           429  the API key, or an address without one, sends too much
     ├── Busy               503  too many requests of this kind; retry soon
+    ├── DiskFull           503  an upload cannot be written to the disk
     ├── DatabaseAway       503  the database does not answer; retry soon
     ├── KeysUnread         503  API keys cannot be checked yet
     └── NotReady           503  no model is loaded
@@ -201,6 +202,22 @@ class Busy(ServiceError):
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class DiskFull(ServiceError):
+    """An upload cannot be written, because the disk is full, broken or read-only."""
+
+    status, slug, title = 503, "disk-full", "The disk takes no uploads"
+    #: Seconds after which a client should try again. An officer has to make room, or other uploads have to end.
+    _RETRY_AFTER: Final = 60
+
+    def __init__(self, problem: str) -> None:
+        """
+        Args:
+            problem: what the system said, without a path.
+        """
+        detail = f"The upload cannot be written to the disk of the service: {problem}. Nothing was scored."
+        super().__init__(detail, headers={"Retry-After": str(self._RETRY_AFTER)})
 
 
 class DatabaseAway(ServiceError):

@@ -21,7 +21,7 @@ from service.api.dependencies import PlainJson, State, caller_of, state_of, stor
 from service.api.idempotency import REPLAYED, answered_once, is_taken, key_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
-from service.api.upload import Form, receive_into
+from service.api.upload import Form, receive_into, refused_by_disk
 from service.errors import Busy, Conflict, NotFound, Unprocessable, shortened
 from service.files.formats import FORMATS
 from service.files.rejects import rejects_header
@@ -127,10 +127,11 @@ async def create_job(request: Request) -> Response:
         raise _full(state)
     job_id = new_ids(1)[0]
     files = JobFiles(state.settings.jobs_dir, job_id)
-    await to_thread.run_sync(files.create)
     is_queued = False
     try:
-        with state.uploads.hold() as hold, private(files.upload(""), "w") as file:
+        with refused_by_disk():
+            await to_thread.run_sync(files.create)
+        with refused_by_disk(), state.uploads.hold() as hold, private(files.upload(""), "w") as file:
             form = await receive_into(file, request, state.settings.max_csv_bytes, hold, fields=_FIELDS)
         response = await to_thread.run_sync(_queue, request, job_id, form, files)
         is_accepted = response.status_code == _ACCEPTED

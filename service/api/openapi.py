@@ -220,7 +220,7 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
     503: (
         "not-ready",
         "No model is loaded",
-        "No model is loaded, the database does not answer, or too many files are being scored (see Retry-After)",
+        "No model is loaded, database or disk fail, or too many files are being scored (see Retry-After)",
         "No model is loaded: the model is still being loaded.",
     ),
 }

@@ -6,7 +6,9 @@ Gzip, of the transfer or of the file, is decompressed on arrival. The size limit
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,7 +20,9 @@ from starlette.requests import Request
 
 from service.api.bodies import GZIP_MAGIC, Gunzip, content_coding, media_type, received, too_large
 from service.budget import Hold
-from service.errors import NotAcceptedMedia, Unprocessable
+from service.errors import DiskFull, NotAcceptedMedia, Unprocessable
+from service.files.output import DISK_ERRORS
+from service.logs import logger
 
 #: Bytes buffered before a thread writes them. For smaller writes, the thread switch costs more than the write.
 _WRITE_BYTES: Final = 1024 * 1024
@@ -199,6 +203,22 @@ class _FilePart:
         self._complete = True
 
 
+@contextlib.contextmanager
+def refused_by_disk() -> Iterator[None]:
+    """Turn errors of the disk into `DiskFull`, and log them for the operator.
+
+    The context has to include the closing of the file, which writes again what could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        problem = error.strerror or type(error).__name__
+        logger().error("upload_not_written", problem=problem)
+        raise DiskFull(problem) from error
+
+
 async def receive_file(request: Request, limit: int, folder: Path | None, hold: Hold) -> BinaryIO:
     """Receive an uploaded CSV, decompress it into an unnamed temporary file, and return the file, rewound.
 
@@ -208,14 +228,16 @@ async def receive_file(request: Request, limit: int, folder: Path | None, hold: 
         folder: folder of the temporary file; None for the system's.
 
     Raises:
+        DiskFull: the disk is full, broken or read-only.
         Busy, TooLarge, NotAcceptedMedia, Unprocessable: see `receive_into`.
     """
-    file: BinaryIO = tempfile.TemporaryFile(prefix="tidewaiter-upload-", dir=folder)  # noqa: SIM115
-    try:
-        await receive_into(file, request, limit, hold)
-    except BaseException:
-        file.close()
-        raise
+    with refused_by_disk():
+        file: BinaryIO = tempfile.TemporaryFile(prefix="tidewaiter-upload-", dir=folder)  # noqa: SIM115
+        try:
+            await receive_into(file, request, limit, hold)
+        except BaseException:
+            file.close()
+            raise
     return file
 
 
@@ -230,6 +252,7 @@ async def receive_into(
         fields: fields of the form that are read.
 
     Raises:
+        OSError: the file cannot be written; see `refused_by_disk`.
         Busy: other uploads hold too many bytes.
         TooLarge: the body or the decompressed file exceeds ``limit``.
         NotAcceptedMedia: the upload is neither CSV nor gzip nor a multipart form.

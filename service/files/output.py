@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 #: Errors of the disk, which no change of the command's arguments but another folder would help against.
-_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _DEVICES: Final = (Path("/dev"), Path("/proc"), Path("/sys"))
 #: Folder of devices that holds ordinary files.
 _MEMORY: Final = Path("/dev/shm")
@@ -77,7 +77,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             part.replace(path)
     except OSError as error:
         _remove(part)
-        if error.errno in _DISK_ERRORS:
+        if error.errno in DISK_ERRORS:
             raise OutputFailed(f"{path}: It cannot be written completely ({error.strerror}).") from error
         raise
     except BaseException:

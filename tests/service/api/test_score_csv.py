@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import resource
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,30 @@ def test_a_file_over_the_limit_of_concurrent_files_is_busy(client: Client) -> No
     assert int(answer.headers["retry-after"]) > 0
     assert answer.json()["type"] == "urn:tidewaiter:problem:busy"
     assert client.post("/v1/score", json=shipment()).status_code == 200
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Let this process write no file beyond ``size`` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [1_020_000, 3_000_000], ids=["written at the end", "written on arrival"])
+def test_an_upload_that_the_disk_cannot_hold_is_refused_with_the_reason(client: Client, size: int) -> None:
+    row = b"HB-1,phone case\n"
+    with full_disk(1_000_000):
+        answer = client.post(
+            "/v1/score/csv", content=b"shipment_id,goods_description\n" + row * (size // len(row)), headers=CSV
+        )
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidewaiter:problem:disk-full")
+        assert int(answer.headers["retry-after"]) > 0
+        assert (client.state.uploads.used, client.state.csv_requests.borrowed_tokens) == (0, 0)
+        assert client.post("/v1/score/csv", content=csv_of(3), headers=CSV).status_code == 200
 
 
 def test_uploads_leave_no_files_behind(settings: Settings, tmp_path: Path) -> None:

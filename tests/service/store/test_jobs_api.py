@@ -25,6 +25,7 @@ from service.jobs.worker import Worker
 from service.settings import Settings
 from service.store.tables import IdempotentRequest
 from service.webhooks.delivering import Deliverer
+from tests.service.api.test_score_csv import full_disk
 from tests.service.api_client import Client, serving
 from tests.service.store.job_files import goods_csv, goods_parquet, scored_as_a_file
 
@@ -152,6 +153,14 @@ def test_a_form_without_a_file_is_refused(client: Client) -> None:
     answer = client.post("/v1/jobs", files={"mapping": ("m.toml", b"")})
     assert answer.status_code == 422
     assert "contains no file" in answer.json()["detail"]
+
+
+def test_a_file_that_the_disk_cannot_hold_is_refused_and_nothing_is_left(client: Client, settings: Settings) -> None:
+    with full_disk(1_000_000):
+        answer = client.post("/v1/jobs", files={"file": ("goods.csv", b"shipment_id\n" + b"HB-1\n" * 600_000)})
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidewaiter:problem:disk-full")
+    assert list(settings.jobs_dir.iterdir()) == []
+    assert client.get("/v1/jobs").json()["jobs"] == []
 
 
 def keyed(client: Client, key: str, content: bytes, name: str = "goods.csv", **fields: str) -> httpx.Response:
