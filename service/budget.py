@@ -52,6 +52,12 @@ class Hold:
         self._budget.take(size, self._size)
         self._size += size
 
+    def passed_on(self) -> Hold:
+        """Return a hold of the same bytes, of which this one then holds none."""
+        other = Hold(self._budget)
+        other._size, self._size = self._size, 0
+        return other
+
     def release(self) -> None:
         """Release all bytes."""
         self._budget.used -= self._size

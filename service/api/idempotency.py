@@ -19,6 +19,7 @@ from starlette.responses import Response
 from service import store
 from service.api.bodies import received
 from service.api.dependencies import caller_of
+from service.api.streams import held
 from service.errors import Conflict, DatabaseAway, ServiceError, Unprocessable, error_response
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Idempotent:
                 finally:
                     del self._working[caller, key]
                     done.set()
+                response = held(response, hold)
             except ServiceError as error:
                 response = error_response(request, error)
             await response(scope, receive, send)

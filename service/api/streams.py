@@ -1,15 +1,70 @@
-"""Streamed answers, whose parts a worker thread makes one by one, as fast as the client reads them."""
+"""Large answers, which are sent as fast as the client reads them, and whose bytes count until then.
+
+Parts of a streamed answer are made one by one by a worker thread.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio import to_thread
 from fastapi.responses import StreamingResponse
+from starlette.responses import Response
+
+from service.connections.protocol import STATE as CONNECTIONS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
+
+    from service.budget import Hold
+    from service.connections import Connections
+
+#: Larger answers count until they are sent. Smaller ones fit into the buffers of their connections.
+_LARGE: Final = 64 * 1024
+_PART: Final = 64 * 1024
+
+
+def held(response: Response, hold: Hold) -> Response:
+    """Return a response that counts until the client has read it, with what ``hold`` holds; a small one stays as it is.
+
+    Raises:
+        Busy: other requests hold too many bytes.
+    """
+    size = len(response.body)
+    if size <= _LARGE:
+        return response
+    hold.add(size)
+    return _InParts(response, hold.passed_on().release)
+
+
+class _InParts(Response):
+    """A complete response that is sent in parts, because a server copies what a client does not read."""
+
+    def __init__(self, response: Response, release: Callable[[], None]) -> None:
+        super().__init__(None, response.status_code)
+        self.body, self.raw_headers = response.body, response.raw_headers
+        self._release = release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connections: Connections | None = scope.get("state", {}).get(CONNECTIONS)
+        if connections is not None:
+            connections.sending += 1
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            body = memoryview(self.body)
+            for start in range(0, len(body), _PART):
+                await send(_message(bytes(body[start : start + _PART]), more=True))
+            # The server waits before each message until it has sent most of the earlier ones.
+            await send(_message(b"", more=False))
+        finally:
+            if connections is not None:
+                connections.sending -= 1
+            self._release()
+
+
+def _message(body: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
 
 
 class ReleasingStream(StreamingResponse):

@@ -18,6 +18,7 @@ from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
 from service.api.query_batches import checked, queries_of, unreadable
+from service.api.streams import held
 from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.errors import NotFound, shortened
 from service.examples import EXAMPLE_QUERIES
@@ -162,8 +163,8 @@ async def substances_batch(request: Request) -> Response:
             return [_result(query, day, place, drawing=bool(draw)) for query in queries]
 
         results = await _in_thread(request, answer_all)
-    add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
-    return PlainJson({"results": results})
+        add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
+        return held(PlainJson({"results": results}), hold)
 
 
 def _result(query: object, day: date, place: str | None, *, drawing: bool) -> dict[str, Any]:

@@ -87,11 +87,12 @@ class Connections:
     Attributes:
         receiving: number of requests whose body is not yet complete.
         ending: number of tasks that are counted although they have sent their answer.
+        sending: number of complete answers that wait for their clients to read them.
     """
 
     def __init__(self, limits: Limits, count_refusal: Callable[[str, int], None]) -> None:
         self.limits = limits
-        self.receiving = self.ending = 0
+        self.receiving = self.ending = self.sending = 0
         self.count_refusal = count_refusal
         self.most = min(limits.connections, _files_for_connections())
         self._open: set[Connection] = set()
@@ -109,7 +110,7 @@ class Connections:
 
     def in_work(self, tasks: int) -> int:
         """Return how many of the requests that have tasks are in work."""
-        return tasks - self.receiving - self.ending
+        return tasks - self.receiving - self.ending - self.sending
 
     def ended(self) -> None:
         """Note that the task of an answered request is not counted any more."""

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from service.api.streams import held
+from service.budget import ByteBudget
 from service.connections import Connections, LimitedProtocol, Limits
 from service.connections.protocol import _TRAILERS, STATE
 
@@ -25,12 +28,14 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Service:
     """An application that reads a request and answers it, and the server in front of it.
 
-    ``/held`` answers when `released`; ``/large`` answers 8 MB; ``/seen`` answers the headers and the size of the body.
+    ``/held`` answers when `released`; ``/large`` answers 8 MB, and ``/counted`` does so within a budget; ``/seen`` answers the
+    headers and the size of the body.
     """
 
     def __init__(self, limits: Limits, path: Path) -> None:
         self.refused: Counter[str] = Counter()
         self.connections = Connections(limits, lambda reason, count: self.refused.update({reason: count}))
+        self.budget = ByteBudget(10_000_000)
         self.released = threading.Event()
         self.held = threading.Semaphore(0)
         self.disconnected = threading.Event()
@@ -58,6 +63,9 @@ class Service:
         if scope["path"] == "/held":
             self.held.release()
             await anyio.to_thread.run_sync(self.released.wait, 60)
+        if scope["path"] == "/counted":
+            await held(Response(b"x" * 8_000_000), self.budget.hold())(scope, receive, send)
+            return
         body = b"x" * 8_000_000 if scope["path"] == "/large" else b"ok"
         if scope["path"] == "/seen":
             body = json.dumps([size, [name.decode() for name, _ in scope["headers"]]]).encode()
@@ -341,6 +349,26 @@ def test_requests_that_arrive_together_are_all_refused_before_what_comes_after_t
             for _ in range(20):
                 assert_problem(read_answer(connection), 503, "busy")
             assert read_answer(connection)[0] == status
+
+
+def test_a_large_answer_counts_as_memory_and_not_as_work_until_its_client_has_read_it(tmp_path: Path) -> None:
+    with running(tmp_path, active=1) as service, service.connect() as slow:
+        slow.sendall(b"GET /counted HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_until(lambda: service.connections.sending == 1)
+        for _ in range(3):
+            with service.connect() as connection:
+                assert answer_to(connection, GET.replace(b"/healthz", b"/"))[0] == 200
+        assert (service.budget.used, service.connections.sending) == (8_000_000, 1)
+        assert len(read_answer(slow)[2]) == 8_000_000
+        wait_until(lambda: service.budget.used == service.connections.sending == 0)
+
+
+def test_a_large_answer_to_a_client_that_has_gone_counts_no_more(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        with service.connect() as connection:
+            connection.sendall(b"GET /counted HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda: service.connections.sending == 1)
+        wait_until(lambda: service.budget.used == service.connections.sending == 0)
 
 
 def test_requests_whose_bodies_are_slow_do_not_count_as_work(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from service.api import scoring
 from service.api.bodies import parse_list
@@ -96,6 +99,79 @@ def test_questions_beyond_the_memory_for_them_are_refused_and_shipments_are_not(
         other.release()
         assert client.post(f"/v1/{kind}/batch", json=asked).status_code == 200
         assert client.state.questions.used == 0
+
+
+def used_while_sent(client: Client, path: str, body: Any, **headers: str) -> tuple[httpx.Response, set[int]]:
+    """Return an answer, and the bytes that count while each of its messages is sent."""
+    used = set()
+
+    async def ask() -> httpx.Response:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            async def watched(message: Any) -> None:
+                used.add(client.state.bodies.used + client.state.questions.used)
+                await send(message)
+
+            await client.app(scope, receive, watched)
+
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as sender:
+            return await sender.post(path, json=body, headers=headers)
+
+    return client.portal.call(ask), used
+
+
+OPIOIDS = shipment(
+    items=[{"declared_chemical": "fentanyl citrate", "goods_description": f"lot {n}"} for n in range(30)]
+)
+GOODS = {"queries": [f"cotton shirts for men, style {number}" for number in range(400)]}
+DRAWINGS = {"queries": ["fentanyl"] * 10, "drawing": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/score?explain=all&reasons=100", OPIOIDS),
+        ("/v1/score/batch?explain=all&reasons=100", {"shipments": large(12, 5)}),
+        ("/v1/goods/batch", GOODS),
+        ("/v1/substances/batch", DRAWINGS),
+    ],
+    ids=["shipment", "batch", "goods", "drawings"],
+)
+def test_a_large_answer_counts_until_it_is_sent(settings: Settings, path: str, body: Any) -> None:
+    with serving(create_app(settings)) as client:
+        answer, used = used_while_sent(client, path, body)
+        assert answer.status_code == 200
+        size = len(answer.content)
+        assert int(answer.headers["content-length"]) == size > 64 * 1024
+        assert min(used) >= size
+        assert client.state.bodies.used == client.state.questions.used == 0
+        with client.state.bodies.hold() as shipments, client.state.questions.hold() as questions:
+            for hold in (shipments, questions):
+                hold.add(client.state.settings.max_bodies_bytes - 64 * 1024)
+            refused = client.post(path, json=body)
+            assert (refused.status_code, refused.json()["type"]) == (503, "urn:tidewaiter:problem:busy")
+            assert int(refused.headers["retry-after"]) >= 1
+        assert client.state.bodies.used == client.state.questions.used == 0
+
+
+def test_a_large_answer_that_is_given_again_counts_too(settings: Settings, tmp_path: Path) -> None:
+    url = SecretStr(f"sqlite:///{tmp_path / 'answers.db'}")
+    with serving(
+        create_app(Settings(models_dir=settings.models_dir, keeps_decisions=True, database_url=url))
+    ) as client:
+        for replayed in (None, "true"):
+            answer, used = used_while_sent(client, "/v1/goods/batch", GOODS, **{"Idempotency-Key": "one"})
+            assert answer.status_code == 200
+            # While it is sent, only the copy that is kept for the key counts.
+            assert min(used) >= len(answer.content) > 64 * 1024
+            assert client.state.bodies.used == client.state.questions.used == 0
+            assert answer.headers.get("idempotent-replayed") == replayed
+
+
+def test_a_small_answer_does_not_count(client: Client) -> None:
+    for path, body in (("/v1/score?explain=all", shipment()), ("/v1/substances/batch", {"queries": ["citric acid"]})):
+        answer, used = used_while_sent(client, path, body)
+        assert (answer.status_code, used) == (200, {0})
 
 
 def test_uploads_beyond_the_disk_space_for_them_are_refused_at_once(settings: Settings) -> None:
