@@ -27,6 +27,8 @@ _CACHED: Final = 8_192
 #: Stands where a decoder met bytes that are no character.
 _REPLACEMENT: Final = "\ufffd"
 _MAX_SHOWN: Final = 60
+#: Fields in which substances are looked for. They are cut, or left out, where reading them would take too long.
+_READ: Final = ("declared_chemical", "goods_description", "consignor_name")
 #: Probability from which words tell the chapter of the goods. White crystals may be anything.
 _LIKELY: Final = 0.5
 _CHEMICAL: Final = "the declared chemical {} is no known name, number or structure"
@@ -87,7 +89,7 @@ def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
     found: list[tuple[int, str, str]] = []
     budget = current_budget()
     unread = budget.unread if budget is not None else set()
-    for name in ("declared_chemical", "goods_description"):
+    for name in _READ:
         if cut := table.cut.get(name):
             declared = table.declared(name)
             problems = [_TOO_LONG if code in cut else "" for code in range(len(declared.values))]
@@ -96,7 +98,8 @@ def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
             column = table.text(name)
             problems = [_NO_TIME.format(_quoted(text)) if text in unread else "" for text in column.values]
             found += _unreadable(column, name, problems)
-    return found
+    # A party's name stands in every row of its shipment. Once is enough.
+    return [one for one in found if one[1] != "consignor_name" or table.first_row[table.shipment[one[0]]] == one[0]]
 
 
 def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[int, str, str]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from features.substances import Match, SubstanceIndex
 from features.table.table import Coded, ManifestTable
+from features.texts.reading import current_budget
 from features.texts.remembered import remembered
 
 Codes = NDArray[np.int32]
@@ -109,8 +110,12 @@ class SplitNames:
         """Return the watched substance that two texts name only together."""
         if not (self._open_end(first) and self._open_start(second)):
             return None
+        budget = current_budget()
         for text in (first + second, f"{first} {second}"):
             match = self._index.resolve(text)
+            if budget is not None and text in budget.unread:
+                # No field holds the text itself, so what is reported as unread are its halves.
+                budget.unread.update((first, second))
             if (
                 match is not None
                 and match.hit

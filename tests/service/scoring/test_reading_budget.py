@@ -90,6 +90,41 @@ def test_an_unread_description_is_read_by_a_later_request_of_the_same_service(im
     assert second["items"][0]["substance"] is not None
 
 
+def test_a_consignor_that_was_not_read_is_unread_once_in_its_shipment(settings: Settings, impatient: Settings) -> None:
+    toys = [{"goods_description": "plastic toys"}] * 3
+    named = shipment(shipment_id="named", consignor={"name": "Remifentanil Export Unread Ltd"}, items=toys)
+    records = [of_items(structures(5, first=4_000)), named, shipment(shipment_id="other", items=toys)]
+    with serving(create_app(impatient)) as client:
+        [_, spent, other] = client.post("/v1/score/batch", json={"shipments": records}).json()["results"]
+    assert spent["unread"] == [{"item_number": "1", "field": "consignor_name"}]
+    assert spent["lane"] in ("yellow", "red")
+    assert other["unread"] == []
+    with serving(create_app(settings)) as client:
+        read = client.post("/v1/score", json=named).json()
+    assert read["unread"] == []
+    assert read["items"][0]["substance"]["name"] == "Remifentanil"
+
+
+def test_halves_of_a_name_that_were_only_read_apart_are_unread(client: Client) -> None:
+    halves = [{"goods_description": "sample bag 41 of carfen"}, {"goods_description": "tanil powder 41 kg"}]
+    fields = [{"declared_chemical": "carfen", "goods_description": "tanil powder 42 kg"}]
+    apart = [*halves, {"goods_description": fields[0]["goods_description"]}, {"declared_chemical": "carfen"}]
+    for item in apart:
+        client.post("/v1/score?update_history=false", json=shipment(items=[item]))
+
+    def ask(items: list[dict[str, str]]) -> dict[str, Any]:
+        return dict(client.post("/v1/score?update_history=false", json=shipment(items=items)).json())
+
+    client.state.scorer._reading_seconds = 1e-9
+    below, beside = ask(halves), ask(fields)
+    assert below["unread"] == [{"item_number": str(number), "field": "goods_description"} for number in (1, 2)]
+    assert {one["field"] for one in beside["unread"]} == {"declared_chemical", "goods_description"}
+    assert {below["lane"], beside["lane"]} <= {"yellow", "red"}
+    client.state.scorer._reading_seconds = 60.0
+    assert ask(halves)["unread"] == []
+    assert ask(halves)["items"][0]["substance"]["name"] == "Carfentanil"
+
+
 def test_a_file_reports_unread_texts(impatient: Settings) -> None:
     rows = "".join(f"HB-{n},sample,{text}\n" for n, text in enumerate(structures(5, first=3_000)))
     body = f"shipment_id,goods_description,declared_chemical\n{rows}"
@@ -150,6 +185,12 @@ def test_a_description_that_is_too_long_is_unread(client: Client) -> None:
     answer = client.post("/v1/score", json=shipment(items=[{"goods_description": words}])).json()
     assert answer["unread"] == [{"item_number": "1", "field": "goods_description"}]
     assert answer["lane"] in ("yellow", "red")
+
+
+def test_a_consignor_whose_name_is_too_long_is_unread(client: Client) -> None:
+    name = "Trading House " * (LONGEST_TEXT // 14 + 1)
+    answer = client.post("/v1/score", json=shipment(consignor={"name": name})).json()
+    assert answer["unread"] == [{"item_number": "1", "field": "consignor_name"}]
 
 
 def test_two_references_that_differ_at_their_end_stay_two_shipments(client: Client) -> None:
