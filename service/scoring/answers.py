@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.history import HistoryRows
+from features.groups.history.keys import history_keys
 from features.manifest.fields import FIELD, Level
 from features.manifest.problems import Problem, Refused
 from features.manifest.records import FURTHER, Record, read_record
@@ -28,6 +29,7 @@ from service.scoring.portions import MOST_FURTHER, further_names, portions_of
 
 if TYPE_CHECKING:
     from features.groups.history.history import History
+    from features.space import FeatureSpace
     from models.scoring import AdvancingHistory, RiskModel, Scores, ScoreSettings
     from service.scoring.live_history import LiveHistory
     from service.scoring.model_host import ServedModel
@@ -254,40 +256,35 @@ def _score_portion(
     reading: _Reading,
 ) -> Outcome:
     """Score readable records, given with their indices."""
-    received, isolate = reading.received, reading.isolate
     refused: list[RefusedShipment] = []
     shipments = [shipment for _, shipment in readable]
+    space = live.model.space
     try:
-        table = ManifestTable.from_records(shipments, receipt=received)
+        tables, problems_of = _tables(space, shipments, reading.received)
     except Exception:
-        if not isolate:
+        if not reading.isolate:
             raise
         faults = failing(
-            len(shipments), lambda some: ManifestTable.from_records([shipments[k] for k in some], receipt=received)
+            len(shipments), lambda some: _tables(space, [shipments[k] for k in some.tolist()], reading.received)
         )
         if not faults:
             raise
         refused += [_failed(readable[k][0], shipments[k].shipment_id, why) for k, why in faults.items()]
         readable = [one for k, one in enumerate(readable) if k not in faults]
         shipments = [shipment for _, shipment in readable]
-        table = ManifestTable.from_records(shipments, receipt=received)
-    if table.refusals():
-        problems_of = _problems_by_shipment(table, shipments)
+        tables, problems_of = _tables(space, shipments, reading.received)
+    if problems_of:
         refused += [
             RefusedShipment(readable[k][0], shipments[k].shipment_id, problems) for k, problems in problems_of.items()
         ]
         shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
-        table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
         return Outcome(refused, [], options, [], [])
-    tables = [table] if table.n_shipments == len(shipments) else tables_of_distinct(table, shipments, received)
     history: AdvancingHistory = live.history
     update = live.update
     if len(tables) > 1 and not update:
         # Later tables must see earlier ones as history, so update a temporary copy.
         history, update = live.history.copy(), True
-    for part in tables:
-        live.model.space.warn_of_further(part)
     scores: list[Scores] = []
     results: list[dict[str, Any]] | None = []
     orders: list[NDArray[np.int64] | None] = []
@@ -295,7 +292,7 @@ def _score_portion(
     first = 0
     for part in tables:
         rows = history.advance(part, update=update)
-        of_part, answers, of_faults = _answers(live.model, part, rows, options, settings, isolate=isolate)
+        of_part, answers, of_faults = _answers(live.model, part, rows, options, settings, isolate=reading.isolate)
         scores += of_part
         kept = np.setdiff1d(np.arange(part.n_shipments), list(of_faults)) if of_faults else slice(None)
         of_kept = rows.orders[kept] if isinstance(rows, LiveRows) and rows.orders is not None else None
@@ -308,6 +305,29 @@ def _score_portion(
         indices = [index for index, _ in readable if index not in known]
         refused += [_failed(indices[k], shipments[k].shipment_id, why) for k, why in failed.items()]
     return Outcome(refused, scores, options, results, orders)
+
+
+def _tables(
+    space: FeatureSpace, shipments: list[Record], received: int
+) -> tuple[list[ManifestTable], dict[int, list[Problem]]]:
+    """Return tables of distinct neighbours of the readable shipments, and the problems of the others by position.
+
+    Everything that depends on one shipment's texts is done here, also the keys of its history: once the history has counted a
+    table, a shipment that the program fails on can no longer be left out.
+    """
+    table = ManifestTable.from_records(shipments, receipt=received)
+    problems_of: dict[int, list[Problem]] = {}
+    if table.refusals():
+        problems_of = _problems_by_shipment(table, shipments)
+        shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
+        table = ManifestTable.from_records(shipments, receipt=received)
+    if not shipments:
+        return [], problems_of
+    tables = [table] if table.n_shipments == len(shipments) else tables_of_distinct(table, shipments, received)
+    for part in tables:
+        space.warn_of_further(part)
+        history_keys(part)
+    return tables, problems_of
 
 
 def _failed(index: int, shipment_id: str | None, why: str) -> RefusedShipment:

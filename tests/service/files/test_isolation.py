@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from features.groups.history import keys
 from features.groups.history.history import HistoryRows
 from features.table.table import ManifestTable
 from models.scoring import RiskModel, ScoreSettings
@@ -100,6 +101,48 @@ def test_a_batch_refuses_the_faulty_shipment_alone(model: RiskModel) -> None:
     assert [result["shipment_id"] for result in outcome.results] == ["R-0", "R-1", "R-3", "R-4"]
     assert [(one.index, one.shipment_id) for one in outcome.refused] == [(2, "R-2"), (5, None)]
     assert "fault in the program (OverflowError" in outcome.refused[0].problems[0].problem
+
+
+def faulty_keys(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
+    """Let the keys of the history fail on a shipment, as a fault in the reading of an address would."""
+    working = keys.keys_of
+
+    def keys_of(table: ManifestTable) -> Any:
+        if reference in table.text("shipment_id").values:
+            raise OverflowError("math range error")
+        return working(table)
+
+    monkeypatch.setattr(keys, "keys_of", keys_of)
+
+
+def test_a_batch_refuses_a_shipment_whose_history_cannot_be_found(
+    model: RiskModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infinite = {"shipment_id": "R-9", "items": [{"goods_description": "phone case", "net_mass_kg": "inf"}]}
+    records = [record(0), infinite, record(1), record(1), record(2), {}, record(3)]
+    expected = score(
+        served(model), [record(0), record(1), record(1), record(3)], Options(), ScoreSettings(), max_items=9
+    )
+    faulty_keys(monkeypatch, "R-2")
+    faulty = served(model)
+    outcome = score(faulty, records, Options(), ScoreSettings(), max_items=9, isolate=True)
+    assert [result["shipment_id"] for result in outcome.results] == ["R-0", "R-1", "R-1", "R-3"]
+    assert [result["risk"] for result in outcome.results] == [result["risk"] for result in expected.results]
+    assert [(one.index, one.shipment_id) for one in outcome.refused] == [(1, "R-9"), (4, "R-2"), (5, None)]
+    assert [one.problems[0].field for one in outcome.refused] == ["items[0].net_mass_kg", "shipment", "shipment_id"]
+    assert "fault in the program (OverflowError" in outcome.refused[1].problems[0].problem
+    assert faulty.history.copy().sequence == model.history.sequence + 3
+
+
+def test_a_single_shipment_whose_history_cannot_be_found_raises_its_error_and_does_not_count(
+    model: RiskModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty_keys(monkeypatch, "R-0")
+    faulty = served(model)
+    with pytest.raises(OverflowError):
+        score(faulty, [record(0)], Options(), ScoreSettings(), max_items=9)
+    assert faulty.history.order == 0
+    assert faulty.history.copy().sequence == model.history.sequence
 
 
 def test_a_single_shipment_raises_its_error(model: RiskModel) -> None:
