@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from features.table.coded import Coded
 from features.table.table import IntArray, ManifestTable
 
@@ -12,9 +14,14 @@ def alone(table: ManifestTable, rows: IntArray) -> ManifestTable:
     `ManifestTable.take` shares the distinct texts, and scoring works per distinct text.
     """
     part = table.take(rows)
-    part._values = dict(part._values)
+    part._values, part.cut = dict(part._values), {}
     for name, place in part._place.items():
-        column = Coded(part._codes[place], *part._values[name]).compact()
+        codes = part._codes[place]
+        if cut := table.cut.get(name):
+            # Texts get new codes below.
+            kept = np.unique(codes[codes >= 0]).tolist()
+            part.cut[name] = {new for new, code in enumerate(kept) if code in cut}
+        column = Coded(codes, *part._values[name]).compact()
         part._codes[place], part._values[name] = column.codes, (column.values, column.distinct)
     part._keep_text({name: column.compact() for name, column in part._text.items()})
     part._further = {name: column.compact() for name, column in part._further.items()}

@@ -9,6 +9,7 @@ import pytest
 
 from features.groups.history import keys
 from features.groups.history.history import HistoryRows
+from features.table.overlong import LONGEST_DESCRIPTION
 from features.table.table import ManifestTable
 from models.scoring import RiskModel, ScoreSettings
 from models.scoring.isolating import failing
@@ -101,6 +102,15 @@ def test_a_batch_refuses_the_faulty_shipment_alone(model: RiskModel) -> None:
     assert [result["shipment_id"] for result in outcome.results] == ["R-0", "R-1", "R-3", "R-4"]
     assert [(one.index, one.shipment_id) for one in outcome.refused] == [(2, "R-2"), (5, None)]
     assert "fault in the program (OverflowError" in outcome.refused[0].problems[0].problem
+
+
+def test_the_other_shipments_of_a_faulty_batch_are_unread_where_they_are_without_it(model: RiskModel) -> None:
+    long = "phone case " * (LONGEST_DESCRIPTION // 11 + 1)
+    texts = {"R-2": "silicone phone case", "R-3": "ceramic mug", "R-4": long, "R-5": "glass jar"}
+    records = [{"shipment_id": name, "items": [{"goods_description": text}]} for name, text in texts.items()]
+    outcome = score(served(Faulty(model, "R-2")), records, Options(), ScoreSettings(), max_items=9, isolate=True)
+    unread = {"item_number": "1", "field": "goods_description"}
+    assert [result["unread"] for result in outcome.results] == [[], [unread], []]
 
 
 def faulty_keys(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
