@@ -188,21 +188,21 @@ class History:
         """Return the features of the table's shipments, each as of the moment before it, and count the shipments.
 
         With ``update=False`` the state does not change, but shipments still see earlier ones of the same table. Shipments with a
-        time far outside the present never change it, because a wrong time must not reach others.
+        time far outside the present are never counted or seen, because a wrong time must not reach others.
         """
         keys = history_keys(table)
-        if not update:
-            return self._read(keys)
-        return self._advance_all(keys) if table.far_dated is None else self._advance_but(keys, table.far_dated)
+        return self._advance_but(keys, table.far_dated) if update else self._read(keys, table.far_dated)
 
-    def _advance_but(self, keys: IntArray, left_out: NDArray[np.bool_]) -> HistoryRows:
-        """Advance in order over all shipments but those ``left_out`` (n_shipments,), which are only read."""
+    def _advance_but(self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, evict: bool = True) -> HistoryRows:
+        """Advance in order over all shipments but those ``left_out`` (n_shipments,), which only see the state."""
+        if left_out is None:
+            return self._advance_all(keys, evict=evict)
         n = keys.shape[1]
         values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
         starts = [0, *(np.flatnonzero(np.diff(left_out)) + 1).tolist()]
         for start, end in zip(starts, [*starts[1:], n], strict=True):
             run = np.ascontiguousarray(keys[:, start:end])
-            rows = self._read(run) if left_out[start] else self._advance_all(run)
+            rows = self._look(run) if left_out[start] else self._advance_all(run, evict=evict)
             values[start:end], late[start:end] = rows.values, rows.late
         return HistoryRows(values, late)
 
@@ -322,23 +322,29 @@ class History:
         """Return the maximum number of entities of a kind before eviction, except for entities that `learn` adds."""
         return self.capacity + _EVICT_EVERY
 
-    def _read(self, keys: IntArray) -> HistoryRows:
-        """Return the values of shipments without changing the state."""
+    def _look(self, keys: IntArray) -> HistoryRows:
+        """Return the values of shipments that see the state, but not each other."""
+        n = keys.shape[1]
+        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
+        for start in range(0, n, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            self._advance(keys[:, part], values[part], late[part], update=False)
+        return HistoryRows(values, late)
+
+    def _read(self, keys: IntArray, left_out: NDArray[np.bool_] | None) -> HistoryRows:
+        """Return the values of shipments without changing the state. They see earlier ones, but none of those ``left_out``."""
         n = keys.shape[1]
         if n <= 1:
-            values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
-            if n:
-                self._advance(keys, values, late, update=False)
-            return HistoryRows(values, late)
+            return self._look(keys)
         if n > _CHUNK and not 0 < self.sequence % _EVICT_EVERY < _EVICT_EVERY - n:
             # Roll-back cannot restore evicted entities, so use a copy.
-            return self.copy()._advance_all(keys)
+            return self.copy()._advance_but(keys, left_out)
         recent, stores = self._recent_shipments(), self._stores.by_entity
         before = self.watermark, self.sequence, recent.met
         remembered = recent.backup(keys[KeyRow.REFERENCE])
         backups = {entity: store.backup(keys[key_row(entity)]) for entity, store in stores.items()}
         try:
-            return self._advance_all(keys, evict=False)
+            return self._advance_but(keys, left_out, evict=False)
         finally:
             for entity, store in stores.items():
                 store.roll_back(backups[entity])

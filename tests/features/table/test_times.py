@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from features.groups.history.history import History
+from features.manifest.records import read_record
 from features.table.table import Coded, ManifestTable
-from features.table.times import EARLIEST_S, FAR_FUTURE_S, FUTURE_TOLERANCE_S
+from features.table.times import EARLIEST_S, FAR_FUTURE_S, FAR_PAST_S, FAR_PAST_YEARS, FUTURE_TOLERANCE_S
 
 NOW = 1_780_000_000  # 2026-05-28
 
@@ -48,6 +50,27 @@ def test_a_time_within_days_of_the_receipt_is_no_attempt_to_move_the_clock() -> 
     assert FUTURE_TOLERANCE_S < FAR_FUTURE_S
 
 
+def test_a_time_long_before_the_receipt_is_far_only_for_what_is_received_now() -> None:
+    times = [dt.datetime.fromtimestamp(NOW - FAR_PAST_S - more, dt.UTC).isoformat() for more in (1, 0)]
+    records = [
+        read_record({"shipment_id": f"S{k}", "declared_at": time, "items": [{"goods_description": "mug"}]})
+        for k, time in enumerate([*times, "1989-12-31", None])
+    ]
+    now = ManifestTable.from_records(records, receipt=NOW, earliest=NOW - FAR_PAST_S)
+    assert now.declared_s.tolist() == [NOW, NOW - FAR_PAST_S, NOW, NOW]
+    assert now.far_dated is not None
+    assert now.far_dated.tolist() == [True, False, True, False]
+    assert now.warning_texts() == [
+        f"declared_at: lies more than {FAR_PAST_YEARS} years before its receipt; treated as missing",
+        "",
+        "declared_at: lies before the year 1990; treated as missing",
+        "",
+    ]
+    archived = table([times[0], "1991-01-01"])
+    assert archived.far_dated is None
+    assert archived.warning_texts() == ["", ""]
+
+
 def test_an_implausible_time_does_not_fill_in_missing_ones() -> None:
     assert len(set(table(["2026-05-01", "0001-01-01", None], receipt=None).declared_s.tolist())) == 1
 
@@ -56,6 +79,22 @@ def test_parts_of_a_table_keep_the_flags() -> None:
     part = table(["2026-05-01", "9999-01-01", "2026-05-02"]).take(np.array([1, 2]))
     assert part.far_dated is not None
     assert part.far_dated.tolist() == [True, False]
+
+
+def test_rows_with_such_times_see_the_history_alone_and_are_not_seen_by_questions() -> None:
+    wrong = "9999-12-31"
+    usual = [f"2026-05-{day:02}" for day in range(1, 5)]
+    mixed = [wrong, wrong, *usual[:2], wrong, wrong, wrong, *usual[2:]]
+    kept = np.array([time != wrong for time in mixed])
+    history = History.empty()
+    history.advance(table(["2026-04-01", "2026-04-02"], first=100))
+    expected = history.copy().advance(table(usual))
+    asked = history.advance(table(mixed), update=False)
+    np.testing.assert_array_equal(asked.values[kept], expected.values)
+    assert (history.watermark, history.sequence) == (table(["2026-04-02"]).declared_s.item(), 2)
+    np.testing.assert_array_equal(history.copy().advance(table(mixed)).values, asked.values)
+    one_by_one = [history.advance(table([time], first=number)).values[0] for number, time in enumerate(mixed)]
+    np.testing.assert_array_equal(asked.values, one_by_one)
 
 
 @pytest.mark.parametrize("wrong", ["9999-12-31", "0001-01-01"])

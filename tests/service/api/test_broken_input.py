@@ -103,6 +103,7 @@ WARNED: dict[str, tuple[dict[str, Any], str]] = {
     "an invalid currency": (shipment(currency="ZZZ"), "currency"),
     "an invalid time": (shipment(declared_at="yesterday"), "declared_at"),
     "a time far ahead": (shipment(declared_at="2199-01-01"), "declared_at"),
+    "a time long ago": (shipment(declared_at="1991-01-01"), "declared_at"),
     "a CAS number with a wrong check digit": (shipment(items=[{**ITEM, "cas_number": "77-92-8"}]), "cas_number"),
     "an invalid heading": (shipment(items=[{**ITEM, "hs_code": "abc"}]), "hs_code"),
     "a consignor that is a text": (shipment(consignor="Lianhe"), "consignor"),

@@ -25,6 +25,34 @@ def numbered(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def test_shipments_dated_far_from_their_receipt_do_not_change_the_risk_of_others(client: Client) -> None:
+    wrong = ["9999-12-31", "1991-01-01", "1991-01-01"]
+    records = numbered(3)
+    mixed = [shipment(**{**records[0], "shipment_id": f"W-{k}", "declared_at": time}) for k, time in enumerate(wrong)]
+    mixed += records
+
+    def risks(some: list[dict[str, Any]], query: str) -> list[float]:
+        answers = client.post(f"/v1/score/batch?explain=none{query}", json={"shipments": some}).json()["results"]
+        return [answer["risk"] for answer in answers if not answer["shipment_id"].startswith("W")]
+
+    alone = risks(records, "&update_history=false")
+    assert risks(mixed, "&update_history=false") == alone
+    before = client.state.host.served.history.copy()
+    risks(mixed[:3], "")
+    after = client.state.host.served.history.copy()
+    assert (after.sequence, after.watermark) == (before.sequence, before.watermark)
+    assert risks(mixed, "") == alone
+
+
+def test_an_old_file_is_no_error(client: Client) -> None:
+    body = "shipment_id,declared_at,goods_description\nA-1,1991-01-01,phone case\nA-2,1992-01-01,phone case\n"
+    before = client.state.host.served.history.copy().sequence
+    answer = client.post("/v1/score/csv", content=body.encode(), headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 200
+    assert "declared_at: lies" not in answer.text
+    assert client.state.host.served.history.copy().sequence == before + 2
+
+
 def without_ids(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in answer.items() if key != "decision_id"} for answer in answers]
 
