@@ -138,7 +138,7 @@ pip-audit: $(BIN)/python ## ask for known vulnerabilities of the pinned packages
 
 # What fails is kept in .hypothesis and tried first from then on; put it into tests/fuzz/corpus when it is mended.
 FUZZ_EXAMPLES ?= 2000
-fuzz: $(DEV_STAMP) $(COMPILED_STAMP) ## send many more random inputs than the tests do (FUZZ_EXAMPLES=2000: some 30 minutes)
+fuzz: $(DEV_STAMP) $(COMPILED_STAMP) ## send many more random inputs than the tests do (FUZZ_EXAMPLES=2000: more than an hour)
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) $(PYTEST_ARGS) tests/fuzz
 
 # For all Pythons that requires-python admits and for all platforms, and without the address of the registry they came from.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.readers import ColumnMapping, MappingError, Unreadable, open_table
@@ -32,19 +31,11 @@ from models.rules import RulesError
 from models.rules.default import _FILE as DEFAULT_RULES
 from models.rules.reading import parse_rules
 from models.scoring import RiskModel
+from tests.fuzz.effort import fuzzed
 from tests.models.small_model import train
 
 ROOT: Final = Path(__file__).parents[2]
 CORPUS: Final = Path(__file__).parent / "corpus"
-#: Examples per engine. The gate tries the same ones each time; with the variable, all are new.
-EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", "40"))
-fuzzed = settings(
-    max_examples=EXAMPLES,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-
 HOSTILE: Final = ("", '"', '""', "\x00", "\ufeff", "\u202e", "=1+1", "a" * 70_000, "1e308", "1e-300", "5e-324",
                   "-0", "NaN", "inf",
                   "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "1,000.5", "\ud83d\ude00", ";", "\r",
@@ -99,7 +90,7 @@ def sound_files() -> dict[str, bytes]:
 SOUND: Final = sound_files()
 
 
-@fuzzed
+@fuzzed()
 @given(st.sampled_from(sorted(SOUND)), edits, kept)
 def test_damaged_manifests(tmp_path_factory: pytest.TempPathFactory, name: str, changes: Any, keep: float) -> None:
     path = tmp_path_factory.getbasetemp() / name
@@ -107,7 +98,7 @@ def test_damaged_manifests(tmp_path_factory: pytest.TempPathFactory, name: str, 
     read(path)
 
 
-@fuzzed
+@fuzzed()
 @given(st.binary(max_size=200), st.sampled_from(["a.csv", "a.jsonl", "a.parquet", "a.csv.gz"]))
 def test_manifests_of_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str) -> None:
     path = tmp_path_factory.getbasetemp() / name
@@ -115,7 +106,7 @@ def test_manifests_of_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: 
     read(path)
 
 
-@fuzzed
+@fuzzed()
 @given(
     st.lists(st.lists(texts, min_size=1, max_size=5), max_size=8),
     st.sampled_from(",;\t|"),
@@ -135,7 +126,7 @@ def model() -> RiskModel:
     return train()
 
 
-@fuzzed
+@fuzzed()
 @given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, texts)), min_size=1, max_size=6))
 def test_shipments_of_hostile_values_are_scored_and_explained(model: RiskModel, rows: list[dict[str, str]]) -> None:
     columns = {name: Coded.from_list([row.get(name) for row in rows]) for name in NAMES}
@@ -152,7 +143,7 @@ CHEMICAL: Final = ("fent", "anyl", "4-", "N-", "(", ")", "[", "]", "piperidin", 
                    "\u0444\u0435\u043d", "boc", "\u200b", "0")  # fmt: skip
 
 
-@fuzzed
+@fuzzed()
 @given(st.lists(st.sampled_from(CHEMICAL), max_size=12).map("".join) | texts, st.booleans())
 def test_chemicals_of_any_text_are_resolved_or_not(text: str, chemical: bool) -> None:
     index = SubstanceIndex.load()
@@ -173,7 +164,7 @@ BUNDLE_FILES: Final = ("bundle.json", "space.json", "space.npz", "reference.npz"
                        "booster_precursor.txt")  # fmt: skip
 
 
-@fuzzed
+@fuzzed()
 @given(st.sampled_from(BUNDLE_FILES), edits, kept, st.booleans())
 def test_damaged_bundles(sound_bundle: Path, name: str, changes: Any, keep: float, resealed: bool) -> None:
     """A damaged bundle is refused, also if whoever changed it computed its sums anew."""
@@ -200,7 +191,7 @@ values = st.recursive(
 )
 
 
-@fuzzed
+@fuzzed()
 @given(st.data())
 def test_bundles_with_any_value_in_their_manifest(sound_bundle: Path, data: st.DataObject) -> None:
     folder = sound_bundle.with_name("any")
@@ -222,7 +213,7 @@ def test_bundles_with_any_value_in_their_manifest(sound_bundle: Path, data: st.D
         load(folder)
 
 
-@fuzzed
+@fuzzed()
 @given(st.binary(max_size=80))
 def test_pointers_of_any_bytes(sound_bundle: Path, data: bytes) -> None:
     store = sound_bundle.with_name("store")
@@ -236,7 +227,7 @@ RULES: Final = DEFAULT_RULES.read_bytes()
 MAPPINGS: Final = {path.name: path.read_bytes() for path in sorted((ROOT / "docs" / "mappings").glob("*.toml"))}
 
 
-@fuzzed
+@fuzzed()
 @given(edits, kept)
 def test_damaged_rules(changes: Any, keep: float) -> None:
     read_rules(damaged(RULES, changes, keep).decode("utf-8", "replace"))
@@ -261,7 +252,7 @@ leaves = st.fixed_dictionaries(
 )
 
 
-@fuzzed
+@fuzzed()
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -299,13 +290,13 @@ def inline(value: Any) -> str:
     return json.dumps("" if value is None else value)
 
 
-@fuzzed
+@fuzzed()
 @given(st.sampled_from(sorted(MAPPINGS)), edits, kept)
 def test_damaged_mappings(name: str, changes: Any, keep: float) -> None:
     read_mapping(damaged(MAPPINGS[name], changes, keep).decode("utf-8", "replace"))
 
 
-@fuzzed
+@fuzzed()
 @given(
     st.dictionaries(
         st.sampled_from(["files", "columns", "join", "constants", "values", "scale", "dates", "fields"]),
@@ -329,7 +320,7 @@ def read_mapping(text: str) -> None:
 REGISTER: Final = (ROOT / "tests" / "behaviour" / "register.csv").read_bytes()
 
 
-@fuzzed
+@fuzzed()
 @given(edits, kept)
 def test_damaged_registers(changes: Any, keep: float) -> None:
     with suppress(RegisterError):

@@ -6,7 +6,6 @@ Schemathesis generates the requests from the OpenAPI document; they go through t
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ import httpx
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -26,11 +24,10 @@ from schemathesis.specs.openapi.checks import (
 from models.bundle import ModelStore, save
 from service.app import create_app
 from service.settings import Settings
+from tests.fuzz.effort import fuzzed
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
 
-#: `make fuzz` tries fifty times as many examples.
-FACTOR = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 # Without `negative_data_rejection`: a field of the wrong type is scored with a warning.
 CHECKS = [
     not_a_server_error,
@@ -76,12 +73,7 @@ def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
 
 
 @schema.parametrize()
-@settings(
-    max_examples=40 * FACTOR,
-    derandomize=FACTOR == 1,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@fuzzed(40)
 def test_every_operation_behaves_as_documented(client: Client, case: schemathesis.Case[Any]) -> None:
     # A schema cannot describe which texts are a valid CSV, a cursor that the service gave out, or a public address.
     checks = CHECKS if case.path.startswith(DESCRIBED) and not case.path.endswith("/csv") else CHECKS[:-1]

@@ -5,7 +5,6 @@ Hypothesis chooses the sequences, Schemathesis their requests.
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,6 @@ from typing import Any
 import httpx
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from schemathesis.checks import not_a_server_error
@@ -23,12 +21,11 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 from models.bundle import ModelStore, save
 from service.app import create_app
 from service.settings import Settings
+from tests.fuzz.effort import fuzzed
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
-#: `make fuzz` tries fifty times as many examples.
-FACTOR = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 WRITES = ("/v1/score", "/v1/score/batch", "/v1/substances/batch", "/v1/goods/batch")
@@ -114,11 +111,5 @@ def scored(answer: httpx.Response) -> list[Any]:
     return list(body["results"]) if "results" in body else [body]
 
 
-Requests.TestCase.settings = settings(
-    max_examples=8 * FACTOR,
-    stateful_step_count=15,
-    derandomize=FACTOR == 1,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+Requests.TestCase.settings = fuzzed(8, stateful_step_count=15)
 TestRequests = Requests.TestCase
