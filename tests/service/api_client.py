@@ -15,13 +15,17 @@ from service.api.dependencies import State
 
 
 class Client:
-    """Sends requests to a started application and waits for complete responses."""
+    """Sends requests to a started application and waits for complete responses.
+
+    Attributes:
+        asynchronous: the same client for functions that run in the application's event loop.
+    """
 
     def __init__(self, app: FastAPI, portal: BlockingPortal, raise_app_exceptions: bool) -> None:
         self.app = app
         self.portal = portal
         transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        self.asynchronous = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     @property
     def state(self) -> State:
@@ -30,7 +34,7 @@ class Client:
         return state
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self.portal.call(partial(self._client.request, method, path, **options))
+        return self.portal.call(partial(self.asynchronous.request, method, path, **options))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)

@@ -7,7 +7,7 @@ import gzip
 import io
 import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -197,6 +197,22 @@ def test_a_file_over_the_limit_of_concurrent_files_is_busy(client: Client) -> No
     assert int(answer.headers["retry-after"]) > 0
     assert answer.json()["type"] == "urn:tidewaiter:problem:busy"
     assert client.post("/v1/score", json=shipment()).status_code == 200
+
+
+def test_a_file_that_still_arrives_keeps_no_other_from_being_scored(settings: Settings) -> None:
+    body = csv_of(30)
+    others = []
+    with serving(create_app(settings.model_copy(update={"max_csv_requests": 1}))) as client:
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield body[:1_000]
+            others.append(await client.asynchronous.post("/v1/score/csv", content=body, headers=CSV))
+            yield body[1_000:]
+
+        first = client.post("/v1/score/csv", content=slow(), headers=CSV)
+        assert [answer.status_code for answer in (first, *others)] == [200, 200]
+        assert len(rows_of(first.content)) == len(rows_of(others[0].content)) == len(rows_of(body))
+        assert client.state.csv_requests.borrowed_tokens == 0
 
 
 @contextmanager
