@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api import scoring
 from service.api.bodies import parse_list
@@ -72,6 +73,34 @@ def test_a_streamed_answer_is_that_of_one_piece(settings: Settings, monkeypatch:
         BatchScore.model_validate(streamed.json())
         assert without_ids(streamed.json()["results"]) == without_ids(whole.json()["results"])
         assert streamed.json()["rejected"] == whole.json()["rejected"] != []
+
+
+def test_a_batch_holds_its_bytes_until_its_answer_is_sent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(scoring, "_ROWS_PER_PART", 1)
+    app = create_app(settings)
+    held = []
+
+    class Watching:
+        def __init__(self, inner: ASGIApp) -> None:
+            self.inner = inner
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            async def watched(message: Message) -> None:
+                if message.get("more_body"):
+                    held.append(app.state.service.bodies.used)
+                await send(message)
+
+            await self.inner(scope, receive, watched)
+
+    app.add_middleware(Watching)
+    body = json.dumps({"shipments": large(12, 7)}).encode()
+    with serving(app) as client:
+        kind = {"Content-Type": "application/json"}
+        assert client.post("/v1/score/batch", content=body, headers=kind).status_code == 200
+        assert len(held) > 5
+        assert set(held) == {len(body)}
+        assert client.state.bodies.used == 0
 
 
 def test_batches_beyond_the_memory_for_them_are_refused_at_once(settings: Settings) -> None:
