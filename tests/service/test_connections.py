@@ -310,6 +310,18 @@ def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(
             assert answer_to(later, GET.replace(b"/healthz", b"/"))[0] == 200
 
 
+def test_nothing_is_read_from_a_refused_connection_while_refusals_take_too_much(tmp_path: Path) -> None:
+    with running(tmp_path, active=0, refusing_share=1e-6) as service, ExitStack() as stack:
+        refused, other = (stack.enter_context(service.connect()) for _ in range(2))
+        assert_problem(answer_to(refused, GET.replace(b"/healthz", b"/")), 503, "busy")
+        refused.sendall(GET)
+        # The server has read what came earlier when it answers a second time.
+        assert [answer_to(other, GET)[0] for _ in range(3)] == [200] * 3
+        refused.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            refused.recv(1)
+
+
 def test_a_flood_of_refusals_is_slowed_down_but_single_ones_are_not() -> None:
     connections = Connections(Limits(refusing_share=0.1), lambda *_: None)
     # As many as usually come at the same moment.
