@@ -85,7 +85,7 @@ class Connections:
         count_refusal: is called with the reason and the number of connections or requests that are refused here.
 
     Attributes:
-        receiving: number of requests whose body is not yet complete.
+        receiving: number of requests with a task whose body is not yet complete.
         ending: number of tasks that are counted although they have sent their answer.
         sending: number of complete answers that wait for their clients to read them.
     """

@@ -62,7 +62,8 @@ class LimitedProtocol(HttpToolsProtocol):
         # Number of bytes of the current body that are not content and that its content has not paid for.
         self._framing = 0
         self._received = 0
-        self._receiving = False
+        # Whether the body of an accepted request is incomplete, and whether the process counts that.
+        self._receiving = self._counted = False
         # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
         self._skips = self._ended = False
         # Number of requests that were refused for want of room, and whose refusals are not sent yet.
@@ -177,10 +178,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(self._busy, close=self.expect_100_continue or not bool(self.parser.should_keep_alive()))
         else:
             self._receiving = True
-            self._process.receiving += 1
             self._body_mark = (self._since, self._received)
             super().on_headers_complete()
             self._has_asked = True
+            self._count_receiving()
             if self.parser.should_upgrade():
                 # The service has no other protocol. The parser stops after such a request, so the connection must end.
                 self.cycle.keep_alive = False
@@ -213,12 +214,19 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _received_all(self) -> None:
-        if self._receiving:
-            self._receiving = False
-            self._process.receiving -= 1
+        self._receiving = False
+        self._count_receiving()
+
+    def _count_receiving(self) -> None:
+        """Count an incomplete body as long as its request has a task: not behind another request, and not once it is answered."""
+        counts = self._receiving and not self.pipeline and not self.cycle.response_complete
+        if counts != self._counted:
+            self._counted = counts
+            self._process.receiving += 1 if counts else -1
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._count_receiving()
         # The task ends in this turn of the loop, and uvicorn forgets it in the next. Clients send their next requests meanwhile.
         self._process.ending += 1
         self.loop.call_soon(self._process.ended)

@@ -28,6 +28,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Service:
     """An application that reads a request and answers it, and the server in front of it.
 
+    ``/early`` answers before the body;
     ``/held`` answers when `released`; ``/large`` answers 8 MB, and ``/counted`` does so within a budget; ``/seen`` answers the
     headers and the size of the body.
     """
@@ -52,7 +53,7 @@ class Service:
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        more, size = True, 0
+        more, size = scope["path"] != "/early", 0
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -391,6 +392,38 @@ def test_requests_whose_bodies_are_slow_do_not_count_as_work(tmp_path: Path) -> 
         wait_until(lambda: service.connections.receiving == 5)
         with service.connect() as connection:
             assert answer_to(connection, GET.replace(b"/healthz", b"/"))[0] == 200
+
+
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nbegin"
+HELD = GET.replace(b"/healthz", b"/held")
+
+
+def test_half_bodies_of_answered_requests_make_no_room_for_more_work(tmp_path: Path) -> None:
+    with running(tmp_path, active=2) as service, ExitStack() as stack:
+        for _ in range(5):
+            early = stack.enter_context(service.connect())
+            assert answer_to(early, POST.replace(b" / ", b" /early "))[0] == 200
+        for _ in range(2):
+            stack.enter_context(service.connect()).sendall(HELD)
+            assert service.held.acquire(timeout=60)
+        assert_problem(answer_to(stack.enter_context(service.connect()), HELD), 503, "busy")
+
+
+def test_half_bodies_behind_other_requests_count_neither_as_room_nor_as_work(tmp_path: Path) -> None:
+    with running(tmp_path, active=2) as service, ExitStack() as stack:
+        busy = [stack.enter_context(service.connect()) for _ in range(2)]
+        for connection in busy:
+            connection.sendall(HELD + POST)
+            assert service.held.acquire(timeout=60)
+        further = stack.enter_context(service.connect())
+        assert_problem(answer_to(further, HELD), 503, "busy")
+        service.released.set()
+        assert [read_answer(connection)[0] for connection in busy] == [200, 200]
+        wait_until(lambda: service.connections.receiving == 2)
+        assert answer_to(further, GET.replace(b"/healthz", b"/"))[0] == 200
+        for connection in busy:
+            assert answer_to(connection, b"x" * 995)[0] == 200
+        assert service.connections.receiving == 0
 
 
 def test_a_malformed_request_behind_another_does_not_damage_its_answer(tmp_path: Path) -> None:
