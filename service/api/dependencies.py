@@ -64,7 +64,9 @@ class State:
         record: where shipments that advance the history are recorded; None if that is off.
         store: where decisions are kept; None if that is off.
         csv_requests: limit on concurrent CSV requests.
-        lookups: limit on threads that look up chemicals.
+        lookups: limit on threads that look up single chemicals.
+        lookup_batches: the same limit for batches, so that single lookups do not wait for them.
+        admitted_batches: limit on those that are read or wait for it. Each takes up to `reading_seconds` or somewhat more.
         bodies: limit on the bodies of all batches that are received, scored or answered.
         questions: the same limit for batches of questions about chemicals and goods and for imports of lists, which must not keep
             shipments out.
@@ -89,6 +91,8 @@ class State:
     uploads: ByteBudget
     ring: KeyRing | None = None
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    lookup_batches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    admitted_batches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(9))
     query_cache: QueryCache = field(default_factory=QueryCache)
     job_worker: InServiceWorker | None = None
 

@@ -1,7 +1,8 @@
 """``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``: look up chemicals.
 
 Systematic names need OPSIN, which takes milliseconds per name and reads one name at a time. Lookups therefore run in a separate,
-limited set of threads, so that slow names delay other lookups but not scores.
+limited set of threads, so that slow names delay other lookups but not scores. Batches have a thread of their own, a budget for
+reading, and a limit on those that wait.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from anyio import to_thread
+from anyio import WouldBlock, to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from features.texts.reading import ReadingBudget, reading_within
 from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
 from service.api.query_batches import checked, queries_of, unreadable
 from service.api.streams import held
 from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
-from service.errors import NotFound, shortened
+from service.errors import Busy, NotFound, shortened
 from service.examples import EXAMPLE_QUERIES
 from service.substances.answers import (
     MAX_QUERY,
@@ -35,6 +37,12 @@ from service.substances.answers import (
 )
 
 T = TypeVar("T")
+
+#: ``Retry-After`` in seconds of a batch for which there is no place.
+_RETRY_AFTER: Final = 5
+_UNREAD: Final = (
+    "was not read, because the queries before it took all the time of a batch; send it again, with fewer others"
+)
 
 router = APIRouter(prefix="/v1", tags=["substances"])
 
@@ -147,7 +155,8 @@ async def drawing(request: Request, q: Text) -> Response:
 async def substances_batch(request: Request) -> Response:
     """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "chemical": ...}`. With
     `chemical` false, the text is a goods description, in which an abbreviation counts only next to chemical words. A query
-    that cannot be read has a `problem` as its result and does not affect the others.
+    that cannot be read has a `problem` as its result and does not affect the others. Reading has a budget of processor time
+    per batch, and short texts are read first: of a thousand structures, many have the `problem` that they were not read.
     """
     state = state_of(request)
     with state.questions.hold() as hold:
@@ -159,12 +168,45 @@ async def substances_batch(request: Request) -> Response:
         day = _read("as_of", read_day, data) or today()
         place = _read("jurisdiction", read_jurisdiction, data)
 
-        def answer_all() -> list[dict[str, Any]]:
-            return [_result(query, day, place, drawing=bool(draw)) for query in queries]
+        def answer_one(query: object) -> dict[str, Any]:
+            return _result(query, day, place, drawing=bool(draw))
 
-        results = await _in_thread(request, answer_all)
+        work = partial(_read_within, state.settings.reading_seconds, queries, answer_one)
+        try:
+            state.admitted_batches.acquire_on_behalf_of_nowait(hold)
+        except WouldBlock:
+            raise Busy("Too many batches of chemicals wait to be read.", retry_after=_RETRY_AFTER) from None
+        try:
+            results = await to_thread.run_sync(work, limiter=state.lookup_batches)
+        finally:
+            state.admitted_batches.release_on_behalf_of(hold)
         add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
         return held(PlainJson({"results": results}), hold)
+
+
+def _read_within(
+    seconds: float, queries: list[Any], answer_one: Callable[[object], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the answers to queries. What cannot be read in time has a problem instead.
+
+    Args:
+        seconds: budget of processor time.
+    """
+    budget = ReadingBudget(seconds)
+    results: list[dict[str, Any]] = [{}] * len(queries)
+    with reading_within(budget):
+        for at in sorted(range(len(queries)), key=lambda at: len(_text_of(queries[at]))):
+            text = _text_of(queries[at])
+            result = {} if budget.spent else answer_one(queries[at])
+            # Without its reading, an answer would say that the text names no substance.
+            unread = not result or text in budget.unread
+            results[at] = {"query": text[:MAX_QUERY], "problem": f"q: {_UNREAD}"} if unread else result
+    return results
+
+
+def _text_of(query: object) -> str:
+    text = query.get("q") if isinstance(query, dict) else query
+    return text if isinstance(text, str) else ""
 
 
 def _result(query: object, day: date, place: str | None, *, drawing: bool) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import pytest
 from features.substances import SubstanceIndex
 from features.table.overlong import LONGEST_DESCRIPTION, LONGEST_TEXT
 from features.texts.reading import ReadingBudget, current_budget, reading_within
+from service.api.schemas import UnreadableQuery
+from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.app import create_app
 from service.settings import Settings
 from tests.service.api_client import Client, serving
@@ -132,6 +134,62 @@ def test_a_file_reports_unread_texts(impatient: Settings) -> None:
         answer = client.post("/v1/score/csv", content=body.encode(), headers={"Content-Type": "text/csv"})
     assert answer.text.count("declared_chemical") == 6
     assert answer.text.count("yellow") + answer.text.count("red,") >= 5
+
+
+def test_a_batch_of_lookups_says_what_it_had_no_time_to_read(settings: Settings) -> None:
+    texts = [*structures(150, first=5_000), "437-38-7", "fentanyl"]
+    with serving(create_app(Settings(models_dir=settings.models_dir, reading_seconds=0.2))) as client:
+        answer = client.post("/v1/substances/batch", json={"queries": texts})
+        assert answer.status_code == 200
+        results = SubstanceAnswers.model_validate(answer.json()).results
+        assert [one.query for one in results] == texts
+        unread = [one.query for one in results if isinstance(one, UnreadableQuery)]
+        assert 0 < len(unread) < 150
+        assert all("was not read" in one.problem for one in results if isinstance(one, UnreadableQuery))
+        # Short texts are read first.
+        assert all(isinstance(one, SubstanceAnswer) and one.hit for one in results[-2:])
+        again = client.post("/v1/substances/batch", json={"queries": unread[:1]}).json()["results"]
+        assert "problem" not in again[0]
+
+
+def test_a_text_whose_reading_was_left_out_is_not_reported_as_nothing(client: Client) -> None:
+    """The budget may run out between the look at it and the reading."""
+
+    class Late(ReadingBudget):
+        looks = 0
+
+        @property
+        def spent(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.api.substances.ReadingBudget", Late)
+        [result] = client.post("/v1/substances/batch", json={"queries": structures(1, first=6_000)}).json()["results"]
+    assert "was not read" in result["problem"]
+
+
+def test_batches_of_lookups_beyond_those_that_may_wait_are_refused_and_single_ones_are_not(client: Client) -> None:
+    limiter = client.state.lookup_batches
+
+    async def ask() -> tuple[list[httpx.Response], httpx.Response]:
+        transport = httpx.ASGITransport(client.app)
+        limiter.acquire_on_behalf_of_nowait(limiter)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as sender:
+            batch = {"queries": ["fentanyl"]}
+            tasks = [asyncio.create_task(sender.post("/v1/substances/batch", json=batch)) for _ in range(12)]
+            while limiter.statistics().tasks_waiting < 9 or sum(task.done() for task in tasks) < 3:
+                await asyncio.sleep(0)
+            single = await sender.get("/v1/substances", params={"q": "fentanyl"})
+            limiter.release_on_behalf_of(limiter)
+            return await asyncio.gather(*tasks), single
+
+    answers, single = client.portal.call(ask)
+    assert single.status_code == 200
+    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [503] * 3
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.json()["type"] == "urn:tidewaiter:problem:busy"
+    assert int(refused.headers["retry-after"]) >= 1
 
 
 def test_short_texts_and_numbers_are_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
