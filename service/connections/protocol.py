@@ -203,7 +203,8 @@ class LimitedProtocol(HttpToolsProtocol):
         return not self._has_asked or self.cycle.response_complete
 
     def on_body(self, body: bytes) -> None:
-        self._framing = max(0, self._framing - _FRAMING_PER_BYTE * len(body))
+        if self._framing:
+            self._framing = max(0, self._framing - _FRAMING_PER_BYTE * len(body))
         if not self._skips:
             super().on_body(body)
 
@@ -214,8 +215,9 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _received_all(self) -> None:
-        self._receiving = False
-        self._count_receiving()
+        if self._receiving:
+            self._receiving = False
+            self._count_receiving()
 
     def _count_receiving(self) -> None:
         """Count an incomplete body as long as its request has a task: not behind another request, and not once it is answered."""
@@ -226,7 +228,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._count_receiving()
+        if self._receiving:
+            self._count_receiving()
         # The task ends in this turn of the loop, and uvicorn forgets it in the next. Clients send their next requests meanwhile.
         self._process.ending += 1
         self.loop.call_soon(self._process.ended)
