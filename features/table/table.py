@@ -26,7 +26,7 @@ from features.table.coded import Coded
 from features.table.overlong import cut_overlong
 from features.table.problems import RowProblems
 from features.table.text_columns import LAZY, TextColumns
-from features.table.times import EARLIEST_S, FUTURE_TOLERANCE_S, declaration_times
+from features.table.times import FUTURE_TOLERANCE_S, declaration_times
 from features.texts.declared import TIME_MISSING
 
 __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]
@@ -122,18 +122,9 @@ class ManifestTable:
 
     @classmethod
     def from_records(
-        cls,
-        records: Sequence[Record],
-        *,
-        receipt: int | None = None,
-        decimal: str | None = None,
-        earliest: int = EARLIEST_S,
+        cls, records: Sequence[Record], *, receipt: int | None = None, decimal: str | None = None
     ) -> ManifestTable:
-        """Build a table from records, in order. The notes of a record become warnings of its first row.
-
-        Args:
-            earliest: times before it, in seconds since 1970, are far outside the present and count as missing.
-        """
+        """Build a table from records, in order. The notes of a record become warnings of its first row."""
         records = list(records)
         names = HEAD_NAMES + ITEM_NAMES
         codes = np.empty((len(names), sum([len(record.items) for record in records])), dtype=np.int32)
@@ -145,7 +136,7 @@ class ManifestTable:
                 values[names[place]] = texts, True
         self = cls(codes, place_of, values)
         self._further = {name: Coded.from_list(texts) for name, texts in further_of(records).items()}
-        self._read(decimal, receipt, None, earliest)
+        self._read(decimal, receipt, None)
         row = 0
         for record in records:
             if record.notes:
@@ -340,9 +331,7 @@ class ManifestTable:
         self._text = TextColumns(self._codes, self._place, self._values, known)
         self.text = self._text.__getitem__
 
-    def _read(
-        self, decimal: str | None, receipt: int | None, previous_time: int | None, earliest: int = EARLIEST_S
-    ) -> None:
+    def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
         """Group the rows by shipment and normalise the declared texts."""
         self._decimal = decimal
         for name, of_cut in cut_overlong(self._values).items():
@@ -374,7 +363,7 @@ class ManifestTable:
         self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
         kernels.gather_times(times, self._codes, [self._place.get(name, -1) for name in _TIMES], self._time)
         self._refuse(nameless, blank)
-        self._fill_times(receipt, previous_time, earliest)
+        self._fill_times(receipt, previous_time)
         self._find_rates()
 
     def _first_rows_win(self) -> None:
@@ -411,9 +400,9 @@ class ManifestTable:
         if self._problems.refusals:
             self.refused[list(self._problems.refusals)] = True
 
-    def _fill_times(self, receipt: int | None, previous: int | None, earliest: int) -> None:
+    def _fill_times(self, receipt: int | None, previous: int | None) -> None:
         times = self.seconds("declared_at")
-        declared = declaration_times(times, self.first_row, receipt, previous, earliest)
+        declared = declaration_times(times, self.first_row, receipt, previous)
         self.declared_s, self.far_dated = declared.seconds, declared.far
         for shipment, problem in declared.problems.items():
             self.warn(int(self.first_row[shipment]), problem)

@@ -20,16 +20,8 @@ FUTURE_TOLERANCE_S: Final = 2 * 86400
 EARLIEST_S: Final = 631_152_000
 #: A time this much after the receipt is no difference of clocks but an error, or an attempt to move the history.
 FAR_FUTURE_S: Final = 366 * 86400
-#: Where shipments are received now, a time of more than so many years before the receipt is an error, or an attempt to look like a
-#: party of old or to be judged by an earlier law. Goods may stay in a bonded warehouse of the United States for five years (19 USC
-#: 1557). Files have no such limit, because a broker's archive covers more years.
-FAR_PAST_YEARS: Final = 5
-FAR_PAST_S: Final = (FAR_PAST_YEARS * 365 + 2) * 86400
 _FUTURE: Final = Problem("declared_at", "lies in the future; treated as missing")
 _PAST: Final = Problem("declared_at", "lies before the year 1990; treated as missing")
-_LONG_AGO: Final = Problem(
-    "declared_at", f"lies more than {FAR_PAST_YEARS} years before its receipt; treated as missing"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +40,7 @@ class DeclarationTimes:
 
 
 def declaration_times(
-    times: IntArray, first_row: IntArray, receipt: int | None, previous: int | None, earliest: int = EARLIEST_S
+    times: IntArray, first_row: IntArray, receipt: int | None, previous: int | None
 ) -> DeclarationTimes:
     """Return the time of each shipment.
 
@@ -56,21 +48,19 @@ def declaration_times(
         times: (n_rows,) declared times.
         first_row: (S,) first row of each shipment.
         receipt, previous: see `ManifestTable.from_columns`.
-        earliest: earliest plausible time; times before it are far outside the present.
     """
     now = int(clock.time()) if receipt is None else receipt
     known = now if receipt is not None or previous is None else previous
     seconds = np.empty(len(first_row), dtype=np.int64)
-    earliest = max(earliest, EARLIEST_S)
-    window = earliest, now + FUTURE_TOLERANCE_S
+    window = EARLIEST_S, now + FUTURE_TOLERANCE_S
     implausible = kernels.fill_times(times, first_row, window, known, receipt is None, seconds)
     if not implausible:
         return DeclarationTimes(seconds, {}, None)
     declared = times[first_row[implausible]]
     far = np.zeros(len(first_row), dtype=np.bool_)
-    far[implausible] = (declared < earliest) | (declared > now + FAR_FUTURE_S)
+    far[implausible] = (declared < EARLIEST_S) | (declared > now + FAR_FUTURE_S)
     problems = {
-        shipment: _FUTURE if moment > now else _PAST if moment < EARLIEST_S else _LONG_AGO
+        shipment: _FUTURE if moment > now else _PAST
         for shipment, moment in zip(implausible, declared.tolist(), strict=True)
     }
     return DeclarationTimes(seconds, problems, far if far.any() else None)

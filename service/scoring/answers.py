@@ -19,7 +19,6 @@ from features.manifest.problems import Problem, Refused
 from features.manifest.records import FURTHER, Record, read_record
 from features.table.parts import alone
 from features.table.table import ManifestTable
-from features.table.times import FAR_PAST_S
 from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
 from service.identifiers import new_ordered_ids
@@ -178,8 +177,7 @@ def score(
 
     Args:
         max_items: largest number of goods items per shipment; larger shipments are refused.
-        receipt: replacement for a missing ``declared_at``, in seconds since the epoch; by default the current time. Times long
-            before it (`FAR_PAST_S`) count as missing.
+        receipt: replacement for a missing ``declared_at``, in seconds since the epoch; by default the current time.
         isolate: whether a shipment that the program fails on is refused. Otherwise the error is raised.
         reading_seconds: budget for reading texts that may name a substance, in seconds of processor time; None for no limit.
     """
@@ -317,18 +315,17 @@ def _tables(
     Everything that depends on one shipment's texts is done here, also the keys of its history: once the history has counted a
     table, a shipment that the program fails on can no longer be left out.
     """
-    earliest = received - FAR_PAST_S
-    table = ManifestTable.from_records(shipments, receipt=received, earliest=earliest)
+    table = ManifestTable.from_records(shipments, receipt=received)
     problems_of: dict[int, list[Problem]] = {}
     if table.refusals():
         problems_of = _problems_by_shipment(table, shipments)
         shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
-        table = ManifestTable.from_records(shipments, receipt=received, earliest=earliest)
+        table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
         return [], problems_of
     tables = [table]
     if table.n_shipments != len(shipments):
-        tables = tables_of_distinct(table, shipments, received, earliest)
+        tables = tables_of_distinct(table, shipments, received)
     for part in tables:
         space.warn_of_further(part)
         history_keys(part)

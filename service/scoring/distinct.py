@@ -7,7 +7,6 @@ from itertools import accumulate
 
 from features.manifest.records import Record
 from features.table.table import ManifestTable
-from features.table.times import EARLIEST_S
 
 
 def first_rows(shipments: Sequence[Record]) -> list[int]:
@@ -15,9 +14,7 @@ def first_rows(shipments: Sequence[Record]) -> list[int]:
     return [0, *accumulate(len(shipment.items) for shipment in shipments)][:-1]
 
 
-def tables_of_distinct(
-    table: ManifestTable, shipments: Sequence[Record], received: int, earliest: int = EARLIEST_S
-) -> list[ManifestTable]:
+def tables_of_distinct(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
     """Split shipments into tables without adjacent shipments of the same ``shipment_id``.
 
     Adjacent rows of a table with the same ``shipment_id`` form one shipment. In a request, each record is a shipment, so a
@@ -26,7 +23,6 @@ def tables_of_distinct(
     Args:
         table: table of all shipments.
         received: time of receipt in seconds since 1970.
-        earliest: see `ManifestTable.from_records`.
     """
     parts: list[list[Record]] = []
     previous = -1
@@ -36,4 +32,4 @@ def tables_of_distinct(
             parts.append([])
         parts[-1].append(shipment)
         previous = number
-    return [ManifestTable.from_records(part, receipt=received, earliest=earliest) for part in parts]
+    return [ManifestTable.from_records(part, receipt=received) for part in parts]

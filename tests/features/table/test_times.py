@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from features.groups.history.history import History
-from features.manifest.records import read_record
 from features.table.table import Coded, ManifestTable
-from features.table.times import EARLIEST_S, FAR_FUTURE_S, FAR_PAST_S, FAR_PAST_YEARS, FUTURE_TOLERANCE_S
+from features.table.times import EARLIEST_S, FAR_FUTURE_S, FUTURE_TOLERANCE_S
 
 NOW = 1_780_000_000  # 2026-05-28
 
@@ -48,27 +46,6 @@ def test_a_time_within_days_of_the_receipt_is_no_attempt_to_move_the_clock() -> 
     assert read.far_dated is None
     assert read.declared_s.tolist() == [NOW, NOW - NOW % 86400 + 86400, NOW, EARLIEST_S]
     assert FUTURE_TOLERANCE_S < FAR_FUTURE_S
-
-
-def test_a_time_long_before_the_receipt_is_far_only_for_what_is_received_now() -> None:
-    times = [dt.datetime.fromtimestamp(NOW - FAR_PAST_S - more, dt.UTC).isoformat() for more in (1, 0)]
-    records = [
-        read_record({"shipment_id": f"S{k}", "declared_at": time, "items": [{"goods_description": "mug"}]})
-        for k, time in enumerate([*times, "1989-12-31", None])
-    ]
-    now = ManifestTable.from_records(records, receipt=NOW, earliest=NOW - FAR_PAST_S)
-    assert now.declared_s.tolist() == [NOW, NOW - FAR_PAST_S, NOW, NOW]
-    assert now.far_dated is not None
-    assert now.far_dated.tolist() == [True, False, True, False]
-    assert now.warning_texts() == [
-        f"declared_at: lies more than {FAR_PAST_YEARS} years before its receipt; treated as missing",
-        "",
-        "declared_at: lies before the year 1990; treated as missing",
-        "",
-    ]
-    archived = table([times[0], "1991-01-01"])
-    assert archived.far_dated is None
-    assert archived.warning_texts() == ["", ""]
 
 
 def test_an_implausible_time_does_not_fill_in_missing_ones() -> None:

@@ -26,7 +26,7 @@ def numbered(count: int) -> list[dict[str, Any]]:
 
 
 def test_shipments_dated_far_from_their_receipt_do_not_change_the_risk_of_others(client: Client) -> None:
-    wrong = ["9999-12-31", "1991-01-01", "1991-01-01"]
+    wrong = ["9999-12-31", "1981-01-01", "1981-01-01"]
     records = numbered(3)
     mixed = [shipment(**{**records[0], "shipment_id": f"W-{k}", "declared_at": time}) for k, time in enumerate(wrong)]
     mixed += records

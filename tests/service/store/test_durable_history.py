@@ -95,7 +95,7 @@ def shipments(seed: int, count: int) -> list[dict[str, Any]]:
                 "country": "US",
             },
             "declared_at": draw.choice(
-                [f"2026-05-{draw.randrange(1, 28):02d}T0{draw.randrange(9)}:30:00Z", None, "2199-01-01", "2001-01-01"]
+                [f"2026-05-{draw.randrange(1, 28):02d}T0{draw.randrange(9)}:30:00Z", None, "2199-01-01", "1980-01-01"]
             ),
             "gross_mass_kg": draw.choice([1.25, "2,5", 7, None]),
         }
