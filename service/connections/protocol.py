@@ -62,7 +62,7 @@ class LimitedProtocol(HttpToolsProtocol):
         # Number of bytes of the current body that are not content and that its content has not paid for.
         self._framing = 0
         self._received = 0
-        # Whether the body of an accepted request is incomplete, and whether the process counts that.
+        # `_receiving`: the body of an accepted request is incomplete. `_counted`: the process counts that.
         self._receiving = self._counted = False
         # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
         self._skips = self._ended = False

@@ -170,7 +170,7 @@ class DurableHistory:
     def _restore_late(self, live: LiveHistory) -> None:
         """Restore the history of a service that began without its database, once the log is complete up to the target."""
         if self._waiting():
-            # What has been forgotten since is in the log by the next target.
+            # Shipments that were dropped since then are in the log by the next target.
             self._target = None
             return
         if self._target is None:

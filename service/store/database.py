@@ -201,7 +201,7 @@ def open_existing(url: str) -> Database:
     Raises:
         BadDatabase: see `Database`.
         DatabaseAway: the database does not answer.
-        NoDatabase: there is none.
+        NoDatabase: the database does not exist or has no tables.
     """
     shown = _parsed(url).render_as_string()
     if not exists(url):

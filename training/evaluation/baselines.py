@@ -47,7 +47,7 @@ _MOST_VALUES: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class BaselineRows:
-    """What baselines need of training examples: all outcomes (n,), the features of a sample, and those of the price rule.
+    """Training examples of the baselines: all outcomes (n,), the features of a sample, and those of the price rule.
 
     The features of a million rows take more than two gigabytes, which they can free before baselines are fitted.
 

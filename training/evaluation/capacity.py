@@ -1,4 +1,4 @@
-"""What an office finds with a given capacity: precision, recall and lift at shares of a file, and the best that capacity allows.
+"""Finds with a given capacity: precision, recall and lift at shares of a file, and the best that capacity allows.
 
 Unlike `training.evaluation.metrics`, these figures count the rows of a file as they are, without weights and without a base rate.
 They are given for goods items and for shipments, and separately for declarations that the training data holds and for new ones.

@@ -29,7 +29,7 @@ def records(count: int) -> list[dict[str, Any]]:
 def answered(settings: Settings, query: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
     with serving(create_app(settings)) as client:
         answer = client.post(f"/v1/score/batch?explain=all&{query}", json={"shipments": sent}).json()
-        # What the history became.
+        # The state of the history afterwards.
         after = client.post("/v1/score?explain=all", json=shipment(shipment_id="after")).json()
     for one in (*answer["results"], after):
         del one["decision_id"]

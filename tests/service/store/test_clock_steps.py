@@ -77,7 +77,7 @@ def secured(tmp_path: Path, bundle: Path, url: str) -> Settings:
 
 @dataclass
 class Told:
-    """What clients were told: the decisions of their requests, and how often each status."""
+    """Answers that clients received: the decisions of their requests, and the count of each status."""
 
     decisions: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)

@@ -381,7 +381,7 @@ def with_keys(tmp_path: Path, bundle: Path, url: str) -> Iterator[WithKeys]:
 
 def test_with_api_keys_the_key_holds_the_shipment(with_keys: WithKeys) -> None:
     (one, first), (two, second) = with_keys.keys.items()
-    # Nobody claims for another: the key stands before the name in the body.
+    # The key decides the holder, not the name in the body, so that no key claims for another.
     held = with_keys.claim(one, by=second)
     assert held.json()["claimed_by"] == first
     assert with_keys.claim(two, by=first).status_code == 409

@@ -24,7 +24,7 @@ def test_a_party_with_more_than_one_percent_counts_as_one_percent() -> None:
     assert (found.weight[~is_large] == 1.0).all()
     assert found.counted[~is_large].all()
     assert found.counted[is_large].sum() == pytest.approx(20, abs=1)
-    # Those that count are spread over the whole time.
+    # Shipments that count are spread over the whole time.
     assert np.diff(np.flatnonzero(found.counted & is_large)).max() < 200
     assert [(party.role, party.name, party.share) for party in found.large] == [("consignor", "Large Sender", 0.2)]
 

@@ -69,7 +69,7 @@ def test_a_seed_draws_the_same_priors_again_and_replaced_values_are_fixed() -> N
     assert first.number("illicit.code_unfit") == other.number("illicit.code_unfit") == 0.33
     for name in ("illicit.other_name", "habit.permit_of_licensed"):
         assert len({one.number(name) for one in (first, other, next_world)}) == 3
-    # What is drawn has no range, so that a world draws once.
+    # Drawn priors have no range, so that a world draws once.
     assert first.drawn(9).by_name == first.by_name
 
 
