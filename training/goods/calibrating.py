@@ -54,7 +54,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What a model without calibration reads from a sample."""
+    """Reading of a sample by a model without calibration."""
 
     vectors: Floats
     known: FloatArray

@@ -65,7 +65,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What is learned, with the sums of squared gradients of AdaGrad per row.
+    """Learned weights, with the sums of squared gradients of AdaGrad per row.
 
     Attributes:
         grams: (buckets, d) vectors of n-grams. ``fixed``: (w, f) fixed vectors of words.

@@ -47,7 +47,7 @@ TREES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What a fit learned: vectors of n-grams, of words, and of the codes of each level (the last column is the bias)."""
+    """Result of a fit: vectors of n-grams, of words, and of the codes of each level (the last column is the bias)."""
 
     grams: Floats
     words: Floats

@@ -40,7 +40,7 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
             _bar("Left-out typologies: recall at 1 % without over with training on them", left_out, least=LEFT_OUT)
         )
     origins = part(metrics, "false_positives_by_origin")
-    # What an own label means for origins only the office knows: fraud may differ between them.
+    # Only the office knows how its own label relates to origins: fraud may differ between them.
     own_label = any(set(scores) == {"risk"} for scores in labels_of(metrics).values())
     if origins and not own_label:
         ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}

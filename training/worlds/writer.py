@@ -1,4 +1,4 @@
-"""What the worlds share: the form of a world, and nothing of its contents."""
+"""The form of a world. The worlds share nothing of its contents."""
 
 from __future__ import annotations
 

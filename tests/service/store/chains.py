@@ -1,10 +1,11 @@
-"""An audit chain with entries of many kinds, for tests of its proof."""
+"""A filled audit chain for tests of its proof."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from service.store import audit, keys, webhooks
 from service.store.audit import Fact
@@ -12,14 +13,11 @@ from service.store.database import Database
 from service.store.decision import NewDecision
 from service.store.key import KeyWishes
 from service.store.outcomes import Finding, add_outcome, add_override
-from service.store.proof.chain import Proof
+from service.store.proof.chain import Proof, prove
 from service.store.store import Store
-from service.store.tables import Decision
 
-#: Numbers of entries of `fill`: a revoked key, a webhook, two outcomes, an override, settings, a model, its rules, the last.
-REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, SET, PROMOTED, RULED, LAST = 7, 8, 9, 10, 11, 12, 13, 14, 15
-#: Problem of an entry whose content was changed.
-CHANGED = "its digest is not that of its content"
+#: Number of the entry of a new key, its revocation, a webhook, two outcomes, an override, and of all entries of `filled`.
+CREATED, REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 6, 7, 8, 9, 10, 11, 12
 
 
 def decision(number: int) -> NewDecision:
@@ -50,8 +48,10 @@ def decision(number: int) -> NewDecision:
 
 
 def fill(store: Store) -> Database:
-    """Fill a store, and return its database: five decisions (entries 1 to 5), a key that was revoked (6 and 7), a webhook (8), an
-    outcome and its correction (9 and 10), an override (11), and settings, a model, rules and a backup without rows (12 to 15).
+    """Fill a store, and return its database.
+
+    It has five decisions (entries 1 to 5), a key that was revoked (6 and 7), a webhook (8), an outcome and its correction (9 and
+    10), an override (11) and an entry without a row (12).
     """
     for number in range(1, 6):
         store.decide([decision(number)]).result(60)
@@ -70,24 +70,24 @@ def fill(store: Store) -> Database:
         again = Finding("precursor", 1, None, corrects=found.id)
         _, second = add_outcome(connection, "decision-1", again, caller=None, at=3)
         _, third = add_override(connection, "decision-2", "red", "a text", caller=None, at=4)
-        for at, fact in ((2, first), (3, second), (4, third)):
-            audit.append(database, connection, [fact], at)
-        told = [
-            Fact("settings", "abc", {"port": 8000}, "service"),
-            Fact("model", "f" * 64, {"name": "office", "version": "2", "folder": "/models/2"}, "service"),
-            Fact("rules", "d" * 64, {"rules": 5}, "service"),
-            Fact("backup", "c" * 64, {"taken_at": 5}, "tidewaiter backup"),
-        ]
+        told = [first, second, third, Fact("settings", "abc", {"port": 8000}, "service")]
         audit.append(database, connection, told, 5)
     return database
 
 
-def change_lane(connection: Connection) -> None:
-    """Tamper with the lane of decision 4."""
-    connection.execute(update(Decision).where(Decision.id == "decision-4").values(lane="green"))
-
-
 def broken(proof: Proof) -> tuple[int | None, str | None, str]:
-    """Return number, subject and problem of the first broken entry."""
     assert proof.fault is not None, "the tampering was not noticed"
     return proof.fault.number, proof.fault.subject, proof.fault.problem
+
+
+Tamper = Callable[[Connection], None]
+
+
+def assert_broken(database: Database, tamper: Tamper, number: int | None, subject: str | None, problem: str) -> None:
+    """Tamper with a chain, and check number, subject (None for any) and problem of the first broken entry."""
+    with database.write() as connection:
+        tamper(connection)
+    found = broken(prove(database))
+    assert found[0] == number
+    assert subject in (None, found[1])
+    assert found[2] == problem

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,79 +14,33 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import Connection, Row, delete, insert, select, true, update
 
-from service.store import audit, keys, webhooks
+from service.store import audit, webhooks
 from service.store.audit import START, Fact, digest_of
 from service.store.database import Database
-from service.store.decision import NewDecision
 from service.store.erasure import Selection, erase
-from service.store.key import KeyWishes
-from service.store.outcomes import Finding, add_outcome, add_override
-from service.store.proof.chain import Proof, prove
+from service.store.proof.chain import prove
 from service.store.proof.heads import BadHead, Head, read_head, sign_head, signed_heads
 from service.store.store import Store
 from service.store.tables import ApiKey, AuditEntry, AuditHead, Base, Decision, Outcome, Override, Webhook
-
-#: Number of the entry of a new key, its revocation, a webhook, two outcomes, an override, and of all entries of `filled`.
-CREATED, REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 6, 7, 8, 9, 10, 11, 12
-
-
-def decision(number: int) -> NewDecision:
-    return NewDecision(
-        id=f"decision-{number}",
-        shipment_id=f"shipment-{number}",
-        content_digest=os.urandom(32),
-        received_at=1_800_000_000_000_000 + number,
-        declared_s=1_800_000_000,
-        history_order=number,
-        what_if=False,
-        channel="postal",
-        site=None,
-        lane="yellow",
-        selected_by="score",
-        risk=0.1 / number,
-        percentile=0.99,
-        model_version="1",
-        model_digest="f" * 64,
-        features_digest="e" * 64,
-        rules_digest=None,
-        via="score",
-        duration_us=100,
-        caller=None,
-        manifest=b'{"shipment_id": "%d"}' % number,
-        answer=b'{"risk": 0.1}',
-    )
+from tests.service.store.chains import (
+    CORRECTED,
+    CREATED,
+    FOUND,
+    HOOKED,
+    LAST,
+    OVERRIDDEN,
+    REVOKED,
+    Tamper,
+    assert_broken,
+    broken,
+    decision,
+    fill,
+)
 
 
 @pytest.fixture
 def filled(store: Store) -> Database:
-    """Database with five decisions (entries 1 to 5), a key that was revoked (6 and 7), a webhook (8), an outcome and its
-    correction (9 and 10), an override (11) and an entry without a row (12).
-    """
-    for number in range(1, 6):
-        store.decide([decision(number)]).result(60)
-    database = store.database
-    key, _ = keys.create(database, KeyWishes("a test", frozenset({"read"})), None)
-    keys.revoke(database, key.id, "another")
-    webhooks.add(database, "https://office.example/", "a test", None, 1)
-    with database.write() as connection:
-        found, first = add_outcome(
-            connection,
-            "decision-1",
-            Finding("none", 1, "An Officer", quantity=0.5, method="by hand"),
-            caller=None,
-            at=2,
-        )
-        again = Finding("precursor", 1, None, corrects=found.id)
-        _, second = add_outcome(connection, "decision-1", again, caller=None, at=3)
-        _, third = add_override(connection, "decision-2", "red", "a text", caller=None, at=4)
-        told = [first, second, third, Fact("settings", "abc", {"port": 8000}, "service")]
-        audit.append(database, connection, told, 5)
-    return database
-
-
-def broken(proof: Proof) -> tuple[int | None, str | None, str]:
-    assert proof.fault is not None, "the tampering was not noticed"
-    return proof.fault.number, proof.fault.subject, proof.fault.problem
+    return fill(store)
 
 
 def test_an_empty_chain_is_proven(database: Database) -> None:
@@ -419,14 +372,9 @@ TAMPERING += [
     ("tamper", "number", "subject", "problem"), TAMPERING, ids=[tamper.__name__ for tamper, *_ in TAMPERING]
 )
 def test_tampering_breaks_the_first_entry_that_it_touches(
-    filled: Database, tamper: Callable[[Connection], None], number: int | None, subject: str | None, problem: str
+    filled: Database, tamper: Tamper, number: int | None, subject: str | None, problem: str
 ) -> None:
-    with filled.write() as connection:
-        tamper(connection)
-    found = broken(prove(filled))
-    assert found[0] == number
-    assert subject in (None, found[1])
-    assert found[2] == problem
+    assert_broken(filled, tamper, number, subject, problem)
 
 
 def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:

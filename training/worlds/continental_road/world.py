@@ -26,7 +26,7 @@ TITLE = "Continental road: groupage, rail containers and courier vans into DE, P
 
 
 class Ledger:
-    """What a perfect reader of the manifests would note, shipment by shipment in order of time."""
+    """Notes of a perfect reader of the manifests, shipment by shipment in order of time."""
 
     def __init__(self) -> None:
         """Begin with empty books."""

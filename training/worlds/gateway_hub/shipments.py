@@ -42,7 +42,7 @@ class Maker:
         return START + timedelta(days=day, seconds=self.dice.whole(0, 86399))
 
     def wording(self, text: str, chemical: bool, goods: Goods) -> str:
-        """What a shipper makes of a plain wording: additions, abbreviations, faults, a cut."""
+        """Return a plain wording as a shipper writes it: additions, abbreviations, faults, a cut."""
         d, text = self.dice, text.lstrip("~^")
         size = d.pick(DECOR["worn" if goods.hs6[:2] in ("61", "62", "64", "65") else "size"])
         own = DECOR["own"].get(goods.family) or (DECOR["chem"] if chemical else [])

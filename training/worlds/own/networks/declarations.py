@@ -1,4 +1,4 @@
-"""What networks declare: the goods by name, in words that say little, as other goods of the trade, or as harmless goods.
+"""Declarations of networks: the goods by name, in words that say little, as other goods of the trade, or as harmless goods.
 
 Published indicators say all four occur: listed substances under their name, synonym or CAS number (D5, D7), intermediates and
 laboratory samples to private persons (D8), chemicals under codes of other goods (D3), and consumer goods as cover. Each network
