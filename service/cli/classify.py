@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.common import ExcelSafe
+
 
 def classify(
     text: Annotated[
@@ -35,20 +37,25 @@ def classify(
         str | None, typer.Option("--hs-code", metavar="CODE", help="With TEXT: the declared HS code.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON answer of the API.")] = False,
+    excel_safe: ExcelSafe = False,
 ) -> None:
     """Classify goods: likely HS codes, whether the declared code fits, and whether the description is vague."""
+    from service.cli.common import environment
     from service.cli.errors import WrongUse
 
     if file and (as_json or hs_code is not None):
         raise WrongUse("--json and --hs-code need a TEXT and cannot be combined with --file.")
     if file and len(text) != 2:
         raise WrongUse(f"--file needs two files, IN and OUT, and no TEXT; got {len(text)}.")
-    if not file and (column or hs_column):
-        raise WrongUse("--column and --hs-column need --file IN OUT.")
+    if not file and (column or hs_column or excel_safe):
+        raise WrongUse("--column, --hs-column and --excel-safe need --file IN OUT.")
     if not file and len(text) != 1:
         raise WrongUse("Exactly one TEXT is needed; put quotation marks around it. For a file use --file IN OUT.")
     if file:
-        _classify(Path(text[0]), Path(text[1]), column or "goods_description", hs_column)
+        settings = environment(excel_safe=excel_safe or None)
+        _classify(
+            Path(text[0]), Path(text[1]), column or "goods_description", hs_column, excel_safe=settings.excel_safe
+        )
     else:
         _print_answer(text[0], hs_code, as_json=as_json)
 
@@ -75,12 +82,14 @@ def _print_answer(text: str, hs_code: str | None, *, as_json: bool) -> None:
         show(result, Console(highlight=False), code=code)
 
 
-def _classify(source: Path, target: Path, column: str, hs_column: str | None) -> None:
+def _classify(source: Path, target: Path, column: str, hs_column: str | None, *, excel_safe: bool) -> None:
     from service.cli.console import row_progress, to_stderr
     from service.files.goods_file import classify_file
 
     with row_progress(source.name) as progress:
-        report = classify_file(source, target, column=column, hs_column=hs_column, progress=progress)
+        report = classify_file(
+            source, target, column=column, hs_column=hs_column, progress=progress, excel_safe=excel_safe
+        )
     console = to_stderr()
     for note in report.notes:
         console.print(f"Note: {note}", markup=False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 
 
 _PREFIX = "TIDEWAITER_"
+
+#: Option of the commands that write files with texts of the input.
+ExcelSafe = Annotated[
+    bool,
+    typer.Option("--excel-safe", help="Write an apostrophe before cells that a spreadsheet would compute (CSV, TSV)."),
+]
 
 
 def environment(**options: Any) -> Settings:

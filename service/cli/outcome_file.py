@@ -18,6 +18,7 @@ from features.readers.as_text import text_column
 from features.readers.headers import squeeze
 from service.api.outcome_schemas import OutcomeRequest, read_request
 from service.errors import ServiceError
+from service.files.excel_safe import safe_cell
 from service.store import audit, queue
 from service.store.decision_log import latest_of_shipments
 from service.store.outcomes import Finding, NotRecorded, Recorded, add_outcome, outcomes_of
@@ -86,12 +87,17 @@ def import_outcomes(database: Database, file: Path) -> ImportReport:
     return report
 
 
-def write_rejects(path: Path, rejected: Sequence[RejectedRow]) -> None:
-    """Write the rejected rows as CSV."""
+def write_rejects(path: Path, rejected: Sequence[RejectedRow], *, excel_safe: bool = False) -> None:
+    """Write the rejected rows as CSV.
+
+    Args:
+        excel_safe: whether texts that spreadsheets take for formulas are protected.
+    """
+    safe = safe_cell if excel_safe else str
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(REJECT_COLUMNS)
-        writer.writerows((row.line, row.field, row.value, row.problem) for row in rejected)
+        writer.writerows((row.line, *map(safe, (row.field, row.value, row.problem))) for row in rejected)
 
 
 def _rows(file: Path, report: ImportReport) -> Iterator[_Row]:

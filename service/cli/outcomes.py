@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.common import ExcelSafe
+
 outcomes_app = typer.Typer(
     name="outcomes", help="Import outcomes of inspections.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -31,17 +33,19 @@ def import_file(
         Path | None,
         typer.Option("--rejects", metavar="FILE", help="File for rejected rows. Default: FILE.rejects.csv."),
     ] = None,
+    excel_safe: ExcelSafe = False,
 ) -> None:
     """Record outcomes from a file. Rows that are already stored are skipped, so a file may be imported again."""
-    from service.cli.common import open_database
+    from service.cli.common import environment, open_database
     from service.cli.console import to_stderr
     from service.cli.outcome_file import import_outcomes, write_rejects
 
+    settings = environment(excel_safe=excel_safe or None)
     with open_database(existing=True) as database:
         report = import_outcomes(database, file)
     target = file.with_name(f"{file.name}.rejects.csv") if rejects is None else rejects
     if report.rejected:
-        write_rejects(target, report.rejected)
+        write_rejects(target, report.rejected, excel_safe=settings.excel_safe)
     else:
         target.unlink(missing_ok=True)
     console = to_stderr()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.common import ExcelSafe
+
 if TYPE_CHECKING:
     from models.scoring import Explain, RiskModel, ScoreSettings
     from service.files.batch import BatchReport
@@ -75,12 +77,7 @@ def score(  # noqa: PLR0913  # its options are the interface
     ] = False,
     rules: RulesFile = None,
     register: RegisterFile = None,
-    excel_safe: Annotated[
-        bool,
-        typer.Option(
-            "--excel-safe", help="Write an apostrophe before cells that a spreadsheet would compute (CSV, TSV)."
-        ),
-    ] = False,
+    excel_safe: ExcelSafe = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
     store: Annotated[
         bool, typer.Option("--store", help="Keep each shipment's decision in the database of TIDEWAITER_DATABASE_URL.")

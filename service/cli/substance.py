@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.common import ExcelSafe
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -36,6 +38,7 @@ def substance(
     drawing: Annotated[
         Path | None, typer.Option("--drawing", metavar="FILE.svg", help="Also write a drawing of the structure.")
     ] = None,
+    excel_safe: ExcelSafe = False,
 ) -> None:
     """Identify a chemical and the laws that list it, with wording and dates. Reads one text or a column of a file."""
     from service.cli.common import environment
@@ -46,14 +49,15 @@ def substance(
         raise WrongUse("--json and --drawing need a TEXT and cannot be combined with --file.")
     if file and len(text) != 2:
         raise WrongUse(f"--file needs two files, IN and OUT, and no TEXT; got {len(text)}.")
-    if not file and column:
-        raise WrongUse("--column needs --file IN OUT.")
+    if not file and (column or excel_safe):
+        raise WrongUse("--column and --excel-safe need --file IN OUT.")
     if not file and len(text) != 1:
         raise WrongUse("Exactly one TEXT is needed; put quotation marks around it. For a file use --file IN OUT.")
     on, jurisdiction = _day(as_of), _jurisdiction(jurisdiction)
-    set_up(environment())
+    settings = environment(excel_safe=excel_safe or None)
+    set_up(settings)
     if file:
-        _resolve(Path(text[0]), Path(text[1]), column or "query", on, jurisdiction)
+        _resolve(Path(text[0]), Path(text[1]), column or "query", on, jurisdiction, excel_safe=settings.excel_safe)
     else:
         _print_answer(text[0], on, jurisdiction, as_json=as_json, drawing=drawing)
 
@@ -88,13 +92,21 @@ def _write(path: Path, svg: str) -> None:
         target.write(svg.encode())
 
 
-def _resolve(source: Path, target: Path, column: str, on: date, jurisdiction: str | None) -> None:
+def _resolve(source: Path, target: Path, column: str, on: date, jurisdiction: str | None, *, excel_safe: bool) -> None:
     from service.cli.console import row_progress, to_stderr
     from service.files.substance_file import resolve_file
     from service.substances.chemistry import chemistry
 
     with row_progress(source.name) as progress:
-        report = resolve_file(source, target, column=column, on=on, jurisdiction=jurisdiction, progress=progress)
+        report = resolve_file(
+            source,
+            target,
+            column=column,
+            on=on,
+            jurisdiction=jurisdiction,
+            progress=progress,
+            excel_safe=excel_safe,
+        )
     console = to_stderr()
     problem = chemistry()["problem"]
     for note in (*report.notes, *([problem] if problem else [])):

@@ -76,6 +76,8 @@ def append_columns(
     answer: Callable[[list[Query]], Sequence[Values]],
     report: FileReport,
     progress: Progress | None = None,
+    *,
+    excel_safe: bool = False,
 ) -> None:
     """Answer the rows of a file. The extension of the output path determines the format.
 
@@ -83,6 +85,7 @@ def append_columns(
         columns: name and type of each appended column.
         answer: returns the values of ``columns`` for each row of a piece of the file, misaligned rows left out.
         report: counts and notes are added to it.
+        excel_safe: whether texts that spreadsheets take for formulas are protected, in CSV and TSV.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
@@ -99,7 +102,7 @@ def append_columns(
         indices = [_index_of(query, pieces.names, opened.name) for query in queries]
         delimiter = pieces.delimiter or ","
         layout = _Layout(pieces.names, indices, columns, delimiter, report.notes, unique=output.unique_names)
-        with open_writer(target) as writer:
+        with open_writer(target, excel_safe=excel_safe) as writer:
             is_empty = True
             for piece in pieces:
                 rows = layout.rows_of(piece)

@@ -49,12 +49,14 @@ def classify_file(
     column: str,
     hs_column: str | None = None,
     progress: Progress | None = None,
+    excel_safe: bool = False,
 ) -> GoodsReport:
     """Classify the descriptions of a file. The extension of the output path determines the format.
 
     Args:
         column: name of the column of descriptions; case and separators may differ from those in the file.
         hs_column: name of the column of declared codes. None: `hs_code`, if the file has it.
+        excel_safe: see `append_columns`.
 
     Raises:
         Unreadable, MappingError, OutputRefused: see `append_columns`.
@@ -79,7 +81,8 @@ def classify_file(
             report.unreadable += code is not None and bool(code.strip()) and code_or_none(code) is None
         return [values[row] for row in rows]
 
-    append_columns(source, target, [QueryColumn(column), codes], _TYPES, answer_all, report, progress)
+    queries = [QueryColumn(column), codes]
+    append_columns(source, target, queries, _TYPES, answer_all, report, progress, excel_safe=excel_safe)
     if report.unreadable:
         report.notes.append(f"{report.unreadable:,} HS codes cannot be read; their rows have no code_fit.")
     return report

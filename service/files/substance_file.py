@@ -48,6 +48,7 @@ def resolve_file(
     on: date,
     jurisdiction: str | None = None,
     progress: Progress | None = None,
+    excel_safe: bool = False,
 ) -> SubstanceReport:
     """Resolve one column of a file. The extension of the output path determines the format.
 
@@ -55,6 +56,7 @@ def resolve_file(
         column: name of the column to read; case and separators may differ from those in the file.
         on: day whose law applies.
         jurisdiction: jurisdiction whose law applies; None for all.
+        excel_safe: see `append_columns`.
 
     Raises:
         Unreadable, MappingError, OutputRefused: see `append_columns`.
@@ -71,5 +73,6 @@ def resolve_file(
         report.by_kind.update(values[0] for values in answers if values[0])
         return answers
 
-    append_columns(source, target, [QueryColumn(column)], _TYPES, answer_all, report, progress)
+    query = [QueryColumn(column)]
+    append_columns(source, target, query, _TYPES, answer_all, report, progress, excel_safe=excel_safe)
     return report

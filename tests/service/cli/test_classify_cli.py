@@ -150,3 +150,24 @@ def test_a_missing_column_is_named_with_its_option(capsys: pytest.CaptureFixture
     assert run(["classify", "--file", "in.csv", "out.csv", "--column", "text", "--hs-column", "hs"]) == 2
     assert "--hs-column" in capsys.readouterr().err
     assert not Path("out.csv").exists()
+
+
+def test_a_file_holds_no_formula_if_the_option_or_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("in.csv", ["id", "goods_description"], ["1", "=brake pads"], ["@A1", "leather shoes"])
+
+    def rows(name: str, *options: str) -> list[dict[str, str]]:
+        assert run(["classify", "--file", "in.csv", name, *options]) == 0
+        with Path(name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    plain = rows("out.csv")
+    assert [plain[0]["goods_description"], plain[1]["id"]] == ["=brake pads", "@A1"]
+    expected = [plain[0] | {"goods_description": "'=brake pads"}, plain[1] | {"id": "'@A1"}]
+    assert rows("safe.csv", "--excel-safe") == expected
+    monkeypatch.setenv("TIDEWAITER_EXCEL_SAFE", "true")
+    assert rows("set.csv") == expected
+
+
+def test_the_option_for_formulas_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["classify", "leather shoes", "--excel-safe"]) == 2
+    assert "--excel-safe need --file" in capsys.readouterr().err

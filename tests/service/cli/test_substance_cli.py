@@ -290,3 +290,26 @@ def test_an_error_is_one_line_with_its_exit_status(
     assert words in output.err
     assert "Traceback" not in output.err
     assert not Path("out.csv").exists()
+
+
+def test_a_file_holds_no_formula_if_the_option_or_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("in.csv", ["id", "query"], ["=1+1", "fentanyl @A1"], ["2", "-1+1"])
+
+    def cells(*options: str) -> list[str]:
+        assert run(["substance", "--file", "in.csv", "out.csv", *DAY, *options]) == 0
+        assert run(["substance", "--file", "in.csv", "out.tsv", *DAY, *options]) == 0
+        assert Path("out.csv").read_text(encoding="utf-8") == Path("out.tsv").read_text(encoding="utf-8").replace(
+            "\t", ","
+        )
+        return [rows_of("out.csv")[0]["id"], rows_of("out.csv")[1]["query"], rows_of("out.csv")[0]["kind"]]
+
+    plain = cells()
+    assert plain[:2] == ["=1+1", "-1+1"]
+    assert cells("--excel-safe") == ["'=1+1", "'-1+1", plain[2]]
+    monkeypatch.setenv("TIDEWAITER_EXCEL_SAFE", "true")
+    assert cells() == ["'=1+1", "'-1+1", plain[2]]
+
+
+def test_the_option_for_formulas_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["substance", "fentanyl", "--excel-safe"]) == 2
+    assert "--excel-safe need --file" in capsys.readouterr().err

@@ -113,6 +113,21 @@ def test_a_parquet_file_names_decisions_and_corrections(client: Client, opened: 
     assert [(one["content"], one["corrects"]) for one in stored] == [("fentanyl", None), ("none", first)]
 
 
+def test_rejects_hold_no_formula_if_the_option_or_the_setting_says_so(
+    client: Client, opened: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "found.csv"
+    file.write_text("shipment_id,content,found_at,by\n=1+1,none,2026-05-04,x\n")
+
+    def value(*options: str) -> str:
+        assert run(["outcomes", "import", str(file), *options]) == 0
+        return rejects(tmp_path / "found.csv.rejects.csv")[0]["value"]
+
+    assert (value(), value("--excel-safe")) == ("=1+1", "'=1+1")
+    monkeypatch.setenv("TIDEWAITER_EXCEL_SAFE", "true")
+    assert value() == "'=1+1"
+
+
 def test_each_rejected_row_says_what_would_be_right(client: Client, opened: Database, tmp_path: Path) -> None:
     decided(client, "A")
     file = tmp_path / "found.csv"
