@@ -8,7 +8,7 @@
 
 One file lists the current and the earlier versions, so that one `os.replace` updates both atomically. Without a pointer file,
 or with one that says `champion`, the bundled champion is in use. A missing or empty pointer file beside installed versions is an
-accident or an attack: the champion serves, and the log says so.
+accident or an attack. A program that starts then uses the champion, and its log says so; a running service keeps its model.
 """
 
 from __future__ import annotations
@@ -94,15 +94,22 @@ class ModelStore:
             folder or champion_dir(), expected_digest=digest, kernels=self._kernels, public_key=self._public_key
         )
 
-    def lost_pointer(self) -> str | None:
-        """Return a warning if versions are installed and the pointer file is missing or empty, otherwise None."""
-        installed = self.versions()
-        if not installed or (self._pointer.exists() and self._pointer.stat().st_size):
+    def lost_pointer(self, *, in_service: bool = False) -> str | None:
+        """Return a warning if versions are installed and the pointer file is missing or empty, otherwise None.
+
+        Args:
+            in_service: whether a version is in service and stays. It was installed, even if the folder of versions is lost too.
+        """
+        installed = len(self.versions())
+        if not (installed or in_service) or (self._pointer.exists() and self._pointer.stat().st_size):
             return None
         state = "empty" if self._pointer.exists() else "missing"
+        used = (
+            "the model in service stays" if in_service else "the bundled champion is used instead of the office's model"
+        )
         return (
-            f"The pointer {self._pointer} is {state}, although {len(installed)} versions are installed: the bundled champion is "
-            "used instead of the office's model. Promote the version again, or confirm the champion with `tidewaiter rollback`."
+            f"The pointer {self._pointer} is {state}, although {installed} versions are installed: {used}. "
+            "Promote the version again, or confirm the champion with `tidewaiter rollback`."
         )
 
     def versions(self) -> list[Path]:
@@ -127,6 +134,9 @@ class ModelStore:
         target = self._versions / name
         self._versions.mkdir(parents=True, exist_ok=True)
         with self._locked():
+            if self.lost_pointer() is None and not self._pointer.exists():
+                # A service that looks while the first version is copied must not find it without a pointer.
+                self._point([])
             if not _sound(target, info):
                 self._copy(source, info, target)
             past = self._pointed()

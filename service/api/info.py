@@ -172,9 +172,9 @@ async def healthz() -> Response:
 )
 async def readyz(request: Request) -> Response:
     """Return 200 once a model is loaded and warm and the database answers, 503 otherwise. `refused` reports a newer bundle that was
-    refused, `chemistry` whether systematic names can be read. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready
-    without its database; `store` says so, how many decisions wait in the journal, whether the office's lists have been
-    read, and whether the history is complete.
+    refused, or a lost pointer to the model, `chemistry` whether systematic names can be read. With
+    `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready without its database; `store` says so, how many decisions wait in the
+    journal, whether the office's lists have been read, and whether the history is complete.
     """
     state = state_of(request)
     host = state.host

@@ -247,7 +247,7 @@ class LaneThresholds(Answer):
 
 
 class RefusedBundle(Answer):
-    """A bundle that the store points at and that is refused."""
+    """A bundle that the store points at and that is refused, or a store whose pointer is damaged or lost."""
 
     folder: str
     problems: list[str]
@@ -282,7 +282,7 @@ class ModelDescription(Answer):
     data: dict[str, Any] = Field(description="Training data")
     metrics: dict[str, Any] = Field(description="Quality, and the data it was measured on")
     card: dict[str, Any] = Field(description="The rest of the model card")
-    refused: RefusedBundle | None = Field(description="A newer bundle that was refused")
+    refused: RefusedBundle | None = Field(description="A newer bundle that was refused, or a lost pointer")
 
 
 class Column(Answer):

@@ -134,10 +134,11 @@ class Worker:
         return None
 
     def _model(self) -> RiskModel:
-        """Return the model in service, which is loaded again after a promotion."""
+        """Return the model in service, which is loaded again after a promotion, and stays if the pointer to it is lost."""
         store = self.settings.store()
         signature = signature_of(store.current() or champion_dir())
-        if self._loaded is None or self._loaded.signature != signature:
+        has_changed = self._loaded is None or self._loaded.signature != signature
+        if self._loaded is None or (has_changed and store.lost_pointer(in_service=True) is None):
             self._loaded = load_current(store)
         return self._loaded.model
 

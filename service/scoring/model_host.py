@@ -3,9 +3,9 @@
 Model and history form an immutable `ServedModel`, which a single assignment replaces. A request reads the reference once, so the
 same model scores it from start to end. Each worker process watches the store's pointer.
 
-A thread loads and warms a new bundle while the old one serves. If the new bundle is refused, the old one stays in service, and
-the log, the metrics, ``/readyz`` and ``/v1/model`` report the refusal. A service that starts without a valid bundle responds with
-503 and keeps watching, because serving a model that the office did not choose would be a silent failure.
+A thread loads and warms a new bundle while the old one serves. If the new bundle is refused, or the pointer is lost, the old one
+stays in service, and the log, the metrics, ``/readyz`` and ``/v1/model`` report it. A service that starts without a valid bundle
+responds with 503 and keeps watching, because serving a model that the office did not choose would be a silent failure.
 """
 
 from __future__ import annotations
@@ -136,10 +136,14 @@ class ModelHost:
         The call blocks while a bundle loads. Requests are not blocked.
         """
         try:
-            folder = self._store.current() or champion_dir()
+            current = self._store.current()
         except StoreError as error:
             self._refuse(str(self._store.root), (str(error),), str(error))
             return False
+        if current is None and (lost := self._lost_pointer()) is not None:
+            self._refuse(str(self._store.root), (lost,), lost)
+            return False
+        folder = current or champion_dir()
         signature = signature_of(folder)
         if signature == self._signature:
             return False
@@ -177,6 +181,12 @@ class ModelHost:
         except Exception as error:
             # The watcher must survive errors, because only it can update the service.
             self._log.error("model_watch_failed", exc_info=error)
+
+    def _lost_pointer(self) -> str | None:
+        """Return the problem if a model is in service and the store has lost its pointer, otherwise None."""
+        if self._served is None:
+            return None
+        return self._store.lost_pointer(in_service=self._served.folder.is_relative_to(self._store.root))
 
     def _load(self, folder: Path, signature: object) -> ServedModel | None:
         """Load the bundle. Return None if its model is already in service."""

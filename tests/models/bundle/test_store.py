@@ -50,6 +50,16 @@ def test_the_champion_is_in_use_without_a_pointer(shop: ModelStore, champion: Pa
     assert not shop.root.exists()
 
 
+def test_the_first_installation_never_looks_like_a_lost_pointer(
+    shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(store, "sync_folder", lambda _: seen.append(ModelStore(shop.root).lost_pointer()))
+    shop.install(releases[0])
+    assert len(seen) >= 3
+    assert set(seen) == {None}
+
+
 def test_an_installed_bundle_is_in_use_and_equals_its_source(shop: ModelStore, releases: list[Path]) -> None:
     place = shop.install(releases[0])
     digest = bundle.describe(releases[0]).digest

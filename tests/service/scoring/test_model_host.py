@@ -105,6 +105,86 @@ def test_a_damaged_pointer_is_refused_and_the_old_bundle_stays_in_service(
     assert digest_of(client) == load(bundle).digest
 
 
+def empty(store: Path) -> None:
+    point_to(store, "")
+
+
+def remove(store: Path) -> None:
+    (store / "current").unlink()
+
+
+def remove_all(store: Path) -> None:
+    """Leave an empty folder, as a volume that is no longer mounted does."""
+    store.rename(store.with_name("elsewhere"))
+    store.mkdir()
+
+
+def point_to_nothing(store: Path) -> None:
+    point_to(store, "9-0123456789ab\n")
+
+
+@pytest.mark.parametrize(
+    ("lose", "problem"),
+    [
+        (empty, "current is empty, although 1 versions are installed: the model in service stays"),
+        (remove, "current is missing, although 1 versions are installed: the model in service stays"),
+        (remove_all, "current is missing, although 0 versions are installed: the model in service stays"),
+        (point_to_nothing, "9-0123456789ab"),
+    ],
+    ids=["empty", "missing", "all", "nothing"],
+)
+def test_the_model_in_service_stays_if_the_pointer_to_it_is_lost(
+    client: Client,
+    settings: Settings,
+    bundle: Path,
+    other_bundle: Path,
+    lose: Callable[[Path], None],
+    problem: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    lose(settings.models_dir)
+    wait_until(lambda: client.get("/readyz").json()["refused"] is not None)
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["model"]["digest"] == digest_of(client) == load(bundle).digest
+    assert problem in str(ready.json()["refused"])
+    assert client.get("/v1/model").json()["refused"] == ready.json()["refused"]
+    assert "tidewaiter_model_refused 1.0" in client.get("/metrics").text
+    [logged] = [line for line in capfd.readouterr().err.splitlines() if '"event": "model_refused"' in line]
+    assert f'"still_serving": "{load(bundle).digest}"' in logged
+
+    ModelStore(settings.models_dir).install(other_bundle)
+    wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+    assert client.get("/readyz").json()["refused"] is None
+    assert "tidewaiter_model_refused 0.0" in client.get("/metrics").text
+
+
+def test_a_pointer_that_comes_back_ends_the_report(client: Client, settings: Settings, bundle: Path) -> None:
+    pointer = (settings.models_dir / "current").read_text()
+    remove(settings.models_dir)
+    wait_until(lambda: client.get("/readyz").json()["refused"] is not None)
+    point_to(settings.models_dir, pointer)
+    wait_until(lambda: client.get("/readyz").json()["refused"] is None)
+    assert digest_of(client) == load(bundle).digest
+    assert "tidewaiter_model_refused 0.0" in client.get("/metrics").text
+
+
+def test_a_champion_that_serves_for_want_of_a_pointer_is_reported_until_it_is_chosen(
+    settings: Settings, other_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("models.bundle.store", "service.scoring.model_host"):
+        monkeypatch.setattr(f"{module}.champion_dir", lambda: other_bundle)
+    remove(settings.models_dir)
+    with serving(create_app(settings)) as client:
+        wait_until(lambda: client.get("/readyz").json()["refused"] is not None)
+        assert digest_of(client) == load(other_bundle).digest
+        [problem] = client.get("/readyz").json()["refused"]["problems"]
+        assert "the bundled champion is used instead of the office's model" in problem
+        ModelStore(settings.models_dir).rollback()
+        wait_until(lambda: client.get("/readyz").json()["refused"] is None)
+        assert digest_of(client) == load(other_bundle).digest
+
+
 def test_the_service_responds_with_503_until_it_has_a_valid_bundle(
     settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
-from models.bundle import ModelStore
+from models.bundle import ModelStore, load
 from service.cli.main import run
 from service.errors import DatabaseAway
 from service.jobs.files import JobFiles, delete_files
@@ -80,6 +80,24 @@ def test_a_job_gives_the_bytes_of_tidewaiter_score(
         assert rejects.count(b"\n") > 5
     shown = row_of(jobs, job)
     assert shown.rows_done == shown.rows_total > 500
+
+
+def test_a_worker_keeps_its_model_while_the_pointer_to_it_is_lost(
+    database: Database, jobs: Jobs, settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    running = worker(database, settings)
+
+    def digest() -> str:
+        job = queue(jobs, settings, goods_csv(1))
+        assert running.work_once()
+        rows = list(csv.DictReader(io.StringIO(results_of(jobs, settings, job)[0].decode())))
+        return rows[0]["bundle_digest"]
+
+    assert digest() == load(bundle).digest
+    (settings.models_dir / "current").unlink()
+    assert digest() == load(bundle).digest
+    ModelStore(settings.models_dir).install(other_bundle)
+    assert digest() == load(other_bundle).digest
 
 
 def test_a_job_protects_cells_that_a_spreadsheet_would_compute_if_the_setting_asks_for_it(
