@@ -32,6 +32,8 @@ _SLOW_HEAD: Final = Refusal(408, "slow-head", "The head of the request was not c
 _SLOW_BODY: Final = Refusal(408, "slow-body", "The body of the request arrived too slowly.")
 #: Time in seconds for which a refused connection stays open, so that the client can read the answer.
 _LINGER_SECONDS: Final = 1.0
+#: Time in seconds after the order to stop in which a request that is under way may still arrive on a connection.
+_LAST_SECONDS: Final = 1.0
 #: Bytes around the content of a chunked body that each byte of content pays for. A chunk of one byte has five.
 _FRAMING_PER_BYTE: Final = 16
 #: Takes the place of a request's list of headers when its head is complete, and drops trailers. No endpoint reads them, and a
@@ -66,6 +68,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._receiving = self._counted = False
         # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
         self._skips = self._ended = False
+        # Whether the process stops, so that the next answer is the last one.
+        self._is_last = False
         # Number of requests that were refused for want of room, and whose refusals are not sent yet.
         self._refusals = 0
         # Start of the current measurement of a rate: time, and number of received or of unsent bytes.
@@ -89,6 +93,18 @@ class LimitedProtocol(HttpToolsProtocol):
     def give_up(self) -> None:
         """Close the connection, which has no complete request."""
         self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close the connection after the request in work, or after one that the client sends before it knows of the end."""
+        self._is_last = True
+        if self._owes_no_answer():
+            self.loop.call_later(_LAST_SECONDS, self._close_if_idle)
+        else:
+            super().shutdown()
+
+    def _close_if_idle(self) -> None:
+        if self._owes_no_answer():
+            self.transport.close()
 
     def check(self, now: float) -> None:
         """Close the connection if it exceeds a time or falls below the slowest rate."""
@@ -182,8 +198,8 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             self._has_asked = True
             self._count_receiving()
-            if self.parser.should_upgrade():
-                # The service has no other protocol. The parser stops after such a request, so the connection must end.
+            if self._is_last or self.parser.should_upgrade():
+                # The service has no other protocol. The parser stops after an upgrade, so the connection must end.
                 self.cycle.keep_alive = False
         self.headers = _TRAILERS  # type: ignore[assignment]
 

@@ -38,6 +38,7 @@ class Service:
         self.connections = Connections(limits, lambda reason, count: self.refused.update({reason: count}))
         self.budget = ByteBudget(10_000_000)
         self.released = threading.Event()
+        self.server: uvicorn.Server | None = None
         self.held = threading.Semaphore(0)
         self.disconnected = threading.Event()
         self.path = path
@@ -100,7 +101,7 @@ def running(folder: Path, **limits: Any) -> Iterator[Service]:
         log_config=None,
         timeout_keep_alive=service.limits.idle_seconds,  # type: ignore[arg-type]
     )
-    server = Server(config)
+    server = service.server = Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

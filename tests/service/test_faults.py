@@ -25,12 +25,15 @@ pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 NO_ANSWER = (httpx.ConnectError, httpx.ReadError, httpx.WriteError)
 
 
-def serving(store: Path, workers: int = 1, files: int | None = None) -> AbstractContextManager[Served]:
+def serving(
+    store: Path, workers: int = 1, files: int | None = None, poll_seconds: float = 0.05, **settings: str
+) -> AbstractContextManager[Served]:
     def limit_files() -> None:
         if files is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-    return served(store, workers=workers, settings={"TIDEWAITER_POINTER_POLL_SECONDS": "0.05"}, before=limit_files)
+    settings["TIDEWAITER_POINTER_POLL_SECONDS"] = str(poll_seconds)
+    return served(store, workers=workers, settings=settings, before=limit_files)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -45,8 +48,17 @@ def wait_until(holds: Callable[[], bool]) -> None:
 class Writers:
     """Clients that send shipments one after the other until they are stopped, and count what happens."""
 
-    def __init__(self, url: str, clients: int = 3, *, killed: bool = False) -> None:
-        """``killed``: whether a worker is killed. That may cut its answers between head and body, as their length tells."""
+    def __init__(
+        self, url: str, clients: int = 3, *, killed: bool = False, fresh: bool = False, pause: float = 0.0
+    ) -> None:
+        """
+        Args:
+            killed: whether a worker is killed. That may cut its answers between head and body, as their length tells.
+            fresh: whether each request opens a connection of its own.
+            pause: seconds between two requests of a client.
+        """
+        self._pause = pause
+        self._limits = httpx.Limits(max_keepalive_connections=0 if fresh else None)
         self.outcomes: Counter[str] = Counter()
         self.broken: list[str] = []
         self._url = url
@@ -71,8 +83,8 @@ class Writers:
 
     def _write(self, number: int) -> None:
         count = 0
-        with httpx.Client(base_url=self._url, timeout=60) as client:
-            while not self._stop.is_set():
+        with httpx.Client(base_url=self._url, timeout=60, limits=self._limits) as client:
+            while not self._stop.wait(self._pause):
                 count += 1
                 try:
                     self._send(client, f"HB-{number}-{count}", count)
@@ -118,6 +130,10 @@ def opsin_of(pid: int) -> list[int]:
     return [child for child in children(pid) if b"java" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+def workers_of(pid: int) -> list[int]:
+    return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
 def test_clients_write_while_opsin_is_killed_and_bundles_change(store: Path, other_bundle: Path) -> None:
     with serving(store) as server, Writers(server.url) as writers:
         writers.wait_for(10)
@@ -148,6 +164,32 @@ def test_a_signal_to_stop_lets_requests_end(store: Path, sent: signal.Signals) -
     assert server.logged("request_failed") == []
     for line in server.log:
         json.loads(line)
+
+
+def test_a_hangup_replaces_both_workers_by_ones_with_the_new_bundle_and_no_request_fails(
+    store: Path, other_bundle: Path
+) -> None:
+    digest = load(other_bundle).digest
+    with serving(store, workers=2, poll_seconds=3600, TIDEWAITER_OPSIN="false") as server, ExitStack() as stack:
+        # Two clients with a connection of their own, and one that opens a connection for each request.
+        both = [stack.enter_context(Writers(server.url, 2 - fresh, fresh=fresh, pause=0.05)) for fresh in (False, True)]
+        for writers in both:
+            writers.wait_for(2)
+        before = workers_of(server.process.pid)
+        assert len(before) == 2
+        ModelStore(store).install(other_bundle)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len([one for one in server.events if one.get("digest") == digest]) == 2)
+        wait_until(lambda: not set(before) & set(children(server.process.pid)))
+        assert len(workers_of(server.process.pid)) == 2
+        for writers in both:
+            writers.wait_for(10)
+        served = {httpx.get(f"{server.url}/readyz", timeout=60).json()["model"]["digest"] for _ in range(20)}
+    assert served == {digest}
+    for writers in both:
+        assert writers.broken == []
+        assert set(writers.outcomes) == {"answered"}
+    assert server.logged('"error"') == []
 
 
 def test_a_killed_worker_is_replaced_while_the_others_answer(store: Path) -> None:
