@@ -24,7 +24,6 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -64,9 +63,6 @@ _NAMED_FOR: Final = ("FENTAN", "NITAZEN")
 _SHOWN: Final = ("name of another substance", "name of two substances", "no structure could be read")
 
 
-_class_group = cache(class_group)
-
-
 @dataclass(frozen=True, slots=True)
 class Name:
     """Row of the output."""
@@ -87,7 +83,7 @@ class Name:
 
     def cells(self) -> tuple[str, ...]:
         flags = (str(self.abbreviation).lower(), str(self.deuterated).lower())
-        group = _class_group(self.smiles) if self.kind == "class" else ""
+        group = class_group(self.smiles) if self.kind == "class" else ""
         return (self.name, self.type, self.unii, self.kind, self.substance, self.smiles, *flags, group)
 
 

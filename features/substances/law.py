@@ -238,12 +238,12 @@ def _parents() -> dict[str, tuple[str, ...]]:
     salts.
     """
     from features.reference import substances
-    from features.substances.structures import listed_structure
+    from features.substances.structures import listed_structures
 
     by_skeleton: dict[str, list[str]] = {}
     salts: list[tuple[str, str]] = []
     for row in substances():
-        structure = listed_structure(row.smiles) if row.smiles else None
+        structure = listed_structures().get(row.smiles)
         if structure is None:
             continue
         if "." in row.smiles:

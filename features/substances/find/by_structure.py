@@ -21,7 +21,7 @@ from features.substances.structures import (
     from_inchi,
     from_smiles,
     is_harmless,
-    listed_structure,
+    listed_structures,
     nearest,
 )
 
@@ -59,7 +59,8 @@ class StructureIndex:
         self._benign = {chemical.inchikey.partition("-")[0]: chemical for chemical in benign if chemical.inchikey}
         self._by_skeleton: dict[str, Substance | RelatedSubstance] = {}
         self._parents: dict[str, Structure] = {}
-        parents = [(row, listed_structure(row.smiles)) for row in rows if row.smiles]
+        listed = listed_structures()
+        parents = [(row, listed.get(row.smiles) or from_smiles(row.smiles)) for row in rows if row.smiles]
         # A salt or hydrate has the same parent as its base. Sort the base first, so that it owns the skeleton.
         for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
             if parent is not None:

@@ -24,8 +24,8 @@ Rule = Callable[[Neighbours], Verdict | None]
 
 # A structure without any of these scaffolds is in no class: a piperidine with nitrogen or oxygen at position 4, a
 # 2-benzylbenzimidazole.
-_PIPERIDINE: Final = "[NX3;+0]1-[#6]-[#6]-[#6](~[#7,#8])-[#6]-[#6]-1"
-_NITAZENE: Final = "[CX4]([CX4][NX3])n1c([CX4]c)nc2c1cccc2"
+_PIPERIDINE: Final = Chem.MolFromSmarts("[NX3;+0]1-[#6]-[#6]-[#6](~[#7,#8])-[#6]-[#6]-1")
+_NITAZENE: Final = Chem.MolFromSmarts("[CX4]([CX4][NX3])n1c([CX4]c)nc2c1cccc2")
 
 #: The rule for each definition of ``class_definitions.csv`` based on a piperidine.
 _OF_PIPERIDINES: Final[Mapping[str, Rule]] = MappingProxyType(
@@ -51,9 +51,9 @@ def class_matches(structure: Structure) -> tuple[ClassMatch, ...]:
     Stereochemistry is ignored, as in the definitions. A molecule without either scaffold takes a few microseconds.
     """
     rules: dict[str, Rule] = {}
-    if structure.mol.HasSubstructMatch(_query(_PIPERIDINE)):
+    if structure.mol.HasSubstructMatch(_PIPERIDINE):
         rules.update(_OF_PIPERIDINES)
-    if structure.mol.HasSubstructMatch(_query(_NITAZENE)):
+    if structure.mol.HasSubstructMatch(_NITAZENE):
         rules.update(_OF_BENZIMIDAZOLES)
     if not rules:
         return ()
@@ -64,11 +64,6 @@ def class_matches(structure: Structure) -> tuple[ClassMatch, ...]:
         for row, found in verdicts
         if found is not None
     )
-
-
-@cache
-def _query(smarts: str) -> Chem.Mol:
-    return Chem.MolFromSmarts(smarts)
 
 
 @cache

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 from rdkit import Chem
@@ -21,7 +20,7 @@ from features.substances.structures.verdict import Verdict, best, verdict
 
 # Piperidine with the nitrogen of an amide at position 4. Its ring bonds are single, so that an oxo group is still a
 # substituent.
-_CORE: Final = "[NX3;+0]1-[#6]-[#6]-[#6](-[NX3;+0]-[CX3]=[OX1])-[#6]-[#6]-1"
+_CORE: Final = Chem.MolFromSmarts("[NX3;+0]1-[#6]-[#6]-[#6](-[NX3;+0]-[CX3]=[OX1])-[#6]-[#6]-1")
 
 _US_ON_PHENETHYL: Final = frozenset({"alkyl", "alkenyl", "alkoxy", "hydroxyl", "halo", "haloalkyl", "amino", "nitro"})
 _US_ON_PIPERIDINE: Final = _US_ON_PHENETHYL | {"ester", "ether"}
@@ -199,13 +198,8 @@ def _alkylenedioxy(near: Neighbours, piece: Piece) -> bool:
     )
 
 
-@cache
-def _core() -> Chem.Mol:
-    return Chem.MolFromSmarts(_CORE)
-
-
 def _readings(near: Neighbours) -> Iterator[_Reading]:
-    for found in near.mol.GetSubstructMatches(_core()):
+    for found in near.mol.GetSubstructMatches(_CORE):
         reading = _reading(near, found)
         if reading is not None:
             yield reading

@@ -8,6 +8,7 @@ a cyclic ketone (4,4-piperidinediol) written as the ketone (4-piperidone) and an
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, cast
@@ -15,6 +16,8 @@ from typing import Final, cast
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdinchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from features.reference import substances
 
 #: Maximum length of a structure text. The longest SMILES in the reference data has 60 characters.
 MAX_TEXT: Final = 1000
@@ -29,6 +32,8 @@ _MAX_ROUNDS: Final = 4
 
 _SMILES: Final = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:/\\.%*~{}]+", re.ASCII)
 _INCHI: Final = re.compile(r"InChI=1S?/([A-Za-z0-9.]+)(/[!-~]*)?", re.ASCII)
+_HYDRATE: Final = Chem.MolFromSmarts("[#6]@[CX4]([OX2H1])([OX2H1])@[#6]")
+_IMIDIC_ACID: Final = Chem.MolFromSmarts("[OX2H1]-[CX3]=[NX2;+0]")
 _METALS: Final = frozenset({3, 4, 11, 12, 13, 19, 20, 25, 26, 27, 28, 29, 30, 37, 38, 47, 55, 56, 80, 83})
 
 # Acids, bases and solvents that accompany a substance. None of them is the parent if there is another organic
@@ -120,12 +125,13 @@ def from_smiles(text: str) -> Structure | None:
 
 
 @cache
-def listed_structure(smiles: str) -> Structure | None:
-    """Return `from_smiles` of a structure of the reference data, computed once.
+def listed_structures() -> Mapping[str, Structure]:
+    """Return the structure of each SMILES of ``substances.csv``, computed once.
 
     Lookups, salts and similarities each need all of these structures, and parsing one takes half a millisecond.
     """
-    return from_smiles(smiles)
+    structures = {row.smiles: from_smiles(row.smiles) for row in substances() if row.smiles}
+    return {smiles: structure for smiles, structure in structures.items() if structure is not None}
 
 
 def from_inchi(text: str) -> Structure | None:
@@ -227,13 +233,8 @@ def _standing(fragment: Chem.Mol) -> tuple[bool, int, str]:
     return _flat(fragment) not in _companions(), fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)
 
 
-@cache
-def _hydrate() -> Chem.Mol:
-    return Chem.MolFromSmarts("[#6]@[CX4]([OX2H1])([OX2H1])@[#6]")
-
-
 def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
-    found = mol.GetSubstructMatch(_hydrate())
+    found = mol.GetSubstructMatch(_HYDRATE)
     if not found:
         return mol
     _, carbon, kept, lost, _ = found
@@ -244,14 +245,9 @@ def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
     return _ketone_of_hydrate(_sanitised(edit))
 
 
-@cache
-def _imidic_acid() -> Chem.Mol:
-    return Chem.MolFromSmarts("[OX2H1]-[CX3]=[NX2;+0]")
-
-
 def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
     """Return the amide of an imidic acid: an InChI leaves the mobile hydrogen open, and it is parsed as the wrong form."""
-    found = mol.GetSubstructMatch(_imidic_acid())
+    found = mol.GetSubstructMatch(_IMIDIC_ACID)
     if not found:
         return mol
     oxygen, carbon, nitrogen = found

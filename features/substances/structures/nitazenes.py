@@ -10,7 +10,6 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
 from rdkit import Chem
@@ -18,7 +17,7 @@ from rdkit import Chem
 from features.substances.structures.groups import Neighbours, Piece, substituent
 from features.substances.structures.verdict import Verdict, best, verdict
 
-_SCAFFOLD: Final = "[CX4]([CX4][NX3;+0])n1c([CX4]c2ccccc2)nc2c1cccc2"
+_SCAFFOLD: Final = Chem.MolFromSmarts("[CX4]([CX4][NX3;+0])n1c([CX4]c2ccccc2)nc2c1cccc2")
 #: Maximum molecular mass of the British clause, in unified atomic mass units.
 GB_MAX_MASS: Final = 500.0
 
@@ -39,12 +38,12 @@ _BENZYL_CARBONS: Final = {
     "halo": 0,
 }
 # Rings fused to the benzyl group for which the advisers had the clause widened: dihydrobenzofuran and benzodioxole.
-_FUSED_ON_BENZYL: Final = "[$([OX2]1[CX4][CX4]cc1),$([OX2]1[CX4][OX2]cc1)]"
+_FUSED_ON_BENZYL: Final = Chem.MolFromSmarts("[$([OX2]1[CX4][CX4]cc1),$([OX2]1[CX4][OX2]cc1)]")
 
 
 def united_kingdom(near: Neighbours) -> Verdict | None:
     """Return the verdict of the Misuse of Drugs Act 1971, Schedule 2, Part I, paragraph 1(ea); at most 500 u."""
-    found = near.mol.GetSubstructMatches(_query(_SCAFFOLD))
+    found = near.mol.GetSubstructMatches(_SCAFFOLD)
     if not found or _mass(near.mol) > GB_MAX_MASS:
         return None
     return best(_united_kingdom(near, one) for one in found)
@@ -54,12 +53,7 @@ def china(near: Neighbours) -> Verdict | None:
     """Return the verdict of China's class "nitazenes": possible for every substance with the scaffold, since its wording
     was not seen.
     """
-    return verdict({"core"}, _CN_LIMBS, sure=False) if near.mol.HasSubstructMatch(_query(_SCAFFOLD)) else None
-
-
-@cache
-def _query(smarts: str) -> Chem.Mol:
-    return Chem.MolFromSmarts(smarts)
+    return verdict({"core"}, _CN_LIMBS, sure=False) if near.mol.HasSubstructMatch(_SCAFFOLD) else None
 
 
 def _mass(mol: Chem.Mol) -> float:
@@ -106,4 +100,4 @@ def _on_benzyl(near: Neighbours, piece: Piece) -> str:
 
 
 def _fused_oxygens(near: Neighbours) -> frozenset[int]:
-    return frozenset(oxygen for (oxygen,) in near.mol.GetSubstructMatches(_query(_FUSED_ON_BENZYL)))
+    return frozenset(oxygen for (oxygen,) in near.mol.GetSubstructMatches(_FUSED_ON_BENZYL))

@@ -8,7 +8,6 @@ in any combination (salts are already removed). Nothing else may differ: with a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
 from rdkit import Chem
@@ -16,9 +15,9 @@ from rdkit import Chem
 from features.substances.structures.groups import Neighbours, Piece, substituent
 from features.substances.structures.verdict import Verdict, best, verdict
 
-_ANILINOPIPERIDINE: Final = "[NX3;+0]1[CX4][CX4][CX4]([NX3;+0]c2ccccc2)[CX4][CX4]1"
-_PIPERIDONE: Final = "[NX3;+0]1[CX4][CX4][CX3](=[OX1])[CX4][CX4]1"
-_ACETAL: Final = "[NX3;+0]1[CX4][CX4][CX4]([OX2][#6;!$(C=O)])([OX2][#6;!$(C=O)])[CX4][CX4]1"
+_ANILINOPIPERIDINE: Final = Chem.MolFromSmarts("[NX3;+0]1[CX4][CX4][CX4]([NX3;+0]c2ccccc2)[CX4][CX4]1")
+_PIPERIDONE: Final = Chem.MolFromSmarts("[NX3;+0]1[CX4][CX4][CX3](=[OX1])[CX4][CX4]1")
+_ACETAL: Final = Chem.MolFromSmarts("[NX3;+0]1[CX4][CX4][CX4]([OX2][#6;!$(C=O)])([OX2][#6;!$(C=O)])[CX4][CX4]1")
 
 _ANILINOPIPERIDINE_LIMBS: Final = ("amide", "carbamate", "halide")
 _PIPERIDONE_LIMBS: Final = ("acetal", "amide", "carbamate")
@@ -28,25 +27,16 @@ def anilinopiperidine(near: Neighbours) -> Verdict | None:
     """Return the verdict for 4-anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off
     the aniline ring, a urea and a sulphonamide.
     """
-    return best(_anilinopiperidine(near, found) for found in near.mol.GetSubstructMatches(_query(_ANILINOPIPERIDINE)))
+    return best(_anilinopiperidine(near, found) for found in near.mol.GetSubstructMatches(_ANILINOPIPERIDINE))
 
 
 def piperidone(near: Neighbours) -> Verdict | None:
     """Return the verdict for 4-piperidone, its acetals, amides and carbamates; ``possible`` for a urea and a
     sulphonamide.
     """
-    ketones = (
-        _piperidone(near, found, set(), carbonyl=True) for found in near.mol.GetSubstructMatches(_query(_PIPERIDONE))
-    )
-    acetals = (
-        _piperidone(near, found, {"acetal"}, carbonyl=False) for found in near.mol.GetSubstructMatches(_query(_ACETAL))
-    )
+    ketones = (_piperidone(near, found, set(), carbonyl=True) for found in near.mol.GetSubstructMatches(_PIPERIDONE))
+    acetals = (_piperidone(near, found, {"acetal"}, carbonyl=False) for found in near.mol.GetSubstructMatches(_ACETAL))
     return best((*ketones, *acetals))
-
-
-@cache
-def _query(smarts: str) -> Chem.Mol:
-    return Chem.MolFromSmarts(smarts)
 
 
 def _anilinopiperidine(near: Neighbours, found: Sequence[int]) -> Verdict | None:

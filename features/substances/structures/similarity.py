@@ -9,7 +9,7 @@ from rdkit import DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from features.reference import Group, ReferenceDataError, substances
-from features.substances.structures.molecule import Structure, listed_structure
+from features.substances.structures.molecule import Structure, listed_structures
 
 _WATCHED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Morgan fingerprint: counted environments of two bonds around each atom, folded into 2,048 bits.
@@ -38,7 +38,7 @@ def _watched() -> tuple[tuple[str, ...], tuple[DataStructs.UIntSparseIntVect, ..
     rows = [row for row in substances() if row.group in _WATCHED and row.smiles]
     prints = []
     for row in rows:
-        structure = listed_structure(row.smiles)
+        structure = listed_structures().get(row.smiles)
         if structure is None:
             raise ReferenceDataError(
                 "substances.csv", None, f"smiles of {row.name} is {row.smiles!r}, expected a molecule"
