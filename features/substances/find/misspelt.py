@@ -16,7 +16,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 from rapidfuzz import process
@@ -322,7 +321,6 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
             yield _Name(key, words, figures, locants, initials, errors, entry)
 
 
-@lru_cache(maxsize=4096)
 def _parts(words: tuple[str, ...]) -> frozenset[str]:
     """Return the words of a name and their parts, each also joined with its neighbours."""
     pieces: list[str] = []

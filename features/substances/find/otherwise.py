@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from features.substances.normalise import fold, skeleton, spell, tokens
 from features.substances.read.encoded import decoded
-from features.substances.read.sounds import foreign_words, latin_reading, sounds_watched, tells_foreign
+from features.substances.read.sounds import FOREIGN_WORD, Reading, foreign_reading, latin_reading, sounds_watched
 from features.substances.read.translations import segment
 from features.substances.rewriting import Rewriting, rewritten
 from features.texts.remembered import remembered
@@ -82,6 +83,7 @@ class OtherWritings:
         self._forwards = sorted(key for key in keys if _SALT.search(key) is None)
         self._reversed = sorted(key[::-1] for key in self._forwards)
         self.word = remembered(16_384)(self._word)
+        self._foreign = remembered(8_192)(foreign_reading)
 
     def suggested_by(self, word: str) -> bool:
         """Return whether a word of letters a to z may be, or be part of, a watched name in another writing."""
@@ -97,8 +99,8 @@ class OtherWritings:
         ) and not self._is_name(word)
 
     def suggested_by_text(self, text: str) -> bool:
-        """Return whether a text with characters outside ASCII may contain a name in another alphabet."""
-        return tells_foreign(text)
+        """Return whether a text has a word of another alphabet with the sound of a watched name's main part."""
+        return any(self._foreign(match[0].lower(), match.lastgroup or "") for match in FOREIGN_WORD.finditer(text))
 
     def begins_name(self, word: str) -> bool:
         """Return whether a word is, or begins, a word of a watched name."""
@@ -151,10 +153,11 @@ class OtherWritings:
             []
             if text.isascii()
             else [
-                (one.start, one.end, f" {one.english} " if one.inside else one.english) for one in foreign_words(text)
+                (one.start, one.end, f" {one.english} " if one.inside else one.english)
+                for one in self._foreign_words(text)
             ]
         )
-        is_clear = not telling or (bool(replaced) and tells_foreign(text))
+        is_clear = not telling or (bool(replaced) and self.suggested_by_text(text))
         taken = [(start, end) for start, end, _ in replaced]
         for match in _WORD.finditer(text):
             word = fold(match[0])
@@ -169,6 +172,14 @@ class OtherWritings:
         if not replaced or not is_clear:
             return None
         return rewritten(text, sorted(replaced), "translated", _TRANSLATED_HOW, 0.9)
+
+    def _foreign_words(self, text: str) -> Iterator[Reading]:
+        """Yield the readings of the words of other alphabets in a text, by position in the text."""
+        for match in FOREIGN_WORD.finditer(text):
+            reading = self._foreign(match[0].lower(), match.lastgroup or "", telling=False)
+            if reading is not None:
+                start = match.start()
+                yield replace(reading, start=start + reading.start, end=start + reading.end)
 
     def _by_letters(self, text: str) -> Rewriting | None:
         """Return the text with words without vowels, and words that a scanner misread, as they stand in names."""

@@ -61,8 +61,8 @@ NITROGEN: Final = "N"
 
 
 @cache
-def _fragment(role: Role) -> dict[tuple[str, ...], str]:
-    return {fragment.parts: fragment.smiles for fragment in fragments() if fragment.role is role}
+def _fragments() -> dict[Role, dict[tuple[str, ...], str]]:
+    return {role: {row.parts: row.smiles for row in fragments() if row.role is role} for role in Role}
 
 
 @dataclass(slots=True)
@@ -139,8 +139,8 @@ def _is_substituent(part: str, locant: str, *, alone: bool) -> bool:
     acetyl.
     """
     if alone:
-        return locant.rstrip("'") in _GREEK and (part,) in _fragment(Role.SIDE_CHAIN)
-    return (part,) in _fragment(Role.SUBSTITUENT)
+        return locant.rstrip("'") in _GREEK and (part,) in _fragments()[Role.SIDE_CHAIN]
+    return (part,) in _fragments()[Role.SUBSTITUENT]
 
 
 def _replace_tail(molecule: _Molecule, tail: str, locants: list[str]) -> None:
@@ -160,7 +160,7 @@ def _replace_hydrogen(molecule: _Molecule, part: str, locants: list[str]) -> Non
 
 
 def _longest(parts: tuple[str, ...], role: Role) -> tuple[int, str]:
-    table = _fragment(role)
+    table = _fragments()[role]
     for length in range(min(len(parts), 8), 0, -1):
         smiles = table.get(parts[:length])
         if smiles is not None:
@@ -170,12 +170,12 @@ def _longest(parts: tuple[str, ...], role: Role) -> tuple[int, str]:
 
 def _place(molecule: _Molecule, locants: list[str], part: str, count: int, *, sulfur: bool = False) -> None:
     """Put one kind of substituent, or what binds it through sulfur, at its locants."""
-    smiles = _fragment(Role.SUBSTITUENT).get((part,))
+    smiles = _fragments()[Role.SUBSTITUENT].get((part,))
     if sulfur:
         if part not in _ALKYLS:
             raise UnclearError
         smiles = f"S{smiles}"
-    side = smiles or _fragment(Role.SIDE_CHAIN).get((part,))
+    side = smiles or _fragments()[Role.SIDE_CHAIN].get((part,))
     if side is None:
         raise UnclearError
     if not locants:
@@ -281,7 +281,7 @@ def _nitazene(parts: tuple[str, ...], stem: str) -> tuple[str, bool]:
         step, following = parts[at], parts[at + 1 : at + 2]
         changed = _AMINES.get(step) or _AMINES.get(" ".join((step, *following)))
         if step == "5" and following and following[0] in _ALKYLS and nitro.startswith("["):
-            nitro = _fragment(Role.SUBSTITUENT)[following]
+            nitro = _fragments()[Role.SUBSTITUENT][following]
             at += 2
         elif step in ("des", "desnitro"):
             nitro = "" if nitro.startswith("[") else nitro

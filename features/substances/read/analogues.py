@@ -95,22 +95,27 @@ def _spellings(form: str) -> tuple[str, ...]:
 
 
 @cache
+def _stem_forms() -> tuple[str, ...]:
+    """Return the stems in all languages, as they occur in spelled text, the longest first."""
+    return tuple(sorted((form for form, part in _forms()[0].items() if part in STEMS), key=len, reverse=True))
+
+
+@cache
 def _stem() -> re.Pattern[str]:
-    """Return the pattern of any stem in any language, as it occurs in spelled text."""
-    forms = [form for form, part in _forms()[0].items() if part in STEMS]
-    return re.compile("|".join(sorted(map(re.escape, forms), key=len, reverse=True)))
+    """Return the pattern of any stem."""
+    return re.compile("|".join(map(re.escape, _stem_forms())))
 
 
 @cache
 def _stem_beginnings() -> Beginnings:
     """Return the beginnings of the stems that an ASCII text may contain."""
-    return Beginnings(form for form, part in _forms()[0].items() if part in STEMS and form.isascii())
+    return Beginnings(filter(str.isascii, _stem_forms()))
 
 
 @cache
 def _stem_words() -> re.Pattern[str]:
     """Return the pattern of word parts or endings with which an ASCII stem begins that may continue in the next word."""
-    forms = [form for form, part in _forms()[0].items() if part in STEMS and form.isascii()]
+    forms = filter(str.isascii, _stem_forms())
     begun = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
     return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in begun)))
 
@@ -141,11 +146,9 @@ def analogue(spelled: str) -> Analogue | None:
     return None
 
 
-@cache
-def _within(stem: str) -> tuple[str, ...]:
+def _within(stem: str) -> list[str]:
     """Return the stem and those that it ends in: an apparent lofentanil can be the end of chloro and fentanyl."""
-    forms = [form for form, part in _forms()[0].items() if part in STEMS and stem.endswith(form)]
-    return tuple(sorted(forms, key=len, reverse=True))
+    return [form for form in _stem_forms() if stem.endswith(form)]
 
 
 def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:

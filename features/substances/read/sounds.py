@@ -9,8 +9,7 @@ substance is decided by the search for names, which reads it like any other text
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -19,7 +18,6 @@ from features.reference.translations import Language, name_parts
 from features.reference.words import name_sounds
 from features.substances.normalise import fold
 from features.substances.read.translations import LOCANTS
-from features.texts.remembered import remembered
 
 #: Alphabets whose words are read by sound, with their letters. Thai puts no blanks between words.
 _ALPHABETS: Final = {
@@ -92,19 +90,35 @@ def _sounded(match: re.Match[str]) -> str:
 
 
 @cache
-def _letters(alphabet: str) -> tuple[re.Pattern[str], dict[str, str]]:
-    """Return the pattern of the letters of an alphabet, the longest groups first, and their Latin letters."""
-    table = {
-        letter: "" if latin == "-" else latin
-        for latin, letters in name_sounds()[alphabet].items()
-        for letter in letters
-    }
-    return re.compile("|".join(sorted(map(re.escape, table), key=len, reverse=True))), table
+def _letters() -> dict[str, tuple[re.Pattern[str], dict[str, str]]]:
+    """Return, for each alphabet, the pattern of its letters, the longest groups first, and their Latin letters."""
+    letters: dict[str, tuple[re.Pattern[str], dict[str, str]]] = {}
+    for alphabet in _ALPHABETS:
+        table = {
+            letter: "" if latin == "-" else latin
+            for latin, group in name_sounds()[alphabet].items()
+            for letter in group
+        }
+        letters[alphabet] = re.compile("|".join(sorted(map(re.escape, table), key=len, reverse=True))), table
+    return letters
 
 
 @cache
-def _parts(alphabet: str) -> tuple[dict[str, str], int]:
-    """Return sound -> English part, and the length of the longest sound; Hebrew has one letter for p and f."""
+def _parts() -> dict[str, tuple[dict[str, str], int]]:
+    """Return, for each alphabet, sound -> English part, and the length of the longest sound."""
+    found = _parts_by_sound()
+    # Hebrew has one letter for p and f.
+    hebrew: dict[str, str] = {}
+    for heard, part in found.items():
+        hebrew.setdefault(heard.replace("p", "f"), part)
+    # Thai has the word mi (to have) before a name.
+    thai = {heard: part for heard, part in found.items() if heard != sound("mefentanyl")}
+    tables = {"latin": found, **dict.fromkeys(_ALPHABETS, found), "hebrew": hebrew, "thai": thai}
+    return {alphabet: (table, max(map(len, table))) for alphabet, table in tables.items()}
+
+
+def _parts_by_sound() -> dict[str, str]:
+    """Return sound -> English part."""
     found: dict[str, str] = {}
     spelled: list[tuple[str, str]] = [
         (row.name, row.name.lower()) for row in substances() if row.group in _NAMED and row.name.isalpha()
@@ -126,13 +140,9 @@ def _parts(alphabet: str) -> tuple[dict[str, str], int]:
         if plain.isascii() and plain.isalpha() and len(plain) > 1:
             heard = sound(plain)
             for key in (heard, heard + "o") if heard.endswith("l") else (heard,):
-                found.setdefault(key.replace("p", "f") if alphabet == "hebrew" else key, part)
-    if alphabet in _UNSPACED:
-        # Thai has the word mi (to have) before a name.
-        found.pop(sound("mefentanyl"), None)
+                found.setdefault(key, part)
     # A single consonant is a part of any word.
-    found = {key: part for key, part in found.items() if len(key) > 1}
-    return found, max(map(len, found))
+    return {key: part for key, part in found.items() if len(key) > 1}
 
 
 def _cores(alphabet: str) -> tuple[str, ...]:
@@ -145,7 +155,6 @@ def sounds_watched(word: str) -> bool:
     return any(core in heard for core in _CORES)
 
 
-@remembered(16_384)
 def latin_reading(word: str, *, telling: bool = True) -> str | None:
     """Return a word of letters a to z with English parts, or None if it is no name by its sound.
 
@@ -170,7 +179,6 @@ def latin_reading(word: str, *, telling: bool = True) -> str | None:
     return english
 
 
-@remembered(8_192)
 def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Reading | None:
     """Return a word of another alphabet with English parts, or None if it is no name by its sound.
 
@@ -179,7 +187,7 @@ def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Readin
         alphabet: a name of the groups of `FOREIGN_WORD`.
         telling: only words with the sound of a watched name's main part.
     """
-    pattern, table = _letters(alphabet)
+    pattern, table = _letters()[alphabet]
     prefix = _PREFIXES.get(alphabet)
     beginnings = (0, 1) if prefix is not None and prefix.match(word) else (0,)
     for begin in beginnings:
@@ -250,7 +258,7 @@ def _inside(heard: str, alphabet: str) -> tuple[int, int, str] | None:
 
 def _cut(heard: str, alphabet: str) -> tuple[str, ...] | None:
     """Return the fewest parts with this sound, None if it is not made of parts."""
-    table, longest = _parts(alphabet)
+    table, longest = _parts()[alphabet]
     best: list[tuple[str, ...] | None] = [(), *[None] * len(heard)]
     for end in range(1, len(heard) + 1):
         for start in range(max(0, end - longest), end):
@@ -261,17 +269,3 @@ def _cut(heard: str, alphabet: str) -> tuple[str, ...] | None:
                 if current is None or len(head) + 1 <= len(current):
                     best[end] = (*head, part)
     return best[-1] or None
-
-
-def tells_foreign(text: str) -> bool:
-    """Return whether a text has a word of another alphabet with the sound of a watched name's main part."""
-    return any(foreign_reading(match[0].lower(), match.lastgroup or "") for match in FOREIGN_WORD.finditer(text))
-
-
-def foreign_words(text: str) -> Iterator[Reading]:
-    """Yield the readings of the words of other alphabets in a text, by position in the text."""
-    for match in FOREIGN_WORD.finditer(text):
-        reading = foreign_reading(match[0].lower(), match.lastgroup or "", telling=False)
-        if reading is not None:
-            start = match.start()
-            yield replace(reading, start=start + reading.start, end=start + reading.end)

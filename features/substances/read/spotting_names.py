@@ -16,7 +16,6 @@ from features.reference.words import chemical_words
 from features.substances.normalise import fold
 from features.substances.read.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
 from features.substances.read.name_readings import PREFIX_AT_END, reading, readings
-from features.texts.remembered import remembered
 from features.texts.scan import Beginnings
 
 
@@ -156,7 +155,6 @@ def names_in(
     return list(chosen)[:most]
 
 
-@remembered(16_384)
 def _cores(word: str) -> int:
     """Return the number of building blocks in a word; 0 if too few of its letters belong to any, or for an everyday
     word.
@@ -202,13 +200,13 @@ def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
     # An amount contains a digit.
     bare = _AMOUNT.sub(_blank, flat) if any(map(str.isdigit, flat)) else flat
     found = list(_WORD.finditer(bare))
-    if not any(_cores(matched[0]) for matched in found if matched.end() - matched.start() <= _LONGEST_NAME):
+    cores_of = [_cores(matched[0]) if matched.end() - matched.start() <= _LONGEST_NAME else 0 for matched in found]
+    if not any(cores_of):
         return
-    for place, matched in enumerate(found):
+    for place, (matched, cores) in enumerate(zip(found, cores_of, strict=True)):
         start, end = matched.span()
         text = matched[0]
         known = end - start <= _LONGEST_NAME
-        cores = _cores(text) if known else 0
         if text == "with":  # Part of a salt: "compd. with L-lysine".
             known = bool(run) and run[-1].text.startswith("comp")
         fits = cores or (known and (_is_beside(text) or _begins_inverted(text, found[place + 1 : place + 3])))
@@ -233,7 +231,6 @@ def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
     return word[0].isalpha() and bool(after) and after[0].rstrip(",.").endswith("-") and _cores(after[0]) > 0
 
 
-@remembered(16_384)
 def _is_beside(word: str) -> bool:
     """Return whether a word that is not made of building blocks may occur in a name."""
     bare = word.strip("()[]{},.'")

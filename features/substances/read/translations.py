@@ -9,11 +9,11 @@ contains names that do not follow from parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from itertools import islice, product
 from math import prod
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from features.reference import Group, ReferenceDataError, Substance, benign_chemicals, substances
 from features.reference.translations import (
@@ -27,7 +27,6 @@ from features.reference.translations import (
 )
 from features.substances.normalise import fold
 from features.substances.read.chinese import pinyin, told_apart, traditional
-from features.texts.remembered import remembered
 
 
 class TranslatedName(NamedTuple):
@@ -43,6 +42,10 @@ class Composition(NamedTuple):
 
     frames: tuple[str, ...]
     pieces: tuple[tuple[str, bool], ...]
+
+
+#: What `_choices` returns, perhaps cached.
+_Choices: TypeAlias = Callable[[tuple[int, ...], int], tuple[tuple[int, ...], ...]]
 
 
 class _Candidate(NamedTuple):
@@ -147,7 +150,6 @@ def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
     return in_line, tuple(sorted(frames, key=lambda frame: -len(frame[0] + frame[1])))
 
 
-@remembered(4096)
 def segment(word: str) -> tuple[str, ...] | None:
     """Return a run of lower-case letters as the fewest parts, or None. Single letters are parts only on their own.
 
@@ -198,7 +200,6 @@ def decompose(english: str) -> Composition | None:
     return Composition(tuple(frames), tuple(pieces))
 
 
-@lru_cache(maxsize=512)
 def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
     """Return which form of each part to use: the usual ones first, then those with few and close alternatives."""
     if prod(sizes) > _MOST_COMBINATIONS:
@@ -213,7 +214,9 @@ def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(product(*map(range, sizes)), key=lambda choice: (sum(choice), choice))[:limit])
 
 
-def _spelled(composition: Composition, language: Language, limit: int | None = None) -> Iterator[str]:
+def _spelled(
+    composition: Composition, language: Language, limit: int | None = None, choices: _Choices = _choices
+) -> Iterator[str]:
     """Yield spellings of a composed name in a language, the usual one first; none if the language lacks one of its
     parts.
     """
@@ -231,7 +234,7 @@ def _spelled(composition: Composition, language: Language, limit: int | None = N
     frames = composition.frames
     last = composition.pieces[-1][0]
     sizes = tuple(len(rows[part].forms) for part in (*frames, *in_line))
-    for choice in _choices(sizes, limit):
+    for choice in choices(sizes, limit):
         chosen = {part: rows[part].forms[at] for part, at in zip(in_line, choice[len(frames) :], strict=True)}
         name = _line(composition, chosen, language)
         radical = name
@@ -294,7 +297,7 @@ def _alike() -> dict[int, str]:
     return {**_ALIKE, **folded}
 
 
-def _composed(substance: Substance) -> Iterator[_Candidate]:
+def _composed(substance: Substance, choices: _Choices) -> Iterator[_Candidate]:
     seen: set[tuple[tuple[str, ...], tuple[tuple[str, bool], ...]]] = set()
     names = (substance.name, *substance.synonyms, substance.systematic_name)
     own = dict.fromkeys(name for name in (*names, *map(_with_other_locant, names)) if name)
@@ -310,7 +313,7 @@ def _composed(substance: Substance) -> Iterator[_Candidate]:
         seen.add(same)
         given = english in own
         for language in _LANGUAGES:
-            for rank, name in enumerate(_spelled(composition, language, None if given else limit)):
+            for rank, name in enumerate(_spelled(composition, language, None if given else limit, choices)):
                 yield _Candidate(name, language, substance.name, given and rank == 0)
                 if rank < _INFLECTED:
                     for other, written in _derived(name, language, rank):
@@ -398,7 +401,9 @@ def translated_names() -> tuple[TranslatedName, ...]:
         names = (row.name, *row.synonyms, *row.abbreviations, row.systematic_name)
         english.update((_key(name), row.name) for name in names)
     kept: dict[str, _Candidate | None] = {}
-    candidates = (candidate for row in listed for candidate in _composed(row))
+    # Many names have parts with equally many forms.
+    choices = lru_cache(maxsize=512)(_choices)
+    candidates = (candidate for row in listed for candidate in _composed(row, choices))
     for candidate in (*_given(), *candidates):
         key = _key(candidate.name)
         if key in english or not _long_enough(key, candidate.language):

@@ -329,7 +329,6 @@ def test_few_candidates_are_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "product", counted_product)
     monkeypatch.setattr(module, "_key", counted_key)
     monkeypatch.setattr(module, "fold", counted_fold)
-    module._choices.cache_clear()
     translated_names.cache_clear()
     translated_names()
     assert 0 < calls["choices"] < number_of_names
