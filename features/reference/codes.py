@@ -12,7 +12,7 @@ import csv
 import json
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -23,9 +23,6 @@ from features.reference.reading import read
 _USER_ASSIGNED: Final = {"xk": "XK", "kosovo": "XK"}
 
 _LOCODE: Final = re.compile(r"([A-Z]{2})[ -]?([A-Z2-9]{3})", re.ASCII)
-#: Characters of the longest place, and number of places that are remembered.
-_LONGEST_PLACE: Final = 6
-_PLACES: Final = 16_384
 _NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
 
 
@@ -176,7 +173,6 @@ def hs_text(hs6: str) -> str | None:
     return _hs().get(hs6[:6])
 
 
-@cache
 def hs_codes(digits: int = 6) -> tuple[str, ...]:
     """Return all HS 2022 codes of one level (2, 4 or 6 digits), sorted."""
     return tuple(sorted(code for code in _hs() if len(code) == digits))
@@ -192,16 +188,14 @@ def location(text: str) -> str | None:
     >>> location("cn pvg"), location("LAX"), location("ZZLAX"), location("China")
     ('CNPVG', 'USLAX', None, None)
     """
-    code = text.strip().upper()
-    return _place(code) if len(code) <= _LONGEST_PLACE else None
+    return _place(text.strip().upper())
 
 
 def is_location(text: str) -> bool:
     """Return whether a text is a place as `location` returns it."""
-    return len(text) <= _LONGEST_PLACE and _place(text) == text
+    return _place(text) == text
 
 
-@lru_cache(maxsize=_PLACES)
 def _place(code: str) -> str | None:
     if len(code) == 3:
         found = _airports().get(code)

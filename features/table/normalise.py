@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Final
 
 from features.manifest.fields import FIELD, FIELDS, Field, Kind
@@ -41,9 +41,6 @@ _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
 _CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
 _CAPITALS: Final = re.compile(r"[A-Z0-9]+")
 _CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
-#: Characters of the longest CAS number that is remembered, and how many are.
-_LONGEST_CAS: Final = 16
-_CAS_NUMBERS: Final = 8_192
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
 _MODE_WORDS: Final = {
@@ -126,18 +123,11 @@ def cas(value: str) -> Normal:
     candidate = "-".join(match.groups()) if match else value
     if match is None and value.isascii() and value.isdigit() and 5 <= len(value) <= 10:
         candidate = f"{value[:-3]}-{value[-3:-1]}-{value[-1]}"
-    # A check takes as long as a tenth of a request, and numbers repeat. Long texts are no numbers and would fill the memory.
-    is_valid = _is_cas(candidate) if len(candidate) <= _LONGEST_CAS else _is_cas.__wrapped__(candidate)
-    if not is_valid:
-        return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
-    return candidate, None
-
-
-@lru_cache(maxsize=_CAS_NUMBERS)
-def _is_cas(number: str) -> bool:
     from stdnum import casrn
 
-    return bool(casrn.is_valid(number))
+    if not casrn.is_valid(candidate):
+        return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
+    return candidate, None
 
 
 def carrier(value: str) -> Normal:
@@ -156,10 +146,13 @@ def flag(value: str) -> Normal:
 
 
 @cache
-def _accepted(field: Field) -> dict[str, str]:
-    accepted = {code.casefold(): code for code in field.codes or ()}
-    if field.name == "transport_mode":
-        accepted |= {f"{code}0": code for code in field.codes or ()} | _MODE_WORDS
+def _accepted() -> dict[str, dict[str, str]]:
+    """Return, for each field with a list of codes, the accepted texts in lower case -> code."""
+    accepted = {
+        field.name: {code.casefold(): code for code in field.codes} for field in FIELDS if field.codes is not None
+    }
+    modes = FIELD["transport_mode"].codes or ()
+    accepted["transport_mode"] |= {f"{code}0": code for code in modes} | _MODE_WORDS
     return accepted
 
 
@@ -176,7 +169,7 @@ def code(field: Field, value: str) -> Normal:
         if not _CODE_SHAPE.fullmatch(upper):
             return None, f"'{value[:40]}' is not a code of two or three letters or digits; treated as missing"
         return upper, problem
-    accepted = _accepted(field).get(re.sub(r"[\s\-]+", "_", value.casefold()))
+    accepted = _accepted()[field.name].get(re.sub(r"[\s\-]+", "_", value.casefold()))
     if accepted is None:
         shown = ", ".join(list(field.codes)[:8])
         return (
@@ -316,15 +309,18 @@ def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
     change = _NORMALISERS[field.name]
     if change is text:
         return _texts(values, distinct)
-    if distinct and usual_forms(field.name).issuperset(values):
+    if distinct and usual_forms()[field.name].issuperset(values):
         return values, None, None
     return _hs_codes(values, distinct) if change is hs else normal_forms(values, change)
 
 
 @cache
-def usual_forms(name: str) -> frozenset[str]:
-    """Return texts of a field that are in normal form, which nearly all declared ones are; none for a field without a list."""
-    field = FIELD[name]
+def usual_forms() -> dict[str, frozenset[str]]:
+    """Return texts of each field that are in normal form, which nearly all declared ones are; none for a field without a list."""
+    return {field.name: _usual_forms(field) for field in FIELDS}
+
+
+def _usual_forms(field: Field) -> frozenset[str]:
     if field.kind is Kind.COUNTRY:
         return codes.alpha2_codes()
     if field.kind is Kind.CURRENCY:

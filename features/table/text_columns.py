@@ -80,7 +80,7 @@ def _are_usual(name: str, values: list[str]) -> bool:
         return not unusual_codes(values, hs_texts())
     is_usual = normalise.TESTS.get(name)
     if is_usual is None:
-        return normalise.usual_forms(name).issuperset(values)
+        return normalise.usual_forms()[name].issuperset(values)
     for value in values:  # noqa: SIM110 - a loop is compiled, a generator is not
         if not is_usual(value):
             return False

@@ -233,6 +233,6 @@ def test_what_manifests_usually_declare_passes_the_test_of_its_field(name: str, 
 
 def test_usual_forms_are_their_own_normal_form() -> None:
     for name, field in FIELD.items():
-        for text in normalise.usual_forms(name):
+        for text in normalise.usual_forms()[name]:
             assert normalise.normaliser(field)(text) == (text, None)
-    assert {"true", "false"} == normalise.usual_forms("consignor_known")
+    assert {"true", "false"} == normalise.usual_forms()["consignor_known"]
