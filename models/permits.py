@@ -16,11 +16,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from features.reference import country
 from features.texts.folding import folded
-from features.texts.remembered import remembered
 
 #: Columns of a register, in any order.
 COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", "valid_until")
@@ -34,13 +33,12 @@ _NOT_PLAIN: Final = re.compile(r"[\W_]+")
 #: Digits in their order, either way and around: 12345, 98765, 67890.
 _UP: Final = "01234567890123456789"
 _SEQUENCES: Final = (_UP, _UP[::-1])
-#: Key of licensed parties among the permits.
+#: Number of licensed parties among the permits.
 _LICENSED: Final = ""
 #: Shorter numbers identify no permit.
 _SHORTEST: Final = 3
 #: Placeholders with a digit that no other test finds.
 _DUMMIES: Final = frozenset({"abc123", "abc1234", "test1", "test01", "test123", "sample1", "xxx1", "tba1", "0x0"})
-_CACHED: Final = 8_192
 
 
 class RegisterError(ValueError):
@@ -51,13 +49,11 @@ class RegisterError(ValueError):
         super().__init__("\n".join([f"The register {name} cannot be used:", *(f"- {fault}" for fault in faults)]))
 
 
-@remembered(_CACHED)
 def plain_number(number: str) -> str:
     """Return the letters and digits of a permit number, folded, without words that only say "permit number"."""
     return _NOT_PLAIN.sub("", _GENERIC.sub(" ", _NOT_PLAIN.sub(" ", folded(number))))
 
 
-@remembered(_CACHED)
 def is_placeholder(number: str) -> bool:
     """Return whether a declared permit number stands for none: no digit in it, one digit repeated, digits in sequence, a dummy.
 
@@ -73,7 +69,6 @@ def is_placeholder(number: str) -> bool:
     return plain == digits and any(digits in sequence for sequence in _SEQUENCES)
 
 
-@remembered(_CACHED)
 def plain_party(name: str) -> str:
     """Return a party's name for comparisons: folded letters and digits, words separated by single blanks."""
     return _NOT_PLAIN.sub(" ", folded(name)).strip()
@@ -87,9 +82,12 @@ class Party:
     country: str
 
 
+#: Number and party of a permit, plain.
+_Key: TypeAlias = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Permit:
-    party: str
     country: str
     first_day: int
     last_day: int
@@ -106,7 +104,7 @@ class Register:
 
     name: str
     digest: str
-    _permits: dict[str, tuple[_Permit, ...]] = field(repr=False)
+    _permits: dict[_Key, tuple[_Permit, ...]] = field(repr=False)
 
     def __len__(self) -> int:
         return sum(map(len, self._permits.values()))
@@ -138,7 +136,7 @@ class Register:
             RegisterError: see `load`.
         """
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        permits: dict[str, list[_Permit]] = {}
+        permits: dict[_Key, list[_Permit]] = {}
         faults: list[str] = []
         try:
             header = [cell.strip() for cell in next(reader, [])]
@@ -152,15 +150,17 @@ class Register:
                     continue
                 row = {column: value.strip() for column, value in zip(header, values, strict=True)}
                 try:
-                    permits.setdefault(plain_number(row["permit_number"]), []).append(_permit(row))
+                    key, permit = _permit(row)
                 except ValueError as error:
                     faults.append(f"line {reader.line_num}, {error}")
+                else:
+                    permits.setdefault(key, []).append(permit)
         except csv.Error as error:
             faults.append(f"line {reader.line_num}: {error}")
         if faults:
             raise RegisterError(name, faults)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(name, digest, {number: tuple(of_number) for number, of_number in permits.items()})
+        return cls(name, digest, {key: tuple(of_key) for key, of_key in permits.items()})
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, str]], name: str) -> Register:
@@ -169,18 +169,19 @@ class Register:
         Raises:
             ValueError: see `check_permit`.
         """
-        permits: dict[str, list[_Permit]] = {}
+        permits: dict[_Key, list[_Permit]] = {}
         content = hashlib.sha256()
         for row in rows:
-            permits.setdefault(plain_number(row["permit_number"]), []).append(_permit(row))
+            key, permit = _permit(row)
+            permits.setdefault(key, []).append(permit)
             content.update("\x1f".join(row[column] for column in COLUMNS).encode() + b"\n")
-        return cls(name, content.hexdigest(), {number: tuple(of_number) for number, of_number in permits.items()})
+        return cls(name, content.hexdigest(), {key: tuple(of_key) for key, of_key in permits.items()})
 
     def with_permits_of(self, other: Register) -> Register:
         """Return the register that holds the permits of both."""
         permits = dict(self._permits)
-        for number, of_number in other._permits.items():
-            permits[number] = (*permits.get(number, ()), *of_number)
+        for key, of_key in other._permits.items():
+            permits[key] = (*permits.get(key, ()), *of_key)
         digest = hashlib.sha256(f"{self.digest}\n{other.digest}".encode()).hexdigest()
         return Register(f"{self.name} and {other.name}", digest, permits)
 
@@ -201,12 +202,11 @@ class Register:
         return self._names(_LICENSED, parties, day)
 
     def _names(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
-        for permit in self._permits.get(number, ()):
-            if permit.first_day <= day <= permit.last_day:
-                for party in parties:
-                    if plain_party(party.name) == permit.party and permit.country in ("", party.country):
-                        return True
-        return False
+        return any(
+            permit.first_day <= day <= permit.last_day and permit.country in ("", party.country)
+            for party in parties
+            for permit in self._permits.get((number, plain_party(party.name)), ())
+        )
 
 
 def check_permit(row: Mapping[str, str]) -> None:
@@ -218,8 +218,8 @@ def check_permit(row: Mapping[str, str]) -> None:
     _permit(row)
 
 
-def _permit(row: Mapping[str, str]) -> _Permit:
-    """Return the permit of a row.
+def _permit(row: Mapping[str, str]) -> tuple[_Key, _Permit]:
+    """Return the permit of a row and its key.
 
     Raises:
         ValueError: with the column, the value and what is expected.
@@ -237,7 +237,7 @@ def _permit(row: Mapping[str, str]) -> _Permit:
     first_day, last_day = _day(row, "valid_from", dt.date.min), _day(row, "valid_until", dt.date.max)
     if last_day < first_day:
         raise ValueError(f"valid_until: {row['valid_until']} is before valid_from {row['valid_from']}")
-    return _Permit(party, code, first_day, last_day)
+    return (plain_number(row["permit_number"]), party), _Permit(code, first_day, last_day)
 
 
 def _day(row: Mapping[str, str], column: str, blank: dt.date) -> int:

@@ -125,19 +125,13 @@ def _legal_status(match: Match, on: dt.date, place: str | None) -> str:
     if match.group == BENIGN:
         return "a common chemical that is not watched"
     legal = status(match, on)
-    missing = f"; law of {place} is not recorded" if place and _unrecorded(match, era(on), place) else ""
+    missing = f"; law of {place} is not recorded" if place and listed_in_place(match, era(on), place) is None else ""
     listings = sorted(legal.listings, key=lambda listing: _listing_order(listing, on, place))
     if not listings:
         controls = [control for control in legal.classes if control.controls]
         return (class_text(controls) if controls else f"no recorded law lists it on {on}") + missing
     more = f" and {len(listings) - _MAX_LISTINGS} more" if len(listings) > _MAX_LISTINGS else ""
     return "listed in " + ", ".join(map(listing_text, listings[:_MAX_LISTINGS])) + more + missing
-
-
-@lru_cache(maxsize=4096)
-def _unrecorded(match: Match, since: dt.date, place: str) -> bool:
-    """Return whether the law of a place on a substance is not recorded for the era that began on ``since``."""
-    return listed_in_place(match, since, place) is None
 
 
 def class_text(controls: Sequence[ClassControl]) -> str:

@@ -22,7 +22,7 @@ from models.rules.ruling import Fired, Ruling
 from models.rules.screening import NEVER_SUPPRESSED, Screening, Suppression
 from models.rules.source import EvidenceLookup, FloatArray, Source
 from models.rules.triggers import Trigger, triggers_of
-from models.rules.unread import unread_items
+from models.rules.unread import UnreadItems
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
@@ -81,6 +81,7 @@ class Rulebook:
         self._triggers = triggers_of((rule.when for rule in self.rules), columns)
         #: SHA-256 of the rules and the register; None with the rules switched off.
         self.digest = _digest(sets, office.register) if sets else None
+        self._unread = UnreadItems()
         self._last_digest: tuple[Screening, str] | None = None
 
     def rule_on(
@@ -99,7 +100,7 @@ class Rulebook:
             evidence: the evidence entries of the rows, where the model has them.
             lists: the office's watch lists and suppressions; None without any.
         """
-        unread = unread_items(table, substances)
+        unread = self._unread.of(table, substances)
         fired = self._fired_rules(table, matrix, evidence)
         if lists is None:
             return Ruling(self.digest, fired, unread)

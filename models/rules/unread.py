@@ -53,35 +53,75 @@ class UnreadItem:
     problem: str
 
 
-def unread_items(table: ManifestTable, substances: Sequence[Match | None]) -> Mapping[int, tuple[UnreadItem, ...]]:
-    """Return the unread fields of a table by shipment.
+class UnreadItems:
+    """Search for unread fields of goods items, with caches of what texts name. Threads may share it."""
 
-    Args:
-        substances: (n,) what each row's declared chemical, CAS number or description names.
-    """
-    chemicals, numbers = table.declared("declared_chemical"), table.declared("cas_number")
-    descriptions = table.text("goods_description")
-    names_are_read = opsin().available
-    found: list[tuple[int, str, str]] = _not_read(table)
-    if chemicals.values:
-        found += _unreadable(chemicals, "declared_chemical", _chemical_problems(chemicals.values, names_are_read))
-    if numbers.values:
-        found += [
-            one
-            for one in _unreadable(numbers, "cas_number", [_cas_problem(text) for text in numbers.values])
-            if substances[one[0]] is None and not _is_described(descriptions, one[0])
+    def __init__(self) -> None:
+        self._chemical_problem = remembered(_CACHED)(_chemical_problem)
+        self._names_goods = remembered(_CACHED)(_names_goods)
+        self._systematic_names = remembered(_CACHED)(_systematic_names)
+
+    def of(self, table: ManifestTable, substances: Sequence[Match | None]) -> Mapping[int, tuple[UnreadItem, ...]]:
+        """Return the unread fields of a table by shipment.
+
+        Args:
+            substances: (n,) what each row's declared chemical, CAS number or description names.
+        """
+        chemicals, numbers = table.declared("declared_chemical"), table.declared("cas_number")
+        descriptions = table.text("goods_description")
+        names_are_read = opsin().available
+        found: list[tuple[int, str, str]] = _not_read(table)
+        if chemicals.values:
+            found += _unreadable(
+                chemicals, "declared_chemical", self._chemical_problems(chemicals.values, names_are_read)
+            )
+        if numbers.values:
+            found += [
+                one
+                for one in _unreadable(numbers, "cas_number", [_cas_problem(text) for text in numbers.values])
+                if substances[one[0]] is None and not self._is_described(descriptions, one[0])
+            ]
+        damaged = [_REPLACEMENT in text for text in descriptions.values]
+        all_are_read = opsin().reads_all
+        if not all_are_read or True in damaged:
+            texts = descriptions.values
+            unread = [""] * len(texts) if all_are_read else _within_budget(texts, self._name_problem, chemical=False)
+            problems = [
+                _DAMAGED.format(_quoted(text)) if is_damaged else problem
+                for text, is_damaged, problem in zip(texts, damaged, unread, strict=True)
+            ]
+            found += _unreadable(descriptions, "goods_description", problems)
+        return _by_shipment(table, found) if found else {}
+
+    def _chemical_problems(self, texts: list[str], names_are_read: bool) -> list[str]:
+        """Return why each declared chemical is unread, empty if it was read, as far as the request's budget suffices."""
+        problems = _within_budget(texts, partial(self._chemical_problem, names_are_read=names_are_read), chemical=True)
+        return [
+            "" if problem and self._names_goods(text) else problem
+            for text, problem in zip(texts, problems, strict=True)
         ]
-    damaged = [_REPLACEMENT in text for text in descriptions.values]
-    all_are_read = opsin().reads_all
-    if not all_are_read or True in damaged:
-        texts = descriptions.values
-        unread = [""] * len(texts) if all_are_read else _within_budget(texts, _name_problem, chemical=False)
-        problems = [
-            _DAMAGED.format(_quoted(text)) if is_damaged else problem
-            for text, is_damaged, problem in zip(texts, damaged, unread, strict=True)
-        ]
-        found += _unreadable(descriptions, "goods_description", problems)
-    return _by_shipment(table, found) if found else {}
+
+    def _is_described(self, descriptions: Coded, row: int) -> bool:
+        """Return whether the description of a row is itself the name of a chemical that was read, or names goods in known words."""
+        code = descriptions.codes.item(row)
+        text = descriptions.values[code] if code >= 0 else ""
+        if self._names_goods(text):
+            return True
+        names_a_chemical = partial(self._chemical_problem, names_are_read=opsin().available)
+        return any(map(str.isalnum, text)) and _within_budget([text], names_a_chemical, chemical=True) == [""]
+
+    def _name_problem(self, text: str) -> str:
+        """Return why a description is unread while some or all systematic names are not read; empty if it holds none of these."""
+        names = self._systematic_names(text)
+        # Names that were read earlier are remembered. One without an answer exceeded its time, or OPSIN was not available.
+        if not names or all(
+            smiles or opsin().has_answered(name) for name, smiles in zip(names, opsin().smiles_many(names), strict=True)
+        ):
+            return ""
+        match = SubstanceIndex.load().resolve(text)
+        if match is not None and match.kind != "similar":
+            return ""
+        return _NAME.format(_quoted(text))
 
 
 def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
@@ -124,12 +164,6 @@ def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Map
     return {shipment: tuple(items) for shipment, items in by_shipment.items()}
 
 
-def _chemical_problems(texts: list[str], names_are_read: bool) -> list[str]:
-    """Return why each declared chemical is unread, empty if it was read, as far as the request's budget suffices."""
-    problems = _within_budget(texts, partial(_chemical_problem, names_are_read=names_are_read), chemical=True)
-    return ["" if problem and _names_goods(text) else problem for text, problem in zip(texts, problems, strict=True)]
-
-
 def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemical: bool) -> list[str]:
     """Return the problem of each text, as far as the request's budget suffices.
 
@@ -152,7 +186,6 @@ def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemic
     return problems
 
 
-@remembered(_CACHED)
 def _chemical_problem(text: str, names_are_read: bool) -> str:
     """Return why a text names no chemical, empty if it names one. ``names_are_read`` belongs to the key of the cache."""
     if not any(map(str.isalnum, text)):
@@ -163,7 +196,6 @@ def _chemical_problem(text: str, names_are_read: bool) -> str:
     return _CHEMICAL.format(_quoted(text))
 
 
-@remembered(_CACHED)
 def _names_goods(text: str) -> bool:
     """Return whether all words of a declared chemical are known from texts on goods, and rather tell goods outside chemistry."""
     reader = goods_reader()
@@ -171,16 +203,6 @@ def _names_goods(text: str) -> bool:
         return False
     (answer,) = reader.classify([text], [None])
     return any(likely.p >= _LIKELY and likely.code not in CHEMICAL_CHAPTERS for likely in answer.chapters[:1])
-
-
-def _is_described(descriptions: Coded, row: int) -> bool:
-    """Return whether the description of a row is itself the name of a chemical that was read, or names goods in known words."""
-    code = descriptions.codes.item(row)
-    text = descriptions.values[code] if code >= 0 else ""
-    if _names_goods(text):
-        return True
-    names_a_chemical = partial(_chemical_problem, names_are_read=opsin().available)
-    return any(map(str.isalnum, text)) and _within_budget([text], names_a_chemical, chemical=True) == [""]
 
 
 def _has_structure(text: str) -> bool:
@@ -199,7 +221,6 @@ def _has_structure(text: str) -> bool:
     return False
 
 
-@remembered(_CACHED)
 def _cas_problem(text: str) -> str:
     """Return why a CAS number is unread, empty if it is that of a known chemical."""
     from features.table import normalise
@@ -211,23 +232,8 @@ def _cas_problem(text: str) -> str:
     return "" if known else _CAS.format(_quoted(text))
 
 
-@remembered(_CACHED)
 def _systematic_names(text: str) -> tuple[str, ...]:
     return tuple(piece.reading for piece in structures_in(text) if piece.form == "systematic")
-
-
-def _name_problem(text: str) -> str:
-    """Return why a description is unread while some or all systematic names are not read; empty if it holds none of these."""
-    names = _systematic_names(text)
-    # Names that were read earlier are remembered. One without an answer exceeded its time, or OPSIN was not available.
-    if not names or all(
-        smiles or opsin().has_answered(name) for name, smiles in zip(names, opsin().smiles_many(names), strict=True)
-    ):
-        return ""
-    match = SubstanceIndex.load().resolve(text)
-    if match is not None and match.kind != "similar":
-        return ""
-    return _NAME.format(_quoted(text))
 
 
 def _quoted(text: str) -> str:
