@@ -78,6 +78,7 @@ class GoodsReader:
         self._languages = model.settings.languages
         self._index = TextIndex(words)
         self._rows = TextRows(self._word_rows, np.zeros(model.width + 2))
+        self._names = [np.array(names, dtype=object) for names in CODES.names]
         self._votes = TextRows(self._word_votes, np.zeros(len(self._languages)))
 
     def classify(self, texts: Sequence[str], codes: Sequence[str | None]) -> list[GoodsAnswer]:
@@ -111,7 +112,7 @@ class GoodsReader:
         latin = (counts[:, Count.LETTERS] > 0) & (2 * counts[:, Count.LATIN] > counts[:, Count.LETTERS])
         languages = guess(texts, latin, sums, self._languages)
         known = (sums.sum(axis=1) > 0.0).tolist()
-        likely = [_likely(level, ids, shares) for level in HsLevel]
+        likely = [_likely(self._names[level], level, ids, shares) for level in HsLevel]
         vague = np.round(reading.vague, _P_DECIMALS)
         settings = self.model.settings
         flagged = vague >= settings.vague_flagged
@@ -182,21 +183,20 @@ def _numbers(code: str | None) -> tuple[int, int]:
     return (-1, -1) if code is None else CODES.numbers(code)[:2]
 
 
-def _likely(level: int, ids: Ids, shares: FloatArray) -> list[tuple[Likely, ...]]:
-    """Return the likeliest codes of a level of each text, as pairs of code and probability; empty for a row of -1."""
+def _likely(names: NDArray[np.object_], level: int, ids: Ids, shares: FloatArray) -> list[tuple[Likely, ...]]:
+    """Return the likeliest codes of a level of each text, as pairs of code and probability; empty for a row of -1.
+
+    Args:
+        names: the codes of the level.
+    """
     columns = slice(level * RANKS, (level + 1) * RANKS)
-    codes = _names(level)[ids[:, columns]].ravel().tolist()
+    codes = names[ids[:, columns]].ravel().tolist()
     # One pass over all texts in C is several times faster than a loop per text.
     flat = map(Likely._make, zip(codes, np.round(shares[:, columns], _P_DECIMALS).ravel().tolist(), strict=True))
     found: list[tuple[Likely, ...]] = list(zip(*[flat] * RANKS, strict=True))
     for row in np.flatnonzero(ids[:, columns.start] < 0).tolist():
         found[row] = ()
     return found
-
-
-@cache
-def _names(level: int) -> NDArray[np.object_]:
-    return np.array(CODES.names[level], dtype=object)
 
 
 @cache

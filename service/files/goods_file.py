@@ -65,12 +65,10 @@ def classify_file(
     codes = QueryColumn(hs_column or "hs_code", "--hs-column", needed=hs_column is not None)
 
     def answer_all(queries: list[Query]) -> Sequence[Values]:
-        # Descriptions repeat in trade.
+        # Codes and descriptions repeat in trade.
+        digits = {code: None if code is None else code_or_none(code) for code in {code for _, code in queries}}
         numbers: dict[tuple[str, str | None], int] = {}
-        rows = [
-            numbers.setdefault((text or "", None if code is None else code_or_none(code)), len(numbers))
-            for text, code in queries
-        ]
+        rows = [numbers.setdefault((text or "", digits[code]), len(numbers)) for text, code in queries]
         answers = goods_reader().classify([text for text, _ in numbers], [code for _, code in numbers])
         values = [columns(answer) for answer in answers]
         for (_, code), row in zip(queries, rows, strict=True):
@@ -78,7 +76,7 @@ def classify_file(
             report.vague += answer.vague_flagged
             report.codes += answer.code_fit is not None
             report.contradicted += answer.code_contradicted is True
-            report.unreadable += code is not None and bool(code.strip()) and code_or_none(code) is None
+            report.unreadable += code is not None and bool(code.strip()) and digits[code] is None
         return [values[row] for row in rows]
 
     queries = [QueryColumn(column), codes]

@@ -10,7 +10,6 @@ from typing import Any, Final
 from features.goods.answers import GoodsAnswer, Likely, goods_reader
 from features.manifest.fields import FIELD
 from features.table.normalise import normaliser
-from features.texts.remembered import remembered
 
 #: Longest accepted text over HTTP and on the command line, in characters. ICS2 and ACAS allow 512. Files have no limit.
 MAX_TEXT: Final = 2000
@@ -72,7 +71,6 @@ def read_code(text: str) -> str | None:
     return digits
 
 
-@remembered(65_536)
 def code_or_none(text: str) -> str | None:
     """Return the digits of a declared HS code, None if it cannot be read."""
     try:
