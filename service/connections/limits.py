@@ -5,7 +5,10 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from service.connections.refusals import answer
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -88,12 +91,14 @@ class Connections:
         receiving: number of requests with a task whose body is not yet complete.
         ending: number of tasks that are counted although they have sent their answer.
         sending: number of complete answers that wait for their clients to read them.
+        answer: `refusals.answer`, cached. Refusals are few.
     """
 
     def __init__(self, limits: Limits, count_refusal: Callable[[str, int], None]) -> None:
         self.limits = limits
         self.receiving = self.ending = self.sending = 0
         self.count_refusal = count_refusal
+        self.answer = cache(answer)
         self.most = min(limits.connections, _files_for_connections())
         self._open: set[Connection] = set()
         # Connections without a complete head, in the order in which they began to wait.

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.connections.limits import ALWAYS_ANSWERED, Connections
-from service.connections.refusals import Refusal, answer
+from service.connections.refusals import Refusal
 
 #: Member of the lifespan's state that holds the `Connections` of the process.
 STATE: Final = "connections"
@@ -280,7 +280,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.write(answer(refusal, close=True))
+        self.transport.write(self._process.answer(refusal, close=True))
         if self.transport.can_write_eof():
             # An immediate close with unread bytes would reset the connection, and the client might lose the answer.
             self.transport.write_eof()
@@ -292,7 +292,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Send the refusals of the requests that arrived together at once: writing each costs as much as refusing it."""
         count, self._refusals = self._refusals, 0
         self._process.count_refusal(self._busy.reason, count)
-        self.transport.write(answer(self._busy, close=False) * count)
+        self.transport.write(self._process.answer(self._busy, close=False) * count)
         pause = self._process.pause_after_refusals(count, self.loop.time())
         if pause:
             self.flow.pause_reading()

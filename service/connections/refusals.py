@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from typing import Final
 
@@ -25,7 +24,6 @@ class Refusal:
     retry: int | None = None
 
 
-@cache
 def answer(refusal: Refusal, *, close: bool) -> bytes:
     """Return a complete HTTP answer with problem details."""
     phrase = HTTPStatus(refusal.status).phrase

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,6 @@ WARMUP, PREVALENCE, WAYS = 1.21, 0.0067, ("ocean", "air_cargo", "express", "truc
 Party = dict[str, str]
 
 
-@cache
 def unfold(text: str) -> list[str]:
     """Return the words of a text split at ";" or blanks, "CN2" as CN twice."""
     parts = text.split(";") if ";" in text else text.split()

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Scene:
 
     def __init__(self, seed: int) -> None:
         self.rng, self.pool, self.at = np.random.default_rng(seed), [0.5], 1
+        self.unfold = cache(unfold)
         self.drafts: list[Draft] = []
         self.bonds: dict[str, list[Bond]] = defaultdict(list)
         self.pools: dict[tuple[str, str], list[Party]] = defaultdict(list)
@@ -51,7 +53,7 @@ class Scene:
 
     def pick(self, things: Any) -> Any:
         """Return one of a sequence, or one word of a text, or one of "CN2 US1" by its weight."""
-        things = unfold(things) if isinstance(things, str) else things
+        things = self.unfold(things) if isinstance(things, str) else things
         return things[int(self.u() * len(things))]
 
     def whole(self, low: int, high: int) -> int:

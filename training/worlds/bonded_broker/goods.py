@@ -6,7 +6,6 @@ import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,7 +78,6 @@ class Ship:
     shown: dict[str, Any] = field(default_factory=dict)
 
 
-@cache
 def mix(text: str) -> list[str]:
     """Read "a*3 b" as a, a, a, b."""
     return [name for name, _, times in (part.partition("*") for part in text.split()) for _ in range(int(times or 1))]

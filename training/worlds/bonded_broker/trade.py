@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Trade:
         """Settle the regular parties; their number grows with the traffic, so that their habits do not change."""
         self.rng, self.made, self.crooks, self.fresh = np.random.default_rng(seed), 0, list[Party](), list[Party]()
         self.offices: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self.mix = cache(mix)
         sizes = {kind: max(8, round(share * shipments)) for kind, share in WORDS["sizes"].items()}
         self.pools = {kind: [self.party(kind, first=i < 6) for i in range(size)] for kind, size in sizes.items()}
         self.pools["agent"] = [self.party("agent", "HK" if i > 4 else "CN", first=True) for i in range(6)]
@@ -50,7 +52,7 @@ class Trade:
 
     def of(self, text: str) -> str:
         """Draw a name of a mix such as "a*3 b"."""
-        return self.pick(mix(text))
+        return self.pick(self.mix(text))
 
     def good(self, families: str, country: str = "") -> Good:
         """Draw a kind of goods of a mix of families, at times one of the sender's country."""

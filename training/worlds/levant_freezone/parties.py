@@ -43,6 +43,7 @@ class Dice:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
+        self.weights = cache(weights)
         self.u = stream(self.rng.random).__next__  # uniform on [0, 1)
         self.n = stream(self.rng.standard_normal).__next__
 
@@ -57,7 +58,7 @@ class Dice:
 
     def weigh(self, text: str) -> str:
         """Pick one word of 'a:3 b:1' by weight."""
-        names, sums = weights(text)
+        names, sums = self.weights(text)
         return names[bisect(sums, self.u() * sums[-1])]
 
     def more(self, mean: float) -> int:
@@ -69,7 +70,6 @@ class Dice:
         return f"{int(self.u() * 10**count):0{count}d}" if count else ""
 
 
-@cache
 def weights(text: str) -> tuple[list[str], list[float]]:
     """Read 'a:3 b:1' as names and running sums."""
     pairs = [word.partition(":") for word in text.split()]
