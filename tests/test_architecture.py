@@ -118,6 +118,51 @@ def test_a_function_is_short_enough_to_read_at_a_glance() -> None:
     assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
 
 
+CACHES = {"cache", "lru_cache", "remembered"}
+
+
+def shared_caches(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements of a module or of its classes that cache results by arguments, for the whole process."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for node in (*tree.body, *(node for one in classes for node in one.body)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            makers = node.decorator_list if ast.unparse(node.args) else []
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            makers = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
+        else:
+            continue
+        names = {ast.unparse(maker).partition("(")[0].rpartition(".")[2] for maker in makers}
+        if names & CACHES:
+            yield node
+
+
+def test_caches_by_argument_belong_to_objects() -> None:
+    # What is cached by argument belongs to an object, which bounds and frees it. Loaders of reference data have no arguments.
+    found = [
+        f"{shown(path)}:{node.lineno}"
+        for path in python_files(*PACKAGES, "tools")
+        for node in shared_caches(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "is_shared"),
+    [
+        ("@cache\ndef read(name): ...", True),
+        ("@functools.lru_cache(maxsize=8)\ndef read(*, name): ...", True),
+        ("@remembered(8)\ndef read(text): ...", True),
+        ("class Reader:\n    @cache\n    def read(self): ...", True),
+        ("read: Final = lru_cache(8)(parse)", True),
+        ("@cache\ndef read(): ...", False),
+        ("class Reader:\n    def __init__(self):\n        self.read = lru_cache(8)(parse)", False),
+        ("def read_all():\n    @cache\n    def read(name): ...", False),
+    ],
+)
+def test_the_search_for_shared_caches_tells_them_from_loaders_and_owned_ones(source: str, is_shared: bool) -> None:
+    assert bool([*shared_caches(ast.parse(source))]) is is_shared
+
+
 def imported_modules(path: Path, modules: set[str]) -> set[str]:
     """Return the modules of ours that a file imports anywhere: at its top, inside functions, or for type checks only."""
     module = module_of(path)
