@@ -107,8 +107,22 @@ def test_every_command_is_documented() -> None:
     from service.cli.main import app
 
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    for group in app.registered_groups:
+        typer_app = group.typer_instance
+        assert typer_app is not None
+        names |= {
+            f"{typer_app.info.name} {command.name or getattr(command.callback, '__name__', '')}"
+            for command in typer_app.registered_commands
+        }
     pages = "\n".join(page.read_text(encoding="utf-8") for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"))
     assert names
+    # One sentence documents these.
+    lists, actions = ("lists", "dismissals", "suppressions", "permits"), ("import", "add", "show", "remove")
+    assert (
+        "`tidewaiter lists`, `dismissals`, `suppressions` and `permits` do the same, each with `import`, `add`, `show` and `remove`"
+        in pages
+    )
+    names -= {f"{topic} {action}" for topic in lists for action in actions}
     for name in names:
         assert f"tidewaiter {name}" in pages or f"make {name}" in pages, name
 

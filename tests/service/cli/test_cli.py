@@ -14,7 +14,7 @@ import pytest
 
 from models.bundle import ModelStore, load
 from service.cli.errors import status_and_message
-from service.cli.main import run
+from service.cli.main import app, run
 from tests.models.bundle.test_signature import keys as new_keys
 from tests.service.api.test_score_csv import csv_of, rows_of
 
@@ -23,15 +23,21 @@ COMMANDS = (
     "score",
     "validate",
     "substance",
+    "classify",
     "generate",
     "train",
     "evaluate",
+    "compare",
     "adapt",
     "promote",
     "rollback",
     "pull",
     "serve",
     "demo",
+    "worker",
+    "backup",
+    "restore",
+    "erase",
     "doctor",
     "model",
     "rules",
@@ -39,6 +45,9 @@ COMMANDS = (
     "dismissals",
     "suppressions",
     "permits",
+    "keys",
+    "outcomes",
+    "audit",
 )
 HEADER = "shipment_id,goods_description,net_mass_kg\n"
 
@@ -54,6 +63,12 @@ def manifests(tmp_path: Path) -> Path:
     path = tmp_path / "manifests.csv"
     path.write_bytes(csv_of(40))
     return path
+
+
+def test_the_list_of_commands_is_complete() -> None:
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    groups = {group.typer_instance.info.name for group in app.registered_groups if group.typer_instance}
+    assert commands | groups == set(COMMANDS), "mend COMMANDS"
 
 
 def test_help_names_every_command() -> None:
