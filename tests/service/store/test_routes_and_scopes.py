@@ -87,7 +87,7 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def test_the_table_has_each_route_of_the_application() -> None:
-    assert {(method, path) for _, method, path in EXPECTED} == set(routes_of(create_app(Settings())))
+    assert {(method, path) for _, method, path in EXPECTED} == set(routes_of(create_app(Settings()))), "mend EXPECTED"
     assert len(EXPECTED) == len({(method, path) for _, method, path in EXPECTED})
 
 
