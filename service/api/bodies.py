@@ -16,14 +16,14 @@ from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from service.api.large_json import parse_at_once, parse_in_steps
+from service.api.large_json import parse
 from service.budget import Hold
 from service.errors import NotAcceptedMedia, TooLarge, Unprocessable
 
 #: Maximum number of bytes decompressed in one step, which limits the allocation.
 _STEP: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
-#: From this size on, bodies are parsed in steps. Below it, the parser takes less than 10 ms whatever the body holds.
+#: From this size on, bodies are parsed in a thread.
 _LARGE: Final = 256 * 1024
 _ACCEPT_ENCODING: Final = {"Accept-Encoding": "gzip, identity"}
 
@@ -205,12 +205,12 @@ def parse_json(data: bytes) -> Any:
 
     Raises:
         Unprocessable: the body is not JSON; the error gives line and column.
-        TooLarge: a large body has too many values (`parse_in_steps`).
+        TooLarge: see `service.api.large_json.parse_in_steps`.
     """
     if not data or data.isspace():
         raise Unprocessable("The body is empty; a JSON object was expected.")
     try:
-        return parse_at_once(data) if len(data) < _LARGE else parse_in_steps(data)
+        return parse(data)
     except ValueError as error:
         raise Unprocessable(f"The body is not JSON: {error}.") from None
 

@@ -1,7 +1,7 @@
 """Parsing of large JSON bodies in steps.
 
-One call of the parser holds Python's lock: 16 MB can take 0.4 s. A large body is therefore cut at the elements of its lists, and
-each step takes milliseconds. A body that cannot be cut into such steps is refused.
+One call of the parser holds Python's lock: 16 MB can take 0.4 s. A large body with many values is therefore cut at the elements of
+its lists, and each step takes milliseconds. A body that cannot be cut into such steps is refused.
 """
 
 from __future__ import annotations
@@ -41,8 +41,29 @@ class Steps:
 
 
 STEPS: Final = Steps()
+#: Up to so many bytes, or up to so many commas, objects and lists, the parser takes less than 20 ms. A usual batch of 1,000
+#: shipments has 40,000 commas and 6,000 objects and lists.
+_SMALL: Final = 256 * 1024
+_FEW_COMMAS: Final = 50_000
+_FEW_NESTS: Final = 10_000
 #: Bytes of a parsed run as they count in messages: everything but line breaks becomes a space.
 _BLANK: Final = bytes(byte if byte == ord("\n") else ord(" ") for byte in range(256))
+
+
+def parse(data: bytes) -> Any:
+    """Return what `parse_at_once` returns, in steps if one call could take long.
+
+    Raises:
+        ValueError: not JSON.
+        TooLarge: see `parse_in_steps`.
+    """
+    if len(data) < _SMALL or (
+        len(data) <= STEPS.most_size
+        and data.count(b"{") + data.count(b"[") <= _FEW_NESTS
+        and data.count(b",") <= _FEW_COMMAS
+    ):
+        return parse_at_once(data)
+    return parse_in_steps(data)
 
 
 def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:

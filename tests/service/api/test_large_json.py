@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.api import json_runs
-from service.api.large_json import Steps, parse_at_once, parse_in_steps
+from service.api import json_runs, large_json
+from service.api.large_json import Steps, parse, parse_at_once, parse_in_steps
 from service.errors import TooLarge
 
 #: Steps of a few values and bytes, so that small bodies are cut everywhere.
@@ -127,8 +127,27 @@ def test_the_scan_gives_the_same_compiled_and_as_python(data: bytes) -> None:
     ids=["element", "member", "members", "list", "all"],
 )
 def test_too_many_values_are_refused(body: bytes, problem: str) -> None:
-    with pytest.raises(TooLarge, match=problem):
-        parse_in_steps(body)
+    for parser in (parse_in_steps, parse):
+        with pytest.raises(TooLarge, match=problem):
+            parser(body)
+
+
+@pytest.mark.parametrize(
+    ("element", "steps"),
+    [(b"1.5", False), (b'{"x":1}', True), (b"[]", True), (b'"' + b"x" * 40 + b'"', False)],
+    ids=["numbers", "objects", "lists", "texts"],
+)
+def test_only_bodies_with_many_values_are_parsed_in_steps(
+    element: bytes, steps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[int] = []
+    monkeypatch.setattr(large_json, "parse_in_steps", lambda data: cut.append(len(data)) or parse_in_steps(data))
+    for count, many in ((40_000, steps), (51_000, True)):
+        # Blanks make the body large.
+        body = b'{"shipments":[' + b",".join([element] * count) + b"]" + b" " * 300_000 + b"}"
+        assert parse(body) == parse_at_once(body)
+        assert bool(cut) == many
+        cut.clear()
 
 
 def test_the_limits_leave_room_for_the_largest_batches() -> None:
