@@ -108,7 +108,7 @@ class SplitNames:
 
     def _joined(self, first: str, second: str) -> Match | None:
         """Return the watched substance that two texts name only together."""
-        if not (self._open_end(first) and self._open_start(second)):
+        if not (self._open_end(first) and self._open_start(second)) or _repeats(first, second):
             return None
         budget = current_budget()
         for text in (first + second, f"{first} {second}"):
@@ -133,6 +133,12 @@ class SplitNames:
     def _begins_within_a_name(self, text: str) -> bool:
         word = _FIRST_WORD.match(text)
         return word is not None and self._index.ends_name(word[1].lower())
+
+
+def _repeats(first: str, second: str) -> bool:
+    """Return whether one of two texts begins with the other, as a description often repeats the declared chemical."""
+    shorter, longer = sorted((first.casefold(), second.casefold()), key=len)
+    return longer.startswith(shorter)
 
 
 def _spans(matched: str, first: str, second: str) -> bool:
