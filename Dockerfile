@@ -30,6 +30,9 @@ RUN python -m venv /opt/build \
 RUN python -m venv --without-pip /opt/tidewaiter \
     && /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/serve.txt
 COPY pyproject.toml setup.py README.md LICENSE ./
+# The bill of materials of the image's packages, for scanners: /opt/tidewaiter/sbom.cdx.json.
+COPY tools/sbom.py tools/
+RUN python -m tools.sbom requirements/serve.txt /opt/tidewaiter/sbom.cdx.json
 COPY features features
 COPY models models
 COPY training training
@@ -39,7 +42,8 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps --whe
 
 FROM builder AS training-builder
 COPY requirements/train.txt requirements/
-RUN /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/train.txt
+RUN /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/train.txt \
+    && python -m tools.sbom requirements/train.txt /opt/tidewaiter/sbom.cdx.json
 
 FROM base AS training
 COPY --from=training-builder /opt/tidewaiter /opt/tidewaiter

@@ -147,6 +147,28 @@ def test_the_dockerfile_copies_only_existing_files_that_dockerignore_admits() ->
         assert source in allowed or f"{Path(source).parent}/*{Path(source).suffix}" in allowed, source
 
 
+def test_each_image_holds_the_bill_of_materials_of_its_own_packages(tmp_path: Path) -> None:
+    """The commands of the Dockerfile, run on the files that it has copied before."""
+    files = {"service": "serve", "training": "train"}
+    before = DOCKERFILE[: DOCKERFILE.index("-m tools.sbom")]
+    for line in re.findall(r"^COPY (?!--from)(.+)$", before, flags=re.MULTILINE):
+        *sources, target = line.split()
+        for source in [*sources, "requirements/train.txt"]:
+            (tmp_path / target).mkdir(exist_ok=True)
+            shutil.copy(ROOT / source, tmp_path / target)
+    builders = {"service": "builder", "training": "training-builder"}
+    stages = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.+?)(?=^FROM |\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL))
+    for image, requirements in files.items():
+        [command] = re.findall(r"python -m tools\.sbom (.+)", stages[builders[image]])
+        source, target = command.split()
+        written = tmp_path / image / "sbom.cdx.json"
+        run = [sys.executable, "-m", "tools.sbom", source, str(written)]
+        subprocess.run(run, cwd=tmp_path, env={}, check=True, timeout=60)
+        listed = {one["name"]: one["version"] for one in json.loads(written.read_text())["components"]}
+        assert listed == pins(ROOT / "requirements" / f"{requirements}.txt")
+        assert f"\nCOPY --from={builders[image]} {Path(target).parent} " in f"\n{stages[image]}"
+
+
 def test_the_last_stage_serves_as_an_unprivileged_user() -> None:
     stages = re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)
     assert re.match(r"FROM base AS service\n", stages[-1])
