@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from features.reference import country
+from features.reference.words import declared_words
 from features.texts.folding import folded
 
 #: Columns of a register, in any order.
@@ -26,9 +27,7 @@ COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", 
 #: A register of a hundred thousand permits has some ten megabytes. The limit protects memory.
 MAX_BYTES: Final = 64 * 2**20
 #: Words that say "permit" or its number and identify nothing.
-_GENERIC: Final = re.compile(
-    r"\b(?:import|export|permits?|licen[cs]es?|licen[cs]ia|authori[sz]ation|certificate|number|numero|no|nr|num|ref|id)\b"
-)
+_GENERIC: Final = re.compile(rf"\b(?:{'|'.join(declared_words()['permits']['generic'])})\b")
 _NOT_PLAIN: Final = re.compile(r"[\W_]+")
 #: Digits in their order, either way and around: 12345, 98765, 67890.
 _UP: Final = "01234567890123456789"
@@ -38,7 +37,7 @@ _LICENSED: Final = ""
 #: Shorter numbers identify no permit.
 _SHORTEST: Final = 3
 #: Placeholders with a digit that no other test finds.
-_DUMMIES: Final = frozenset({"abc123", "abc1234", "test1", "test01", "test123", "sample1", "xxx1", "tba1", "0x0"})
+_DUMMIES: Final = frozenset(declared_words()["permits"]["placeholders"])
 
 
 class RegisterError(ValueError):

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from features.reference.reading import read
-
-# Kosovo: a user-assigned code of ISO 3166-1 that EU customs, the UPU and airportsdata all use.
-_USER_ASSIGNED: Final = {"xk": "XK", "kosovo": "XK"}
+from features.reference.words import declared_words
 
 _LOCODE: Final = re.compile(r"([A-Z]{2})[ -]?([A-Z2-9]{3})", re.ASCII)
 _NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
@@ -53,7 +51,7 @@ def _countries() -> dict[str, str]:
                 first, comma, rest = name.partition(", ")
                 if comma:
                     known.setdefault(_key(f"{rest} {first}"), country_.alpha_2)
-    known |= _other_names() | _USER_ASSIGNED
+    known |= _other_names()
     for country_ in pycountry.countries:
         for code in (country_.alpha_2, country_.alpha_3, country_.numeric):
             known[code.lower()] = country_.alpha_2
@@ -86,11 +84,7 @@ def _currencies() -> dict[str, str]:
     for currency_ in pycountry.currencies:
         for code in (currency_.alpha_3, currency_.numeric, currency_.name):
             known[_key(code)] = currency_.alpha_3
-    # The offshore renminbi is no ISO code but occurs on invoices; the currency is the same.
-    known |= {"cnh": "CNY", "rmb": "CNY"}
-    # Withdrawn from ISO 4217 when their countries joined the euro; older manifests contain them.
-    known |= {"bgn": "BGN", "hrk": "HRK"}
-    return known
+    return known | {word: code for code, words in declared_words()["currencies"].items() for word in words}
 
 
 @cache

@@ -16,6 +16,7 @@ ADDRESS_WORDS: Final = "address_words.toml"
 CHEMICAL_FORMS: Final = "chemical_forms.toml"
 CHEMICAL_WORDS: Final = "chemical_words.toml"
 CONTEXT_CUES: Final = "context_cues.toml"
+DECLARED_WORDS: Final = "declared_words.toml"
 GOODS_WORDS: Final = "goods_words.toml"
 HEADER_ALIASES: Final = "header_aliases.toml"
 NAME_SOUNDS: Final = "name_sounds.toml"
@@ -73,6 +74,16 @@ def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
 
 
 @cache
+def declared_words() -> WordLists:
+    """Return section -> key -> words and codes of declared values.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+    """
+    return _words(DECLARED_WORDS)
+
+
+@cache
 def goods_words() -> WordLists:
     """Return section -> key -> words of goods descriptions, in the languages of trade.
 
@@ -94,7 +105,8 @@ def header_aliases() -> WordLists:
 
 @cache
 def name_sounds() -> WordLists:
-    """Return alphabet -> Latin letters -> letters of it, and under ``parts`` other spellings of parts of names.
+    """Return alphabet -> Latin letters -> letters of it, under ``parts`` other spellings of parts of names, and under ``sounds``
+    sounds by their use.
 
     Raises:
         ReferenceDataError: the file is no TOML, or an entry is not a text of words.

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
+from features.reference.words import chemical_words
 from features.texts.scan import mixes_letters_and_figures, name_tokens
 
 # Greek letters that stand alone are locants and are spelled out. Next to Latin letters they imitate one (below).
@@ -93,18 +94,17 @@ TOKEN: Final = re.compile(rf"[^\W\d_{UNSPACED}]+|\d+|[{UNSPACED}]")
 CAS: Final = re.compile(r"(?<![\d-])(\d{2,7}) ?- ?(\d{2}) ?- ?(\d)(?![\d-])", re.ASCII)
 
 # Words that describe the form, amount or grade of a substance, not its identity.
-_SALTS: Final = (
-    r"(?:mono|di|tri|hemi|sesqui)?[ -]?(?:hydrochlor(?:ide?|o)|hydrobrom(?:ide?|o)|hydrat(?:e[ds]?)?)|[2x]?[ ]?[.·*]?hcl|hbr"
-    "|citrate|oxalate|sulfate|tartrate|maleate|fumarate|phosphate|mesylate|tosylate|acetate|lactate|succinate|nitrate"
-    "|trifluoroacetate|tfa|anhydrous|salts?|free[ -]?base|base|clorhidrato|cloridrato|chlorhydrate|citrato|citrat"
-    "|solution|soln|powder|crystals?|crystalline|liquid|solid"
+_WORDS: Final = chemical_words()
+_FORMS: Final = (
+    r"(?:mono|di|tri|hemi|sesqui)?[ -]?(?:hydrochlor(?:ide?|o)|hydrobrom(?:ide?|o)|hydrat(?:e[ds]?)?)|[2x]?[ ]?[.·*]?hcl"
+    rf"|free[ -]?base|{'|'.join(_WORDS['qualifiers']['forms'])}"
 )
-_GRADES: Final = (
-    "ar|cp|gr|lr|acs|usp|bp|ep|fcc|hplc|reagent|analytical|technical|tech|pharma|food|industrial|lab|research"
-)
+_GRADES: Final = "|".join(_WORDS["qualifiers"]["grades"])
+_UNITS: Final = "|".join(_WORDS["units"]["amounts"])
 _QUALIFIERS: Final = re.compile(
-    rf"(?:\b(?:{_GRADES})[ -]+grade\b|\b(?:{_SALTS})\b(?:[ ]?\(?1:\d(?::\d)?\))?"
-    r"|\b\d+(?:[.,]\d+)?[ ]?(?:kgs?|g|gr|grams?|mg|ml|l|lbs?|oz)\b|[(\[]?\s*(?:>=|>|≥|min\.?)?\s*\d{1,3}(?:[.,]\d+)?\s*%\s*"
+    rf"(?:\b(?:{_GRADES})[ -]+grade\b|\b(?:{_FORMS})\b(?:[ ]?\(?1:\d(?::\d)?\))?"
+    rf"|\b\d+(?:[.,]\d+)?[ ]?(?:{_UNITS})\b"
+    r"|[(\[]?\s*(?:>=|>|≥|min\.?)?\s*\d{1,3}(?:[.,]\d+)?\s*%\s*"
     r"(?:min\b\.?|purity\b|pure\b|\+)?[)\]]?|\bpurity\b|(?:盐酸|塩酸)盐?塩?|水合物|一水|염산염?)"
 )
 

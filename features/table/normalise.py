@@ -15,6 +15,7 @@ from typing import Final
 
 from features.manifest.fields import FIELD, FIELDS, Field, Kind
 from features.reference import codes
+from features.reference.words import declared_words
 from features.texts.declared import (
     TIME_MISSING,
     normal_forms,
@@ -41,12 +42,8 @@ _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
 _CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
 _CAPITALS: Final = re.compile(r"[A-Z0-9]+")
 _CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
-_TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-_FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
-_MODE_WORDS: Final = {
-    "sea": "1", "maritime": "1", "ocean": "1", "rail": "2", "road": "3", "truck": "3", "air": "4", "mail": "5",
-    "post": "5", "postal": "5",
-}  # fmt: skip
+_TRUE, _FALSE = (frozenset(declared_words()["flags"][key]) for key in ("true", "false"))
+_MODE_WORDS: Final = {word: mode for mode, words in declared_words()["transport_modes"].items() for word in words}
 _NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
 
 

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from features.reference import BenignChemical, Group, Substance, class_definitions, class_exemptions
 from features.reference.related import RelatedSubstance
+from features.reference.words import chemical_words
 from features.substances.find.names import Entry
 from features.substances.match import BENIGN, ClassMatch, Kind, Match
 from features.substances.structures import (
@@ -32,7 +33,7 @@ SIMILAR: Final = 0.68
 #: alcohol would be similar to phenethyl bromide.
 _LEAST_ATOMS: Final = 12
 # Acids (SMILES) of the salts in which watched substances are traded. A salt has an InChIKey of its own.
-_ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
+_ACIDS: Final = chemical_words()["salts"]["acids"]
 # Number of structures to cache. The same chemical is declared often, and parsing a structure takes a millisecond. A molecule
 # takes a few kilobytes.
 _REMEMBERED: Final = 256

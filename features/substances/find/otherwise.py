@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from features.reference.words import chemical_words
 from features.substances.normalise import fold, skeleton, spell, tokens
 from features.substances.read.encoded import decoded
 from features.substances.read.sounds import FOREIGN_WORD, Reading, foreign_reading, latin_reading, sounds_watched
@@ -38,10 +39,10 @@ _MOST_TOKENS: Final = 12
 # Stems of one-word names, of which a cut word keeps some letters, and salts, which a cut name does not end in.
 _FAMILY: Final = re.compile("(?:fentan[iy]l|nitazene|brorphine)$")
 _KEPT: Final = 3
-_SALT: Final = re.compile("hydrochlor|citrate|oxalate|hcl$|acid|sulfate|maleate|tartrate|hydrobrom|acetate")
+_SALT: Final = re.compile("|".join(("hcl$", *chemical_words()["salts"]["at_end"])))
 _FENT: Final = re.compile(r"(?P<before>[a-z\d]+)[ -]fents?(?![a-z])")
 _ONE_WORD_FENT: Final = re.compile("([a-z]{2,30})fents?")
-_NAMES_IN_IL: Final = frozenset({"car", "su", "al", "remi", "lo", "oc", "thia", "norcar"})
+_NAMES_IN_IL: Final = frozenset(chemical_words()["before_a_stem"]["fentanil"])
 _LETTERED: Final = re.compile(r"\d?[fm]|\d?cl|\d?br|[omp]f")
 _LAST_WORD: Final = re.compile(r"([A-Za-z]{3,})[ .-]*\Z")
 _FIRST_WORD: Final = re.compile(r"[ .-]*([A-Za-z]{3,})")

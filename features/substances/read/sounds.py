@@ -35,14 +35,21 @@ FOREIGN_WORD: Final = re.compile(
 # Thai writes e, ae, o and ai before the consonants that they follow in speech.
 _THAI_VOWEL_FIRST: Final = re.compile("([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a]))?)")
 # The o stays, because languages spell this vowel alike. The other vowels vary, and are dropped.
-_RULES: Final = re.compile("ph|sch|ch|sh|th|rh|ck|qu|ts|tz|cz|sz|x|c(?=[eiy])|ou|[cqzwjyhaeiu]")
 _SOUND: Final = {
-    "ph": "f", "th": "t", "rh": "r", "ck": "k", "qu": "k", "q": "k", "x": "ks", "c": "k", "z": "s", "w": "v",
-    "ts": "s", "tz": "s", "cz": "s", "sz": "s", "sh": "s", "sch": "s", "ch": "k", "ou": "o", "u": "o",
-}  # fmt: skip
+    letters: "" if sound == "-" else sound for sound, group in name_sounds()["latin"].items() for letters in group
+}
+_RULES: Final = re.compile(
+    "|".join(
+        [
+            *filter(lambda letters: len(letters) > 1, _SOUND),
+            "c(?=[eiy])",
+            *filter(lambda letters: len(letters) == 1, _SOUND),
+        ]
+    )
+)
 _DOUBLED: Final = re.compile(r"(.)\1+")
 # Every watched name with these consonants contains one of the groups.
-_CORES: Final = ("fntnl", "ntsn", "pprd", "nln", "fntl", "fnltl", "propnl", "proponl", "proponk", "brorfn")
+_CORES: Final = name_sounds()["sounds"]["cores"]
 # Only words with these letters can have one of the sounds above. The search costs less than the reduction to sounds.
 _MAY_TELL: Final = re.compile(
     "[fp].*n.*t.*n.*l|n.*t.*[szc].*n|p.*p.*r.*d|n.*l.*n|f.*n.*t.*l|ph.*n.*t.*l|f.*n.*l.*t.*l|ph.*n.*l.*t.*l|p.*r.*p.*[on]|b.*r.*r.*[fp].*n"
@@ -52,10 +59,10 @@ _SHORTEST: Final = 4
 _FEWEST: Final = 3
 _FEWEST_FOREIGN: Final = 2
 # Parts that are no words of a name by themselves, but sound like ordinary words.
-_NO_WORD: Final = re.compile("(?:ane?|ene|one|ine|amide|di|tri|but|prop|thiophen|furan|oxo|nor|sec|flu|clo)$")
+_NO_WORD: Final = name_sounds()["sounds"]["no_words"]
 _NAMED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Endings of cases and genders, and linking vowels, by sound.
-_ENDINGS: Final = ("o", "m", "s", "n", "v", "ov", "om", "mi", "k")
+_ENDINGS: Final = name_sounds()["sounds"]["endings"]
 _PREFIXES: Final = {"hebrew": re.compile("[\u05d1\u05d4\u05d5\u05db\u05dc\u05de\u05e9]")}
 _LATIN_LANGUAGES: Final = (Language.ENGLISH, Language.SPANISH, Language.PORTUGUESE, Language.FRENCH, Language.GERMAN)
 _MOST: Final = 48
@@ -131,9 +138,6 @@ def _parts_by_sound() -> dict[str, str]:
             row = languages.get(language)
             if row is not None:
                 spelled += [(form, english.forms[0]) for form in row.forms]
-    spelled += [
-        (word, word) for word in ("chloride", "bromide", "iodide", "anhydride", "hydrochloride", "acid", "citrate")
-    ]
     spelled += [(form, part) for part, forms in name_sounds()["parts"].items() for form in (part, *forms)]
     for form, part in spelled:
         plain = fold(form)
@@ -174,7 +178,7 @@ def latin_reading(word: str, *, telling: bool = True) -> str | None:
     if (telling and not core) or len(heard) < _FEWEST:
         return None
     english = _whole(heard, "latin")
-    if english is None or english == word or (not core and _NO_WORD.search(english) is not None):
+    if english is None or english == word or (not core and english.endswith(_NO_WORD)):
         return None
     return english
 
@@ -209,7 +213,7 @@ def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Readin
             whole = _whole(heard, alphabet)
             # Many ordinary words share a short sound. Only a locant or a name with a core may be that short.
             if whole is not None and (
-                core or whole in LOCANTS or (len(heard) >= _FEWEST and not _NO_WORD.search(whole))
+                core or whole in LOCANTS or (len(heard) >= _FEWEST and not whole.endswith(_NO_WORD))
             ):
                 return Reading(begin, len(word), whole)
     return None

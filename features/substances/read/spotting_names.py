@@ -37,9 +37,9 @@ _HINT_BEGINS: Final = Beginnings(_HINTS)
 _JOINED_HINT: Final = re.compile("[0-9]-[a-z]{3}|[aeiy]n-[0-9]")
 _LETTERS: Final = re.compile(r"[a-z]+")
 # Purities and amounts end a name.
+_UNITS: Final = "|".join(unit for units in chemical_words()["units"].values() for unit in units)
 _AMOUNT: Final = re.compile(
-    r"(?<!\d)(?<!\d[.,])[<>=~\u2265]?\d{1,9}(?:[.,]\d{1,9})?\s{0,3}(?:%|\u2030|(?:kgs?|g|gr|grams?|mg|ug|mcg|ml|l|lit(?:er|re)s?|lbs?|oz|t|mt|tons?|pcs?"
-    r"|pieces?|drums?|bags?|bottles?|box(?:es)?|cartons?|ctns?|vials?|packs?|ppm|mol|mmol|um|nm|mm|cm|degc)\b(?!-))"
+    rf"(?<!\d)(?<!\d[.,])[<>=~\u2265]?\d{{1,9}}(?:[.,]\d{{1,9}})?\s{{0,3}}(?:%|\u2030|(?:{_UNITS})\b(?!-))"
 )
 # Letters of another alphabet that remain after `flatten` end a name as well.
 _WORD: Final = re.compile(

@@ -18,6 +18,7 @@ from rdkit.Chem import rdinchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from features.reference import substances
+from features.reference.words import chemical_words
 
 #: Maximum length of a structure text. The longest SMILES in the reference data has 60 characters.
 MAX_TEXT: Final = 1000
@@ -35,64 +36,6 @@ _INCHI: Final = re.compile(r"InChI=1S?/([A-Za-z0-9.]+)(/[!-~]*)?", re.ASCII)
 _HYDRATE: Final = Chem.MolFromSmarts("[#6]@[CX4]([OX2H1])([OX2H1])@[#6]")
 _IMIDIC_ACID: Final = Chem.MolFromSmarts("[OX2H1]-[CX3]=[NX2;+0]")
 _METALS: Final = frozenset({3, 4, 11, 12, 13, 19, 20, 25, 26, 27, 28, 29, 30, 37, 38, 47, 55, 56, 80, 83})
-
-# Acids, bases and solvents that accompany a substance. None of them is the parent if there is another organic
-# fragment.
-_COMPANIONS: Final = (
-    "O=CO",
-    "CC(=O)O",
-    "CCC(=O)O",
-    "CCCC(=O)O",
-    "O=C(O)C(F)(F)F",
-    "O=C(O)C(=O)O",
-    "O=C(O)CC(=O)O",
-    "O=C(O)CCC(=O)O",
-    "O=C(O)CCCC(=O)O",
-    "O=C(O)CCCCC(=O)O",
-    "O=C(O)C=CC(=O)O",
-    "O=C(O)CC(O)C(=O)O",
-    "O=C(O)C(O)C(O)C(=O)O",
-    "O=C(O)CC(O)(CC(=O)O)C(=O)O",
-    "CC(O)C(=O)O",
-    "O=C(O)CO",
-    "O=C(O)C(O)C(O)C(O)C(O)CO",
-    "O=C(O)c1ccccc1",
-    "O=C(O)c1ccccc1O",
-    "O=C(O)C(O)c1ccccc1",
-    "NC(CC(=O)O)C(=O)O",
-    "NC(CCC(=O)O)C(=O)O",
-    "NCC(=O)O",
-    "CS(=O)(=O)O",
-    "CCS(=O)(=O)O",
-    "O=S(=O)(O)C(F)(F)F",
-    "O=S(=O)(O)c1ccccc1",
-    "Cc1ccc(S(=O)(=O)O)cc1",
-    "CC1(C)C2CCC1(CS(=O)(=O)O)C(=O)C2",
-    "O=S(=O)(O)c1ccc2ccccc2c1",
-    "O=C(O)c1cc2ccccc2c(Cc2c(O)c(C(=O)O)cc3ccccc23)c1O",
-    "O=[N+]([O-])c1cc([N+](=O)[O-])c(O)c([N+](=O)[O-])c1",
-    "O=C(O)O",
-    "C[N+](C)(C)CCO",
-    "NC(CO)(CO)CO",
-    "CCNCC",
-    "CCN(CC)CC",
-    "CO",
-    "CCO",
-    "CCCO",
-    "CC(C)O",
-    "CC(C)=O",
-    "CC#N",
-    "CCOC(C)=O",
-    "CCOCC",
-    "C1CCOC1",
-    "C1COCCO1",
-    "CN(C)C=O",
-    "CS(C)=O",
-    "ClCCl",
-    "ClC(Cl)Cl",
-    "Cc1ccccc1",
-    "c1ccccc1",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,7 +152,9 @@ def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
 
 @cache
 def _companions() -> frozenset[str]:
-    return frozenset(_flat(Chem.MolFromSmiles(smiles)) for smiles in _COMPANIONS)
+    """Return acids, bases and solvents that accompany a substance. None is the parent if there is another organic fragment."""
+    lists = chemical_words()["companions"].values()
+    return frozenset(_flat(Chem.MolFromSmiles(smiles)) for words in lists for smiles in words)
 
 
 def _flat(mol: Chem.Mol) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from features.manifest.fields import CHANNELS, TRANSPORT_MODES
 from features.reference import files
 from features.reference.errors import ReferenceDataError
 from features.reference.words import (
@@ -16,6 +17,7 @@ from features.reference.words import (
     PARTY_WORDS,
     address_words,
     chemical_words,
+    declared_words,
     description_patterns,
     goods_words,
     header_aliases,
@@ -26,12 +28,23 @@ from features.reference.words import (
 def test_words_of_a_list_are_distinct() -> None:
     words = chemical_words()
     own = {"morphemes", "joints", "locants", "reserved", "blocks"}
-    assert set(words) == own | {"attached", "too_common", "before_a_stem", "hints", "salts"}
-    for lists in (words, header_aliases(), goods_words()):
+    beside = {"attached", "too_common", "before_a_stem", "hints", "salts", "companions", "qualifiers", "units"}
+    assert set(words) == own | beside
+    for lists in (words, declared_words(), header_aliases(), goods_words()):
         for section, entries in lists.items():
             for key, listed in entries.items():
                 assert len(set(listed)) == len(listed), f"[{section}] {key}"
     assert set(words["locants"]["significant"]) <= set(words["locants"]["words"])
+
+
+def test_declared_words_speak_of_codes_of_the_manifest_and_no_word_means_two_of_them() -> None:
+    words = declared_words()
+    assert set(words["transport_modes"]) == set(TRANSPORT_MODES)
+    assert set(words["modes_of_channels"]) == set(CHANNELS)
+    assert {mode for fitting in words["modes_of_channels"].values() for mode in fitting} <= set(TRANSPORT_MODES)
+    for section in ("flags", "transport_modes", "currencies"):
+        listed = [word for entries in words[section].values() for word in entries]
+        assert len(set(listed)) == len(listed), section
 
 
 def test_no_word_of_addresses_has_two_short_forms() -> None:
