@@ -17,6 +17,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Set
+from itertools import cycle
 from typing import Final
 
 from benchmarks.substance_rows import NONE, Row, read, same_substance
@@ -106,8 +107,10 @@ def _real_words() -> set[str]:
 
 
 def generate(count: int, errors: int, seed: int, others: Set[str] = frozenset()) -> tuple[list[Row], int]:
-    """Return misspelt names, every second one inside a declaration, and the number of candidates that the rules
+    """Return misspelt names, about half of them inside a declaration, and the number of candidates that the rules
     excluded.
+
+    Each name has random numbers of its own, so that a new name changes few of the rows of the others.
 
     Args:
         count: number of rows.
@@ -117,15 +120,17 @@ def generate(count: int, errors: int, seed: int, others: Set[str] = frozenset())
     """
     from rapidfuzz.distance import OSA
 
-    rng = random.Random(seed)
     names = watched_names()
     keys = [(_key(name), substance) for name, substance in names]
     real, real_words = _real_names(others), _real_words()
     rows: list[Row] = []
     seen: set[str] = set()
     left_out = 0
-    while len(rows) < count:
-        name, substance = names[rng.randrange(len(names))]
+    drawn = [(random.Random(f"{seed} {errors} {name}"), name, substance) for name, substance in names]
+    drawn.sort(key=lambda each: each[0].random())
+    for rng, name, substance in cycle(drawn):
+        if len(rows) == count:
+            break
         changed = name
         kinds: list[str] = []
         # A word of five letters gets no second error after it has lost a letter.
@@ -146,7 +151,7 @@ def generate(count: int, errors: int, seed: int, others: Set[str] = frozenset())
             left_out += 1
             continue
         seen.add(key)
-        alone = len(rows) % 2 == 0
-        text = changed if alone else _IN_TEXT[len(rows) // 2 % len(_IN_TEXT)].format(n=changed)
+        alone = rng.random() < 0.5
+        text = changed if alone else rng.choice(_IN_TEXT).format(n=changed)
         rows.append(Row(text, alone, substance, f"{name}: {', '.join(kinds)}"))
     return rows, left_out

@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from benchmarks import substance_misspellings
 from benchmarks.substance_misspellings import generate, letters
 from benchmarks.substance_recall import LANGUAGES_BAR, MISSPELT_BAR, NAMES_BAR
 from benchmarks.substance_rows import MENTION, NONE, Row, problem, read
@@ -91,6 +92,16 @@ def test_generated_misspellings_are_reproducible_and_differ_from_all_names() -> 
     assert rows == generate(100, 2, seed=7)[0]
     names = {letters(name) for row in substances() for name in (row.name, *row.synonyms, *row.abbreviations)}
     assert not {letters(row.text) for row in rows if row.chemical} & names
+
+
+def test_a_new_name_leaves_the_misspellings_of_other_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = substance_misspellings.watched_names()
+    before = [row.text for row in generate(100, 1, seed=7)[0]]
+    monkeypatch.setattr(
+        substance_misspellings, "watched_names", lambda: [*names[:50], ("zylophantine", "Fentanyl"), *names[50:]]
+    )
+    after = [row.text for row in generate(100, 1, seed=7)[0]]
+    assert len({*before} - {*after}) <= 1
 
 
 def test_every_expected_substance_is_in_the_reference_table() -> None:
