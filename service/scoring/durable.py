@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.groups.history.history import VERSION, History
+from features.groups.history.history import History
+from features.groups.history.state import VERSION
 from service import store
 from service.errors import DatabaseAway
 from service.logs import logger

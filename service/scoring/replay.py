@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from features.groups.history.entities import KEY_ROWS
-from features.groups.history.history import VERSION, History
+from features.groups.history.history import History
 from features.groups.history.keys import keys_of
+from features.groups.history.state import VERSION
 from features.manifest.problems import Refused
 from features.manifest.records import HEAD_NAMES, Record, read_record
 from features.table.table import ManifestTable

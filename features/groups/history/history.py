@@ -30,7 +30,7 @@ from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
 from features.groups.history.snapshot import most_important, restore, snapshot
-from features.groups.history.state import FirstColumn
+from features.groups.history.state import VERSION, FirstColumn
 from features.groups.history.visits import learn
 from features.table.table import ManifestTable
 
@@ -38,7 +38,6 @@ __all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
 
 IntArray = NDArray[np.int64]
 
-VERSION: Final = 3
 DAY: Final = 86400
 #: Number of shipments per batch, which limits the work buffers and keeps them in the processor's cache.
 _CHUNK: Final = 4096

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import Final
 
+#: Version of the saved history.
+VERSION: Final = 3
+
 
 class Amount(IntEnum):
     """Amounts that one shipment adds to its parties.
@@ -65,7 +68,7 @@ _DAYS: Final = {Window.DAY: 1, Window.WEEK: 7, Window.MONTH: 30, Window.YEAR: 36
 class PartyColumn(IntEnum):
     """Columns of a party's state, in the order of a snapshot.
 
-    Snapshots have no column names, so a change of columns requires a new `history.VERSION`.
+    Snapshots have no column names, so a change of columns requires a new `VERSION`.
     """
 
     GRAMS = 0

@@ -41,7 +41,7 @@ class HistoryCheckpoint(Base):
     """State of the live history after the shipment of ``history_order``. Its content is in parts, which are not read to choose one.
 
     Attributes:
-        version: version of the history's state, `features.groups.history.history.VERSION`.
+        version: version of the history's state, `features.groups.history.state.VERSION`.
         created_at: time of the copy.
         shipments: number of shipments that the history has counted.
         digest: SHA-256 of the content as stored.
