@@ -268,7 +268,7 @@ def open_table(
     rows_per_chunk: int = ROWS_PER_CHUNK,
     name: str | None = None,
 ) -> TableReader:
-    """Open a manifest file: CSV and its variants, JSONL (both also gzipped) or Parquet.
+    """Open a manifest file in one of `features.readers.formats.FORMATS`.
 
     The content determines the format, then the extension. Open binary files are read as CSV and need not be seekable.
 

@@ -57,7 +57,7 @@ _BODY: Final[dict[str, Any]] = {
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "CSV, TSV or JSONL, also gzipped, or Parquet",
+                            "description": "In a format that `format` names; text may be gzipped",
                         },
                         "mapping": {"type": "string", "description": "Column mapping, TOML: text or a file"},
                         "explain": {"enum": list(_EXPLAIN), "description": "Default: the service's setting"},

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.common import ExcelSafe
+from service.cli.common import FILE_FORMATS, ExcelSafe
 
 
 def classify(
@@ -15,8 +15,7 @@ def classify(
         list[str],
         typer.Argument(
             metavar="TEXT | --file IN OUT",
-            help="A goods description in any language; with --file the input file (CSV, TSV, JSONL, each also gzipped, or "
-            "Parquet) and the output file.",
+            help=f"A goods description in any language; with --file the input and the output file: {FILE_FORMATS}.",
             show_default=False,
         ),
     ],

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "TIDEWAITER_"
 
+#: Formats of the files that commands read and write, in help texts.
+FILE_FORMATS = "CSV, TSV, JSONL (each may be gzipped) or Parquet"
+
 #: Option of the commands that write files with texts of the input.
 ExcelSafe = Annotated[
     bool,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.common import ExcelSafe
+from service.cli.common import FILE_FORMATS, ExcelSafe
 
 outcomes_app = typer.Typer(
     name="outcomes", help="Import outcomes of inspections.", no_args_is_help=True, rich_markup_mode=None
@@ -25,7 +25,7 @@ def import_file(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="CSV or TSV, JSONL (each also gzipped), or Parquet, with shipment_id or decision_id, content, found_at, by, and "
+            help=f"{FILE_FORMATS}, with shipment_id or decision_id, content, found_at, by, and "
             "substance, quantity, unit, method, corrects where known.",
         ),
     ],

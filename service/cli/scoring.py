@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.common import ExcelSafe
+from service.cli.common import FILE_FORMATS, ExcelSafe
 
 if TYPE_CHECKING:
     from models.scoring import Explain, RiskModel, ScoreSettings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Who did it, in decisions and in the audit chain.
 _ACTOR = "tidewaiter score"
 
-In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
+In = Annotated[Path, typer.Argument(metavar="IN", help=f"{FILE_FORMATS}.")]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of IN.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.common import ExcelSafe
+from service.cli.common import FILE_FORMATS, ExcelSafe
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,8 +18,8 @@ def substance(
         list[str],
         typer.Argument(
             metavar="TEXT | --file IN OUT",
-            help="A name, CAS number, SMILES, InChI, InChIKey or description; with --file the input file "
-            "(CSV, TSV, JSONL, each also gzipped, or Parquet) and the output file.",
+            help="A name, CAS number, SMILES, InChI, InChIKey or description; with --file the input and the "
+            f"output file: {FILE_FORMATS}.",
             show_default=False,
         ),
     ],

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from features.readers import formats as readers
 from models.bundle import ModelStore, load
+from service.cli.common import FILE_FORMATS
 from service.cli.errors import status_and_message
 from service.cli.main import app, run
+from service.files import formats as writers
 from tests.models.bundle.test_signature import keys as new_keys
 from tests.service.api.test_score_csv import csv_of, rows_of
 
@@ -90,6 +93,11 @@ print(*sys.modules)
     ours = {name for name in loaded if name.partition(".")[0] in ("features", "models", "service", "training")}
     assert ours == {"service", "service.cli"}
     assert loaded.isdisjoint({"jinja2", "pydantic", "pydantic_settings", "structlog"})
+
+
+@pytest.mark.parametrize("name", sorted({*(one.name for one in readers.FORMATS), *writers.BY_NAME}))
+def test_help_names_every_file_format(name: str) -> None:
+    assert name in FILE_FORMATS.lower()
 
 
 def test_help_imports_no_module_that_only_running_commands_need() -> None:
