@@ -50,7 +50,7 @@ from service.guard import Guarded
 from service.jobs.child import InServiceWorker
 from service.lists.current import CurrentLists
 from service.logs import logger
-from service.memory import long_lived_objects
+from service.memory import long_lived_objects, rare_collections
 from service.metrics import Metrics
 from service.middleware import Observed
 from service.periodic import repeated
@@ -136,26 +136,28 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         chemistry.set_up(settings)
         # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        async with (
-            _opened(store),
-            _telling(changes, settings),
-            lists.watching(needed=store is not None and not store.has_journal),
-            _webhooks(store, settings),
-            host.watching(settings.pointer_poll_seconds),
-        ):
-            # Warm up chemistry after the model, because in parallel both would load the same tables.
-            await asyncio.to_thread(warm_up_chemistry, systematic=False)
-            await asyncio.to_thread(warm_up_goods)
-            warming = asyncio.create_task(_warm_up_names(starting), name="names")
-            try:
-                durability = contextlib.nullcontext() if durable is None else durable.running()
-                background = _in_background(job_worker, database, settings)
-                async with keys_in_use(ring, settings), durability, background:
-                    with long_lived_objects():
-                        # uvicorn gives this state to `service.connections.protocol`.
-                        yield {CONNECTIONS: connections}
-            finally:
-                await warming
+        # Not only while it serves: the model loads 0.3 s faster.
+        with rare_collections():
+            async with (
+                _opened(store),
+                _telling(changes, settings),
+                lists.watching(needed=store is not None and not store.has_journal),
+                _webhooks(store, settings),
+                host.watching(settings.pointer_poll_seconds),
+            ):
+                # Warm up chemistry after the model, because in parallel both would load the same tables.
+                await asyncio.to_thread(warm_up_chemistry, systematic=False)
+                await asyncio.to_thread(warm_up_goods)
+                warming = asyncio.create_task(_warm_up_names(starting), name="names")
+                try:
+                    durability = contextlib.nullcontext() if durable is None else durable.running()
+                    background = _in_background(job_worker, database, settings)
+                    async with keys_in_use(ring, settings), durability, background:
+                        with long_lived_objects():
+                            # uvicorn gives this state to `service.connections.protocol`.
+                            yield {CONNECTIONS: connections}
+                finally:
+                    await warming
 
     app = _without_routes(lifespan)
     record = _record(settings)

@@ -33,9 +33,6 @@ class PortTaken(OSError):
 
 def worker_app() -> FastAPI:
     """Return the application of one worker process, with the settings of the environment."""
-    from service.memory import collect_rarely
-
-    collect_rarely()
     from service.app import create_app
     from service.logs import configure
     from service.settings import Settings

@@ -89,9 +89,8 @@ app.add_typer(audit_app)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit status (see `service.cli.errors`)."""
-    from service.memory import collect_no_more, collect_rarely
+    from service.memory import collect_no_more
 
-    collect_rarely()
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     signal.signal(signal.SIGTERM, _Terminated.raise_once)

@@ -1,4 +1,4 @@
-"""Freed memory returns to the system, and scoring a file imports only what it needs."""
+"""Freed memory returns to the system on request, and scoring a file imports only what it needs."""
 
 from __future__ import annotations
 
@@ -12,51 +12,6 @@ from pathlib import Path
 import pytest
 
 from service.memory import long_lived_objects
-
-#: Frees an array of 24 MiB, which makes glibc raise its threshold, then allocates another and small ones above it. Prints how
-#: much of the 24 MiB stays resident after the second array is freed, in MiB.
-_RESIDENT = """
-import ctypes, sys
-from service.memory import keep_memory_small
-
-if sys.argv[1] == "small":
-    assert keep_memory_small()
-libc = ctypes.CDLL(None)
-libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-
-
-libc.free(libc.malloc(24 << 20))
-before = resident()
-large = libc.malloc(24 << 20)
-ctypes.memset(large, 1, 24 << 20)
-above = [libc.malloc(1 << 16) for _ in range(64)]
-libc.free(large)
-print((resident() - before) >> 20)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_arrays() -> None:
-    resident = {
-        how: int(
-            subprocess.run(
-                [sys.executable, "-c", _RESIDENT, how],
-                capture_output=True,
-                text=True,
-                check=True,
-                cwd=Path(__file__).parents[2],
-                env={**os.environ, "PYTHONPATH": "."},
-            ).stdout
-        )
-        for how in ("small", "default")
-    }
-    assert resident["small"] < 8 < resident["default"]
-
 
 #: Frees 24 MiB of small arrays below one that stays. Prints how much of them stays resident, in MiB, without and with a request to
 #: return it.
@@ -133,22 +88,6 @@ def test_the_garbage_collector_ignores_long_lived_objects_only_while_serving() -
     assert gc.get_threshold() == before
 
 
-def test_a_command_collects_garbage_less_often_than_python_does() -> None:
-    code = """
-import atexit, gc
-default = gc.get_threshold()
-atexit.register(lambda: print(gc.get_threshold()[0] // default[0], gc.get_threshold()[1:] == default[1:]))
-from service.cli import main
-main(["--help"])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
-    )
-    times, older = done.stdout.split()[-2:]
-    assert int(times) >= 10
-    assert older == "True"
-
-
 def test_a_command_does_not_collect_garbage_as_it_ends() -> None:
     code = """
 import atexit, gc
@@ -162,14 +101,9 @@ main(["--help"])
     assert done.stdout.split()[-2:] == ["True", "True"]
 
 
-#: Starts the application and stops it. Prints whether nothing was collected meanwhile, and how many listed structures were parsed
-#: several times.
+#: Starts the application and stops it. Prints how many listed structures were parsed several times.
 _START = """
-import asyncio, collections, gc
-from service.memory import collect_rarely
-
-collect_rarely()
-before = gc.get_stats()
+import asyncio, collections
 from rdkit import Chem
 
 parse, parsed = Chem.MolFromSmiles, collections.Counter()
@@ -190,8 +124,6 @@ async def start():
     async with app.router.lifespan_context(app):
         from features.reference import substances
 
-        collections_now = [generation["collections"] for generation in gc.get_stats()]
-        print(collections_now == [generation["collections"] for generation in before])
         print(sum(parsed[row.smiles] > 1 for row in substances() if row.smiles))
 
 
@@ -199,7 +131,7 @@ asyncio.run(start())
 """
 
 
-def test_a_start_collects_no_garbage_and_parses_listed_structures_once(tmp_path: Path) -> None:
+def test_a_start_parses_listed_structures_once(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _START],
         capture_output=True,
@@ -208,7 +140,5 @@ def test_a_start_collects_no_garbage_and_parses_listed_structures_once(tmp_path:
         cwd=Path(__file__).parents[2],
         env={**os.environ, "TIDEWAITER_STORE": "off", "TIDEWAITER_MODELS_DIR": str(tmp_path)},
     )
-    uncollected, parsed_again = done.stdout.split()[-2:]
-    assert uncollected == "True"
     # The warm-up reads a few of them as goods, too.
-    assert int(parsed_again) < 5
+    assert int(done.stdout.split()[-1]) < 5
