@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Bisection steps in the search for an intercept.
-_STEPS: Final = 60
+#: Largest shift of log-odds, either way.
+_FARTHEST: Final = 40.0
 #: Number of finds at which trees weigh half: they tell as much as the prior.
 HALF_FINDS: Final = 20.0
 #: Weight of (factor - 1)^2 relative to the log-likelihood of one find: a prior of factor 1 +- 0.5, as for slopes of calibrators.
@@ -118,13 +118,20 @@ def largest_rows(values: Floats, shipment: Ints) -> Ints:
 
 def intercept(log_odds: Floats, find: Bools, weight: Floats) -> float:
     """Return the shift that makes the mean probability of the log-odds (n,) equal to the weighted share of finds."""
-    low, high = -40.0, 40.0
+    # Imported here because only the training extra installs scipy.
+    from scipy.optimize import brentq
+
     target = float(weight[find].sum())
-    for _ in range(_STEPS):
-        middle = (low + high) / 2.0
-        mean = float((weight / (1.0 + np.exp(-np.clip(log_odds + middle, -500.0, 500.0)))).sum())
-        low, high = (middle, high) if mean < target else (low, middle)
-    return (low + high) / 2.0
+
+    def excess(shift: float) -> float:
+        return float((weight / (1.0 + np.exp(-np.clip(log_odds + shift, -500.0, 500.0)))).sum()) - target
+
+    # Without finds, or without others, the shift is a limit.
+    if excess(-_FARTHEST) >= 0.0:
+        return -_FARTHEST
+    if excess(_FARTHEST) <= 0.0:
+        return _FARTHEST
+    return float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-14))
 
 
 def choose_evidence(heads: Sequence[str]) -> Evidence:
