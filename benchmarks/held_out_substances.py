@@ -25,11 +25,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.machine import describe
-from features.groups.substance.resolution import resolve
 from features.reference import benign_chemicals, substances
 from features.reference.unii import unii_names
 from features.space import FeatureSpace
 from features.substances import WATCHED, Match, SubstanceIndex
+from features.substances.rows.resolution import resolve
 from models.calibration import combine
 from models.scoring import DEFAULT_BASE_RATES
 from training.data.dataset import Dataset

@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.substance.resolution import resolve
 from features.manifest.fields import MANIFEST_NAMES
 from features.reference import policy_dates
+from features.substances.rows.resolution import resolve
 from features.table.table import ManifestTable
 from models.lanes import RED
 from training.data.dataset import Dataset
@@ -30,8 +30,8 @@ from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, Ranking, interval, poisson_times
 from training.evaluation.repeats import repeated
-from training.worlds.own.networks.plan import STRENGTHS
-from training.worlds.own.networks.traces import TRACES
+from training.worlds.own.trade.plan import STRENGTHS
+from training.worlds.own.trade.traces import TRACES
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -16,8 +16,7 @@ from features.manifest.fields import FIELDS
 from training.worlds.own.chunks import Texts, WorldChunk, joined, merged, recut
 from training.worlds.own.networks.inspection import INSPECTIONS, NOT_INSPECTED, Office, Outcome, content_texts
 from training.worlds.own.networks.networks import Underworld
-from training.worlds.own.networks.plan import CONTENTS, DECLARATIONS, STRENGTHS, Plan
-from training.worlds.own.networks.traces import TRACES
+from training.worlds.own.networks.shipper import Shipper
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.trade.columns import ShipmentColumns
 from training.worlds.own.trade.descriptions import Phrasebook
@@ -30,7 +29,9 @@ from training.worlds.own.trade.money import Money
 from training.worlds.own.trade.names import build_names
 from training.worlds.own.trade.noise import VIOLATIONS, Carelessness, Noise
 from training.worlds.own.trade.parties import CONSIGNORS, Register
-from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments, Shipper
+from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, STRENGTHS, Plan
+from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments
+from training.worlds.own.trade.traces import TRACES
 from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
 
 #: Minimum number of shipments per block: large enough for efficient arrays, small enough for bounded memory.

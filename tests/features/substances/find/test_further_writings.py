@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.substance_rows import FOLDER, NONE, read
-from features.groups.substance.resolution import resolve
 from features.reference import ecommerce_goods
 from features.reference.related import Relation, related_substances, street_names
 from features.substances import Match, SubstanceIndex
+from features.substances.rows.resolution import resolve
 from features.table.coded import Coded
 from features.table.table import ManifestTable
 

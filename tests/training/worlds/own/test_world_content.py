@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from features.reference import benign_chemicals
 from tests.training.worlds.own.whole import Whole
-from training.worlds.own.networks.plan import CONTENTS, DECLARATIONS, TRADE_OF
 from training.worlds.own.priors import load_priors
 from training.worlds.own.trade.goods import Catalogue, load_catalogue
 from training.worlds.own.trade.names import WORDS
+from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, TRADE_OF
 
 Bools = NDArray[np.bool_]
 #: Words in the names of firms that have a use for chemicals, machines or medicines. Shells have none of them.

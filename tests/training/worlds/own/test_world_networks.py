@@ -14,10 +14,10 @@ from training.worlds.own import generate
 from training.worlds.own.networks.agents import REACTIONS, Craft, Network, Seizure
 from training.worlds.own.networks.inspection import WatchList
 from training.worlds.own.networks.laws import MOVES, LawChange, law_changes
-from training.worlds.own.networks.plan import CONTENTS, HARMLESS, Consignment, Host
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.trade.goods import load_catalogue
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
+from training.worlds.own.trade.plan import CONTENTS, HARMLESS, Consignment, Host
 from training.worlds.own.world import TRUTH
 
 Texts = NDArray[np.object_]

@@ -16,12 +16,12 @@ import numpy as np
 
 from training.worlds.own.networks.declarations import HARMLESS, VAGUE, Declarer
 from training.worlds.own.networks.laws import LawChange
-from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
-from training.worlds.own.networks.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
+from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
+from training.worlds.own.trade.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
 
 #: Kind of a network's own shipper that trades in what it declares.
 _SHIPPER_OF: Final = {"opioid": "chemical", "precursor": "chemical", "equipment": "machinery"}

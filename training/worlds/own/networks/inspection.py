@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from features.reference import hs_of_interest
 from features.reference.rows import HsRole
-from training.worlds.own.networks.plan import CONTENTS
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints
 from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.parties import FORWARDER
+from training.worlds.own.trade.plan import CONTENTS
 from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
 
 #: Words in descriptions that the incumbent rules match: published names of substance groups and kinds of equipment.

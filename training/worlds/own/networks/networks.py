@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from training.worlds.own.networks.agents import REACTIONS, Craft, Network, Seizure
 from training.worlds.own.networks.laws import LawChange, law_changes
-from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host, Plan, collect
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Ints
 from training.worlds.own.trade.parties import CONSIGNORS
+from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host, Plan, collect
 from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, TradeLanes
 
 #: Minimum lifetime of a network in days, and minimum number of networks in a world.

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.own.networks.traces import T
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.advance_data import AdvanceData
 from training.worlds.own.trade.columns import Columns, Declared, Texts
@@ -24,6 +23,7 @@ from training.worlds.own.trade.money import Money, amounts
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Carelessness, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.traces import T
 from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, TradeLanes
 
 _CHEMICALS: Final = [

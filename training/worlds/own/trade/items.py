@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.own.networks.plan import CONTENTS, HARMLESS, TRADE_OF, Plan
-from training.worlds.own.networks.traces import T
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import FAMILIES, RECEIVERS, SUBSTITUTES, Catalogue, families_of
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, spread, unit
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
+from training.worlds.own.trade.plan import CONTENTS, HARMLESS, TRADE_OF, Plan
 from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.traces import T
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 
 #: Width, as a share of the trade, of the range around the opposite point of the scale from which a dissimilar good is drawn.

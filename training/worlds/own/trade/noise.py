@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference import stop_words
-from training.worlds.own.networks.traces import T
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.filings import FILING, Filings
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
 from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.traces import T
 from training.worlds.own.trade.trade_lanes import EXPRESS, TradeLanes
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.own.networks.traces import TRACES, T
 from training.worlds.own.trade.hashing import Hashes, Ints
+from training.worlds.own.trade.traces import TRACES, T
 
 CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
 #: What a network's shipment is declared as: the goods by name, words that say little, other goods of the trade, harmless goods.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.substance.elsewhere import SplitNames, matches_elsewhere
 from features.substances import BENIGN, Match, SubstanceIndex
 from features.substances.read.opsin import opsin
+from features.substances.rows.elsewhere import SplitNames, matches_elsewhere
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextIndex, TextRows, TextSlots
 from features.texts.reading import current_budget
