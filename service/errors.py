@@ -232,6 +232,7 @@ class DatabaseAway(ServiceError):
         Args:
             problem: what the database said, without its URL.
         """
+        self.problem = problem
         detail = f"The database does not answer: {problem}. Nothing was stored; send the request again."
         super().__init__(detail, headers={"Retry-After": str(self._RETRY_AFTER)})
 

@@ -171,10 +171,10 @@ async def healthz() -> Response:
     responses=problems(500, 503),
 )
 async def readyz(request: Request) -> Response:
-    """Return 200 once a model is loaded and warm and the database answers, 503 otherwise. `refused` reports a newer bundle that was
-    refused, or a lost pointer to the model, `chemistry` whether systematic names can be read. With
-    `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready without its database; `store` says so, how many decisions wait in the
-    journal, whether the office's lists have been read, and whether the history is complete.
+    """Return 200 once a model is loaded and warm and the database answers, and takes writes after a failed one; 503 otherwise.
+    `refused` reports a newer bundle that was refused, or a lost pointer to the model, `chemistry` whether systematic names can be
+    read. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready without its database; `store` says so, how many decisions
+    wait in the journal, whether the office's lists have been read, and whether the history is complete.
     """
     state = state_of(request)
     host = state.host
@@ -196,12 +196,12 @@ async def readyz(request: Request) -> Response:
 
 
 def _store_state(store: Store, lists: CurrentLists, is_complete: bool) -> dict[str, Any]:
-    """Raises: DatabaseAway: the database does not answer, and no journal takes decisions."""
-    answers = store.database.answers()
-    if not answers and not store.has_journal:
-        raise DatabaseAway("it answers no query")
+    """Raises: DatabaseAway: the database does not answer or take writes, and no journal takes decisions."""
+    problem = store.database.problem()
+    if problem is not None and not store.has_journal:
+        raise DatabaseAway(problem)
     return {
-        "database": "answers" if answers else "away",
+        "database": "answers" if problem is None else "away",
         "waiting": store.waiting,
         "lists": "read" if lists.are_read else "unread",
         "history": "complete" if is_complete else "incomplete",

@@ -133,7 +133,8 @@ async def create_job(request: Request) -> Response:
             await to_thread.run_sync(files.create)
         with refused_by_disk(), state.uploads.hold() as hold, private(files.upload(""), "w") as file:
             form = await receive_into(file, request, state.settings.max_csv_bytes, hold, fields=_FIELDS)
-        response = await to_thread.run_sync(_queue, request, job_id, form, files)
+        with refused_by_disk():
+            response = await to_thread.run_sync(_queue, request, job_id, form, files)
         is_accepted = response.status_code == _ACCEPTED
         is_queued = is_accepted and REPLAYED not in response.headers
     finally:

@@ -31,6 +31,8 @@ _OWNER_ONLY: Final = 0o600
 #: Attempts to change the mode of a new SQLite file, and seconds between them.
 _MODE_ATTEMPTS: Final = 100
 _MODE_PAUSE: Final = 0.02
+#: Milliseconds that a check of the database waits for other writers.
+_SHORT_WAIT_MS: Final = 1_000
 #: Pages of SQLite's log after which they move to the database file, which takes several writes to the disk: 16 MB. With the
 #: default of 4 MB this happens every few hundred decisions.
 _WAL_PAGES: Final = 4_000
@@ -74,6 +76,9 @@ class Database:
             use_pipelines(self._engine)
         event.listen(self._engine, "checkin", self._returned)
         self._writing = self._engine.execution_options(writes=True)
+        self._wait = wait
+        #: Whether the last write found the database away. It may still answer queries, for example on a full disk.
+        self._failed_to_write = False
         self._is_closed = False
 
     @property
@@ -110,8 +115,19 @@ class Database:
         Raises:
             DatabaseAway: the database does not answer or cannot write, such as on a full disk.
         """
-        with reporting(), self._writing.connect() as connection, connection.begin():
+        with self.reporting_writes(), self._writing.connect() as connection, connection.begin():
             yield connection
+
+    @contextlib.contextmanager
+    def reporting_writes(self) -> Iterator[None]:
+        """Do as `reporting` does for a transaction that writes, and remember for `problem` whether it could."""
+        try:
+            with reporting():
+                yield
+        except DatabaseAway:
+            self._failed_to_write = True
+            raise
+        self._failed_to_write = False
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -165,14 +181,30 @@ class Database:
         with self.read() as connection:
             return _revision(connection)
 
-    def answers(self) -> bool:
-        """Return whether the database answers a query now."""
+    def problem(self) -> str | None:
+        """Return why the database does not answer now; None if it does. After a failed write, it also has to take a small one."""
         try:
             with self.read() as connection:
                 connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, DatabaseAway):
-            return False
-        return True
+                if self._failed_to_write:
+                    self._write_a_little(connection)
+        except DatabaseAway as error:
+            return error.problem
+        except SQLAlchemyError:
+            return "it answers no query"
+        self._failed_to_write = False
+        return None
+
+    def _write_a_little(self, connection: Connection) -> None:
+        """Write what is there already, without a long wait for other writers."""
+        wait = "PRAGMA busy_timeout = {}" if self.is_sqlite else "SET LOCAL lock_timeout = {}"
+        connection.exec_driver_sql(wait.format(_SHORT_WAIT_MS))
+        try:
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        finally:
+            if self.is_sqlite:
+                # The connection goes back to the pool.
+                connection.exec_driver_sql(wait.format(self._wait * 1000))
 
     def close(self) -> None:
         """Close all idle connections at once, and each other one at the end of its use."""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 
 from service.errors import DatabaseAway
 from service.store import decisions
-from service.store.database import reporting
 from service.store.decision import NewDecision, Stored
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ class DecisionWriter:
         if self._connection is None:
             self._connection = self._open.enter_context(self._database.writing())
         at = time.time_ns() // 1000
-        with reporting(), self._connection.begin():
+        with self._database.reporting_writes(), self._connection.begin():
             stored = decisions.record(self._database, self._connection, batch, at, retried=retried)
             self._outbox.add(self._connection, batch, stored, at)
             return stored

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Column, Connection, Double, LargeBinary, MetaData, String, insert, inspect, select, text
 
+from service.errors import DatabaseAway
 from service.store.database import SCHEMA, BadDatabase, Database
 from service.store.migrations import running as migrations
 from service.store.tables import Base
@@ -183,3 +184,22 @@ def test_only_its_owner_reads_a_new_file_of_sqlite(tmp_path: Path) -> None:
     with closing(Database(f"sqlite:///{folder / 'store.db'}")) as database:
         assert database.revision() is not None
         assert (folder / "store.db").stat().st_mode & 0o777 == 0o640
+
+
+def test_after_a_failed_write_a_database_without_a_problem_has_taken_one(database: Database, url: str) -> None:
+    def problem_while_locked() -> str | None:
+        with closing(Database(url)) as other, other.write() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            return database.problem()
+
+    assert database.problem() is None
+    assert problem_while_locked() is None
+    with pytest.raises(DatabaseAway), database.write():
+        raise DatabaseAway("database or disk is full")
+    # It answers queries, but does not take a write; the wait for other writers is short.
+    assert "lock" in (problem_while_locked() or "")
+    assert database.problem() is None
+    assert problem_while_locked() is None
+    if database.is_sqlite:
+        with database.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 30_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import threading
@@ -153,6 +154,20 @@ def test_a_form_without_a_file_is_refused(client: Client) -> None:
     answer = client.post("/v1/jobs", files={"mapping": ("m.toml", b"")})
     assert answer.status_code == 422
     assert "contains no file" in answer.json()["detail"]
+
+
+def test_an_upload_that_does_not_reach_the_disk_is_refused_and_nothing_is_left(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("service.api.jobs.os.fsync", failing)
+        answer = client.post("/v1/jobs", files={"file": ("goods.csv", goods_csv(10))})
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidewaiter:problem:disk-full")
+    assert list(settings.jobs_dir.iterdir()) == []
+    assert client.get("/v1/jobs").json()["jobs"] == []
 
 
 def test_a_file_that_the_disk_cannot_hold_is_refused_and_nothing_is_left(client: Client, settings: Settings) -> None:
