@@ -33,7 +33,9 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 PARQUET_MAGIC: Final = b"PAR1"
 #: Paths of the standard input, and of pipes that a shell opens: the other end of these pipes is open already.
 _OPEN_PIPES: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-WHAT_IS_RIGHT: Final = "A CSV file (UTF-8, also gzipped) is needed, or one of another format that is read."
+WHAT_IS_RIGHT: Final = (
+    "A CSV file (UTF-8, also gzipped) is needed, or one of the formats that `tidewaiter validate --help` lists."
+)
 
 
 class ByteSource:
