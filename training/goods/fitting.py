@@ -86,7 +86,9 @@ def fit(
         order = rng.permutation(rows).astype(np.int32)
         step = settings.step * (1.0 - epoch / settings.epochs)
         rates = Rates(step, settings.level, settings.drop_word, settings.drop_grams, settings.longest)
-        loss = descend(examples, order, TREES, weights, rates, epoch + 1)
+        # Uncompiled, the random numbers of the descent are numpy's, which warn of the overflow that they rely on.
+        with np.errstate(over="ignore"):
+            loss = descend(examples, order, TREES, weights, rates, epoch + 1)
         if after_epoch is not None:
             after_epoch(epoch, loss, Fitted(grams, fixed, codes, counts))
     return Fitted(grams, fixed, codes, counts)

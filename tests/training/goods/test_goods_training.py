@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from dataclasses import replace
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from features.goods.codes import CODES
 from features.goods.model import GoodsModel
+from training.goods import fitting
 from training.goods.__main__ import Trainer, contributions
 from training.goods.assembling import arrays_of, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
@@ -54,6 +61,27 @@ def sample(corpus: Corpus) -> Sample:
     return Sample(
         arrays_of(corpus, numbers, result), texts, corpus.labels[other], np.full(len(other), 1.0 / len(other))
     )
+
+
+def test_an_uncompiled_fit_gives_nearly_the_same_weights(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Path(fitting.__file__).with_name("descent.py")
+    loader = SourceFileLoader("uncompiled_descent", str(source))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    plain = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, loader.name, plain)
+    loader.exec_module(plain)
+
+    numbers = np.arange(0, len(corpus.rows), 20)
+    vectors = np.random.default_rng(0).normal(size=(len(corpus.vocabulary), SETTINGS.fixed)).astype(np.float32)
+    settings = replace(SETTINGS, epochs=2)
+    compiled = fit(corpus, numbers, vectors, settings)
+    monkeypatch.setattr(fitting, "descend", plain.descend)
+    other = fit(corpus, numbers, vectors, settings)
+    assert np.abs(compiled.codes[0]).max() > 0.01
+    np.testing.assert_allclose(other.grams, compiled.grams, atol=1e-4)
+    for level in range(3):
+        np.testing.assert_allclose(other.codes[level], compiled.codes[level], atol=1e-4)
 
 
 def test_a_second_fit_gives_the_same_weights(corpus: Corpus) -> None:
