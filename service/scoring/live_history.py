@@ -151,29 +151,32 @@ class LiveHistory:
                 self._teach(self._now() + 1)
                 rows = self._history.advance(table, update=False)
                 return LiveRows(rows.values, rows.late, None)
-            orders = self._orders(table)
+            orders = self._orders(table.n_shipments)
             rows = self._history.advance(table)
+            # A shipment that the history has not counted must not wait for its decision.
+            self._count(table, orders)
             return LiveRows(rows.values, rows.late, orders)
 
-    def _orders(self, table: ManifestTable) -> IntArray:
-        """Return the orders of a table's shipments, after the lessons that come before them."""
-        n = table.n_shipments
+    def _orders(self, n: int) -> IntArray:
+        """Return the orders of n shipments, after the lessons that come before them."""
         first = max(self._order + 1, self._now())
         # No lesson may lie within a table: it would come too late here, or too early in the log.
         while self._lessons and self._lessons[0].order < first + n:
             self._teach(first + n)
             first = max(first, self._order + 1)
         self._order = first + n - 1
-        orders = np.arange(first, first + n)
+        return np.arange(first, first + n)
+
+    def _count(self, table: ManifestTable, orders: IntArray) -> None:
+        """Note that the shipments of a table are counted, and write `NOT_COUNTED` into the ``orders`` of the others."""
         if table.far_dated is None:
-            self._counted += n
+            self._counted += len(orders)
             self._wait(orders, history_keys(table))
-            return orders
+            return
         counted = ~table.far_dated
         self._counted += int(counted.sum())
         self._wait(orders[counted], history_keys(table)[:, counted])
         orders[table.far_dated] = NOT_COUNTED
-        return orders
 
     def _teach(self, before: int) -> None:
         """Learn the results with orders below ``before``. Later shipments get higher orders than these."""

@@ -68,14 +68,18 @@ class Store:
 
         Few large steps are better than many small ones: unused memory takes no space, but a copy into a larger array needs both
         arrays at once.
+
+        Raises:
+            MemoryError: there is no memory. The entities are as before.
         """
         needed, room = self.count + more, self.keys.shape[0]
         if needed > room:
             doubled = bound if 4 * room > bound else 2 * room
             room = max(needed, doubled if room < bound else room + room // 4)
-            self.keys = _resized(self.keys, self.count, room)
             self.narrow = _resized(self.narrow, self.count, room)
             self.wide = _resized(self.wide, self.count, room)
+            # The keys last, because their number is the room: memory may run out in between.
+            self.keys = _resized(self.keys, self.count, room)
         buckets = self.index.shape[0]
         if 3 * needed > 2 * buckets:
             while 3 * needed > 2 * buckets:

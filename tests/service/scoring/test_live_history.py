@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
+import numpy as np
+import pytest
+
+from features.groups.history import store
 from features.groups.history.history import History, HistoryRows
+from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from service.scoring.live_history import LiveHistory
+from tests.service.conftest import shipment
+from tests.service.store.kills import differences
 
 
 class Gate(History):
@@ -56,3 +64,52 @@ def test_a_history_supersedes_a_snapshot_only_if_it_was_updated_and_is_as_late()
     assert served.supersedes(snapshot)
     snapshot.watermark = 101
     assert not served.supersedes(snapshot)
+
+
+def table_of(first: int, count: int) -> ManifestTable:
+    """Return a table of shipments of distinct consignors; one lies far in the future, so that it is not counted."""
+    return ManifestTable.from_records(
+        [
+            read_record(
+                shipment(
+                    shipment_id=f"HB-{number}",
+                    declared_at="2026-05-04T09:30:00Z" if number % 50 else "9999-01-01",
+                    consignor={"name": f"Sender {number}", "country": "CN"},
+                )
+            )
+            for number in range(first, first + count)
+        ],
+        receipt=1_777_887_000,
+    )
+
+
+@pytest.mark.parametrize("allocations", [0, 1, 20])
+def test_shipments_for_whose_history_there_is_no_memory_are_not_counted(
+    allocations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def live() -> LiveHistory:
+        new = LiveHistory(History.empty(), is_logged=True, now=lambda: 1_777_887_000_000_000)
+        new.advance(table_of(0, 60))
+        return new
+
+    untouched, starved = live(), live()
+    resized, left = store._resized, allocations
+
+    def failing(array: Any, count: int, room: int) -> Any:
+        nonlocal left
+        if not left:
+            raise MemoryError
+        left -= 1
+        return resized(array, count, room)
+
+    with monkeypatch.context() as full:
+        full.setattr(store, "_resized", failing)
+        with pytest.raises(MemoryError):
+            starved.advance(table_of(60, 100))
+    assert differences(starved.copy(), untouched.copy()) == []
+    assert starved.counted == untouched.counted
+    assert starved.unlogged().orders.tolist() == untouched.unlogged().orders.tolist()
+    again, expected = (one.advance(table_of(60, 100)).values for one in (starved, untouched))
+    assert np.array_equal(again, expected, equal_nan=True)
+    assert differences(starved.copy(), untouched.copy()) == []
+    assert len(starved.unlogged().orders) == starved.counted == 156

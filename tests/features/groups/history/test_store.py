@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.groups.history import store as history_store
 from features.groups.history.entities import CONTACTS, Entity
 from features.groups.history.reads import LINK_LAYOUTS, PARTY_LAYOUTS
 from features.groups.history.snapshot import most_important, restore, snapshot
@@ -75,6 +77,35 @@ def test_a_store_grows_and_keeps_its_state() -> None:
     assert store.find(array(*keys)).tolist() == list(range(20_000))
     assert state(store)[1][:, 0].tolist() == [i * 10**12 for i in range(20_000)]
     assert store.find(array(20_001, 0, -1)).tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("allocations", [0, 1, 2])
+def test_a_store_whose_memory_runs_out_while_it_grows_grows_the_next_time(
+    allocations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = empty()
+    keys = np.arange(1, 51)
+    store.reserve(50, NO_BOUND)
+    slots = store.find(keys, add=True)
+    np.asarray(store.narrow)[slots, 0] = keys
+    left = allocations
+
+    def failing(array: Any, count: int, room: int) -> Any:
+        nonlocal left
+        if not left:
+            raise MemoryError
+        left -= 1
+        return resized(array, count, room)
+
+    resized = history_store._resized
+    with monkeypatch.context() as full:
+        full.setattr(history_store, "_resized", failing)
+        with pytest.raises(MemoryError):
+            store.reserve(500, NO_BOUND)
+    assert store.find(keys).tolist() == slots.tolist()
+    store.reserve(500, NO_BOUND)
+    assert min(len(store.keys), len(store.narrow), len(store.wide)) >= 550
+    assert np.asarray(store.narrow)[store.find(keys), 0].tolist() == keys.tolist()
 
 
 def test_a_store_grows_to_its_bound_and_not_beyond() -> None:
