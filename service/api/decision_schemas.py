@@ -22,9 +22,9 @@ class DecisionSummary(Answer):
     selected_by: str | None = Field(description="What set the lane; null for a plain green", examples=["score"])
     risk: Probability = Field(examples=[0.000412])
     percentile: Probability = Field(examples=[0.9871])
-    channel: str | None = Field(description="The code of the channel; an unknown one as declared", examples=["express"])
+    channel: str | None = Field(description="Code of the channel; an unknown channel as declared", examples=["express"])
     site: str | None = Field(
-        description="Unloading location as UN/LOCODE; an unknown one as declared", examples=["USJFK"]
+        description="UN/LOCODE of the unloading location; an unknown location as declared", examples=["USJFK"]
     )
     what_if: bool = Field(description="Whether the request left the history alone (`update_history=false`)")
     via: str = Field(description="score, batch, csv, job or file", examples=["score"])
@@ -61,5 +61,5 @@ class StoredDecision(DecisionSummary):
     versions: Versions
     duration_us: int = Field(description="Time that scoring took, in microseconds", examples=[412])
     later: list[str] = Field(description="Ids of later decisions on the same shipment, in their order", examples=[[]])
-    outcomes: list[OutcomeAnswer] = Field(description="What was found, with all corrections", examples=[[]])
+    outcomes: list[OutcomeAnswer] = Field(description="Results of inspections, with all corrections", examples=[[]])
     overrides: list[OverrideAnswer] = Field(description="Lanes that officers set, with reasons", examples=[[]])

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 
 _MICROSECONDS: Final = 1_000_000
-#: Tolerance for times of results in the future, because of clock differences.
+#: Tolerance for result times in the future. Clocks of clients may run ahead.
 _TOLERANCE_S: Final = 300
-#: Characters that PostgreSQL does not keep in a text, or that break lines in logs.
+#: Characters that PostgreSQL does not store in texts or that break log lines.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[\ud800-\udfff]")
+#: The rule of `_clean` as a regular expression for the OpenAPI document.
+_PATTERN: Final = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 
 Content = Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", ""]
 
@@ -36,7 +38,7 @@ def _clean(text: str) -> str:
         raise PydanticCustomError("control", "contains control characters; expected one line of text")
     stripped = text.strip()
     if not stripped:
-        raise PydanticCustomError("blank", "is blank; leave it out or name it")
+        raise PydanticCustomError("blank", "is blank; give a text or leave the field out")
     return stripped
 
 
@@ -49,21 +51,17 @@ def _time(text: str) -> str:
     if seconds < EARLIEST_S:
         raise PydanticCustomError("time", "lies before the year 1990")
     if seconds > time.time() + _TOLERANCE_S:
-        raise PydanticCustomError("time", "lies in the future; a result is recorded once it is known")
+        raise PydanticCustomError("time", "lies in the future; record a result when it is known")
     return text
 
 
-#: The same for the OpenAPI document.
-_PATTERN: Final = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
-
-
-def _shown(schema: dict[str, Any]) -> None:
+def _add_pattern(schema: dict[str, Any]) -> None:
     schema["pattern"] = _PATTERN
 
 
-_Short = Annotated[str, Field(max_length=64, json_schema_extra=_shown), AfterValidator(_clean)]
-_Line = Annotated[str, Field(max_length=200, json_schema_extra=_shown), AfterValidator(_clean)]
-_Reason = Annotated[str, Field(max_length=1000, json_schema_extra=_shown), AfterValidator(_clean)]
+_Short = Annotated[str, Field(max_length=64, json_schema_extra=_add_pattern), AfterValidator(_clean)]
+_Line = Annotated[str, Field(max_length=200, json_schema_extra=_add_pattern), AfterValidator(_clean)]
+_Reason = Annotated[str, Field(max_length=1000, json_schema_extra=_add_pattern), AfterValidator(_clean)]
 
 
 class OutcomeRequest(BaseModel):
@@ -72,25 +70,25 @@ class OutcomeRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
     content: Content = Field(
-        description="What was found: `none` for inspected and clean. Empty in a correction takes the corrected outcome back, for a "
-        "result that was recorded for the wrong shipment",
+        description="Content found, or `none` if the shipment was inspected and clean. An empty text in a correction withdraws the "
+        "corrected outcome, for example one recorded for the wrong shipment",
         examples=["precursor"],
     )
     found_at: Annotated[str, AfterValidator(_time)] = Field(
-        description="When the result was known, ISO 8601 in UTC. History uses it from the next UTC day on",
+        description="Time at which the result became known, ISO 8601 in UTC. History uses the result from the next UTC day on",
         examples=["2026-05-04T15:20:00Z"],
     )
-    by: _Line = Field(description="Who found it", examples=["Officer 4711"])
+    by: _Line = Field(description="Officer or team that inspected the shipment", examples=["Officer 4711"])
     substance: _Line | None = Field(
         default=None,
-        description="What was found. An erasure keeps it, as it does `unit`, so neither may name a person",
+        description="Name of the substance found. Erasure keeps `substance` and `unit`, so neither may name a person",
         examples=["4-piperidone"],
     )
     quantity: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(default=None, examples=[24.6])
     unit: _Short | None = Field(default=None, description="Unit of `quantity`, UN/ECE Rec 20", examples=["KGM"])
-    method: _Line | None = Field(default=None, description="How it was found", examples=["Raman spectrometer"])
+    method: _Line | None = Field(default=None, description="Method of the inspection", examples=["Raman spectrometer"])
     corrects: _Short | None = Field(
-        default=None, description="Id of the outcome of the same decision that this one corrects"
+        default=None, description="Id of the outcome that this one corrects. Both belong to the same decision"
     )
 
     def finding(self) -> Finding:
@@ -100,7 +98,7 @@ class OutcomeRequest(BaseModel):
             Unprocessable: the content is empty without a correction.
         """
         if not self.content and self.corrects is None:
-            problem = "is empty; expected what was found, or none. Only a correction may take an outcome back"
+            problem = "is empty; expected a content or none. Only a correction may withdraw an outcome"
             raise Unprocessable(f"content: {problem}.", errors=[{"field": "content", "problem": problem}])
         seconds, _ = read_time(self.found_at)
         assert seconds is not None
@@ -118,14 +116,14 @@ class OverrideRequest(BaseModel):
 
 
 class ClaimRequest(BaseModel):
-    """Who claims or releases."""
+    """Request to claim or to release a shipment."""
 
     model_config = ConfigDict(extra="forbid")
 
     by: _Line | None = Field(
         default=None,
-        description="Name of the holder, needed without API keys. With keys, the key holds the shipment under this name, so that "
-        "officers who share a key do not share their claims",
+        description="Name of the holder. Required if the service has no API keys. With keys, a claim belongs to the key and this "
+        "name together, so that officers who share a key have separate claims",
         examples=["desk 3"],
     )
 
@@ -166,16 +164,19 @@ class QueueItem(Answer):
     shipment_id: str = Field(examples=["HB-2026-000187"])
     lane: Literal["red", "yellow"]
     overridden: bool = Field(description="Whether a person chose the lane")
-    selected_by: str | None = Field(description="What set the decision's lane", examples=["score"])
+    selected_by: str | None = Field(description="Cause of the decision's lane", examples=["score"])
     risk: Probability
     percentile: Probability
     received_at: str
     site: str | None = Field(
-        description="The shipment's `unloading_location` as UN/LOCODE; an unknown one as declared", examples=["USLAX"]
+        description="UN/LOCODE of the shipment's `unloading_location`; an unknown location as declared",
+        examples=["USLAX"],
     )
-    channel: str | None = Field(description="The code of the channel; an unknown one as declared", examples=["express"])
-    claimed_by: str | None = Field(description="Who holds it: the id of an API key, or without keys a name")
-    by: str | None = Field(description="The name under which the API key holds it", examples=["desk 3"])
+    channel: str | None = Field(description="Code of the channel; an unknown channel as declared", examples=["express"])
+    claimed_by: str | None = Field(
+        description="Holder of the claim: the id of an API key, or a name if the service has no keys"
+    )
+    by: str | None = Field(description="Name given with the claim, if an API key holds it", examples=["desk 3"])
     claimed_until: str | None
 
 
@@ -203,10 +204,10 @@ EXAMPLE_OVERRIDE: Final = {
 
 
 def read_request(kind: type[T], data: object) -> T:
-    """Return the request of parsed JSON.
+    """Validate parsed JSON and return the request.
 
     Raises:
-        Unprocessable: it does not fit; the error names the fields.
+        Unprocessable: the data does not match the schema; the error names the fields.
     """
     try:
         return kind.model_validate(data)
@@ -219,17 +220,17 @@ def read_request(kind: type[T], data: object) -> T:
             for one in error.errors()
         ]
         text = "; ".join(f"{one['field']}: {one['problem']}" if one["field"] else one["problem"] for one in errors)
-        raise Unprocessable(f"The body does not fit: {text}.", errors=errors) from None
+        raise Unprocessable(f"The body does not match the schema: {text}.", errors=errors) from None
 
 
 def iso(microseconds: int) -> str:
-    """Return a time of the store as ISO 8601 in UTC."""
+    """Return a stored time, in microseconds since 1970, as ISO 8601 text in UTC."""
     moment = dt.datetime.fromtimestamp(microseconds // _MICROSECONDS, dt.UTC)
     return moment.replace(microsecond=microseconds % _MICROSECONDS).isoformat().replace("+00:00", "Z")
 
 
 def outcome_answer(outcome: Recorded) -> dict[str, Any]:
-    """Return the answer of a stored outcome, as in `OutcomeAnswer`."""
+    """Return a stored outcome as the JSON of `OutcomeAnswer`."""
     return {
         "outcome_id": outcome.id,
         "decision_id": outcome.decision_id,
@@ -248,7 +249,7 @@ def outcome_answer(outcome: Recorded) -> dict[str, Any]:
 
 
 def override_answer(override: Overridden) -> dict[str, Any]:
-    """Return the answer of a stored override, as in `OverrideAnswer`."""
+    """Return a stored override as the JSON of `OverrideAnswer`."""
     return {
         "override_id": override.id,
         "decision_id": override.decision_id,
@@ -260,7 +261,7 @@ def override_answer(override: Overridden) -> dict[str, Any]:
 
 
 def queue_item(waiting: Waiting) -> dict[str, Any]:
-    """Return the answer of a shipment of the queue, as in `QueueItem`."""
+    """Return a queued shipment as the JSON of `QueueItem`."""
     until = waiting.claimed_until
     claimed_by, name = (None, None) if waiting.claimed_by is None else store.queue.parts_of(waiting.claimed_by)
     return {

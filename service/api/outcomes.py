@@ -153,7 +153,7 @@ async def queue(
 async def claim(request: Request, decision_id: str) -> Response:
     """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
     outcome, or with a release; claiming again prolongs it. 409 says who holds it. The holder is the API key, with the name in the
-    body if there is one: officers who share a key each give their name. Without keys, the name is needed.
+    body if there is one: officers who share a key each give their name. Without keys, the name is required.
     """
     database, holder = store_of(request).database, await _holder(request)
     now = _now()

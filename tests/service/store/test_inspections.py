@@ -127,7 +127,7 @@ def test_a_correction_names_an_outcome_of_the_same_decision(stored_client: Clien
     ("field", "value", "problem"),
     [
         ("content", "drugs", "Input should be 'none', 'fentanyl'"),
-        ("content", "", "Only a correction may take an outcome back"),
+        ("content", "", "Only a correction may withdraw an outcome"),
         ("found_at", "yesterday", "expected ISO 8601"),
         ("found_at", "2199-01-01", "lies in the future"),
         ("by", " ", "is blank"),
