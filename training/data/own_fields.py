@@ -21,24 +21,24 @@ from training.data.labels import Labels
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: Minimum share of numbers among the values of a numeric column, and minimum number of distinct numbers. Columns with fewer are
-#: categories that look like numbers, such as office numbers and procedure codes.
+#: Minimum share of numbers among the values of a numeric column, and minimum counts of distinct numbers: in general, and if all are
+#: whole. Columns with fewer are categories that look like numbers, such as office numbers and procedure codes.
 _NUMBERS_SHARE: Final = 0.95
 _LEAST_NUMBERS: Final = 20
 _LEAST_WHOLE_NUMBERS: Final = 200
 #: A text column whose distinct values exceed this share of its rows is an identifier.
 _ID_SHARE: Final = 0.9
 _ID_LEAST_ROWS: Final = 50
-#: A value determines the label if it occurs in at least this share of the rows, and those rows contain no find (or no clean row)
-#: although at least this many are expected. The probability of that by chance is about 1e-13.
+#: A value determines the label if its rows contain no find (or no clean row). It must occur in at least this share of all rows,
+#: and at least this many finds (or clean rows) must be expected among its rows. The probability of this by chance is about 1e-13.
 _DETERMINING_SHARE: Final = 0.01
 _DETERMINING_EXPECTED: Final = 30.0
-#: Such a column holds results if its determining values cover at least these shares of the clean rows or of the finds. Values of
-#: an honest column determine the label too, such as a genus that was never a find, but they cover little.
+#: A column holds results if its determining values cover at least these shares of the clean rows or of the finds. Declared data
+#: has determining values too, such as a genus that was never a find, but they cover few rows.
 _MOST_CLEAN: Final = 0.5
 _MOST_FINDS: Final = 0.2
-#: A field describes the goods if it forms fewer distinct combinations with them than this share of the number under random
-#: order.
+#: A field describes the goods if it forms few distinct pairs with them: fewer than this share of the number after shuffling its
+#: values. Both numbers are counted above one pair per kind of goods.
 _OF_GOODS_SHARE: Final = 0.75
 _COMPARED_ROWS: Final = 200_000
 #: Output columns of `tidewaiter score` and `--predictions`, which are not evidence.
@@ -96,7 +96,9 @@ def find_candidates(
     for name, kind in (mapping.further if mapping is not None else {}).items():
         place = position_of(name, columns)
         if place is None:
-            raise ValueError(f"no column {name!r}, which [fields] of the mapping names; there are {', '.join(columns)}")
+            raise ValueError(
+                f"[fields] of the mapping names {name!r}, which is not a column; there are {', '.join(columns)}"
+            )
         if columns[place] == label:
             raise ValueError(f"[fields] of the mapping names the label {label!r}; a label cannot be its own evidence")
         named[columns[place]] = "numeric" if kind == "numeric" else "categorical"
@@ -104,7 +106,7 @@ def find_candidates(
     for name in mapping.ignored if mapping is not None else ():
         place = position_of(name, columns)
         if place is None:
-            raise ValueError(f"no column {name!r}, which [fields] ignore of the mapping names")
+            raise ValueError(f"[fields] ignore of the mapping names {name!r}, which is not a column")
         ignored.add(columns[place])
     notes = []
     accepted = []
@@ -141,12 +143,12 @@ def choose_fields(table: ManifestTable, candidates: FieldCandidates, labels: Lab
         of_goods = _describes_goods(table, column)
         fields.append(FurtherField(name, kind, of_goods))
     for kind in ("numeric", "categorical"):
-        taken = [repr(field.name) for field in fields if field.kind == kind]
-        if taken:
-            notes.append(f"Further {kind} fields: {', '.join(taken)}.")
-    tied = [repr(field.name) for field in fields if field.of_goods]
-    if tied:
-        notes.append(f"They describe the goods: {', '.join(tied)}.")
+        chosen = [repr(field.name) for field in fields if field.kind == kind]
+        if chosen:
+            notes.append(f"Further {kind} fields: {', '.join(chosen)}.")
+    goods_fields = [repr(field.name) for field in fields if field.of_goods]
+    if goods_fields:
+        notes.append(f"They describe the goods: {', '.join(goods_fields)}.")
     return OwnFields(tuple(fields), _filled_columns(table), labels.heads != (RISK,)), notes
 
 
@@ -158,8 +160,8 @@ def _filled_columns(table: ManifestTable) -> tuple[str, ...]:
 
 def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
     """Return the reason why a column cannot be evidence for any label, or None."""
-    there = column.codes >= 0
-    n, distinct = int(there.sum()), len(column.values)
+    present = column.codes >= 0
+    n, distinct = int(present.sum()), len(column.values)
     if distinct == 0:
         return "it is blank."
     if distinct == 1 and n == len(column):
@@ -169,7 +171,7 @@ def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
     numeric = _mostly_numbers(column)
     if not numeric and distinct > _ID_SHARE * n:
         return "nearly every row has its own value, as references do."
-    if numeric and distinct == n and _are_references(column, numbers[there]):
+    if numeric and distinct == n and _are_references(column, numbers[present]):
         return "it numbers the rows."
     if not numeric and _mostly_dates(column):
         return "it holds dates; name it declared_at in the mapping if rows are to be ordered by it."
@@ -186,16 +188,16 @@ def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
     finds = np.bincount(codes, find[known], minlength=len(column.values) + 1)
     rate = finds.sum() / rows
     large = count >= _DETERMINING_SHARE * rows
-    none = large & (count * rate >= _DETERMINING_EXPECTED) & (finds == 0)
-    every = large & (count * (1.0 - rate) >= _DETERMINING_EXPECTED) & (finds == count)
-    of_clean, of_finds = count[none].sum(), count[every].sum()
+    never = large & (count * rate >= _DETERMINING_EXPECTED) & (finds == 0)
+    always = large & (count * (1.0 - rate) >= _DETERMINING_EXPECTED) & (finds == count)
+    of_clean, of_finds = count[never].sum(), count[always].sum()
     if of_clean < max(1.0, _MOST_CLEAN * (rows - finds.sum())) and of_finds < max(1.0, _MOST_FINDS * finds.sum()):
         return None
-    code = int(np.argmax(np.where(none | every, count, 0)))
+    code = int(np.argmax(np.where(never | always, count, 0)))
     value = repr(column.values[code - 1][:40]) if code else "blank"
     return (
         f"IT DETERMINES THE LABEL. All {int(count[code])} rows where it is {value} are "
-        f"{'finds' if every[code] else 'clean'}, though {rate:.1%} of all rows are finds; it looks like another label. "
+        f"{'finds' if always[code] else 'clean'}, though {rate:.1%} of all rows are finds; it looks like another label. "
         "Name it under fields in the mapping if it is known when goods are declared."
     )
 
@@ -228,7 +230,7 @@ def _mostly_dates(column: Coded) -> bool:
 
 
 def _describes_goods(table: ManifestTable, column: Coded) -> bool:
-    """Return whether the column forms far fewer distinct combinations with the goods than in random order."""
+    """Return whether the column forms far fewer distinct pairs with the goods than its shuffled values do."""
     code = table.text("hs_code" if "hs_code" in table.raw else "goods_description")
     rows = np.flatnonzero((column.codes >= 0) & (code.codes >= 0))[:_COMPARED_ROWS]
     if not len(rows) or len(column.values) < 2:
@@ -236,9 +238,9 @@ def _describes_goods(table: ManifestTable, column: Coded) -> bool:
     goods, values = code.codes[rows].astype(np.int64), column.codes[rows].astype(np.int64)
     shuffled = np.random.default_rng(0).permutation(values)
 
-    def pairs(other: Ints) -> int:
+    def distinct_pairs(other: Ints) -> int:
         return len(np.unique(goods * len(column.values) + other))
 
-    actual, chance, least = pairs(values), pairs(shuffled), len(np.unique(goods))
-    # Compare on a scale from 0, one combination per kind of goods, to 1, the number of combinations in random order.
+    actual, chance, least = distinct_pairs(values), distinct_pairs(shuffled), len(np.unique(goods))
+    # On this scale, 0 is one pair per kind of goods and 1 is the number of pairs after shuffling.
     return chance > least and (actual - least) < _OF_GOODS_SHARE * (chance - least)

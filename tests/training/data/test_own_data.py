@@ -186,8 +186,8 @@ def test_a_mapping_can_add_a_second_label_as_a_field_and_ignore_fields(folder: P
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ('"Nothing" = "numeric"', "no column 'Nothing'"),
-        ('ignore = ["Nothing"]', "no column 'Nothing'"),
+        ('"Nothing" = "numeric"', "'Nothing', which is not a column"),
+        ('ignore = ["Nothing"]', "'Nothing', which is not a column"),
         ('"Illicit" = "numeric"', "cannot be its own evidence"),
     ],
 )
