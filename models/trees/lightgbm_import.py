@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 def lightgbm() -> ModuleType:
     """Import and return the package `lightgbm` without its scikit-learn interface and support for data frames.
 
-    A package that is already imported is returned unchanged.
+    If the package is already imported, return it unchanged.
     """
     if "lightgbm" not in sys.modules:
         modules = cast("dict[str, Any]", sys.modules)

@@ -37,7 +37,10 @@ def labels_text(kind: str) -> str:
 
 
 def number_text(value: Any) -> str:
-    """Format a number with three significant digits. Counts keep all digits, with thousands separators."""
+    """Format a number briefly: with three decimals from 0.01 to 10, otherwise with three or more significant digits.
+
+    Counts keep all digits, with thousands separators.
+    """
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -95,10 +98,10 @@ def short_estimate(estimate: Any, *, percent: bool = False) -> str:
     if value is None:
         return "too few" if "find" in str(estimate.get("reason")) else "-"
     scale = 100.0 if percent else 1.0
-    text = _whole(scale * float(value)) if percent else _digits(float(value))
+    text = _percent_digits(scale * float(value)) if percent else _digits(float(value))
     if low is None or high is None:
         return text
-    ends = (_whole(scale * float(end)) if percent else _two(float(end)) for end in (low, high))
+    ends = (_percent_digits(scale * float(end)) if percent else _two_decimals(float(end)) for end in (low, high))
     return f"{text} ({('..' if low < 0 else '-').join(ends)})"
 
 
@@ -135,9 +138,9 @@ def _digits(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def _two(value: float) -> str:
+def _two_decimals(value: float) -> str:
     return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:.2f}"
 
 
-def _whole(value: float) -> str:
+def _percent_digits(value: float) -> str:
     return f"{value:.1f}" if abs(value) < 9.95 and value != 0 else f"{value:.0f}"

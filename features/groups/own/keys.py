@@ -75,7 +75,7 @@ class Key:
         parts: names of the simple keys that the key combines.
         parent: name of the key towards whose rate the key's rate is smoothed; None for the rate of all rows.
         weight: weight of the parent's rate, in results.
-        repeats: whether every repeat of a declaration counts; otherwise its first result alone
+        repeats: whether every repeat of a declaration counts. If not, only its first result counts
             (`features.groups.own.counts.first_results`).
     """
 
@@ -128,7 +128,7 @@ class OwnFields:
 
     @cached_property
     def slugs(self) -> Mapping[str, FurtherField]:
-        """The further fields by slug. The slug is the field's part of feature names."""
+        """Further fields by slug, which is the part of a feature name that stands for the field."""
         names = slugs([field.name for field in self.fields])
         return MappingProxyType(dict(zip(names, self.fields, strict=True)))
 
@@ -147,8 +147,8 @@ class OwnFields:
         if len(goods) > 1:
             keys.append(Key(GOODS, "goods, origin and what goes with them", goods, parent))
         if declared:
-            above = GOODS if len(goods) > 1 else None
-            keys.append(Key(DECLARATION, "same goods, mass and value", declared, above, _DECLARATION_WEIGHT, True))
+            coarser = GOODS if len(goods) > 1 else None
+            keys.append(Key(DECLARATION, "same goods, mass and value", declared, coarser, _DECLARATION_WEIGHT, True))
         return tuple(keys)
 
     def simple(self) -> list[Key]:
@@ -184,12 +184,12 @@ class OwnFields:
         return pairs
 
     def _goods(self) -> tuple[str, ...]:
-        """Return the parts of the key for goods from a place: columns of the goods and further fields of them."""
+        """Return the parts of the key for goods from a place: manifest columns and further fields that describe goods."""
         own = (f"field_{slug}" for slug, field in self.slugs.items() if field.of_goods)
         return (*(name for name in _GOODS if name in self.columns), *own)
 
     def _declaration(self) -> tuple[str, ...]:
-        """Return the parts of the key for identical declarations: goods and amounts, or all columns without amounts."""
+        """Return the parts of the key for identical declarations: goods and amounts; all columns if there are no amounts."""
         amounts = tuple(name for name in _AMOUNTS if name in self.columns)
         numeric = tuple(f"field_{slug}" for slug, f in self.slugs.items() if f.kind == "numeric" and not f.of_goods)
         if not amounts:
@@ -210,19 +210,19 @@ def _meaning(pair: tuple[str, str], simple: Mapping[str, Key]) -> str:
 def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dict[str, IntArray]:
     """Return 64-bit hashes (n_rows,) of the rows' values for each key of `OwnFields.counted`; 0 where missing.
 
-    ``only`` names the one key to compute. A combined key is missing if all its parts are missing. A pair is missing if either part
-    is missing.
+    If ``only`` is given, compute only the key of that name. A combined key is missing if all its parts are missing. A pair is
+    missing if either part is missing.
     """
     parts = Parts(table, own)
     return {key.name: parts.hashes(key) for key in own.counted if only is None or key.name == only}
 
 
 class Parts:
-    """Parts of the keys of a table's rows. It keeps the hashes of distinct texts, but no array over rows."""
+    """Hashes of the key parts of a table's rows. Caches the hashes of distinct texts, but no array of length n_rows."""
 
     def __init__(self, table: ManifestTable, own: OwnFields) -> None:
         self._table, self._by_slug = table, own.slugs
-        #: Part -> hashes of its column's values, and 0.
+        #: Part -> hashes of its column's distinct values, then 0 for the code -1 of missing values.
         self._of_text: dict[str, IntArray] = {}
 
     def hashes(self, key: Key) -> IntArray:
@@ -268,7 +268,7 @@ def declaration_hashes(table: ManifestTable, own: OwnFields) -> IntArray:
 
 
 def _hash(text: str) -> int:
-    """Return a nonzero 64-bit hash of a text, without regard to case, compatibility forms and white space."""
+    """Return a nonzero 64-bit hash of a text, ignoring case, Unicode compatibility forms and white space."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     plain = " ".join(folded.casefold().split())
     return (
@@ -279,7 +279,7 @@ def _hash(text: str) -> int:
 
 def _of_number(values: NDArray[np.float64]) -> IntArray:
     missing = np.isnan(values)
-    # Adding 0.0 turns -0.0 into 0.0, which would otherwise have another hash.
+    # Adding 0.0 turns -0.0 into 0.0, so that both have the same hash.
     bits = (np.where(missing, 0.0, values) + 0.0).view(np.int64)
     return np.where(missing, 0, mixed([bits], 0))
 
