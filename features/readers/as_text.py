@@ -40,7 +40,10 @@ def characters(array: Any) -> bytes:
 
 
 def text_array(array: Any) -> Any:
-    """Return `text_column` of an array. A value that Arrow cannot write, such as a time of the year 200,000, is its number."""
+    """Return the texts of an array, as `text_column` does.
+
+    If Arrow cannot format a value, such as a time in the year 200,000, its text is its integer.
+    """
     try:
         return _text_array(array)
     except (pa.ArrowException, ValueError, OverflowError, KeyError):
@@ -61,11 +64,9 @@ def _text_array(array: Any) -> Any:
         values = text_array(array.dictionary)
         return values.take(array.indices)
     if pa.types.is_floating(kind):
-        wide = array.cast(pa.float64())
-        whole = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
-        text = whole.cast(pa.string())
-        # Do not convert float32 to float64, because 0.1 would become 0.10000000149011612.
-        return text if not pa.types.is_float32(kind) else _nan_to_null(array, array.cast(pa.string()))
+        # Widen float16 only: as float64, the float32 0.1 would become 0.10000000149011612.
+        numbers = array.cast(pa.float64()) if pa.types.is_float16(kind) else array
+        return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.string()), numbers.cast(pa.string()))
     if pa.types.is_timestamp(kind):
         return _time_text(array)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
@@ -79,14 +80,10 @@ def _text_array(array: Any) -> Any:
     return array.cast(pa.string())
 
 
-def _nan_to_null(array: Any, text: Any) -> Any:
-    return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.string()), text)
-
-
 def _time_text(array: Any) -> Any:
-    # Without its zone, an Arrow timestamp has the same value in UTC.
-    plain = array.cast(pa.timestamp(array.type.unit))
-    text = pc.strftime(plain, "%Y-%m-%dT%H:%M:%S")
+    # Arrow stores timestamps in UTC, so a timestamp without its zone is a time in UTC.
+    utc = array.cast(pa.timestamp(array.type.unit))
+    text = pc.strftime(utc, "%Y-%m-%dT%H:%M:%S")
     text = pc.replace_substring_regex(text, r"\.?0+$|(\.\d*?[1-9])0+$", r"\1") if array.type.unit != "s" else text
     return pc.binary_join_element_wise(text, "Z", "") if array.type.tz else text
 
