@@ -26,9 +26,15 @@ _ROWS_AT_A_TIME: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of n shipments: log-odds at the base rate of ``risk`` (n,) and per head (n, K), and lane codes (n,).
+    """Scores of n shipments with m goods items, for K heads.
 
-    ``items`` (m,) holds the risk of each goods item, if known.
+    Attributes:
+        heads: (K,) names of the heads.
+        risk: (n,) log-odds of any find at the base rates.
+        of_head: (n, K) log-odds of a find per head at its base rate.
+        base_rates: head -> base rate.
+        lane: (n,) lane codes; None if unknown.
+        items: (m,) log-odds of any find in each goods item; None if unknown.
     """
 
     heads: tuple[str, ...]
@@ -39,6 +45,7 @@ class Scored:
     items: Floats | None = None
 
     def take(self, shipments: Ints) -> Scored:
+        """Return the scores of some shipments, without those of items."""
         lane = None if self.lane is None else self.lane[shipments]
         return Scored(self.heads, self.risk[shipments], self.of_head[shipments], self.base_rates, lane)
 
@@ -95,19 +102,19 @@ def scored_of_model(
     threads: int,
     base_rates: Mapping[str, float] | None = None,
 ) -> Scored:
-    """Score a table's shipments from the features of its goods items. Lanes are those that the service would return.
+    """Score a table's shipments from the features of its goods items, with the lanes that the service returns.
 
     ``base_rates`` per head default to those of the model.
     """
     raw = model.predict_raw(matrix, threads)
     of_head, risk = model.calibrate(raw)
-    risk_s = np.maximum.reduceat(risk, table.first_row)
-    head_s = np.maximum.reduceat(of_head, table.first_row, axis=0)
+    shipment_risk = np.maximum.reduceat(risk, table.first_row)
+    shipment_heads = np.maximum.reduceat(of_head, table.first_row, axis=0)
     rates = dict(model.base_rates if base_rates is None else base_rates)
-    moved = np.array([logit(rates[head]) - logit(model.prevalence[head]) for head in model.heads])
-    correction = logit(sum(rates.values())) - logit(model.prevalence[RISK])
-    lane = model.not_by_country_alone(model.lanes.assign(risk_s), matrix, table)
-    return Scored(model.heads, risk_s + correction, head_s + moved, rates, lane, risk + correction)
+    head_shift = np.array([logit(rates[head]) - logit(model.prevalence[head]) for head in model.heads])
+    risk_shift = logit(sum(rates.values())) - logit(model.prevalence[RISK])
+    lane = model.not_by_country_alone(model.lanes.assign(shipment_risk), matrix, table)
+    return Scored(model.heads, shipment_risk + risk_shift, shipment_heads + head_shift, rates, lane, risk + risk_shift)
 
 
 def score_dataset(
@@ -115,7 +122,7 @@ def score_dataset(
 ) -> Scored:
     """Score a dataset's shipments with the code that serves requests, on a private copy of the model's history.
 
-    Lanes depend on scores only, without random inspections.
+    Lanes depend only on scores. Random inspections are off.
     """
     settings = replace(settings or ScoreSettings(), random_share=0.0)
     history = model.history.copy()
