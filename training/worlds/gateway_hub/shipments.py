@@ -37,12 +37,12 @@ class Maker:
         self.dice, self.parties, self.days = dice, Parties(dice), day_weights()
 
     def moment(self) -> datetime:
-        """A moment of the whole period."""
+        """Return a random time of the whole period."""
         day = int(np.searchsorted(self.days, self.dice.u()))
         return START + timedelta(days=day, seconds=self.dice.whole(0, 86399))
 
     def wording(self, text: str, chemical: bool, goods: Goods) -> str:
-        """Return a plain wording as a shipper writes it: additions, abbreviations, faults, a cut."""
+        """Return a text as a shipper writes it: with additions, abbreviations, typing errors or cut off."""
         d, text = self.dice, text.lstrip("~^")
         size = d.pick(DECOR["worn" if goods.hs6[:2] in ("61", "62", "64", "65") else "size"])
         own = DECOR["own"].get(goods.family) or (DECOR["chem"] if chemical else [])
@@ -62,7 +62,7 @@ class Maker:
         return (text.upper() if style < 0.33 else text.capitalize() if style < 0.6 else text).strip()
 
     def code(self, goods: Goods, careless: float) -> tuple[str, float]:
-        """Declared subheading and its fit to the words: 1, .5 for a neighbour, 0 for another heading, -1 for none."""
+        """Return the declared subheading and its fit to the words: 1, 0.5 for a neighbour, 0 for another heading, -1 for none."""
         d, point = self.dice, self.dice.u()
         if point < 0.075:
             return "", -1.0
@@ -75,20 +75,22 @@ class Maker:
         return goods.hs6, 1.0
 
     def origin(self, country: str) -> str:
-        """Country of origin of the goods that a country sends."""
+        """Return the country of origin of goods dispatched from a country."""
         if self.dice.chance({"CN": 0.98, "HK": 0.15, "US": 0.6}.get(country, 0.85)):
             return country
         return "CN" if country != "CN" else str(self.dice.pick(["HK", "VN", "TW"]))
 
     def item(self, goods: Goods, units: float, to: str, sender: Party) -> Item:
-        """An honest goods item."""
+        """Return a goods item of an honest shipment."""
         d, line, traits = self.dice, TRAITS[goods.family][0], dict(TRAITS[goods.family][1])
         spanish = [word for word in goods.words if word[0] == "~"]
         other = [word for word in goods.words if word[0] != "~"]
         plain = d.pick(spanish if spanish and d.chance(0.45 if to == "MX" else 0.03) else other)
         count = max(1, round(units)) if goods.kg < 2 else 1
         kg = goods.kg * (count if goods.kg < 2 else max(0.15, units)) * d.spread(1, 0.3)
-        price = float(d.weigh({"1": 0.81, "0.35": 0.14, "2.2": 0.05}))  # honest values are often low and sometimes high
+        price = float(
+            d.weigh({"1": 0.81, "0.35": 0.14, "2.2": 0.05})
+        )  # honest traders often declare low values, sometimes high ones
         usd = goods.usd * kg / goods.kg * price * d.spread(1, 0.55)
         hs6, fit = self.code(goods, 0.05)
         if d.chance(0.1):  # counted in packs, pairs or cartons
@@ -103,9 +105,9 @@ class Maker:
         text, origin = self.wording(plain, chemical, goods), self.origin(sender.country)
         return Item(text, hs6, fit, kg, usd, count, line, origin, goods, named, cas, traits)
 
-    def substance(self, entry: str, way: str, kg: float, to: str, s: tuple[Party, datetime]) -> Item:
-        """A goods item that names a watched substance."""
-        d, (sender, when) = self.dice, s
+    def substance(self, entry: str, way: str, kg: float, to: str, sent: tuple[Party, datetime]) -> Item:
+        """Return a goods item that names a watched substance."""
+        d, (sender, when) = self.dice, sent
         names, cas, hs6, content, us, ca, un = entry.split(";")
         words, dates = names.split("|"), [un, ca if to == "CA" else us]
         listed = any(day != "-" and day <= when.date().isoformat() for day in dates)
@@ -123,13 +125,13 @@ class Maker:
         return Item(text, declared, fit, kg, usd, 1, "chem", origin, goods, named, given, traits)
 
     def permit(self, chances: list[float]) -> tuple[str, str]:
-        """Permit field and its kind, by the chances of a valid-looking, another and a placeholder entry."""
+        """Draw a permit field and its kind from the chances of a valid-looking, another and a placeholder entry."""
         kinds = dict(zip(("valid", "other", "placeholder"), chances, strict=True)) | {"none": 1 - sum(chances)}
         kind = self.dice.weigh(kinds)
         return ("" if kind == "none" else self.dice.form(WORDS["permits"][kind])), kind
 
     def licit(self, flow: str, when: datetime, wave: int = -1) -> Shipment:
-        """One honest shipment of a flow."""
+        """Return an honest shipment of a flow."""
         d, spec = self.dice, FLOWS[flow]
         to, family = d.weigh(spec["to"]), d.weigh(spec["families"])
         source = d.weigh({country: weight for country, weight in spec["from"].items() if country != to})
@@ -137,7 +139,7 @@ class Maker:
         trade = spec.get("line") or (line if d.chance(0.6) else "retail")
         young = 0.92 if spec.get("young") else 0.13
         sender = self.parties.take((flow, "s", source), spec["fresh"][0], when, (spec["kinds"][0], trade, young))
-        if sender.kind != "person" and d.chance(0.6):  # a firm sends what it deals in
+        if sender.kind != "person" and d.chance(0.6):  # a firm sends goods of its own trade
             same = {name: weight for name, weight in spec["families"].items() if TRAITS[name][0] == sender.line}
             family = d.weigh(same or {family: 1})
             line = TRAITS[family][0]
@@ -169,7 +171,7 @@ class Campaigns(Maker):
     """Draws the illicit shipments, campaign by campaign."""
 
     def new_sender(self, spec: dict[str, Any], source: str, when: datetime) -> tuple[Party, bool]:
-        """Consignor of a campaign: a new account or one with honest trade behind it."""
+        """Return the consignor of a campaign and whether its account is new; an older one has sent honest shipments."""
         d, where = self.dice, self.dice.weigh(spec["senders"])
         old = self.parties.earlier(where, "s", source, when) if where != "new" else None
         if old is not None:
@@ -181,7 +183,7 @@ class Campaigns(Maker):
         return replace(self.parties.new(kind, source, d.pick(lines), when, 0.6), known="N"), True
 
     def new_receiver(self, spec: dict[str, Any], to: str, when: datetime, line: str) -> Party:
-        """Consignee of a campaign."""
+        """Return the consignee of a campaign."""
         d, kind = self.dice, self.dice.weigh(spec["receivers"])
         if kind == "shell":
             trade = d.pick(["retail", "retail", "retail", line, d.pick(list(PARTY["line"]))])
@@ -198,7 +200,7 @@ class Campaigns(Maker):
         return party
 
     def cover(self, spec: dict[str, Any], family: str, to: str, sender: Party) -> Item:
-        """An item declared as something else: the words of honest goods, the mass of what is inside."""
+        """Return an item declared as other goods. It has the words of honest goods and the mass of the hidden content."""
         d, goods = self.dice, self.dice.pick(GOODS[family])
         item = self.item(goods, d.spread(1.5, 0.7), to, sender)
         if spec["kg"][0] == 0 or family == "press_machine":
@@ -212,12 +214,12 @@ class Campaigns(Maker):
         return replace(item, kg=kg, units=units, usd=usd, hs6=hs6, code_fit=fit)
 
     def mass(self, spec: dict[str, Any]) -> float:
-        """Mass of what is inside: up to 25 kg of a precursor, grams of an opioid."""
+        """Return the mass of the hidden content in kg: up to 25 kg of a precursor, grams of an opioid."""
         return min(25.0, max(0.6 if spec["kg"][0] >= 1 else 0.02, self.dice.spread(*spec["kg"])))
 
-    def load(self, spec: dict[str, Any], family: str, who: tuple[Party, Party], s: tuple[datetime, bool]) -> Shipment:
-        """One illicit shipment; `s` tells the moment and whether the goods have shifted by then."""
-        d, (sender, receiver), (when, late) = self.dice, who, s
+    def load(self, spec: dict[str, Any], family: str, who: tuple[Party, Party], at: tuple[datetime, bool]) -> Shipment:
+        """Return an illicit shipment. ``at`` holds its time and whether the group has shifted to other goods by then."""
+        d, (sender, receiver), (when, late) = self.dice, who, at
         table, to = spec.get("substances", ""), receiver.country
         if table in ("shift", "packet"):
             shifted = "late" if d.chance(0.85 if late else 0.12) else "early"
@@ -241,7 +243,7 @@ class Campaigns(Maker):
         return Shipment(when, sender, receiver, items, market, nature, permit, via, spec["name"], False, content)
 
     def campaign(self, group: str) -> list[Shipment]:
-        """Shipments of one illicit campaign, with honest ones of the same account beside them."""
+        """Return the shipments of an illicit campaign and some honest shipments of the same account."""
         d, spec = self.dice, GROUPS[group] | {"name": group}
         when, to = self.moment() - timedelta(days=30), d.weigh(spec["to"])
         if spec.get("around") and d.chance(0.5):
@@ -254,36 +256,38 @@ class Campaigns(Maker):
         receiver = self.new_receiver(spec, to, when, line)
         if spec.get("via") and new and d.chance(0.5):
             sender.show["phone"] = d.form([PARTY["phone"]["CN"]])
-        done: list[Shipment] = []
+        shipments: list[Shipment] = []
         for number in range(size):
             if number:
                 when += timedelta(days=0.7 * d.whole(low, high) + 0.3 * high * d.u(), seconds=d.whole(0, 40000))
                 sender, receiver = self.follow(spec, number == switch, (sender, receiver), when, line)
-            used = family if d.chance(0.85) or "families" not in spec else d.weigh(spec["families"])
-            done.append(self.load(spec, used, (sender, receiver), (when, when.date() > SHIFT or number >= switch)))
-        mixed = bool(spec.get("mixed"))  # other houses under the same master; else some trade of a new account before
+            declared = family if d.chance(0.85) or "families" not in spec else d.weigh(spec["families"])
+            late = when.date() > SHIFT or number >= switch
+            shipments.append(self.load(spec, declared, (sender, receiver), (when, late)))
+        # A mixed campaign has honest house documents under the same master. A new account may have traded honestly before.
+        mixed = bool(spec.get("mixed"))
         for _ in range(d.whole(2, 4) if mixed else d.whole(1, 2) if new and d.chance(0.35) else 0):
             before = max(START, when - timedelta(hours=d.u() * (5 if mixed else 960)))
             honest = self.licit("market" if mixed else d.pick(["market", "small_firm", "h_vague_chem"]), before)
-            beside = "h_mixed_house" if mixed else "h_cover_history"
-            done.append(replace(honest, sender=sender, group=beside, hard=True))
-        return [s for s in done if START <= s.when < END]
+            honest_group = "h_mixed_house" if mixed else "h_cover_history"
+            shipments.append(replace(honest, sender=sender, group=honest_group, hard=True))
+        return [shipment for shipment in shipments if START <= shipment.when < END]
 
     def follow(
         self, spec: dict[str, Any], switch: bool, who: tuple[Party, Party], when: datetime, line: str
     ) -> tuple[Party, Party]:
-        """Parties of the next shipment of a campaign."""
+        """Return the parties of the next shipment of a campaign."""
         d, (sender, receiver) = self.dice, who
         if switch or (spec.get("onecity") and d.chance(0.6)):
             fresh = replace(self.parties.new(sender.kind, sender.country, sender.line, when, 0.7), known="N")
             sender = self.parties.sibling(fresh, sender) if d.chance(0.85 if switch else 0.65) else fresh
         if spec.get("onecity") or spec.get("onesender") or d.chance(0.4):
             other = self.new_receiver(spec, receiver.country, when, line)
-            fresh_one = other.first == when
-            if spec.get("onecity") and fresh_one:
+            is_new = other.first == when
+            if spec.get("onecity") and is_new:
                 code = receiver.show["postcode"][:3] + other.show["postcode"][3:]
                 other.show |= {"city": receiver.show["city"], "postcode": code}
                 other.place = receiver.place
-            same = fresh_one and d.chance(0.55 if switch else 0.3 if spec.get("onecity") else 0.12)
+            same = is_new and d.chance(0.55 if switch else 0.3 if spec.get("onecity") else 0.12)
             receiver = self.parties.sibling(other, receiver) if same else other
         return sender, receiver
