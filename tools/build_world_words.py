@@ -2,8 +2,8 @@
 
     python -m tools.build_world_words
 
-The result, ``training/worlds/own/goods_words.csv.gz``, has the columns ``hs6,words``: wordings of shops, parcels and tariff
-indexes for a subheading, from the tables in ``training/goods/words``.
+The result is ``training/worlds/own/goods_words.csv.gz`` with the columns ``hs6,words``. The words describe goods of a subheading
+in shops, parcels and tariff indexes; they come from the tables in ``training/goods/words``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from training.goods.tables import Row, read_rows
 TABLE: Final = Path(__file__).parents[1] / "training/worlds/own/goods_words.csv.gz"
 #: Sources whose wordings resemble those of manifests.
 _SOURCES: Final = ("products", "own_", "shopify_taxonomy", "uk_goods_words", "us_scheduleb2019")
-_MOST: Final = 30
-_LONGEST: Final = 60
+_MAX_WORDINGS: Final = 30
+_MAX_LENGTH: Final = 60
 _PLAIN: Final = re.compile(r"[a-z0-9 '.,/&+()-]+")
 
 
@@ -32,7 +32,7 @@ def wording(row: Row) -> str | None:
     if row.language != "en" or not row.source.startswith(_SOURCES) or len(row.code) < 4:
         return None
     text = (row.text or " ".join(row.words)).casefold()
-    return text if 3 <= len(text) <= _LONGEST and _PLAIN.fullmatch(text) else None
+    return text if 3 <= len(text) <= _MAX_LENGTH and _PLAIN.fullmatch(text) else None
 
 
 def main() -> None:
@@ -44,9 +44,11 @@ def main() -> None:
     index = SubstanceIndex.load()
     lines = []
     for hs6 in CODES.names[2]:
-        # Wordings of the heading fill up what the subheading lacks. A hash orders them, so that the choice is stable.
+        # If a subheading has too few wordings, take those of its heading. Order them by a hash, so that the choice is stable.
         ranked = [sorted(of_code[code], key=_rank) for code in (hs6, hs6[:4])]
-        chosen = [text for text in dict.fromkeys([*ranked[0], *ranked[1]]) if index.resolve(text) is None][:_MOST]
+        chosen = [text for text in dict.fromkeys([*ranked[0], *ranked[1]]) if index.resolve(text) is None][
+            :_MAX_WORDINGS
+        ]
         lines += [f"{hs6},{text}\n" for text in chosen if "," not in text]
     with TABLE.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
         packed.write(("hs6,words\n" + "".join(lines)).encode())

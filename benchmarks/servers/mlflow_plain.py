@@ -12,7 +12,7 @@ from benchmarks.servers.work import Manifests
 
 
 class PlainModel(PythonModel):
-    """Returns the risks of the shipments of a frame, one row each."""
+    """Scores a frame with one shipment per row."""
 
     def load_context(self, context: Any) -> None:
         self._work = Manifests(context.artifacts["bundle"])

@@ -1,6 +1,6 @@
-"""The work of every general server for a request. It is the same code, so that only the servers differ.
+"""Scoring code shared by all general-purpose benchmark servers, so that only the servers differ.
 
-It computes only the risk, without the lanes, reasons, warnings and substances of the service.
+It computes the risk, without the lanes, reasons, warnings and substances of the service.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BUNDLE: Final = "BENCHMARK_BUNDLE"
 
 
 class Manifests:
-    """Scores raw manifests. Threads may share one."""
+    """Scores raw manifests. Threads may share an instance."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self._model = load(folder or os.environ[BUNDLE])

@@ -40,8 +40,8 @@ def score_columns(heads: Sequence[str]) -> tuple[str, ...]:
 
     A model trained on an office's own label has the single head ``risk`` and no columns ``risk_...``.
     """
-    own = () if tuple(heads) == ("risk",) else tuple(f"risk_{head}" for head in heads)
-    return (*_BEFORE_HEADS, *own, *_AFTER_HEADS)
+    per_head = () if tuple(heads) == ("risk",) else tuple(f"risk_{head}" for head in heads)
+    return (*_BEFORE_HEADS, *per_head, *_AFTER_HEADS)
 
 
 def empty_columns(names: Sequence[str]) -> dict[str, Any]:
