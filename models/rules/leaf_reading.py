@@ -15,33 +15,33 @@ from models.rules.conditions import ORDERED, WITHOUT_VALUE, All, Any, Condition,
 from models.rules.places import Place
 from models.rules.times import seconds
 
-#: Prefix of the features of an office's own data, which only its own model knows.
+#: Prefix of the features of an office's own data. Only the office's own model has them.
 OWN_PREFIX: Final = "own_"
 _GROUPS: Final[Mapping[str, Callable[[tuple[Condition, ...]], Condition]]] = {"all": All, "any": Any, "not": Not}
 _SUBJECTS: Final = tuple(Subject)
 _LEAF_KEYS: Final = (*_SUBJECTS, "op", "value")
-#: Conditions nest in rules that a person can read.
+#: Maximum depth of nested conditions. Deeper rules are hard to read.
 _MAX_DEPTH: Final = 8
 _MAX_PATTERN: Final = 500
-#: No number of a manifest or a feature is larger; infinities and NaN compare with nothing.
+#: Maximum size of a number. Manifests and features have no larger ones. The limit also excludes infinity and NaN.
 _LARGEST: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """The names that leaves may use, beside the fields of the manifest.
+    """Names that leaves may use in addition to manifest fields.
 
     Attributes:
-        features: names of features and facts. Names that begin with ``own_`` are checked when the rules meet their model.
-        evidence: names of evidence entries; None where they are checked when the rules meet their model.
+        features: names of features and facts. Names that begin with ``own_`` are checked later, against the model.
+        evidence: names of evidence entries; None to check them later, against the model.
     """
 
     features: Collection[str]
     evidence: Collection[str] | None = field(default=None)
 
 
-def when(value: object, place: Place, known: KnownNames, depth: int = 0) -> Condition | None:
-    """Return a condition, or None after reporting its faults at ``place``."""
+def read_condition(value: object, place: Place, known: KnownNames, depth: int = 0) -> Condition | None:
+    """Return the condition that parsed TOML describes, or None after reporting its faults at ``place``."""
     if not isinstance(value, Mapping):
         place.fault(f"{value!r}; expected a table: {{all = [...]}}, {{any = [...]}}, {{not = [...]}} or a leaf")
         return None
@@ -50,7 +50,7 @@ def when(value: object, place: Place, known: KnownNames, depth: int = 0) -> Cond
         return None
     groups = [key for key in value if key in _GROUPS]
     if not groups:
-        return _Leaf(value, place, known).read()
+        return _LeafReader(value, place, known).read()
     if len(value) > 1:
         others = ", ".join(str(key) for key in value)
         place.fault(f"has the keys {others}; a condition has exactly one of all, any, not, or is a leaf")
@@ -61,12 +61,12 @@ def when(value: object, place: Place, known: KnownNames, depth: int = 0) -> Cond
     if not isinstance(parts, list) or not parts:
         inside.fault(f"{parts!r}; expected a list of one or more conditions")
         return None
-    read = [when(part, inside.within(number), known, depth + 1) for number, part in enumerate(parts)]
+    read = [read_condition(part, inside.within(number), known, depth + 1) for number, part in enumerate(parts)]
     sound = tuple(part for part in read if part is not None)
     return _GROUPS[key](sound) if len(sound) == len(read) else None
 
 
-class _Leaf:
+class _LeafReader:
     """Reads one leaf."""
 
     def __init__(self, value: Mapping[str, AnyValue], place: Place, known: KnownNames) -> None:
@@ -76,7 +76,7 @@ class _Leaf:
         value, place = self._value, self._place
         unknown = [key for key in value if key not in _LEAF_KEYS]
         for key in unknown:
-            place.within(key).fault(f"unknown key; a leaf has {', '.join(_SUBJECTS)} (one of them), op and value")
+            place.within(key).fault(f"unknown key; a leaf has op, value and one of {', '.join(_SUBJECTS)}")
         subjects = [subject for subject in _SUBJECTS if subject in value]
         if len(subjects) != 1:
             if subjects or not unknown:
@@ -91,8 +91,8 @@ class _Leaf:
         if (op in ORDERED and kind not in (Kind.NUMBER, Kind.TIME)) or (
             op is Op.MATCHES and kind in (Kind.NUMBER, Kind.TIME, Kind.FLAG)
         ):
-            what = f"a field of the kind {kind.value}" if subject is Subject.FIELD else "a number"
-            place.within("op").fault(f"{op.value!r} does not compare {what}")
+            compared = f"a field of the kind {kind.value}" if subject is Subject.FIELD else "a number"
+            place.within("op").fault(f"{op.value!r} cannot compare {compared}")
             return None
         values = self._values(op, FIELD[name] if subject is Subject.FIELD else None)
         return None if values is None else Leaf(subject, name, op, values)
@@ -109,11 +109,11 @@ class _Leaf:
         if known is None or name in known or (subject is Subject.FEATURE and name.startswith(OWN_PREFIX)):
             return name
         if subject is Subject.FIELD and name in FIELD:
-            place.fault(f"{name!r} is a label, which scoring does not see")
+            place.fault(f"{name!r} is a label; rules cannot use labels")
             return None
         near = get_close_matches(name, known, n=3, cutoff=0.6)
-        what = "evidence entry" if subject is Subject.EVIDENCE else subject.value
-        place.fault(f"{name!r} is no {what}" + (f"; the nearest are {', '.join(near)}" if near else ""))
+        expected = "an evidence entry" if subject is Subject.EVIDENCE else f"a {subject.value}"
+        place.fault(f"{name!r} is not {expected}" + (f"; the nearest are {', '.join(near)}" if near else ""))
         return None
 
     def _op(self) -> Op | None:
@@ -160,19 +160,19 @@ def _pattern(given: object, place: Place) -> str | None:
     try:
         re.compile(given, re.IGNORECASE)
     except re.error as error:
-        place.fault(f"{given!r} is no regular expression: {error}")
+        place.fault(f"{given!r} is not a regular expression: {error}")
         return None
     return given
 
 
 def _value(given: object, about: Field | None, place: Place) -> Value | None:
-    """Return a value as the leaf compares it, or None after reporting its fault.
+    """Return a value in the form that the leaf compares, or None after reporting its fault.
 
     Args:
         about: the field of the leaf; None for a feature or an evidence entry, which are numbers.
     """
     if about is None or about.kind is Kind.NUMBER:
-        # True is 1, as in the columns of features; a number field has no truth values.
+        # Accept True as 1 for a feature, because feature columns hold flags as 0 and 1. A number field holds no flags.
         if isinstance(given, int | float) and (about is None or not isinstance(given, bool)) and abs(given) <= _LARGEST:
             return float(given)
         place.fault(f"{given!r}; expected a number")
@@ -190,6 +190,6 @@ def _value(given: object, about: Field | None, place: Place) -> Value | None:
         return None
     form, problem = normalise.normaliser(about)(given.strip())
     if form is None:
-        place.fault((problem or f"{given!r} is no value of {about.name}").removesuffix("; treated as missing"))
+        place.fault((problem or f"{given!r} is not a value of {about.name}").removesuffix("; treated as missing"))
         return None
     return form

@@ -24,7 +24,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from models.rules.conditions import Condition
-from models.rules.leaf_reading import KnownNames, when
+from models.rules.leaf_reading import KnownNames, read_condition
 from models.rules.places import Place
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet
 from models.rules.times import seconds
@@ -137,7 +137,7 @@ class _Reader:
         }
         effect = self._effect(place.within("effect"), entry["effect"]) if "effect" in entry else None
         condition: Condition | None = (
-            when(entry["when"], place.within("when"), self._known) if "when" in entry else None
+            read_condition(entry["when"], place.within("when"), self._known) if "when" in entry else None
         )
         first = self._second(place.within("from"), entry.get("from"), end=False)
         last = self._second(place.within("until"), entry.get("until"), end=True)

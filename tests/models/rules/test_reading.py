@@ -71,7 +71,7 @@ def test_a_sound_file_is_read_completely() -> None:
         ('id = "second"\n', "", 8, "number 2", "id", "is missing"),
         ('effect = "at_least_red"', 'effect = "red"', 14, "second", "effect", "at_least_yellow, at_least_red, at_most_green"),
         ('"hs_equipment"', '"hs_equipmnt"', 11, "second", "when.all[0].feature", "hs_equipment"),
-        ('"consignee_name"', '"consignee"', 12, "second", "when.all[1].not[0].field", "no field"),
+        ('"consignee_name"', '"consignee"', 12, "second", "when.all[1].not[0].field", "is not a field"),
         ('"consignee_name"', '"content"', 12, "second", "when.all[1].not[0].field", "label"),
         ('op = "ge"', 'op = ">="', 11, "second", "when.all[0].op", "eq, ne, in"),
         ('op = "ge", value = 1', 'op = "ge"', 11, "second", "when.all[0].value", "is missing"),
