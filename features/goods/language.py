@@ -1,4 +1,4 @@
-"""A guess of the language of a goods description, by its script and by the languages in which its words were seen."""
+"""Guess the language of a goods description from its script and from the languages of its words in the training texts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-#: Scripts that decide, in order: kana before Han, because Japanese uses both.
+#: Scripts that determine a language. Kana comes before Han, because Japanese uses both.
 _SCRIPTS: Final = (
     ("ja", re.compile(r"[\u3041-\u30ff\uff66-\uff9d]")),
     ("ko", re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")),
     ("zh", re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")),
 )
 _CYRILLIC: Final = re.compile(r"[\u0400-\u052f]")
-#: Languages that the words of a text in Latin letters are not evidence for.
+#: Languages in other scripts. Words in Latin letters are no evidence for them.
 _OTHER_SCRIPTS: Final = frozenset({"ja", "ko", "zh", "ru"})
 
 
@@ -33,22 +33,22 @@ def votes(bits: NDArray[np.int64], languages: tuple[str, ...]) -> FloatArray:
 
 
 def guess(texts: list[str], latin: NDArray[np.bool_], sums: FloatArray, languages: tuple[str, ...]) -> list[str | None]:
-    """Return the language of each text, None where nothing tells it.
+    """Return the language of each text, or None if neither script nor words indicate one.
 
     Args:
         latin: (n,) whether most letters of a text are Latin.
         sums: (n, languages) the sums of the votes of each text's words.
     """
-    own = np.array([language not in _OTHER_SCRIPTS for language in languages])
-    counted = np.where(own, sums, 0.0)
-    # English is the language of trade: of equally likely languages it is the likeliest.
+    latin_alphabet = np.array([language not in _OTHER_SCRIPTS for language in languages])
+    counted = np.where(latin_alphabet, sums, 0.0)
+    # English is the language of trade, so it wins ties.
     counted[:, np.array(languages) == "en"] *= 1.0 + 1e-6
     best = counted.argmax(axis=1).tolist()
-    certain = (counted.max(axis=1) > 0.0).tolist()
+    with_votes = (counted.max(axis=1) > 0.0).tolist()
     found: list[str | None] = []
-    for text, is_latin, number, is_certain in zip(texts, latin.tolist(), best, certain, strict=True):
+    for text, is_latin, number, has_votes in zip(texts, latin.tolist(), best, with_votes, strict=True):
         by_script = None if text.isascii() else _by_script(text, latin=is_latin)
-        found.append(by_script or (languages[number] if is_latin and is_certain else None))
+        found.append(by_script or (languages[number] if is_latin and has_votes else None))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The sources of goods words, and their examples as arrays."""
+"""Sources of goods words, and their rows as training arrays."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from features.texts.folding import words
 from training.goods.descent import Examples
 
 WORDS: Final = Path(__file__).parent / "words"
-#: Texts of parcels and of a tariff's index, with their codes, and texts that the authority rejects as vague.
+#: Source of the UK texts: parcels and the tariff's index with their codes, and texts that the authority rejects as vague.
 UK: Final = "uk_goods_words"
-#: A source with more rows than this has a smaller weight per row, so that a large source does not drown the others.
+#: A source with more rows than this has a smaller weight per row, so that it does not dominate the others.
 _FULL_WEIGHT_ROWS: Final = 8000
 
 
@@ -31,9 +31,9 @@ class Row:
     """Words of one text.
 
     Attributes:
-        source: a table's name, or that of the UK texts followed by their kind.
+        source: name of the table; for UK texts, followed by ``/`` and their kind.
         code: HS code of 2, 4 or 6 digits; "" for a vague text.
-        text: the text itself where the source may be copied.
+        text: the text itself if the source may be copied; otherwise empty.
         weight: number of texts that the row stands for.
     """
 
@@ -46,7 +46,7 @@ class Row:
 
 
 def source_facts() -> dict[str, dict[str, str]]:
-    """Return kind, publisher, licence, date and place of each source."""
+    """Return the kind, publisher, licence, date and place of origin of each source (``sources.toml``)."""
     return tomllib.loads((WORDS / "sources.toml").read_text(encoding="utf-8"))
 
 
@@ -79,15 +79,16 @@ def read_rows() -> list[Row]:
 
 
 def is_of(row: Row, source: str) -> bool:
-    """Return whether a row belongs to a source, to a part of it, or to a group of sources by the beginning of their names."""
+    """Return whether a row belongs to ``source``, to one of its parts, or to a group of sources whose names begin with it."""
     return row.source == source or row.source.startswith((f"{source}/", f"{source}_"))
 
 
 class Corpus:
-    """Rows as arrays for the descent.
+    """Rows as arrays for gradient descent (`training.goods.descent`).
 
     Attributes:
-        rows: the rows with words. ``source`` (n,): their sources.
+        rows: the n rows that have words.
+        source: (n,) source of each row.
         vocabulary: number of each distinct word.
         labels: (n, 3) numbers of chapter, heading and subheading; -1 where unknown.
     """
@@ -122,6 +123,7 @@ class Corpus:
 
     @cached_property
     def examples(self) -> Examples:
+        """All rows as training examples."""
         return Examples(self.word_ends, self.words, self.gram_ends, self.grams, self.labels, self.weight)
 
     def counts(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
