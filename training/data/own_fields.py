@@ -77,7 +77,7 @@ class FieldCandidates:
 
     @property
     def fields(self) -> tuple[FurtherField, ...]:
-        """All candidates, as text fields."""
+        """All candidates, as categorical fields."""
         return tuple(FurtherField(name, "categorical") for name in self.columns)
 
 

@@ -1,4 +1,4 @@
-"""Choice of column pairs whose combinations get find rates of their own, by what they tell about later results."""
+"""Choice of the column pairs that get find rates of their own, because they predict later results."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Largest number of chosen pairs, and of columns that are combined.
+#: Maximum number of chosen pairs, and of columns to combine.
 MOST_PAIRS: Final = 12
 _MOST_COLUMNS: Final = 24
-#: Numbers of rows and of finds that the choice needs, and largest number of rows that it uses: the last ones.
+#: Minimum numbers of rows and of finds for a choice, and maximum number of rows. Of more rows, the last ones are used.
 _LEAST_ROWS: Final = 500
 _LEAST_FINDS: Final = 50
 _MOST_ROWS: Final = 150_000
-#: Share of the rows that rates are learned from; the later ones judge them.
+#: Share of the rows used to learn rates. The other rows measure their loss.
 _LEARNED: Final = 0.7
-#: Weight, in results, of the rate that a rate is smoothed towards, as in `features.groups.own.keys`.
+#: Weight, in results, of the parent's rate in a smoothed rate, as in `features.groups.own.keys`.
 _WEIGHT: Final = 5.0
-#: Least mean gain in standard errors. Among 276 pairs that tell nothing, one reaches 3 in two of five cases.
+#: Minimum mean gain, in standard errors. If 276 pairs are uninformative, one of them reaches 3 in two of five cases.
 _LEAST_ERRORS: Final = 3.0
 
 
 def choose_pairs(table: ManifestTable, own: OwnFields, results: Results, *, seed: int) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of simple keys that tell more about later results than each of their parts, the best first.
+    """Return the pairs of simple keys that predict later results better than either of their parts, the best first.
 
-    Rates are learned from the earlier results, without times from a random part. A pair's gain is the reduction of the later
-    results' logarithmic loss, compared with the better part. A repeated declaration counts once. With too few finds, no pair is
-    chosen.
+    Learn the rates from the earlier results, or from a random part if results have no times. The gain of a pair is the difference
+    between the log loss of its better part and its own log loss, on the other results. Count a repeated declaration once. Choose
+    no pair if there are too few rows or finds.
 
     Args:
-        table: The rows of the fit window.
-        results: Their results, as known at its end.
+        table: the rows of the fit window.
+        results: results of the rows, as known at the end of the window.
     """
     hashes = hashed(table, own)
-    there = {pair for pair in (key.parts for key in own.counted) if len(pair) == 2}
+    existing = {pair for pair in (key.parts for key in own.counted) if len(pair) == 2}
     rows = _judged_rows(table, hashes, results, seed)
     find = results.find[rows]
     if len(rows) < _LEAST_ROWS or find.sum() < _LEAST_FINDS:
         return ()
     values = {key.name: hashes[key.name][rows] for key in _combined(own)}
-    cut = round(_LEARNED * len(rows))
-    overall = float(find[:cut].mean())
-    rates = {name: _rate(one, find, cut, np.full(len(rows), overall)) for name, one in values.items()}
-    losses = {name: _loss(rate[cut:], find[cut:]) for name, rate in rates.items()}
+    n_learned = round(_LEARNED * len(rows))
+    overall = float(find[:n_learned].mean())
+    rates = {name: _rate(one, find, n_learned, np.full(len(rows), overall)) for name, one in values.items()}
+    losses = {name: _loss(rate[n_learned:], find[n_learned:]) for name, rate in rates.items()}
     gains: list[tuple[float, tuple[str, str]]] = []
     for pair in combinations(values, 2):
-        if pair in there or pair[::-1] in there:
+        if pair in existing or pair[::-1] in existing:
             continue
         better = min(pair, key=lambda name: float(losses[name].sum()))
-        rate = _rate(mixed([values[name] for name in pair], len(pair)), find, cut, rates[better])
-        gain = losses[better] - _loss(rate[cut:], find[cut:])
+        rate = _rate(mixed([values[name] for name in pair], len(pair)), find, n_learned, rates[better])
+        gain = losses[better] - _loss(rate[n_learned:], find[n_learned:])
         error = float(gain.std()) / np.sqrt(len(gain))
         if error > 0.0 and gain.mean() > _LEAST_ERRORS * error:
             gains.append((float(gain.mean()), pair))
@@ -68,7 +68,7 @@ def choose_pairs(table: ManifestTable, own: OwnFields, results: Results, *, seed
 
 
 def pairs_note(own: OwnFields) -> str | None:
-    """Return a note that lists the chosen pairs; None without any."""
+    """Return a note that lists the chosen pairs, or None if there are none."""
     if not own.pairs:
         return None
     meanings = {key.name: key.meaning for key in own.simple()}
@@ -77,8 +77,8 @@ def pairs_note(own: OwnFields) -> str | None:
 
 
 def _combined(own: OwnFields) -> list[Key]:
-    """Return the keys of columns to combine: of the HS code's prefixes only the heading."""
-    keys = [key for key in own.simple() if not (key.parent or key.name == "hs2") or key.name == "hs4"]
+    """Return the keys to combine: those of single columns. Of the HS code, use only the heading."""
+    keys = [key for key in own.simple() if key.name == "hs4" or (key.parent is None and key.name != "hs2")]
     return keys[:_MOST_COLUMNS]
 
 
@@ -92,12 +92,12 @@ def _judged_rows(table: ManifestTable, hashes: Mapping[str, Ints], results: Resu
     return first[np.argsort(order[first], kind="stable")][-_MOST_ROWS:]
 
 
-def _rate(values: Ints, find: Bools, cut: int, towards: Floats) -> Floats:
-    """Return each row's find rate (n,) among the first ``cut`` rows with its value, smoothed towards another rate (n,)."""
+def _rate(values: Ints, find: Bools, n_learned: int, towards: Floats) -> Floats:
+    """Return each row's find rate (n,) among the first ``n_learned`` rows with its value, smoothed to ``towards`` (n,)."""
     code = np.unique(values, return_inverse=True)[1]
     size = int(code.max()) + 1
-    known = np.bincount(code[:cut], minlength=size)[code].astype(np.float64)
-    finds = np.bincount(code[:cut], find[:cut], minlength=size)[code]
+    known = np.bincount(code[:n_learned], minlength=size)[code].astype(np.float64)
+    finds = np.bincount(code[:n_learned], find[:n_learned], minlength=size)[code]
     rate: Floats = (finds + _WEIGHT * towards) / (known + _WEIGHT)
     return np.where(values == 0, towards, rate)
 
