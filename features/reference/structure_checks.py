@@ -1,7 +1,7 @@
 """Checks of the structures in the substance table: readable, with the correct InChIKey, and unique.
 
-An error in a structure is invisible to the eye and would make the product recognise the wrong substance. RDKit
-therefore parses every structure each time the table is loaded (about 20 ms) and computes the key.
+People overlook an error in a structure, and the product would then recognise the wrong substance. Therefore RDKit
+parses every structure and computes its key each time the table is loaded (about 20 ms).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def skeleton(smiles: str, inchikey: str) -> str:
     Raises:
         ValueError: the structure is unreadable, or its key differs from the given one; the message says which.
     """
-    # RDKit takes time and memory to load, which commands that read no substance should avoid.
+    # Import RDKit late: it takes time and memory, and some commands read no substance.
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdinchi
 
@@ -63,14 +63,14 @@ def letters_and_digits(name: str) -> str:
 
 
 def repeated_structure(rows: Iterable[Substance], skeletons: dict[str, str]) -> tuple[str, str] | None:
-    """Return the first two names with one structure, up to salt and stereochemistry, that do not show this relation.
+    """Return the first two names that share a structure, ignoring salt and stereochemistry, but do not show this relation.
 
-    A salt or stereoisomer may have its own row if its name begins or ends with that of the row it belongs to:
+    A salt or stereoisomer may have its own row if its name begins or ends with the name of the earlier row:
     ``4-Piperidone hydrochloride`` next to ``4-Piperidone``.
 
     Args:
         rows: the table.
-        skeletons: `skeleton` by name of a row.
+        skeletons: name of a row -> its `skeleton`.
 
     Returns:
         (name of the earlier row, name of the later one) or None.
@@ -88,7 +88,7 @@ def repeated_structure(rows: Iterable[Substance], skeletons: dict[str, str]) -> 
 
 
 def repeated_name(rows: Iterable[Substance]) -> tuple[str, str, str] | None:
-    """Return the first name, synonym, abbreviation or systematic name that two rows claim, ignoring punctuation.
+    """Return the first name, synonym, abbreviation or systematic name that two rows share, ignoring punctuation.
 
     Returns:
         (the name as in the later row, name of the earlier row, name of the later one) or None.

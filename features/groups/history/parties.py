@@ -1,4 +1,4 @@
-"""Compiled stores of parties, the entities with windowed sums: reading of features and counting of shipments."""
+"""Compiled stores of parties, which are entities with windowed sums. They write features and count shipments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ADDRESS = cython.declare(cython.Py_ssize_t, Entity.ADDRESS)
 _PAIR = cython.declare(cython.Py_ssize_t, Entity.PAIR)
 _TRADE_LANE = cython.declare(cython.Py_ssize_t, Entity.TRADE_LANE)
 _CONSIGNOR_CITY = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_CITY)
-#: Number of the first kinds of entities, which count results of inspections.
+#: Number of the kinds of entities that count inspection results. They come first in `Entity`.
 _INSPECTED = cython.declare(cython.Py_ssize_t, len(INSPECTED))
 
 # Positions in the state of every party.
@@ -104,7 +104,7 @@ class WindowSums:
     """Windowed sums of one kind of party.
 
     Attributes:
-        present, previous: (n,) positions in the state of the sums over the current and the previous block.
+        present, previous: (n,) state positions of the sums over the current and the previous block.
         window, amount: (n,) indices of `Window` and `Amount`.
     """
 
@@ -116,7 +116,7 @@ class PartyFeatures:
     """Features that only some kinds of parties have; -1 for a kind without them.
 
     Attributes:
-        first_seen, split: features.
+        first_seen, split: columns of `Batch.values`.
         split_value: column of `Batch.log`.
     """
 
@@ -164,7 +164,7 @@ class PartyStore(Store):
         self.entity, self.plan = entity, plan
 
     def locate_all(self, batch: Batch) -> None:
-        """Find each shipment's party and whether it has known finds. Parties of counted shipments are added."""
+        """Find each shipment's party and whether it has known finds. Add unknown parties of counted shipments."""
         self.locate(batch.keys[_ENTITIES_ROW + self.entity], batch.counted, batch.slots[self.entity], batch.n)
         if self.entity >= _INSPECTED:
             return
@@ -270,7 +270,7 @@ class PartyStore(Store):
     def _compare_goods(self, batch: Batch, row: int) -> None:
         """Write the features that compare the goods of a shipment with those that the consignor has sent.
 
-        The smoothed shares are those of half a shipment more of these goods among one more shipment.
+        The shares are smoothed: 0.5 is added to the number of shipments with these goods, and 1 to the number of all.
         """
         coded = batch.state[self.plan.column[_CODED]]
         if coded == 0:
