@@ -1,7 +1,7 @@
 """Conversion of model bundles with older feature names.
 
-A bundle contains its ordered feature names and is refused if they differ from those of the code. A new name does not change scores,
-so a bundle is converted by writing the new names into its boosters, card and manifest:
+A bundle contains its ordered feature names, and does not load if they differ from those of the code. Names do not affect scores, so
+this script only writes the new names into the boosters, card and manifest:
 
     python -m tools.rename_features OLD_BUNDLE NEW_BUNDLE
 """

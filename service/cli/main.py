@@ -1,4 +1,4 @@
-"""Entry point of the command line. It registers commands, and reports errors as one line and an exit status.
+"""Entry point of the command line. It registers commands and reports an error as one line and an exit status.
 
 Commands import their modules when they run, so that ``tidewaiter --help`` is fast.
 """
@@ -38,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Importing Rich would take longer than all other imports for the help.
+    # Rich alone takes longer to import than everything else that `--help` needs.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -100,13 +100,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 class _Terminated:
-    """SIGTERM, handled like Ctrl-C, so that incomplete files are removed. The service has its own handler while it serves."""
+    """Handler that treats SIGTERM like Ctrl-C, so that commands remove incomplete files. A running service has its own."""
 
     received = False
 
     @classmethod
     def raise_once(cls, number: int, frame: FrameType | None) -> Never:
-        """Interrupt the command. A second signal does not interrupt the cleaning up."""
+        """Interrupt the command. A second signal does not interrupt the clean-up."""
         cls.received = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The law on a chemical as plain JSON values, and what is not known of it in words."""
+"""Legal status of a chemical as JSON values, and warnings about law that is not recorded or not verified."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def law_json(law: LawOn) -> dict[str, Any]:
 
 
 def convention_json(one: Obligation) -> dict[str, Any]:
-    """Return a listing by a convention that binds the country of the question."""
+    """Return a listing under a convention that binds the country in question."""
     return {
         "party": one.party.party,
         "bound_from": one.party.bound_from.isoformat() if one.party.bound_from else None,
@@ -96,22 +96,22 @@ def _limbs(one: ClassMatch) -> list[ClassDefinition]:
 
 
 def of_precursors(one: ClassMatch) -> bool:
-    """Return whether a class definition is of precursors."""
+    """Return whether a class definition covers precursors."""
     return any(row.group is Group.PRECURSOR for row in _limbs(one))
 
 
 def _wording_verified(one: ClassMatch) -> Verified:
-    """Return the least verified status of the limbs that the structure meets."""
+    """Return the weakest verification status of the limbs that the structure meets."""
     return max((row.verified for row in _limbs(one)), key=list(Verified).index)
 
 
 def law_warnings(
     place: str | None, match: Match | None, legal: LegalStatus | None, laws: tuple[LawOn, ...]
 ) -> Iterator[str]:
-    """Write which law is not recorded and which recorded facts are not verified.
+    """Yield warnings about law that is not recorded and about recorded facts that are not verified.
 
     Args:
-        place: the jurisdiction of the question, None for all.
+        place: the jurisdiction in question; None for all.
     """
     if match is not None and legal is not None and place is not None:
         unknown = [law.jurisdiction for law in laws if law.listed is None]
