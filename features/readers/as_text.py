@@ -16,9 +16,9 @@ Texts: TypeAlias = Any
 def text_column(column: Any) -> Texts:
     """Return a string column with one text per value; missing values are null.
 
-    Integers have no ``.0``, other numbers have the shortest exact representation, booleans are ``true`` and ``false``, times
-    are in ISO 8601 (with ``Z`` if the column has a zone), lists are joined by ``;``, and nested values are JSON. NaN becomes
-    null, because pandas writes it for missing values.
+    Integers have no ``.0``. Other numbers have the shortest exact representation. Booleans are ``true`` and ``false``. Times are
+    in ISO 8601, with ``Z`` if the column has a zone. Lists are joined by ``;``. Other nested values are JSON. NaN becomes null,
+    because pandas writes it for missing values.
     """
     kind = column.type
     if pa.types.is_string(kind):
