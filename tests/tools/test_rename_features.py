@@ -1,4 +1,4 @@
-"""Tests of renaming features: a bundle with old feature names is converted without a change of its scores."""
+"""Conversion of a bundle with old feature names, which keeps its trees."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def test_a_bundle_with_old_names_is_refused_and_loads_after_conversion(old_bundl
         assert trees[0] == trees[1]
 
 
-def test_a_damaged_bundle_is_not_converted(
-    old_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_bundle_is_not_converted(old_bundle: Path, tmp_path: Path) -> None:
     with (old_bundle / "space.json").open("ab") as file:
         file.write(b" ")
     with pytest.raises(BundleRefused, match=r"space\.json"):

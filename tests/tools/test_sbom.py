@@ -1,4 +1,4 @@
-"""The bill of materials lists what an installation installs."""
+"""The bill of materials lists every package of an installation."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from tools.sbom import bill, main, packages
 
 SERVE = Path(__file__).parents[2] / "requirements" / "serve.txt"
-SUM = "0" * 64
+SHA256 = "0" * 64
 
 
-def test_every_pinned_package_is_listed_with_its_sums(tmp_path: Path) -> None:
+def test_every_pinned_package_is_listed_with_its_hashes(tmp_path: Path) -> None:
     text = SERVE.read_text()
     main([str(SERVE), str(tmp_path / "out" / "sbom.cdx.json")])
     written = json.loads((tmp_path / "out" / "sbom.cdx.json").read_text())
@@ -29,7 +29,7 @@ def test_every_pinned_package_is_listed_with_its_sums(tmp_path: Path) -> None:
 
 
 def test_equal_requirements_give_an_equal_bill() -> None:
-    text = f"a-b==1.2 ; python_version < '3.12' \\\n    --hash=sha256:{SUM}\n    # via c\n"
+    text = f"a-b==1.2 ; python_version < '3.12' \\\n    --hash=sha256:{SHA256}\n    # via c\n"
     assert bill(text, "1") == bill(text, "1")
     assert bill(text, "1")["serialNumber"] != bill(text, "2")["serialNumber"]
     (component,) = packages(text)
@@ -38,11 +38,11 @@ def test_equal_requirements_give_an_equal_bill() -> None:
 
 
 @pytest.mark.parametrize("line", ["a>=1 \\", "https://files.example/a.whl", "-r other.txt"])
-def test_what_is_not_pinned_is_refused(line: str) -> None:
+def test_an_unpinned_requirement_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="line 1 pins no version"):
         packages(line + "\n")
 
 
-def test_a_package_without_a_sum_is_refused() -> None:
+def test_a_package_without_a_hash_is_refused() -> None:
     with pytest.raises(ValueError, match="no SHA-256 is given for a"):
         packages("a==1\n")

@@ -1,4 +1,4 @@
-"""The description and classification groups, compared with plain searches and between one row and many."""
+"""Description and classification features: equal to plain pattern searches, and equal for one row and for many."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(group: Group, 
     whole = table(rows)
     fresh = type(group)()
     data, arrays = group.state()
-    # A restored group has no cached rows.
+    # A restored group has an empty cache.
     fresh.restore(json.loads(json.dumps(data)), arrays)
     together = fresh.transform(whole, NO_HISTORY)
     for i in range(len(rows)):
@@ -75,14 +75,14 @@ def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(group: Group, 
 
 def test_a_second_fit_replaces_the_first() -> None:
     text = "leather running shoes"
-    few, many = DescriptionGroup(), DescriptionGroup()
-    few.fit(table([("cotton dress", "620442")] * 9))
-    assert few.transform(table([(text, None)]), NO_HISTORY)[0, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] == 1.0
-    few.fit(table([(text, "640399")] * 9))
-    many.fit(table([(text, "640399")] * 9))
-    again, other = (one.transform(table([(text, None)]), NO_HISTORY) for one in (few, many))
-    np.testing.assert_array_equal(again, other)
-    assert few.transform(table([(text, None)]), NO_HISTORY)[0, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] == 0.0
+    refitted, fitted_once = DescriptionGroup(), DescriptionGroup()
+    refitted.fit(table([("cotton dress", "620442")] * 9))
+    assert refitted.transform(table([(text, None)]), NO_HISTORY)[0, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] == 1.0
+    refitted.fit(table([(text, "640399")] * 9))
+    fitted_once.fit(table([(text, "640399")] * 9))
+    actual, expected = (one.transform(table([(text, None)]), NO_HISTORY) for one in (refitted, fitted_once))
+    np.testing.assert_array_equal(actual, expected)
+    assert refitted.transform(table([(text, None)]), NO_HISTORY)[0, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] == 0.0
 
 
 def described(text: str) -> dict[str, float]:
@@ -139,7 +139,7 @@ def _compare_with_plain_searches(text: str) -> None:
         searched = re.sub(_NOT_CHEMICAL, " ", text) if name == "chemical_words" else text
         count = len(re.findall(pattern, searched))
         if name == "equipment":
-            # One word for a tablet press is enough.
+            # The model name of a tablet press counts on its own.
             count += len(re.findall(r"\btdp[0156]?\b", text))
         assert found[name] == (count if name in _COUNTED else min(count, 1)), name
 
@@ -160,7 +160,7 @@ def test_a_text_without_information_is_uninformative() -> None:
     ]
 
 
-def test_a_book_about_presses_is_no_press() -> None:
+def test_a_book_about_presses_is_not_a_press() -> None:
     texts = ("TABLET PRESS STUDY BOOK", "Lehrbuch Tablettenpresse", "tablet press poster A3")
     presses = (
         "tablet press with handbook",

@@ -13,11 +13,11 @@ def test_everyday_chemicals_are_known(cas: str) -> None:
 
 
 @pytest.mark.parametrize("cas", ["9010-79-1", "10-00-4", "9999999-99-4"])
-def test_other_numbers_are_not(cas: str) -> None:
+def test_other_cas_numbers_are_unknown(cas: str) -> None:
     assert not is_known_cas(cas)
 
 
-def test_no_watched_substance_is_among_them() -> None:
+def test_no_watched_substance_is_a_known_harmless_chemical() -> None:
     watched = [row.cas for row in substances() if row.cas] + [row.cas for row in cas_numbers()]
     assert len(watched) > 100
     assert [cas for cas in watched if is_known_cas(cas)] == []

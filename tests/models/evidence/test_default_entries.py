@@ -1,4 +1,4 @@
-"""The entries that come with the code, on shipments that newcomers and officers name."""
+"""Default evidence entries: their sources, their documentation and their log-odds for typical shipments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def prior(trained: RiskModel) -> Prior:
 @pytest.fixture(scope="module")
 def log_odds(trained: RiskModel, prior: Prior) -> Any:
     def weigh(text: str, head: str, **changes: Any) -> float:
-        """Return the log-odds of a head for one goods item of an old account; ``consignee`` and fields of the item may be given."""
+        """Return the log-odds of a head for a shipment with one goods item.
+
+        ``changes`` are fields of the item, the ``consignee``, and the consignor's ``country`` and opening day of its account
+        (``opened``).
+        """
         item = {"goods_description": text, "net_mass_kg": 0.5, "customs_value": 60}
         item |= {key: value for key, value in changes.items() if key not in ("consignee", "country", "opened")}
         country = changes.get("country", "CN")
@@ -62,7 +66,7 @@ def test_base_values_are_the_default_base_rates(prior: Prior) -> None:
     assert np.abs(prior.base - np.log(rates / (1 - rates))).max() < 0.01
 
 
-def test_every_entry_has_a_published_source_or_says_why_it_is_assumed() -> None:
+def test_every_entry_gives_its_source_or_the_reason_for_an_assumption() -> None:
     assert all(len(entry.source) > 10 for entry in EVIDENCE.entries)
     later = [entry.id for entry in EVIDENCE.entries if entry.dated > EVIDENCE.dated]
     assert not later, "set `dated` of the table [evidence] to the day of the latest entry"
@@ -75,7 +79,7 @@ def test_cited_typologies_and_figures_exist() -> None:
     assert sum(bool(ids) for ids in cited.values()) > 60
 
 
-def test_the_documentation_shows_the_entries_as_they_are() -> None:
+def test_the_documentation_shows_the_current_entries() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_table(page, EVIDENCE), "run `python -m tools.evidence_table`"
 
@@ -91,7 +95,7 @@ def test_the_documentation_shows_the_entries_as_they_are() -> None:
         ("plastic beads", PRECURSOR, {"cas_number": "79099-07-3"}),
     ],
 )
-def test_an_unlicensed_controlled_substance_is_at_least_as_likely_as_not(
+def test_an_unlicensed_controlled_substance_has_log_odds_near_zero_or_above(
     log_odds: Any, text: str, head: str, fields: dict[str, Any]
 ) -> None:
     assert log_odds(text, head, **fields) > -0.5
@@ -103,7 +107,7 @@ def test_an_unlicensed_controlled_substance_is_at_least_as_likely_as_not(
 LIMITS = {"named": 15.9, "identifier": 15.9, "systematic": 15.9, "class": 14.3, "translated": 15.8, "misspelt": 15.9}
 
 
-def test_weights_of_law_stay_within_what_false_hits_allow() -> None:
+def test_weights_of_listed_substances_stay_below_the_limits_from_false_hits() -> None:
     weights = {entry.id: entry.log_odds for entry in EVIDENCE.entries}
     for name in ("opioid", "precursor"):
         for kind, limit in LIMITS.items():

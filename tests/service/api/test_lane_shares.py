@@ -1,4 +1,4 @@
-"""Lanes that do not fit the traffic: the model endpoint and the metrics say so."""
+"""Warnings of the model endpoint and the metrics when the shares of the lanes differ from their design."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def warning(client: Client) -> str | None:
     return found
 
 
-def test_two_thousand_shipments_show_that_the_lanes_do_not_fit(client: Client) -> None:
+def test_misfitting_lanes_are_reported_after_two_thousand_shipments(client: Client) -> None:
     score(client, 1000)
     score(client, 999, first=1000)
     assert warning(client) is None
@@ -56,7 +56,9 @@ def test_two_thousand_shipments_show_that_the_lanes_do_not_fit(client: Client) -
     assert 'tidewaiter_lane_misfit{lane="yellow"} 1.0' in metrics
 
 
-def test_a_new_model_is_judged_by_its_own_shipments(client: Client, store: ModelStore, bundle: Path) -> None:
+def test_the_shares_of_a_new_model_count_only_its_own_shipments(
+    client: Client, store: ModelStore, bundle: Path
+) -> None:
     for first in (0, 1000):
         score(client, 1000, first)
     assert warning(client) is not None

@@ -1,4 +1,4 @@
-"""Sending of messages: where they may go, TLS, redirects and signatures."""
+"""Sending of messages: permitted addresses, TLS, redirects, signatures and delays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
         yield receiver
 
 
-def here(host: str, port: int) -> list[str]:
+def loopback(host: str, port: int) -> list[str]:
     assert host == HOST
     return ["127.0.0.1"]
 
@@ -71,12 +71,12 @@ def test_a_url_that_cannot_be_used_is_refused(url: str, problem: str) -> None:
         check_url(url, Policy())
 
 
-def test_http_and_private_addresses_are_accepted_where_they_are_allowed() -> None:
+def test_http_and_private_addresses_are_accepted_if_the_policy_allows_them() -> None:
     assert check_url("http://10.0.0.1/x", Policy(http=True, private=True)).hostname == "10.0.0.1"
 
 
-def test_a_message_goes_to_the_checked_address_with_the_certificate_of_the_name(receiver: Receiver) -> None:
-    reply = Sender(PRIVATE, resolve=here, context=receiver.context()).send(receiver.url, b'{"a":1}', {"X": "y"})
+def test_a_message_goes_to_the_checked_address_and_tls_checks_the_host_name(receiver: Receiver) -> None:
+    reply = Sender(PRIVATE, resolve=loopback, context=receiver.context()).send(receiver.url, b'{"a":1}', {"X": "y"})
     assert (reply.status, reply.problem) == (200, None)
     [(path, headers, body)] = receiver.got
     assert (path, headers["Host"], headers["X"], body) == ("/hook?x=1", f"{HOST}:{receiver.port}", "y", b'{"a":1}')
@@ -93,12 +93,12 @@ def test_a_certificate_of_another_name_or_authority_is_refused(receiver: Receive
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     receiver.statuses = [302]
-    reply = Sender(PRIVATE, resolve=here, context=receiver.context()).send(receiver.url, b"{}", {})
+    reply = Sender(PRIVATE, resolve=loopback, context=receiver.context()).send(receiver.url, b"{}", {})
     assert (reply.status, reply.problem) == (302, "the answer was 302; redirects are not followed")
     assert [path for path, _, _ in receiver.got] == ["/hook?x=1"]
 
 
-def test_a_host_that_is_resolved_once_cannot_change_its_address(receiver: Receiver) -> None:
+def test_a_host_is_resolved_once_per_message(receiver: Receiver) -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     asked: list[str] = []
 
@@ -110,14 +110,14 @@ def test_a_host_that_is_resolved_once_cannot_change_its_address(receiver: Receiv
     assert asked == [HOST]
 
 
-def test_an_unreachable_or_unknown_host_is_a_problem() -> None:
+def test_an_unreachable_or_unknown_host_is_reported_as_a_problem() -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise OSError("unknown")
 
     assert "cannot be resolved" in (
         Sender(PRIVATE, resolve=unknown).send("https://office.example", b"", {}).problem or ""
     )
-    closed = Sender(PRIVATE, resolve=here).send(f"https://{HOST}:1/", b"", {})
+    closed = Sender(PRIVATE, resolve=loopback).send(f"https://{HOST}:1/", b"", {})
     assert (closed.problem or "").startswith("no answer: ")
 
 
@@ -127,7 +127,7 @@ def test_a_signature_covers_time_and_body() -> None:
     assert signed == f"t=1700000000,v1={expected}"
 
 
-def test_delays_grow_with_chance_and_add_up_to_days() -> None:
+def test_random_delays_double_up_to_six_hours_and_add_up_to_days() -> None:
     assert [delay(number, 1.0) // 1_000_000 for number in (1, 2, 3, 4)] == [5, 10, 20, 40]
     assert delay(5, 0.0) * 2 == delay(5, 1.0)
     assert delay(100, 1.0) == 6 * 3600 * 1_000_000

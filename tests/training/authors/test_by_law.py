@@ -1,4 +1,4 @@
-"""Lessons of law: whatever surrounds it, a controlled substance that is declared without a permit is a find."""
+"""Training examples from the law: a controlled substance declared without a permit is a find in any context."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ def draw(world: AuthorData) -> Callable[[int], ByLaw]:
     return lambda seed: ByLaw.of(table, history, space, seed)
 
 
-def column(lessons: ByLaw, name: str) -> Floats:
-    return lessons.matrix[:, FeatureSpace().names.index(name)]
+def column(examples: ByLaw, name: str) -> Floats:
+    return examples.matrix[:, FeatureSpace().names.index(name)]
 
 
-def test_each_lesson_declares_a_controlled_substance_of_its_head(draw: Callable[[int], ByLaw]) -> None:
-    lessons = draw(1)
-    assert DRAWN / 3 < len(lessons.matrix) <= DRAWN
-    opioid, precursor = (lessons.find[:, [*HEADS].index(head)] for head in ("fentanyl_or_analogue", "precursor"))
+def test_each_example_declares_a_controlled_substance_of_its_head(draw: Callable[[int], ByLaw]) -> None:
+    examples = draw(1)
+    assert DRAWN / 3 < len(examples.matrix) <= DRAWN
+    opioid, precursor = (examples.find[:, [*HEADS].index(head)] for head in ("fentanyl_or_analogue", "precursor"))
     assert (opioid ^ precursor).all()
     assert opioid.sum() > precursor.sum() > 0
-    np.testing.assert_array_equal(column(lessons, "substance_opioid") == 2.0, opioid)
-    np.testing.assert_array_equal(column(lessons, "substance_precursor") == 2.0, precursor)
-    listed = [column(lessons, f"substance_listed_{where}") for where in ("destination", "export", "origin")]
+    np.testing.assert_array_equal(column(examples, "substance_opioid") == 2.0, opioid)
+    np.testing.assert_array_equal(column(examples, "substance_precursor") == 2.0, precursor)
+    listed = [column(examples, f"substance_listed_{where}") for where in ("destination", "export", "origin")]
     assert (np.maximum.reduce(listed) == 1.0).all()
 
 
-def test_no_lesson_declares_a_permit_and_its_settings_are_those_of_the_world(
+def test_no_example_declares_a_permit_and_other_features_vary_as_in_the_world(
     world: AuthorData, draw: Callable[[int], ByLaw]
 ) -> None:
     assert (world.table.declared("permit_number").codes >= 0).any()
-    lessons = draw(2)
-    assert (column(lessons, "permit_present") == 0.0).all()
+    examples = draw(2)
+    assert (column(examples, "permit_present") == 0.0).all()
     for name in ("consignee_company", "package_industrial", "hs_chemical_chapter", "substance_identifier"):
-        assert 0.0 < np.nanmean(column(lessons, name)) < 1.0, name
+        assert 0.0 < np.nanmean(column(examples, name)) < 1.0, name
 
 
-def test_the_seed_alone_decides_which_lessons_are_drawn(draw: Callable[[int], ByLaw]) -> None:
+def test_only_the_seed_determines_the_examples(draw: Callable[[int], ByLaw]) -> None:
     one, again, other = draw(3), draw(3), draw(4)
     np.testing.assert_array_equal(one.matrix, again.matrix)
     np.testing.assert_array_equal(one.find, again.find)

@@ -1,4 +1,4 @@
-"""Finds of an office with a given capacity."""
+"""Precision, recall and lift of the highest scores that an office has the capacity to inspect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_precision_recall_and_lift_of_the_top_are_counts_of_its_rows() -> None:
     assert (small["rows"], small["best_precision"], small["best_recall"]) == (10, 1.0, 0.2)
 
 
-def test_equal_scores_count_as_randomly_ordered() -> None:
+def test_rows_with_equal_scores_count_as_randomly_ordered() -> None:
     find = np.arange(1000) % 10 == 0
     top = capacity_figures(np.zeros(1000), find)["at_capacity"]["0.05"]
     assert top["precision"] == pytest.approx(0.1)
@@ -39,7 +39,7 @@ def test_too_few_finds_give_the_count_instead_of_figures() -> None:
     assert "at_capacity" not in figures
 
 
-def test_a_shipment_is_new_if_one_of_its_items_is() -> None:
+def test_a_shipment_is_new_if_one_of_its_items_is_new() -> None:
     # 40 shipments of two items; the second item of every other shipment is new, and is the find.
     first_row = np.arange(0, 80, 2)
     find, seen = np.zeros(80, dtype=bool), np.ones(80, dtype=bool)

@@ -1,4 +1,4 @@
-"""Worlds draw their priors from ranges, and several worlds are one stream of shipments."""
+"""Worlds draw their priors from ranges, and several worlds form one stream of shipments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _load(tmp_path: Path, entry: str) -> Priors:
     return load_priors(path)
 
 
-def test_a_number_is_drawn_between_its_ends_and_a_table_by_its_factor(tmp_path: Path) -> None:
+def test_numbers_are_drawn_within_their_range_and_tables_within_their_factor(tmp_path: Path) -> None:
     number = _load(tmp_path, 'kind = "probability"\nvalue = 0.3\nbetween = [0.2, 0.5]')
     values = [number.drawn(seed).number("some.prior") for seed in range(200)]
     assert min(values) >= 0.2
@@ -56,20 +56,20 @@ def test_drawn_probabilities_stay_probabilities(tmp_path: Path) -> None:
         ('kind = "weights"\nvalue = { a = 1 }\nfactor = 0.5', "some.prior has the factor 0.5; expected 1 or more"),
     ],
 )
-def test_an_invalid_range_is_named(tmp_path: Path, entry: str, message: str) -> None:
+def test_the_error_names_an_invalid_range(tmp_path: Path, entry: str, message: str) -> None:
     with pytest.raises(BadPrior) as caught:
         _load(tmp_path, entry)
     assert message in str(caught.value)
 
 
-def test_a_seed_draws_the_same_priors_again_and_replaced_values_are_fixed() -> None:
+def test_equal_seeds_draw_equal_priors_and_replaced_values_are_fixed() -> None:
     priors = load_priors().replaced({"illicit.code_unfit": 0.33})
     first, again, other, next_world = priors.drawn(4), priors.drawn(4), priors.drawn(5), priors.drawn(4, 1)
     assert first.by_name == again.by_name
     assert first.number("illicit.code_unfit") == other.number("illicit.code_unfit") == 0.33
     for name in ("illicit.other_name", "habit.permit_of_licensed"):
         assert len({one.number(name) for one in (first, other, next_world)}) == 3
-    # Drawn priors have no range, so that a world draws once.
+    # Drawn priors have no range, so a second draw changes nothing.
     assert first.drawn(9).by_name == first.by_name
 
 
@@ -81,7 +81,7 @@ def test_published_figures_and_prevalence_are_the_same_in_every_world() -> None:
     assert drawn.number("illicit.prevalence") == priors.number("illicit.prevalence")
 
 
-def test_the_content_evidence_of_each_trade_has_a_range() -> None:
+def test_priors_of_contents_recipients_and_trades_have_a_factor() -> None:
     for name, prior in load_priors().by_name.items():
         if name.startswith(("illicit.declared_", "illicit.recipients", "goods.families_", "consignee.chemical")):
             assert isinstance(prior.value, Mapping)
@@ -94,7 +94,7 @@ def several() -> WorldChunk:
     return joined(list(generate(12_000, 6, draws=3)))
 
 
-def test_several_worlds_are_one_stream_in_the_order_of_time(several: WorldChunk) -> None:
+def test_several_worlds_form_one_stream_in_order_of_time(several: WorldChunk) -> None:
     assert several.n_rows == 12_000
     time, ids = several.office["declared_at"].tolist(), several.office["shipment_id"]
     assert time == sorted(time)
@@ -103,17 +103,17 @@ def test_several_worlds_are_one_stream_in_the_order_of_time(several: WorldChunk)
     assert several.office["item_number"][first].tolist() == ["1"] * int(first.sum())
 
 
-def test_worlds_share_no_network_and_each_has_its_part_of_the_rows(several: WorldChunk) -> None:
+def test_worlds_share_no_network_and_number_their_shipments_in_sequence(several: WorldChunk) -> None:
     networks = {int(name[1:]) // 1_000_000 for name in several.truth["network_id"] if name}
     assert networks == {0, 1, 2}
-    # Shipments are numbered world by world.
+    # Shipment numbers continue from one world to the next.
     number = np.array([int(name[-9:]) for name in several.office["shipment_id"]])
     one = next(generate(4_000, 6))
     assert one.office["shipment_id"][0] in set(several.office["shipment_id"].tolist())
     assert number.max() == len(set(several.office["shipment_id"].tolist()))
 
 
-def test_chunks_of_several_worlds_do_not_change_the_rows(several: WorldChunk) -> None:
+def test_the_chunk_size_does_not_change_the_rows_of_several_worlds(several: WorldChunk) -> None:
     pieces = list(generate(12_000, 6, draws=3, rows_per_chunk=5_000))
     assert [piece.n_rows for piece in pieces] == [5_000, 5_000, 2_000]
     whole = joined(pieces)
@@ -121,11 +121,11 @@ def test_chunks_of_several_worlds_do_not_change_the_rows(several: WorldChunk) ->
         assert column.tolist() == whole.office[name].tolist()
 
 
-def test_other_shipments_may_have_the_same_priors() -> None:
+def test_the_seed_of_the_shipments_does_not_change_the_drawn_priors() -> None:
     def permits(seed: int, drawn_by: int) -> float:
-        wide = load_priors()
+        usual = load_priors()
         entry = Prior("shown.origin", "probability", 0.5, "assumed", "a test", between=(0.05, 0.95))
-        priors = Priors({**wide.by_name, "shown.origin": entry})
+        priors = Priors({**usual.by_name, "shown.origin": entry})
         chunk = joined(list(generate(4_000, seed, drawn_by=drawn_by, priors=priors)))
         return float(np.mean(chunk.office["origin_country"] != ""))
 
@@ -135,6 +135,6 @@ def test_other_shipments_may_have_the_same_priors() -> None:
 
 
 @pytest.mark.parametrize("draws", [0, 6])
-def test_a_world_has_at_least_one_row(draws: int) -> None:
+def test_the_number_of_worlds_is_from_one_to_the_number_of_rows(draws: int) -> None:
     with pytest.raises(ValueError, match=rf"draws is {draws}; expected at least 1, and at most as many as rows"):
         next(generate(5, 1, draws=draws))
