@@ -8,6 +8,7 @@ from features.groups.history.history import History
 from features.manifest.records import read_record
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
+from models.lanes import GREEN
 from models.permits import Register
 from models.rules import OfficeRules, Rulebook, RuleSet, Ruling, default_rules, known_names, parse_rules
 
@@ -55,6 +56,12 @@ def ruling_on(*records: dict[str, Any], office: OfficeRules | None = None, seen:
 
 def fired_for(record: dict[str, Any], office: OfficeRules | None = None, *, seen: bool = True) -> list[str]:
     return ruling_on(record, office=office, seen=seen).rule_ids(0)
+
+
+def floor(record: dict[str, Any], office: OfficeRules | None = None) -> int:
+    """Return the lowest lane that rules allow a shipment."""
+    fired = ruling_on(record, office=office).fired
+    return GREEN if fired is None else int(fired.floor()[0])
 
 
 def rule_set(text: str) -> RuleSet:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from models.lanes import GREEN, RED, YELLOW
+from models.lanes import RED, YELLOW
 from models.rules import OfficeRules
 from tests.models.rules.shipments import (
     CLASS_MEMBER,
@@ -14,6 +12,7 @@ from tests.models.rules.shipments import (
     PRECURSOR,
     PRESS,
     fired_for,
+    floor,
     register,
     ruling_on,
     shipment,
@@ -22,11 +21,6 @@ from tests.models.rules.shipments import (
 PERMIT = {"permit_number": "IP-2026-0042"}
 REGISTERED = register("IP-2026-0042,Lakeside Pharma Ltd,US,2026-01-01,2026-12-31")
 PRIVATE = {"consignee": {"name": "Dana Example", "country": "US"}}
-
-
-def floor(record: dict[str, Any], office: OfficeRules | None = None) -> int:
-    fired = ruling_on(record, office=office).fired
-    return GREEN if fired is None else int(fired.floor()[0])
 
 
 def test_a_watched_substance_without_a_registered_permit_is_at_least_yellow_and_an_opioid_red() -> None:

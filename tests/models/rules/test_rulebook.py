@@ -20,6 +20,7 @@ from tests.models.rules.shipments import (
     COLUMNS,
     FENTANYL,
     fired_for,
+    floor,
     only,
     register,
     rule_set,
@@ -32,11 +33,6 @@ from tests.models.rules.test_reading import CONDITIONS, toml
 MUG = {"goods_description": "ceramic mug", "origin_country": "CN", "net_mass_kg": 1.5}
 FROM_CHINA = '{field = "export_country", op = "eq", value = "CN"}'
 MUGS = '{field = "goods_description", op = "matches", value = "mug"}'
-
-
-def floor(record: dict[str, Any], office: OfficeRules) -> int:
-    fired = ruling_on(record, office=office).fired
-    return GREEN if fired is None else int(fired.floor()[0])
 
 
 def source(rows: int, seed: int) -> Source:

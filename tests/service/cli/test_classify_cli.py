@@ -12,18 +12,9 @@ import pytest
 
 from service.cli.main import run
 from service.goods.answers import COLUMNS, Question, answer_all
+from tests.service.cli.conftest import write
 
-
-@pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in an empty folder at a terminal of 80 columns."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-def write(name: str, *rows: list[str]) -> None:
-    with Path(name).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def classified(*rows: list[str], **options: str) -> list[dict[str, str]]:

@@ -18,27 +18,18 @@ from service.cli.main import run
 from service.settings import Settings
 from service.substances.answers import COLUMNS, Question, answer, read_day
 from service.substances.chemistry import set_up
+from tests.service.cli.conftest import write
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 UNLISTED = "CCCCC(=O)N(c1cccc(Cl)c1)C1CCN(CCc2ccccc2)CC1"
 DAY = ["--as-of", "2026-11-04"]
-
-
-@pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in an empty folder at a terminal of 80 columns."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
 
 
 def rows_of(path: str) -> list[dict[str, str]]:
     data = Path(path).read_bytes()
     text = gzip.decompress(data) if path.endswith(".gz") else data
     return list(csv.DictReader(io.StringIO(text.decode(), newline="")))
-
-
-def write(name: str, *rows: list[str]) -> None:
-    with Path(name).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 def resolved(*rows: list[str], **options: str) -> list[dict[str, str]]:

@@ -5,14 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
 
+from models.bundle import ModelStore
+from service.app import create_app
+from service.settings import Settings
 from service.store.database import Database
 from service.store.store import Store
+from service.store.tables import Decision
+from tests.service.api_client import Client, serving
 from tests.service.store.engines import cluster, new_database
 
 ENGINES = ("sqlite", "postgresql")
+
+
+def rows_of(url: str) -> list[Any]:
+    """Return the decisions of a database in their order."""
+    database = Database(url)
+    with database.read() as connection:
+        rows = list(connection.execute(select(Decision.__table__).order_by(Decision.position)))
+    database.close()
+    return rows
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +58,22 @@ def database(url: str) -> Iterator[Database]:
     database.migrate()
     yield database
     database.close()
+
+
+@pytest.fixture
+def models(tmp_path: Path, bundle: Path) -> Path:
+    """Folder of models with one version."""
+    folder = tmp_path / "models"
+    ModelStore(folder).install(bundle)
+    return folder
+
+
+@pytest.fixture
+def stored_client(models: Path, url: str) -> Iterator[Client]:
+    """Client of an application with a store, once per engine."""
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    with serving(create_app(settings)) as client:
+        yield client
 
 
 @pytest.fixture

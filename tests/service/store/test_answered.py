@@ -7,19 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from models.bundle import ModelStore
 from tests.service.store.answered import Answered, Load, kill_under_load, problems
 from tests.service.store.engines import cluster, new_database
 from tests.service.store.kills import server
 
 pytestmark = [pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
-
-
-@pytest.fixture
-def models(tmp_path: Path, bundle: Path) -> Path:
-    folder = tmp_path / "models"
-    ModelStore(folder).install(bundle)
-    return folder
 
 
 def test_kills_under_load_lose_and_repeat_no_answered_decision(models: Path, url: str) -> None:

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from pydantic import SecretStr
 
-from models.bundle import ModelStore
-from service.app import create_app
-from service.settings import Settings
 from service.store.audit import digest_of
 from service.store.times import microseconds_of
-from tests.service.api_client import Client, serving
+from tests.service.api_client import Client
 from tests.service.conftest import shipment
 
 
 @pytest.fixture
-def client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    with serving(create_app(Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url)))) as client:
-        yield client
+def client(stored_client: Client) -> Client:
+    return stored_client
 
 
 def test_pages_hold_every_entry_once_and_prove_themselves(client: Client) -> None:

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import orjson
-import pytest
-from pydantic import SecretStr
 from sqlalchemy import select
 
-from models.bundle import ModelStore
-from service.app import create_app
-from service.settings import Settings
 from service.store.database import Database
-from service.store.tables import AuditEntry, Decision
-from tests.service.api_client import Client, serving
+from service.store.tables import AuditEntry
+from tests.service.api_client import Client
 from tests.service.conftest import shipment
-
-
-@pytest.fixture
-def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    """Client of an application with a store, once per engine."""
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
-    with serving(create_app(settings)) as client:
-        yield client
-
-
-def rows_of(url: str) -> list[Any]:
-    database = Database(url)
-    with database.read() as connection:
-        rows = list(connection.execute(select(Decision.__table__).order_by(Decision.position)))
-    database.close()
-    return rows
+from tests.service.store.conftest import rows_of
 
 
 def test_a_scored_shipment_is_stored_with_its_manifest_and_answer(stored_client: Client, url: str) -> None:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import update
 
-from models.bundle import ModelStore
 from service.api.decision_schemas import Decisions, StoredDecision
-from service.app import create_app
-from service.settings import Settings
 from service.store.database import Database
 from service.store.tables import Decision
-from tests.service.api_client import Client, serving
+from tests.service.api_client import Client
 from tests.service.conftest import shipment
-
-
-@pytest.fixture
-def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
-    with serving(create_app(settings)) as client:
-        yield client
 
 
 def score(client: Client, *names: str, **changes: Any) -> list[dict[str, Any]]:

@@ -36,14 +36,6 @@ DAY = learning.DAY
 
 
 @pytest.fixture
-def opened(url: str) -> Iterator[Database]:
-    database = Database(url)
-    database.migrate()
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def served(tmp_path: Path, bundle: Path, url: str) -> Callable[..., Any]:
     """Return a context manager that starts a service on the test's database."""
     models = tmp_path / "models"
@@ -143,25 +135,25 @@ def killed() -> Iterator[None]:
         yield
 
 
-def keeper_of(client: Client, opened: Database, *, key: str | None = None, days: float = 30.0) -> DurableHistory:
+def keeper_of(client: Client, database: Database, *, key: str | None = None, days: float = 30.0) -> DurableHistory:
     """Return a keeper of the client's history, beside the service's own, that begins where the service began."""
-    keeper = DurableHistory(opened, DurableSettings(86_400.0, days, key), lambda: client.state.host.served.history)
+    keeper = DurableHistory(database, DurableSettings(86_400.0, days, key), lambda: client.state.host.served.history)
     keeper._live = client.state.host.served.history
     keeper._base = keeper._live.order
     return keeper
 
 
 def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
-    served: Callable[..., Any], opened: Database
+    served: Callable[..., Any], database: Database
 ) -> None:
     records = shipments(2, 90)
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         send(client, records[:40])
         assert keeper.checkpoint()
         send(client, records[40:])
         before = live_of(client)
-        with opened.write() as connection:
+        with database.write() as connection:
             # A replay that reached behind the checkpoint would see other times.
             order = connection.execute(select(HistoryCheckpoint.history_order)).scalar_one()
             connection.execute(update(Decision).where(Decision.history_order <= order).values(declared_s=1_000_000_000))
@@ -184,14 +176,14 @@ def orders_of_checkpoints(database: Database) -> list[int]:
 
 @pytest.mark.parametrize("damaged", [0, 1])
 def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
-    served: Callable[..., Any], opened: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
+    served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
 ) -> None:
     monkeypatch.setattr("service.store.history_log._PRUNED_AT_ONCE", 2)
     records = [shipment(shipment_id=f"P{number}") for number in range(6)]
     with killed(), served() as client:
-        keeper = keeper_of(client, opened, days=1e-9)
+        keeper = keeper_of(client, database, days=1e-9)
         first = client.post("/v1/score", json=records[0]).json()["decision_id"]
-        with opened.write() as connection:
+        with database.write() as connection:
             lesson = {"history_order": 1, "kind": "learned", "decision_id": first, "find": False, "shipments": 0}
             connection.execute(insert(HistoryEvent), [lesson])
         for _ in range(3):
@@ -201,15 +193,15 @@ def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
             assert keeper.checkpoint()
         assert client.post("/v1/score/batch", json={"shipments": records}).status_code == 200
         before = live_of(client)
-    older, newer = orders_of_checkpoints(opened)
-    left = events(opened)
+    older, newer = orders_of_checkpoints(database)
+    left = events(database)
     assert left[0] == ("learned", 1)
     repeated = [order for kind, order in left if kind == "repeated"]
     assert min(repeated) >= older
     # Of the second and third checkpoint, and after it.
     assert len([order for order in repeated if older < order <= newer]) == 2 * len(records)
     assert len([order for order in repeated if order > newer]) == len(records)
-    with opened.write() as connection:
+    with database.write() as connection:
         newest = select(HistoryCheckpoint.id).where(HistoryCheckpoint.history_order == newer)
         if damaged:
             connection.execute(delete(CheckpointPart).where(CheckpointPart.checkpoint_id.in_(newest)))
@@ -217,21 +209,21 @@ def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
         assert_equal(live_of(client), before)
 
 
-def test_events_of_the_days_of_a_replay_stay(served: Callable[..., Any], opened: Database) -> None:
+def test_events_of_the_days_of_a_replay_stay(served: Callable[..., Any], database: Database) -> None:
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         records = [shipment(shipment_id=f"P{number}") for number in range(3)]
         for _ in range(4):
             assert client.post("/v1/score/batch", json={"shipments": records}).status_code == 200
             assert keeper.checkpoint()
-    assert len(events(opened)) == 3 * 3
+    assert len(events(database)) == 3 * 3
 
 
 def test_a_worker_that_is_behind_what_was_deleted_does_not_count(
-    served: Callable[..., Any], opened: Database, monkeypatch: pytest.MonkeyPatch
+    served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with killed(), served() as client:
-        keeper = keeper_of(client, opened, days=1e-9)
+        keeper = keeper_of(client, database, days=1e-9)
         client.post("/v1/score", json=shipment(shipment_id="A"))
         assert keeper.checkpoint()
         keeper._base = 1
@@ -265,11 +257,13 @@ def test_restarts_at_any_place_do_not_change_the_state(
         np.testing.assert_array_equal(first[name], second[name])
 
 
-def test_a_repeated_shipment_does_not_count_twice_after_a_restart(served: Callable[..., Any], opened: Database) -> None:
+def test_a_repeated_shipment_does_not_count_twice_after_a_restart(
+    served: Callable[..., Any], database: Database
+) -> None:
     with served() as client:
         client.post("/v1/score", json=shipment(shipment_id="A"))
         counted = live_of(client).sequence
-    with opened.write() as connection:
+    with database.write() as connection:
         # As if the first decision were older than a day, so that the repeat is a decision of its own.
         connection.execute(update(Decision).values(received_at=1))
     with served() as client:
@@ -296,19 +290,19 @@ def away_at_the_start() -> Iterator[list[DurableHistory]]:
 
 
 def test_a_history_that_is_restored_late_equals_that_of_a_restart(
-    served: Callable[..., Any], opened: Database, monkeypatch: pytest.MonkeyPatch
+    served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = shipments(12, 80)
     body = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         send(client, records[:20])
         decided = client.post("/v1/score", json=shipment(shipment_id="found")).json()["decision_id"]
         assert client.post(f"/v1/decisions/{decided}/outcome", json=body).status_code == 201
         _learn(client, keeper)
         assert keeper.checkpoint()
         send(client, records[20:30])
-    learned = events(opened)
+    learned = events(database)
     with away_at_the_start() as keepers, served() as client:
         live = client.state.host.served.history
         send(client, records[30:45])
@@ -335,12 +329,14 @@ def test_a_history_that_is_restored_late_equals_that_of_a_restart(
         send(client, records[70:])
         assert client.get("/v1/model").json()["history"] == "restored"
         assert _finds(client) == 1
-        assert [one for one in events(opened) if one[0] == "learned"] == [one for one in learned if one[0] == "learned"]
+        assert [one for one in events(database) if one[0] == "learned"] == [
+            one for one in learned if one[0] == "learned"
+        ]
         before = live_of(client)
         assert keepers[0].checkpoint()
     with killed(), served() as client:
         assert_equal(live_of(client), before)
-    with opened.write() as connection:
+    with database.write() as connection:
         connection.execute(delete(CheckpointPart))
         connection.execute(delete(HistoryCheckpoint))
     with killed(), served() as client:
@@ -348,18 +344,18 @@ def test_a_history_that_is_restored_late_equals_that_of_a_restart(
 
 
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
-    served: Callable[..., Any], opened: Database
+    served: Callable[..., Any], database: Database
 ) -> None:
     records = shipments(4, 30)
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         send(client, records[:10])
         assert keeper.checkpoint()
         send(client, records[10:20])
         assert keeper.checkpoint()
         send(client, records[20:])
         before = live_of(client)
-        with opened.write() as connection:
+        with database.write() as connection:
             newest = (
                 connection.execute(select(HistoryCheckpoint.id).order_by(HistoryCheckpoint.id.desc())).scalars().first()
             )
@@ -370,14 +366,14 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
         assert_equal(live_of(client), before)
 
 
-def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], opened: Database) -> None:
+def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], database: Database) -> None:
     records = shipments(5, 20)
     with killed(), served(history_key=SecretStr("a")) as client:
-        keeper = keeper_of(client, opened, key="a")
+        keeper = keeper_of(client, database, key="a")
         send(client, records)
         assert keeper.checkpoint()
         before = live_of(client)
-    with opened.write() as connection:
+    with database.write() as connection:
         connection.execute(update(Decision).values(manifest=None))
     with killed(), served(history_key=SecretStr("a")) as client:
         assert_equal(live_of(client), before)
@@ -386,11 +382,11 @@ def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], opened: D
 
 
 def test_a_shipment_that_scoring_failed_on_counts_after_a_restart_as_before(
-    served: Callable[..., Any], opened: Database
+    served: Callable[..., Any], database: Database
 ) -> None:
     records = [shipment(shipment_id=f"P{number}") for number in range(6)]
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         send(client, records[:6])
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
@@ -400,7 +396,7 @@ def test_a_shipment_that_scoring_failed_on_counts_after_a_restart_as_before(
         while not keeper.checkpoint():
             assert len(keeper._looks) == 1
         before = live_of(client)
-        with opened.write() as connection:
+        with database.write() as connection:
             kinds = set(connection.execute(select(HistoryEvent.kind)).scalars())
             connection.execute(delete(HistoryCheckpoint))
         assert "unanswered" in kinds
@@ -413,10 +409,10 @@ def _failing(*_: object, **__: object) -> None:
 
 
 def test_a_key_that_does_not_open_a_failed_shipment_loses_that_one_and_no_other(
-    served: Callable[..., Any], opened: Database
+    served: Callable[..., Any], database: Database
 ) -> None:
     with killed(), served(history_key=SecretStr("a")) as client:
-        keeper = keeper_of(client, opened, key="a")
+        keeper = keeper_of(client, database, key="a")
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
             assert client.post("/v1/score", json=shipment(shipment_id="fails")).status_code == 500
@@ -429,15 +425,15 @@ def test_a_key_that_does_not_open_a_failed_shipment_loses_that_one_and_no_other(
 
 
 def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
-    served: Callable[..., Any], opened: Database
+    served: Callable[..., Any], database: Database
 ) -> None:
     with killed(), served() as one, served() as other:
-        keeper = keeper_of(one, opened)
+        keeper = keeper_of(one, database)
         send(one, shipments(7, 10))
         send(other, shipments(8, 10))
         send(one, shipments(9, 10))
         assert keeper.checkpoint()
-        with opened.read() as connection:
+        with database.read() as connection:
             shipments_of = connection.execute(select(HistoryCheckpoint.shipments)).scalar_one()
     # Made from the log, up to a minute ago: there was nothing.
     assert shipments_of == 0
@@ -447,10 +443,10 @@ def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
         assert_equal(live_of(client), merged)
 
 
-def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[..., Any], opened: Database) -> None:
+def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[..., Any], database: Database) -> None:
     clock = [0]
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         keeper._now = lambda: clock[0]
         first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
         body = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
@@ -481,10 +477,10 @@ def _far_ahead(client: Client) -> int:
     return int(client.state.host.served.history.order)
 
 
-def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], opened: Database) -> None:
+def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], database: Database) -> None:
     """A find that turns out clean leaves the counts as if the find had never been learned."""
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
         body = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
         wrong = client.post(f"/v1/decisions/{first}/outcome", json=body).json()["outcome_id"]
@@ -529,10 +525,10 @@ def _learn(client: Client, keeper: DurableHistory) -> None:
 
 
 def test_the_snapshot_of_a_new_model_survives_a_kill(
-    served: Callable[..., Any], opened: Database, other_bundle: Path
+    served: Callable[..., Any], database: Database, other_bundle: Path
 ) -> None:
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         ModelStore(client.state.settings.models_dir).install(other_bundle)
         client.state.host.check()
         assert client.state.host.served.history_from == "snapshot"
@@ -562,10 +558,10 @@ def test_a_csv_is_replayed_like_other_requests(served: Callable[..., Any]) -> No
 
 
 def test_shipments_whose_decisions_wait_in_the_journal_are_not_given_up(
-    served: Callable[..., Any], opened: Database
+    served: Callable[..., Any], database: Database
 ) -> None:
     with killed(), served() as client:
-        keeper = keeper_of(client, opened)
+        keeper = keeper_of(client, database)
         waiting = [1]
         keeper._waiting = lambda: waiting[0]
         with pytest.MonkeyPatch.context() as patched:
@@ -588,14 +584,14 @@ def test_a_replayed_shipment_has_the_time_that_history_used_then(declared_at: st
     assert keys[KeyRow.TIME].tolist() == moments
 
 
-def test_a_replay_without_a_checkpoint_goes_back_some_days(served: Callable[..., Any], opened: Database) -> None:
+def test_a_replay_without_a_checkpoint_goes_back_some_days(served: Callable[..., Any], database: Database) -> None:
     with killed(), served() as client:
         before = live_of(client).sequence
         for number in range(10):
             client.post("/v1/score", json=shipment(shipment_id=str(number)))
         client.post("/v1/score", json=shipment(shipment_id="0"))
     days_ago = time.time_ns() // 1000 - 3 * DAY
-    with opened.write() as connection:
+    with database.write() as connection:
         for column, kind in ((Decision.history_order, Decision), (HistoryEvent.history_order, HistoryEvent)):
             connection.execute(update(kind).values(history_order=column - 3 * DAY))
         connection.execute(update(Decision).where(Decision.shipment_id < "5").values(received_at=days_ago))

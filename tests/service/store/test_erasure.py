@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +63,6 @@ def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
         record=tmp_path / "var" / "traffic.jsonl",
         explain="all",
     )
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with serving(create_app(settings)) as client:
-        yield client
 
 
 def database_of(client: Client) -> Database:

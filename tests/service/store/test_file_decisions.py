@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from features.groups.history.history import HistoryRows
-from models.bundle import ModelStore
 from models.scoring import Scores
 from service.app import create_app
 from service.cli.main import run
@@ -20,8 +19,9 @@ from service.scoring import recording
 from service.settings import Settings
 from service.store import webhooks
 from service.store.database import Database
-from service.store.tables import AuditEntry, Decision, Delivery
+from service.store.tables import AuditEntry, Delivery
 from tests.service.api_client import Client, serving
+from tests.service.store.conftest import rows_of
 
 CSV = (
     "shipment_id,channel,consignor_name,goods_description,hs_code,net_mass_kg\n"
@@ -31,13 +31,6 @@ CSV = (
     "B,postal,South Trading,cotton shirt,610910,0.4\n"
     "C,postal,South Trading,wooden toy,950300,0.3\n"
 )
-
-
-@pytest.fixture
-def models(tmp_path: Path, bundle: Path) -> Path:
-    folder = tmp_path / "models"
-    ModelStore(folder).install(bundle)
-    return folder
 
 
 @pytest.fixture
@@ -51,14 +44,6 @@ def stored_client(models: Path, url: str) -> Iterator[Client]:
 def keeping(monkeypatch: pytest.MonkeyPatch) -> None:
     """Switch the store of commands on."""
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
-
-
-def rows_of(url: str) -> list[Any]:
-    database = Database(url)
-    with database.read() as connection:
-        rows = list(connection.execute(select(Decision.__table__).order_by(Decision.position)))
-    database.close()
-    return rows
 
 
 def scored(client: Client, text: str = CSV, **options: Any) -> Any:

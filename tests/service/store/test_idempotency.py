@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
-from models.bundle import ModelStore
-from service.app import create_app
-from service.settings import Settings
 from service.store import idempotency
 from service.store.database import Database
 from service.store.idempotency import IN_WORK, KEPT, InWork, Replay, Request
 from service.store.tables import ApiKey, Decision, IdempotentRequest, Webhook
-from tests.service.api_client import Client, serving
+from tests.service.api_client import Client
 from tests.service.conftest import shipment
 
 REPLAYED = "Idempotent-Replayed"
-
-
-@pytest.fixture
-def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
-    with serving(create_app(settings)) as client:
-        yield client
 
 
 def post(client: Client, key: str, body: Any, path: str = "/v1/score", **options: Any) -> Any:

@@ -39,16 +39,6 @@ CLEAN = {"content": "none", "found_at": "2026-05-04", "by": "Officer 4711"}
 
 
 @pytest.fixture
-def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    """Client of an application with a store, once per engine."""
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
-    with serving(create_app(settings)) as client:
-        yield client
-
-
-@pytest.fixture
 def opened(url: str) -> Iterator[Database]:
     """The database of `stored_client`."""
     database = Database(url)

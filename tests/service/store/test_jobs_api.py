@@ -8,7 +8,6 @@ import gzip
 import io
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,12 +45,6 @@ def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
         max_jobs=3,
         job_worker=False,
     )
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with serving(create_app(settings)) as client:
-        yield client
 
 
 def create(client: Client, content: bytes, name: str = "goods.csv", **fields: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,8 @@ NAME = "Lianhe Novelty Trading"
 
 
 @pytest.fixture
-def client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    """Client of an application with a store, once per engine."""
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
-    with serving(create_app(settings)) as client:
-        yield client
+def client(stored_client: Client) -> Client:
+    return stored_client
 
 
 def refresh(client: Client) -> None:

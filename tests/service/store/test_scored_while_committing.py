@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import Future
-from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from models.bundle import ModelStore
-from service.app import create_app
 from service.scoring.answers import Options
 from service.scoring.scorer import Answer
-from service.settings import Settings
 from service.store.database import Database
 from service.store.decision import Stored
 from service.store.store import Store
-from tests.service.api_client import Client, serving
+from tests.service.api_client import Client
 from tests.service.conftest import shipment
 
 #: More turns of the event loop than scoring waits for.
 _TURNS = 10
-
-
-@pytest.fixture
-def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
-    models = tmp_path / "models"
-    ModelStore(models).install(bundle)
-    with serving(create_app(Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url)))) as client:
-        yield client
 
 
 def sent(client: Client, first: int, count: int) -> list[asyncio.Task[Answer]]:

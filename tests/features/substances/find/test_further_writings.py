@@ -17,6 +17,7 @@ from features.substances import Match, SubstanceIndex
 from features.substances.rows.resolution import resolve
 from features.table.coded import Coded
 from features.table.table import ManifestTable
+from tests.features.substances.resolving import resolved
 
 INDEX = SubstanceIndex.load()
 #: Name and CAS number of substances of every watched group.
@@ -64,12 +65,6 @@ def smiles(name: str) -> str:
     match = INDEX.resolve(name, chemical=True)
     assert match is not None
     return match.smiles
-
-
-def resolved(text: str, *, chemical: bool = False) -> Match:
-    match = INDEX.resolve(text, chemical=chemical)
-    assert match is not None, text
-    return match
 
 
 def of_rows(*rows: dict[str, str]) -> list[Match | None]:

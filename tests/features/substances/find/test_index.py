@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from stdnum import casrn
 
 from features.reference import Group, ReferenceDataError, Substance, Verified, benign_chemicals, substances
-from features.substances import BENIGN, WATCHED, Match, SubstanceIndex
+from features.substances import BENIGN, WATCHED, SubstanceIndex
 from features.substances.normalise import core, normalise
 from features.substances.read.opsin import opsin
+from tests.features.substances.resolving import resolved
 from tests.growth import cost_grows_linearly
 
 INDEX = SubstanceIndex.load()
@@ -18,12 +19,6 @@ RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Gr
 NAMES = [(name, row) for row in RESOLVED for name in (row.name, *row.synonyms)]
 SYSTEMATIC = [(row.systematic_name, row) for row in RESOLVED]
 ABBREVIATIONS = [(name, row) for row in RESOLVED for name in row.abbreviations]
-
-
-def resolved(text: str, *, chemical: bool = False) -> Match:
-    match = INDEX.resolve(text, chemical=chemical)
-    assert match is not None, text
-    return match
 
 
 # Every name in the reference data finds its substance

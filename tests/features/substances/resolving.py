@@ -1,0 +1,11 @@
+"""The substance that a text names."""
+
+from __future__ import annotations
+
+from features.substances import Match, SubstanceIndex
+
+
+def resolved(text: str, *, chemical: bool = False) -> Match:
+    match = SubstanceIndex.load().resolve(text, chemical=chemical)
+    assert match is not None, text
+    return match
