@@ -20,7 +20,7 @@ from service.jobs.searching import contains
 from service.logs import logger
 from service.periodic import repeated
 from service.record import erase_from_record
-from service.store.times import iso_time, now_us
+from service.store.times import iso_time_or_none, now_us
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -83,7 +83,7 @@ def erase(
     jobs = _job_files(database, settings, selection, erased)
     recorded = 0
     if settings.record is not None:
-        before = None if selection.before is None else iso_time(selection.before)
+        before = iso_time_or_none(selection.before)
         recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
     aside = store.set_aside.erase(settings.journal_dir, selection, erased.shipments)
     is_scrubbed = (silent and not erased.decisions) or store.scrubbing.scrub(database)

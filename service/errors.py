@@ -186,22 +186,23 @@ class Unprocessable(ServiceError):
     status, slug, title = 422, "unreadable", "Cannot be read"
 
 
-class OverRate(ServiceError):
-    """An API key, or an address without one, sends more than its rate; ``retry_after`` is in seconds."""
+class RetryLater(ServiceError):
+    """A request that may succeed after ``retry_after`` seconds."""
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class OverRate(RetryLater):
+    """An API key, or an address without one, sends more than its rate."""
 
     status, slug, title = 429, "over-rate", "Too many requests"
 
-    def __init__(self, detail: str, *, retry_after: int) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
-
-class Busy(ServiceError):
-    """Too many requests of this kind at once; ``retry_after`` is in seconds."""
+class Busy(RetryLater):
+    """Too many requests of this kind at once."""
 
     status, slug, title = 503, "busy", "Too many at once"
-
-    def __init__(self, detail: str, *, retry_after: int) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class DiskFull(ServiceError):

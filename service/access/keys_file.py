@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from features.readers.source import read_small
 from service.store.key import MOST_KEYS, MOST_NAME, Key
-from service.store.times import iso_time, microseconds_of
+from service.store.times import iso_time_or_none, microseconds_of
 
 
 class BadKeysFile(ValueError):
@@ -101,7 +101,7 @@ def _entry(key: Key) -> dict[str, Any]:
         "sha256": key.digest.hex(),
         "scopes": sorted(key.scopes),
         "requests_per_minute": key.requests_per_minute,
-        "expires_at": None if key.expires_at is None else iso_time(key.expires_at),
+        "expires_at": iso_time_or_none(key.expires_at),
     }
 
 

@@ -16,7 +16,7 @@ from service.api.openapi import problems
 from service.api.scopes import Scope
 from service.errors import NotFound, Unprocessable
 from service.store.key import MOST_NAME, Key, KeyRefused, KeyWishes
-from service.store.times import iso_time, microseconds_of
+from service.store.times import iso_time, iso_time_or_none, microseconds_of
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 
@@ -129,8 +129,8 @@ def described(key: Key) -> dict[str, Any]:
         "requests_per_minute": key.requests_per_minute,
         "created_at": iso_time(key.created_at),
         "created_by": key.created_by,
-        "expires_at": None if key.expires_at is None else iso_time(key.expires_at),
-        "revoked_at": None if key.revoked_at is None else iso_time(key.revoked_at),
+        "expires_at": iso_time_or_none(key.expires_at),
+        "revoked_at": iso_time_or_none(key.revoked_at),
     }
 
 

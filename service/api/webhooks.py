@@ -14,7 +14,7 @@ from service.api.dependencies import PlainJson, add_log_fields, caller_of, state
 from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.errors import NotFound, Unprocessable
-from service.store.times import iso_time, now_us
+from service.store.times import iso_time, iso_time_or_none, now_us
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
@@ -73,10 +73,6 @@ class Deliveries(Answer):
     next: str | None = Field(description="Cursor of the next page; null on the last one")
 
 
-def _time(microseconds: int | None) -> str | None:
-    return None if microseconds is None else iso_time(microseconds)
-
-
 def _webhook(row: Any) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -84,9 +80,9 @@ def _webhook(row: Any) -> dict[str, Any]:
         "description": row.description,
         "added_by": row.added_by,
         "added_at": iso_time(row.added_at),
-        "failing_since": _time(row.failing_since),
+        "failing_since": iso_time_or_none(row.failing_since),
         "problem": row.problem,
-        "disabled_at": _time(row.disabled_at),
+        "disabled_at": iso_time_or_none(row.disabled_at),
     }
 
 
@@ -100,7 +96,7 @@ def _delivery(row: Any) -> dict[str, Any]:
         "next_at": iso_time(row.next_at) if row.state == store.webhooks.WAITING else None,
         "status": row.status,
         "problem": row.problem,
-        "delivered_at": _time(row.delivered_at),
+        "delivered_at": iso_time_or_none(row.delivered_at),
     }
 
 

@@ -25,7 +25,7 @@ from service.lists.screening import Entry, ListScreening, Segment, Suppressed
 from service.lists.unread import UnreadLists
 from service.logs import logger
 from service.periodic import repeated
-from service.store.times import iso_time, now_us
+from service.store.times import iso_time_or_none, now_us
 from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
@@ -250,14 +250,9 @@ def _said(row: Row[Any]) -> str:
 
 def _suppressed(row: Row[Any]) -> Suppressed:
     return Suppressed(
-        Suppression(row.id, row.reason, iso(row.expires_at) or "", row.added_by or ""),
+        Suppression(row.id, row.reason, iso_time_or_none(row.expires_at) or "", row.added_by or ""),
         row.rule_id,
         row.list_name,
         row.entry_id,
         exact_form(EntryKind.NAME, row.consignor) if row.consignor else "",
     )
-
-
-def iso(microseconds: int | None) -> str | None:
-    """Return a time in ISO 8601, UTC; None for none."""
-    return None if microseconds is None else iso_time(microseconds)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from service import store
-from service.lists.current import iso
 from service.lists.forms import EntryKind
 from service.lists.reading import Known
+from service.store.times import iso_time_or_none
 from service.store.topics import DISMISSALS, Topic
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ def shown(topic: Topic, row: Any) -> dict[str, Any]:
         for column in ("id", *store.lists.columns_of(topic))
         if column not in _HIDDEN
     }
-    return entry | {"expires_at": iso(row.expires_at), "added_by": row.added_by, "added_at": iso(row.added_at)}
+    return entry | {
+        "expires_at": iso_time_or_none(row.expires_at),
+        "added_by": row.added_by,
+        "added_at": iso_time_or_none(row.added_at),
+    }
 
 
 def known_of(database: Database, topic: Topic) -> Known:

@@ -29,6 +29,11 @@ def iso_time(microseconds: int) -> str:
     return (_EPOCH + microseconds * _MICROSECOND).isoformat().replace("+00:00", "Z")
 
 
+def iso_time_or_none(microseconds: int | None) -> str | None:
+    """Return `iso_time`; None for no time."""
+    return None if microseconds is None else iso_time(microseconds)
+
+
 def microseconds_of(when: dt.datetime) -> int:
     """Return a time with a zone as the store keeps it."""
     return (when - _EPOCH) // _MICROSECOND

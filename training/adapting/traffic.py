@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from features.readers.further import FurtherField, further_columns
 from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from training.data.columns import ColumnsBuilder, file_digest
-from training.data.dataset import BadData, rows_of
+from training.data.dataset import BadData, rows_of, span_of
 from training.progress import RowProgress
 
 Ints = NDArray[np.int64]
@@ -62,10 +62,7 @@ class Traffic:
     @property
     def span(self) -> tuple[str, str]:
         """First and last day, ISO 8601; of files without a time, that of the previous model."""
-        first, last = (
-            datetime.fromtimestamp(int(second), UTC).date().isoformat() for second in self.table.declared_s[[0, -1]]
-        )
-        return first, last
+        return span_of(self.table)
 
 
 def read_traffic(

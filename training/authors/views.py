@@ -21,7 +21,7 @@ from models.scoring.permits import mark_permits
 from training.authors.by_law import ByLaw
 from training.authors.world_data import AuthorData, Bools, Floats, Ints
 from training.data.columns import ColumnsBuilder
-from training.data.window_features import is_history, parts_of
+from training.data.window_features import is_history, parts_of, transform
 
 #: A settled office inspects these shares of illicit and of clean shipments, and knows the result two weeks later.
 INSPECTED_ILLICIT: Final = 0.3
@@ -99,7 +99,7 @@ class AuthorViews:
         settled_history = History.empty().replay(table, data.illicit, known).values[scored]
         nothing = np.full(len(scored), -1, dtype=np.int64)
         new_history = History.empty().replay(part, data.illicit[scored], nothing).values
-        settled = _matrix(own, part, settled_history)
+        settled = transform(own, part, settled_history)
         # Placeholders of permits count as none. They are the same in both views.
         mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
         by_law = ByLaw.of(part, settled_history, own, seed=int(data.digest[:8], 16))
@@ -147,10 +147,3 @@ def _known_results(data: AuthorData) -> Ints:
     drawn = np.random.default_rng(int(data.digest[:8], 16)).random(len(data.illicit))
     inspected = drawn < np.where(data.illicit, INSPECTED_ILLICIT, INSPECTED_CLEAN)
     return np.where(inspected, data.table.declared_s + RESULT_DELAY_S, -1).astype(np.int64)
-
-
-def _matrix(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
-    matrix = np.empty((table.n_rows, len(space.names)))
-    for rows, part, shipments in parts_of(table):
-        matrix[rows] = space.transform(part, history[shipments])
-    return matrix

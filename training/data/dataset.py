@@ -54,8 +54,7 @@ class Dataset:
 
     def span(self) -> tuple[str, str]:
         """Return the first and last day of the data in ISO 8601."""
-        first, last = (datetime.fromtimestamp(int(s), UTC).date().isoformat() for s in self.table.declared_s[[0, -1]])
-        return first, last
+        return span_of(self.table)
 
     def window_rows(self, window: Window) -> Ints:
         """Return the row indices of a window's shipments."""
@@ -86,3 +85,9 @@ def rows_of(table: ManifestTable, shipments: Ints) -> Ints:
     counts = ends - first
     offsets = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.asarray(np.repeat(first, counts) + offsets, dtype=np.int64)
+
+
+def span_of(table: ManifestTable) -> tuple[str, str]:
+    """Return the first and last day of a table in order of time, in ISO 8601."""
+    first, last = (datetime.fromtimestamp(int(s), UTC).date().isoformat() for s in table.declared_s[[0, -1]])
+    return first, last

@@ -12,7 +12,15 @@ from training.worlds.own.trade.filings import Filings
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, mix, pick, unit
-from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON, Parties, Register
+from training.worlds.own.trade.parties import (
+    CONSIGNEES,
+    CONSIGNORS,
+    FORWARDER,
+    PERSON,
+    Parties,
+    Register,
+    freight_group,
+)
 from training.worlds.own.trade.plan import Host, Plan
 from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
 from training.worlds.own.trade.traces import BASE_RATE, SWITCHED, TRACES, T
@@ -41,7 +49,7 @@ class Shipper:
         self._split = priors.number("habit.split")
         self._other_name = priors.row("consignee.other_name", CONSIGNEES)
         self._hours = cumulate(priors.row("calendar.hours", _HOURS))
-        self._kinds = cumulate(np.array([priors.row(f"consignor.{_group(c)}", CONSIGNORS) for c in CHANNELS]))
+        self._kinds = cumulate(np.array([priors.row(f"consignor.{freight_group(c)}", CONSIGNORS) for c in CHANNELS]))
         several = priors.row("items.several", CONSIGNORS)
         self._kinds_of_several = cumulate(np.diff(self._kinds, axis=1, prepend=0.0) * several)
         self._consignee = cumulate(register.consignee_shares)
@@ -238,7 +246,3 @@ def _taken(parties: Parties, rows: Ints) -> Parties:
         parties.opened_on[rows],
         parties.contact[rows],
     )
-
-
-def _group(channel: str) -> str:
-    return channel if channel in ("express", "air_cargo", "postal") else "freight"

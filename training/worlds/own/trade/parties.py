@@ -103,7 +103,7 @@ class Register:
     ) -> None:
         self._geography, self._names, self._seed = geography, names, seed
         self._origin, self._cells = trade_lanes.origin, len(trade_lanes.origin)
-        of_channel = np.array([priors.row(f"consignor.{_group(c)}", CONSIGNORS) for c in CHANNELS])
+        of_channel = np.array([priors.row(f"consignor.{freight_group(c)}", CONSIGNORS) for c in CHANNELS])
         # (kinds, cells): expected number of shipments per kind of consignor and trade lane.
         by_trade_lane = (trade_lanes.expected() * shipments)[None, :] * of_channel[trade_lanes.channel].T
         n = len(geography.codes)
@@ -280,5 +280,6 @@ class Register:
         return np.array([text.lower().replace(" ", "").replace("'", "") for text in raw.tolist()], dtype=object)
 
 
-def _group(channel: str) -> str:
+def freight_group(channel: str) -> str:
+    """Return the group of channels that the priors of consignors distinguish."""
     return channel if channel in ("express", "air_cargo", "postal") else "freight"
