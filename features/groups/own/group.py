@@ -28,7 +28,7 @@ from features.groups.own.counts import (
     by_fold,
     first_results,
 )
-from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, Parts
+from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, KeyHasher, OwnFields
 from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
@@ -153,8 +153,8 @@ class OwnGroup(Group):
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         """Write the features of later rows from the learned counts."""
         table = source.table
-        parts = Parts(table, self.own)
-        hashes = [parts.hashes(key) for key in self.keys]
+        hasher = KeyHasher(table, self.own)
+        hashes = [hasher.hashes(key) for key in self.keys]
         counts = np.empty((len(Count), len(self.keys), table.n_rows), dtype=np.float32)
         for position, key in enumerate(self.keys):
             self.counts_[key.name].look_up(hashes[position], counts[:, position])
@@ -322,7 +322,7 @@ class _Rows:
 
     table: ManifestTable
     results: Results
-    parts: Parts
+    hasher: KeyHasher
     signature: IntArray
     known_at: IntArray
     moments: Moments
@@ -330,9 +330,9 @@ class _Rows:
 
     @classmethod
     def of(cls, table: ManifestTable, results: Results, own: OwnFields, seed: int) -> Self:
-        parts, n = Parts(table, own), table.n_rows
+        hasher, n = KeyHasher(table, own), table.n_rows
         declaration = next((key for key in own.counted if key.name == DECLARATION), None)
-        signature = np.zeros(n, dtype=np.int64) if declaration is None else parts.hashes(declaration)
+        signature = np.zeros(n, dtype=np.int64) if declaration is None else hasher.hashes(declaration)
         # Rows without any known value have distinct signatures.
         signature = np.where(signature == 0, np.arange(1, n + 1), signature)
         if results.timed:
@@ -340,11 +340,11 @@ class _Rows:
         else:
             moment = known_at = np.random.default_rng(seed).permutation(n).astype(np.int64)
         moments = Moments.of(moment, known_at)
-        return cls(table, results, parts, signature, known_at, moments, _folds(signature, seed))
+        return cls(table, results, hasher, signature, known_at, moments, _folds(signature, seed))
 
     def values(self, key: Key) -> KeyValues:
         """Return the rows' values of a key."""
-        return KeyValues.of(self.parts.hashes(key))
+        return KeyValues.of(self.hasher.hashes(key))
 
     def weight(self, key: Key, values: KeyValues) -> IntArray:
         """Return 1 for rows (n,) whose result counts, otherwise 0: of most keys the first result of each declaration."""

@@ -213,12 +213,12 @@ def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dic
     If ``only`` is given, compute only the key of that name. A combined key is missing if all its parts are missing. A pair is
     missing if either part is missing.
     """
-    parts = Parts(table, own)
-    return {key.name: parts.hashes(key) for key in own.counted if only is None or key.name == only}
+    hasher = KeyHasher(table, own)
+    return {key.name: hasher.hashes(key) for key in own.counted if only is None or key.name == only}
 
 
-class Parts:
-    """Hashes of the key parts of a table's rows. Caches the hashes of distinct texts, but no array of length n_rows."""
+class KeyHasher:
+    """Hashes the values of a table's rows. It caches the hashes of distinct texts, but no array of length n_rows."""
 
     def __init__(self, table: ManifestTable, own: OwnFields) -> None:
         self._table, self._by_slug = table, own.slugs
