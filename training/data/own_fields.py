@@ -38,7 +38,7 @@ _DETERMINING_EXPECTED: Final = 30.0
 _MOST_CLEAN: Final = 0.5
 _MOST_FINDS: Final = 0.2
 #: A field describes the goods if it forms few distinct pairs with them: fewer than this share of the number after shuffling its
-#: values. Both numbers are counted above one pair per kind of goods.
+#: values. Both numbers exclude one pair per kind of goods.
 _OF_GOODS_SHARE: Final = 0.75
 _COMPARED_ROWS: Final = 200_000
 #: Output columns of `tidewaiter score` and `--predictions`, which are not evidence.

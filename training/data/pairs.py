@@ -45,7 +45,7 @@ def choose_pairs(table: ManifestTable, own: OwnFields, results: Results, *, seed
     """
     hashes = hashed(table, own)
     existing = {pair for pair in (key.parts for key in own.counted) if len(pair) == 2}
-    rows = _judged_rows(table, hashes, results, seed)
+    rows = _ordered_rows(table, hashes, results, seed)
     find = results.find[rows]
     if len(rows) < _LEAST_ROWS or find.sum() < _LEAST_FINDS:
         return ()
@@ -82,8 +82,8 @@ def _combined(own: OwnFields) -> list[Key]:
     return keys[:_MOST_COLUMNS]
 
 
-def _judged_rows(table: ManifestTable, hashes: Mapping[str, Ints], results: Results, seed: int) -> Ints:
-    """Return the rows with the first result of each declaration, in order of time, or in a random order without times."""
+def _ordered_rows(table: ManifestTable, hashes: Mapping[str, Ints], results: Results, seed: int) -> Ints:
+    """Return the rows with the first result of each declaration, in order of time, or in random order if results have no times."""
     n = table.n_rows
     signature = hashes.get(DECLARATION, np.zeros(n, dtype=np.int64))
     signature = np.where(signature == 0, np.arange(1, n + 1), signature)
