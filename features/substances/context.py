@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from features.reference.words import chemical_words
 from features.substances.cues import (
     AFTER_ISO,
     AFTER_KOREAN,
@@ -78,7 +79,9 @@ _RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
 _HARD: Final = re.compile(
     r"[;\n\r|•。；]|(?<!incl)(?<!\bno)(?<!\bnr)(?<!\bart)(?<!\bqty)(?<!approx)(?<!spec)\.[ ](?!\d)|\.$|[ ][/+][ ]"
 )
-_SOFT: Final = re.compile(r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:and|und|et|y|e|with|plus)[ ]")
+_SOFT: Final = re.compile(
+    r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:" + "|".join(chemical_words()["around"]["conjunctions"]) + ")[ ]"
+)
 # Maximum distance of a word. Sixty characters fit "rapid test panel for morphine, cocaine, methadone, oxycodone,
 # fentanyl".
 _REACH: Final = 64

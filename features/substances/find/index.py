@@ -16,6 +16,7 @@ from features.reference import BenignChemical, Substance, benign_chemicals, subs
 from features.reference.chemical_names import ChemicalNames, chemical_names
 from features.reference.related import Relation, street_names
 from features.reference.unii import UniiName, unii_names
+from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.find.contents import Contents
@@ -64,7 +65,8 @@ _LETTER: Final = re.compile(r"[a-z]")
 _NO_NUMBER: Final = re.compile(r"[^\d\s.-]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
-_LABEL: Final = re.compile(r"\b(?:cas|product|item|article|art|cat|ref|reg|registry)[ .]*(?:no|nr|number)[ .:#]*$")
+_LABELS: Final = chemical_words()["number_labels"]
+_LABEL: Final = re.compile(rf"\b(?:{'|'.join(_LABELS['numbered'])})[ .]*(?:{'|'.join(_LABELS['words'])})[ .:#]*$")
 _HOW: Final = {
     "smiles": "Read as SMILES.",
     "inchi": "Read as InChI.",

@@ -40,9 +40,7 @@ _ARABIC: Final = re.compile(r"(?:و|ف)?(?:بال|كال|لل|ال|ب|ل|ك)|و(
 _ARABIC_LETTERS: Final = ("\u0621", "\u064a")
 
 # Head words whose first word looks like an inverted prefix: fentanyl, benzyl alcohol.
-_HEAD_WORD: Final = re.compile(
-    r"[ -]*(?:alcohol|chlor|brom|iod|acet|ketone|ester|ether|benzoate|acid|cell|glycol|amine)"
-)
+_HEAD_WORD: Final = re.compile(f"[ -]*(?:{'|'.join(chemical_words()['attached']['heads'])})")
 
 
 # A digit or sign that joins a word to the following name.

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from features.reference.words import chemical_words
+
 if TYPE_CHECKING:
     from features.substances.find.names import Entry
 
@@ -19,12 +21,13 @@ _NUMBER: Final = re.compile(
     rf"(?<![0-9a-z|])0*({_DIGIT}{{2,7}})(?:(?P<sign>[ ]?[-_][ ]?)({_DIGIT}{{2}})[ ]?[-_][ ]?({_DIGIT})"
     rf"|(?P<weak>[ ]?[./,:\u00b7*][ ]?|[ ]{{1,3}})({_DIGIT}{{2}})(?P=weak)({_DIGIT}))(?![0-9a-z|]|-\d)"
 )
+_LABELS: Final = "|".join(chemical_words()["number_labels"]["of_cas"])
 _LABELLED: Final = re.compile(
-    rf"\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*0*({_DIGIT}{{2,7}})[-./_ ,]?({_DIGIT}{{2}})[-./_ ,]?({_DIGIT})"
+    rf"\bcas(?:[ -]?(?:{_LABELS})\b)?[\s.:#=()-]*0*({_DIGIT}{{2,7}})[-./_ ,]?({_DIGIT}{{2}})[-./_ ,]?({_DIGIT})"
     "(?![0-9a-z])"
 )
 _BARE: Final = re.compile(r"^\s*0*(\d{2,7})(\d\d)(\d)\s*$", re.ASCII)
-_LABEL: Final = re.compile(r"\bcas(?:[ -]?(?:rn|no|nr|number|num|reg))?(?![a-z])|\bregistry\b")
+_LABEL: Final = re.compile(rf"\bcas(?:[ -]?(?:{_LABELS}))?(?![a-z])|\bregistry\b")
 # Digits of the first part that make a number with weak separators certain without a label.
 _CERTAIN: Final = 4
 

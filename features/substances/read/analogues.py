@@ -55,7 +55,7 @@ _BLANK: Final = re.compile(r"[\s,]")
 _PRIME: Final = re.compile(r"['\u2032\u2019]+$")
 # Directly after the name: the text names another substance that only resembles this one.
 _RESEMBLES: Final = re.compile(
-    r"[^.;]{0,40}?\b(?:analog(?:ue)?s?|isomers?|derivatives?|homolog(?:ue)?s?|impurit(?:y|ies))\b"
+    rf"[^.;]{{0,40}}?\b(?:{'|'.join(chemical_words()['around']['resembling'])})\b"
     r"|[ ,-]+\d[ -]?(?:furan|thiophene)"
 )
 # Directly before the name: a name part that is not in the tables.

@@ -28,7 +28,17 @@ from features.reference.words import (
 def test_words_of_a_list_are_distinct() -> None:
     words = chemical_words()
     own = {"morphemes", "joints", "locants", "reserved", "blocks"}
-    beside = {"attached", "too_common", "before_a_stem", "hints", "salts", "companions", "qualifiers", "units"}
+    beside = {
+        "attached",
+        "too_common",
+        "before_a_stem",
+        "hints",
+        "salts",
+        "companions",
+        "qualifiers",
+        "units",
+        "around",
+    } | {"number_labels"}
     assert set(words) == own | beside
     for lists in (words, declared_words(), header_aliases(), goods_words()):
         for section, entries in lists.items():
