@@ -1,4 +1,4 @@
-"""Settings of the garbage collector and of Arrow's allocator."""
+"""Settings of the garbage collector and of the C library's allocator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import gc
 from collections.abc import Iterator
 from typing import Final
 
+from features.memory import of_glibc
+
+#: Parameters of glibc's ``mallopt``, from ``malloc.h``.
+_M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
+#: Minimum size of arrays whose memory returns to the system when freed. By default glibc raises this threshold up to 32 MiB when
+#: it frees such an array. Growing arrays, such as those of the history, then fragment the heap.
+_LARGE_BYTES: Final = 1 << 20
+#: Number of heaps from which threads allocate small objects. A heap never shrinks below its peak.
+_ARENAS: Final = 2
 #: Thresholds of the garbage collector: number of new objects before a collection of the youngest generation (Python's default is
 #: 700), and numbers of collections before those of older generations. A batch and its answers are 100,000 objects without cycles.
 _THRESHOLDS: Final = (200_000, 10, 10)
@@ -47,11 +57,19 @@ def long_lived_objects() -> Iterator[None]:
         gc.unfreeze()
 
 
-def keep_memory_small() -> None:
-    """Let Arrow use the C library's allocator, whose freed memory serves numpy and Python, too. Call it before reading a file.
+def keep_memory_small() -> bool:
+    """Make glibc return freed memory to the system early. Call it before the process starts threads.
 
-    Scoring a file of 100,000 rows needs at most 476 MB instead of 502 MB (measured in one run).
+    Arrow also uses glibc's allocator then, because its own allocators do not return freed memory. Training on 400,000 rows needs at
+    most 2.93 GB instead of 3.05 GB, and scoring a file of 100,000 rows 450 MB instead of 502 MB (each measured in one run).
+
+    Returns:
+        False, without any change, if the C library is not glibc.
     """
     import pyarrow as pa
 
+    mallopt = of_glibc("mallopt")
+    if mallopt is None or not (mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES) and mallopt(_M_ARENA_MAX, _ARENAS)):
+        return False
     pa.set_memory_pool(pa.system_memory_pool())
+    return True

@@ -1,4 +1,4 @@
-"""Freed memory returns to the system on request, and scoring a file imports only what it needs."""
+"""Freed memory returns to the system, and scoring a file imports only what it needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,51 @@ from pathlib import Path
 import pytest
 
 from service.memory import long_lived_objects
+
+#: Frees an array of 24 MiB, which makes glibc raise its threshold, then allocates another and small ones above it. Prints how
+#: much of the 24 MiB stays resident after the second array is freed, in MiB.
+_RESIDENT = """
+import ctypes, sys
+from service.memory import keep_memory_small
+
+if sys.argv[1] == "small":
+    assert keep_memory_small()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+libc.free(libc.malloc(24 << 20))
+before = resident()
+large = libc.malloc(24 << 20)
+ctypes.memset(large, 1, 24 << 20)
+above = [libc.malloc(1 << 16) for _ in range(64)]
+libc.free(large)
+print((resident() - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_arrays() -> None:
+    resident = {
+        how: int(
+            subprocess.run(
+                [sys.executable, "-c", _RESIDENT, how],
+                capture_output=True,
+                text=True,
+                check=True,
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "PYTHONPATH": "."},
+            ).stdout
+        )
+        for how in ("small", "default")
+    }
+    assert resident["small"] < 8 < resident["default"]
+
 
 #: Frees 24 MiB of small arrays below one that stays. Prints how much of them stays resident, in MiB, without and with a request to
 #: return it.
