@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -83,7 +84,7 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, **limits: Any) -> Iterator[Service]:
+def running(folder: Path, ws: Literal["none", "auto"] = "none", **limits: Any) -> Iterator[Service]:
     service = Service(Limits(**limits), folder / "http.sock")
     started = threading.Event()
 
@@ -97,7 +98,7 @@ def running(folder: Path, **limits: Any) -> Iterator[Service]:
         uds=str(service.path),
         interface="asgi3",
         http=LimitedProtocol,
-        ws="none",
+        ws=ws,
         log_config=None,
         timeout_keep_alive=service.limits.idle_seconds,  # type: ignore[arg-type]
     )
@@ -436,10 +437,14 @@ def test_a_malformed_request_behind_another_does_not_damage_its_answer(tmp_path:
         assert connection.recv(1) == b""
 
 
+@pytest.mark.parametrize("ws", ["none", "auto"])
 @pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
-def test_a_request_for_another_protocol_is_answered_in_this_one(tmp_path: Path, protocol: bytes) -> None:
+def test_a_request_for_another_protocol_is_answered_in_this_one_and_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, protocol: bytes, ws: Literal["none", "auto"]
+) -> None:
     upgrade = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + protocol + b"\r\n\r\n"
-    with running(tmp_path) as service, service.connect() as connection:
+    with running(tmp_path, ws) as service, service.connect() as connection:
         status, headers, _ = answer_to(connection, upgrade)
         assert (status, headers["connection"]) == (200, "close")
         assert connection.recv(1) == b""
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,31 @@ def test_a_page_of_another_site_cannot_write(client: Client, headers: dict[str, 
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:tidewaiter:problem:forbidden"
     assert client.state.host.served.history.copy().sequence == before
+
+
+def test_a_websocket_is_closed_as_not_supported_whatever_its_origin(shared_client: Client) -> None:
+    """The server in front of the application has none, but another one might."""
+    sent: list[Any] = []
+
+    async def ask() -> None:
+        scope = {
+            "type": "websocket",
+            "path": "/v1/score",
+            "headers": [(b"host", b"localhost"), (b"origin", b"http://localhost")],
+            "query_string": b"",
+            "state": {},
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await shared_client.app(scope, receive, send)
+
+    shared_client.portal.call(ask)
+    assert sent == [{"type": "websocket.close", "code": 1003}]
 
 
 def test_the_services_own_page_can_write(client: Client) -> None:

@@ -25,6 +25,7 @@ from features.substances.find.glance import (
     Alike,
     Glance,
 )
+from features.texts.remembered import LONGEST_REMEMBERED
 
 #: Text pieces that each stage matches, and ordinary words that contain such pieces.
 _PIECES = (
@@ -177,3 +178,25 @@ def test_alike_returns_every_word_within_its_edit_distance() -> None:
     assert alike.to("fentanyl") == [["fentanyl"]]
     assert alike.to("zzzzzzzz") == []
     assert Alike({}).to("a") == []
+
+
+def test_remembered_words_are_bounded_in_number_and_length() -> None:
+    judged: list[str] = []
+
+    def judge(word: str) -> int:
+        judged.append(word)
+        return 0
+
+    glance = Glance(judge, {}, {}, head=3, shortest=3, fewest=100, most=0, remembered=3)
+
+    def of(*words: str) -> list[str]:
+        judged.clear()
+        glance.read(" ".join(words))
+        return list(judged)
+
+    assert of("one", "two", "one", "three") == ["one", "two", "three"]
+    assert of("one", "two", "three") == []
+    # The fourth word empties the memory, so that it never holds more than three.
+    assert of("four", "one", "four") == ["four", "one"]
+    longest = "x" * LONGEST_REMEMBERED
+    assert of(longest, longest, longest + "x", longest + "x") == [longest, longest + "x", longest + "x"]

@@ -9,6 +9,7 @@ from stdnum import casrn
 
 from features.reference import Group, ReferenceDataError, Substance, Verified, benign_chemicals, substances
 from features.substances import BENIGN, WATCHED, SubstanceIndex
+from features.substances.find import index
 from features.substances.normalise import core, normalise
 from features.substances.read.opsin import opsin
 from tests.features.substances.resolving import resolved
@@ -19,6 +20,22 @@ RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Gr
 NAMES = [(name, row) for row in RESOLVED for name in (row.name, *row.synonyms)]
 SYSTEMATIC = [(row.systematic_name, row) for row in RESOLVED]
 ABBREVIATIONS = [(name, row) for row in RESOLVED for name in row.abbreviations]
+
+
+def test_remembered_answers_are_bounded_in_number_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "_REMEMBERED", 50)
+    monkeypatch.setattr(INDEX, "_known", {})
+    kept = [f"fentanyl {number}" for number in range(120)]
+    for start in range(0, 120, 30):
+        for match in INDEX.resolve_all(kept[start : start + 30]):
+            assert match is not None
+            assert match.substance == "Fentanyl"
+    assert sum(map(len, INDEX._known.values())) <= 50
+    assert INDEX.is_known(kept[-1])
+    longest = "fentanyl ".ljust(index._LONGEST_REMEMBERED, "x")
+    for text in (longest, longest + "x"):
+        INDEX.resolve(text)
+        assert INDEX.is_known(text) is (text == longest)
 
 
 # Every name in the reference data finds its substance
