@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.business.columns import FEATURES, BusinessColumn
-from features.groups.business.rows import fill_fits
 from features.kinds.lines import CHAPTERS, business_lines
+from features.kinds.parties import LINES_FROM
 from features.texts.cache import TextRows
+
+Codes = NDArray[np.int32]
 
 _UNKNOWN: Final = 0
 _CONSIGNOR: Final = int(BusinessColumn.CONSIGNOR_FITS_CODE)
@@ -35,7 +38,26 @@ class BusinessGroup(Group):
             ("consignor_name", _CONSIGNOR, self._lines.sold),
             ("consignee_name", _CONSIGNEE, self._lines.bought),
         ):
-            fill_fits(source.name_marks(name), table.text(name).codes, chapters, fits, out, column)
+            out[:, column] = best_fits(source.name_marks(name), table.text(name).codes, chapters, fits)
+
+
+def best_fits(marks: Codes, codes: Codes, chapters: Codes, table: FloatArray) -> FloatArray:
+    """Return the best fit over the lines that each row's name tells (n,); 0 where it tells none.
+
+    Args:
+        marks: (names,) `features.kinds.parties.name_marks` of each distinct name.
+        codes: (n,) index of each row's name; -1 where missing.
+        chapters: (n,) HS chapter of each row.
+        table: (lines, chapters) fit of each line.
+    """
+    best = np.zeros(len(codes))
+    rows = np.flatnonzero(codes >= 0)
+    lines = marks[codes[rows]] >> LINES_FROM
+    rows, lines = rows[lines > 0], lines[lines > 0]
+    if len(rows):
+        tells = lines[:, None] >> np.arange(len(table)) & 1 > 0
+        best[rows] = np.where(tells, table[:, chapters[rows]].T, -np.inf).max(axis=1)
+    return best
 
 
 def _chapter(code: str) -> int:

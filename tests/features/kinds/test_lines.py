@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.goods.codes import CODES
-from features.groups.business.rows import fill_fits
+from features.groups.business.group import best_fits
 from features.kinds.lines import CHAPTERS, OUTSIDE, OWN_GOODS, business_lines
 from features.kinds.parties import name_marks
 
@@ -56,10 +56,8 @@ def test_private_persons_and_general_traders_tell_no_line(name: str) -> None:
 
 def fit(name: str, chapter: int, *, sent: bool) -> float:
     lines = business_lines()
-    column = np.full((1, 1), np.nan)
     marks, first, chapters = (np.array([number], dtype=np.int32) for number in (name_marks(name), 0, chapter))
-    fill_fits(marks, first, chapters, lines.sold if sent else lines.bought, column, 0)
-    return float(column[0, 0])
+    return float(best_fits(marks, first, chapters, lines.sold if sent else lines.bought)[0])
 
 
 def test_a_firm_receives_its_materials_but_does_not_send_them() -> None:
