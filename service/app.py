@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     # Later than the oldest FastAPI that the project runs with, which ignores these settings.
     from fastapi.telemetry import TelemetryConfig
 
+    from service.scoring.durable import DurableHistory
     from service.store.changes import Changes
     from service.store.database import Database
     from service.store.store import Store
@@ -139,7 +140,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         # Not only while it serves: the model loads 0.3 s faster.
         with rare_collections():
             async with (
-                _opened(store),
+                _opened(store, durable),
                 _telling(changes, settings),
                 lists.watching(needed=store is not None and not store.has_journal),
                 _webhooks(store, settings),
@@ -237,13 +238,15 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
 
 
 @contextlib.asynccontextmanager
-async def _opened(store: Store | None) -> AsyncIterator[None]:
-    """Open a store, and close it after everything that uses it has ended."""
+async def _opened(store: Store | None, durable: DurableHistory | None) -> AsyncIterator[None]:
+    """Open a store and the key of its history, and close it after everything that uses it has ended."""
     if store is None:
         yield
         return
     await asyncio.to_thread(store.start)
     try:
+        if durable is not None:
+            await asyncio.to_thread(durable.open)
         yield
     finally:
         await asyncio.to_thread(store.close)

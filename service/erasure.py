@@ -1,7 +1,7 @@
 """Erasure of personal data everywhere: the database, files of jobs, the journal, and the record of traffic.
 
-The live history and its checkpoints contain no names or addresses, but 64-bit hashes of them; `TIDEWAITER_HISTORY_KEY` encrypts
-the checkpoints. A party's hashes leave the history when it has been unseen for longest.
+The live history and its checkpoints contain no names or addresses, but 64-bit hashes of them; the checkpoints are encrypted
+(`service.store.history_key`). A party's hashes leave the history when it has been unseen for longest.
 """
 
 from __future__ import annotations

@@ -76,9 +76,10 @@ class Settings(BaseSettings):
     history_checkpoint_seconds: float = Field(default=300.0, ge=1.0, le=86_400.0)
     # Without a checkpoint, the replay begins this long ago. The windows of the history that see most are 30 days long.
     history_replay_days: float = Field(default=30.0, gt=0.0, le=3660.0)
-    # Encrypts checkpoints, which contain hashes of names and addresses. None: they are as safe as the database that holds them.
+    # Encrypts checkpoints, which contain hashes of names and addresses. None: the key is in a file.
     history_key: SecretStr | None = None
-    # File of that key instead, such as a secret of a container.
+    # That file, such as a secret of a container. The first start with a store makes it. None: `history-key` beside the file of
+    # SQLite; with another database beside the folder of the journal, which must outlive the process too.
     history_key_file: Path | None = None
     # How long an officer holds a shipment of the queue. Opening a parcel takes minutes; an officer who needs longer claims again.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
@@ -169,7 +170,6 @@ class Settings(BaseSettings):
 
     _score_settings: ScoreSettings = PrivateAttr()
     _public_key: bytes | None = PrivateAttr(default=None)
-    _history_secret: SecretStr | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _check_score_settings(self) -> Self:
@@ -183,20 +183,9 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _read_history_key(self) -> Self:
-        file = self.history_key_file
-        if file is None:
-            self._history_secret = self.history_key
-            return self
-        if self.history_key is not None:
+    def _check_history_key(self) -> Self:
+        if self.history_key_file is not None and self.history_key is not None:
             raise ValueError("history_key_file: leave out either it or history_key.")
-        try:
-            key = read_small(file).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"history_key_file: {file}: {getattr(error, 'strerror', None) or 'no text'}") from None
-        if not key:
-            raise ValueError(f"history_key_file: {file}: no key in it")
-        self._history_secret = SecretStr(key)
         return self
 
     @model_validator(mode="after")
@@ -249,8 +238,8 @@ class Settings(BaseSettings):
 
     @property
     def history_secret(self) -> str | None:
-        """Key that encrypts checkpoints of the history, of the setting or of its file; None leaves them as they are."""
-        return None if self._history_secret is None else self._history_secret.get_secret_value()
+        """The setting `history_key`; None: the key is in a file (`service.store.history_key`)."""
+        return None if self.history_key is None else self.history_key.get_secret_value()
 
     def score_settings(self) -> ScoreSettings:
         """Return the settings for `RiskModel.score`, with the rules and the register as they were read at the start."""

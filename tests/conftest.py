@@ -27,7 +27,7 @@ def _long_time_limits_of_opsin() -> Iterator[None]:
 def _no_store_by_default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Start services without a store, which would be a file in the working directory. Tests of the store switch it on.
 
-    They must not deliver a journal in the working directory either.
+    They must not deliver a journal or make a history key in the working directory either.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIDEWAITER_STORE", "off")

@@ -19,6 +19,7 @@ from service.access.keys_file import read_keys
 from service.access.ring import KeyRing
 from service.api.scopes import Scope
 from service.settings import Settings
+from service.store import history_key
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -224,8 +225,7 @@ def test_compose_secrets_are_made_once_and_the_service_accepts_its_key(tmp_path:
     subprocess.run(command, check=True, timeout=60)
     made = {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()}
     assert set(made) == {"api_key", "api_keys.json", "history_key", "postgres_password"}
-    settings = Settings(history_key_file=tmp_path / "secrets" / "history_key")
-    assert settings.history_secret == made["history_key"].decode()
+    assert history_key.read(tmp_path / "secrets" / "history_key") == made["history_key"].decode()
     (key,) = read_keys(tmp_path / "secrets" / "api_keys.json")
     ring = KeyRing({"keys file": lambda: [key]})
     ring.read()

@@ -21,12 +21,15 @@ File = Annotated[Path, typer.Argument(metavar="FILE")]
 def backup(file: File) -> None:
     """Write the whole store to one compressed file, also while the service runs. The file contains personal data."""
     from service.cli.common import environment
+    from service.cli.console import to_stderr
     from service.files.output import whole_file
     from service.store.backup import dump
     from service.store.changes import Backup, note_backup
     from service.store.database import Database
+    from service.store.history_key import place_of
 
-    database = Database(environment().database_url.get_secret_value())
+    settings = environment()
+    database = Database(settings.database_url.get_secret_value())
     try:
         database.migrate()
         with whole_file(file) as target:
@@ -36,6 +39,9 @@ def backup(file: File) -> None:
     finally:
         database.close()
     _report("Backed up", summary, file)
+    if settings.history_secret is None:
+        place = place_of(settings)
+        to_stderr().print(f"It lacks the history key {place}: keep a copy apart from it.", markup=False, soft_wrap=True)
 
 
 def restore(
@@ -44,8 +50,8 @@ def restore(
         bool,
         typer.Option(
             "--other-key",
-            help="Restore also if TIDEWAITER_HISTORY_KEY does not open the history. The service then replays the log; "
-            "what lies before the replay, or was erased, is lost to the history.",
+            help="Restore also without the history key of the backup. The service then replays the log; what lies before the "
+            "replay, or was erased, is lost to the history.",
         ),
     ] = False,
 ) -> None:
@@ -53,19 +59,24 @@ def restore(
     from features.readers import Unreadable
     from service.cli.common import environment
     from service.cli.errors import WrongUse
+    from service.store import history_key
     from service.store.backup import restore as restored
     from service.store.database import Database
-    from service.store.sealing import Sealer, WrongKey
+    from service.store.sealing import WrongKey
 
     settings = environment()
+    given, place = settings.history_secret, history_key.place_of(settings)
+    secret = history_key.read(place) if given is None else given
     database = Database(settings.database_url.get_secret_value())
     try:
         with file.open("rb") as source:
-            summary = restored(database, source, None if other_key else Sealer(settings.history_secret))
+            summary = restored(database, source, secret, any_key=other_key)
+        if other_key:
+            history_key.establish(database, given, place, anew=True)
     except WrongKey as error:
         raise WrongUse(
-            f"{error} Nothing was restored. Set that key, or restore with --other-key: the service then replays the log, "
-            "and what lies before the replay, or was erased, is lost to the history."
+            f"{error} Nothing was restored. Put that key into {place} or set it, or restore with --other-key: the service then "
+            "replays the log, and what lies before the replay, or was erased, is lost to the history."
         ) from None
     except OSError as error:
         raise Unreadable(str(file), f"It cannot be read ({error.strerror}).", "Check the path.") from None

@@ -84,6 +84,8 @@ _STATUSES: Final = (
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
     (WRONG_USE, "service.store.database", "BadDatabase"),
+    (WRONG_USE, "service.store.sealing", "WrongKey"),
+    (WRONG_USE, "service.store.history_key", "BadKeyFile"),
     (UNREADABLE, "service.store.away", "NoDatabase"),
     (FAILED, "service.errors", "DatabaseAway"),
     (UNREADABLE, "service.access.keys_file", "BadKeysFile"),

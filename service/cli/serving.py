@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 Host = Annotated[str | None, typer.Option("--host", help="Default: 127.0.0.1, this machine only.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: 8000.")]
@@ -47,10 +50,33 @@ def serve(
         scoring.rates_for(heads, bundled)
     except ValueError as error:
         raise WrongUse(f"TIDEWAITER_BASE_RATES: {error}") from None
+    if settings.keeps_decisions:
+        _prepare(settings)
     try:
         run(settings, loaded)
     except PortTaken as error:
         raise WrongUse(str(error)) from None
+
+
+def _prepare(settings: Settings) -> None:
+    """Bring the database up to date, and find or make the key of its history.
+
+    Each worker does so too. Here an error ends the command with one line; with several workers it would take uvicorn a minute to
+    notice that none starts.
+    """
+    from service.errors import DatabaseAway
+    from service.store import history_key
+    from service.store.database import Database
+
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        database.migrate()
+        history_key.establish(database, settings.history_secret, history_key.place_of(settings))
+    except DatabaseAway:
+        if settings.database_away == "refuse":
+            raise
+    finally:
+        database.close()
 
 
 def demo(

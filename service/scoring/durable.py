@@ -13,7 +13,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -27,9 +27,12 @@ from service.scoring.live_history import Lesson, LiveHistory, Moment
 from service.scoring.replay import Bounds, keys_of_entries, replayed, restore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service.scoring.model_host import ModelHost
     from service.settings import Settings
     from service.store.database import Database
+    from service.store.sealing import Sealer
     from service.store.store import Store
 
 #: Seconds between two looks at the log.
@@ -51,12 +54,24 @@ class DurableSettings:
     Attributes:
         checkpoint_seconds: time between checkpoints.
         replay_days: how far back a replay without a checkpoint goes.
-        key: what seals checkpoints; None leaves them as they are.
+        key: what seals checkpoints; None: the key of the file.
+        key_file: see `service.store.history_key`.
     """
 
     checkpoint_seconds: float
     replay_days: float
     key: str | None
+    key_file: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return those of a service."""
+        return cls(
+            settings.history_checkpoint_seconds,
+            settings.history_replay_days,
+            settings.history_secret,
+            store.history_key.place_of(settings),
+        )
 
 
 class DurableHistory:
@@ -78,7 +93,7 @@ class DurableHistory:
         """
         self._database = database
         self._settings = settings
-        self._sealer = store.sealing.Sealer(settings.key)
+        self._opened: Sealer | None = None
         self._served = live
         self._waiting = waiting
         self._now = now
@@ -95,6 +110,22 @@ class DurableHistory:
         # complete for that, and the position of the latest lesson before it.
         self._is_owed = False
         self._target: tuple[int, int] | None = None
+
+    def open(self) -> None:
+        """Find the key of the history, or make it, see `service.store.history_key.establish`. A database may be away.
+
+        Raises:
+            KeyMissing, BadKeyFile, OSError: there is no key for this database.
+        """
+        with contextlib.suppress(DatabaseAway):
+            _ = self._sealer
+
+    @property
+    def _sealer(self) -> Sealer:
+        if self._opened is None:
+            key = store.history_key.establish(self._database, self._settings.key, self._settings.key_file)
+            self._opened = store.sealing.Sealer(key)
+        return self._opened
 
     def restore(self, snapshot: History) -> LiveHistory:
         """Return the live history to begin with.
@@ -159,7 +190,11 @@ class DurableHistory:
             self._saved_at = 0
         if not live.is_complete:
             if self._is_owed:
-                self._restore_late(live)
+                try:
+                    self._restore_late(live)
+                except store.sealing.WrongKey:
+                    self._is_owed = False
+                    raise
             return
         self._find_decisions(live)
         self._learn(live)
@@ -183,11 +218,7 @@ class DurableHistory:
         self._find_decisions(live, until)
         if (live.unlogged().orders <= until).any():
             return
-        try:
-            history, order = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
-        except store.sealing.WrongKey:
-            self._is_owed = False
-            raise
+        history, order = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
         if order > until:
             # Another worker has saved a checkpoint since.
             self._target = None
@@ -324,17 +355,13 @@ class DurableHistory:
             logger().info("history_events_pruned", events=pruned)
 
 
-def kept(store: Store, settings: Settings, host: ModelHost) -> DurableHistory:
+def kept(opened: Store, settings: Settings, host: ModelHost) -> DurableHistory:
     """Return the keeper of the history of the model in service, which begins with what the keeper restores."""
     durable = DurableHistory(
-        store.database,
-        DurableSettings(
-            settings.history_checkpoint_seconds,
-            settings.history_replay_days,
-            settings.history_secret,
-        ),
+        opened.database,
+        DurableSettings.of(settings),
         lambda: host.served.history if host.ready else None,
-        lambda: store.waiting,
+        lambda: opened.waiting,
     )
     host.restore_with(durable.restore)
     return durable

@@ -18,16 +18,16 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import LargeBinary, MetaData, Table, delete, desc, func, insert, inspect, select, text
 
-from service.store import checkpoints
+from service.store import checkpoints, history_key
 from service.store.audit import START
 from service.store.database import SCHEMA, BadDatabase
+from service.store.sealing import Sealer
 from service.store.tables import AuditEntry, Base
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from service.store.database import Database
-    from service.store.sealing import Sealer
 
 #: Version of the format.
 FORMAT: Final = 1
@@ -125,14 +125,15 @@ def check(file: IO[bytes]) -> Summary:
     return Summary(header["schema"], header["created_at"], end["rows"], (head[0], head[1]), expected)
 
 
-def restore(database: Database, file: IO[bytes], sealer: Sealer | None = None) -> Summary:
+def restore(database: Database, file: IO[bytes], secret: str | None = None, *, any_key: bool = False) -> Summary:
     """Restore a backup into an empty database, in one transaction, and bring its schema up to date.
 
     Args:
-        sealer: that must unseal the newest history checkpoint; None for any.
+        secret: the history key.
+        any_key: whether it need not be that of the backup.
 
     Raises:
-        WrongKey: the key of the sealer is another one.
+        WrongKey: it is another one.
         BadBackup: see `check`.
         NotEmpty: the database has rows.
         BadDatabase: a newer version of Tidewaiter made the backup.
@@ -161,8 +162,9 @@ def restore(database: Database, file: IO[bytes], sealer: Sealer | None = None) -
         if not database.is_sqlite:
             _advance_sequences(connection, tables)
         upgrade(connection)
-        if sealer is not None:
-            checkpoints.check_key(connection, sealer)
+        if not any_key:
+            checkpoints.check_key(connection, Sealer(secret))
+            history_key.check(connection, secret)
         if _audit_head(connection) != summary.audit_head:
             raise BadBackup("The backup is damaged: the head of its audit chain is another one.")
     return summary

@@ -62,7 +62,7 @@ class Database:
         parsed = _parsed(url)
         self.is_sqlite: Final = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            if parsed.database and not parsed.database.startswith((":memory:", "file:")):
+            if parsed.database and not _is_special(parsed.database):
                 _create(Path(parsed.database))
             self._engine = create_engine(parsed, connect_args={"timeout": wait, "check_same_thread": False})
             event.listen(self._engine, "connect", _set_up_sqlite)
@@ -227,6 +227,17 @@ def exists(url: str) -> bool:
     return parsed.get_backend_name() != "sqlite" or not parsed.database or Path(parsed.database).exists()
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database under a URL; None for one without a file, and for another engine.
+
+    Raises:
+        BadDatabase: the URL cannot be read, or names another engine.
+    """
+    parsed = _parsed(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database and not _is_special(parsed.database)
+    return Path(parsed.database or "") if is_file else None
+
+
 def open_existing(url: str) -> Database:
     """Open a database that has tables of the store, of this or an earlier version. Nothing is created.
 
@@ -272,6 +283,11 @@ def _parsed(url: str) -> URL:
     if backend != "sqlite":
         raise BadDatabase(f"The database {backend} is not supported; expected sqlite or postgresql.")
     return parsed
+
+
+def _is_special(database: str) -> bool:
+    """Return whether the name of an SQLite database is not that of a file."""
+    return database.startswith((":memory:", "file:"))
 
 
 def _create(file: Path) -> None:

@@ -1,7 +1,8 @@
 """Sealing of what derives from personal data: history checkpoints and keys contain hashes of names and addresses.
 
-The hashes are 64 bits of BLAKE2b without a key, so a person with the database could test guessed names against them. With a key
-they are encrypted with AES-256-GCM. The key is not in the database, so that a copy of the database alone does not help.
+The hashes are 64 bits of BLAKE2b without a key, so a person with the database could test guessed names against them. They are
+encrypted with AES-256-GCM. The key (`service.store.history_key`) is not in the database, so that a copy of the database alone
+does not help.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ class Sealer:
     def seals(self) -> bool:
         """Whether there is a key."""
         return self._key is not None
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What tells keys apart: a SHA-256 that does not open anything. None without a key."""
+        return None if self._key is None else hashlib.sha256(b"fingerprint\0" + self._key).hexdigest()
 
     def seal(self, content: bytes) -> bytes:
         """Return the content, encrypted if there is a key."""

@@ -45,7 +45,7 @@ class HistoryCheckpoint(Base):
         created_at: time of the copy.
         shipments: number of shipments that the history has counted.
         digest: SHA-256 of the content as stored.
-        sealed: whether the content is encrypted with the key of `TIDEWAITER_HISTORY_KEY`.
+        sealed: whether the content is encrypted. Those of earlier versions may not be.
     """
 
     __tablename__ = "history_checkpoints"

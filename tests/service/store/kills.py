@@ -25,7 +25,7 @@ from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from models.bundle import ModelStore, load
 from service.scoring.replay import Bounds, restore
-from service.store import history_log
+from service.store import history_key, history_log
 from service.store.database import Database
 from service.store.sealing import Sealer
 from tests.service.served import Served, served
@@ -73,6 +73,7 @@ def server(models: Path, url: str, **further: str) -> Iterator[Served]:
         "TIDEWAITER_DATABASE_URL": url,
         "TIDEWAITER_HISTORY_CHECKPOINT_SECONDS": "1",
         "TIDEWAITER_OPSIN": "false",
+        "TIDEWAITER_HISTORY_KEY_FILE": str(_key_file(models)),
         **further,
     }
     with served(models, settings=settings) as running:
@@ -80,6 +81,15 @@ def server(models: Path, url: str, **further: str) -> Iterator[Served]:
             yield running
         finally:
             running.process.kill()
+
+
+def sealer_of(models: Path) -> Sealer:
+    """Return what opens the checkpoints of the servers with a folder of models."""
+    return Sealer(history_key.read(_key_file(models)))
+
+
+def _key_file(models: Path) -> Path:
+    return models.with_name("history-key")
 
 
 def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: str) -> Report:
@@ -159,7 +169,7 @@ def main(bundle: Path, folder: Path, kills: int, seed: int) -> int:
     report = kill_at_random(models, url, kills, seed)
     database = Database(url)
     snapshot = load(bundle).history
-    live = restore(database, Sealer(None), snapshot, Bounds(30.0, time.time_ns() // 1000))
+    live = restore(database, sealer_of(models), snapshot, Bounds(30.0, time.time_ns() // 1000))
     different = differences(live.copy(), uninterrupted(database, snapshot))
     sys.stdout.write(
         f"{kills} kills, {sum(report.answered)} shipments answered, {report.checkpoints} restarts from a checkpoint, "

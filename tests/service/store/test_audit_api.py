@@ -29,7 +29,7 @@ def test_pages_hold_every_entry_once_and_prove_themselves(client: Client) -> Non
         assert 0 < len(page["entries"]) <= 2
         entries += page["entries"]
         cursor = page["next"]
-    assert [entry["kind"] for entry in entries] == ["settings", "model", "rules", *["decision"] * 3]
+    assert [entry["kind"] for entry in entries] == ["history_key", "settings", "model", "rules", *["decision"] * 3]
     previous = "0" * 64
     for number, entry in enumerate(entries, start=1):
         assert (entry["number"], entry["previous"]) == (number, previous)

@@ -60,7 +60,7 @@ def client_of(url: str, models: Path, tmp_path: Path, **settings: Any) -> Any:
                 database_url=SecretStr(url),
                 jobs_dir=tmp_path / "jobs",
                 job_worker=False,
-                **settings,
+                **{"history_key_file": tmp_path / "history-key", **settings},
             )
         )
     )
@@ -94,7 +94,7 @@ def test_a_restored_store_is_equal_and_decisions_go_on(
         score(client, "B")
         client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(2))})
     file = backup_of(database)
-    summary = restore(empty, file)
+    summary = restore(empty, file, any_key=True)
     restored = content_of(empty)
     assert restored == content_of(database)
     assert len(restored["decisions"]) == 2

@@ -48,8 +48,8 @@ def test_a_start_tells_of_settings_model_and_rules(settings: Settings, url: str)
     with serving(create_app(settings)) as client:
         served = client.state.host.served
         rules = served.model.rulebook(settings.score_settings()).digest
-    (kind, _, values), model, (rules_kind, rules_digest, _) = entries_of(url)
-    assert kind == "settings"
+    key, (kind, _, values), model, (rules_kind, rules_digest, _) = entries_of(url)
+    assert (key[0], key[2], kind) == ("history_key", {}, "settings")
     assert (values["random_share"], values["port"]) == (0.01, 8000)
     assert (values["random_key"], values["database_url"]) == ("set", "set")
     assert model[:2] == ("model", served.model.digest)
@@ -61,11 +61,11 @@ def test_a_start_without_a_change_tells_nothing(settings: Settings, url: str) ->
     for _ in range(2):
         with serving(create_app(settings)):
             pass
-    assert [kind for kind, *_ in entries_of(url)] == ["settings", "model", "rules"]
+    assert [kind for kind, *_ in entries_of(url)] == ["history_key", "settings", "model", "rules"]
     with serving(create_app(settings.model_copy(update={"port": 9000}))):
         pass
     kinds = [kind for kind, *_ in entries_of(url)]
-    assert kinds == ["settings", "model", "rules", "settings"]
+    assert kinds == ["history_key", "settings", "model", "rules", "settings"]
 
 
 def test_promotion_and_rollback_are_told(settings: Settings, other_bundle: Path, url: str) -> None:

@@ -162,12 +162,17 @@ def test_steps_of_the_clock_neither_lose_nor_repeat_nor_hold_up_anything(
 def test_results_are_learned_after_the_clock_was_set_back(tmp_path: Path, bundle: Path, url: str, clock: Clock) -> None:
     models = tmp_path / "models"
     ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    settings = Settings(
+        models_dir=models,
+        keeps_decisions=True,
+        database_url=SecretStr(url),
+        history_checkpoint_seconds=86_400.0,
+    )
     found = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
     opened = Database(url)
     with serving(create_app(settings)) as client:
         live = client.state.host.served.history
-        keeper = DurableHistory(opened, DurableSettings(DAY, 30.0, None), lambda: live)
+        keeper = DurableHistory(opened, DurableSettings.of(settings), lambda: live)
         keeper._live, keeper._base = live, live.order
         clock.ahead = DAY
         # The orders of shipments are a day ahead from now on.
@@ -188,7 +193,7 @@ def test_a_checkpoint_does_not_wait_until_a_clock_that_was_set_back_catches_up(
     opened = Database(url)
     with serving(create_app(settings)) as client:
         live = client.state.host.served.history
-        keeper = DurableHistory(opened, DurableSettings(300.0, 30.0, None), lambda: live)
+        keeper = DurableHistory(opened, DurableSettings.of(settings), lambda: live)
         keeper._live, keeper._base = live, live.order
         client.post("/v1/score", json=shipment(shipment_id="A"))
         keeper.look()

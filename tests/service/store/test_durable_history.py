@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +136,10 @@ def killed() -> Iterator[None]:
         yield
 
 
-def keeper_of(client: Client, database: Database, *, key: str | None = None, days: float = 30.0) -> DurableHistory:
+def keeper_of(client: Client, database: Database, *, days: float = 30.0) -> DurableHistory:
     """Return a keeper of the client's history, beside the service's own, that begins where the service began."""
-    keeper = DurableHistory(database, DurableSettings(86_400.0, days, key), lambda: client.state.host.served.history)
+    settings = replace(DurableSettings.of(client.state.settings), replay_days=days)
+    keeper = DurableHistory(database, settings, lambda: client.state.host.served.history)
     keeper._live = client.state.host.served.history
     keeper._base = keeper._live.order
     return keeper
@@ -369,7 +371,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
 def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], database: Database) -> None:
     records = shipments(5, 20)
     with killed(), served(history_key=SecretStr("a")) as client:
-        keeper = keeper_of(client, database, key="a")
+        keeper = keeper_of(client, database)
         send(client, records)
         assert keeper.checkpoint()
         before = live_of(client)
@@ -412,7 +414,7 @@ def test_a_key_that_does_not_open_a_failed_shipment_loses_that_one_and_no_other(
     served: Callable[..., Any], database: Database
 ) -> None:
     with killed(), served(history_key=SecretStr("a")) as client:
-        keeper = keeper_of(client, database, key="a")
+        keeper = keeper_of(client, database)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
             assert client.post("/v1/score", json=shipment(shipment_id="fails")).status_code == 500
