@@ -99,8 +99,10 @@ class DurableHistory:
         self._now = now
         self._live: LiveHistory | None = None
         self._snapshot = History.empty()
-        # Order of the latest checkpoint or restart; None for a history that began with the snapshot of a new model.
+        # Order of the latest checkpoint or restart; None for a history that began with the snapshot of a new model. And the
+        # position of the latest decision then: others that come later may have lower orders.
         self._base: int | None = None
+        self._position = 0
         self._lesson = 0
         self._looks: dict[int, int] = {}
         self._moment: Moment | None = None
@@ -135,7 +137,7 @@ class DurableHistory:
         """
         self._snapshot = snapshot
         try:
-            live = restore(self._database, self._sealer, snapshot, self._bounds())
+            live, self._position = restore(self._database, self._sealer, snapshot, self._bounds())
             with self._database.read() as connection:
                 self._lesson = store.learning.last_position(connection)
         except (store.away.SQLAlchemyError, DatabaseAway, store.sealing.WrongKey) as error:
@@ -218,14 +220,15 @@ class DurableHistory:
         self._find_decisions(live, until)
         if (live.unlogged().orders <= until).any():
             return
-        history, order = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
+        history, order, position = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
         if order > until:
             # Another worker has saved a checkpoint since.
             self._target = None
             return
         # Like a new model in a running service: a later snapshot replaces the log.
         live.complete(None if history.watermark < self._snapshot.watermark else history, until)
-        self._lesson, self._base, self._saved_at = lesson, until, self._now()
+        self._lesson, self._saved_at = lesson, self._now()
+        self._base, self._position = until, position
         logger().info("history_restored_late", until=until)
 
     def _find_decisions(self, live: LiveHistory, until: int | None = None) -> None:
@@ -304,6 +307,9 @@ class DurableHistory:
             return False
         self._moment = None
         self._saved_at = self._now()
+        # Before the log is counted: what is stored later is late.
+        with self._database.read() as connection:
+            position = store.history_log.last_position(connection)
         if self._base is not None:
             if moment.order == self._base:
                 return False
@@ -312,11 +318,13 @@ class DurableHistory:
                 return self._merge(others=None)
             with self._database.read() as connection:
                 logged = store.history_log.count(connection, self._base, moment.order)
+                # From the journal of another worker.
+                logged += store.history_log.count_late(connection, self._position, self._base)
             if logged != moment.counted:
                 return self._merge(logged - moment.counted)
-        self._save(moment.history, moment.order)
+        self._save(moment.history, moment.order, position)
         live.settle(moment)
-        self._base = moment.order
+        self._base, self._position = moment.order, position
         return True
 
     def _needed_from(self) -> int:
@@ -332,13 +340,16 @@ class DurableHistory:
             return False
         until = now - _SETTLED
         logger().info("history_merging", shipments_of_others=others)
-        history, _ = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
-        self._save(history, until)
+        history, order, position = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
+        if order > until:
+            # The newest checkpoint is later.
+            return False
+        self._save(history, until, position)
         return True
 
-    def _save(self, history: History, order: int) -> None:
+    def _save(self, history: History, order: int, position: int) -> None:
         started = time.perf_counter()
-        content = store.checkpoints.pack(history.to_full_arrays())
+        content = store.checkpoints.pack(history.to_full_arrays(), position)
         store.checkpoints.save(
             self._database,
             self._sealer,

@@ -7,6 +7,7 @@ other shipments. The history then advances in the order of the log, and learns e
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,23 +64,23 @@ class Bounds:
         return self.now - round(self.days * _DAY)
 
 
-def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bounds) -> LiveHistory:
-    """Return the live history as it was: the newest sound checkpoint, and what the log has after it.
+def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bounds) -> tuple[LiveHistory, int]:
+    """Return the live history as it was, the newest sound checkpoint and what the log has after it, and the position of `replayed`.
 
     Args:
         snapshot: of the bundle. It is where a replay without a checkpoint begins, and the result if it is later than the whole log.
     """
-    history, order = replayed(database, sealer, snapshot, bounds)
+    history, order, position = replayed(database, sealer, snapshot, bounds)
     if history.watermark < snapshot.watermark:
         # Like a new model in a running service: the snapshot has later traffic.
-        return LiveHistory(snapshot.copy(), order=order, is_logged=True)
-    return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True)
+        return LiveHistory(snapshot.copy(), order=order, is_logged=True), position
+    return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True), position
 
 
 def replayed(
     database: Database, sealer: Sealer, snapshot: History, bounds: Bounds, *, until: int | None = None
-) -> tuple[History, int]:
-    """Return the history of the log, and its last order.
+) -> tuple[History, int, int]:
+    """Return the history of the log, its last order, and the position of the latest decision that may be in it.
 
     Args:
         until: only up to this order; None for all.
@@ -90,7 +91,12 @@ def replayed(
     else:
         history, after, since = History.from_full_arrays(found.arrays), found.history_order, None
     started = time.perf_counter()
-    pages = store.history_log.pages(database, sealer, after=after, since=since, size=PAGE, until=until)
+    with database.read() as connection:
+        position = store.history_log.last_position(connection)
+    pages = store.history_log.pages(database, sealer, after=after, since=since, size=PAGE, until=until, stored=position)
+    if found is not None and found.log_position is not None:
+        stored = (found.log_position, position)
+        pages = itertools.chain(store.history_log.late_pages(database, stored=stored, last=after, size=PAGE), pages)
     order, shipments, lost = _replay(history, pages)
     logger().info(
         "history_replayed",
@@ -100,7 +106,7 @@ def replayed(
         shipments=history.sequence,
         seconds=round(time.perf_counter() - started, 2),
     )
-    return history, max(order, after, 0)
+    return history, max(order, after, 0), position
 
 
 def _newest(database: Database, sealer: Sealer) -> Checkpoint | None:

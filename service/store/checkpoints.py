@@ -32,21 +32,30 @@ _PART: Final = 4 * 1024 * 1024
 #: Checkpoints to keep. The one before serves if the newest is damaged.
 _KEPT: Final = 2
 _CODEC: Final = "zstd"
+#: Name of the position among the arrays. No array of a history has it.
+_POSITION: Final = "log_position"
 #: Bytes before the compressed archive: its size.
 _SIZE_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A loaded checkpoint. Attributes are those of `service.store.tables.HistoryCheckpoint`."""
+    """A loaded checkpoint.
+
+    Attributes:
+        history_order, created_at: those of `service.store.tables.HistoryCheckpoint`.
+        log_position: position of the latest decision when it was made; None for a checkpoint of an earlier version.
+    """
 
     arrays: Arrays
     history_order: int
     created_at: int
+    log_position: int | None
 
 
-def pack(arrays: Arrays) -> bytes:
-    """Return the arrays as one compressed archive."""
+def pack(arrays: Arrays, log_position: int) -> bytes:
+    """Return the arrays and the position of the latest decision in the log as one compressed archive."""
+    arrays = {**arrays, _POSITION: np.array([log_position], dtype=np.int64)}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for name, array in arrays.items():
@@ -110,11 +119,12 @@ def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoi
             yield f"{name} is damaged: its digest differs"
             continue
         try:
-            arrays = unpack(sealer.unseal(content, sealed=row.sealed))
+            arrays = dict(unpack(sealer.unseal(content, sealed=row.sealed)))
         except (WrongKey, ValueError, OSError, OverflowError) as error:
             yield f"{name} cannot be read: {error}"
             continue
-        yield Checkpoint(arrays, row.history_order, row.created_at)
+        position = arrays.pop(_POSITION, None)
+        yield Checkpoint(arrays, row.history_order, row.created_at, None if position is None else int(position[0]))
 
 
 def check_key(connection: Connection, sealer: Sealer) -> None:

@@ -127,6 +127,18 @@ def count(connection: Connection, after: int, last: int) -> int:
     return int(connection.execute(decisions).scalar_one()) + int(connection.execute(events).scalar_one())
 
 
+def last_position(connection: Connection) -> int:
+    """Return the position of the latest decision; 0 without any. Decisions get their positions in the order of their commits."""
+    return connection.execute(select(func.coalesce(func.max(Decision.position), 0))).scalar_one()
+
+
+def count_late(connection: Connection, position: int, last: int) -> int:
+    """Return the number of shipments with orders up to ``last`` whose decisions were stored after a position."""
+    return connection.execute(
+        select(func.count()).where(Decision.position > position, Decision.history_order.between(0, last))
+    ).scalar_one()
+
+
 def prune(database: Database, before: int) -> int:
     """Delete the events of shipments with orders below ``before``, in small transactions, and return their number.
 
@@ -149,19 +161,48 @@ def prune(database: Database, before: int) -> int:
             return pruned
 
 
+def late_pages(database: Database, *, stored: tuple[int, int], last: int, size: int) -> Iterator[Page]:
+    """Yield the decisions of orders up to ``last`` that were stored after the first and up to the second position ``stored``.
+
+    Such decisions waited in the journal of a worker while another one saved a checkpoint.
+    """
+    first, end = stored
+    order, position = -1, 0
+    while True:
+        query = _decisions(order, position, None, last).where(Decision.position > first, Decision.position <= end)
+        with database.read() as connection:
+            found = connection.execute(query.limit(size)).all()
+        if found:
+            yield Page([Entry(row.history_order, _bytes(row.manifest), row.declared_s) for row in found], [])
+        if len(found) < size:
+            return
+        order, position = found[-1].history_order, found[-1].position
+
+
 def pages(
-    database: Database, sealer: Sealer, *, after: int, since: int | None, size: int, until: int | None = None
+    database: Database,
+    sealer: Sealer,
+    *,
+    after: int,
+    since: int | None,
+    size: int,
+    until: int | None = None,
+    stored: int | None = None,
 ) -> Iterator[Page]:
     """Yield the log above the order ``after``, in pages of about ``size`` decisions.
 
     Args:
         since: only shipments that were received at this time or later, in microseconds since 1970, and all lessons; None for all.
         until: only up to this order; None for all.
+        stored: only decisions up to this position; None for all.
     """
     order, position = after, 0
     while True:
+        query = _decisions(order, position, since, until)
+        if stored is not None:
+            query = query.where(Decision.position <= stored)
         with database.read() as connection:
-            found = connection.execute(_decisions(order, position, since, until).limit(size)).all()
+            found = connection.execute(query.limit(size)).all()
             full = len(found) == size
             last = found[-1].history_order if full else until
             # Events of the last order may belong to the next page; it asks for them again by position of the decision.

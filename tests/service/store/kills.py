@@ -169,7 +169,7 @@ def main(bundle: Path, folder: Path, kills: int, seed: int) -> int:
     report = kill_at_random(models, url, kills, seed)
     database = Database(url)
     snapshot = load(bundle).history
-    live = restore(database, sealer_of(models), snapshot, Bounds(30.0, time.time_ns() // 1000))
+    live, _ = restore(database, sealer_of(models), snapshot, Bounds(30.0, time.time_ns() // 1000))
     different = differences(live.copy(), uninterrupted(database, snapshot))
     sys.stdout.write(
         f"{kills} kills, {sum(report.answered)} shipments answered, {report.checkpoints} restarts from a checkpoint, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -443,6 +444,59 @@ def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
         merged = live_of(client)
     with served() as client:
         assert_equal(live_of(client), merged)
+
+
+@contextmanager
+def journaling(client: Client) -> Iterator[None]:
+    """Let the decisions of a client's service wait in its journal, and deliver them at the end."""
+    store = client.state.store
+    assert store is not None
+
+    def away(*_: object, **__: object) -> None:
+        raise DatabaseAway("it answers no query")
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("write", "writing"):
+            patched.setattr(store.database, name, away)
+        yield
+        assert store.waiting
+    pause = threading.Event()
+    for _ in range(600):
+        if not store.waiting:
+            return
+        pause.wait(0.1)
+    pytest.fail("the journal was not delivered")
+
+
+@pytest.mark.parametrize("is_saved_before", [True, False])
+def test_decisions_of_another_workers_journal_are_not_lost_behind_a_checkpoint(
+    served: Callable[..., Any], database: Database, tmp_path: Path, is_saved_before: bool
+) -> None:
+    """They have lower orders than a checkpoint that was saved before they were delivered, or that is saved afterwards."""
+
+    def sent(client: Client, name: str) -> None:
+        send(client, [shipment(shipment_id=f"{name}{number}", consignor={"name": name}) for number in range(6)])
+
+    options = {"database_away": "journal", "journal_dir": tmp_path / "journal"}
+    with killed(), served(**options) as one, served(**options) as other:
+        keeper = keeper_of(one, database)
+        sent(one, "A")
+        with journaling(other):
+            sent(other, "B")
+            sent(one, "C")
+            assert keeper.checkpoint()
+            if is_saved_before:
+                sent(one, "D")
+        if not is_saved_before:
+            sent(one, "D")
+            assert not keeper.checkpoint(), "the live history lacks what was delivered"
+            keeper._settings = replace(keeper._settings, checkpoint_seconds=0.0)
+            assert not keeper.checkpoint(), "the log of a minute ago has less than the newest checkpoint"
+        expected = one.state.host.served.model.history.sequence + 4 * 6
+    for _ in range(2):
+        # The second start begins with the checkpoint that the first one leaves at its end.
+        with served() as client:
+            assert live_of(client).sequence == expected
 
 
 def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[..., Any], database: Database) -> None:

@@ -30,7 +30,7 @@ def test_after_kills_at_random_moments_history_and_scores_are_those_of_an_uninte
     database = Database(url)
     model = load(bundle)
     expected = uninterrupted(database, model.history)
-    live = restore(database, sealer_of(models), model.history, Bounds(30.0, time.time_ns() // 1000))
+    live, _ = restore(database, sealer_of(models), model.history, Bounds(30.0, time.time_ns() // 1000))
     database.close()
     assert differences(live.copy(), expected) == []
     next_one = shipment(shipment_id="next", consignor={"name": "Sender 7", "country": "CN"})
@@ -55,7 +55,7 @@ def test_after_kills_while_events_are_deleted_the_history_is_that_of_an_uninterr
     until_checkpoint(models, url, "second", **shortly)
     kill_at_random(models, url, kills=2, seed=20261128, **shortly)
     model = load(bundle)
-    live = restore(database, sealer_of(models), model.history, Bounds(30.0, time.time_ns() // 1000))
+    live, _ = restore(database, sealer_of(models), model.history, Bounds(30.0, time.time_ns() // 1000))
     with database.write() as connection:
         columns = [column.name for column in HistoryEvent.__table__.columns if column.name != "position"]
         names = ", ".join(columns)
