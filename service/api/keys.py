@@ -33,7 +33,8 @@ class NewKey(BaseModel):
     scopes: Annotated[frozenset[Scope], Field(min_length=1, description="What it may do; none implies another")]
     expires_at: Annotated[AwareDatetime | None, Field(description="End of its validity. Default: none")] = None
     requests_per_minute: Annotated[
-        int | None, Field(ge=1, le=1_000_000, description="Limit per worker of the service. Default: none")
+        int | None,
+        Field(ge=1, le=1_000_000, description="Limit per worker: N workers admit N times as much. Default: none"),
     ] = None
 
 
