@@ -183,7 +183,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
 
     def cancel() -> bool:
-        cancelled = jobs.cancel(job_id)
+        cancelled = jobs.cancel(job_id, caller_of(request))
         if cancelled:
             JobFiles(state.settings.jobs_dir, job_id).delete()
             jobs.files_deleted([job_id])
@@ -282,6 +282,7 @@ def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Respon
     with upload.open("rb") as file:
         os.fsync(file.fileno())
         content = hashlib.file_digest(file, "sha256").digest() if key_of(request) is not None else b""
+    digest = None if isinstance(job, Unprocessable) else store.jobs.digest_of(job.salt, upload)
     if not isinstance(job, Unprocessable) and job.upload_ending:
         upload.rename(files.upload(job.upload_ending))
     folder = os.open(files.folder, os.O_RDONLY)
@@ -294,7 +295,7 @@ def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Respon
         if isinstance(job, Unprocessable):
             raise job
         try:
-            _jobs_of(request).queue(connection, job, state.settings.max_jobs)
+            _jobs_of(request).queue(connection, job, state.settings.max_jobs, digest)
         except store.jobs.QueueFull:
             raise _full(state) from None
         return PlainJson({"job_id": job_id}, _ACCEPTED)

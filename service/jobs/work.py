@@ -29,7 +29,7 @@ from service.jobs.files import JobFiles, gone
 from service.jobs.results import Results, complete, growing, growing_path, hold
 from service.lists.current import CurrentLists
 from service.scoring.recording import Receipt, decisions_of_table
-from service.store.jobs import Jobs, Lease, Lost, Progress, now
+from service.store.jobs import Jobs, Lease, Lost, Progress, digest_of, now
 from service.store.webhooks import record_and_tell
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
         _score(bench, lease, model, (upload, mapping), results, score)
     result = complete(files, job.attempt, job.result_format)
     rejects = files.rejects(job.attempt)
-    jobs.finish(lease)
+    digests = {
+        "result": digest_of(job.salt, result),
+        "rejects": digest_of(job.salt, rejects) if results.rejected else None,
+    }
+    jobs.finish(lease, digests=digests)
     with suppress(OSError):
         files.keep_only([result, rejects])
         upload.unlink(missing_ok=True)

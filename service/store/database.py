@@ -22,7 +22,7 @@ from service.store.away import BadDatabase as BadDatabase
 from service.store.away import NoDatabase, away
 
 #: Revision of the schema that this code needs. A test holds it to the latest migration.
-SCHEMA: Final = "0007"
+SCHEMA: Final = "0008"
 #: Seconds that a write waits for the writes of other processes on SQLite, and for a connection to PostgreSQL.
 _WAIT: Final = 30
 _CONNECT_SECONDS: Final = 5

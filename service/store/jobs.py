@@ -7,16 +7,21 @@ nothing any more.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, desc, func, insert, or_, select, update
 
+from service.store import audit
+from service.store.audit import Fact, salted
 from service.store.tables import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from sqlalchemy import Connection, Row
 
@@ -29,6 +34,11 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 #: States in which a job needs work.
 OPEN: Final = (QUEUED, RUNNING)
+#: Columns of an ended job that its entry of the audit chain contains.
+END_FACTS: Final = ("finished_at", "rejected", "rows_done", "setup", "state")
+#: Who finishes jobs, in the chain.
+_WORKER: Final = "worker"
+_SALT_BYTES: Final = 16
 _SECOND: Final = 1_000_000
 #: Twice the longest lease that the settings allow, in seconds.
 _LONGEST_LEASE: Final = 2 * 3600.0
@@ -54,6 +64,7 @@ class NewJob:
     result_format: str
     explain: str
     mapping: bytes | None
+    salt: bytes = field(default_factory=lambda: os.urandom(_SALT_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +102,32 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, job: NewJob, most_open: int) -> None:
+    def add(self, job: NewJob, most_open: int, upload: str | None = None) -> None:
         """Queue a job in a transaction of its own; see `queue`."""
         with self._database.write() as connection:
-            self.queue(connection, job, most_open)
+            self.queue(connection, job, most_open, upload)
 
-    def queue(self, connection: Connection, job: NewJob, most_open: int) -> None:
-        """Queue a job.
+    def queue(self, connection: Connection, job: NewJob, most_open: int, upload: str | None = None) -> None:
+        """Queue a job, and tell the audit chain.
 
         Args:
             connection: of `Database.write`.
+            upload: `digest_of` the uploaded file.
 
         Raises:
             QueueFull: ``most_open`` jobs are open already.
         """
+        # Before the job gets its position, which has the order of the entries.
+        self._database.lock_audit(connection)
         if self._count_open(connection) >= most_open:
             raise QueueFull
+        at = now()
         row = {name: getattr(job, name) for name in NewJob.__slots__}
-        row |= {"state": QUEUED, "created_at": now(), **_NO_RESULTS}
+        row |= {"state": QUEUED, "created_at": at, **_NO_RESULTS}
         row |= {"attempt": 0, "file_attempt": 0, "fruitless": 0, "leased_until": 0}
         connection.execute(insert(Job), [row])
+        facts = plain_facts_of(row) | salted_facts_of(row) | {"upload": upload}
+        audit.append(self._database, connection, [Fact("job_created", job.id, facts, job.caller)], at)
 
     def open(self) -> int:
         """Return the number of jobs that are queued or running."""
@@ -141,14 +158,20 @@ class Jobs:
         with self._database.read() as connection:
             return connection.execute(query).all()
 
-    def cancel(self, job_id: str) -> bool:
-        """Cancel an open job and return whether it was open."""
+    def cancel(self, job_id: str, caller: str | None = None) -> bool:
+        """Cancel an open job and return whether it was open.
+
+        Args:
+            caller: id of the API key.
+        """
         with self._database.write() as connection:
             changed = connection.execute(
                 update(Job)
                 .where(Job.id == job_id, Job.state.in_(OPEN))
                 .values(state=CANCELLED, finished_at=now(), owner=None)
             )
+            if changed.rowcount:
+                self._tell_end(connection, job_id, caller, {})
             return changed.rowcount > 0
 
     def take(self, owner: str, seconds: float) -> Lease | None:
@@ -217,8 +240,11 @@ class Jobs:
         values = {name: getattr(progress, name) for name in Progress.__slots__}
         _change(connection, lease, file_attempt=lease.job.attempt, fruitless=0, **values)
 
-    def finish(self, lease: Lease, problem: str | None = None) -> None:
-        """End a job: it is done, or it failed with a problem.
+    def finish(self, lease: Lease, problem: str | None = None, digests: Mapping[str, str | None] | None = None) -> None:
+        """End a job: it is done, or it failed with a problem. The audit chain is told.
+
+        Args:
+            digests: name of a file -> its `digest_of`.
 
         Raises:
             Lost: the job is no longer this worker's.
@@ -227,6 +253,14 @@ class Jobs:
         with self._database.write() as connection:
             values: dict[str, Any] = {"rows_total": Job.rows_done} if state == DONE else {}
             _change(connection, lease, state=state, problem=problem, finished_at=now(), owner=None, **values)
+            self._tell_end(connection, lease.job.id, _WORKER, digests or {})
+
+    def _tell_end(
+        self, connection: Connection, job_id: str, actor: str | None, digests: Mapping[str, str | None]
+    ) -> None:
+        row = connection.execute(select(Job.__table__).where(Job.id == job_id)).mappings().one()
+        facts = {name: row[name] for name in END_FACTS} | dict(digests)
+        audit.append(self._database, connection, [Fact("job_ended", job_id, facts, actor)], row["finished_at"])
 
     def release(self, owner: str) -> None:
         """Return the jobs of a worker that has ended, so that another one takes them at once."""
@@ -247,12 +281,37 @@ class Jobs:
         """Note that the files of jobs were deleted, and forget the names of the files."""
         with self._database.write() as connection:
             connection.execute(
-                update(Job).where(Job.id.in_(job_ids)).values(files_deleted_at=now(), file_name=None, mapping=None)
+                update(Job)
+                .where(Job.id.in_(job_ids))
+                .values(files_deleted_at=now(), file_name=None, mapping=None, salt=None)
             )
 
     @staticmethod
     def _count_open(connection: Connection) -> int:
         return connection.execute(select(func.count()).where(Job.state.in_(OPEN))).scalar_one()
+
+
+def digest_of(salt: bytes | None, file: Path) -> str | None:
+    """Return the SHA-256 of a job's salt and a file in hexadecimal digits; None for a job without a salt or a missing file."""
+    if salt is None or not file.is_file():
+        return None
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.sha256(salt)).hexdigest()
+
+
+def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the audit chain says about a new job without personal data."""
+    return {name: row[name] for name in ("created_at", "explain", "result_format", "upload_ending")}
+
+
+def salted_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the digests of what may be personal in the row of a new job."""
+    salt = bytes(row["salt"])
+    name, mapping = row["file_name"], row["mapping"]
+    return {
+        "file_name": None if name is None else salted(salt, name.encode()),
+        "mapping": None if mapping is None else salted(salt, bytes(mapping)),
+    }
 
 
 def _next_one() -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, insert, or_, select, update
 
 from service.store import audit
-from service.store.audit import Fact
+from service.store.audit import Fact, salted
 from service.store.key import MOST_KEYS, Key, KeyRefused, KeyWishes, new_key
 from service.store.tables import ApiKey
 from service.store.times import now_us
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from service.store.database import Database
+
+_SALT_BYTES: Final = 16
 
 
 def create(database: Database, wishes: KeyWishes, actor: str | None) -> tuple[Key, str]:
@@ -99,11 +102,12 @@ def revoke(database: Database, name: str, actor: str | None) -> Key | None:
         return _key({**row._mapping, "revoked_at": now})
 
 
-def facts_of(key: Key) -> dict[str, Any]:
-    """Return what the audit chain says about a new key. Its name is left out, because it may name a person."""
+def facts_of(key: Key, salt: bytes) -> dict[str, Any]:
+    """Return what the audit chain says about a new key. Its name may name a person."""
     return {
         "digest": key.digest.hex(),
         "expires_at": key.expires_at,
+        "name": salted(salt, key.name.encode()),
         "prefix": key.prefix,
         "requests_per_minute": key.requests_per_minute,
         "scopes": sorted(key.scopes),
@@ -116,9 +120,9 @@ def scopes_text(scopes: Iterable[str]) -> str:
 
 
 def _insert(database: Database, connection: Connection, key: Key) -> None:
-    row = {name: getattr(key, name) for name in Key.__slots__}
-    connection.execute(insert(ApiKey), [row | {"scopes": scopes_text(key.scopes)}])
-    facts: Sequence[Fact] = [Fact("key_created", key.id, facts_of(key), key.created_by)]
+    row, salt = {name: getattr(key, name) for name in Key.__slots__}, os.urandom(_SALT_BYTES)
+    connection.execute(insert(ApiKey), [row | {"scopes": scopes_text(key.scopes), "salt": salt}])
+    facts: Sequence[Fact] = [Fact("key_created", key.id, facts_of(key, salt), key.created_by)]
     audit.append(database, connection, facts, key.created_at)
 
 

@@ -12,10 +12,13 @@ from sqlalchemy import Label, RowMapping, and_, select
 
 from service.store.audit import salted
 from service.store.decisions import facts_of, plain_facts_of
+from service.store.jobs import END_FACTS
+from service.store.jobs import plain_facts_of as plain_facts_of_job
+from service.store.jobs import salted_facts_of as salted_facts_of_job
 from service.store.proof.entry import Check, Entry, Fault, Tally, differing, in_chunks
 from service.store.proof.erasure_check import ErasureCheck
 from service.store.proof.list_checks import LIST_CHECKS
-from service.store.tables import ApiKey, AuditEntry, Base, Decision, Outcome, Override, Webhook
+from service.store.tables import ApiKey, AuditEntry, Base, Decision, Job, Outcome, Override, Webhook
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -34,7 +37,8 @@ class RowCheck(Check):
         kind: kind of the entries.
         table: table of the rows, with a column ``id``.
         columns: names of the columns that ``compare`` needs.
-        required: name of a column. Each row with a value in this column needs an entry of this kind.
+        required: names of columns. Each row with a value in all of them needs an entry of this kind.
+        ordered: whether the rows are in the order of their entries, if they have positions.
         related: values of rows of other tables, under their labels, which ``compare`` needs too.
     """
 
@@ -45,18 +49,19 @@ class RowCheck(Check):
         columns: Sequence[str],
         compare: Compare,
         *,
-        required: str = "id",
+        required: Sequence[str] = ("id",),
         related: Sequence[Label[Any]] = (),
+        ordered: bool = True,
     ) -> None:
         self._kind = kind
         self._name = table.__tablename__
         self._table = table.__table__
         #: Whether the rows are in the order of their entries, which says what is the latest.
-        self._is_ordered = "position" in self._table.c
+        self._is_ordered = ordered and "position" in self._table.c
         needed = ("id", *columns, *(("position",) if self._is_ordered else ()))
         self._columns = [*(self._table.c[name] for name in dict.fromkeys(needed)), *related]
         self._compare = compare
-        self._required = self._table.c[required]
+        self._required = [self._table.c[name].is_not(None) for name in required]
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
         for chunk in in_chunks(entries, _ROWS_AT_ONCE):
@@ -79,7 +84,7 @@ class RowCheck(Check):
         entry = AuditEntry.__table__
         its_own = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.id)
         unrecorded = select(self._table.c.id).outerjoin(entry, its_own).where(entry.c.number.is_(None))
-        subject = connection.execute(unrecorded.where(self._required.is_not(None)).limit(1)).scalar()
+        subject = connection.execute(unrecorded.where(*self._required).limit(1)).scalar()
         if subject is None:
             return None
         return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._name}")
@@ -130,11 +135,31 @@ def _key_created(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
         "created_at": row["created_at"],
         "created_by": row["created_by"],
     }
+    # The salt of a name is never erased. Keys of earlier versions have none, and their entries no name.
+    if row["salt"] is not None:
+        found["name"] = salted(bytes(row["salt"]), row["name"].encode())
+    elif "name" in entry.facts:
+        return "its salt is missing", False
     return differing({"created_at": entry.at, "created_by": entry.actor, **entry.facts}, found), False
 
 
 def _key_revoked(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
     return differing(entry.facts, {"revoked_at": row["revoked_at"]}), False
+
+
+def _job_created(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    values: dict[str, Any] = {**row}
+    found = {"caller": values["caller"], **plain_facts_of_job(values)}
+    are_deleted = values["files_deleted_at"] is not None
+    if values["salt"] is not None:
+        found |= salted_facts_of_job(values)
+    elif not are_deleted:
+        return "its salt is missing, but its files are not deleted", False
+    return differing({"caller": entry.actor, **entry.facts}, found), are_deleted
+
+
+def _job_ended(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    return differing(entry.facts, {name: row[name] for name in END_FACTS}), False
 
 
 def _webhook_added(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
@@ -196,16 +221,30 @@ def _with_decision(kind: str, table: type[Outcome | Override], columns: Sequence
 CHECKS: Final[Mapping[str, Check]] = {
     "decision": RowCheck("decision", Decision, Decision.__table__.c.keys(), _decision),
     "erasure": ErasureCheck(),
+    # Jobs of earlier versions have no entries and no salt.
+    "job_created": RowCheck(
+        "job_created",
+        Job,
+        (
+            *("caller", "created_at", "explain", "file_name", "files_deleted_at", "mapping", "result_format", "salt"),
+            "upload_ending",
+        ),
+        _job_created,
+        required=("salt",),
+    ),
+    "job_ended": RowCheck("job_ended", Job, END_FACTS, _job_ended, required=("salt", "finished_at"), ordered=False),
     "key_created": RowCheck(
         "key_created",
         ApiKey,
-        ("digest", "expires_at", "prefix", "requests_per_minute", "scopes", "created_at", "created_by"),
+        ("digest", "expires_at", "name", "prefix", "requests_per_minute", "salt", "scopes", "created_at", "created_by"),
         _key_created,
     ),
-    "key_revoked": RowCheck("key_revoked", ApiKey, ("revoked_at",), _key_revoked, required="revoked_at"),
+    "key_revoked": RowCheck("key_revoked", ApiKey, ("revoked_at",), _key_revoked, required=("revoked_at",)),
     "outcome": _with_decision("outcome", Outcome, (*_OUTCOME_COLUMNS, "by", "method"), _outcome),
     "override": _with_decision("override", Override, ("lane", "reason"), _override),
     "webhook_added": RowCheck("webhook_added", Webhook, ("url", "secret", "removed_at"), _webhook_added),
-    "webhook_removed": RowCheck("webhook_removed", Webhook, ("removed_at",), _webhook_removed, required="removed_at"),
+    "webhook_removed": RowCheck(
+        "webhook_removed", Webhook, ("removed_at",), _webhook_removed, required=("removed_at",)
+    ),
     **LIST_CHECKS,
 }

@@ -31,6 +31,8 @@ class Job(Base):
         leased_until: time after which another worker may take a running job.
         problem: why the job failed.
         files_deleted_at: time at which upload and results were deleted.
+        salt: of the digests of the files and their name in the audit chain; None after they were deleted, and for a job of an
+            earlier version.
     """
 
     __tablename__ = "jobs"
@@ -62,3 +64,4 @@ class Job(Base):
     leased_until: Mapped[int]
     problem: Mapped[str | None]
     files_deleted_at: Mapped[int | None]
+    salt: Mapped[bytes | None]

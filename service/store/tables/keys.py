@@ -19,6 +19,7 @@ class ApiKey(Base):
         created_by: id of the key, or name of the command, that made it.
         expires_at: end of its validity; None: it does not expire.
         revoked_at: time of its revocation; None: it is not revoked.
+        salt: of the digest of the name in the audit chain; None for a key that an earlier version made.
     """
 
     __tablename__ = "api_keys"
@@ -33,3 +34,4 @@ class ApiKey(Base):
     created_by: Mapped[str | None]
     expires_at: Mapped[int | None]
     revoked_at: Mapped[int | None]
+    salt: Mapped[bytes | None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import gzip
+import hashlib
 import io
 import threading
 import time
@@ -13,17 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, insert, select, update
 
 from models.bundle import ModelStore
 from service.api.idempotency import REPLAYED
 from service.app import create_app
 from service.jobs import child as child_process
-from service.jobs.files import delete_files
+from service.jobs.files import JobFiles, delete_files
 from service.jobs.worker import Worker
 from service.settings import Settings
-from service.store.tables import IdempotentRequest
+from service.store.database import Database
+from service.store.jobs import NewJob
+from service.store.proof.chain import prove
+from service.store.tables import AuditEntry, IdempotentRequest, Job
 from service.webhooks.delivering import Deliverer
 from tests.service.api.test_score_csv import full_disk
 from tests.service.api_client import Client, serving
@@ -276,6 +281,120 @@ def test_a_finished_job_cannot_be_cancelled_and_its_files_go_after_a_while(clien
     gone = client.get(f"/v1/jobs/{job}/result")
     assert (gone.status_code, "deleted" in gone.json()["detail"]) == (404, True)
     assert shown(client, job)["file_name"] is None
+
+
+def told(database: Database, job: str) -> list[tuple[str, str | None, dict[str, Any]]]:
+    query = select(AuditEntry).where(AuditEntry.subject == job).order_by(AuditEntry.number)
+    with database.read() as connection:
+        rows = connection.execute(query.with_only_columns(AuditEntry.kind, AuditEntry.actor, AuditEntry.facts))
+        return [(row.kind, row.actor, orjson.loads(row.facts)) for row in rows]
+
+
+def salt_of(database: Database, job: str) -> bytes | None:
+    with database.read() as connection:
+        return connection.execute(select(Job.salt).where(Job.id == job)).scalar_one()
+
+
+def test_the_audit_chain_tells_of_a_job_with_salted_digests_of_its_files(client: Client, settings: Settings) -> None:
+    assert client.state.store is not None
+    database = client.state.store.database
+    content = goods_csv(60, broken_every=40)
+    job = create(client, content, "list of Ms Example.csv")
+    work(client, settings)
+    after = shown(client, job)
+    salt = salt_of(database, job)
+    assert salt is not None
+
+    def salted(content: bytes) -> str:
+        return hashlib.sha256(salt + content).hexdigest()
+
+    (created, nobody, facts), (ended, worker, end) = told(database, job)
+    assert (created, nobody, ended, worker) == ("job_created", None, "job_ended", "worker")
+    assert facts["upload"] == salted(content)
+    assert (facts["file_name"], facts["mapping"]) == (salted(b"list of Ms Example.csv"), None)
+    assert (end["state"], end["rows_done"], end["rejected"]) == ("done", after["rows_done"], after["rejected"])
+    for part in ("result", "rejects"):
+        assert end[part] == salted(client.get(f"/v1/jobs/{job}/{part}").content)
+    assert prove(database).fault is None
+    delete_files(database, settings)
+    assert salt_of(database, job) is None
+    assert prove(database).fault is None
+
+
+def test_the_audit_chain_tells_who_cancelled_a_job_and_why_one_has_no_result(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.state.store is not None
+    database = client.state.store.database
+    failed, cancelled = create(client, b"nonsense\n1\n"), create(client, goods_csv(2))
+    monkeypatch.setattr("service.api.jobs.caller_of", lambda _: "a key")
+    assert client.delete(f"/v1/jobs/{cancelled}").status_code == 204
+    assert client.delete(f"/v1/jobs/{cancelled}").status_code == 204
+    work(client, settings)
+    ends = [told(database, job)[1:] for job in (failed, cancelled)]
+    assert [[(kind, actor, facts["state"]) for kind, actor, facts in end] for end in ends] == [
+        [("job_ended", "worker", "failed")],
+        [("job_ended", "a key", "cancelled")],
+    ]
+    assert prove(database).fault is None
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"caller": "another"}, "the table holds other values of caller"),
+        ({"file_name": "another.csv"}, "the table holds other values of file_name"),
+        ({"salt": None}, "its salt is missing, but its files are not deleted"),
+        ({"rows_done": 1}, "the table holds other values of rows_done"),
+        ({"state": "failed"}, "the table holds other values of state"),
+        (None, "its row is missing in the table jobs"),
+    ],
+)
+def test_a_changed_or_deleted_job_breaks_the_chain(
+    client: Client, settings: Settings, values: dict[str, Any] | None, problem: str
+) -> None:
+    assert client.state.store is not None
+    database = client.state.store.database
+    job = create(client, goods_csv(2))
+    work(client, settings)
+    with database.write() as connection:
+        connection.execute(delete(Job) if values is None else update(Job).values(**values))
+    fault = prove(database).fault
+    assert fault is not None
+    assert (fault.subject, fault.problem) == (job, problem)
+
+
+def test_a_job_without_an_entry_is_found(client: Client, settings: Settings) -> None:
+    assert client.state.store is not None
+    database = client.state.store.database
+    create(client, goods_csv(2))
+    with database.write() as connection:
+        [row] = connection.execute(select(Job.__table__)).mappings().all()
+        connection.execute(insert(Job), [{**row, "id": "another", "position": 99}])
+    fault = prove(database).fault
+    assert fault is not None
+    assert (fault.subject, fault.problem) == ("another", "no entry tells of this row of the table jobs")
+
+
+def test_jobs_of_earlier_versions_are_proven(client: Client, settings: Settings) -> None:
+    """They have no salt and no entry of their beginning."""
+    assert client.state.store is not None
+    database = client.state.store.database
+    earlier = NewJob("earlier", None, "a.csv", ".csv", "csv", "none", None)
+    row = {name: getattr(earlier, name) for name in NewJob.__slots__} | {"salt": None, "state": "queued"}
+    numbers = ("created_at", "rows_done", "rejected", "chunks_done", "result_bytes", "rejects_bytes")
+    zeros = dict.fromkeys((*numbers, "attempt", "file_attempt", "fruitless", "leased_until"), 0)
+    files = JobFiles(settings.jobs_dir, "earlier")
+    files.create()
+    files.upload(".csv").write_bytes(goods_csv(2))
+    with database.write() as connection:
+        connection.execute(
+            insert(Job), [row | zeros, {**row, **zeros, "id": "ended", "state": "done", "finished_at": 1}]
+        )
+    work(client, settings)
+    [(kind, _, facts)] = told(database, "earlier")
+    assert (kind, facts["state"], facts["result"]) == ("job_ended", "done", None)
+    assert prove(database).fault is None
 
 
 def test_an_unknown_job_is_not_found(client: Client) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, update
 
 from service.access.first_key import make_first_key
 from service.store import keys
+from service.store.audit import salted
 from service.store.database import Database
 from service.store.key import MOST_KEYS, KeyRefused, KeyWishes
 from service.store.tables import ApiKey, AuditEntry
@@ -62,6 +63,10 @@ def test_the_audit_chain_tells_of_keys_without_their_names(database: Database) -
     key, text = keys.create(database, READING, "someone")
     revoked = keys.revoke(database, key.id, "another")
     assert revoked is not None
+    with database.read() as connection:
+        salt = connection.execute(select(ApiKey.salt)).scalar_one()
+    assert salt is not None
+    assert len(salt) == 16
     assert entries_of(database) == [
         (
             "key_created",
@@ -70,6 +75,7 @@ def test_the_audit_chain_tells_of_keys_without_their_names(database: Database) -
             {
                 "digest": hashlib.sha256(text.encode()).hexdigest(),
                 "expires_at": None,
+                "name": salted(salt, key.name.encode()),
                 "prefix": key.prefix,
                 "requests_per_minute": 600,
                 "scopes": ["read", "score"],

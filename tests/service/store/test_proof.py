@@ -391,6 +391,28 @@ def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:
     assert broken(prove(filled)) == (4, "decision-4", "the table holds other values of risk")
 
 
+def test_a_key_of_an_earlier_version_has_no_digest_of_its_name(filled: Database) -> None:
+    rewritten(filled, lambda _, facts: {name: value for name, value in facts.items() if name != "name"})
+    with filled.write() as connection:
+        connection.execute(update(ApiKey).values(salt=None))
+    assert prove(filled).fault is None
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"name": "another"}, "the table holds other values of name"),
+        ({"name": "another", "salt": b"another"}, "the table holds other values of name"),
+        ({"name": "another", "salt": None}, "its salt is missing"),
+    ],
+)
+def test_another_name_of_a_key_is_found(filled: Database, values: dict[str, Any], problem: str) -> None:
+    with filled.write() as connection:
+        connection.execute(update(ApiKey).values(**values))
+    number, _, found = broken(prove(filled))
+    assert (number, found) == (CREATED, problem)
+
+
 def test_a_removed_webhook_is_proven(filled: Database) -> None:
     with filled.read() as connection:
         (row,) = webhooks.webhooks(connection)
