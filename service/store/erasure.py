@@ -21,6 +21,7 @@ from service.store.audit import Fact, salted
 from service.store.references import reference_of
 from service.store.tables import (
     Decision,
+    Delivery,
     Dismissal,
     HistoryEvent,
     IdempotentRequest,
@@ -61,6 +62,8 @@ _KEPT: Final = frozenset(
 )
 _KEPT_OF_ITEM: Final = frozenset({"item_number", "risk", "content"})
 _KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
+#: Before the id of an entry in ``watch_list:ID``. Ids of rules do not contain it.
+_ENTRY: Final = ":"
 #: Instead of the SHA-256 of a manifest, which would confirm a guess.
 NO_DIGEST: Final = b""
 
@@ -140,8 +143,14 @@ def erased_answer(answer: bytes) -> bytes:
     kept: dict[str, Any] = {name: value if name in _KEPT else _emptied(value) for name, value in content.items()}
     kept["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
     kept["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
+    kept["rule_ids"] = [_without_entry(rule) for rule in content.get("rule_ids", ())]
     kept["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
     return orjson.dumps(kept)
+
+
+def _without_entry(rule: str) -> str:
+    """Return the id of a rule; of an entry of a watch list, whose text may name the party, only that it was one."""
+    return rule.partition(_ENTRY)[0]
 
 
 def _part(values: dict[str, Any], kept: frozenset[str] | set[str]) -> dict[str, Any]:
@@ -180,6 +189,7 @@ def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str,
     )
     if answers:
         _store_answers(connection, answers)
+        _erase_hits_in_messages(connection, [row.id for row in whole if b"watch_list" in bytes(row.answer)])
     facts: dict[str, Any] = {"decisions": list(answers)}
     if whole:
         facts["remains"] = [remains_of(row.shipment_id, row.channel, row.site, answers[row.id]) for row in whole]
@@ -205,6 +215,17 @@ def _store_answers(connection: Connection, answers: dict[str, bytes]) -> None:
         update(Decision.__table__).where(Decision.id == bindparam("of")).values(answer=bindparam("erased")),  # type: ignore[arg-type]
         [{"of": decision_id, "erased": answer} for decision_id, answer in answers.items()],
     )
+
+
+def _erase_hits_in_messages(connection: Connection, decisions: Sequence[str]) -> None:
+    """Erase which entries of watch lists the messages to webhooks name."""
+    if not decisions:
+        return
+    found = connection.execute(select(Delivery.id, Delivery.body).where(Delivery.decision_id.in_(decisions))).all()
+    for row in found:
+        message = orjson.loads(bytes(row.body))
+        message["data"]["rule_ids"] = [_without_entry(rule) for rule in message["data"]["rule_ids"]]
+        connection.execute(update(Delivery).where(Delivery.id == row.id).values(body=orjson.dumps(message)))
 
 
 def remains_of(shipment_id: str, channel: str | None, site: str | None, answer: bytes) -> str:

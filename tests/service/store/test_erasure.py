@@ -25,7 +25,7 @@ from service.store.database import Database
 from service.store.erasure import Selection, erased_answer
 from service.store.journal import Journal
 from service.store.proof.chain import prove
-from service.store.tables import AuditEntry, Decision, Job, Outcome, Override, QueueEntry
+from service.store.tables import AuditEntry, Decision, Delivery, Job, Outcome, Override, QueueEntry
 from service.store.times import iso_time, now_us
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -543,5 +543,34 @@ def test_reasons_of_list_changes_that_officers_see_are_erased(client: Client) ->
     assert client.post("/v1/erasures", json={"shipment_id": "E-1"}).json()["decisions"] == 1
     stored = client.get(f"/v1/decisions/{answer['decision_id']}").json()
     assert {reason["text"] for reason in stored["answer"]["reasons"]} == {""}
+    assert entry_id not in str(stored)
     assert why not in str(stored)
     assert NAME not in str(stored)
+
+
+def test_which_entries_of_watch_lists_a_shipment_hit_is_erased_also_in_messages_to_webhooks(client: Client) -> None:
+    """The text of an entry may be the name of the party, and an entry stays when a shipment is erased."""
+    assert client.post("/v1/webhooks", json={"url": "https://office.example/"}).status_code == 201
+    entry = {"list": "office", "kind": "name", "text": f"{NAME} Trading", "lane": "red", "reason": "Order 1"}
+    entry_id = client.post("/v1/watch-lists", json=entry).json()["id"]
+    client.state.lists.refresh()
+    assert client.state.store is not None
+    client.state.store.outbox.look()
+    sent = [personal(name) | {"consignor": {"name": f"{NAME} Trading", "country": "CN"}} for name in ("E-1", "E-2")]
+    first, second = (client.post("/v1/score", json=one).json() for one in sent)
+    named = f"watch_list:{entry_id}"
+    assert named in first["rule_ids"]
+    assert client.post("/v1/erasures", json={"shipment_id": "E-1"}).json()["decisions"] == 1
+    with database_of(client).read() as connection:
+        bodies = {row.decision_id: row.body for row in connection.execute(select(Delivery.decision_id, Delivery.body))}
+    answers = {one["decision_id"]: client.get(f"/v1/decisions/{one['decision_id']}").json() for one in (first, second)}
+    for one, expected in ((first, "watch_list"), (second, named)):
+        message = orjson.loads(bodies[one["decision_id"]])["data"]
+        stored = answers[one["decision_id"]]["answer"]
+        for rules in (message["rule_ids"], stored["rule_ids"]):
+            assert [rule for rule in rules if rule.startswith("watch_list")] == [expected]
+        assert (message["selected_by"], message["lane"]) == (one["selected_by"], "red")
+    assert [one for one in answers[first["decision_id"]]["answer"]["rule_ids"] if not one.startswith("watch_list")] == [
+        one for one in first["rule_ids"] if not one.startswith("watch_list")
+    ]
+    assert prove(database_of(client)).fault is None
