@@ -65,14 +65,13 @@ def restore(
     from service.store.sealing import WrongKey
 
     settings = environment()
-    given, place = settings.history_secret, history_key.place_of(settings)
-    secret = history_key.read(place) if given is None else given
+    place, secret = history_key.place_of(settings), history_key.secret_of(settings)
     database = Database(settings.database_url.get_secret_value())
     try:
         with file.open("rb") as source:
             summary = restored(database, source, secret, any_key=other_key)
         if other_key:
-            history_key.establish(database, given, place, anew=True)
+            history_key.establish(database, settings.history_secret, place, anew=True)
     except WrongKey as error:
         raise WrongUse(
             f"{error} Nothing was restored. Put that key into {place} or set it, or restore with --other-key: the service then "

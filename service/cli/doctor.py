@@ -205,7 +205,9 @@ def _clock(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
+    from service.store import history_key
     from service.store.database import SCHEMA, Database, exists
+    from service.store.sealing import WrongKey
 
     if not settings.keeps_decisions:
         return "switched off by TIDEWAITER_STORE: nothing is stored"
@@ -214,6 +216,12 @@ def _database(settings: Settings) -> str:
     database = Database(settings.database_url.get_secret_value())
     try:
         revision = database.revision()
+        if revision == SCHEMA:
+            with database.read() as connection:
+                history_key.check(connection, history_key.secret_of(settings))
+    except WrongKey as error:
+        place = "TIDEWAITER_HISTORY_KEY" if settings.history_secret else history_key.place_of(settings)
+        raise CheckFailed(f"{error} See {place}.") from None
     finally:
         database.close()
     if revision is not None and revision > SCHEMA:

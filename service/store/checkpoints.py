@@ -70,7 +70,7 @@ def unpack(content: bytes) -> Arrays:
     """Return the arrays of `pack`.
 
     Raises:
-        ValueError, OSError, OverflowError: the content is damaged.
+        ValueError, OSError: the content is damaged.
     """
     size = int.from_bytes(content[:_SIZE_BYTES], "little")
     archive = pa.decompress(memoryview(content)[_SIZE_BYTES:], decompressed_size=size, codec=_CODEC, asbytes=True)
@@ -120,7 +120,7 @@ def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoi
             continue
         try:
             arrays = dict(unpack(sealer.unseal(content, sealed=row.sealed)))
-        except (WrongKey, ValueError, OSError, OverflowError) as error:
+        except (WrongKey, ValueError, OSError) as error:
             yield f"{name} cannot be read: {error}"
             continue
         position = arrays.pop(_POSITION, None)

@@ -51,6 +51,16 @@ def place_of(settings: Settings) -> Path:
     return (file_of(settings.database_url.get_secret_value()) or settings.journal_dir).with_name(_NAME)
 
 
+def secret_of(settings: Settings) -> str | None:
+    """Return the key that is set, or that of its file; None if there is neither.
+
+    Raises:
+        BadKeyFile, OSError: see `read`.
+    """
+    given = settings.history_secret
+    return read(place_of(settings)) if given is None else given
+
+
 def read(file: Path) -> str | None:
     """Return the key of a file; None if there is no such file.
 
@@ -114,8 +124,11 @@ def check(connection: Connection, secret: str | None) -> None:
         WrongKey: it is another one, or missing.
     """
     known = _fingerprint(connection)
-    if known is not None and Sealer(secret).fingerprint != known:
-        raise WrongKey("The history in the database has another TIDEWAITER_HISTORY_KEY, or another file of it.")
+    if known is None or Sealer(secret).fingerprint == known:
+        return
+    if secret is None:
+        raise KeyMissing("The history of the database has a key, and it is neither set nor in its file.")
+    raise WrongKey("The history of the database has another key.")
 
 
 def _fingerprint(connection: Connection) -> str | None:
