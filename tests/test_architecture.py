@@ -72,7 +72,7 @@ with serving(create_app(Settings(opsin=False))) as client:
 DATABASE_LIBRARIES = {"alembic", "cryptography", "psycopg", "sqlalchemy"}
 
 
-@pytest.mark.parametrize(("is_on", "loaded"), [(False, set()), (True, {"alembic", "sqlalchemy"})])
+@pytest.mark.parametrize(("is_on", "loaded"), [(False, set()), (True, {"alembic", "cryptography", "sqlalchemy"})])
 def test_only_a_service_with_a_store_loads_the_libraries_of_databases(
     is_on: bool, loaded: set[str], tmp_path: Path
 ) -> None:

@@ -132,10 +132,15 @@ def last_position(connection: Connection) -> int:
     return connection.execute(select(func.coalesce(func.max(Decision.position), 0))).scalar_one()
 
 
+def _unindexed_order() -> Any:
+    """Return the order of a decision for queries that choose few positions: SQLite would read its whole index of orders."""
+    return Decision.history_order + 0
+
+
 def count_late(connection: Connection, position: int, last: int) -> int:
     """Return the number of shipments with orders up to ``last`` whose decisions were stored after a position."""
     return connection.execute(
-        select(func.count()).where(Decision.position > position, Decision.history_order.between(0, last))
+        select(func.count()).where(Decision.position > position, _unindexed_order().between(0, last))
     ).scalar_one()
 
 
@@ -167,9 +172,15 @@ def late_pages(database: Database, *, stored: tuple[int, int], last: int, size: 
     Such decisions waited in the journal of a worker while another one saved a checkpoint.
     """
     first, end = stored
+    by_order = _unindexed_order()
     order, position = -1, 0
     while True:
-        query = _decisions(order, position, None, last).where(Decision.position > first, Decision.position <= end)
+        further = or_(by_order > order, and_(by_order == order, Decision.position > position))
+        query = (
+            select(Decision.history_order, Decision.position, Decision.declared_s, Decision.manifest)
+            .where(Decision.position > first, Decision.position <= end, by_order <= last, further)
+            .order_by(by_order, Decision.position)
+        )
         with database.read() as connection:
             found = connection.execute(query.limit(size)).all()
         if found:

@@ -495,7 +495,7 @@ def test_decisions_of_another_workers_journal_are_not_lost_behind_a_checkpoint(
         expected = one.state.host.served.model.history.sequence + 4 * 6
     for _ in range(2):
         # The second start begins with the checkpoint that the first one leaves at its end.
-        with served() as client:
+        with served(**options) as client:
             assert live_of(client).sequence == expected
 
 
