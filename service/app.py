@@ -151,9 +151,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 await asyncio.to_thread(warm_up_goods)
                 warming = asyncio.create_task(_warm_up_names(starting), name="names")
                 try:
-                    durability = contextlib.nullcontext() if durable is None else durable.running()
-                    background = _in_background(job_worker, database, settings)
-                    async with keys_in_use(ring, settings), durability, background:
+                    async with keys_in_use(ring, settings), _in_background(durable, job_worker, database, settings):
                         with long_lived_objects():
                             # uvicorn gives this state to `service.connections.protocol`.
                             yield {CONNECTIONS: connections}
@@ -327,10 +325,14 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
 
 @contextlib.asynccontextmanager
 async def _in_background(
-    worker: InServiceWorker | None, database: Database | None, settings: Settings
+    durable: DurableHistory | None, worker: InServiceWorker | None, database: Database | None, settings: Settings
 ) -> AsyncIterator[None]:
-    """Score jobs, and erase what is older than it may be, during the context."""
-    async with retaining(database, settings), contextlib.nullcontext() if worker is None else worker.running():
+    """Keep the history, score jobs, and erase what is older than it may be, during the context."""
+    async with (
+        contextlib.nullcontext() if durable is None else durable.running(),
+        retaining(database, settings),
+        contextlib.nullcontext() if worker is None else worker.running(),
+    ):
         yield
 
 
