@@ -1,8 +1,9 @@
 """All trafficking networks of a world: active periods, shipments, and reactions to seizures and law changes.
 
 A network's shipment replaces a randomly drawn lawful one, so trade lanes, kinds of party, items and hours are those of lawful
-trade. The locations of the networks determine which of them sends it. Networks act in blocks of days. They learn of seizures
-some weeks after the office made them, and of law changes on the day they take effect (`agents`, `laws`).
+trade. The sending network is drawn by size, past shipments and preferred places, channels and kinds of consignor. Networks act in
+blocks of days. They learn of a seizure some weeks after its result is known. They react to a law change some days before or after
+it takes effect (`agents`, `laws`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, TradeLanes
 
 #: Minimum lifetime of a network in days, and minimum number of networks in a world.
 _SHORTEST_LIFE, _FEWEST = 20, 8
-#: Number of shipments after which a network sends half as often, so that the only network on a trade lane does not send all of
-#: its illicit shipments.
-_TIRED: Final = 8.0
-#: Number of networks tried for one shipment before a pausing network sends it anyway.
+#: Number of shipments after which a network is drawn half as often. Otherwise the largest network on a trade lane would send all
+#: of its illicit shipments.
+_HALF_AS_OFTEN_AFTER: Final = 8.0
+#: Number of networks drawn for one shipment. If all of them pause, the last one sends it anyway.
 _TRIES: Final = 4
 #: Kinds of consignor that networks of a trade prefer.
 _TRADE_KINDS: Final = {
@@ -68,20 +69,18 @@ class Underworld:
         self._home = priors.number("illicit.home")
         share = np.bincount(trade_lanes.origin, trade_lanes.expected(), len(codes))
         self._share = np.cumsum(share) / share.sum()
-        self._to = np.zeros(len(codes))
-        np.add.at(self._to, trade_lanes.destination, trade_lanes.expected())
         self._origin, self._destination = np.ones((2, count, len(codes)))
         self._channel, self._kind = np.ones((count, len(CHANNELS))), np.ones((count, len(CONSIGNORS)))
         for slot in range(count):
-            self._settle(slot, rng)
+            self._draw_preferences(slot, rng)
         first = EPOCH + timedelta(days=trade_lanes.first_day)
         self._first = first
         self._laws = self._law_days(law_changes(first, first + timedelta(days=days - 1)), count, rng)
         self._networks: dict[int, Network] = {}
         self._learning = priors.number("illicit.learns_after_days"), priors.number("illicit.learns_within_days")
 
-    def _settle(self, slot: int, rng: np.random.Generator) -> None:
-        """Set the home, and the preferred trade lanes, channels and kinds of consignor, of the network in ``slot``."""
+    def _draw_preferences(self, slot: int, rng: np.random.Generator) -> None:
+        """Draw the preferred origins, destinations, channels and kinds of consignor of the network in ``slot``."""
         trade = TRADE_OF[str(self._content[slot])]
         home = int(np.searchsorted(self._share, rng.random(), side="right"))
         self._origin[slot] = self._by_content[trade] * (1 - self._home)
@@ -95,7 +94,7 @@ class Underworld:
     def _law_days(
         self, changes: tuple[LawChange, ...], count: int, rng: np.random.Generator
     ) -> list[list[tuple[int, LawChange]]]:
-        """Return per network the law changes that it reacts to, with the days of the reactions since the calendar's first."""
+        """Return for each network the law changes that it reacts to, each with the day of the reaction, in order of days."""
         reacts = self._priors.number("illicit.reacts_to_law")
         before, after = self._priors.number("illicit.law_days_before"), self._priors.number("illicit.law_days_after")
         own: list[list[tuple[int, LawChange]]] = [[] for _ in range(count)]
@@ -106,12 +105,10 @@ class Underworld:
                 own[slot].append((int(when[slot]), change))
         return [sorted(days, key=lambda item: item[0]) for days in own]
 
-    # -- blocks
-    # ---------------------------------------------------------------------------------------------------------
     def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-        """Return the positions of networks' shipments among a block's shipments, and which of these may be split parcels.
+        """Return the ascending positions of illicit shipments in a block, and whether each may be a split parcel.
 
-        ``origin`` (n,) is the origin of each shipment. Positions ascend. A split parcel belongs to the previous shipment.
+        ``origin`` (n,) is the origin of each shipment. A split parcel belongs to the consignment of the previous position.
         """
         n = len(origin)
         count = min(int(rng.binomial(n, self._prevalence)), n)
@@ -132,9 +129,9 @@ class Underworld:
         return np.array(order, dtype=np.int64), np.array([taken[at] for at in order], dtype=np.bool_)
 
     def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
-        """Return the plan, and per shipment the index of the shipment whose parties and trade lane it uses.
+        """Return the plan, and for each shipment the index of the host whose parties and trade lane it uses.
 
-        That is the shipment itself, or the previous one if the consignment is split.
+        A split parcel uses those of the first parcel of its consignment, every other shipment its own.
         """
         rows: list[Consignment] = []
         source: list[int] = []
@@ -146,20 +143,20 @@ class Underworld:
                 source.append(source[-1])
                 continue
             for _ in range(_TRIES):
-                slot = self._whose(host, rng)
+                slot = self._draw_network(host, rng)
                 self._catch_up(slot, host.day, rng)
                 if self._idle_until[slot] <= host.day:
                     break
             self._sent[slot] += 1
             rows.append(self._craft.consignment(self._network(slot), host, rng))
             source.append(i)
-        self._forget(hosts[-1].day if hosts else -1)
+        self._discard_ended(hosts[-1].day if hosts else -1)
         return collect(rows), np.array(source, dtype=np.int64)
 
     def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
-        """Record the results of a plan's shipments (n,): ``found``, and ``known_day`` since the calendar's first day.
+        """Tell networks of the seizures among a plan's shipments (n,), with effect some days after each result is known.
 
-        Each network learns of its results later.
+        ``found`` marks the seized shipments. ``known_day`` is the day of the result, counted from the calendar's first day.
         """
         slots = {int(self._number[slot]): slot for slot in self._networks}
         least, most = self._learning
@@ -174,18 +171,19 @@ class Underworld:
                 Seizure(hears, int(plan.shipper[i]), int(plan.address[i]), int(plan.contact[i]), int(channel[i]))
             )
 
-    def _whose(self, host: Host, rng: np.random.Generator) -> int:
+    def _draw_network(self, host: Host, rng: np.random.Generator) -> int:
+        """Return the slot of the network that sends the shipment."""
         alive = (self._begin <= host.day) & (host.day < self._end) & (self._idle_until <= host.day)
         slots = np.flatnonzero(alive)
         if not len(slots):
-            # A small world may have no active network. A new one then replaces the latest.
+            # A small world may have no active network. A new one then replaces the network that ends last.
             slot = int(np.argmax(np.where(self._begin <= host.day, self._end, -np.inf)))
             self._end[slot], self._idle_until[slot] = host.day + _SHORTEST_LIFE, -np.inf
             self._renew(slot, str(self._content[slot]), rng)
             return slot
         weight = (
             self._size[slots]
-            / (1 + self._sent[slots] / _TIRED)
+            / (1 + self._sent[slots] / _HALF_AS_OFTEN_AFTER)
             * self._origin[slots, host.origin]
             * self._destination[slots, host.destination]
             * self._channel[slots, host.channel]
@@ -201,15 +199,13 @@ class Underworld:
             self._networks[slot] = self._craft.found(number, str(self._content[slot]), rng)
         return self._networks[slot]
 
-    def _forget(self, day: int) -> None:
-        """Discard inactive networks."""
+    def _discard_ended(self, day: int) -> None:
+        """Discard the details of networks that ended before ``day``."""
         for slot in [slot for slot in self._networks if self._end[slot] < day]:
             del self._networks[slot]
 
-    # -- reactions
-    # ------------------------------------------------------------------------------------------------------
     def _catch_up(self, slot: int, day: int, rng: np.random.Generator) -> None:
-        """Carry out the reactions to all seizures and law changes known by ``day``."""
+        """Carry out the reactions of the network in ``slot`` that are due by ``day``."""
         network = self._network(slot)
         while self._laws[slot] and self._laws[slot][0][0] <= day:
             when, change = self._laws[slot].pop(0)
@@ -217,10 +213,10 @@ class Underworld:
                 before = network.reaction
                 self._craft.after_law(network, change, rng)
                 if when < self._begin[slot]:
-                    # The law was in force before the network began.
+                    # A network that began later adapts to the law, but that is not a reaction.
                     network.reaction = before
                 if change.moves == "channel":
-                    # Small parcels lose their advantage.
+                    # The law ends an exemption for small parcels.
                     self._channel[slot, _PARCELS] *= 0.3
         ready = [seizure for seizure in network.heard if seizure.day <= day]
         network.heard = [seizure for seizure in network.heard if seizure.day > day]
@@ -239,7 +235,7 @@ class Underworld:
         """Replace the network in ``slot`` by a new one with another number and other trade lanes, parties and methods."""
         self._number[slot], self._next = self._next, self._next + 1
         self._sent[slot] = 0
-        self._settle(slot, rng)
+        self._draw_preferences(slot, rng)
         self._networks[slot] = self._craft.found(int(self._number[slot]), content, rng)
 
 
