@@ -136,12 +136,14 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("shipment_id", _S, Kind.ID, "The shipment's own reference; required", "HB-2026-000184"),
     Field("master_id", _S, Kind.ID, "Master air waybill, dispatch or bill of lading", "999-12345675"),
     Field("house_id", _S, Kind.ID, "House air waybill, bill of lading or UPU S10 item identifier", "LK123456785CN"),
-    Field("filing_type", _S, Kind.CODE, "Which filing the record comes from", "ACAS_ECOM", codes=FILING_TYPES),
+    Field("filing_type", _S, Kind.CODE, "Kind of filing that the record comes from", "ACAS_ECOM", codes=FILING_TYPES),
     Field("channel", _S, Kind.CODE, "Logistics channel", "express", codes=CHANNELS),
     Field(
         "transport_mode", _S, Kind.CODE, "Mode of transport at the border, UN/ECE Rec 19", "4", codes=TRANSPORT_MODES
     ),
-    Field("declared_at", _S, Kind.TIME, "When the advance data was lodged, ISO 8601, UTC", "2026-05-04T09:30:00Z"),
+    Field(
+        "declared_at", _S, Kind.TIME, "Time at which the advance data was lodged, ISO 8601, UTC", "2026-05-04T09:30:00Z"
+    ),
     Field("export_country", _S, Kind.COUNTRY, "Country of dispatch, ISO 3166-1 alpha-2", "CN"),
     Field("routing_countries", _S, Kind.COUNTRIES, "Countries passed on the way; `;`-separated in files", "KR"),
     Field("loading_location", _S, Kind.LOCATION, "Place of loading, UN/LOCODE (IATA codes are converted)", "CNPVG"),
@@ -187,8 +189,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("quantity_unit", _I, Kind.CODE, "Unit of quantity, UN/ECE Rec 20", "C62"),
     Field("customs_value", _I, Kind.NUMBER, "Declared value of the item", 24.9, unit="currency"),
     Field("undg_number", _I, Kind.ID, "UN dangerous goods number", "1993"),
-    Field("permit_number", _I, Kind.ID, "Import or export permit the goods travel under", "IP-2026-0042"),
-    Field("content", _L, Kind.CODE, "What an inspection found; blank: not known", "none", codes=CONTENTS),
+    Field("permit_number", _I, Kind.ID, "Import or export permit for the goods", "IP-2026-0042"),
+    Field("content", _L, Kind.CODE, "Result of an inspection; blank if not known", "none", codes=CONTENTS),
     Field(
         "content_level",
         _L,
@@ -197,9 +199,11 @@ FIELDS: Final[tuple[Field, ...]] = (
         "item",
         codes=CONTENT_LEVELS,
     ),
-    Field("inspected_at", _L, Kind.TIME, "When the result was known", "2026-05-06T15:00:00Z"),
-    Field("inspection", _L, Kind.CODE, "How the shipment was selected", "random", codes=INSPECTIONS),
-    Field("selection_probability", _L, Kind.NUMBER, "Probability with which it was selected, in (0, 1]", 0.02),
+    Field("inspected_at", _L, Kind.TIME, "Time at which the result was known", "2026-05-06T15:00:00Z"),
+    Field("inspection", _L, Kind.CODE, "Method by which the shipment was selected", "random", codes=INSPECTIONS),
+    Field(
+        "selection_probability", _L, Kind.NUMBER, "Probability with which the shipment was selected, in (0, 1]", 0.02
+    ),
 )
 
 FIELD: Final[MappingProxyType[str, Field]] = MappingProxyType({field.name: field for field in FIELDS})
