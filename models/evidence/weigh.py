@@ -1,11 +1,12 @@
 """Weigh the evidence of feature rows.
 
-The strength of an entry lies between 0 and 1: the smallest of its clauses, each the largest of its terms. A missing value gives
-a term the strength 0. An entry's weight is its strength times its log-odds. Of alternative entries only the strongest counts.
-Within a group the strongest weight counts in full and every other one times the group's `d`, for and against separately. Groups
-add up.
+A term has a strength from 0 to 1; it is 0 if the value is missing. The strength of a clause is the maximum of its terms, and the
+strength of an entry is the minimum of its clauses. An entry's weight is its strength times its log-odds. The weights of a group
+are added up for each sign separately. Of alternative entries, only the one with the largest weight counts. The largest weight of
+the group counts in full, and the others are multiplied by the group's `d`. The log-odds of a head are its base value plus the sums
+of all groups.
 
-Each row is computed by itself in one order of operations, so one row and many rows give equal results to the last bit.
+Each row is computed alone and in a fixed order of operations, so one row and many rows give bit-identical results.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ IntArray = NDArray[np.int32]
 
 
 class Weigher:
-    """The entries of a prior as flat arrays. Entries of a set of alternatives, and sets of a group, follow one another.
+    """Entries of a prior as flat arrays. The entries of a set of alternatives are contiguous, and so are the sets of a group.
 
     Args:
-        terms: (column, low, high, is_ramp) arrays (T,). A step holds from low to high inclusive; a ramp rises from 0 at low to 1 at
-            high, or falls where low lies above high.
-        first_term: (C + 1,) first term of each clause.
-        first_clause: (E + 1,) first clause of each entry.
-        first_entry: (S + 1,) first entry of each set of alternatives.
-        first_set: (G + 1,) first set of each group.
-        d: (G,) share of a group's evidence beyond the strongest, 0 to 1.
+        terms: (column, low, high, is_ramp) arrays (T,). A step is 1 from low to high inclusive and 0 elsewhere. A ramp rises from
+            0 at low to 1 at high; it falls if low is above high.
+        first_term: (C + 1,) first term of each of the C clauses, and T.
+        first_clause: (E + 1,) first clause of each entry, and C.
+        first_entry: (S + 1,) first entry of each set of alternatives, and E.
+        first_set: (G + 1,) first set of each group, and S.
+        d: (G,) factor of each group for all but the largest weight, 0 to 1.
         base: (K,) log-odds of each head without any evidence.
         log_odds: (E, K) log-odds of each entry at full strength; 0 for heads that it does not concern.
     """
@@ -64,7 +65,7 @@ class Weigher:
                     out[row, head] = self._share(strength, head, shares)
 
     def shares(self, matrix: FloatArray, head: int, out: FloatArray) -> None:
-        """Write the share of each entry in one head's prior log-odds of C-ordered feature rows (n, F) into ``out`` (n, E)."""
+        """Write the contribution of each entry to one head's log-odds of C-ordered feature rows (n, F) into ``out`` (n, E)."""
         strength = np.empty(self.weight.shape[0])
         with cython.nogil:
             for row in range(matrix.shape[0]):
@@ -77,10 +78,8 @@ class Weigher:
             for row in range(matrix.shape[0]):
                 self._measure(matrix, row, out[row])
 
-    # Below, all comparisons with NaN are false, so a missing value leaves a term at 0.
-
     def _measure(self, matrix: FloatArray, row: int, strength: FloatArray) -> None:
-        """Write the strength (E,) of each entry."""
+        """Write the strength (E,) of each entry. A missing value gives a term 0, because comparisons with NaN are false."""
         for entry in range(strength.shape[0]):
             smallest = 1.0
             for clause in range(self.first_clause[entry], self.first_clause[entry + 1]):
@@ -102,12 +101,12 @@ class Weigher:
             strength[entry] = smallest
 
     def _share(self, strength: FloatArray, head: int, shares: FloatArray) -> float:
-        """Write the share (E,) of each entry and return the head's log-odds."""
+        """Write the contribution (E,) of each entry and return the head's log-odds."""
         total: float = self.base[head]
         for group in range(self.d.shape[0]):
             first = self.first_entry[self.first_set[group]]
             end = self.first_entry[self.first_set[group + 1]]
-            # Most groups say nothing about most goods.
+            # Skip a group without a firing entry, as most are.
             entry = first
             while entry < end and strength[entry] == 0.0:
                 shares[entry] = 0.0
