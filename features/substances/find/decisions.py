@@ -1,4 +1,4 @@
-"""Whether a match is a hit or a mention, and which of several matches matters most."""
+"""Decision whether a match is a hit or a mention, and order of importance of matches."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from features.substances.find.names import Found
 from features.substances.match import BENIGN, WATCHED, Match
 
 
-def in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
-    """Return the match adjusted for its context."""
+def decide_in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
+    """Return a match at a position of the text with its decision, given the words around it."""
     context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
-    return decided(match, context, mention=mention)
+    return decide(match, context, mention=mention)
 
 
-def said(match: Match, found: Found) -> Match:
-    """Return the match of a name with its context."""
-    return decided(
+def decide_name(match: Match, found: Found) -> Match:
+    """Return the match of a found name with its decision. Ambiguity and confidence may come from the name."""
+    return decide(
         replace(match, ambiguous=found.ambiguous, confidence=min(match.confidence, found.confidence)),
         found.context,
         mention=found.mention,
     )
 
 
-def decided(match: Match, context: str, *, mention: bool = False) -> Match:
-    """Return the match with its decision: a hit is a watched substance that is declared and not only mentioned."""
+def decide(match: Match, context: str, *, mention: bool = False) -> Match:
+    """Return a match with its decision. A watched substance is a hit, unless the text only mentions it."""
     watched = match.group in WATCHED and match.kind != "similar"
     if watched and mention:
         return replace(match, kind="mention", context=context)
     return replace(match, hit=watched, context=context)
 
 
-def weight(match: Match) -> tuple[int, bool, bool, float]:
-    """Return the sort key of importance: a hit, then a mention, then another listed substance, then a similar one."""
+def importance(match: Match) -> tuple[int, bool, bool, float]:
+    """Return a sort key: hits above mentions, above other listed substances, above similar ones, above the rest."""
     if match.hit:
         rank = 4
     elif match.kind == "mention":

@@ -20,7 +20,7 @@ from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.find.contents import Contents
-from features.substances.find.decisions import decided, in_context, said, weight
+from features.substances.find.decisions import decide, decide_in_context, decide_name, importance
 from features.substances.find.first_look import (
     EVERYTHING,
     NAMED,
@@ -207,7 +207,7 @@ class SubstanceIndex:
         starts = range(_LONGEST_READ - _SHARED, len(text), _PIECE_READ - _SHARED)
         pieces = [text[start : start + _PIECE_READ] for start in starts]
         matches = (first, *self.resolve_all(pieces))
-        return max((match for match in matches if match is not None), key=weight, default=None)
+        return max((match for match in matches if match is not None), key=importance, default=None)
 
     def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
         """Return the substance that a text names, as it is written or in another writing. ``seen`` lists what to search
@@ -302,7 +302,7 @@ class SubstanceIndex:
             best = max(kin, key=lambda item: item.rank, default=None)
         if best is not None:
             candidates.append(self._of_found(best, text, spelled))
-        return max(candidates, key=weight, default=None)
+        return max(candidates, key=importance, default=None)
 
     def _by_structure(self, pieces: Sequence[Piece], spelled: str, around: Surroundings) -> Iterator[Match]:
         """Yield the matches of candidate structures."""
@@ -317,7 +317,7 @@ class SubstanceIndex:
             end = start + len(written)
             # A part of a longer name is another substance, whatever the part denotes.
             if piece.form != "systematic" or not around.continue_name(start, end):
-                yield in_context(match, around, start, end)
+                yield decide_in_context(match, around, start, end)
 
     def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
         """Return the match of a piece of text as a structure."""
@@ -339,7 +339,7 @@ class SubstanceIndex:
                 continue
             kind: Kind = "systematic" if systematic else "identifier"
             match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], anyway=anyway)
-            if match is not None and (best is None or weight(decided(match, "")) > weight(decided(best, ""))):
+            if match is not None and (best is None or importance(decide(match, "")) > importance(decide(best, ""))):
                 best = match
         if best is not None and systematic and not any(map(str.isdigit, piece.text)):
             # OPSIN assumes the usual position if a name omits it.
@@ -356,7 +356,7 @@ class SubstanceIndex:
         if match is None:
             return None
         confidence = 0.95 if composed.certain else 0.85
-        return in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
+        return decide_in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
 
     def _named_kin(self, found: Found, spelled: str) -> Found:
         """Return a word on the stem of a family as the watched name that it misspells, if there is one."""
@@ -398,7 +398,7 @@ class SubstanceIndex:
             homologue = entry.substance in self._related
             match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0], anyway=homologue)
             if match is not None:
-                return said(match, found)
+                return decide_name(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
         if entry.group in WATCHED and entry.substance not in self._rows:
             # A word on the stem of a family that is no name in any list.

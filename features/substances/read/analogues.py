@@ -1,9 +1,9 @@
 """Composed names of unlisted analogues, and their structures.
 
 ``para-methoxyvalerylfentanyl`` is fentanyl with another acyl group and a substituent on the aniline ring. Such names
-follow rules in every language of the part tables. The parts before the stem are read from right to left, each is
-assigned its position in the molecule, and the structure pieces of `name_fragments.csv` form a SMILES on which class
-definitions are tested (`analogue_structures`).
+follow rules in every language of the part tables. `analogue` reads the parts before the stem from right to left.
+`analogue_structures` then gives each part its position in the molecule and joins the pieces of `name_fragments.csv` into
+a SMILES, on which class definitions are tested.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Analogue:
     """A composed name in a text.
 
     Attributes:
-        start, end: its position in the spelled text.
-        parts: parts of the tables from left to right, digits and single letters unchanged, the stem last.
-        smiles: the structure, not canonical; empty if the parts do not determine one.
-        certain: false if there is no structure, if the name omits a position and the usual one (para) was
-            assumed, or if the surrounding text may make it another name.
+        start, end: position in the spelled text.
+        parts: parts of the tables from left to right, with the stem last. Digits and single letters are unchanged.
+        smiles: structure, not canonical; empty if the parts do not determine one.
+        certain: False if there is no structure, if the name omits a position and the usual one (para) was assumed, or if
+            the name may be part of another name.
     """
 
     start: int
@@ -42,7 +42,7 @@ class Analogue:
     certain: bool
 
 
-# These end a name or occur inside a systematic one. As words they are too common to begin a name.
+# Parts that do not begin a name, because they are common words.
 _NEVER_FIRST: Final = frozenset(chemical_words()["too_common"]["first_parts"])
 # The Arabic article, alone or joined with "and", "with", "for", is attached to the name.
 _ARTICLE: Final = re.compile(r"(?<!\w)(?:[وب]?ال|لل)$")
@@ -53,12 +53,12 @@ _DIGIT: Final = re.compile(r"[2-6]")
 _GAP: Final = re.compile(r"[\s,.\-()\[\]]*$")
 _BLANK: Final = re.compile(r"[\s,]")
 _PRIME: Final = re.compile(r"['\u2032\u2019]+$")
-# Directly after the name: the text names another substance that only resembles this one.
+# Words directly after the name which show that the text means a similar substance.
 _RESEMBLES: Final = re.compile(
     rf"[^.;]{{0,40}}?\b(?:{'|'.join(chemical_words()['around']['resembling'])})\b"
     r"|[ ,-]+\d[ -]?(?:furan|thiophene)"
 )
-# Directly before the name: a name part that is not in the tables.
+# Endings of name parts, directly before the name, that are not in the tables.
 _UNKNOWN_PART: Final = re.compile(r"(?:yl|oxy|ino|[a-z]oro|omo|odo|thio|oxo|ole|\bthf)[)\]]*[ .-]+$")
 # Longer than any composed name in use.
 _LONGEST: Final = 90
@@ -73,7 +73,7 @@ def _forms() -> tuple[dict[str, str], int]:
     If a form means different parts in different languages, the first one in the table applies.
     """
     found: dict[str, str] = {"n": NITROGEN}
-    made: dict[str, str] = {}
+    generated: dict[str, str] = {}
     for part, languages in name_parts().items():
         for language, row in languages.items():
             for form in () if row.frames or part in _NEVER_FIRST else row.forms:
@@ -81,9 +81,9 @@ def _forms() -> tuple[dict[str, str], int]:
                     found.setdefault(spelling, part)
                 for written in (*traditional(form), *pinyin(form)) if language is Language.CHINESE else ():
                     for spelling in _spellings(written):
-                        made.setdefault(spelling, part)
-    # A digit is a locant whatever part it is a form of. Generated Chinese forms give way to written ones.
-    found = {**made, **found}
+                        generated.setdefault(spelling, part)
+    # Written forms take precedence over generated Chinese ones. A digit is always a locant.
+    found = {**generated, **found}
     for digit in "23456":
         found.pop(digit, None)
     return found, max(map(len, found))
@@ -114,22 +114,25 @@ def _stem_beginnings() -> Beginnings:
 
 @cache
 def _stem_words() -> re.Pattern[str]:
-    """Return the pattern of word parts or endings with which an ASCII stem begins that may continue in the next word."""
+    """Return a pattern that finds the first letters of any ASCII stem in a word.
+
+    The letters must end the word if the stem continues after a character that is not a letter.
+    """
     forms = filter(str.isascii, _stem_forms())
     begun = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
     return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in begun)))
 
 
 def may_hold_stem(word: str) -> bool:
-    """Return whether a stem, or a word that marks a member of a family, may begin in an ASCII word (letters a to z)."""
+    """Return whether a stem may begin in an ASCII word (letters a to z)."""
     return _stem_words().search(word) is not None
 
 
 def analogue(spelled: str) -> Analogue | None:
-    """Return the first composed name in a text, or None. A bare stem (``fentanyl``) is no composed name.
+    """Return the first composed name in a text, or None. A bare stem (``fentanyl``) is not a composed name.
 
     Args:
-        spelled: the output of `normalise.spell`. That of `normalise.normalise` works too, but lacks the primes.
+        spelled: output of `normalise.spell`. The output of `normalise.normalise` works too, but has no primes.
 
     >>> analogue("4-methoxyvalerylfentanyl").smiles
     'N(C(=O)CCCC)(c1ccc(OC)cc1)C1CCN(CCc2ccccc2)CC1'
@@ -147,12 +150,15 @@ def analogue(spelled: str) -> Analogue | None:
 
 
 def _within(stem: str) -> list[str]:
-    """Return the stem and those that it ends in: an apparent lofentanil can be the end of chloro and fentanyl."""
+    """Return all stems that end the given one, the longest first.
+
+    The end of クロロフェンタニル (chlorofentanyl), for example, looks like lofentanil (ロフェンタニル).
+    """
     return [form for form in _stem_forms() if stem.endswith(form)]
 
 
 def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:
-    """Return the name that ends in that stem at that position."""
+    """Return the name that ends in ``stem`` at position ``end``, or None."""
     part = _forms()[0][stem]
     unclear: tuple[int, tuple[str, ...]] | None = None
     for start, before in _before(spelled, end - len(stem)):
@@ -178,13 +184,14 @@ def _found(start: int, end: int, parts: tuple[str, ...], smiles: str, *, certain
 
 
 def _apart(spelled: str, longer: int, shorter: int) -> bool:
-    """Return whether a blank or comma separates the shorter of two readings from the longer one's extra parts."""
+    """Return whether two readings begin at the same position, or at positions separated by a blank or comma."""
     return longer == shorter or _BLANK.search(spelled, longer, shorter) is not None
 
 
 def _before(spelled: str, end: int) -> list[tuple[int, tuple[str, ...]]]:
-    """Return the readings of the text before a position as parts, the longest first. A locant with a prime ends in
-    ``'``.
+    """Return the readings of the text before ``end``, each with its start and its parts, the longest first.
+
+    A locant with a prime ends in ``'``.
     """
     floor = max(0, end - _LONGEST)
     readings: list[tuple[int, tuple[str, ...]]] = []
@@ -219,7 +226,7 @@ def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
         part = forms.get(spelled[begin:stop])
         if part is None or (mark and part not in LOCANTS):
             continue
-        # "Neither heroin nor fentanyl" names no norfentanyl.
+        # "Neither heroin nor fentanyl" does not mean norfentanyl.
         if spelled[begin:stop] == "nor" and stop < end:
             continue
         # A single letter is a locant only if it stands alone, and the article "a" only before a hyphen.
@@ -231,7 +238,10 @@ def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
 
 
 def _at_edge(spelled: str, start: int) -> bool:
-    """Return whether a name can begin here: not inside a word of a script with words, nor directly after its hyphen."""
+    """Return whether a name can begin at ``start``.
+
+    It cannot begin inside a word of a script that separates words by spaces, or directly after a hyphen in one.
+    """
     if start == 0 or _ARTICLE.search(spelled, max(0, start - 4), start):
         return True
     here, before = spelled[start], spelled[start - 1]
@@ -243,4 +253,5 @@ def _at_edge(spelled: str, start: int) -> bool:
 
 
 def _spaced(char: str) -> bool:
+    """Return whether a letter or digit belongs to a script that separates words by spaces."""
     return char.isalnum() and not "\u3040" <= char <= "\ud7a3"

@@ -1,10 +1,10 @@
 """Class definitions of fentanyl-related substances: United States, China, United Kingdom.
 
-Each compares a structure with fentanyl, N-phenyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide, and admits certain
-changes (limbs). A molecule is therefore divided at the sites of fentanyl: the piperidine ring, the group on its
-nitrogen, the ring on the amide nitrogen, and the acyl group. It meets a definition if a limb admits every difference
-at every site. If a molecule can be divided in several ways, each is tried. ``class_definitions.csv`` contains the
-wording of the limbs with their sources; the limb names here are those of that table.
+A definition covers fentanyl, N-phenyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide, with certain changes. Each clause
+that permits a change is a limb. This module divides a molecule at the sites of fentanyl: the piperidine ring, the group
+on its nitrogen, the ring on the amide nitrogen, and the acyl group. The molecule meets a definition if the limbs permit
+all its differences from fentanyl. A molecule that can be divided in several ways is tested in each of them.
+``class_definitions.csv`` contains the names of the limbs, their wording and their sources.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GB_LIMBS: Final = ("i", "ii", "iii", "iv", "v", "vi")
 
 @dataclass(frozen=True, slots=True)
 class _OnPiperidine:
-    """A change of the piperidine ring; ``group`` is None for a fused, bridging, spiro or double-bonded one."""
+    """Substituent of the piperidine ring; ``group`` is None if it is fused, bridging, spiro or double-bonded."""
 
     at_4: bool
     group: Substituent | None
@@ -45,7 +45,7 @@ class _OnPiperidine:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One assignment of fentanyl's sites in a molecule."""
+    """One way to divide a molecule at the sites of fentanyl."""
 
     near: Neighbours
     on_nitrogen: Piece  # Replaces the phenethyl group.
@@ -73,17 +73,17 @@ class _Phenethyl:
 
 
 def united_states(near: Neighbours) -> Verdict | None:
-    """Return the verdict of 21 U.S.C. 812(c) Schedule I, before it 21 CFR 1308.11(h)(30); limbs A to E."""
+    """Return the verdict of 21 U.S.C. 812(c) Schedule I (formerly 21 CFR 1308.11(h)(30)), limbs A to E."""
     return best(_united_states(reading) for reading in _readings(near))
 
 
 def china(near: Neighbours) -> Verdict | None:
-    """Return the verdict of the announcement in force since 2019-05-01; limbs 1 to 4, the third open-ended."""
+    """Return the verdict of the announcement in force since 2019-05-01, limbs 1 to 4. Limb 3 is open-ended."""
     return best(_china(reading) for reading in _readings(near))
 
 
 def united_kingdom(near: Neighbours) -> Verdict | None:
-    """Return the verdict of the fentanyl clause of the Misuse of Drugs Act 1971, Schedule 2, as recorded; limbs i to vi."""
+    """Return the verdict of the Misuse of Drugs Act 1971, Schedule 2, Part I, paragraph 1(d), limbs i to vi."""
     return best(_united_kingdom(reading) for reading in _readings(near))
 
 
@@ -112,8 +112,8 @@ def _us_phenethyl(phenethyl: _Phenethyl) -> set[str] | None:
             return None
         limbs.add("B")
     if phenethyl.phenyl:
-        # With a ring substituent that limb B does not name, "any monocycle, whether or not further substituted"
-        # remains.
+        # Limb A, "any monocycle, whether or not further substituted", covers the ring substituents that limb B does not
+        # name.
         limbs |= {"B" if group.kinds & _US_ON_PHENETHYL else "A" for group in phenethyl.on_ring}
     return limbs
 
@@ -125,8 +125,7 @@ def _china(reading: _Reading) -> Verdict | None:
         return None
     if ring.groups or not reading.near.benzene(ring.atoms):
         limbs.add("2")
-    # The list of substituents ends in "and the like", so a substituent that it does not name may or may not be
-    # covered.
+    # The list of substituents ends in "and the like", so it is open whether it covers others.
     sure = all(change.group is not None and change.group.kinds & _CN_ON_PIPERIDINE for change in reading.on_piperidine)
     if reading.on_piperidine:
         limbs.add("3")
@@ -216,8 +215,7 @@ def _reading(near: Neighbours, found: tuple[int, ...]) -> _Reading | None:
             group = substituent(near, piece) if piece.substituent else None
             on_piperidine.append(_OnPiperidine(carbon_4 in places, group))
         elif not piece.substituent:
-            # A ring that includes the amide or the piperidine nitrogen, or a double bond there, is no site of
-            # fentanyl.
+            # Fentanyl has no further ring or double bond at its nitrogens or its carbonyl group.
             return None
         elif places == {nitrogen}:
             on_nitrogen = piece
@@ -228,14 +226,14 @@ def _reading(near: Neighbours, found: tuple[int, ...]) -> _Reading | None:
         else:
             return None
     if on_nitrogen is None or on_amide is None:
-        # Hydrogen there: norfentanyl, or an anilide without its aniline.
+        # One of the nitrogens bears hydrogen instead, as in norfentanyl.
         return None
     propionyl = acyl is not None and (of_acyl := substituent(near, acyl)).carbons == 2 and "alkyl" in of_acyl.kinds
     return _Reading(near, on_nitrogen, on_amide, propionyl, tuple(on_piperidine))
 
 
 def _aromatic_monocycle(near: Neighbours, piece: Piece) -> _Ring | None:
-    """Return the aromatic ring that begins the piece, if it is fused to no other."""
+    """Return the aromatic ring at the root of the piece; None if there is none or it is fused to another ring."""
     for ring in near.rings(piece.root):
         if near.aromatic(ring) and near.monocycle(ring):
             return _Ring(ring, tuple(near.pieces(ring, piece.atoms)))
@@ -243,7 +241,7 @@ def _aromatic_monocycle(near: Neighbours, piece: Piece) -> _Ring | None:
 
 
 def _phenethyls(near: Neighbours, piece: Piece) -> Iterator[_Phenethyl]:
-    """Yield all readings of the piece as CH2-CH2-ring with substituents: a long or branched one may have several."""
+    """Yield each way to read the piece as CH2-CH2-ring with substituents. A long or branched piece may have several."""
     info = near.mol.GetRingInfo()
     first = piece.root
     for second in near.of(first):
