@@ -52,7 +52,7 @@ def test_the_key_of_the_history_is_set_or_in_a_file(tmp_path: Path) -> None:
     assert settings.history_secret == "a long random text"
     assert "long random" not in str(settings)
     assert Settings().history_secret is None
-    with pytest.raises(ValidationError, match="leave out either"):
+    with pytest.raises(ValidationError, match="not both"):
         Settings(history_key_file=tmp_path / "history_key", history_key=SecretStr("a"))
 
 
