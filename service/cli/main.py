@@ -89,13 +89,13 @@ app.add_typer(audit_app)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit status (see `service.cli.errors`)."""
-    from service.memory import collect_no_more
+    from service.memory import stop_collecting
 
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     signal.signal(signal.SIGTERM, _Terminated.raise_once)
     status = run([argument for argument in arguments if argument != "--debug"], debug=debug)
-    collect_no_more()
+    stop_collecting()
     sys.exit(TERMINATED if status == INTERRUPTED and _Terminated.received else status)
 
 

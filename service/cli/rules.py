@@ -1,4 +1,4 @@
-"""``tidewaiter rules check`` and ``tidewaiter rules try``."""
+"""Commands ``tidewaiter rules check`` and ``tidewaiter rules try``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from service.files.rules_trial import TrialReport
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
-RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A file of rules, TOML.")]
-#: Maximum number of origins per rule in the table. The JSON file contains all.
+RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A TOML file of rules.")]
+#: Maximum number of origins per rule in the table. The JSON file contains all origins.
 _ORIGINS_SHOWN = 5
 
 
 @rules_app.command()
-def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A file of rules, TOML.")]) -> int:
-    """Check a file of rules; report each fault with its line, rule and field. Exit status 0: sound, 2: not."""
+def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file of rules.")]) -> int:
+    """Check a file of rules and report each fault with its line, rule and field. Exit status 0: valid, 2: not."""
     from models.rules import RulesError, default_rules, joined, known_names, load_rules
     from service.cli.console import to_stdout
     from service.cli.errors import WRONG_USE
@@ -33,7 +33,7 @@ def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A file of 
         for fault in error.faults:
             console.print(f"{rules}: {fault}", markup=False, soft_wrap=True)
         return WRONG_USE
-    console.print(f"{rules}: {len(checked.rules)} rules, sound.", markup=False, soft_wrap=True)
+    console.print(f"{rules}: {len(checked.rules)} rules, valid.", markup=False, soft_wrap=True)
     return 0
 
 
@@ -61,14 +61,14 @@ def try_(
     from service.memory import keep_memory_small, long_lived_objects
     from service.substances.chemistry import set_up
 
-    tried = load_rules(rules, known_names())
+    trial_rules = load_rules(rules, known_names())
     settings = environment(permit_register=register)
     set_up(settings)
     keep_memory_small()
     model = load_model(bundle)
     with long_lived_objects(), row_progress(source.name) as progress:
         report = try_rules(
-            tried,
+            trial_rules,
             source,
             model,
             ScoreOptions(
@@ -84,7 +84,7 @@ def try_(
 
 
 def _table(report: TrialReport) -> object:
-    """Return the report as a table for people."""
+    """Return the report as a table for the terminal."""
     from rich.table import Table
 
     trial = report.trial
@@ -100,5 +100,5 @@ def _table(report: TrialReport) -> object:
 
 
 def _moves(moved: dict[str, int]) -> str:
-    """Return the moves that occur, in words."""
+    """Return the non-zero counts of moves as text."""
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in moved.items() if count) or "none moved"

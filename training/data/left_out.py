@@ -1,4 +1,4 @@
-"""A note on the rows that cannot be read: how many, in which lines, and why."""
+"""Note on the unreadable rows of a file, with their number, lines and reasons."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ _SHOWN_LINES: Final = 5
 
 
 def left_out_note(refused: Iterable[tuple[int, str]], rows: int, *, unit: str = "line") -> str | None:
-    """Return a note on refused rows, given as (line, reason), the most frequent reasons first; None without such rows.
+    """Return a note on the refused rows with the most frequent reasons first; None if no row is refused.
 
     Args:
-        rows: Number of rows of the file, with the refused ones.
-        unit: What numbers the rows: ``line``, or ``row`` for Parquet.
+        refused: line and reason of each refused row.
+        rows: number of rows of the file, including the refused ones.
+        unit: name of a line number: ``line``, or ``row`` for Parquet.
     """
-    by_reason = sorted(refused, key=lambda one: (one[1], one[0]))
+    by_reason = sorted(refused, key=lambda row: (row[1], row[0]))
     if not by_reason:
         return None
-    groups = [
-        (reason, [line for line, _ in same]) for reason, same in groupby(by_reason, key=lambda one: one[1])
-    ]  # fmt: skip
+    groups = [(reason, [line for line, _ in same]) for reason, same in groupby(by_reason, key=lambda row: row[1])]
     groups.sort(key=lambda group: (-len(group[1]), group[0]))
     reasons = []
     for reason, lines in groups[:_SHOWN_REASONS]:

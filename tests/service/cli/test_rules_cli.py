@@ -70,7 +70,7 @@ def scored(folder: Path, *options: str) -> dict[str, dict[str, str]]:
 def test_check_accepts_a_sound_file_and_names_each_fault(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "sound.toml").write_text(SOUND, encoding="utf-8")
     assert run(["rules", "check", "sound.toml"]) == 0
-    assert capsys.readouterr().out == "sound.toml: 2 rules, sound.\n"
+    assert capsys.readouterr().out == "sound.toml: 2 rules, valid.\n"
     broken = SOUND.replace('op = "ge"', 'op = ">="').replace('"first"', '"opioid without"')
     (folder / "broken.toml").write_text(broken, encoding="utf-8")
     assert run(["rules", "check", "broken.toml"]) == 2
