@@ -1,4 +1,4 @@
-"""Bundled CSV files read into typed rows, with exact error messages."""
+"""Reader of bundled CSV files. Its errors name the file, the row, the column and the expected form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _JURISDICTION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 
 
 class Row:
-    """One row's text by column. Its accessors raise `ValueError` with the column, the value and the expected form."""
+    """Texts of a row by column. The accessors raise `ValueError` with the column, the value and the expected form."""
 
     __slots__ = ("_values",)
 
@@ -37,13 +37,13 @@ class Row:
         return self._values[column]
 
     def many(self, column: str) -> tuple[str, ...]:
-        """Return values separated by ``|``; none if blank."""
+        """Return the values separated by ``|``; an empty tuple for a blank column."""
         value = self._values[column]
         if not value:
             return ()
         parts = tuple(value.split("|"))
         if any(not part.strip() for part in parts) or len(set(parts)) < len(parts):
-            raise ValueError(f"{column} is {value!r}, expected different values between single | signs")
+            raise ValueError(f"{column} is {value!r}, expected distinct values separated by single | signs")
         return parts
 
     def one_of(self, column: str, kind: type[E]) -> E:
@@ -82,7 +82,7 @@ class Row:
             from stdnum import casrn
 
             if not casrn.is_valid(value) or casrn.compact(value) != value:
-                raise ValueError(f"{column} is {value!r}, expected a CAS Registry Number whose check digit is right")
+                raise ValueError(f"{column} is {value!r}, expected a CAS Registry Number with a correct check digit")
         return value
 
     def jurisdiction(self, column: str) -> str:
@@ -109,13 +109,13 @@ def read(
     *,
     key: Callable[[T], Hashable] | None = None,
 ) -> tuple[T, ...]:
-    """Return all rows of a bundled CSV file, each made by ``build``.
+    """Return all rows of a bundled CSV file as the results of ``build``.
 
     Args:
-        file: name within `features/reference/data`.
-        columns: the header, exactly and in order.
-        build: makes a typed row and raises `ValueError` for an invalid value.
-        key: must be unique per row.
+        file: name in `features/reference/data`.
+        columns: expected header, in order.
+        build: converts a row and raises `ValueError` for an invalid value.
+        key: returns the key of a converted row, which must be unique.
 
     Raises:
         ReferenceDataError: names file, row (line number) and reason.
