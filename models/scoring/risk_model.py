@@ -1,4 +1,4 @@
-"""RiskModel: score a table of goods items as calibrated and explained risks with triage lanes."""
+"""Scoring of tables of goods items: calibrated risks, triage lanes and explanations."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _DEFAULT_SETTINGS: Final = ScoreSettings()
 
 @dataclass(frozen=True, slots=True)
 class _BaseRateShifts:
-    """The base rates of some settings for one model.
+    """Base rates of one model under given settings, with the shifts of log-odds that they need.
 
     Attributes:
         rates: base rate per head.
         heads: (K,) shift of each head's log-odds from its training prevalence to its base rate.
-        risk: the same for the combined risk.
+        risk: shift of the log-odds of the combined risk.
     """
 
     settings: ScoreSettings
@@ -55,7 +55,7 @@ class _BaseRateShifts:
 
 @dataclass(slots=True, eq=False)
 class RiskModel:
-    """A trained model with everything that scoring needs. Scoring does not change it, so threads may share one.
+    """Trained model with everything that scoring needs. Scoring does not change it, so threads may share one.
 
     Attributes:
         name, version: identify the model. ``digest`` is the SHA-256 of its ``bundle.json``, empty until it is saved.
@@ -64,17 +64,17 @@ class RiskModel:
             label.
         space: the fitted feature space.
         boosters: one LightGBM booster per head, trained on the features of the space, in order.
-        calibrators: one per head, and ``risk``. A model of the single head ``risk`` has that calibrator alone.
-        prevalence: training prevalence per head, and ``risk``: the prevalence at which the calibrated values hold. This is each
-            calibrator's own ``prevalence`` unless the caller knows better.
-        base_rates: base rate per head, used where the settings of a call give none.
-        lanes, reference: on the uncorrected risk log-odds.
-        history: the snapshot that scoring starts from. Callers advance a copy of it, unless they score one file only.
-        card: the model card as plain JSON values.
-        check: stored rows whose raw log-odds must be reproduced, if the bundle has any.
-        kernels: whether compiled kernels may replace LightGBM where they reproduce its results.
-        evidence: the evidence whose prior is added to the boosters' log-odds; None for a model of data alone.
-        rules: the rules of the bundle, to which settings may add those of an office.
+        calibrators: one per head and one for ``risk``. A model of the single head ``risk`` has only that calibrator.
+        prevalence: prevalence per head, and of ``risk``, for which the calibrated values hold. Usually the ``prevalence`` of the
+            calibrator.
+        base_rates: default base rate per head, for calls whose settings give none.
+        lanes, reference: based on the risk log-odds before the shift to base rates.
+        history: snapshot from which scoring starts. Callers advance a copy of it, unless they score one file only.
+        card: model card as plain JSON values.
+        check: stored rows whose raw log-odds the model must reproduce, if the bundle has any.
+        kernels: whether compiled kernels may replace LightGBM if they reproduce its results.
+        evidence: evidence whose prior is added to the log-odds of the boosters; None if the model uses data only.
+        rules: rules of the bundle. Settings may add those of an office.
     """
 
     name: str
@@ -116,7 +116,7 @@ class RiskModel:
         self._substance_answers = SubstanceAnswers()
 
     def _check_heads(self) -> None:
-        """Raise a ValueError unless all parts have the heads of the model and the boosters its features."""
+        """Raise a ValueError if a part has other heads than the model, or a booster other features."""
         with_risk = {*self.heads, RISK}
         for part, names, expected in (
             ("boosters", set(self.boosters), set(self.heads)),
@@ -134,7 +134,7 @@ class RiskModel:
         for head, booster in self.boosters.items():
             if booster.feature_name() != features:
                 raise ValueError(
-                    f"The booster of {head} was trained on other features than this space has, or in another order."
+                    f"The booster of {head} was trained on other features than those of this space, or in another order."
                 )
 
     @property
@@ -143,16 +143,16 @@ class RiskModel:
 
     @property
     def predictor(self) -> str:
-        """The implementation in use: ``kernels`` or ``lightgbm``. Raw log-odds are the same."""
+        """Implementation in use: ``kernels`` or ``lightgbm``. Both give the same raw log-odds."""
         return self._predictor.name
 
     @property
     def monotone_features(self) -> dict[str, int]:
-        """Features with which the risk may only rise (+1) or only fall (-1), all else being equal."""
+        """Direction of each monotone feature: the risk may only rise (+1) or only fall (-1) with it."""
         return {feature.name: feature.monotone for feature in self.space.features if feature.monotone}
 
     def predict_raw(self, matrix: FloatArray, threads: int = 1) -> FloatArray:
-        """Return the raw log-odds (n, K), prior plus trees, of a feature matrix (n, F) with the columns of the space, in order.
+        """Return the raw log-odds (n, K), the sum of prior and trees, of a feature matrix (n, F) with the columns of the space.
 
         Raises:
             ValueError: the matrix has another number of columns.
@@ -168,8 +168,7 @@ class RiskModel:
         return raw
 
     def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return calibrated log-odds per head (n, K) and risk log-odds (n,) for raw log-odds (n, K), at the training
-        prevalence."""
+        """Return the log-odds per head (n, K) and of the risk (n,), calibrated at the training prevalence, for raw ones (n, K)."""
         heads = self._calibrate_heads(raw)
         if self.heads == (RISK,):
             return heads, heads[:, 0]
@@ -188,10 +187,10 @@ class RiskModel:
         """Score a table of accepted rows.
 
         Args:
-            history: state from earlier shipments. This table's shipments advance it unless ``update_history`` is False. The model
-                does not lock it: callers whose threads share a history hold a lock.
+            history: state from earlier shipments. The shipments of the table advance it unless ``update_history`` is False. Callers
+                whose threads share a history must hold a lock.
             explain: ``shown`` explains red and yellow shipments, ``all`` every shipment.
-            threads: for large tables; a few rows always use one.
+            threads: number of threads for large tables. A few rows always use one.
 
         Raises:
             ValueError: the table still holds refused rows, or the settings do not fit this model's heads.
@@ -210,7 +209,7 @@ class RiskModel:
         settings: ScoreSettings | None = None,
         threads: int = 1,
     ) -> Scores:
-        """Score a table as `score` does, with the history ``rows`` read when it arrived. The result depends on nothing else.
+        """Score a table like `score`, with the history ``rows`` that `advance` returned for it. The history itself is not used.
 
         Raises:
             ValueError: as for `score`.
@@ -229,7 +228,7 @@ class RiskModel:
         by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
         evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
         ruling = self.rulebook(settings).rule_on(table, matrix, substances, evidence, settings.lists)
-        lanes, selected_by = ruling.lanes(by_score, _drawn(table, settings))
+        lanes, selected_by = ruling.lanes(by_score, _randomly_selected(table, settings))
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,
@@ -258,7 +257,7 @@ class RiskModel:
         )
 
     def rulebook(self, settings: ScoreSettings | None = None) -> Rulebook:
-        """Return the rules in force under some settings, compiled for this model. The last result is cached.
+        """Return the rules in force under given settings, compiled for this model. The last result is cached.
 
         Raises:
             RulesError: a rule names a feature that this model does not have, or has the id of a bundled rule.
@@ -273,7 +272,7 @@ class RiskModel:
         return rulebook
 
     def _shifts(self, settings: ScoreSettings | None) -> _BaseRateShifts:
-        """Return the base rates of some settings for this model. The last result is cached.
+        """Return the base rates of this model under given settings. The last result is cached.
 
         Raises:
             ValueError: the settings do not fit this model's heads.
@@ -294,12 +293,12 @@ class RiskModel:
     def not_by_country_alone(
         self, lanes: NDArray[np.int8], matrix: FloatArray, table: ManifestTable
     ) -> NDArray[np.int8]:
-        """Return lane codes (S,) in which red shipments that would not be red on a usual route are yellow.
+        """Return lane codes (S,) with yellow for shipments that are red only because of countries and places.
 
-        Countries and places may add to a risk but never alone make it red. A red shipment must stay red with every feature of
-        `FeatureSpace.country_neutral` at its neutral value. Risk, percentile and reasons do not change.
+        A red shipment must stay red with every feature of `FeatureSpace.country_neutral` at its neutral value. Risk, percentile
+        and reasons do not change.
         """
-        # A search among the bytes takes a tenth of a comparison of arrays, and a single shipment is rarely red.
+        # A search in the bytes takes a tenth of the time of an array comparison, and a single shipment is rarely red.
         if RED not in lanes.tobytes():
             return lanes
         red = lanes == RED
@@ -312,13 +311,15 @@ class RiskModel:
         return np.where(red & (self.lanes.assign(largest) != RED), np.int8(YELLOW), lanes).astype(np.int8)
 
     def explain_rows(self, matrix: FloatArray, head: str) -> FloatArray:
-        """Return the contributions (n, F + E + 1) of the features in a matrix (n, F), then of the entries of evidence, to one
-        head's raw log-odds; the last column is the base value."""
+        """Return the contributions (n, F + E + 1) to one head's raw log-odds for a feature matrix (n, F).
+
+        The columns are the F features, the E entries of evidence and the base value.
+        """
         return self._explainer.contributions(np.ascontiguousarray(matrix, dtype=np.float64), self.heads.index(head))
 
     @property
     def prior(self) -> Prior:
-        """The prior of the model's evidence; without evidence it is 0 and has no entries."""
+        """Prior of the model's evidence. Without evidence, it is 0 and has no entries."""
         return self._prior
 
 
@@ -328,7 +329,10 @@ def _check_accepted(table: ManifestTable) -> None:
 
 
 def _probabilities(heads: FloatArray, risk: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the probabilities (n, K) and (n,) for log-odds of the heads (n, K) and of the risk (n,), computed at once."""
+    """Return the probabilities (n, K) and (n,) for log-odds of the heads (n, K) and of the risk (n,).
+
+    One call for both is faster than two.
+    """
     count = heads.shape[1]
     log_odds = np.empty((len(heads), count + 1))
     log_odds[:, :count], log_odds[:, count] = heads, risk
@@ -336,8 +340,8 @@ def _probabilities(heads: FloatArray, risk: FloatArray) -> tuple[FloatArray, Flo
     return p[:, :count], p[:, count]
 
 
-def _drawn(table: ManifestTable, settings: ScoreSettings) -> NDArray[np.bool_] | None:
-    """Return whether each shipment (S,) belongs to the random share; None without a random share."""
+def _randomly_selected(table: ManifestTable, settings: ScoreSettings) -> NDArray[np.bool_] | None:
+    """Return whether each shipment (S,) belongs to the random share; None if the settings have no random share."""
     if not (settings.random_share > 0.0 and settings.random_key and table.n_shipments):
         return None
     column = table.text("shipment_id")
