@@ -1,6 +1,6 @@
 """Domain types of a declared shipment.
 
-Values are declared texts before normalisation, which `features.table.table` performs. `features.manifest.records` parses JSON.
+Values are the declared texts. `features.table.table` normalises them, and `features.manifest.records` parses JSON.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class GoodsItem:
 class Shipment:
     """Declared shipment with its parties and goods items.
 
-    ``notes`` contains the problems found during parsing. ``further``, of the shipment and of an item (which takes precedence),
-    contains the office's own fields.
+    ``notes`` contains the problems found during parsing. ``further`` contains the office's own fields. If the shipment and an item
+    have the same field, the value of the item counts.
     """
 
     shipment_id: str
@@ -97,7 +97,7 @@ class Shipment:
     notes: list[Problem] = field(default_factory=list, compare=False)
 
 
-#: For each of `HEAD_NAMES` the part of the shipment that contains it (None for the shipment itself) and its name in that part.
+#: Location of each of `HEAD_NAMES`: the attribute for its party (None for the shipment itself) and its name there.
 _PARTS: Final = tuple(
     (None if FIELD[name].level is Level.SHIPMENT else FIELD[name].level.value, FIELD[name].key) for name in HEAD_NAMES
 )
@@ -115,7 +115,7 @@ def shipment_from_json(data: object) -> Shipment:
 
 
 def shipment_of(record: Record) -> Shipment:
-    """Return the domain form of flat texts."""
+    """Return the shipment of a record of flat texts."""
     shipment = Shipment("", [], further=record.further, notes=record.notes)
     for (part, key), text in zip(_PARTS, record.texts, strict=True):
         if text is not None:

@@ -1,7 +1,7 @@
-"""Building blocks of systematic names of chemicals, for telling such names from other text.
+"""Building blocks of systematic chemical names, which distinguish such names from other text.
 
-This is no grammar: OPSIN decides whether a text is a name, and of what. The blocks lack their last vowel, because endings
-change it (piperidine, piperidin-4-yl).
+This is not a grammar: OPSIN decides whether a text is a name. The blocks lack their last vowel, because endings change it
+(piperidine, piperidin-4-yl).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from features.reference.words import chemical_words
 
 _BLOCKS: Final = chemical_words()["blocks"]
 
-#: Blocks that hardly occur outside chemistry, or only in words whose other letters show that.
+#: Blocks that rarely occur outside chemistry. The other words that contain them consist mostly of other letters.
 CORE: Final = frozenset(_BLOCKS["core"])
 #: Connecting blocks: multipliers, endings, prefixes of position and form, vowels.
 FILL: Final = frozenset(_BLOCKS["fill"])
-#: Words that belong to a name if they are next to one.
+#: Words that belong to an adjacent name.
 BESIDE: Final = frozenset(_BLOCKS["beside"])
 #: Everyday goods whose names consist of such blocks.
 EVERYDAY: Final = frozenset(_BLOCKS["everyday"])

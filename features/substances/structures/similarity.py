@@ -1,4 +1,4 @@
-"""The watched substance with the most similar structure: a hint for a person, never a legal match."""
+"""Search for the watched substance with the most similar structure, which is a hint for an officer and not a legal match."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from features.reference import Group, ReferenceDataError, substances
 from features.substances.structures.molecule import Structure, listed_structures
 
 _WATCHED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
-# Morgan fingerprint: counted environments of two bonds around each atom, folded into 2,048 bits.
+# Morgan fingerprint: counts of the environments of two bonds around each atom, folded into 2,048 bins.
 _RADIUS: Final = 2
-_PLACES: Final = 2048
+_BINS: Final = 2048
 
 
 def nearest(structure: Structure) -> tuple[str, float]:
     """Return the name of the watched substance most similar to the structure, and their Tanimoto similarity, 0..1.
 
-    Among equally similar ones, the first in ``substances.csv`` is returned. Stereochemistry is ignored.
+    Of equally similar substances, it returns the first in ``substances.csv``. It ignores stereochemistry.
     """
     names, prints = _watched()
-    likeness = DataStructs.BulkTanimotoSimilarity(_generator().GetCountFingerprint(structure.mol), list(prints))
-    closest = max(range(len(likeness)), key=lambda index: (likeness[index], -index))
-    return names[closest], float(likeness[closest])
+    similarity = DataStructs.BulkTanimotoSimilarity(_generator().GetCountFingerprint(structure.mol), list(prints))
+    closest = max(range(len(similarity)), key=lambda index: (similarity[index], -index))
+    return names[closest], float(similarity[closest])
 
 
 @cache
 def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
-    return rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_PLACES)
+    return rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BINS)
 
 
 @cache

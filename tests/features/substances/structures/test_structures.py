@@ -270,14 +270,14 @@ def test_the_order_of_components_does_not_matter(parts: list[str]) -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.group is Group.FENTANYL], ids=lambda row: row.name)
 def test_a_watched_substance_is_nearest_to_itself(row: Substance) -> None:
-    name, likeness = nearest(read(getattr(row, "smiles")))  # noqa: B009
-    assert (name, likeness) == (row.name, 1.0)
+    name, similarity = nearest(read(getattr(row, "smiles")))  # noqa: B009
+    assert (name, similarity) == (row.name, 1.0)
 
 
 def test_a_near_miss_is_similar_and_an_everyday_chemical_is_not() -> None:
-    name, likeness = nearest(read("CCC(=O)N(c1ccccc1)C1CCN(CCCc2ccccc2)CC1"))
+    name, similarity = nearest(read("CCC(=O)N(c1ccccc1)C1CCN(CCCc2ccccc2)CC1"))
     assert name == "Fentanyl"
-    assert 0.7 < likeness < 1
+    assert 0.7 < similarity < 1
     assert nearest(read("CC(=O)Oc1ccccc1C(=O)O"))[1] < 0.3
 
 
