@@ -10,7 +10,7 @@ from features.texts.phrases cimport numbers
 cpdef account_columns(table, dict known_of, out)
 
 @cython.locals(
-    sender="const int[:]", receiver="const int[:]", place="const int[:]", origin="const int[:]",
+    sender="const int[:]", receiver="const int[:]", place="const int[:]", sender_place="const int[:]",
     of_sender="const int[:]", of_receiver="const int[:]", of_place="const unsigned char[:]",
     matrix="double[:, :]", row=Py_ssize_t, code=int, bits=int, forwarder=int, has_consignee=bint,
 )

@@ -58,8 +58,8 @@ _MAKER = cython.declare(cython.int, PartyKind.MAKER)
 _OF_FORWARDER = cython.declare(cython.int, PartyKind.FORWARDER)
 _NUMBERED = cython.declare(cython.int, PartyKind.NUMBERED)
 _TRADER = cython.declare(cython.int, PartyKind.TRADER)
-#: Kinds that tell a line of business.
-_WITH_A_LINE = cython.declare(
+#: Kinds with a known line of business.
+_WITH_BUSINESS_LINE = cython.declare(
     cython.int, PartyKind.LABORATORY | PartyKind.MEDICAL | PartyKind.CHEMICAL | PartyKind.MAKER
 )
 
@@ -117,15 +117,15 @@ def kind_columns(
     """Write the columns computed from names and addresses of the parties.
 
     Args:
-        consignor: `features.kinds.parties.name_marks` of each distinct consignor name, whose lower bits are its `PartyKind`.
-        consignee: the same of each distinct consignee name.
+        consignor: `features.kinds.parties.name_marks` of each distinct consignor name; the lower bits are a `PartyKind`.
+        consignee: the same for each distinct consignee name.
         address: `Mark` bits of each distinct consignee address.
     """
     sender = rows_of(table.text("consignor_name"))
     receiver = rows_of(table.text("consignee_name"))
     place = rows_of(table.text("consignee_address"))
-    # Only the presence of this address matters, so it need not be normalised.
-    origin = rows_of(table.declared("consignor_address"))
+    # Only the presence of this address matters, so the declared text is enough.
+    sender_place = rows_of(table.declared("consignor_address"))
     of_sender = consignor
     of_receiver = consignee
     of_place = address
@@ -179,12 +179,12 @@ def kind_columns(
                 matrix[row, _CONSIGNEE_ADDRESS_NUMBER] = 1.0 if bits & _DIGIT else 0.0
                 matrix[row, _CONSIGNEE_UNIT] = 1.0 if bits & _UNIT else 0.0
             matrix[row, _CONSIGNEE_FORWARDER] = _NAN if not has_consignee else 1.0 if forwarder else 0.0
-            matrix[row, _CONSIGNOR_ADDRESS_MISSING] = 0.0 if origin[row] >= 0 else 1.0
+            matrix[row, _CONSIGNOR_ADDRESS_MISSING] = 0.0 if sender_place[row] >= 0 else 1.0
 
 
 def _is_trader(bits: int) -> float:
-    """Return whether kinds are those of a trader that tells no line of business."""
-    return 1.0 if bits & _NUMBERED or (bits & _TRADER and not bits & _WITH_A_LINE) else 0.0
+    """Return 1.0 if the kinds are those of a trader without a known line of business, otherwise 0.0."""
+    return 1.0 if bits & _NUMBERED or (bits & _TRADER and not bits & _WITH_BUSINESS_LINE) else 0.0
 
 
 def contact_columns(
@@ -241,7 +241,7 @@ def claim_columns(table: ManifestTable, nature_of: dict[str, int], out: FloatArr
     """Write the columns of claims and of the agent. Call `kind_columns` first, because one column uses its result.
 
     Args:
-        nature_of: `Claim` of each nature of transaction that is one.
+        nature_of: `Claim` of each nature of transaction that makes one.
     """
     nature_column = table.text("transaction_nature")
     nature = rows_of(nature_column)
@@ -262,7 +262,7 @@ def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: Floa
     """Write whether consignor and consignee have the same name; NaN if either name is missing.
 
     Args:
-        fold: folds the names if either is not ASCII. ASCII names are compared in lower case.
+        fold: normalises two names for comparison if either is not ASCII. ASCII names are compared in lower case.
     """
     senders = table.text("consignor_name").values
     receivers = table.text("consignee_name").values
