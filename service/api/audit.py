@@ -1,4 +1,4 @@
-"""``GET /v1/audit``: the entries of the audit chain."""
+"""Route ``GET /v1/audit``, which lists the entries of the audit chain."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from service.store.times import iso_time
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
-#: Entries of a page by default, and at most: some 500 kB.
-_USUAL: Final = 100
-_MOST: Final = 1_000
+#: Default and maximum number of entries per page. The largest page has about 500 kB.
+_DEFAULT_LIMIT: Final = 100
+_MAX_LIMIT: Final = 1_000
 #: Largest number that both databases can hold.
 _LAST_NUMBER: Final = 2**63 - 1
 
 
 class AuditEntryAnswer(Answer):
-    """One entry of the chain."""
+    """Entry of the chain."""
 
     number: int = Field(description="Position in the chain, from 1 without gaps", examples=[4711])
     at: str = Field(description="Time, ISO 8601, UTC", examples=["2026-05-04T09:31:12.402113Z"])
-    kind: str = Field(description="What happened", examples=["decision"])
-    subject: str = Field(description="Id of what it happened to", examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
+    kind: str = Field(description="Kind of event", examples=["decision"])
+    subject: str = Field(description="Id of the object of the event", examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
     actor: str | None = Field(description="Id of the API key, or the name of the command", examples=[None])
     facts: dict[str, Any] = Field(
-        description="What the entry proves, without personal data", examples=[{"lane": "red"}]
+        description="Facts that the entry proves, without personal data", examples=[{"lane": "red"}]
     )
-    previous: str = Field(description="Digest of the entry before; zeros for the first", examples=["9f2c..."])
+    previous: str = Field(description="Digest of the previous entry; zeros for the first", examples=["9f2c..."])
     digest: str = Field(
         description="SHA-256 of the JSON `[number, microseconds since 1970, kind, subject, actor, facts as text, previous]`",
         examples=["c7a9..."],
@@ -43,7 +43,7 @@ class AuditEntryAnswer(Answer):
 
 
 class AuditEntries(Answer):
-    """A page of entries in their order."""
+    """Page of entries in order of their numbers."""
 
     entries: list[AuditEntryAnswer]
     next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
@@ -52,10 +52,10 @@ class AuditEntries(Answer):
 @router.get("", summary="List audit entries", response_model=AuditEntries, responses=problems(409, 422, 500, 503))
 async def entries(
     request: Request,
-    cursor: Annotated[int, Query(ge=0, le=_LAST_NUMBER, description="`next` of the page before")] = 0,
-    limit: Annotated[int, Query(ge=1, le=_MOST, description="Entries of a page")] = _USUAL,
+    cursor: Annotated[int, Query(ge=0, le=_LAST_NUMBER, description="`next` of the previous page")] = 0,
+    limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Entries per page")] = _DEFAULT_LIMIT,
 ) -> Response:
-    """Return entries of the audit chain in their order, a page at a time. `tidewaiter audit verify` proves them."""
+    """Return a page of the audit chain, in order of the numbers. `tidewaiter audit verify` verifies the chain."""
     database = store_of(request).database
 
     def read() -> dict[str, Any]:
@@ -63,12 +63,12 @@ async def entries(
             rows = store.audit.page(connection, after=cursor, limit=limit + 1)
         more = len(rows) > limit
         rows = rows[:limit]
-        return {"entries": [_shown(row) for row in rows], "next": str(rows[-1].number) if more else None}
+        return {"entries": [_entry(row) for row in rows], "next": str(rows[-1].number) if more else None}
 
     return PlainJson(await to_thread.run_sync(read))
 
 
-def _shown(row: Any) -> dict[str, Any]:
+def _entry(row: Any) -> dict[str, Any]:
     return {
         "number": row.number,
         "at": iso_time(row.at),

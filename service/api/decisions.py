@@ -87,7 +87,7 @@ def _selection(
 async def decisions(
     request: Request,
     selection: Annotated[Selection, Depends(_selection)],
-    cursor: Annotated[_Cursor | None, Query(description="`next` of the page before")] = None,
+    cursor: Annotated[_Cursor | None, Query(description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MOST, description="Decisions of a page")] = _USUAL,
 ) -> Response:
     """Return decisions in the order in which they were stored, a page at a time. Decisions that arrive meanwhile come on later

@@ -150,7 +150,7 @@ async def create_job(request: Request) -> Response:
 @router.get("/jobs", summary="List jobs", response_model=JobPage, responses=problems(409, 422, 500, 503))
 async def list_jobs(
     request: Request,
-    cursor: Annotated[str | None, Query(description="`next` of the page before", pattern=r"^[0-9]{1,18}$")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
 ) -> Response:
     """List jobs, the latest first."""

@@ -42,7 +42,7 @@ _MOST: Final = 1000
 #: Faulty lines that an answer names.
 _MOST_REJECTED: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="Most entries of a page")]
-Cursor = Annotated[str | None, Query(description="`next` of the page before", pattern=r"^[0-9]{1,18}$")]
+Cursor = Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ async def delivery_list(
     id: str,
     state: Annotated[Literal["waiting", "delivered", "failed"] | None, Query(description="Only these")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most messages of a page")] = 100,
-    cursor: Annotated[str | None, Query(description="`next` of the page before", pattern=r"^[0-9]{1,18}$")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
 ) -> Response:
     """Return the messages to an address, the latest first, with the result of the latest attempt."""
     database = store_of(request).database
