@@ -1,19 +1,19 @@
-"""Errors of the service. All responses are RFC 9457 problem details.
+"""Errors of the service, which clients receive as RFC 9457 problem details.
 
     ServiceError
-    ├── KeyNeeded          401  no API key, or one that is not valid
+    ├── KeyNeeded          401  no API key, or an invalid one
     ├── Forbidden          403  sent by a web page of another site
     ├── ScopeMissing       403  the API key lacks the scope of the route
     ├── NotFound           404  no such resource
     ├── Conflict           409  the state of the service or of the resource does not allow it
-    │   ├── JobOpen        409  open jobs have rows that are to be erased
-    │   ├── JournalWaits   409  the journal has decisions that are to be erased
-    │   └── StoreOff       409  nothing is kept, because TIDEWAITER_STORE is off
+    │   ├── JobOpen        409  open jobs contain rows that should be erased
+    │   ├── JournalWaits   409  the journal contains decisions that should be erased
+    │   └── StoreOff       409  nothing is stored, because TIDEWAITER_STORE is off
     ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
-    ├── TooLarge           413  exceeds a limit
+    ├── TooLarge           413  the request exceeds a limit
     ├── Misdirected        421  the Host header names another service
-    ├── Unprocessable      422  unreadable
-    ├── OverRate           429  the API key, or an address without one, sends too much
+    ├── Unprocessable      422  the request cannot be read
+    ├── OverRate           429  too many requests with one API key, or from one address without a key
     ├── Busy               503  too many requests of this kind; retry soon
     ├── DiskFull           503  an upload cannot be written to the disk
     ├── DatabaseAway       503  the database does not answer; retry soon
@@ -48,7 +48,7 @@ class ProblemDetails:
     """Content of a problem response.
 
     Attributes:
-        slug: last part of the problem's type.
+        slug: last part of the problem type.
         errors: objects with the members ``field`` and ``problem``.
         extra: additional members of the response body.
     """
@@ -84,7 +84,7 @@ class ServiceError(Exception):
 
 
 class KeyNeeded(ServiceError):
-    """The request has no API key, or one that is ``unknown``, expired or revoked (RFC 6750 section 3)."""
+    """The request has no API key, or (``unknown``) an unknown, expired or revoked one (RFC 6750 section 3)."""
 
     status, slug, title = 401, "key-needed", "API key needed"
 
@@ -129,7 +129,7 @@ class Conflict(ServiceError):
 
 
 class StoreOff(Conflict):
-    """The service keeps nothing, so there is nothing to read or change."""
+    """The service stores nothing, so there is nothing to read or change."""
 
     slug, title = "store-off", "The store is off"
 
@@ -138,27 +138,27 @@ class StoreOff(Conflict):
 
 
 class JobOpen(Conflict):
-    """Jobs that are queued or running have rows that are to be erased."""
+    """Queued or running jobs contain rows that should be erased."""
 
     slug, title = "job-open", "An open job has these rows"
 
     def __init__(self, jobs: Sequence[str]) -> None:
         super().__init__(
-            f"Files of open jobs have rows that are to be erased: {', '.join(jobs)}. Nothing was erased. Wait until they end, "
-            "or cancel them (DELETE /v1/jobs/ID), and erase again.",
+            f"Files of open jobs contain rows that should be erased: {', '.join(jobs)}. Nothing was erased. Wait until the jobs "
+            "end, or cancel them (DELETE /v1/jobs/ID), and erase again.",
             extra={"jobs": list(jobs)},
         )
 
 
 class JournalWaits(Conflict):
-    """Decisions that are to be erased wait in the journal of a running service."""
+    """Decisions that should be erased wait in the journal of a running service."""
 
     slug, title = "journal-waiting", "These decisions wait in the journal"
 
     def __init__(self) -> None:
         super().__init__(
-            "Decisions that are to be erased wait in the journal of a running service. Nothing was erased. The service delivers "
-            "them once the database is back; erase again then."
+            "Decisions that should be erased wait in the journal of a running service. Nothing was erased. The service writes "
+            "them to the database when it is available again; erase again after that."
         )
 
 
@@ -187,14 +187,14 @@ class Unprocessable(ServiceError):
 
 
 class RetryLater(ServiceError):
-    """A request that may succeed after ``retry_after`` seconds."""
+    """The request may succeed after ``retry_after`` seconds."""
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class OverRate(RetryLater):
-    """An API key, or an address without one, sends more than its rate."""
+    """One API key, or one address without a key, sends too many requests."""
 
     status, slug, title = 429, "over-rate", "Too many requests"
 
@@ -208,14 +208,14 @@ class Busy(RetryLater):
 class DiskFull(ServiceError):
     """An upload cannot be written, because the disk is full, broken or read-only."""
 
-    status, slug, title = 503, "disk-full", "The disk takes no uploads"
-    #: Seconds after which a client should try again. An officer has to make room, or other uploads have to end.
+    status, slug, title = 503, "disk-full", "The disk cannot store uploads"
+    #: Seconds after which a client should try again. An administrator has to free space, or other uploads have to end.
     _RETRY_AFTER: Final = 60
 
     def __init__(self, problem: str) -> None:
         """
         Args:
-            problem: what the system said, without a path.
+            problem: error message of the system, without a path.
         """
         detail = f"The upload cannot be written to the disk of the service: {problem}. Nothing was scored."
         super().__init__(detail, headers={"Retry-After": str(self._RETRY_AFTER)})
@@ -231,7 +231,7 @@ class DatabaseAway(ServiceError):
     def __init__(self, problem: str) -> None:
         """
         Args:
-            problem: what the database said, without its URL.
+            problem: error message of the database, without its URL.
         """
         self.problem = problem
         detail = f"The database does not answer: {problem}. Nothing was stored; send the request again."
@@ -239,13 +239,13 @@ class DatabaseAway(ServiceError):
 
 
 class KeysUnread(ServiceError):
-    """API keys cannot be checked, because they have not been read since the start."""
+    """API keys cannot be checked, because the service has not been able to read them since its start."""
 
     status, slug, title = 503, "keys-unread", "Keys have not been read"
 
     def __init__(self) -> None:
         super().__init__(
-            "The keys have not been read since the start, because the database or the file does not answer.",
+            "The service has not been able to read the API keys since its start, because the database or the file does not answer.",
             headers={"Retry-After": "5"},
         )
 
