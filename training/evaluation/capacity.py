@@ -1,7 +1,7 @@
-"""Finds with a given capacity: precision, recall and lift at shares of a file, and the best that capacity allows.
+"""Precision, recall and lift if an office inspects a given share of a file, and the best values that a model could reach.
 
-Unlike `training.evaluation.metrics`, these figures count the rows of a file as they are, without weights and without a base rate.
-They are given for goods items and for shipments, and separately for declarations that the training data holds and for new ones.
+Unlike `training.evaluation.metrics`, these figures count each row of a file once, without weights and base rates. There are figures
+for goods items and for shipments, each for declarations that occur in the training data and for new ones.
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ Ints = NDArray[np.int64]
 
 #: Shares of the file that an office may be able to inspect.
 CAPACITIES: Final = (0.001, 0.01, 0.05, 0.1)
-#: Names of the slices.
+#: Names of the subsets of rows.
 ALL, SEEN, NEW = "all", "seen before", "never seen"
 
 
 def capacity_figures(score: Floats, find: Bools) -> dict[str, Any]:
-    """Return rows, finds, areas and figures per capacity of ``score`` (n,) on ``find`` (n,), as JSON values.
+    """Return the counts of rows and finds, the areas under the curves and the figures per capacity, as JSON values.
 
-    Rows with equal scores count as randomly ordered. With fewer than `MIN_FINDS` finds, or without a clean row, the result is a
-    reason instead of figures.
+    Rows with equal scores count as randomly ordered. With fewer than `MIN_FINDS` finds, or without a clean row, the result contains
+    a reason instead of figures.
+
+    Args:
+        score: (n,) score of each row.
+        find: (n,) whether each row is a find.
     """
     n, finds = len(find), int(find.sum())
     out: dict[str, Any] = {"rows": n, "finds": finds, "prevalence": finds / n if n else None}
@@ -53,15 +57,15 @@ def capacity_figures(score: Floats, find: Bools) -> dict[str, Any]:
 
 
 def by_declaration(score: Floats, find: Bools, seen: Bools) -> dict[str, Any]:
-    """Return `capacity_figures` of all rows (n,), of those whose declaration was seen before, and of the others."""
-    slices: Mapping[str, Bools] = {ALL: np.ones(len(find), dtype=np.bool_), SEEN: seen, NEW: ~seen}
-    return {name: capacity_figures(score[rows], find[rows]) for name, rows in slices.items()}
+    """Return `capacity_figures` of all rows (n,), of those with a known declaration (``seen``), and of the others."""
+    subsets: Mapping[str, Bools] = {ALL: np.ones(len(find), dtype=np.bool_), SEEN: seen, NEW: ~seen}
+    return {name: capacity_figures(score[rows], find[rows]) for name, rows in subsets.items()}
 
 
 def lines_and_shipments(score: Floats, find: Bools, seen: Bools, first_row: Ints) -> dict[str, Any]:
-    """Return `by_declaration` of goods items (n,), and of the shipments that begin in ``first_row``.
+    """Return `by_declaration` of the goods items (n,), and of the shipments that begin at the rows ``first_row``.
 
-    A shipment has the largest score of its items. It is a find if one of them is, and new if one of them is.
+    A shipment has the largest score of its items. It is a find if any item is a find, and new if any item is new.
     """
     return {
         "lines": by_declaration(score, find, seen),

@@ -63,7 +63,7 @@ def left_out(run: Run) -> Section | None:
 
 
 def ceiling(run: Run) -> Section | None:
-    """Return the section on the ceiling (a model trained on the truth) and the share of its PR-AUC that this model reaches."""
+    """Return the section on the share of the ceiling's PR-AUC that this model reaches. The ceiling is trained on the truth."""
     top = part(run.metrics, "ceiling")
     if not top:
         return None
@@ -92,7 +92,7 @@ def ceiling(run: Run) -> Section | None:
 
 
 def too_easy(run: Run) -> Section | None:
-    """Return the section on whether the simulated world is too easy: the bars, then all figures of the check behind them."""
+    """Return the section on whether the simulated world is too easy, with the limits and all figures of the check."""
     check = part(run.metrics, "too_easy")
     if not check:
         return None
@@ -111,13 +111,13 @@ def too_easy(run: Run) -> Section | None:
         for one in check.get("bars", ())
     ]
     tables = [Table("Bars of the world", ("Check", "Value (95 % interval)", "Limit", "Verdict"), rows)] if rows else []
-    behind = {key: value for key, value in check.items() if key not in ("ok", "bars", "rows", "illicit_shipments")}
-    tables += nested_tables(behind, "Figures behind the bars")
+    figures = {key: value for key, value in check.items() if key not in ("ok", "bars", "rows", "illicit_shipments")}
+    tables += nested_tables(figures, "Figures behind the bars")
     return Section("too-easy", "Difficulty of the simulated world", words, tables)
 
 
 def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
-    """Return tables for a JSON value of any structure: plain values first, then one table per object or list of objects."""
+    """Return tables for a JSON object: one for its plain values, then one per nested object or list of objects."""
     plain = [(name_text(key), _plain(one)) for key, one in value.items() if not _is_nested(one)]
     tables = [Table(title, ("Figure", "Value"), plain, words=1)] if plain else []
     for key, one in value.items():
@@ -144,7 +144,7 @@ def _is_nested(value: Any) -> bool:
 
 
 def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
-    """Return the named rows of a list of objects or an object of flat objects; None for other values."""
+    """Return name and row for each element of a list of objects or an object of flat objects; None for deeper objects."""
     if isinstance(value, Mapping):
         if not all(isinstance(one, Mapping) and not any(_is_nested(v) for v in one.values()) for one in value.values()):
             return None
@@ -155,7 +155,7 @@ def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as the text of a cell, or a verdict as a cell."""
+    """Return a cell for a value without nested objects."""
     if isinstance(value, bool):
         return mark(value, "yes", "no")
     if isinstance(value, Mapping):
@@ -168,7 +168,7 @@ def _plain(value: Any) -> Any:
 
 
 def margins(run: Run) -> Section | None:
-    """Return the section on simulated against published figures."""
+    """Return the section that compares simulated with published figures."""
     figures: Sequence[Mapping[str, Any]] = run.metrics.get("margins") or ()
     if not figures:
         return None
