@@ -1,4 +1,4 @@
-"""Dice, goods, firms and persons of the southharbour world."""
+"""Random draws, goods, firms and persons of the southharbour world."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Good(NamedTuple):
-    """A kind of goods as the catalogue describes it: kgp is kg per package, packs the usual packages by sea."""
+    """Kind of goods in the catalogue; `kgp` is the mass per package in kg, `packs` the usual number of packages by sea."""
 
     key: str
     fam: str
@@ -45,7 +45,7 @@ class Good(NamedTuple):
 
 
 class Party(NamedTuple):
-    """A consignor, consignee or agent; site is street, city and postcode; firms of one name share `stem`."""
+    """Consignor, consignee or agent; `site` is street, city and postcode. Namesakes have the same `stem`."""
 
     name: str
     site: tuple[str, str, str]
@@ -59,7 +59,7 @@ class Party(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One goods item; `lot` is the log of its mass over the usual, `weight` that of the mass per package."""
+    """Goods item; `lot` is the log of its mass relative to the usual mass, `weight` the same for its mass per package."""
 
     good: Good
     kind: str
@@ -72,7 +72,7 @@ class Line(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The way of a shipment."""
+    """Channel, countries, ports and agent of a shipment."""
 
     channel: str
     origin: str
@@ -83,7 +83,7 @@ class Route(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Plan:
-    """One shipment before it is written; `worth` decides how much of its value the filing shows."""
+    """Shipment before it is written. The filing shows its value only if `worth` is below `VALUED`."""
 
     when: float
     sender: Party
@@ -126,11 +126,11 @@ class Draw:
         return self.unit() < p
 
     def pick(self, options: Sequence[T]) -> T:
-        """Return one element, each equally likely."""
+        """Return a random element; all are equally likely."""
         return options[int(self.unit() * len(options))]
 
     def word(self, options: str) -> str:
-        """Return one word of a string; an underscore in it stands for a space."""
+        """Return a random word of a string, with underscores replaced by spaces."""
         return self.pick(options.split()).replace("_", " ")
 
     def whole(self, low: int, high: int) -> int:
@@ -165,7 +165,7 @@ def read_goods(text: str) -> dict[str, Good]:
 
 
 class Parties:
-    """Makes firms, persons and agents, and keeps the established firms of each country and trade."""
+    """Maker of firms, persons and agents, with a pool of established firms for each country and trade."""
 
     def __init__(self, draw: Draw, scale: float) -> None:
         self.draw, self.scale = draw, scale
@@ -175,7 +175,7 @@ class Parties:
         self.firms: dict[str, list[Party]] = defaultdict(list)
 
     def place(self, country: str, shared: float = 0.0) -> tuple[str, str, str]:
-        """Return street, city and postcode; with probability `shared` those of a business centre of several firms."""
+        """Return street, city and postcode; with probability `shared` those of a business centre that several firms share."""
         draw, land, pool = self.draw, self.land[country], self.offices[country]
         centre = draw.chance(shared)
         if centre and len(pool) >= max(3, round(self.scale * 14)):
@@ -190,7 +190,7 @@ class Parties:
         return site
 
     def firm(self, country: str, fam: str, opened: float, shared: float = 0.13) -> Party:
-        """Make a firm of a trade, opened on a day counted from the start."""
+        """Make a firm of the trade `fam`; `opened` is in days since `START`."""
         draw, land = self.draw, self.land[country]
         words = W["firms"][land[0]]
         trades = W["trades"].get("tr" if land[0] == "tr" else land[1], W["trades"]["en"])
@@ -214,7 +214,7 @@ class Parties:
         return Party(name, site, country, draw.digits(land[6]), email, opened, "private", "none", country + email)
 
     def established(self, country: str, fam: str, skew: float = 1.6) -> Party:
-        """Return a firm with years of business, or an agent; a high skew prefers the firms with most of the trade."""
+        """Return an established firm or agent. With a higher `skew`, fewer firms do most of the trade."""
         draw, pool = self.draw, self.firms[country + fam]
         share = W["destinations"].get(country, self.weight[country])
         size = 6 if fam == "agent" else max(3, round(self.scale * 0.3 * share**0.7))
@@ -228,7 +228,7 @@ class Parties:
         return draw.pick(pool) if fam == "agent" else pool[int(draw.unit() ** skew * size)]
 
     def namesake(self, model: Party, opened: float, shared: float) -> Party:
-        """Make a firm that bears another firm's name: a branch, or a new firm with a copied name."""
+        """Make a firm with a similar name to another one: a branch, or a new firm with a copied name."""
         draw, words = self.draw, model.name.split()
         other = self.firm(model.country, model.fam, opened, shared)
         style = draw.unit()
