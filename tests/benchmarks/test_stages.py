@@ -1,4 +1,4 @@
-"""Timers around functions of the library."""
+"""Tests of the timers around functions of the library."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_every_stage_occurs_in_requests_or_a_file() -> None:
         "write JSON",
         "the rest",
     }
-    for found in (answered_one_by_one, of_file):
-        assert sum(found["stages"].values()) == pytest.approx(found["timed"])
+    for figures in (answered_one_by_one, of_file):
+        assert sum(figures["stages"].values()) == pytest.approx(figures["timed"])
 
 
 def test_a_missing_function_is_not_found() -> None:
@@ -67,7 +67,7 @@ def test_the_time_of_a_stage_excludes_nested_stages() -> None:
     assert watch.calls == 4
 
 
-def test_time_counts_if_a_stage_fails() -> None:
+def test_the_time_of_a_stage_that_raises_counts() -> None:
     clock = Clock()
     watch = Stopwatch(clock)
 
@@ -80,7 +80,7 @@ def test_time_counts_if_a_stage_fails() -> None:
     assert watch.spent == {"inner": 4, "outer": 0}
 
 
-def test_a_generator_is_timed_step_by_step_and_not_between() -> None:
+def test_the_time_of_a_generator_excludes_that_of_its_consumer() -> None:
     clock = Clock()
     watch = Stopwatch(clock)
 
@@ -100,7 +100,7 @@ def test_a_generator_is_timed_step_by_step_and_not_between() -> None:
 
 def test_functions_of_every_kind_work_while_timed_and_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     class Thing:
-        made = 0
+        computed = 0
 
         @classmethod
         def make(cls, value: int) -> Thing:
@@ -116,8 +116,8 @@ def test_functions_of_every_kind_work_while_timed_and_afterwards(monkeypatch: py
             return self.value + 1
 
         @cached_property
-        def kept(self) -> int:
-            Thing.made += 1
+        def cached(self) -> int:
+            Thing.computed += 1
             return self.value + 2
 
         value = 0
@@ -126,16 +126,16 @@ def test_functions_of_every_kind_work_while_timed_and_afterwards(monkeypatch: py
         "make": ("fake:Thing.make",),
         "plain": ("fake:Thing.plain",),
         "shown": ("fake:Thing.shown",),
-        "kept": ("fake:Thing.kept", "fake:Thing.gone"),
+        "cached": ("fake:Thing.cached", "fake:Thing.missing"),
     }
     monkeypatch.setattr(stages, "STAGES", targets)
-    known: Any = SimpleNamespace(Thing=Thing)
-    monkeypatch.setattr(stages, "import_module", lambda _: known)
+    fake_module: Any = SimpleNamespace(Thing=Thing)
+    monkeypatch.setattr(stages, "import_module", lambda _: fake_module)
     watch = Stopwatch()
     with watched(watch):
         thing = Thing.make(4)
-        assert (thing.plain(), thing.shown, thing.kept, thing.kept) == (4, 5, 6, 6)
-    assert Thing.made == 1
+        assert (thing.plain(), thing.shown, thing.cached, thing.cached) == (4, 5, 6, 6)
+    assert Thing.computed == 1
     assert set(watch.spent) == set(targets)
     calls = watch.calls
     assert (Thing.make(7).plain(), thing.shown) == (7, 5)

@@ -1,4 +1,4 @@
-"""How many examples fuzz tests try, and where those that fail are kept."""
+"""Number of examples that fuzz tests try, and storage of those that fail."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from hypothesis import HealthCheck, settings
 
-#: Examples of a usual test in the gate.
+#: Default number of examples per test in the gate.
 USUAL: Final = 40
-#: Examples of a usual test under ``make fuzz``.
+#: Environment variable with the default number of examples per test, set by ``make fuzz``.
 VARIABLE: Final = "FUZZ_EXAMPLES"
 
 
 def fuzzed(examples: int = USUAL, **options: Any) -> settings:
     """Return the settings of a fuzz test.
 
-    The gate tries the same examples each time. With `VARIABLE`, all are new, more in proportion, and Hypothesis keeps those that
-    fail in ``.hypothesis``.
+    The gate tries the same examples each time. If `VARIABLE` is set, the examples are new in each run, and their number is scaled.
+    Hypothesis then stores failing examples in ``.hypothesis``.
 
     Args:
         examples: number of examples in the gate.

@@ -1,4 +1,4 @@
-"""The application under uvicorn, over a socket of this machine."""
+"""Tests of the application under uvicorn, over local sockets."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def listening(app: FastAPI, folder: Path) -> Iterator[httpx.Client]:
         thread.join(30)
 
 
-def test_a_partial_response_is_a_broken_connection(
+def test_an_error_in_the_middle_of_a_response_breaks_the_connection(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def failing(*_: object, **__: object) -> Iterator[bytes]:
@@ -82,14 +82,14 @@ def test_single_requests_are_answered_while_a_file_is_scored(settings: Settings,
         assert lines == csv_of(4000).count(b"\n")
 
 
-def test_a_client_that_disconnects_frees_its_place(settings: Settings, tmp_path: Path) -> None:
-    one_place = Settings(models_dir=settings.models_dir, csv_rows_per_chunk=100, max_csv_requests=1)
-    with listening(create_app(one_place), tmp_path) as client:
+def test_a_request_of_a_disconnected_client_no_longer_counts(settings: Settings, tmp_path: Path) -> None:
+    one_request = Settings(models_dir=settings.models_dir, csv_rows_per_chunk=100, max_csv_requests=1)
+    with listening(create_app(one_request), tmp_path) as client:
         with client.stream("POST", "/v1/score/csv", content=csv_of(20_000), headers=CSV) as answer:
             next(answer.iter_bytes())
         end = time.monotonic() + 30
         while client.post("/v1/score/csv", content=csv_of(2), headers=CSV).status_code == 503:
-            assert time.monotonic() < end, "the place was not freed"
+            assert time.monotonic() < end, "the request still counts"
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])

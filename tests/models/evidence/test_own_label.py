@@ -1,4 +1,4 @@
-"""Evidence for an office's own label: all entries count, times one factor."""
+"""Tests of evidence for an office's own label, for which all entries count, times one factor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = FeatureSpace().names
 
 
 def _rows() -> np.ndarray:
-    """Return rows in which many entries fire."""
+    """Return feature rows in which many entries fire."""
     draw = np.random.default_rng(0)
     return np.ascontiguousarray(draw.choice([0.0, 1.0, 5.0, 90.0, np.nan], (300, len(NAMES))))
 
@@ -26,7 +26,7 @@ def test_the_base_value_of_an_own_label_is_that_of_any_content() -> None:
     assert of_label[0] == pytest.approx(np.log(np.exp(of_heads).sum()))
 
 
-def test_every_entry_concerns_an_own_label_and_counts_times_the_factor() -> None:
+def test_every_entry_counts_for_an_own_label_times_the_factor() -> None:
     full, half, none = (Prior(read_evidence().for_own_label(f), ("risk",), NAMES) for f in (1.0, 0.5, 0.0))
     rows = _rows()
     evidence = full.log_odds(rows)[:, 0] - full.base[0]
@@ -36,19 +36,19 @@ def test_every_entry_concerns_an_own_label_and_counts_times_the_factor() -> None
     assert (none.log_odds(rows)[:, 0] == none.base[0]).all()
 
 
-def test_shares_of_entries_add_up_to_the_prior_of_an_own_label() -> None:
+def test_contributions_of_entries_add_up_to_the_prior_of_an_own_label() -> None:
     prior = Prior(read_evidence().for_own_label(0.3), ("risk",), NAMES)
     rows = _rows()
     np.testing.assert_allclose(prior.base[0] + prior.shares(rows, 0).sum(axis=1), prior.log_odds(rows)[:, 0], atol=1e-9)
 
 
-def test_without_a_factor_no_entry_concerns_an_own_label() -> None:
+def test_without_a_factor_no_entry_counts_for_an_own_label() -> None:
     prior = Prior(read_evidence(), ("risk",), NAMES)
     assert prior.entries == ()
     assert not prior.log_odds(_rows()).any()
 
 
-def test_the_factor_stands_in_the_file() -> None:
+def test_the_file_contains_the_factor() -> None:
     evidence = read_evidence().for_own_label(0.25)
     again = parse_evidence(evidence.source)
     assert dict(again.factors) == {"risk": 0.25}

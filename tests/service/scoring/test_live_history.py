@@ -1,4 +1,4 @@
-"""One caller at a time advances the live history."""
+"""Tests of the live history, which one caller at a time advances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.service.store.kills import differences
 
 
 class Gate(History):
-    """A history whose `advance` records its table and waits for `open`."""
+    """History whose `advance` records its table and waits for `open`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def test_changing_a_copy_does_not_change_the_live_history() -> None:
     assert live.copy().sequence == 0
 
 
-def test_a_history_supersedes_a_snapshot_only_if_it_was_updated_and_is_as_late() -> None:
+def test_a_history_supersedes_a_snapshot_only_if_it_was_updated_and_is_not_older() -> None:
     live, snapshot = History.empty(), History.empty()
     snapshot.watermark = 100
     served = LiveHistory(live)

@@ -1,4 +1,4 @@
-"""Refitting of a model to an office's unlabelled traffic."""
+"""Tests of refitting a model to an office's unlabelled traffic."""
 
 from __future__ import annotations
 
@@ -37,19 +37,17 @@ def risk_of_later_shipments(model: RiskModel, history: History) -> np.ndarray:
     return model.score(later, history).risk_log_odds
 
 
-def test_lanes_of_later_shipments_have_the_shares_for_which_they_were_designed(
-    parent: RiskModel, adapted: Adapted
-) -> None:
+def test_lanes_of_later_shipments_have_the_designed_shares(parent: RiskModel, adapted: Adapted) -> None:
     with_parent = parent.lanes.assign(risk_of_later_shipments(parent, parent.history.copy()))
     assert (with_parent == RED).mean() > 3 * parent.lanes.red_share
     later = adapted.model.lanes.assign(risk_of_later_shipments(adapted.model, adapted.model.history.copy()))
     designed = adapted.model.lanes
-    # The history of the later shipments is longer, and a few hundred shipments set the thresholds.
+    # The shares differ because later shipments have more history and only a few hundred shipments determine the thresholds.
     assert designed.red_share / 2 < (later == RED).mean() < 2 * designed.red_share
     assert designed.yellow_share / 2 < (later == YELLOW).mean() < 2 * designed.yellow_share
 
 
-def test_shipments_that_rules_and_unread_items_make_yellow_count_in_the_share(
+def test_shipments_that_are_yellow_without_a_score_count_in_the_share_of_the_lane(
     parent: RiskModel, tmp_path: Path
 ) -> None:
     columns = office(2_400)
@@ -61,7 +59,7 @@ def test_shipments_that_rules_and_unread_items_make_yellow_count_in_the_share(
     assert lanes["after"]["yellow"] == pytest.approx(lanes["designed"]["yellow"], rel=0.1)
 
 
-def test_usual_masses_become_those_of_the_office(parent: RiskModel, adapted: Adapted) -> None:
+def test_usual_masses_are_refitted_to_the_office(parent: RiskModel, adapted: Adapted) -> None:
     groups = [
         group for model in (parent, adapted.model) for group in model.space.groups if isinstance(group, ValueGroup)
     ]
@@ -71,7 +69,7 @@ def test_usual_masses_become_those_of_the_office(parent: RiskModel, adapted: Ada
     assert after[0] - before[0] == pytest.approx(np.log(4.0), abs=0.1)
 
 
-def test_evidence_boosters_and_calibrators_stay(parent: RiskModel, adapted: Adapted) -> None:
+def test_evidence_boosters_and_calibrators_do_not_change(parent: RiskModel, adapted: Adapted) -> None:
     model = adapted.model
     assert model.boosters is parent.boosters
     assert model.calibrators is parent.calibrators
@@ -86,14 +84,14 @@ def test_the_same_files_give_the_same_bytes(parent: RiskModel, earlier: Path, ad
     assert again.report == adapted.report
 
 
-def test_history_goes_on_after_loading(traffic: Traffic, adapted: Adapted, tmp_path: Path) -> None:
+def test_history_continues_after_loading(traffic: Traffic, adapted: Adapted, tmp_path: Path) -> None:
     save(adapted.model, tmp_path / "bundle")
     history = load(tmp_path / "bundle").history
     assert history.sequence == traffic.table.n_shipments
     assert history.watermark == traffic.table.declared_s[-1]
 
 
-def test_the_history_of_a_parent_goes_on_with_later_shipments_only(
+def test_the_history_of_an_adapted_parent_continues_with_later_shipments_only(
     adapted: Adapted, earlier: Path, traffic: Traffic, tmp_path: Path
 ) -> None:
     columns = office(1_200, seed=5)
@@ -111,19 +109,21 @@ def test_the_card_names_parent_and_data(parent: RiskModel, traffic: Traffic, ada
     assert adapted.model.card["summary"] == parent.card["summary"]
 
 
-def test_the_version_names_the_adaptation_once(parent: RiskModel, traffic: Traffic, adapted: Adapted) -> None:
+def test_an_adapted_version_has_one_suffix_even_after_a_second_adaptation(
+    parent: RiskModel, traffic: Traffic, adapted: Adapted
+) -> None:
     again = adapt(adapted.model, traffic)
     assert adapted.model.version.startswith(f"{parent.version}-adapted.")
     assert again.model.version.count("-adapted.") == 1
 
 
-def test_the_report_says_what_moved_and_what_could_not_be_judged(adapted: Adapted) -> None:
+def test_the_report_lists_changes_and_unjudged_values(adapted: Adapted) -> None:
     report = adapted.report
     lanes = report["moved"]["lanes"]
     assert lanes["before"]["red"] > 3 * lanes["designed"]["red"]
     assert lanes["after"]["red"] == pytest.approx(lanes["designed"]["red"], rel=0.1)
     moved = {row["feature"]: row for row in report["moved"]["features"]}
-    # Heavier goods look unusual to the parent, and usual to the office.
+    # The goods are heavier than those of the parent's training data, but usual in the office's.
     assert abs(moved["mass_unusual"]["mean_before"]) > 1.0 > abs(moved["mass_unusual"]["mean_after"])
     not_judged = {one["what"]: one for one in report["not_judged"]}
     assert {"channel rail", "field carrier_id", "red threshold"} <= set(not_judged)
@@ -150,10 +150,10 @@ def test_labels_are_ignored(parent: RiskModel, traffic: Traffic, tmp_path: Path)
 
 def test_files_become_one_table_in_order_of_time(traffic: Traffic, tmp_path: Path) -> None:
     columns = office(2_400)
-    cut = next(row for row, name in enumerate(columns["shipment_id"]) if str(name).endswith("001000"))
-    first = write(tmp_path / "b.csv", {name: values[:cut] for name, values in columns.items()})
+    first_later = next(row for row, name in enumerate(columns["shipment_id"]) if str(name).endswith("001000"))
+    first = write(tmp_path / "b.csv", {name: values[:first_later] for name, values in columns.items()})
     # The second file has semicolons and decimal commas.
-    rest = {name: values[cut:] for name, values in columns.items()}
+    rest = {name: values[first_later:] for name, values in columns.items()}
     for name in ("net_mass_kg", "customs_value"):
         rest[name] = [str(value).replace(".", ",") for value in rest[name]]
     second = write(tmp_path / "a.csv", rest, delimiter=";")
@@ -163,13 +163,13 @@ def test_files_become_one_table_in_order_of_time(traffic: Traffic, tmp_path: Pat
     assert both.notes[-1] == "The shipments were sorted by time."
 
 
-def test_a_shipment_counts_once(traffic: Traffic, earlier: Path) -> None:
+def test_a_repeated_shipment_counts_once(traffic: Traffic, earlier: Path) -> None:
     twice = read_traffic([earlier, earlier])
     assert twice.table.n_shipments == traffic.table.n_shipments
     assert twice.repeated == traffic.table.n_shipments
 
 
-def test_files_without_a_time_are_read_the_same_at_any_hour(parent: RiskModel, tmp_path: Path) -> None:
+def test_shipments_without_a_time_get_the_time_of_the_parent(parent: RiskModel, tmp_path: Path) -> None:
     columns = {name: values for name, values in office(1_000).items() if name != "declared_at"}
     timeless = read_traffic([write(tmp_path / "timeless.csv", columns)], otherwise_s=created_s(parent.created_at))
     assert not timeless.has_times

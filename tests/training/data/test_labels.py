@@ -1,4 +1,4 @@
-"""Labels: finds, clean and presumed clean shipments, weights, times of results, and error messages."""
+"""Tests of labels: finds, clean and presumed clean shipments, weights, times of results, and error messages."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_find_of_the_whole_shipment_labels_all_its_items(tmp_path: Path) -> No
     assert shipment.labels.shipment_find(shipment.table)[:, 0].tolist() == [True]
 
 
-def test_an_inspected_shipment_has_the_inverse_of_its_selection_probability_as_weight(tmp_path: Path) -> None:
+def test_the_weight_of_an_inspected_shipment_is_the_inverse_of_its_selection_probability(tmp_path: Path) -> None:
     data = _read(
         tmp_path,
         [
@@ -76,7 +76,7 @@ def test_an_inspected_shipment_has_the_inverse_of_its_selection_probability_as_w
     assert data.labels.weight.tolist() == [2.0, MOST_WEIGHT, 1.0, 1.0]
 
 
-def test_a_result_counts_only_from_the_moment_it_was_known(tmp_path: Path) -> None:
+def test_a_result_counts_from_the_time_at_which_it_was_known(tmp_path: Path) -> None:
     data = _read(
         tmp_path,
         [
@@ -93,7 +93,7 @@ def test_a_result_counts_only_from_the_moment_it_was_known(tmp_path: Path) -> No
     assert after.weight.tolist() == [2.0, 10.0]
 
 
-def test_a_result_dated_before_its_declaration_counts_from_just_after_it(tmp_path: Path) -> None:
+def test_a_result_dated_before_the_declaration_counts_from_one_second_after_it(tmp_path: Path) -> None:
     data = _read(tmp_path, ["A,2026-01-10,lamp,fentanyl,item,2026-01-01,targeted,"])
     assert data.labels.known_s[0] == data.table.declared_s[0] + 1
 
@@ -209,7 +209,7 @@ def test_unreadable_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     )
 
 
-def test_a_file_without_any_readable_row_is_refused_with_a_hint_at_mappings(tmp_path: Path) -> None:
+def test_the_error_for_a_file_without_readable_rows_recommends_a_mapping(tmp_path: Path) -> None:
     path = _file(tmp_path, ["lamp,none", "cup,none"], "goods_description,content")
     with pytest.raises(
         BadData, match=r"none of its 2 rows can be read \(shipment_id: .*\); name its columns in a mapping"

@@ -1,4 +1,4 @@
-"""Tests of names in twenty languages, of other writings of names, and of names outside the fields for goods."""
+"""Tests of names in twenty languages, in altered writings, and outside the fields for goods."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from features.table.table import ManifestTable
 from tests.features.substances.resolving import resolved
 
 INDEX = SubstanceIndex.load()
-#: Name and CAS number of substances of every watched group.
+#: Names and CAS numbers of substances from all watched groups.
 SUBSTANCES = (
     ("fentanyl", "437-38-7"),
     ("carfentanil", "59708-52-0"),
@@ -34,8 +34,8 @@ SUBSTANCES = (
     ("brorphine", "2244737-98-0"),
 )
 _WITHOUT_VOWELS = str.maketrans("", "", "aeiouy")
-#: What software, scanners and senders do to a name or a CAS number; a reader still sees what is meant.
-WRITINGS: dict[str, Callable[[str, str], str]] = {
+#: Alterations of a name or CAS number by software, scanners and senders. A reader still recognises the substance.
+ALTERATIONS: dict[str, Callable[[str, str], str]] = {
     "far down a long text": lambda name, cas: "assorted goods " * 900 + f"{name} powder",
     "without vowels": lambda name, cas: f"{name.translate(_WITHOUT_VOWELS)} powder",
     "backwards": lambda name, cas: f"{name[::-1]} 5 kg",
@@ -68,7 +68,7 @@ def smiles(name: str) -> str:
 
 
 def of_rows(*rows: dict[str, str]) -> list[Match | None]:
-    """Return what each row of one shipment names."""
+    """Return the match of each row of one shipment."""
     names = dict.fromkeys(name for row in rows for name in (*BASE, *row))
     columns = {name: Coded.from_list([{**BASE, **row}.get(name, "") for row in rows]) for name in names}
     return resolve(ManifestTable.from_columns(columns, len(rows)))
@@ -96,15 +96,15 @@ def test_names_in_twenty_languages_are_recognised() -> None:
     assert sum(right.values()) >= 0.98 * len(rows), "\n".join(missed)
 
 
-@pytest.mark.parametrize("writing", WRITINGS)
-def test_a_name_that_a_reader_sees_is_recognised(writing: str) -> None:
-    write = WRITINGS[writing]
-    matches = [INDEX.resolve(write(name, cas)) for name, cas in SUBSTANCES]
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_an_altered_name_is_recognised(alteration: str) -> None:
+    alter = ALTERATIONS[alteration]
+    matches = [INDEX.resolve(alter(name, cas)) for name, cas in SUBSTANCES]
     assert sum(match is not None and match.hit for match in matches) >= 9
 
 
-#: Writings that leave harmless texts harmless. The others add words of the chemical trade to abbreviations, or remove the
-#: locants that tell two chemicals apart.
+#: Alterations that leave harmless texts harmless. The others add words of the chemical trade to abbreviations, or remove the
+#: locants that distinguish two chemicals.
 _OF_ANY_TEXT = (
     "without vowels",
     "backwards",
@@ -119,16 +119,16 @@ _OF_ANY_TEXT = (
 )
 
 
-@pytest.mark.parametrize("writing", _OF_ANY_TEXT)
-def test_the_same_changes_to_harmless_texts_are_no_hits(writing: str) -> None:
+@pytest.mark.parametrize("alteration", _OF_ANY_TEXT)
+def test_altered_harmless_texts_are_not_hits(alteration: str) -> None:
     abbreviated = ("abbreviations in other senses", "numbers")
     texts = [row.text for row in read("hard_negatives") if row.expected == NONE and row.note not in abbreviated]
     texts += [row.description for row in ecommerce_goods()]
-    # Without its vowels a fontanel is no other word than fentanyl; ventanilla with digits was one before.
+    # Without vowels, fontanel is spelled like fentanyl. With digits for letters, ventanilla is a known false hit.
     texts = [text for text in texts if len(text) > 4 and "ontanel" not in text and "ventanilla" not in text]
     assert len(texts) > 400
-    written = [WRITINGS[writing](text, text).removesuffix(" powder") for text in texts]
-    assert [text for text in written if (match := INDEX.resolve(text)) is not None and match.hit] == []
+    altered = [ALTERATIONS[alteration](text, text).removesuffix(" powder") for text in texts]
+    assert [text for text in altered if (match := INDEX.resolve(text)) is not None and match.hit] == []
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_substance_named_in_two_fields_or_in_another_field_is_recognised(row: 
         {"goods_description": "metal", "declared_chemical": "acid"},
     ],
 )
-def test_ordinary_numbers_names_and_neighbours_are_no_hits(row: dict[str, str]) -> None:
+def test_ordinary_numbers_names_and_neighbouring_fields_are_not_hits(row: dict[str, str]) -> None:
     (match,) = of_rows(row)
     assert match is None or not match.hit
 
@@ -201,7 +201,7 @@ def test_abbreviated_and_labelled_names_give_their_substance(text: str, substanc
         ("FENT powder", "fent"),
     ],
 )
-def test_a_street_name_is_shown_and_never_a_hit(text: str, name: str) -> None:
+def test_a_street_name_is_a_match_but_not_a_hit(text: str, name: str) -> None:
     match = resolved(text)
     assert (match.kind, match.substance, match.hit) == ("street", name, False)
     assert match.confidence < 0.5
@@ -210,7 +210,7 @@ def test_a_street_name_is_shown_and_never_a_hit(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["M30 hex bolts", "china white porcelain plates", "5 m cable", "TNT Express box", "made in china"]
 )
-def test_other_goods_with_the_words_of_a_street_name_are_none(text: str) -> None:
+def test_other_goods_with_the_words_of_a_street_name_do_not_match(text: str) -> None:
     assert INDEX.resolve(text) is None
 
 
@@ -219,7 +219,7 @@ def test_every_certain_street_name_is_found_alone() -> None:
     assert {name for name, match in found.items() if match is None or match.kind != "street"} == set()
 
 
-def test_related_substances_are_recognised_by_name_and_cas_number_and_are_no_hits_by_name_alone() -> None:
+def test_related_substances_are_recognised_by_name_and_cas_number_and_are_hits_only_by_class() -> None:
     for row in related_substances():
         for match in (resolved(row.name, chemical=True), *([resolved(row.cas, chemical=True)] if row.cas else ())):
             if row.relation is Relation.HOMOLOGUE:
@@ -230,7 +230,7 @@ def test_related_substances_are_recognised_by_name_and_cas_number_and_are_no_hit
 
 
 @pytest.mark.parametrize("text", ["etorphine", "ketamine hydrochloride", "morphine sulfate"])
-def test_a_drug_under_other_control_is_not_called_benign(text: str) -> None:
+def test_a_drug_under_other_control_is_not_classified_as_benign(text: str) -> None:
     assert resolved(text, chemical=True).group == "other_controlled"
 
 
@@ -261,5 +261,5 @@ def test_a_drug_under_other_control_is_not_called_benign(text: str) -> None:
         "U-47700 metabolite M1",
     ],
 )
-def test_a_test_a_denial_and_a_book_in_any_language_are_mentions(text: str) -> None:
+def test_tests_denials_and_books_in_any_language_are_mentions(text: str) -> None:
     assert (resolved(text).kind, resolved(text).hit) == ("mention", False)

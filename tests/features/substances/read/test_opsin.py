@@ -1,4 +1,4 @@
-"""Tests of the OPSIN child process: each name gets its own answer, whatever happens to the process."""
+"""Tests of the OPSIN child process: each name gets its own answer, even if the process fails."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def canonical(smiles: str | None) -> str:
 
 @pytest.fixture(scope="module")
 def shared_reader() -> Iterator[Opsin]:
-    """One process for the tests that only ask for structures."""
+    """Yield a reader for tests that only ask for structures."""
     reader = Opsin(limits=Limits(name_s=PATIENCE_S, start_s=PATIENCE_S))
     yield reader
     reader.close()
@@ -55,10 +55,10 @@ def shared_reader() -> Iterator[Opsin]:
 
 @pytest.fixture
 def make_reader() -> Iterator[ReaderFactory]:
-    """Return a factory of readers that a test may stop, starve or kill."""
+    """Yield a factory of readers for tests that stop or kill the process."""
     readers: list[Opsin] = []
 
-    def maker(
+    def make(
         *,
         name_s: float = PATIENCE_S,
         start_s: float = PATIENCE_S,
@@ -70,7 +70,7 @@ def make_reader() -> Iterator[ReaderFactory]:
         readers.append(Opsin(enabled=enabled, limits=Limits(name_s, start_s, deaths=deaths, **limits), command=command))
         return readers[-1]
 
-    yield maker
+    yield make
     for reader in readers:
         if reader.pid is not None:
             os.kill(reader.pid, signal.SIGCONT)
@@ -78,7 +78,7 @@ def make_reader() -> Iterator[ReaderFactory]:
 
 
 def fake_command(body: str) -> list[str]:
-    """Return a command that answers like OPSIN, except for the statements in ``body``."""
+    """Return a command with the protocol of OPSIN that executes ``body`` for each line."""
     gases = "'neon': '[Ne]', 'argon': '[Ar]', 'krypton': '[Kr]', 'xenon': '[Xe]', 'radon': '[Rn]'"
     known = f"known = {{'methane': 'C', 'ethane': 'CC', 'water': 'O', 'ammonia': 'N', {gases}}}"
     return [sys.executable, "-ISu", "-c", f"import pathlib, sys, time\n{known}\nfor line in sys.stdin:\n{body}"]
@@ -105,7 +105,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def slow_name_received(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return a file that the command creates when it receives the slow name. The time limit expires only then."""
+    """Return a file that the command creates when it receives the slow name. The time limit expires as soon as it exists."""
     path = tmp_path / "slow_name_received"
     poll = select.poll
 
@@ -116,11 +116,11 @@ def slow_name_received(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
         def poll(self, _: float) -> list[tuple[int, int]]:
             while True:
-                up = path.exists()
+                expired = path.exists()
                 events = self._poll.poll(20)
                 if events:
                     return events
-                if up:
+                if expired:
                     path.unlink()
                     return []
 
@@ -168,7 +168,7 @@ def test_a_systematic_name_is_read_as_its_structure(shared_reader: Opsin, name: 
 @pytest.mark.parametrize(
     "name", ["", " ", "\n", "blue cotton shirt", "para-fluoro", "END", "-h", "x" * 400, "((((", "é"]
 )
-def test_a_text_that_is_no_name_has_no_structure(shared_reader: Opsin, name: str) -> None:
+def test_a_text_that_is_not_a_name_has_no_structure(shared_reader: Opsin, name: str) -> None:
     assert shared_reader.smiles(name) is None
 
 
@@ -176,7 +176,7 @@ def test_invalid_stereodescriptors_in_a_name_are_ignored(shared_reader: Opsin) -
     assert canonical(shared_reader.smiles("(2R)-1-phenylethane")) == "CCc1ccccc1"
 
 
-def test_a_name_with_line_breaks_is_one_question(shared_reader: Opsin) -> None:
+def test_a_name_with_line_breaks_gets_one_answer(shared_reader: Opsin) -> None:
     names = ["tert-butyl\n4-oxopiperidine-1-carboxylate", "benzene\r\nwater", "2\x00chloro\x85ethanol", "water"]
     first, second, third, last = shared_reader.smiles_many(names)
     assert canonical(first) == canonical(NAMES["tert-butyl 4-oxopiperidine-1-carboxylate"])
@@ -184,7 +184,7 @@ def test_a_name_with_line_breaks_is_one_question(shared_reader: Opsin) -> None:
     assert [canonical(second), canonical(third), last] == ["O.c1ccccc1", "OCCCl", "O"]
 
 
-def test_a_name_above_the_length_limit_is_neither_asked_nor_truncated() -> None:
+def test_a_name_above_the_length_limit_is_dropped_and_not_truncated() -> None:
     longest = "a" * LONGEST_NAME
     assert cleaned(longest) == longest
     assert cleaned(longest + "a") == ""
@@ -211,14 +211,14 @@ def test_more_names_than_the_pipes_can_buffer_do_not_block(shared_reader: Opsin)
 @example(["methane", "", "methane\nethane"])
 @example(["\x1a", "\x04", "\u2028", "\ud800"])
 @settings(max_examples=150)
-def test_any_text_can_be_asked_without_affecting_the_next_answer(texts: list[str]) -> None:
+def test_no_text_affects_the_next_answer(texts: list[str]) -> None:
     reader = opsin()
     assert len(reader.smiles_many(texts)) == len(texts)
     reader._answers.clear()
     assert reader.smiles("hexane") == "CCCCCC"
 
 
-def test_a_cached_answer_is_not_asked_again(make_reader: ReaderFactory) -> None:
+def test_a_repeated_name_is_answered_from_the_cache(make_reader: ReaderFactory) -> None:
     reader = make_reader(command=fake_command(ANSWER))
     assert [reader.smiles("water"), reader.smiles("water"), reader.smiles("no name")] == ["O", "O", None]
     assert (reader.counters.names, reader.counters.failures, reader.counters.restarts) == (2, 1, 0)
@@ -227,7 +227,7 @@ def test_a_cached_answer_is_not_asked_again(make_reader: ReaderFactory) -> None:
 # The process
 
 
-def test_the_process_starts_with_the_first_name_and_serves_all_later_names(make_reader: ReaderFactory) -> None:
+def test_one_process_that_starts_on_demand_answers_all_names(make_reader: ReaderFactory) -> None:
     reader = make_reader()
     assert reader.available
     assert (reader.pid, reader.started_in_s) == (None, None)
@@ -349,7 +349,7 @@ def test_a_name_that_ends_the_process_twice_is_not_asked_again(make_reader: Read
 
 
 @pytest.mark.parametrize(
-    "slip",
+    "faulty_answer",
     [
         "    print('N') if line.strip() == 'ethane' else None\n" + ANSWER,
         "    print(end='' if line.strip() == 'ethane' else known.get(line.strip(), '') + '\\n')\n",
@@ -357,8 +357,8 @@ def test_a_name_that_ends_the_process_twice_is_not_asked_again(make_reader: Read
     ],
     ids=["one line too many", "one line too few", "a line afterwards"],
 )
-def test_an_answer_is_never_given_to_another_name(make_reader: ReaderFactory, slip: str) -> None:
-    reader = make_reader(command=fake_command(slip), deaths=20, name_s=0.3)
+def test_an_answer_is_never_given_to_another_name(make_reader: ReaderFactory, faulty_answer: str) -> None:
+    reader = make_reader(command=fake_command(faulty_answer), deaths=20, name_s=0.3)
     for _ in range(2):
         reader._answers.clear()
         answers = reader.smiles_many(["ammonia", "water", "methane", "ammonia", "nothing", "ethane"])
@@ -394,9 +394,7 @@ def test_the_process_is_restarted_after_the_pause(make_reader: ReaderFactory, cl
     assert reader.smiles("water") == "O"
 
 
-def test_pauses_are_short_first_and_double_while_the_process_keeps_dying(
-    make_reader: ReaderFactory, clock: Clock
-) -> None:
+def test_pauses_double_up_to_a_limit_while_the_process_keeps_dying(make_reader: ReaderFactory, clock: Clock) -> None:
     reader = make_reader(
         command=[sys.executable, "-c", "pass"], deaths=1, window_s=60.0, first_pause_s=2.0, pause_s=15.0
     )
@@ -410,7 +408,7 @@ def test_pauses_are_short_first_and_double_while_the_process_keeps_dying(
     assert "tried again in 2 s" in str(reader.problem)
 
 
-def test_a_name_that_was_skipped_has_no_answer_and_names_count_as_doubtful_for_a_while(
+def test_a_skipped_name_has_no_answer_and_not_all_names_count_as_read_for_a_while(
     make_reader: ReaderFactory, clock: Clock
 ) -> None:
     reader = make_reader(command=fake_command(ANSWER), deaths=1, pause_s=5.0)
@@ -428,7 +426,7 @@ def test_a_name_that_was_skipped_has_no_answer_and_names_count_as_doubtful_for_a
     assert states == [True, False, True]
 
 
-def test_a_process_that_exceeds_its_start_limit_is_not_waited_for_again(
+def test_the_start_of_a_process_that_exceeds_its_limit_is_not_retried_before_the_pause_ends(
     make_reader: ReaderFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = make_reader(command=[sys.executable, "-c", "import time; time.sleep(3600)"], start_s=0.2, pause_s=3600.0)
@@ -453,7 +451,7 @@ def test_a_missing_command_is_reported_as_a_problem_and_raises_no_error(make_rea
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_question_leaves_no_answer_for_the_next_name(
+def test_the_answer_of_an_interrupted_call_is_not_given_to_the_next_name(
     make_reader: ReaderFactory, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     reader = make_reader(command=fake_command(ANSWER))
@@ -491,7 +489,7 @@ def test_eight_concurrent_threads_get_their_own_answers(shared_reader: Opsin) ->
         assert all(pool.map(ask, range(8)))
 
 
-def test_closing_ends_the_process_and_a_later_name_starts_another(make_reader: ReaderFactory) -> None:
+def test_closing_ends_the_process_and_the_next_name_starts_another(make_reader: ReaderFactory) -> None:
     reader = make_reader(command=fake_command(ANSWER))
     assert reader.start()
     pid = reader.pid
@@ -639,7 +637,7 @@ def test_a_forked_child_starts_its_own_process_and_the_parent_keeps_its_process(
         "import os, sys, threading, warnings\nwarnings.simplefilter('ignore', DeprecationWarning)\n"
         "from features.substances.read.opsin import Limits, opsin\n"
         f"own = opsin(); own.limits = Limits({PATIENCE_S}, {PATIENCE_S}); own.start(); pid = own.pid\n"
-        "own._lock.acquire()\n"  # as another thread would during a question
+        "own._lock.acquire()\n"  # Another thread that waits for an answer holds the lock.
         "child = os.fork()\n"
         "if child == 0:\n"
         "    assert own.pid is None\n"

@@ -1,4 +1,4 @@
-"""Tests of spotting structures and systematic names in a text, and of their readings."""
+"""Tests of the search for structures and systematic names in texts, and of their readings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_inchikey_is_found_in_any_text_and_letter_case(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [f"A{KEY}", f"{KEY}-X", KEY.replace("SA", "XA"), KEY[:-2], "ABCDEFGHIJKLMN-ABCDEFGHIJ-N"]
 )
-def test_a_text_without_the_form_of_an_inchikey_is_not_one(text: str) -> None:
+def test_a_malformed_inchikey_is_not_found(text: str) -> None:
     assert of_form(text, "inchikey") == []
 
 
@@ -55,7 +55,7 @@ def test_a_text_without_the_form_of_an_inchikey_is_not_one(text: str) -> None:
 )
 def test_an_inchi_is_found_without_the_punctuation_around_it(text: str) -> None:
     (piece,) = of_form(text, "inchi")
-    # The reader decides whether a trailing semicolon belongs to the InChI.
+    # InChI may contain semicolons, so the reader decides about a trailing one.
     assert piece.text.rstrip(";").upper() == INCHI.upper()
 
 
@@ -207,7 +207,7 @@ def test_a_systematic_name_is_extracted_in_the_form_that_opsin_reads(text: str, 
         ("1-phenethyl-4-piperidone, sodium carbonate", "1-phenethyl-4-piperidone"),
     ],
 )
-def test_alternative_readings_of_a_name_follow(text: str, name: str) -> None:
+def test_alternative_readings_of_a_name_follow_the_first(text: str, name: str) -> None:
     assert name in names(text)[1:]
 
 
@@ -258,7 +258,7 @@ def test_the_name_with_the_most_building_blocks_comes_first() -> None:
         "مفاتيح",
     ],
 )
-def test_ordinary_goods_give_no_proposals(text: str) -> None:
+def test_no_structure_is_proposed_for_ordinary_goods(text: str) -> None:
     assert structures_in(text) == []
 
 
@@ -402,11 +402,11 @@ def test_identifiers_contain_no_systematic_names() -> None:
 )
 @pytest.mark.parametrize("chemical", [False, True])
 def test_cost_grows_linearly_with_text_length(before: str, repeated: str, after: str, chemical: bool) -> None:
-    def look(text: str) -> None:
+    def search(text: str) -> None:
         structures_in(text, chemical=chemical)
 
     times = 100_000 // len(repeated)
-    assert cost_grows_linearly(look, lambda times: before + repeated * times + after, times)
+    assert cost_grows_linearly(search, lambda times: before + repeated * times + after, times)
 
 
 def test_ordinary_texts_skip_every_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,5 +430,5 @@ _SYLLABLES = "y yl ox oxy am ami amin az azo azol thi thia but an butan carb car
 
 @given(st.lists(st.sampled_from(_SYLLABLES.split()), max_size=5).map("".join))
 @settings(max_examples=300)
-def test_hints_agree_with_one_regular_expression_of_all_hints(flat: str) -> None:
+def test_hints_agree_with_a_single_regular_expression(flat: str) -> None:
     assert hints_at_a_name(flat) is (re.search(_HINTS, flat) is not None or not flat.isascii())
