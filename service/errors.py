@@ -13,8 +13,9 @@
     ├── TooLarge           413  the request exceeds a limit
     ├── Misdirected        421  the Host header names another service
     ├── Unprocessable      422  the request cannot be read
-    ├── OverRate           429  too many requests with one API key, or from one address without a key
-    ├── Busy               503  too many requests of this kind; retry soon
+    ├── RetryLater              may succeed after some seconds
+    │   ├── OverRate       429  too many requests with one API key, or from one address without a key
+    │   └── Busy           503  too many requests of this kind
     ├── DiskFull           503  an upload cannot be written to the disk
     ├── DatabaseAway       503  the database does not answer; retry soon
     ├── KeysUnread         503  API keys cannot be checked yet
