@@ -72,7 +72,7 @@ class Seizure:
 
 @dataclass(slots=True)
 class Network:
-    """State of one network. ``repertoire`` has the weight of each trace, ``heard`` the seizures with a pending reaction."""
+    """State of a network. ``repertoire`` has the weight of each trace, ``pending`` the seizures without a reaction so far."""
 
     number: int
     content: str
@@ -94,7 +94,7 @@ class Network:
     opened: int = 0
     shippers: list[Shipper] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
-    heard: list[Seizure] = field(default_factory=list)
+    pending: list[Seizure] = field(default_factory=list)
 
 
 class Craft:

@@ -165,10 +165,10 @@ class Underworld:
             if slot is None:
                 continue
             rng = np.random.default_rng([self._seed, 33, int(plan.network[i]), int(day[i]), i])
-            hears = int(known_day[i] + least + (most - least) * rng.random())
+            learns_on = int(known_day[i] + least + (most - least) * rng.random())
             network = self._networks[slot]
-            network.heard.append(
-                Seizure(hears, int(plan.shipper[i]), int(plan.address[i]), int(plan.contact[i]), int(channel[i]))
+            network.pending.append(
+                Seizure(learns_on, int(plan.shipper[i]), int(plan.address[i]), int(plan.contact[i]), int(channel[i]))
             )
 
     def _draw_network(self, host: Host, rng: np.random.Generator) -> int:
@@ -218,8 +218,8 @@ class Underworld:
                 if change.moves == "channel":
                     # The law ends an exemption for small parcels.
                     self._channel[slot, _PARCELS] *= 0.3
-        ready = [seizure for seizure in network.heard if seizure.day <= day]
-        network.heard = [seizure for seizure in network.heard if seizure.day > day]
+        ready = [seizure for seizure in network.pending if seizure.day <= day]
+        network.pending = [seizure for seizure in network.pending if seizure.day > day]
         for seizure in ready:
             reaction = self._craft.after_seizure(network, seizure, rng)
             if reaction == "pause":
