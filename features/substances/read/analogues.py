@@ -173,13 +173,13 @@ def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:
             _RESEMBLES.match(spelled, end) is None and _UNKNOWN_PART.search(spelled, max(0, start - 30), start) is None
         )
         certain = certain and unclear is None and alone
-        return _found(start, end, (*before, part), smiles, certain=certain)
+        return _analogue_of(start, end, (*before, part), smiles, certain=certain)
     if unclear is None or _apart(spelled, unclear[0], end - len(stem)):
         return None
-    return _found(unclear[0], end, (*unclear[1], part), "", certain=False)
+    return _analogue_of(unclear[0], end, (*unclear[1], part), "", certain=False)
 
 
-def _found(start: int, end: int, parts: tuple[str, ...], smiles: str, *, certain: bool) -> Analogue:
+def _analogue_of(start: int, end: int, parts: tuple[str, ...], smiles: str, *, certain: bool) -> Analogue:
     return Analogue(start, end, tuple(part.rstrip("'") for part in parts), smiles, certain)
 
 
