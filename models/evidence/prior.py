@@ -20,8 +20,8 @@ class Prior:
     Attributes:
         evidence: the file.
         heads: (K,) names of the heads.
-        entries: (E,) the entries in the order of shares: group by group, alternatives side by side. Base entries are not among
-            them.
+        entries: (E,) entries in the order of the contributions, by group, with alternatives side by side. Base entries are not
+            included.
         base: (K,) log-odds of each head without any evidence.
     """
 
@@ -66,13 +66,13 @@ class Prior:
         self._weigher.strengths(matrix, out)
         return out
 
-    def shares(self, matrix: FloatArray, head: int) -> FloatArray:
-        """Return the share (n, E) of each entry in the prior log-odds of the head at position ``head``.
+    def contributions(self, matrix: FloatArray, head: int) -> FloatArray:
+        """Return the contribution (n, E) of each entry to the prior log-odds of the head at position ``head``.
 
-        ``base[head]`` plus the shares of a row is its prior log-odds.
+        The prior log-odds of a row are ``base[head]`` plus its contributions.
         """
         out = np.empty((len(matrix), len(self.entries)))
-        self._weigher.shares(matrix, head, out)
+        self._weigher.contributions(matrix, head, out)
         return out
 
 

@@ -10,12 +10,12 @@ cdef class Weigher:
     cdef const double[:, ::1] weight
 
     @cython.locals(
-        strength="double[::1]", shares="double[::1]", row=Py_ssize_t, head=Py_ssize_t,
+        strength="double[::1]", contributions="double[::1]", row=Py_ssize_t, head=Py_ssize_t,
     )
     cpdef void totals(self, const double[:, ::1] matrix, double[:, ::1] out)
 
     @cython.locals(strength="double[::1]", row=Py_ssize_t)
-    cpdef void shares(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
+    cpdef void contributions(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
 
     @cython.locals(row=Py_ssize_t)
     cpdef void strengths(self, const double[:, ::1] matrix, double[:, ::1] out)
@@ -27,8 +27,8 @@ cdef class Weigher:
     cdef void _measure(self, const double[:, ::1] matrix, Py_ssize_t row, double[::1] strength) noexcept nogil
 
     @cython.locals(
-        group=Py_ssize_t, alternatives=Py_ssize_t, entry=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t, most_for=Py_ssize_t, most_against=Py_ssize_t,
-        best=Py_ssize_t, worst=Py_ssize_t, total=double, d=double, highest=double, lowest=double, top=double,
-        bottom=double, weight=double,
+        group=Py_ssize_t, alternatives=Py_ssize_t, entry=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t,
+        most_for=Py_ssize_t, most_against=Py_ssize_t, best=Py_ssize_t, worst=Py_ssize_t, total=double, d=double,
+        highest=double, lowest=double, top=double, bottom=double, weight=double,
     )
-    cdef double _share(self, const double[::1] strength, Py_ssize_t head, double[::1] shares) noexcept nogil
+    cdef double _weigh_head(self, const double[::1] strength, Py_ssize_t head, double[::1] contributions) noexcept nogil

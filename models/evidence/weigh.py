@@ -57,20 +57,20 @@ class Weigher:
     def totals(self, matrix: FloatArray, out: FloatArray) -> None:
         """Write the prior log-odds of C-ordered feature rows (n, F) into ``out`` (n, K)."""
         strength = np.empty(self.weight.shape[0])
-        shares = np.empty(self.weight.shape[0])
+        contributions = np.empty(self.weight.shape[0])
         with cython.nogil:
             for row in range(matrix.shape[0]):
                 self._measure(matrix, row, strength)
                 for head in range(self.weight.shape[1]):
-                    out[row, head] = self._share(strength, head, shares)
+                    out[row, head] = self._weigh_head(strength, head, contributions)
 
-    def shares(self, matrix: FloatArray, head: int, out: FloatArray) -> None:
+    def contributions(self, matrix: FloatArray, head: int, out: FloatArray) -> None:
         """Write the contribution of each entry to one head's log-odds of C-ordered feature rows (n, F) into ``out`` (n, E)."""
         strength = np.empty(self.weight.shape[0])
         with cython.nogil:
             for row in range(matrix.shape[0]):
                 self._measure(matrix, row, strength)
-                self._share(strength, head, out[row])
+                self._weigh_head(strength, head, out[row])
 
     def strengths(self, matrix: FloatArray, out: FloatArray) -> None:
         """Write the strength of each entry, 0 to 1, for C-ordered feature rows (n, F) into ``out`` (n, E)."""
@@ -100,7 +100,7 @@ class Weigher:
                     break
             strength[entry] = smallest
 
-    def _share(self, strength: FloatArray, head: int, shares: FloatArray) -> float:
+    def _weigh_head(self, strength: FloatArray, head: int, contributions: FloatArray) -> float:
         """Write the contribution (E,) of each entry and return the head's log-odds."""
         total: float = self.base[head]
         for group in range(self.d.shape[0]):
@@ -109,7 +109,7 @@ class Weigher:
             # Skip a group without a firing entry, as most are.
             entry = first
             while entry < end and strength[entry] == 0.0:
-                shares[entry] = 0.0
+                contributions[entry] = 0.0
                 entry += 1
             if entry == end:
                 continue
@@ -124,7 +124,7 @@ class Weigher:
                 top = 0.0
                 bottom = 0.0
                 for entry in range(self.first_entry[alternatives], self.first_entry[alternatives + 1]):
-                    shares[entry] = 0.0
+                    contributions[entry] = 0.0
                     weight = strength[entry] * self.weight[entry, head]
                     if weight > top:
                         top = weight
@@ -133,19 +133,19 @@ class Weigher:
                         bottom = weight
                         worst = entry
                 if best >= 0:
-                    shares[best] = d * top
+                    contributions[best] = d * top
                     if top > highest:
                         highest = top
                         most_for = best
                 if worst >= 0:
-                    shares[worst] = d * bottom
+                    contributions[worst] = d * bottom
                     if bottom < lowest:
                         lowest = bottom
                         most_against = worst
             if most_for >= 0:
-                shares[most_for] = highest
+                contributions[most_for] = highest
             if most_against >= 0:
-                shares[most_against] = lowest
+                contributions[most_against] = lowest
             for entry in range(first, end):
-                total += shares[entry]
+                total += contributions[entry]
         return total

@@ -62,9 +62,9 @@ class Explainer:
         """Return the contributions (n, F + E + 1) of features, then of entries, to the raw log-odds of the head at position
         ``head``; the last column is the base value."""
         of_trees = self.predictor.contributions(matrix, head)
-        shares = self.prior.shares(matrix, head)
+        of_entries = self.prior.contributions(matrix, head)
         base = of_trees[:, -1:] + self.prior.base[head]
-        return np.ascontiguousarray(np.concatenate([of_trees[:, :-1], shares, base], axis=1))
+        return np.ascontiguousarray(np.concatenate([of_trees[:, :-1], of_entries, base], axis=1))
 
     def explain(
         self, shipments: NDArray[np.int64], rows: NDArray[np.int64], items: ScoredItems, scored: ScoredTable

@@ -39,7 +39,9 @@ def test_every_entry_counts_for_an_own_label_times_the_factor() -> None:
 def test_contributions_of_entries_add_up_to_the_prior_of_an_own_label() -> None:
     prior = Prior(read_evidence().for_own_label(0.3), ("risk",), NAMES)
     rows = _rows()
-    np.testing.assert_allclose(prior.base[0] + prior.shares(rows, 0).sum(axis=1), prior.log_odds(rows)[:, 0], atol=1e-9)
+    np.testing.assert_allclose(
+        prior.base[0] + prior.contributions(rows, 0).sum(axis=1), prior.log_odds(rows)[:, 0], atol=1e-9
+    )
 
 
 def test_without_a_factor_no_entry_counts_for_an_own_label() -> None:

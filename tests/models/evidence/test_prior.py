@@ -97,8 +97,10 @@ def test_the_strongest_of_a_group_counts_in_full_and_the_rest_times_d_for_and_ag
         entry("more_against", -1.0, GRADE),
     )
     matrix = row(substance_opioid=2.0, description_grade=1.0)
-    shares = dict(zip([e.id for e in weighed.entries], weighed.shares(matrix, 0)[0].tolist(), strict=True))
-    assert shares == {"weak": 0.5, "strong": 6.0, "against": -4.0, "more_against": -0.25}
+    contributions = dict(
+        zip([e.id for e in weighed.entries], weighed.contributions(matrix, 0)[0].tolist(), strict=True)
+    )
+    assert contributions == {"weak": 0.5, "strong": 6.0, "against": -4.0, "more_against": -0.25}
     assert weighed.log_odds(matrix)[0, 0] == pytest.approx(-10.0 + 0.5 + 6.0 - 4.0 - 0.25)
 
 
@@ -109,8 +111,10 @@ def test_of_alternatives_only_the_strongest_counts() -> None:
         entry("words", 2.0, GRADE),
     )
     matrix = row(substance_opioid=2.0, description_grade=1.0)
-    shares = dict(zip([e.id for e in weighed.entries], weighed.shares(matrix, 0)[0].tolist(), strict=True))
-    assert shares == {"words": 0.5, "destination": 6.0, "transit": 0.0}
+    contributions = dict(
+        zip([e.id for e in weighed.entries], weighed.contributions(matrix, 0)[0].tolist(), strict=True)
+    )
+    assert contributions == {"words": 0.5, "destination": 6.0, "transit": 0.0}
 
 
 def test_groups_add_up() -> None:
@@ -123,7 +127,7 @@ def test_groups_add_up() -> None:
 )
 def test_a_ramp_gives_part_of_the_weight(days: float, share: float) -> None:
     weighed = prior(entry("new", 2.0, NEW, group='"account"'))
-    assert weighed.shares(row(account_age_days=days), 0)[0].tolist() == [share]
+    assert weighed.contributions(row(account_age_days=days), 0)[0].tolist() == [share]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ def test_a_ramp_gives_part_of_the_weight(days: float, share: float) -> None:
 )
 def test_steps_hold_where_they_say(condition: str, fires: list[float]) -> None:
     weighed = prior(entry("a", 1.0, f'{{ feature = "description_grade", {condition} }}'))
-    assert [x for x in (1.0, 2.0, 3.0) if weighed.shares(row(description_grade=x), 0)[0, 0]] == fires
+    assert [x for x in (1.0, 2.0, 3.0) if weighed.contributions(row(description_grade=x), 0)[0, 0]] == fires
 
 
 def test_all_clauses_must_hold_and_of_any_the_strongest_term_counts() -> None:
@@ -148,8 +152,11 @@ def test_all_clauses_must_hold_and_of_any_the_strongest_term_counts() -> None:
         entry("either", 2.0, f"{{ any = [{OPIOID}, {GRADE}] }}", group='"goods"', one_of='"other"'),
     )
     for opioid, grade, both, either in [(0, 0, 0, 0), (2, 0, 0, 2), (0, 1, 0, 2), (2, 1, 4, 0.5), (np.nan, 1, 0, 2)]:
-        shares = weighed.shares(row(substance_opioid=opioid, description_grade=grade), 0)[0].tolist()
-        assert dict(zip([e.id for e in weighed.entries], shares, strict=True)) == {"both": both, "either": either}
+        contributions = weighed.contributions(row(substance_opioid=opioid, description_grade=grade), 0)[0].tolist()
+        assert dict(zip([e.id for e in weighed.entries], contributions, strict=True)) == {
+            "both": both,
+            "either": either,
+        }
 
 
 def test_a_missing_value_never_fires_an_entry() -> None:
@@ -168,7 +175,7 @@ values = st.lists(st.one_of(st.just(float("nan")), st.sampled_from([0.0, 1.0, 2.
 
 
 @given(rows=st.lists(values, min_size=1, max_size=70), weights=st.lists(finite.filter(bool), min_size=4, max_size=4))
-def test_one_row_and_many_rows_are_equal_to_the_last_bit_and_shares_add_up(
+def test_one_row_and_many_rows_are_equal_to_the_last_bit_and_contributions_add_up(
     rows: list[list[float]], weights: list[float]
 ) -> None:
     ramp = '{ feature = "substance_opioid", from = -3.3, to = 7.1 }'
@@ -182,8 +189,8 @@ def test_one_row_and_many_rows_are_equal_to_the_last_bit_and_shares_add_up(
     together = weighed.log_odds(matrix)
     assert b"".join(weighed.log_odds(matrix[k : k + 1]).tobytes() for k in range(len(rows))) == together.tobytes()
     for head in range(3):
-        shares = weighed.shares(matrix, head)
-        assert np.abs(weighed.base[head] + shares.sum(axis=1) - together[:, head]).max() <= 1e-9
+        contributions = weighed.contributions(matrix, head)
+        assert np.abs(weighed.base[head] + contributions.sum(axis=1) - together[:, head]).max() <= 1e-9
 
 
 def test_a_feature_that_the_model_lacks_is_named() -> None:
@@ -197,7 +204,7 @@ def test_a_model_of_an_offices_own_label_has_no_prior() -> None:
     own = Prior(evidence, ("risk",), FEATURES)
     assert own.entries == ()
     assert own.log_odds(row(substance_opioid=2.0)).tolist() == [[0.0]]
-    assert own.shares(row(), 0).shape == (1, 0)
+    assert own.contributions(row(), 0).shape == (1, 0)
 
 
 def test_entries_of_two_groups_that_rest_on_the_same_field_are_refused() -> None:
