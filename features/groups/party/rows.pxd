@@ -19,8 +19,8 @@ cpdef kind_columns(table, consignor, consignee, address, out)
 cdef double _is_trader(int bits) noexcept nogil
 
 @cython.locals(
-    phone="const int[:]", email="const int[:]", country="const int[:]", their_phone="const int[:]",
-    their_email="const int[:]", their_country="const int[:]", postcode="const int[:]", free="const unsigned char[:]",
+    phone="const int[:]", email="const int[:]", country="const int[:]", consignee_phone="const int[:]",
+    consignee_email="const int[:]", consignee_country="const int[:]", postcode="const int[:]", free="const unsigned char[:]",
     prefix="const signed char[:]", prefixes="const int[:]", digits_of="const int[:]",
     american="const int[:]", matrix="double[:, :]", row=Py_ssize_t, code=int, count=int,
 )

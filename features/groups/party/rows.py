@@ -210,9 +210,9 @@ def contact_columns(
     phone = rows_of(table.text("consignor_phone"))
     email = rows_of(table.text("consignor_email"))
     country = rows_of(table.text("consignor_country"))
-    their_phone = rows_of(table.text("consignee_phone"))
-    their_email = rows_of(table.text("consignee_email"))
-    their_country = rows_of(table.text("consignee_country"))
+    consignee_phone = rows_of(table.text("consignee_phone"))
+    consignee_email = rows_of(table.text("consignee_email"))
+    consignee_country = rows_of(table.text("consignee_country"))
     postcode = rows_of(table.text("consignee_postcode"))
     free = free_mail
     prefix = dialled
@@ -223,13 +223,13 @@ def contact_columns(
     with cython.nogil:
         for row in range(matrix.shape[0]):
             matrix[row, _CONSIGNOR_CONTACT] = (1.0 if phone[row] >= 0 else 0.0) + (1.0 if email[row] >= 0 else 0.0)
-            matrix[row, _CONSIGNEE_CONTACT] = (1.0 if their_phone[row] >= 0 else 0.0) + (
-                1.0 if their_email[row] >= 0 else 0.0
+            matrix[row, _CONSIGNEE_CONTACT] = (1.0 if consignee_phone[row] >= 0 else 0.0) + (
+                1.0 if consignee_email[row] >= 0 else 0.0
             )
             matrix[row, _CONSIGNOR_FREE_MAIL] = free[email[row]] if email[row] >= 0 else _NAN
             code = prefix[phone[row]] if phone[row] >= 0 and country[row] >= 0 else -1
             matrix[row, _PHONE_COUNTRY_CONTRADICTS] = _NAN if code < 0 else 1 - (prefixes[country[row]] >> code & 1)
-            code = their_country[row]
+            code = consignee_country[row]
             if code >= 0 and american[code] and postcode[row] >= 0:
                 count = digits_of[postcode[row]]
                 matrix[row, _POSTCODE_MALFORMED] = 0.0 if count == 5 or count == 9 else 1.0
