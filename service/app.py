@@ -117,9 +117,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     """
     settings = Settings() if settings is None else settings
     metrics = Metrics()
-    connections = Connections(
-        Limits.of(settings), lambda reason, count: metrics.connections_refused.labels(reason).inc(count)
-    )
+    connections = _connections(settings, metrics)
 
     store = _store_of(settings, metrics)
     database = None if store is None else store.database
@@ -137,7 +135,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         chemistry.set_up(settings)
         # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        # Not only while it serves: the model loads 0.3 s faster.
+        # Begin before the model loads, which is then 0.3 s faster.
         with rare_collections():
             async with (
                 _opened(store, durable),
@@ -191,8 +189,13 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     return app
 
 
+def _connections(settings: Settings, metrics: Metrics) -> Connections:
+    """Return the open connections of the service. Refused ones are counted in the metrics."""
+    return Connections(Limits.of(settings), lambda reason, count: metrics.connections_refused.labels(reason).inc(count))
+
+
 def _add_middleware(app: FastAPI, state: State) -> None:
-    """Add what handles errors and requests before and after the routes, from the innermost to the outermost."""
+    """Add the handlers of errors, and the middleware from the innermost to the outermost."""
     settings = state.settings
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
