@@ -312,7 +312,7 @@ class TestConstruction:
             names = ("something", *model.space.names[1:])
             features = model.space.features
 
-        with pytest.raises(ValueError, match="trained on other features than this space has"):
+        with pytest.raises(ValueError, match="trained on other features than those of this space"):
             replace(model, space=cast(Any, Other()))
 
     def test_the_combined_risk_is_not_a_head_among_others(self, model: RiskModel) -> None:
