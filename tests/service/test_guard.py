@@ -95,8 +95,15 @@ def test_a_websocket_is_closed_as_not_supported_whatever_its_origin(shared_clien
     assert sent == [{"type": "websocket.close", "code": 1003}]
 
 
-def test_the_services_own_page_can_write(client: Client) -> None:
-    headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_the_services_own_page_and_the_reader_can_write(client: Client, headers: dict[str, str]) -> None:
     assert client.post("/v1/score", json=shipment(), headers=headers).status_code == 200
 
 
