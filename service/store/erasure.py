@@ -143,7 +143,8 @@ def erased_answer(answer: bytes) -> bytes:
     kept: dict[str, Any] = {name: value if name in _KEPT else _emptied(value) for name, value in content.items()}
     kept["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
     kept["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
-    kept["rule_ids"] = [_without_entry(rule) for rule in content.get("rule_ids", ())]
+    if "rule_ids" in content:
+        kept["rule_ids"] = [_without_entry(rule) for rule in content["rule_ids"]]
     kept["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
     return orjson.dumps(kept)
 
