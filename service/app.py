@@ -143,18 +143,13 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 lists.watching(needed=store is not None and not store.has_journal),
                 _webhooks(store, settings),
                 host.watching(settings.pointer_poll_seconds),
+                _warmed_up(starting),
+                keys_in_use(ring, settings),
+                _in_background(durable, job_worker, database, settings),
             ):
-                # Warm up chemistry after the model, because in parallel both would load the same tables.
-                await asyncio.to_thread(warm_up_chemistry, systematic=False)
-                await asyncio.to_thread(warm_up_goods)
-                warming = asyncio.create_task(_warm_up_names(starting), name="names")
-                try:
-                    async with keys_in_use(ring, settings), _in_background(durable, job_worker, database, settings):
-                        with long_lived_objects():
-                            # uvicorn gives this state to `service.connections.protocol`.
-                            yield {CONNECTIONS: connections}
-                finally:
-                    await warming
+                with long_lived_objects():
+                    # uvicorn gives this state to `service.connections.protocol`.
+                    yield {CONNECTIONS: connections}
 
     app = _without_routes(lifespan)
     record = _record(settings)
@@ -318,6 +313,19 @@ def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
 
 def _changes_of(database: Database | None) -> Changes | None:
     return None if database is None else store.changes.Changes(database)
+
+
+@contextlib.asynccontextmanager
+async def _warmed_up(starting: asyncio.Task[None]) -> AsyncIterator[None]:
+    """Warm up what reads texts. Systematic names follow when OPSIN is there, beside the requests."""
+    # Chemistry after the model, because in parallel both would load the same tables.
+    await asyncio.to_thread(warm_up_chemistry, systematic=False)
+    await asyncio.to_thread(warm_up_goods)
+    warming = asyncio.create_task(_warm_up_names(starting), name="names")
+    try:
+        yield
+    finally:
+        await warming
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:

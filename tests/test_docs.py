@@ -15,8 +15,8 @@ from features.manifest.fields import FIELDS
 from features.reference import class_definitions, recorded_law
 from features.substances.match import KINDS
 from models.scoring import DEFAULT_BASE_RATES
+from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from service.app import create_app
-from service.files.score_columns import ALL_SCORE_COLUMNS
 from service.goods.answers import COLUMNS as GOODS_COLUMNS
 from service.metrics import Metrics
 from service.settings import Settings, variables

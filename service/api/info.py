@@ -11,11 +11,11 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.lanes import misfit
 from models.scoring import DEFAULT_BASE_RATES
+from models.scoring.output_columns import ALL_SCORE_COLUMNS, score_columns
 from service.api.dependencies import PlainJson, state_of
 from service.api.openapi import problems
 from service.api.schemas import Health, ManifestSchema, ModelDescription, Readiness
 from service.errors import DatabaseAway
-from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
 from service.substances.chemistry import chemistry
 
 if TYPE_CHECKING:

@@ -24,9 +24,10 @@ from features.table.parts import alone
 from features.table.table import ManifestTable
 from models.scoring import AdvancingHistory, Explain, Scores, ScoreSettings
 from models.scoring.isolating import failing
+from models.scoring.output_columns import N_REASONS, score_columns
 from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
-from service.files.score_columns import N_REASONS, columns_of, empty_columns, score_columns
+from service.files.score_columns import columns_of, empty_columns
 from service.files.seen import SeenShipments
 
 LATE: Final = "declared_at: earlier than shipments already in the history, which was taken as it stands now"

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from features.readers import OwnValues
+from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from service.files.chunk_scorer import ScoredChunk
-from service.files.score_columns import ALL_SCORE_COLUMNS
 
 
 class OutputLayout:

@@ -16,6 +16,7 @@ from features.readers.further import FurtherField, Kind, position_of
 from features.table import normalise
 from features.table.table import Coded, ManifestTable
 from models.scoring import RISK
+from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from training.data.labels import Labels
 
 Ints = NDArray[np.int64]
@@ -42,29 +43,7 @@ _MOST_FINDS: Final = 0.2
 _OF_GOODS_SHARE: Final = 0.75
 _COMPARED_ROWS: Final = 200_000
 #: Output columns of `tidewaiter score` and `--predictions`, which are not evidence.
-_MODEL_OUTPUTS: Final = frozenset(
-    [
-        "risk",
-        "percentile",
-        "item_risk",
-        "lane",
-        "selected_by",
-        "substance",
-        "substance_kind",
-        "substance_hit",
-        "warnings",
-        "model_version",
-        "bundle_digest",
-        "one_in",
-        "rank_one_in",
-        "reason_1",
-        "reason_2",
-        "reason_3",
-        "risk_fentanyl_or_analogue",
-        "risk_precursor",
-        "risk_equipment",
-    ]
-)
+_MODEL_OUTPUTS: Final = frozenset(ALL_SCORE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from features.readers import ColumnMapping, Unreadable
 from features.table.table import Coded, ManifestTable
 from models.scoring import RISK, RiskModel, ScoreSettings
+from models.scoring.output_columns import ALL_SCORE_COLUMNS, score_columns
 from service.files.batch import BatchReport, score_file
 from service.files.chunk_scorer import LATE, RETURNED
 from service.files.options import ScoreOptions
 from service.files.output import OutputRefused
 from service.files.pipeline import THREAD_NAME
-from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
 from service.files.stream import score_csv_stream
 from tests.models.small_model import manifest, train
 
