@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
     from service.scoring.durable import DurableHistory
     from service.store.changes import Changes
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.store import Store
 
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.

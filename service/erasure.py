@@ -1,7 +1,7 @@
 """Erasure of personal data everywhere: the database, files of jobs, the journal, and the record of traffic.
 
 The live history and its checkpoints contain no names or addresses, but 64-bit hashes of them; the checkpoints are encrypted
-(`service.store.history_key`). A party's hashes leave the history when it has been unseen for longest.
+(`service.store.history.history_key`). A party's hashes leave the history when it has been unseen for longest.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from service.jobs.searching import contains
 from service.logs import logger
 from service.periodic import repeated
 from service.record import erase_from_record
-from service.store.times import iso_time_or_none, now_us
+from service.store.engine.times import iso_time_or_none, now_us
 
 if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.changes import Backup
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.erasure import Erased, Selection
 
 #: Who erases what is old, in the audit chain.

@@ -239,7 +239,7 @@ class Settings(BaseSettings):
 
     @property
     def history_secret(self) -> str | None:
-        """Key from the setting `history_key`; None if the key is in a file (`service.store.history_key`)."""
+        """Key from the setting `history_key`; None if the key is in a file (`service.store.history.history_key`)."""
         return None if self.history_key is None else self.history_key.get_secret_value()
 
     def score_settings(self) -> ScoreSettings:

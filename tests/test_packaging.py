@@ -19,7 +19,7 @@ from service.access.keys_file import read_keys
 from service.access.ring import KeyRing
 from service.api.scopes import Scope
 from service.settings import Settings
-from service.store import history_key
+from service.store.history import history_key
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

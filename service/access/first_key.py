@@ -14,7 +14,7 @@ from service.store.key import Key, KeyWishes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Maker of the key in the audit chain.
 ACTOR = "first start"

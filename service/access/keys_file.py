@@ -16,8 +16,8 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from features.readers.source import read_small
+from service.store.engine.times import iso_time_or_none, microseconds_of
 from service.store.key import MOST_KEYS, MOST_NAME, Key
-from service.store.times import iso_time_or_none, microseconds_of
 
 
 class BadKeysFile(ValueError):

@@ -17,7 +17,7 @@ from service.store.key import Key
 
 if TYPE_CHECKING:
     from service.settings import Settings
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 
 #: Name of the source.

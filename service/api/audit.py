@@ -13,7 +13,7 @@ from service import store
 from service.api.dependencies import PlainJson, store_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
-from service.store.times import iso_time
+from service.store.engine.times import iso_time
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

@@ -18,7 +18,7 @@ from service.api.outcome_schemas import outcome_answer, override_answer
 from service.api.query_batches import checked
 from service.api.schemas import Lane
 from service.errors import NotFound
-from service.store.decision import Selection
+from service.store.log.decision import Selection
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping

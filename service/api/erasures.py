@@ -15,7 +15,7 @@ from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.erasure import Report, erase
 from service.errors import Unprocessable, shortened
-from service.store.times import iso_time, microseconds_of
+from service.store.engine.times import iso_time, microseconds_of
 
 if TYPE_CHECKING:
     from service.store.erasure import Selection

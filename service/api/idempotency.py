@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from service.api.dependencies import State
     from service.store import idempotency
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.idempotency import Replay
 
 _HEADER: Final = b"idempotency-key"

@@ -15,8 +15,8 @@ from service.api.dependencies import PlainJson, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.scopes import Scope
 from service.errors import NotFound, Unprocessable
+from service.store.engine.times import iso_time, iso_time_or_none, microseconds_of
 from service.store.key import MOST_NAME, Key, KeyRefused, KeyWishes
-from service.store.times import iso_time, iso_time_or_none, microseconds_of
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 

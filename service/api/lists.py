@@ -34,7 +34,7 @@ from service.lists.view import COLUMN_OF, shown
 from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 router = APIRouter(prefix="/v1", tags=["lists"])
 

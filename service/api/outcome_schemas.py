@@ -17,8 +17,8 @@ from service.api.schemas import Answer, Lane, Probability
 from service.errors import Unprocessable, shortened
 
 if TYPE_CHECKING:
-    from service.store.outcomes import Finding, Overridden, Recorded
-    from service.store.queue import Waiting
+    from service.store.findings.outcomes import Finding, Overridden, Recorded
+    from service.store.findings.queue import Waiting
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -35,8 +35,8 @@ from service.errors import Conflict, NotFound, Unprocessable
 from service.scoring.recording import declared_code
 
 if TYPE_CHECKING:
-    from service.store.outcomes import NotRecorded
-    from service.store.queue import Waiting
+    from service.store.findings.outcomes import NotRecorded
+    from service.store.findings.queue import Waiting
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
 

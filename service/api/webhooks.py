@@ -14,7 +14,7 @@ from service.api.dependencies import PlainJson, add_log_fields, caller_of, state
 from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.errors import NotFound, Unprocessable
-from service.store.times import iso_time, iso_time_or_none, now_us
+from service.store.engine.times import iso_time, iso_time_or_none, now_us
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])

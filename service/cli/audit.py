@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.proof.chain import Proof
 
 audit_app = typer.Typer(

@@ -25,8 +25,8 @@ def backup(file: File) -> None:
     from service.files.output import whole_file
     from service.store.backup import dump
     from service.store.changes import Backup, note_backup
-    from service.store.database import Database
-    from service.store.history_key import place_of
+    from service.store.engine.database import Database
+    from service.store.history.history_key import place_of
 
     settings = environment()
     database = Database(settings.database_url.get_secret_value())
@@ -59,10 +59,10 @@ def restore(
     from features.readers import Unreadable
     from service.cli.common import environment
     from service.cli.errors import WrongUse
-    from service.store import history_key
     from service.store.backup import restore as restored
-    from service.store.database import Database
-    from service.store.sealing import WrongKey
+    from service.store.engine.database import Database
+    from service.store.history import history_key
+    from service.store.history.sealing import WrongKey
 
     settings = environment()
     place, secret = history_key.place_of(settings), history_key.secret_of(settings)

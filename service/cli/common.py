@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from models.scoring import RiskModel
     from service.settings import Settings
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 
 _PREFIX = "TIDEWAITER_"
@@ -84,7 +84,7 @@ def open_database(*, existing: bool = False) -> Iterator[Database]:
         WrongUse: the store is switched off.
     """
     from service.cli.errors import WrongUse
-    from service.store.database import Database, open_existing
+    from service.store.engine.database import Database, open_existing
 
     settings = environment()
     if not settings.keeps_decisions:

@@ -205,9 +205,9 @@ def _clock(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    from service.store import history_key
-    from service.store.database import SCHEMA, Database, exists
-    from service.store.sealing import WrongKey
+    from service.store.engine.database import SCHEMA, Database, exists
+    from service.store.history import history_key
+    from service.store.history.sealing import WrongKey
 
     if not settings.keeps_decisions:
         return "switched off by TIDEWAITER_STORE: nothing is stored"
@@ -232,7 +232,7 @@ def _database(settings: Settings) -> str:
 
 def _keys(settings: Settings) -> str:
     from service.access.keys_file import read_keys
-    from service.store.times import now_us
+    from service.store.engine.times import now_us
 
     if (problem := settings.access_problem()) is not None:
         raise CheckFailed(problem)
@@ -251,7 +251,7 @@ def _keys(settings: Settings) -> str:
 def _stored_keys(settings: Settings) -> list[Key]:
     """Return the keys of the database; none if it does not exist yet or its schema is older."""
     from service.store import keys
-    from service.store.database import SCHEMA, Database, exists
+    from service.store.engine.database import SCHEMA, Database, exists
 
     if not exists(settings.database_url.get_secret_value()):
         return []

@@ -16,7 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from service.lists.importing import ImportResult
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.topics import Topic
 
 

@@ -27,8 +27,8 @@ def erase(
     from service.cli.errors import WrongUse
     from service.erasure import erase as erased
     from service.errors import Conflict
+    from service.store.engine.times import iso_time, microseconds_of
     from service.store.erasure import Selection
-    from service.store.times import iso_time, microseconds_of
 
     if sum(one is not None for one in (before, shipment, decision)) != 1:
         raise WrongUse("Name one of --before, --shipment and --decision.")

@@ -45,8 +45,8 @@ def create(
     from service.cli.common import open_database
     from service.cli.errors import WrongUse
     from service.store import keys
+    from service.store.engine.times import microseconds_of
     from service.store.key import KeyRefused, KeyWishes
-    from service.store.times import microseconds_of
 
     known = [one.value for one in Scope]
     if unknown := [one for one in scope if one not in known]:
@@ -82,7 +82,7 @@ def list_(
     from service.cli.common import open_database
     from service.cli.console import to_stdout
     from service.store import keys
-    from service.store.times import now_us
+    from service.store.engine.times import now_us
 
     file = _file(keys_file)
     if file is not None:

@@ -80,7 +80,7 @@ def _note(digest: str, version: str, folder: Path, actor: str) -> None:
     from service.errors import DatabaseAway
     from service.store.away import NoDatabase
     from service.store.changes import note_promotion
-    from service.store.database import open_existing
+    from service.store.engine.database import open_existing
 
     settings = environment()
     if not settings.keeps_decisions:

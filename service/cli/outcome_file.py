@@ -19,14 +19,15 @@ from features.readers.headers import squeeze
 from service.api.outcome_schemas import OutcomeRequest, read_request
 from service.errors import ServiceError
 from service.files.excel_safe import safe_cell
-from service.store import audit, queue
-from service.store.decision_log import latest_of_shipments
-from service.store.outcomes import Finding, NotRecorded, Recorded, add_outcome, outcomes_of
+from service.store import audit
+from service.store.findings import queue
+from service.store.findings.outcomes import Finding, NotRecorded, Recorded, add_outcome, outcomes_of
+from service.store.log.decision_log import latest_of_shipments
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 _FIELDS: Final = ("content", "found_at", "by", "substance", "quantity", "unit", "method", "corrects")
 COLUMNS: Final = ("shipment_id", "decision_id", *_FIELDS)

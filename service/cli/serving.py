@@ -65,8 +65,8 @@ def _prepare(settings: Settings) -> None:
     notice that none starts.
     """
     from service.errors import DatabaseAway
-    from service.store import history_key
-    from service.store.database import Database
+    from service.store.engine.database import Database
+    from service.store.history import history_key
 
     database = Database(settings.database_url.get_secret_value())
     try:

@@ -20,7 +20,7 @@ def worker(
     from service.jobs.worker import Worker
     from service.logs import configure
     from service.memory import keep_memory_small
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.substances import chemistry
 
     keep_memory_small()

@@ -26,7 +26,7 @@ from service.logs import configure, logger
 from service.settings import Settings, variables
 
 if TYPE_CHECKING:
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Seconds between two looks for a waiting job or an ended child.
 _POLL_SECONDS: Final = 5.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.settings import Settings
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 _OWNER_ONLY: Final = 0o600
 _OWNER_FOLDER: Final = 0o700

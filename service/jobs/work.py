@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from features.groups.history.history import HistoryRows
     from models.scoring import RiskModel, Scores, ScoreSettings
     from service.settings import Settings
-    from service.store.database import Database
-    from service.store.decision import NewDecision
+    from service.store.engine.database import Database
+    from service.store.log.decision import NewDecision
 
 _UPLOAD: Final = "the uploaded file"
 #: Decisions per transaction. On SQLite, requests that store decisions wait for it.

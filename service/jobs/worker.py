@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from service.jobs.work import Recorder
     from service.scoring.model_host import LoadedModel
     from service.settings import Settings
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Attempts without progress after which a job fails: its file ends the worker each time, for example for lack of memory.
 MOST_FRUITLESS: Final = 10

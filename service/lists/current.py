@@ -25,14 +25,14 @@ from service.lists.screening import Entry, ListScreening, Segment, Suppressed
 from service.lists.unread import UnreadLists
 from service.logs import logger
 from service.periodic import repeated
-from service.store.times import iso_time_or_none, now_us
+from service.store.engine.times import iso_time_or_none, now_us
 from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from models.scoring import ScoreSettings
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.lists import Revision
 
 #: Half of the second within which a change takes effect. The query takes a fraction of a millisecond.

@@ -12,7 +12,7 @@ from service.lists.view import known_of, shown
 from service.store.topics import WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from service import store
 from service.lists.forms import EntryKind
 from service.lists.reading import Known
-from service.store.times import iso_time_or_none
+from service.store.engine.times import iso_time_or_none
 from service.store.topics import DISMISSALS, Topic
 
 if TYPE_CHECKING:
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Members whose columns have another name.
 COLUMN_OF: Final = {"list": "list_name"}

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from service.scoring.model_host import ModelHost
     from service.settings import Settings
-    from service.store.database import Database
-    from service.store.sealing import Sealer
+    from service.store.engine.database import Database
+    from service.store.history.sealing import Sealer
     from service.store.store import Store
 
 #: Seconds between two looks at the log.
@@ -55,7 +55,7 @@ class DurableSettings:
         checkpoint_seconds: time between checkpoints.
         replay_days: how far back a replay without a checkpoint goes.
         key: what seals checkpoints; None: the key of the file.
-        key_file: see `service.store.history_key`.
+        key_file: see `service.store.history.history_key`.
     """
 
     checkpoint_seconds: float
@@ -114,7 +114,7 @@ class DurableHistory:
         self._target: tuple[int, int] | None = None
 
     def open(self) -> None:
-        """Find the key of the history, or make it, see `service.store.history_key.establish`. A database may be away.
+        """Find the key of the history, or make it, see `service.store.history.history_key.establish`. A database may be away.
 
         Raises:
             KeyMissing, BadKeyFile, OSError: there is no key for this database.

@@ -18,8 +18,8 @@ from features.manifest.shipment import shipment_to_json
 from features.table.normalise import normaliser
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
 from service.scoring.live_history import NOT_COUNTED, LiveRows
-from service.store.decision import NewDecision, Stored, content_digest, manifest_json
-from service.store.references import NUL, REPLACED, reference_of
+from service.store.log.decision import NewDecision, Stored, content_digest, manifest_json
+from service.store.log.references import NUL, REPLACED, reference_of
 
 if TYPE_CHECKING:
     import numpy as np

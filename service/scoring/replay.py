@@ -31,10 +31,10 @@ from service.scoring.distinct import tables_of_distinct
 from service.scoring.live_history import Lesson, LiveHistory
 
 if TYPE_CHECKING:
-    from service.store.checkpoints import Checkpoint
-    from service.store.database import Database
-    from service.store.history_log import Block, Entry, Page
-    from service.store.sealing import Sealer
+    from service.store.engine.database import Database
+    from service.store.history.checkpoints import Checkpoint
+    from service.store.history.history_log import Block, Entry, Page
+    from service.store.history.sealing import Sealer
 
 IntArray = NDArray[np.int64]
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from service.metrics import Metrics
     from service.record import TrafficRecord
     from service.scoring.model_host import ModelHost, ServedModel
-    from service.store.decision import NewDecision, Stored
+    from service.store.log.decision import NewDecision, Stored
     from service.store.store import Store
 
 T = TypeVar("T")

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from service.store.rows import Insertion, Lookup, look_up
+from service.store.engine.rows import Insertion, Lookup, look_up
 from service.store.tables import AuditEntry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Digest before the first entry.
 START: Final = bytes(32)

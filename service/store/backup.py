@@ -18,16 +18,16 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import LargeBinary, MetaData, Table, delete, desc, func, insert, inspect, select, text
 
-from service.store import checkpoints, history_key
 from service.store.audit import START
-from service.store.database import SCHEMA, BadDatabase
-from service.store.sealing import Sealer
+from service.store.engine.database import SCHEMA, BadDatabase
+from service.store.history import checkpoints, history_key
+from service.store.history.sealing import Sealer
 from service.store.tables import AuditEntry, Base
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Version of the format.
 FORMAT: Final = 1

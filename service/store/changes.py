@@ -20,13 +20,13 @@ from service.errors import DatabaseAway
 from service.logs import logger
 from service.store import audit
 from service.store.audit import Fact
+from service.store.engine.times import now_us
 from service.store.tables import AuditEntry
-from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Kinds of entries about the service itself.
 KINDS: Final = ("settings", "model", "rules")

@@ -18,7 +18,8 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from service.identifiers import new_ids
 from service.store import audit
 from service.store.audit import Fact, salted
-from service.store.references import reference_of
+from service.store.engine.times import now_us
+from service.store.log.references import reference_of
 from service.store.tables import (
     Decision,
     Delivery,
@@ -32,12 +33,11 @@ from service.store.tables import (
     SuppressionRow,
     WatchEntry,
 )
-from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Decisions per transaction, which bounds the time that other writers wait.
 _AT_ONCE: Final = 500

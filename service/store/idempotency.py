@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from service.store.engine.times import steady_us
 from service.store.tables import IdempotentRequest
-from service.store.times import steady_us
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection

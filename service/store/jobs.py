@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 QUEUED: Final = "queued"
 RUNNING: Final = "running"

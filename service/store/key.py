@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.identifiers import new_ids
-from service.store.times import now_us
+from service.store.engine.times import now_us
 
 #: Keys that are valid at the same time, so that each worker can hold all of them.
 MOST_KEYS: Final = 1_000

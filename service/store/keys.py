@@ -10,14 +10,14 @@ from sqlalchemy import func, insert, or_, select, update
 
 from service.store import audit
 from service.store.audit import Fact, salted
+from service.store.engine.times import now_us
 from service.store.key import MOST_KEYS, Key, KeyRefused, KeyWishes, new_key
 from service.store.tables import ApiKey
-from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 _SALT_BYTES: Final = 16
 

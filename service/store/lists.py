@@ -17,14 +17,14 @@ from sqlalchemy import insert, select, update
 from service.identifiers import new_ids
 from service.store import audit
 from service.store.audit import Fact, salted
+from service.store.engine.times import now_us
 from service.store.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
-from service.store.times import now_us
 from service.store.topics import Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 _SALT_BYTES: Final = 16
 #: Parameters of one statement, below the limits of both engines.

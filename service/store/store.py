@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
-from service.store.database import Database
-from service.store.decision import NewDecision, Stored
-from service.store.delivery import Delivery, deliver_left
-from service.store.journal import Journal
+from service.store.engine.database import Database
+from service.store.log.decision import NewDecision, Stored
+from service.store.offline.delivery import Delivery, deliver_left
+from service.store.offline.journal import Journal
 from service.store.webhooks import Outbox
 from service.store.writer import DecisionWriter
 

@@ -18,15 +18,15 @@ from sqlalchemy import insert, or_, select, update
 from service.identifiers import new_ids
 from service.store import audit
 from service.store.audit import Fact, salted
-from service.store.decisions import record as record_decisions
+from service.store.engine.times import iso_time
+from service.store.log.decisions import record as record_decisions
 from service.store.tables import Delivery, Webhook
-from service.store.times import iso_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from service.store.database import Database
-    from service.store.decision import NewDecision, Stored
+    from service.store.engine.database import Database
+    from service.store.log.decision import NewDecision, Stored
 
 WAITING, DELIVERED, FAILED = ("waiting", "delivered", "failed")
 EVENT: Final = "decision.red"

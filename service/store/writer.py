@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from service.errors import DatabaseAway
-from service.store import decisions
-from service.store.decision import NewDecision, Stored
+from service.store.log import decisions
+from service.store.log.decision import NewDecision, Stored
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
-    from service.store.delivery import Delivery
+    from service.store.engine.database import Database
+    from service.store.offline.delivery import Delivery
     from service.store.webhooks import Outbox
 
 #: Number of decisions from which a group is committed without further submissions.

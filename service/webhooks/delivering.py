@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 from service import store
 from service.logs import logger
 from service.periodic import repeated
-from service.store.times import now_us
+from service.store.engine.times import now_us
 from service.webhooks.sending import Reply, Sender, headers_of, signature
 
 if TYPE_CHECKING:
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.webhooks import Due, Outbox
 
 #: Seconds between looks at the outbox.

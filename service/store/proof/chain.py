@@ -18,7 +18,7 @@ from service.store.proof.heads import Head, SignedHead, key_name, signed_heads
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Entries that are read at once.
 _PAGE: Final = 2_000

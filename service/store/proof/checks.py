@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Label, RowMapping, and_, select
 
 from service.store.audit import salted
-from service.store.decisions import facts_of, plain_facts_of
 from service.store.jobs import END_FACTS
 from service.store.jobs import plain_facts_of as plain_facts_of_job
 from service.store.jobs import salted_facts_of as salted_facts_of_job
+from service.store.log.decisions import facts_of, plain_facts_of
 from service.store.proof.entry import Check, Entry, Fault, Tally, differing, in_chunks
 from service.store.proof.erasure_check import ErasureCheck
 from service.store.proof.list_checks import LIST_CHECKS

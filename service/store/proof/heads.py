@@ -19,13 +19,13 @@ from sqlalchemy import insert, select
 
 from features.readers.source import read_small
 from models.bundle import check_public_key, is_signature, sign_message
+from service.store.engine.times import now_us
 from service.store.tables import AuditHead
-from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Ties signatures to this use of a key.
 _PREFIX: Final = b"tidewaiter audit head "

@@ -21,7 +21,7 @@ class Outcome(Base):
         corrects: id of the corrected outcome. An outcome is corrected once; its correction may be corrected in turn.
         method: free text, which may be personal.
         salt: random bytes in the audit chain's digests of ``by`` and ``method``; None after erasure.
-        learned: whether the live history has taken account of the row, see `service.store.learning`.
+        learned: whether the live history has taken account of the row, see `service.store.history.learning`.
     """
 
     __tablename__ = "outcomes"
@@ -67,14 +67,14 @@ class Override(Base):
 
 
 class QueueEntry(Base):
-    """A shipment that waits for an inspection; see `service.store.queue`.
+    """A shipment that waits for an inspection; see `service.store.findings.queue`.
 
     Attributes:
         decision_id: the latest decision on the shipment.
         rank: 0 for red, 1 for yellow, 2 for a green one that is held and not shown.
         minus_risk: the negative risk, so that an index in ascending order has the riskiest first.
         overridden: whether a person chose the lane.
-        claimed_by: holder of the latest claim, see `service.store.queue.holder_of`. A name in it is personal.
+        claimed_by: holder of the latest claim, see `service.store.findings.queue.holder_of`. A name in it is personal.
         claimed_until: end of that claim.
     """
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 
 from service.cli.main import run
 from service.store import keys
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.key import KeyWishes
 from service.store.tables import ApiKey, AuditEntry
 

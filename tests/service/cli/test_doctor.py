@@ -15,7 +15,7 @@ from models.bundle import ModelStore
 from service.cli import doctor
 from service.cli.main import run
 from service.store import keys
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.key import KeyWishes
 
 

@@ -11,7 +11,7 @@ import pytest
 from service.access.keys_file import read_keys
 from service.cli.main import run
 from service.store import keys
-from service.store.database import Database
+from service.store.engine.database import Database
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from models.bundle import ModelStore
 from service.store import audit
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import AuditEntry, Decision
 from tests.service.store.kills import record, server
 

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from service.store import audit, keys, webhooks
 from service.store.audit import Fact
-from service.store.database import Database
-from service.store.decision import NewDecision
+from service.store.engine.database import Database
+from service.store.findings.outcomes import Finding, add_outcome, add_override
 from service.store.key import KeyWishes
-from service.store.outcomes import Finding, add_outcome, add_override
+from service.store.log.decision import NewDecision
 from service.store.proof.chain import Proof, prove
 from service.store.store import Store
 

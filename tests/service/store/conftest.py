@@ -14,7 +14,7 @@ from sqlalchemy import select
 from models.bundle import ModelStore
 from service.app import create_app
 from service.settings import Settings
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.store import Store
 from service.store.tables import Decision
 from tests.service.api_client import Client, serving

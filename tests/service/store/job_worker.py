@@ -7,7 +7,7 @@ import sys
 from service.jobs.worker import Worker
 from service.logs import configure
 from service.settings import Settings
-from service.store.database import Database
+from service.store.engine.database import Database
 
 if __name__ == "__main__":
     settings = Settings()

@@ -25,9 +25,9 @@ from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from models.bundle import ModelStore, load
 from service.scoring.replay import Bounds, restore
-from service.store import history_key, history_log
-from service.store.database import Database
-from service.store.sealing import Sealer
+from service.store.engine.database import Database
+from service.store.history import history_key, history_log
+from service.store.history.sealing import Sealer
 from tests.service.served import Served, served
 
 _CLIENTS: Final = 3

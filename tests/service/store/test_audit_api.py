@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from service.store.audit import digest_of
-from service.store.times import microseconds_of
+from service.store.engine.times import microseconds_of
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 

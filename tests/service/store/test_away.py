@@ -19,10 +19,11 @@ from service.errors import DatabaseAway
 from service.lists.current import CurrentLists
 from service.lists.unread import WARNING
 from service.settings import Settings
-from service.store import decisions, lists, topics
-from service.store.database import Database
-from service.store.decision import Stored
-from service.store.journal import Journal
+from service.store import lists, topics
+from service.store.engine.database import Database
+from service.store.log import decisions
+from service.store.log.decision import Stored
+from service.store.offline.journal import Journal
 from service.store.store import Store
 from service.store.tables import AuditEntry, Decision
 from tests.service.api_client import Client, serving

@@ -22,7 +22,7 @@ from service.app import create_app
 from service.cli.main import run
 from service.settings import Settings
 from service.store.backup import BadBackup, NotEmpty, check, dump, restore
-from service.store.database import BadDatabase, Database
+from service.store.engine.database import BadDatabase, Database
 from service.store.migrations import running as migrations
 from service.store.tables import AuditEntry, Base, Decision, HistoryCheckpoint
 from tests.service.api_client import Client, serving

@@ -16,7 +16,7 @@ from service.app import create_app
 from service.errors import DatabaseAway
 from service.settings import Settings
 from service.store.changes import Changes
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import AuditEntry
 from tests.service.api_client import serving
 

@@ -21,7 +21,7 @@ from service.app import create_app
 from service.scoring.durable import DurableHistory, DurableSettings
 from service.settings import Settings
 from service.store import idempotency, webhooks
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.idempotency import IN_WORK, InWork, Replay, Request
 from service.store.jobs import Jobs
 from service.store.proof.chain import prove

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Column, Connection, Double, LargeBinary, MetaData, String, insert, inspect, select, text
 
 from service.errors import DatabaseAway
-from service.store.database import SCHEMA, BadDatabase, Database
+from service.store.engine.database import SCHEMA, BadDatabase, Database
 from service.store.migrations import running as migrations
 from service.store.tables import Base
 

@@ -7,7 +7,7 @@ import hashlib
 import orjson
 from sqlalchemy import select
 
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import AuditEntry
 from tests.service.api_client import Client
 from tests.service.conftest import shipment

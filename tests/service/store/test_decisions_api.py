@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from service.api.decision_schemas import Decisions, StoredDecision
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import Decision
 from tests.service.api_client import Client
 from tests.service.conftest import shipment

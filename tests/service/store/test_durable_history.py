@@ -27,9 +27,9 @@ from service.scoring import durable as durable_module
 from service.scoring.durable import DurableHistory, DurableSettings, kept
 from service.scoring.replay import keys_of_entries, replayed
 from service.settings import Settings
-from service.store import history_log, learning
-from service.store.database import Database
-from service.store.history_log import Entry
+from service.store.engine.database import Database
+from service.store.history import history_log, learning
+from service.store.history.history_log import Entry
 from service.store.tables import CheckpointPart, Decision, HistoryCheckpoint, HistoryEvent
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -181,7 +181,7 @@ def orders_of_checkpoints(database: Database) -> list[int]:
 def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
     served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
 ) -> None:
-    monkeypatch.setattr("service.store.history_log._PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr("service.store.history.history_log._PRUNED_AT_ONCE", 2)
     records = [shipment(shipment_id=f"P{number}") for number in range(6)]
     with killed(), served() as client:
         keeper = keeper_of(client, database, days=1e-9)

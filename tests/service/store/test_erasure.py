@@ -19,14 +19,14 @@ from service.erasure import erase, erase_old
 from service.errors import JournalWaits
 from service.jobs.worker import Worker
 from service.settings import Settings
-from service.store import decisions
 from service.store.backup import check
-from service.store.database import Database
+from service.store.engine.database import Database
+from service.store.engine.times import iso_time, now_us
 from service.store.erasure import Selection, erased_answer
-from service.store.journal import Journal
+from service.store.log import decisions
+from service.store.offline.journal import Journal
 from service.store.proof.chain import prove
 from service.store.tables import AuditEntry, Decision, Delivery, Job, Outcome, Override, QueueEntry
-from service.store.times import iso_time, now_us
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision

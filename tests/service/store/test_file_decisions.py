@@ -18,7 +18,7 @@ from service.cli.main import run
 from service.scoring import recording
 from service.settings import Settings
 from service.store import webhooks
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import AuditEntry, Delivery
 from tests.service.api_client import Client, serving
 from tests.service.store.conftest import rows_of

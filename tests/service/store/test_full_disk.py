@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from models.bundle import ModelStore
 from service.cli.main import run
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import Decision, Job
 from tests.service.conftest import shipment
 from tests.service.served import served

@@ -18,11 +18,11 @@ from service.app import create_app
 from service.cli import doctor
 from service.cli.main import run
 from service.settings import Settings
-from service.store import history_key
-from service.store.checkpoints import unpack
-from service.store.database import Database
-from service.store.history_key import BadKeyFile, KeyMissing, establish, place_of, read
-from service.store.sealing import Sealer
+from service.store.engine.database import Database
+from service.store.history import history_key
+from service.store.history.checkpoints import unpack
+from service.store.history.history_key import BadKeyFile, KeyMissing, establish, place_of, read
+from service.store.history.sealing import Sealer
 from service.store.tables import AuditEntry, CheckpointPart, HistoryCheckpoint
 from tests.service.api_client import serving
 from tests.service.conftest import shipment

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from service.store import idempotency
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.idempotency import IN_WORK, KEPT, InWork, Replay, Request
 from service.store.tables import ApiKey, Decision, IdempotentRequest, Webhook
 from tests.service.api_client import Client

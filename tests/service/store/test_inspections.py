@@ -18,12 +18,13 @@ from models.bundle import ModelStore
 from service.api.scopes import Scope
 from service.app import create_app
 from service.settings import Settings
-from service.store import inspections, keys
+from service.store import keys
 from service.store.audit import salted
 from service.store.changes import KINDS
-from service.store.database import Database
+from service.store.engine.database import Database
+from service.store.findings import inspections
+from service.store.findings.outcomes import outcomes_of, overrides_of
 from service.store.key import KeyWishes
-from service.store.outcomes import outcomes_of, overrides_of
 from service.store.tables import AuditEntry, Decision, Outcome, QueueEntry
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

@@ -13,7 +13,7 @@ import pytest
 
 from models.bundle import ModelStore
 from service.settings import Settings
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.jobs import Jobs
 from tests.service.store.job_files import goods_csv, goods_parquet, queue, results_of, row_of, scored_as_a_file
 

@@ -20,10 +20,10 @@ from service.jobs.files import JobFiles, delete_files
 from service.jobs.results import growing_path
 from service.jobs.worker import MOST_FRUITLESS, Worker
 from service.settings import Settings
-from service.store.database import Database
-from service.store.decision import NewDecision
-from service.store.decisions import record
+from service.store.engine.database import Database
 from service.store.jobs import Jobs, Lost, Progress, QueueFull, now
+from service.store.log.decision import NewDecision
+from service.store.log.decisions import record
 from service.store.tables import Decision, Job
 from tests.models.small_model import manifest
 from tests.service.store.job_files import goods_csv, goods_parquet, queue, results_of, row_of, scored_as_a_file

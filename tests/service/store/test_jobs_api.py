@@ -25,7 +25,7 @@ from service.jobs import child as child_process
 from service.jobs.files import JobFiles, delete_files
 from service.jobs.worker import Worker
 from service.settings import Settings
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.jobs import NewJob
 from service.store.proof.chain import prove
 from service.store.tables import AuditEntry, IdempotentRequest, Job

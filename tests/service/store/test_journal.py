@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.store.decision import NewDecision
-from service.store.journal import Journal
+from service.store.log.decision import NewDecision
+from service.store.offline.journal import Journal
 
 
 def decision(number: int, **changes: Any) -> NewDecision:

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from service.access.first_key import make_first_key
 from service.store import keys
 from service.store.audit import salted
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.key import MOST_KEYS, KeyRefused, KeyWishes
 from service.store.tables import ApiKey, AuditEntry
 

@@ -20,7 +20,7 @@ from service.app import create_app
 from service.errors import DatabaseAway
 from service.settings import Settings
 from service.store import keys
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.key import KeyWishes, new_key
 from service.store.tables import Decision
 from tests.service.api_client import Client, serving

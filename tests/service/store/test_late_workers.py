@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from models.bundle import ModelStore, load
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.proof.chain import prove
 from service.store.tables import Decision
 from tests.service.conftest import shipment

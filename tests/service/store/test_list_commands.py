@@ -11,7 +11,7 @@ from service.cli.entries import GROUPS
 from service.cli.main import run
 from service.lists.reading import FORMS
 from service.lists.view import COLUMN_OF
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.proof.chain import prove
 
 NAME = "Lianhe Novelty Trading"

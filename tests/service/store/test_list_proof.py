@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
 from service.store import lists
-from service.store.database import Database
+from service.store.engine.database import Database
+from service.store.engine.times import now_us
 from service.store.erasure import Selection, erase
 from service.store.proof.chain import prove
 from service.store.tables import PermitRow, WatchEntry
-from service.store.times import now_us
 from service.store.topics import PERMITS, WATCH_ENTRIES
 
 

@@ -15,7 +15,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.settings import Settings
 from service.store.changes import KINDS
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import AuditEntry
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.cli.main import run
-from service.store.database import Database
+from service.store.engine.database import Database
 from tests.service.store.engines import new_database
 
 COMMANDS = (

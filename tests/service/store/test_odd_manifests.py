@@ -16,9 +16,9 @@ from features.groups.history.history import History
 from models.bundle import ModelStore
 from service.app import create_app
 from service.settings import Settings
-from service.store.database import Database
-from service.store.decision import content_digest, manifest_json
-from service.store.references import LONGEST, reference_of
+from service.store.engine.database import Database
+from service.store.log.decision import content_digest, manifest_json
+from service.store.log.references import LONGEST, reference_of
 from tests.service.api_client import Client, serving
 from tests.service.store.kills import differences
 

@@ -16,7 +16,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.cli.main import run
 from service.settings import Settings
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.tables import AuditEntry, Outcome
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

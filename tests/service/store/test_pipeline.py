@@ -9,11 +9,14 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from service.errors import DatabaseAway
-from service.store import audit, decisions, pipeline, queue
-from service.store.database import Database, reporting
-from service.store.decision import NewDecision
-from service.store.decisions import record
-from service.store.rows import Lookup
+from service.store import audit
+from service.store.engine import pipeline
+from service.store.engine.database import Database, reporting
+from service.store.engine.rows import Lookup
+from service.store.findings import queue
+from service.store.log import decisions
+from service.store.log.decision import NewDecision
+from service.store.log.decisions import record
 from service.store.tables import AuditEntry, Decision
 from tests.service.store.decisions import new_decision
 

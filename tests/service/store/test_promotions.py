@@ -15,7 +15,7 @@ from service.access.keys_file import write_keys
 from service.app import create_app
 from service.cli.main import run
 from service.settings import Settings
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.key import KeyWishes, new_key
 from service.store.proof.chain import prove
 from service.store.tables import AuditEntry

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, true, update
 
 from service.store import audit, webhooks
 from service.store.audit import START, Fact, digest_of
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.erasure import Selection, erase
 from service.store.proof.chain import prove
 from service.store.proof.heads import BadHead, Head, read_head, sign_head, signed_heads

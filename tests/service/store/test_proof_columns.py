@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, select, update
 
 from service.store import keys, lists
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.erasure import Selection, erase
-from service.store.inspections import record_outcome, record_override
+from service.store.findings.inspections import record_outcome, record_override
+from service.store.findings.outcomes import Finding
 from service.store.jobs import Jobs, NewJob
 from service.store.key import KeyWishes
-from service.store.outcomes import Finding
 from service.store.proof.chain import prove
 from service.store.store import Store
 from service.store.tables import (

@@ -9,8 +9,8 @@ import pytest
 
 from service.scoring.answers import Options
 from service.scoring.scorer import Answer
-from service.store.database import Database
-from service.store.decision import Stored
+from service.store.engine.database import Database
+from service.store.log.decision import Stored
 from service.store.store import Store
 from tests.service.api_client import Client
 from tests.service.conftest import shipment

@@ -14,12 +14,14 @@ import orjson
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from service.store import decisions, erasure, idempotency, scrubbing
-from service.store.database import Database
-from service.store.decision import NewDecision
+from service.store import erasure, idempotency
+from service.store.engine import scrubbing
+from service.store.engine.database import Database
+from service.store.engine.times import now_us
 from service.store.erasure import Selection
+from service.store.log import decisions
+from service.store.log.decision import NewDecision
 from service.store.tables import Decision, IdempotentRequest
-from service.store.times import now_us
 from tests.service.store.decisions import new_decision
 
 #: Stands for personal data. Its number says whose it is; it has 16 bytes, so that the rest of a moved row shows it too.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from service.store import audit
 from service.store.audit import Fact, digest_of
-from service.store.database import Database
+from service.store.engine.database import Database
 from service.store.store import Store
 from service.store.tables import ApiKey, AuditEntry, Outcome, Override, Webhook
 from tests.service.store.chains import LAST, OVERRIDDEN, REVOKED, Tamper, assert_broken, fill

@@ -20,8 +20,8 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.settings import Settings
 from service.store import webhooks
-from service.store.database import Database
-from service.store.journal import Journal
+from service.store.engine.database import Database
+from service.store.offline.journal import Journal
 from service.store.store import Store
 from service.store.tables import AuditEntry, Decision, Delivery, Webhook
 from service.webhooks.delivering import Deliverer

@@ -1,4 +1,4 @@
-"""Values of decisions: a new one, a stored one, and a selection of them. `service.store.decisions` stores them."""
+"""Values of decisions: a new one, a stored one, and a selection of them. `service.store.log.decisions` stores them."""
 
 from __future__ import annotations
 

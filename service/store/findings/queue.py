@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from service.store.outcomes import holding
-from service.store.rows import Insertion, Lookup
+from service.store.engine.rows import Insertion, Lookup
+from service.store.engine.times import now_us
+from service.store.findings.outcomes import holding
 from service.store.tables import Decision, Outcome, Override, QueueEntry
-from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from service.store import audit, history_log, queue
+from service.store import audit
 from service.store.audit import Fact, salted
-from service.store.decision import NewDecision, Stored
-from service.store.rows import Insertion, Lookup, look_up
+from service.store.engine.rows import Insertion, Lookup, look_up
+from service.store.findings import queue
+from service.store.history import history_log
+from service.store.log.decision import NewDecision, Stored
 from service.store.tables import Decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000

@@ -17,13 +17,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import delete, desc, func, insert, select
 
-from service.store.sealing import Sealer, WrongKey
+from service.store.history.sealing import Sealer, WrongKey
 from service.store.tables import CheckpointPart, HistoryCheckpoint
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -71,7 +71,7 @@ class Database:
             # Only pipelines prepare statements. psycopg would deallocate theirs at a rollback together with its own.
             arguments = {"connect_timeout": _CONNECT_SECONDS, "prepare_threshold": None}
             self._engine = create_engine(parsed, pool_pre_ping=True, connect_args=arguments)
-            from service.store.pipeline import use_pipelines
+            from service.store.engine.pipeline import use_pipelines
 
             use_pipelines(self._engine)
         event.listen(self._engine, "checkin", self._returned)
@@ -144,7 +144,7 @@ class Database:
         if self.is_sqlite:
             return
         if later:
-            from service.store import pipeline
+            from service.store.engine import pipeline
 
             pipeline.later(connection, (_LOCK_AUDIT, ()))
         else:

@@ -1,7 +1,7 @@
 """Statements of the path of every decision, which go to the driver as they are.
 
 SQLAlchemy's expressions take 0.2 ms a statement, as long as scoring a shipment. SQLite executes each statement at once;
-PostgreSQL gets them together, see `service.store.pipeline`.
+PostgreSQL gets them together, see `service.store.engine.pipeline`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Insertion:
                 values = tuple(value for one in some for value in one)
                 connection.exec_driver_sql(self._head + ",".join([self._marks] * len(some)), values)
             return
-        from service.store import pipeline
+        from service.store.engine import pipeline
 
         pipeline.later(connection, *[(self._one, self._encoded(row)) for row in rows])
 
@@ -77,7 +77,7 @@ def look_up(
     """Return the rows of several queries, each with its texts; None for a query that has no place for them."""
     if connection.dialect.name == "sqlite":
         return [_look_up_sqlite(connection, lookup, () if texts is None else texts) for lookup, texts in lookups]
-    from service.store import pipeline
+    from service.store.engine import pipeline
 
     queries = [(lookup.postgresql, () if texts is None else (pipeline.array_of(texts),)) for lookup, texts in lookups]
     return [*pipeline.rows_of(connection, queries)]

@@ -19,16 +19,16 @@ from features.readers.source import read_small
 from service.logs import logger
 from service.store import audit
 from service.store.audit import Fact
-from service.store.database import file_of
-from service.store.sealing import Sealer, WrongKey
+from service.store.engine.database import file_of
+from service.store.engine.times import now_us
+from service.store.history.sealing import Sealer, WrongKey
 from service.store.tables import AuditEntry, HistoryCheckpoint
-from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from service.settings import Settings
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 _KIND: Final = "history_key"
 _ACTOR: Final = "service"

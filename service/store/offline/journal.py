@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from service.logs import logger
-from service.store.decision import NewDecision
+from service.store.log.decision import NewDecision
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: Bytes of the header of a page per kind of tree page, which its first byte names (https://www.sqlite.org/fileformat2.html#b_tree_pages).
 _HEADER_BYTES: Final = {2: 12, 5: 12, 10: 8, 13: 8}

@@ -10,8 +10,8 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Final
 
-from service.store.journal import ENDING, SET_ASIDE, decision_of
-from service.store.references import reference_of
+from service.store.log.references import reference_of
+from service.store.offline.journal import ENDING, SET_ASIDE, decision_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,7 +54,7 @@ def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int
 def waits(folder: Path, selection: Selection) -> bool:
     """Return whether a decision of a selection waits in the journal, or was delivered from a file that still exists.
 
-    Only running processes have files after `service.store.delivery.deliver_left`.
+    Only running processes have files after `service.store.offline.delivery.deliver_left`.
     """
     shipments = [] if selection.shipment_id is None else [selection.shipment_id]
     for path in folder.glob(f"*{ENDING}"):

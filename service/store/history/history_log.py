@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import and_, delete, func, insert, or_, select
 
 from service.logs import logger
-from service.store.sealing import Sealer, WrongKey
+from service.store.history.sealing import Sealer, WrongKey
 from service.store.tables import Decision, HistoryEvent
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 IntArray = NDArray[np.int64]
 

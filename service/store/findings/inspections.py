@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.store import audit, queue
-from service.store.outcomes import Finding, Overridden, Recorded, add_outcome, add_override
+from service.store import audit
+from service.store.findings import queue
+from service.store.findings.outcomes import Finding, Overridden, Recorded, add_outcome, add_override
 
 if TYPE_CHECKING:
-    from service.store.database import Database
-    from service.store.queue import Waiting
+    from service.store.engine.database import Database
+    from service.store.findings.queue import Waiting
 
 
 def record_outcome(database: Database, decision_id: str, finding: Finding, *, caller: str | None, at: int) -> Recorded:
     """Record an outcome at the time ``at``. It takes its shipment out of the queue.
 
     Raises:
-        NotRecorded: see `service.store.outcomes.add_outcome`.
+        NotRecorded: see `service.store.findings.outcomes.add_outcome`.
     """
     with database.write() as connection:
         database.lock_audit(connection)
@@ -43,18 +44,18 @@ def record_override(
 
 
 def waiting(database: Database, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
-    """Return the first shipments of the queue, see `service.store.queue.waiting`."""
+    """Return the first shipments of the queue, see `service.store.findings.queue.waiting`."""
     with database.read() as connection:
         return queue.waiting(connection, site=site, channel=channel, most=most, now=now)
 
 
 def claim(database: Database, decision_id: str, holder: str, *, now: int, until: int) -> Waiting | None:
-    """Claim a shipment, see `service.store.queue.claim`."""
+    """Claim a shipment, see `service.store.findings.queue.claim`."""
     with database.write() as connection:
         return queue.claim(connection, decision_id, holder, now, until)
 
 
 def release(database: Database, decision_id: str, holder: str, *, now: int) -> Waiting | None:
-    """Release a shipment, see `service.store.queue.release`."""
+    """Release a shipment, see `service.store.findings.queue.release`."""
     with database.write() as connection:
         return queue.release(connection, decision_id, holder, now)

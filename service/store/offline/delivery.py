@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from service.errors import DatabaseAway
 from service.logs import logger
-from service.store import decisions
-from service.store.decision import NewDecision, Stored
-from service.store.journal import Journal
+from service.store.log import decisions
+from service.store.log.decision import NewDecision, Stored
+from service.store.offline.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from service.metrics import Metrics
-    from service.store.database import Database
+    from service.store.engine.database import Database
     from service.store.webhooks import Outbox
 
 #: Decisions of one transaction: about a quarter of a second, during which other writers wait.

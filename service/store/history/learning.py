@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, insert, select, update
 
-from service.store.history_log import LEARNED, UNLEARNED
-from service.store.outcomes import holding
+from service.store.findings.outcomes import holding
+from service.store.history.history_log import LEARNED, UNLEARNED
 from service.store.tables import Decision, HistoryEvent, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.database import Database
+    from service.store.engine.database import Database
 
 #: A UTC day in microseconds.
 DAY: Final = 86_400 * 1_000_000

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import RowMapping, func, select
 
-from service.store.decision import Selection
-from service.store.references import reference_of
+from service.store.log.decision import Selection
+from service.store.log.references import reference_of
 from service.store.tables import Decision
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Sealing of what derives from personal data: history checkpoints and keys contain hashes of names and addresses.
 
 The hashes are 64 bits of BLAKE2b without a key, so a person with the database could test guessed names against them. They are
-encrypted with AES-256-GCM. The key (`service.store.history_key`) is not in the database, so that a copy of the database alone
+encrypted with AES-256-GCM. The key (see `history_key`) is not in the database, so a copy of the database alone
 does not help.
 """
 

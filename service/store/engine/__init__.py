@@ -1,0 +1,1 @@
+"""SQLite and PostgreSQL: connections, transactions, statements, times, and errors of a database that is away."""

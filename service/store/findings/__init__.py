@@ -1,0 +1,1 @@
+"""Work of officers: outcomes, overrides and the queue."""

@@ -1,0 +1,1 @@
+"""The log of decisions: write them, find those of a shipment, and page through them."""

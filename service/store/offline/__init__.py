@@ -1,0 +1,1 @@
+"""Decisions while the database is away: a journal on this machine, and its delivery."""
