@@ -22,8 +22,9 @@ from features.texts.folding import folded
 from features.texts.scan import words_in
 from features.texts.words import Count, TokenisedTexts
 
-#: Texts that are read at once, which bounds the work memory (a few kilobytes per text).
-_BATCH: Final = 2048
+#: Texts that are read at once, which bounds the work memory (a few kilobytes per text) and the time for which compiled loops hold
+#: Python's lock (10 ms).
+_BATCH: Final = 128
 #: Words whose vectors are kept, a kilobyte each.
 _WORDS: Final = 32_768
 #: Decimals of probabilities and vagueness, and of log-likelihood ratios.
