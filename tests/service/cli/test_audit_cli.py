@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from service.store.tables import ApiKey, AuditEntry
 
 
 @pytest.fixture(autouse=True)
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Database with three keys, and a pair of signing keys beside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
@@ -29,7 +31,8 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     key = Ed25519PrivateKey.generate()
     Path("office.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     Path("office.pub").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return database
+    yield database
+    database.close()
 
 
 def test_an_untouched_chain_is_proven(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +101,8 @@ def test_there_is_nothing_to_sign_in_an_empty_chain(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", "sqlite:///var/empty.db")
-    Database("sqlite:///var/empty.db").migrate()
+    with closing(Database("sqlite:///var/empty.db")) as empty:
+        empty.migrate()
     assert run(["audit", "verify"]) == 0
     assert "the chain has no entry yet" in capsys.readouterr().out
     assert run(["audit", "sign", "--key", "office.pem"]) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from service.store.engine.database import Database
 
 
 @pytest.fixture(autouse=True)
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Database that the commands use."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
     database = Database("sqlite:///var/tidewaiter.db")
     database.migrate()
-    return database
+    yield database
+    database.close()
 
 
 def test_a_key_is_printed_once_and_kept_as_a_hash(database: Database, capsys: pytest.CaptureFixture[str]) -> None:

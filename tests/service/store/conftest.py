@@ -32,6 +32,12 @@ def rows_of(url: str) -> list[Any]:
     return rows
 
 
+@pytest.fixture(autouse=True)
+def _folders_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the journal and the history key of PostgreSQL apart from those of other tests."""
+    monkeypatch.setenv("TIDEWAITER_JOURNAL_DIR", str(tmp_path / "journal"))
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a PostgreSQL server for this session."""
