@@ -21,6 +21,14 @@ from tests.service.api_client import Client, serving
 from tests.service.store.engines import cluster, new_database
 
 ENGINES = ("sqlite", "postgresql")
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests of both engines to `make test`: most of them start an application, and there are hundreds."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER) and "url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 def rows_of(url: str) -> list[Any]:
