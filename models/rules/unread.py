@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -85,7 +86,7 @@ class UnreadItems:
         all_are_read = opsin().reads_all
         if not all_are_read or True in damaged:
             texts = descriptions.values
-            unread = [""] * len(texts) if all_are_read else _within_budget(texts, self._name_problem, chemical=False)
+            unread = [""] * len(texts) if all_are_read else self._name_problems(texts)
             problems = [
                 _DAMAGED.format(_quoted(text)) if is_damaged else problem
                 for text, is_damaged, problem in zip(texts, damaged, unread, strict=True)
@@ -109,6 +110,12 @@ class UnreadItems:
             return True
         names_a_chemical = partial(self._chemical_problem, names_are_read=opsin().available)
         return any(map(str.isalnum, text)) and _within_budget([text], names_a_chemical, chemical=True) == [""]
+
+    def _name_problems(self, texts: list[str]) -> list[str]:
+        """Return `_name_problem` of each description, as far as the request's budget suffices. Plain goods need none of it."""
+        may_name = SubstanceIndex.load().may_name(texts)
+        problems = iter(_within_budget([*compress(texts, may_name)], self._name_problem, chemical=False))
+        return [next(problems) if may else "" for may in may_name]
 
     def _name_problem(self, text: str) -> str:
         """Return why a description is unread while some or all systematic names are not read; empty if it holds none of these."""

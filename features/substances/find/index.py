@@ -156,6 +156,10 @@ class SubstanceIndex:
                     known[text] = match
         return found
 
+    def may_name(self, texts: list[str]) -> list[bool]:
+        """Return whether the first scan of each text finds what may name a substance. It takes microseconds."""
+        return [seen != 0 for seen in worth_looking_for(self._look, texts)]
+
     def is_known(self, text: str, *, chemical: bool = False) -> bool:
         """Return whether the answer of `resolve` is cached."""
         return text in self._known.get((chemical, opsin().available), ())

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from features.substances import SubstanceIndex
+from features.substances.read.opsin import Opsin
 from features.table.overlong import LONGEST_DESCRIPTION, LONGEST_TEXT
 from features.texts.reading import ReadingBudget, current_budget, reading_within
 from service.api.schemas import UnreadableQuery
@@ -105,6 +106,17 @@ def test_a_consignor_that_was_not_read_is_unread_once_in_its_shipment(settings: 
         read = client.post("/v1/score", json=named).json()
     assert read["unread"] == []
     assert read["items"][0]["substance"]["name"] == "Remifentanil"
+
+
+def test_plain_goods_are_read_without_a_budget_while_opsin_does_not_read_every_name(
+    impatient: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Opsin, "reads_all", False)
+    named = {"goods_description": "2-(4-ethoxybenzyl)-5-nitro-1-(2-pyrrolidin-1-ylethyl)-1H-benzimidazole lot 43"}
+    with serving(create_app(impatient)) as client:
+        record = shipment(items=[*[{"goods_description": text} for text in ("plastic toys", "sample 43")], named])
+        answer = client.post("/v1/score", json=record).json()
+    assert answer["unread"] == [{"item_number": "3", "field": "goods_description"}]
 
 
 def test_halves_of_a_name_that_were_only_read_apart_are_unread(client: Client) -> None:
