@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,15 +46,24 @@ def _opsin_stays_enabled() -> Iterator[None]:
     assert after or not before, "the test left the shared OPSIN reader disabled or paused; enable it again at the end"
 
 
-#: Folders and modules below tests/ that start processes, train models, simulate worlds or run thousands of searches.
+#: Folders and modules below tests/ that start processes, wait for connections, train models, simulate worlds or run thousands of
+#: searches.
 SLOW = (
     "behaviour",
     "benchmarks",
+    "features/readers/test_csv.py",
     "features/substances",
+    "features/texts/test_phrases.py",
+    "features/texts/test_texts.py",
     "fuzz",
     "models/trees",
+    "service/api/test_large_json.py",
     "service/cli",
     "service/files",
+    "service/scoring/test_reading_budget.py",
+    "service/store/test_away.py",
+    "service/store/test_scrubbing.py",
+    "service/test_connections.py",
     "service/test_faults.py",
     "service/test_memory.py",
     "service/test_server.py",
@@ -66,9 +76,18 @@ SLOW = (
 )
 
 
+def _is_slow(path: Path, config: pytest.Config) -> bool:
+    folder = config.rootpath / "tests"
+    return path.is_relative_to(folder) and path.relative_to(folder).as_posix().startswith(SLOW)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import slow modules for `make check`. Importing them takes half of its collection time."""
+    return True if config.option.markexpr == "not slow" and _is_slow(collection_path, config) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of slow folders and modules, which `make check` leaves out."""
-    folder = config.rootpath / "tests"
     for item in items:
-        if item.path.is_relative_to(folder) and item.path.relative_to(folder).as_posix().startswith(SLOW):
+        if _is_slow(item.path, config):
             item.add_marker(pytest.mark.slow)

@@ -38,11 +38,13 @@ def modules_after(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", ["import service.app", "import service.cli"])
 def test_the_service_loads_no_training_library(statement: str) -> None:
     assert modules_after(statement).isdisjoint(TRAINING_LIBRARIES)
 
 
+@pytest.mark.slow
 def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_importable() -> None:
     load = "from models.bundle import champion_dir, load; load(champion_dir())"
     assert {"lightgbm", "numpy"} <= modules_after(load)
@@ -50,6 +52,7 @@ def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_i
     assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")
 
 
+@pytest.mark.slow
 def test_requests_import_neither_training_libraries_nor_pandas() -> None:
     served = """
 from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
@@ -72,6 +75,7 @@ with serving(create_app(Settings(opsin=False))) as client:
 DATABASE_LIBRARIES = {"alembic", "cryptography", "psycopg", "sqlalchemy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("is_on", "loaded"), [(False, set()), (True, {"alembic", "cryptography", "sqlalchemy"})])
 def test_only_a_service_with_a_store_loads_the_libraries_of_databases(
     is_on: bool, loaded: set[str], tmp_path: Path

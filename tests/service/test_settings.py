@@ -56,6 +56,7 @@ def test_the_key_of_the_history_is_set_or_in_a_file(tmp_path: Path) -> None:
         Settings(history_key_file=tmp_path / "history_key", history_key=SecretStr("a"))
 
 
+@pytest.mark.slow
 def test_importing_the_service_reads_no_settings() -> None:
     code = "import os; os.environ['TIDEWAITER_PORT'] = 'no port'; import service.app, service.cli, service.server"
     imported = subprocess.run(
