@@ -28,7 +28,7 @@ class TrainConfig:
         mapping: A mapping file for the columns of ``data``.
         label: An office's own binary label column in ``data``.
         positive: The value of ``label`` that marks a find.
-        holdout: A file that is not used in training and is scored into ``predictions`` at the end.
+        holdout: A file that is not used in training and is scored at the end.
         predictions: Output file for the scores of ``holdout``.
         bundle: A new folder for the bundle.
         metrics: Output file for the metrics, in JSON.
@@ -37,12 +37,12 @@ class TrainConfig:
         seed: Random seed; the same seed and number of threads give the same bundle.
         threads: Number of threads.
         tracking_uri: MLflow's tracking URI.
-        study: Add the studies that need many refits: ablation, left-out typologies and, for simulated data, checks of whether
-            the world is too easy and agrees with published figures.
-        ceiling_rows: Number of simulated rows for a reference model that is trained on true contents; None for no such model.
+        study: Add the studies that need many refits: ablation and left-out typologies. For simulated data, also check that the
+            world is not too easy, and compare it with published figures.
+        ceiling_rows: Number of simulated rows for a reference model trained on true contents; None for no such model.
         seeds: Number of boosters with other random seeds that the model averages.
         searches: Number of settings of the boosters to compare for an office's own label.
-        result_delay_s: Seconds from declaration to result, for results without a time; by default assumed.
+        result_delay_s: Seconds from declaration to result, for results without a time; None for the assumed delay.
         windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
         cache: A folder in which features are cached for later runs on the same data.
         track: Log the run to MLflow.
@@ -79,9 +79,13 @@ class TrainConfig:
                 if getattr(self, name) is not None:
                     raise BadData(f"--{name} describes a file, but no --data FILE was given")
         if self.positive is not None and self.label is None:
-            raise BadData("--positive says which value of a label column is a find, but no --label COLUMN was given")
+            raise BadData(
+                "--positive is the value of a label column that marks a find, but no --label COLUMN was given"
+            )
         if (self.holdout is None) != (self.predictions is None):
-            raise BadData("--holdout FILE and --predictions FILE go together: one is scored into the other")
+            raise BadData(
+                "--holdout FILE and --predictions FILE go together: the scores of the first are written to the second"
+            )
         for path in (self.data, self.mapping, self.holdout):
             if path is not None and not path.is_file():
                 raise BadData(f"{path}: no such file")
@@ -128,7 +132,7 @@ class Run:
 
     @property
     def many_rows(self) -> bool:
-        """Whether an office's own label has so many rows that boosters must learn faster."""
+        """True if an office's own label has so many rows that boosters must learn faster."""
         return self.heads == (RISK,) and self.data.table.n_rows >= MANY_ROWS
 
     @property

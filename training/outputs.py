@@ -41,7 +41,7 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
     if test is not None and config.ceiling_rows is not None:
         with log.stage("Ceiling") as progress:
             ours = RiskScores(evaluated.scored.risk, evaluated.outcomes["truth"], sum(model.base_rates.values()))
-            # Other shipments, but the same draws of the priors: the ceiling is that of the worlds of the model.
+            # Simulate other shipments with the same draws of the priors, so that the ceiling applies to the model's own worlds.
             world = truth_world(
                 config.ceiling_rows, run.seed + 1, draws=config.draws, drawn_by=run.seed, progress=progress
             )
@@ -50,14 +50,14 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
 
 
 def rows_for_baselines(run: Run, model: RiskModel, refitted: Refit) -> BaselineRows | None:
-    """Return what baselines on the holdout need of the training examples, which can then be freed; None without a holdout."""
+    """Return the training rows for baselines on the holdout, so that the examples can be freed; None without a holdout."""
     return None if run.config.holdout is None else BaselineRows.of(refitted.examples, model.space.names, run.seed)
 
 
 def evaluate_holdout(
     run: Run, model: RiskModel, rows: BaselineRows | None, loaded: LoadedData, log: StageLog
 ) -> dict[str, Any] | None:
-    """Return the metrics on the holdout file, if it has labels. ``rows`` are those of its baselines."""
+    """Return the metrics on the holdout file; None without a holdout or labels. ``rows`` are the baselines' training rows."""
     if rows is None:
         return None
     with log.stage("Evaluate on the holdout") as progress:
@@ -65,7 +65,7 @@ def evaluate_holdout(
 
 
 def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskModel, str]:
-    """Write the bundle. Return the model loaded from it, which is the model that will be served, and the digest."""
+    """Write the bundle and load it again, as the service will. Return the loaded model and the digest."""
     with log.stage("Bundle") as progress:
         digest = save_bundle(model, folder)
         model = load_bundle(folder, expected_digest=digest)

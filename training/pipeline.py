@@ -1,4 +1,4 @@
-"""`tidewaiter train`: data, history, windows, boosters, calibration, lanes, refit, evaluation, bundle, MLflow."""
+"""`tidewaiter train`: all stages of a training run, from the data to the bundle and MLflow."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class _Fitted:
 def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fitted:
     """Fit the model on everything before the test window, and evaluate it.
 
-    Matrices of a million rows take more than a gigabyte each. Every stage frees its own on return, and this function frees the
-    remaining ones.
+    Matrices of a million rows take more than a gigabyte each. Every stage frees its own matrices on return, and this function
+    frees the others.
     """
     source, history = stages.replay(run, log)
     first = stages.fit_first(run, source, log)

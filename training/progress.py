@@ -17,7 +17,7 @@ Progress = Callable[[str], None]
 RowProgress = Callable[[int], None]
 
 
-#: Least time between two lines of progress in a log file.
+#: Minimum time between two lines of progress in a log file.
 SECONDS_PER_LINE: Final = 10.0
 
 
@@ -28,8 +28,8 @@ def no_progress(_: str) -> None:
 class StageLog:
     """Log of the stages of a run with their times. It prints one line per stage if there is a console.
 
-    In a terminal, the current step of a stage is shown beside its name. Elsewhere, such as in a log file, the step is a line of its
-    own, at most one every `SECONDS_PER_LINE`.
+    In a terminal, the current step of a stage is shown beside its name. Elsewhere, such as in a log file, each step is printed on a
+    separate line, at most one every `SECONDS_PER_LINE`.
 
     ``seconds`` maps the name of each finished stage to its wall time.
     """
@@ -41,7 +41,7 @@ class StageLog:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
-        """Time one stage. The yielded callback shows a text beside the stage's name; the last text remains."""
+        """Time one stage. The yielded callback shows the current step; the line of the finished stage keeps the last one."""
         started = time.perf_counter()
         last = ""
 

@@ -62,7 +62,7 @@ Evaluation = tuple[dict[str, Any], WindowScores]
 
 @dataclass(frozen=True, slots=True)
 class LoadedData:
-    """Training data, the mapping of its file, and the check of a simulated world for the studies."""
+    """Training data, the mapping of its file, and the easiness check of a simulated world if studies are requested."""
 
     data: Dataset
     mapping: ColumnMapping | None
@@ -73,8 +73,8 @@ class LoadedData:
 class FirstFit:
     """Boosters fitted with early stopping, their parameters, and the share of clean shipments kept.
 
-    ``evidence`` states the prior; they start from ``slope`` times its log-odds. ``alone`` holds boosters of the same settings
-    without it, for comparison. It is empty for an office's own label, whose prior is the base rate.
+    The boosters start from ``slope`` times the log-odds of the prior, which ``evidence`` defines. ``alone`` contains boosters
+    fitted without the prior, for comparison. It is empty for an office's own label, whose prior is the base rate.
     """
 
     evidence: Evidence
@@ -97,10 +97,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """Parts of the final model other than its boosters, and the data to fit these.
+    """All parts of the final model except its boosters, and the examples to fit the boosters on.
 
-    ``evidence`` states the prior. ``examples`` contains all rows before the test window, and ``clean_share`` is the share of clean
-    shipments kept among them. ``evaluation`` is an evaluation on the lanes window if there is no test window.
+    ``evidence`` defines the prior. ``examples`` contains all finds before the test window, and a share ``clean_share`` of the clean
+    shipments. ``evaluation`` is an evaluation on the lanes window if there is no test window.
     """
 
     space: FeatureSpace
@@ -139,7 +139,7 @@ def load(config: TrainConfig, log: StageLog) -> LoadedData:
 
 
 def plan_run(config: TrainConfig, data: Dataset, log: StageLog) -> Run:
-    """Plan the windows, and print all notes."""
+    """Plan the windows, print all notes, and choose pairs of columns for an office's own label."""
     windows = plan(data, with_test=config.holdout is None, seed=config.seed, shares=config.windows)
     opsin_problem = opsin().problem
     for note in (*data.notes, *windows.notes, *([opsin_problem] if opsin_problem else [])):
@@ -148,7 +148,7 @@ def plan_run(config: TrainConfig, data: Dataset, log: StageLog) -> Run:
 
 
 def _with_pairs(data: Dataset, windows: Windows, seed: int, log: StageLog) -> Dataset:
-    """Return the data with the pairs of columns that the fit window supports, if the label is an office's own."""
+    """Return the data with pairs of columns chosen on the fit window, if the label is an office's own."""
     own = data.own
     if own is None or own.known_label:
         return data
@@ -163,12 +163,12 @@ def _with_pairs(data: Dataset, windows: Windows, seed: int, log: StageLog) -> Da
 
 
 def replay(run: Run, log: StageLog) -> tuple[FeatureSource, History]:
-    """Replay the history of all shipments; return the source of features, and the history after the last shipment."""
+    """Replay the history of all shipments. Return the source of features, and the history after the last shipment."""
     with log.stage("Replay the history"):
         folder = run.config.cache
         cache = FeatureCache(folder, run.data, run.seed) if folder is not None else None
         features, history = replay_history(run.data, cache)
-    # The refit window contains all earlier windows.
+    # The refit window contains all earlier windows, so its features serve for them too.
     return FeatureSource(run.data, features, reuse=run.windows.refit, cache=cache), history
 
 
@@ -186,7 +186,7 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
     prior = Prior(evidence, run.heads, space.names)
     own_label = run.heads == (RISK,)
     if own_label:
-        log.note("Evidence concerns the manifest's own labels only: the prior of this label is its base rate.")
+        log.note("Evidence applies only to the manifest's own labels: the prior of this label is its base rate.")
     if run.many_rows:
         run = run.with_params(run.config.params.for_many_rows(run.data.table.n_rows))
     with log.stage("Fit boosters until the stop window") as progress:
@@ -212,8 +212,8 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
 def _booster_spec(run: Run, space: FeatureSpace, prior: Prior, progress: Progress | None = None) -> BoosterSpec:
     """Return the settings of boosters on a prior. ``progress`` shows the number of trees.
 
-    A feature that entries use may only move the score in their direction. The meaning of an office's own label is unknown, so its
-    features are free.
+    Evidence entries constrain the direction of the features that they use. For an office's own label they do not, because its
+    meaning is unknown.
     """
     free = run.heads == (RISK,)
     monotone = space.monotone if free else tuple(directions(prior.entries, space.names, space.monotone))
@@ -286,7 +286,8 @@ def _cross_fit(
     scores: dict[str, HeldOutScores] = {}
     with log.stage("Refit boosters to calibrate") as progress:
         each = {window.name: window for window in (windows.calibrate, windows.lanes)}
-        # With many rows, boosters without a fifth of them are like the final ones too, and one refit is enough.
+        # With many rows, boosters refitted without both windows, about a quarter of the rows, are close to the final ones.
+        # One refit is then enough.
         shared = without([*each.values()], progress) if run.many_rows else None
         fits = {name: without([window], progress) if shared is None else shared for name, window in each.items()}
         if windows.calibrate is not windows.lanes:
@@ -299,12 +300,12 @@ def _cross_fit(
 
 
 def _inside_refit(run: Run, window: Window) -> Bools:
-    """Return whether each shipment (n,) of the refit window is in another window."""
+    """Return whether each shipment (n,) of the refit window is also in ``window``."""
     return np.isin(run.windows.refit.shipments, window.shipments)
 
 
 def _outside(run: Run, windows: Sequence[Window], examples: Examples) -> Ints:
-    """Return the rows of the examples of the refit window whose shipments are not in other windows."""
+    """Return the rows of the refit window's examples whose shipments are not in ``windows``."""
     assert examples.shipment is not None
     inside: Bools = np.any([_inside_refit(run, window) for window in windows], axis=0)
     return np.flatnonzero(~inside[examples.shipment])
@@ -318,7 +319,7 @@ def _held_out(prior: Prior, fits: dict[str, HeadFit], features: WindowFeatures, 
 def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
     """Fit calibrators on both windows, then lanes and reference scores on the lanes window at the base rates."""
     heads = run.heads
-    # The share of missed finds is known for drugs only. The meaning of an office's own label is unknown.
+    # The share of missed finds is published for drugs only. The meaning of an office's own label is unknown.
     detection = DETECTION if heads != (RISK,) else 1.0
     every = HeldOutScores.concatenate(list(cross.scores.values()))
     stated = dict(DEFAULT_BASE_RATES) if heads != (RISK,) else {RISK: sum(DEFAULT_BASE_RATES.values())}
@@ -332,7 +333,7 @@ def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
 
 
 def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
-    """Return the documented assumed base rates, or the prevalence of the data for an office's own label with a find."""
+    """Return the assumed base rate per head; for an office's own label, the prevalence of the data if it contains a find."""
     if heads != (RISK,):
         return {head: DEFAULT_BASE_RATES[head] for head in heads}
     find = data.labels.shipment_find(data.table)[:, 0]
@@ -360,7 +361,7 @@ def fit_final(run: Run, refitted: Refit, first: FirstFit, log: StageLog) -> dict
 
 
 def assemble(run: Run, refitted: Refit, fits: dict[str, HeadFit]) -> RiskModel:
-    """Return the model with the given boosters, without a card."""
+    """Return the model with the given boosters and an empty card."""
     boosters = {head: fits[head].booster for head in run.heads}
     calibration = refitted.calibration
     return RiskModel(
@@ -397,7 +398,7 @@ def evaluate_test(
     assert windows.test is not None
     with log.stage("Evaluate on the test window") as progress:
         features = source.transform(windows.test, model.space, fitted_on=windows.refit)
-        # This is the last window.
+        # No later window needs the history.
         source.release()
         tested = EvaluatedWindow(windows.test, features, "the test window, by the final model")
         metrics, evaluated = evaluate_run(run, model, tested, LearnedFrom(windows.refit, refitted.examples), progress)

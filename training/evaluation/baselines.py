@@ -38,10 +38,11 @@ BASELINES: Final = (
 SHARE: Final = 0.005
 #: Bound at which standardised features are clipped, so that outliers do not dominate the regression.
 _CLIP: Final = 8.0
-#: Row limit for the tree and the regression. The sample contains all finds, or half of the limit. It is large enough for a few
-#: hundred parameters, and copies of a million rows would not fit into memory beside the model's own.
+#: Row limit for the tree and the regression. Finds take at most half of it. It is large enough for a few hundred parameters, and
+#: copies of a million rows would not fit into memory beside the model's own.
 _MOST_ROWS: Final = 200_000
-#: Largest number of distinct values for texts and references to serve as categories. With more, they identify single shipments.
+#: Maximum number of distinct values of a text or reference column that serves as a category. With more values, the column
+#: identifies single shipments.
 _MOST_VALUES: Final = 2000
 
 
@@ -49,14 +50,15 @@ _MOST_VALUES: Final = 2000
 class BaselineRows:
     """Training examples of the baselines: all outcomes (n,), the features of a sample, and those of the price rule.
 
-    The features of a million rows take more than two gigabytes, which they can free before baselines are fitted.
+    The features of a million rows take more than two gigabytes. With this sample, the caller can free them before baselines are
+    fitted.
 
     Attributes:
         find, weight: (n,) of all rows.
-        rows: (m,) the sample.
-        matrix: (m, F) its features.
-        sampled: (m,) its weights, which stand for all rows.
-        prices: (n,) columns of the price rule.
+        rows: (m,) indices of the sampled rows.
+        matrix: (m, F) features of the sample.
+        sampled: (m,) weights of the sample, scaled to represent all rows.
+        prices: feature name -> (n,) values for the price rule.
     """
 
     find: Bools
@@ -70,7 +72,7 @@ class BaselineRows:
     def of(cls, examples: Examples, names: Sequence[str], seed: int) -> BaselineRows:
         """Sample the examples, whose features have these names."""
         find: Bools = np.asarray(examples.find.any(axis=1))
-        rows, sampled = _part(find, examples.weight, seed)
+        rows, sampled = _sample(find, examples.weight, seed)
         matrix = examples.matrix if len(rows) == len(find) else examples.matrix[rows]
         return cls(find, examples.weight, rows, matrix, sampled, price_columns(examples.matrix, names))
 
@@ -84,36 +86,36 @@ def baseline_scores(
     ``train_table`` contains the same rows as ``train``. ``names`` are the column names of both matrices. ``further`` are table
     columns beyond those of the manifest.
     """
-    known = train if isinstance(train, BaselineRows) else BaselineRows.of(train, names, seed)
+    training = train if isinstance(train, BaselineRows) else BaselineRows.of(train, names, seed)
     raw, columns = default_lightgbm(
-        train_table, known.find, known.weight, test_table, seed=seed, threads=threads, further=further
+        train_table, training.find, training.weight, test_table, seed=seed, threads=threads, further=further
     )
     del train_table
-    find = known.find[known.rows]
-    tree, used = depth_2_tree(known.matrix, find, known.sampled, test, names, seed=seed)
+    find = training.find[training.rows]
+    tree, used = depth_2_tree(training.matrix, find, training.sampled, test, names, seed=seed)
     scores = {
         "random": np.random.default_rng(seed).random(len(test)),
         "watch_list_rules": watch_list_rules(test, names),
-        "price_rule": price_deviations(known.prices, test, names),
-        "logistic_regression": _logistic_regression(known.matrix, find, known.sampled, test, seed=seed),
+        "price_rule": price_deviations(training.prices, test, names),
+        "logistic_regression": _logistic_regression(training.matrix, find, training.sampled, test, seed=seed),
         "depth_2_tree": tree,
         "default_lightgbm": raw,
     }
     return scores, {"depth_2_tree": {"features": used}, "default_lightgbm": {"columns": columns}}
 
 
-def _part(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
-    """Return the indices and weights of the training rows.
+def _sample(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
+    """Return indices (m,) and weights (m,) of at most about `_MOST_ROWS` training rows.
 
-    If there are too many rows, keep all finds (a sample if they are too many) and a random sample of the others, with weights for
-    the omitted rows.
+    If there are more, finds are sampled only if they exceed half of the limit, and clean rows fill the rest. Weights of sampled
+    rows also represent the omitted ones.
     """
     if len(find) <= _MOST_ROWS:
         return np.arange(len(find)), weight
     finds = int(find.sum())
-    kept = min(finds, _MOST_ROWS // 2)
-    # Without a clean row, there is no other share.
-    of_finds, of_clean = kept / max(1, finds), min(1.0, (_MOST_ROWS - kept) / max(1, len(find) - finds))
+    most_finds = min(finds, _MOST_ROWS // 2)
+    # `max` avoids division by zero if there are no finds or no clean rows.
+    of_finds, of_clean = most_finds / max(1, finds), min(1.0, (_MOST_ROWS - most_finds) / max(1, len(find) - finds))
     draw = np.random.default_rng(seed).random(len(find))
     rows = np.flatnonzero(draw < np.where(find, of_finds, of_clean))
     return rows, weight[rows] * np.where(find[rows], 1.0 / max(of_finds, 1e-300), 1.0 / of_clean)
@@ -148,12 +150,12 @@ class _Standardise:
         present = ~np.isnan(matrix)
         count = np.maximum(present.sum(axis=0), 1)
         # Work in place where possible: each copy of 200,000 rows takes 300 MB.
-        known = np.where(present, matrix, 0.0)
-        self._mean = known.sum(axis=0) / count
-        known -= self._mean
-        known *= known
-        known[~present] = 0.0
-        variance = known.sum(axis=0) / count
+        values = np.where(present, matrix, 0.0)
+        self._mean = values.sum(axis=0) / count
+        values -= self._mean
+        values *= values
+        values[~present] = 0.0
+        variance = values.sum(axis=0) / count
         self._scale = np.where(variance > 0, np.sqrt(variance), 1.0)
         missing = 1.0 - present.mean(axis=0)
         self._flagged = (missing > 0.001) & (missing < 0.999)
@@ -183,13 +185,13 @@ def default_lightgbm(
     codes = {column.name: column.codes(train) for column in columns if column.kind == "category"}
     # Only logging, repeatability and the number of threads differ from the defaults.
     settings = {"objective": "binary", "verbosity": -1, "seed": seed, "deterministic": True, "num_threads": threads}
-    known = lgb.Dataset(
+    dataset = lgb.Dataset(
         np.stack([column.values(train, codes) for column in columns], axis=1),
         find.astype(np.float64),
         weight=weight,
         categorical_feature=[at for at, column in enumerate(columns) if column.kind == "category"],
     )
-    booster = lgb.train(settings | {"force_row_wise": True}, known)
+    booster = lgb.train(settings | {"force_row_wise": True}, dataset)
     matrix = np.stack([column.values(test, codes) for column in columns], axis=1)
     names = [column.name for column in columns]
     return np.asarray(booster.predict(matrix, raw_score=True, num_threads=threads)), names
@@ -248,10 +250,10 @@ def _raw_columns(further: Sequence[FurtherField]) -> list[_RawColumn]:
 def misses_against(
     ours: Floats, theirs: Mapping[str, Floats], outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:  # fmt: skip
-    """Return per baseline the share of finds missed at `SHARE` inspected by the model and the baseline, and their ratio.
+    """Return per baseline the shares of finds that the model and the baseline miss, and the ratio of the two shares.
 
-    ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired bootstrap. With too few finds,
-    the result is a reason instead of a figure.
+    Both inspect `SHARE` of the traffic. ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired
+    bootstrap. With too few finds or no clean shipment, the result is a reason instead of a figure.
     """
     find, weight = outcome.any, outcome.weight
     key = f"{SHARE:g}"
@@ -271,9 +273,9 @@ def misses_against(
     draws = {name: np.array([one for part in parts for one in part[name]]) for name in rankings}
     out: dict[str, Any] = {}
     for name in theirs:
-        whole = np.isfinite(draws[""]) & np.isfinite(draws[name]) & (draws[name] > 0)
+        usable = np.isfinite(draws[""]) & np.isfinite(draws[name]) & (draws[name] > 0)
         ratio = (
-            interval(value[""] / value[name], (draws[""][whole] / draws[name][whole]).tolist())
+            interval(value[""] / value[name], (draws[""][usable] / draws[name][usable]).tolist())
             if value[name] > 0
             else Estimate(None, reason="the baseline misses no find")
         )

@@ -33,7 +33,7 @@ def calibration_check(
 
     ``top`` covers the `TOP_SHARE` of traffic with the highest scores. ``bins`` has at most `MOST_BINS` bins in descending order
     of score, with equal shares of the finds and at least `BIN_FINDS` finds each. With too few finds or without a clean
-    shipment, ratio or bins are missing, and ``reason`` or ``bins_reason`` says why.
+    shipment, the ratio has a reason instead of a value, or ``bins`` is empty and ``bins_reason`` gives the reason.
 
     Args:
         log_odds: (n,) natural log-odds of n shipments at ``base_rate``.
@@ -87,7 +87,7 @@ class _Ranked:
         of_clean *= (1.0 - base_rate) / of_clean.sum()
         passed = np.cumsum(of_find + of_clean)
         enough = int(np.searchsorted(passed, 2.0 * TOP_SHARE)) + 1
-        # The head ends after a whole tie. It covers twice the top share, so that it also covers the top share of every
+        # The head does not end within a tie. It covers twice the top share, so that it also covers the top share of every
         # bootstrap sample.
         head = int(np.append(starts, len(order))[np.searchsorted(starts, enough)])
         return cls(probability(ranked), is_find, of_find, of_clean, starts.astype(np.int64), head, base_rate)

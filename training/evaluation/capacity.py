@@ -1,7 +1,7 @@
 """Precision, recall and lift if an office inspects a given share of a file, and the best values that a model could reach.
 
-Unlike `training.evaluation.metrics`, these figures count each row of a file once, without weights and base rates. There are figures
-for goods items and for shipments, each for declarations that occur in the training data and for new ones.
+Unlike `training.evaluation.metrics`, these figures count each row of a file once, without weights and base rates. Goods items and
+shipments have separate figures, each also for declarations that occur in the training data and for new ones.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def capacity_figures(score: Floats, find: Bools) -> dict[str, Any]:
 
 
 def by_declaration(score: Floats, find: Bools, seen: Bools) -> dict[str, Any]:
-    """Return `capacity_figures` of all rows (n,), of those with a known declaration (``seen``), and of the others."""
+    """Return `capacity_figures` of all rows (n,), of rows whose declaration was seen in training (``seen``), and of the others."""
     subsets: Mapping[str, Bools] = {ALL: np.ones(len(find), dtype=np.bool_), SEEN: seen, NEW: ~seen}
     return {name: capacity_figures(score[rows], find[rows]) for name, rows in subsets.items()}
 

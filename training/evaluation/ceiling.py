@@ -1,7 +1,7 @@
-"""The ceiling: metrics of the same kind of model trained on true contents and on ten times the data.
+"""The ceiling: metrics of a model of the same kind that is trained on true contents and on more data.
 
-The ratio of a model's metrics to the ceiling shows how much labels and data limit the model. The ceiling's own misses are
-shipments that the manifest alone does not reveal.
+The ratio of a model's metrics to the ceiling shows how much labels and data limit the model. The ceiling also misses shipments:
+those that the manifest alone does not reveal.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from training.progress import Progress
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Candidate parameters, of which the best on the stop rows is used. Many thousands of finds support more and larger trees.
+#: Candidate parameters. The best on the stop rows are used. Many thousands of finds support more and larger trees.
 CANDIDATES: Final = (
     BoostingParams(learning_rate=0.05, num_leaves=15, min_data_in_leaf=40, most_trees=3000, patience=100),
     BoostingParams(learning_rate=0.05, num_leaves=48, min_data_in_leaf=80, most_trees=3000, patience=100),
 )
 SHARE: Final = 0.005
-#: Number of clean shipments per illicit one. More of them change little and cost memory.
+#: Maximum number of clean shipments per illicit one. More of them change little and cost memory.
 _CLEAN_PER_FIND: Final = 25
 #: Positions in time at which the stop and test parts begin. There is no gap, because the truth is known without delay.
 _STOP_FROM, _TEST_FROM = 0.70, 0.82
@@ -62,7 +62,7 @@ class TruthWorld:
 
 
 def truth_world(rows: int, seed: int, *, draws: int = 1, drawn_by: int | None = None, progress: Progress) -> TruthWorld:
-    """Simulate separate worlds and split off their last part for testing. See `simulated` for the draws of their priors."""
+    """Simulate worlds, and split them in time into parts to train, stop and test. See `simulated` for ``draws``, ``drawn_by``."""
     data = simulated(rows, seed, draws=draws, drawn_by=drawn_by, progress=lambda n: progress(f"{n:,} rows"))
     progress("history")
     all_history, _ = replay_history(data)
@@ -71,16 +71,16 @@ def truth_world(rows: int, seed: int, *, draws: int = 1, drawn_by: int | None = 
     rng = np.random.default_rng(seed)
     space = FeatureSpace()
 
-    def learned(table: ManifestTable, history: Floats) -> Floats:
+    def fit_transform(table: ManifestTable, history: Floats) -> Floats:
         return space.fit_transform(table, history, seed=seed)
 
-    def seen(table: ManifestTable, history: Floats) -> Floats:
+    def transform_only(table: ManifestTable, history: Floats) -> Floats:
         return transform(space, table, history)
 
     progress("features")
-    train, _ = _examples(data, all_history, learn, rng, learned)
-    stop, _ = _examples(data, all_history, stop_on, rng, seen)
-    test, first_row = _examples(data, all_history, test_on, rng, seen)
+    train, _ = _examples(data, all_history, learn, rng, fit_transform)
+    stop, _ = _examples(data, all_history, stop_on, rng, transform_only)
+    test, first_row = _examples(data, all_history, test_on, rng, transform_only)
     return TruthWorld(space.names, space.monotone, train, stop, test, first_row, data.table.n_rows)
 
 
@@ -92,7 +92,7 @@ def _examples(
     features: Callable[[ManifestTable, Floats], Floats],
 ) -> tuple[Examples, Ints]:
     truth = data.truth
-    assert truth is not None  # a simulated world has it
+    assert truth is not None
     illicit = np.asarray(any_of_shipment(data.table, truth).any(axis=1))[shipments]
     share = min(1.0, _CLEAN_PER_FIND * int(illicit.sum()) / max(1, int((~illicit).sum())))
     chosen = illicit | (rng.random(len(shipments)) < share)
@@ -105,7 +105,7 @@ def _examples(
 
 @dataclass(frozen=True, slots=True)
 class RiskScores:
-    """Risk scores ``risk`` (n,) of the model under test, the outcome of the same shipments, and the base rate."""
+    """Risks (n,) of the model under test in log-odds, the outcome of the same shipments, and the base rate."""
 
     risk: Floats
     outcome: Outcome
@@ -119,7 +119,7 @@ def ceiling(
     """Return the metrics of boosters trained on ``world``, and the share of their PR-AUC that ``ours`` reaches.
 
     Each model is tested in its own world, which contains the words and parties it was trained on, so the test windows differ.
-    PR-AUCs are compared at the prevalence of ``ours``. With too few finds, the result is a reason.
+    PR-AUCs are compared at the prevalence of ``ours``. With too few finds, the result is a reason instead of figures.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
     is_find = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
@@ -133,16 +133,16 @@ def ceiling(
     tree, used = depth_2_tree(train.matrix, train.find[:, 0], train.weight, world.test.matrix, world.names, seed=seed)
     weight = world.test.weight[world.first_row]
     prevalence = Ranking(ours.risk, ours.outcome.any, ours.outcome.weight).prevalence
-    tried = {
-        "ceiling": _Tried.of(Ranking(score, is_find, weight), resamples, seed),
+    resampled = {
+        "ceiling": _Resampled.of(Ranking(score, is_find, weight), resamples, seed),
         # The shipments differ, so use independent bootstrap samples.
-        "ours": _Tried.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
-        "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), is_find, weight), resamples, seed),
+        "ours": _Resampled.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
+        "tree": _Resampled.of(Ranking(np.maximum.reduceat(tree, world.first_row), is_find, weight), resamples, seed),
     }
-    aucs = {name: one.values(lambda curve: curve.pr_auc(prevalence)) for name, one in tried.items()}
+    aucs = {name: one.values(lambda curve: curve.pr_auc(prevalence)) for name, one in resampled.items()}
     recalls = {
         name: interval(*one.values(lambda curve: curve.at_share(SHARE, ours.base_rate)[0])).to_json()
-        for name, one in tried.items()
+        for name, one in resampled.items()
     }
     share = interval(
         aucs["ours"][0] / aucs["ceiling"][0],
@@ -167,7 +167,7 @@ def ceiling(
 def _best(
     world: TruthWorld, candidates: Sequence[BoostingParams], seed: int, threads: int, progress: Progress
 ) -> tuple[Floats, BoostingParams]:
-    """Return the test scores of the candidate with the largest PR-AUC on the stop rows, and that candidate."""
+    """Return the scores (n,) of the test shipments by the candidate with the largest PR-AUC on the stop rows, and the candidate."""
     best: tuple[float, lgb.Booster, BoostingParams] | None = None
     for number, params in enumerate(candidates, 1):
         progress(f"boosters, {number} of {len(candidates)}")
@@ -180,21 +180,22 @@ def _best(
         if best is None or reached > best[0]:
             best = (reached, booster, params)
     if best is None:
-        raise ValueError("no parameters to try were given")
+        raise ValueError("no candidate parameters were given")
     raw = np.asarray(best[1].predict(world.test.matrix, raw_score=True, num_threads=threads))
     return np.asarray(np.maximum.reduceat(raw, world.first_row)), best[2]
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """Curve of one ranking and of its bootstrap samples."""
+class _Resampled:
+    """Curve of one ranking, and curves of its bootstrap samples."""
 
     curve: Curve
     draws: list[Curve]
 
     @classmethod
-    def of(cls, ranking: Ranking, resamples: int, seed: int) -> _Tried:
+    def of(cls, ranking: Ranking, resamples: int, seed: int) -> _Resampled:
         return cls(ranking.curve(), ranking.resampled(resamples, seed))
 
     def values(self, figure: Callable[[Curve], float]) -> tuple[float, list[float]]:
+        """Return a figure of the curve, and of each bootstrap sample."""
         return figure(self.curve), [figure(curve) for curve in self.draws]

@@ -102,9 +102,10 @@ def scored_of_model(
     threads: int,
     base_rates: Mapping[str, float] | None = None,
 ) -> Scored:
-    """Score a table's shipments from the features of its goods items, with the lanes that the service returns.
+    """Score a table's shipments from the features (m, F) of its goods items.
 
-    ``base_rates`` per head default to those of the model.
+    Lanes follow the score alone: rules, watch lists, unread items and random inspections do not change them. ``base_rates`` per
+    head default to those of the model.
     """
     raw = model.predict_raw(matrix, threads)
     of_head, risk = model.calibrate(raw)
@@ -120,9 +121,9 @@ def scored_of_model(
 def score_dataset(
     model: RiskModel, data: Dataset, *, settings: ScoreSettings | None = None, threads: int = 1
 ) -> Scored:
-    """Score a dataset's shipments with the code that serves requests, on a private copy of the model's history.
+    """Score a dataset's shipments with the code that serves requests, on a copy of the model's history.
 
-    Lanes depend only on scores. Random inspections are off.
+    Lanes are those of the service without random inspections: rules, watch lists and unread items change them.
     """
     settings = replace(settings or ScoreSettings(), random_share=0.0)
     history = model.history.copy()

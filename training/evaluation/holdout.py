@@ -1,4 +1,4 @@
-"""Evaluation of a run on its holdout file, if that has labels: metrics and baselines on rows that nothing was fitted on."""
+"""Evaluation of a run on its holdout file, which nothing was fitted on: metrics and baselines."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from training.progress import Progress
 def evaluate_holdout(
     run: Run, model: RiskModel, rows: BaselineRows, mapping: ColumnMapping | None, progress: Progress
 ) -> dict[str, Any] | None:
-    """Return metrics of a model on the holdout file as JSON values; None if the file has no label column or no known result.
+    """Return metrics of a model on the holdout file as JSON values; None without a holdout, a label column or a known result.
 
-    ``rows`` are of the examples that the model's boosters learned from, for the baselines.
+    ``rows`` are the training rows of the baselines. If the labels cannot be used, the only entry gives the reason.
     """
     path = run.config.holdout
     if path is None or not _has_labels(path, run, mapping):

@@ -26,7 +26,7 @@ MAJOR_SHIPMENTS: Final = 500
 #: Minimum number of clean shipments for a ratio of rates. Of 2,000 clean shipments, ten are expected in red; ratios of smaller
 #: counts are mostly noise.
 RATIO_SHIPMENTS: Final = 2000
-#: Limits of the ratio between origins for which the cost is reported: the acceptance bar and two stricter ones.
+#: Maximum ratios between origins for which the cost is reported: the acceptance limit and two stricter ones.
 MAX_RATIOS: Final = (3.0, 2.0, 1.25)
 #: Target share of the red lane, as a metric key.
 _RED: Final = f"{RED_SHARE:g}"
@@ -35,18 +35,18 @@ _ITEMS: Final = {"1": 1, "2": 2, "3-5": 3, "6+": 6}
 
 
 def lane_shares(scored: Scored, outcome: Outcome) -> dict[str, Any]:
-    """Return the share of clean traffic and of finds in each lane."""
+    """Return per lane the share of clean traffic and of finds in it, and its number of shipments."""
     if scored.lane is None:
         return {}
-    found = outcome.any
+    is_find = outcome.any
     out: dict[str, Any] = {}
     for code in (RED, YELLOW, GREEN):
         inside = scored.lane == code
-        share: dict[str, Any] = {"clean_traffic": _mean(inside[~found]), "shipments": int(inside.sum())}
-        if found.sum() >= MIN_FINDS:
-            share["finds"] = float(np.average(inside[found], weights=outcome.weight[found]))
+        share: dict[str, Any] = {"clean_traffic": _mean(inside[~is_find]), "shipments": int(inside.sum())}
+        if is_find.sum() >= MIN_FINDS:
+            share["finds"] = float(np.average(inside[is_find], weights=outcome.weight[is_find]))
         else:
-            share |= {"finds": None, "reason": f"{int(found.sum())} finds; at least {MIN_FINDS} are needed"}
+            share |= {"finds": None, "reason": f"{int(is_find.sum())} finds; at least {MIN_FINDS} are needed"}
         out[LANE_NAMES[code]] = share
     return out
 
@@ -91,8 +91,8 @@ def red_by_origin(
 ) -> dict[str, Any]:
     """Return the red lane's false-positive rate per major origin, and the ratio of the largest to the smallest rate.
 
-    The ratio covers origins with at least `RATIO_SHIPMENTS` clean shipments. ``cost`` is the recall that remains if thresholds
-    per origin limit the ratio.
+    The ratio covers origins with at least `RATIO_SHIPMENTS` clean shipments. ``cost`` gives, per limit in `MAX_RATIOS`, the recall
+    that remains and is lost if thresholds per origin keep the ratio within the limit.
     """
     if scored.lane is None:
         return {}
@@ -124,10 +124,10 @@ def red_by_origin(
 
 
 def _ratio_interval(reds: Sequence[Bools], resamples: int, seed: int) -> list[float] | None:
-    """Return the 95 % interval of the ratio of the largest to the smallest rate, or None.
+    """Return the 95 % interval of the ratio of the largest to the smallest rate.
 
     Each bootstrap sample selects its own origins with the largest and smallest rates. Chance alone therefore makes the ratio
-    larger than 1.
+    larger than 1. The result is None if the smallest rate is 0 in more than half of the samples.
     """
     rng = np.random.default_rng(seed)
     counts = np.stack([rng.poisson(own.sum(), resamples) / len(own) for own in reds])
@@ -144,6 +144,7 @@ def _least(clean: int) -> float:
 
 
 def _major(clean_names: NDArray[np.str_]) -> list[str]:
+    """Return the major origins, given the origin (n,) of each clean shipment."""
     names, counts = np.unique(clean_names, return_counts=True)
     least = _least(len(clean_names))
     return [name for name, n in zip(names.tolist(), counts.tolist(), strict=True) if name and n >= least]
@@ -155,8 +156,8 @@ def capped_rates(rate: Floats, shipments: Ints, ratio: float) -> Floats:
     All rates are clipped to [low, ratio * low]. ``low`` is chosen so that the total number of selected ``shipments`` (k,) stays
     the same.
     """
-    wanted = float(rate @ shipments)
-    low = brentq(lambda low: float(np.clip(rate, low, ratio * low) @ shipments) - wanted, 0.0, float(rate.max()))
+    total = float(rate @ shipments)
+    low = brentq(lambda low: float(np.clip(rate, low, ratio * low) @ shipments) - total, 0.0, float(rate.max()))
     return np.clip(rate, low, ratio * low)
 
 
@@ -164,19 +165,22 @@ def _cost(
     score: Floats, red: Bools, outcome: Outcome, names: NDArray[np.str_], major: list[str], ratio: float,
     resamples: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the recall in red with one threshold per major origin. Other origins keep the common threshold."""
+    """Return the recall in red, and the recall lost, if thresholds per major origin keep the ratio of rates at most ``ratio``.
+
+    Other origins keep the common threshold.
+    """
     is_find = outcome.any
     inside = [names == name for name in major]
     clean = [own & ~is_find for own in inside]
     rate = np.array([red[own].mean() for own in clean])
     shipments = np.array([own.sum() for own in clean], dtype=np.int64)
     capped = red.copy()
-    for own, honest, wanted, before in zip(inside, clean, capped_rates(rate, shipments, ratio), rate, strict=True):
-        if wanted == before:
+    for own, own_clean, target, before in zip(inside, clean, capped_rates(rate, shipments, ratio), rate, strict=True):
+        if target == before:
             continue
         # Set the threshold so that the target number of clean shipments score at or above it.
-        n_red = round(float(wanted) * int(honest.sum()))
-        ranked = -np.sort(-score[honest])
+        n_red = round(float(target) * int(own_clean.sum()))
+        ranked = -np.sort(-score[own_clean])
         threshold = ranked[n_red - 1] if n_red else np.inf
         capped[own] = score[own] >= threshold
     if is_find.sum() < MIN_FINDS:

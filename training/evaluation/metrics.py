@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: Shares of traffic that an office may be able to inspect; also used as false-positive rates.
+#: Shares of traffic that an office may be able to inspect.
 SHARES: Final = (0.001, 0.005, 0.01, 0.05)
 FALSE_POSITIVE_RATES: Final = (1e-2, 1e-3, 1e-4)
 #: Fixed prevalences at which the PR-AUC is also reported, because it depends on prevalence, which differs between windows.
 PREVALENCES: Final = (1e-3, 1e-5)
 
-#: Minimum number of finds for an estimate. With fewer, the 95 % interval of a recall of 0.5 is wider than 0.3 to 0.7.
+#: Minimum number of finds for an estimate. With 10, the 95 % interval of a recall of 0.5 already spans about 0.2 to 0.8.
 MIN_FINDS: Final = 10
-#: Minimum number of clean shipments above a threshold for a rate.
+#: Minimum expected number of clean shipments above the threshold of a share or rate.
 MIN_BEYOND: Final = 1.0
 RESAMPLES: Final = 200
 _RESAMPLES_AT_ONCE: Final = 10  # Limits the resampling matrices of a million shipments to 200 MB.
@@ -52,7 +52,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Cumulative weights of finds and clean shipments by descending score, one step per distinct score, from (0, 0)."""
+    """Cumulative weights (steps,) of finds and clean shipments by descending score, from (0, 0). Tied shipments share a step."""
 
     finds: Floats
     clean: Floats
@@ -80,6 +80,7 @@ class Curve:
         return float(np.sum(np.diff(self.clean) * above) / (self.finds[-1] * self.clean[-1]))
 
     def recall_at_fpr(self, rate: float) -> float:
+        """Return the recall at a false-positive rate."""
         return float(np.interp(rate, self.clean / self.clean[-1], self.finds / self.finds[-1]))
 
     def at_share(self, share: float, base_rate: float) -> tuple[float, float, float]:
@@ -224,7 +225,7 @@ def ranking_figures(
 ) -> RankingFigures:
     """Return ranking metrics of ``score`` (n,) on ``find`` (n,), one entry per shipment, at ``base_rate`` in (0, 1).
 
-    With fewer than `MIN_FINDS` finds, or too few clean shipments above a threshold, the result is a reason instead of a value.
+    With fewer than `MIN_FINDS` finds, or too few clean shipments above a threshold, an estimate has a reason instead of a value.
     ``resamples=0`` omits the intervals.
     """
     ranking = Ranking(score, find, weight)

@@ -1,8 +1,7 @@
 """Compact scores of a run's test window, and paired differences between two runs on the same window.
 
-Two models that are tested on the same shipments share the sampling error. The interval of their difference is
-narrower than their two separate intervals suggest. A run therefore stores the risk of each shipment beside its
-outcome.
+Two models that are tested on the same shipments share the sampling error, so the interval of their difference is narrower than
+their separate intervals suggest. A run therefore stores the risk of each shipment beside its outcome.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FILE_NAME: Final = "test_scores.npz"
-#: Maximum number of stored shipments, for files below 2 MB. Clean shipments are sampled by key, so every run has the same sample.
+#: Approximate maximum number of stored shipments, for files below 2 MB. Clean shipments are sampled by key, so runs on the same
+#: shipments store the same sample.
 MOST_SHIPMENTS: Final = 120_000
 RESAMPLES: Final = 200
 
@@ -38,8 +38,8 @@ class BadScores(ValueError):
 class KeptScores:
     """Stored scores of n shipments.
 
-    ``key`` (n,) uint64 is ascending. ``score`` (n,) contains log-odds. ``find`` and ``weight`` (n,) exist per kind of label. Each
-    stored clean shipment represents ``step`` of them.
+    ``key`` (n,) uint64 contains hashes of the shipment ids, ascending. ``score`` (n,) contains log-odds. ``find`` and ``weight``
+    (n,) exist per kind of label. One of ``step`` clean shipments is stored, with the weight of all of them.
     """
 
     key: NDArray[np.uint64]
@@ -53,8 +53,8 @@ class KeptScores:
     def of(cls, shipment_ids: list[str | None], scored: Scored, outcomes: Mapping[str, Outcome]) -> KeptScores:
         """Select the scores to store, given the ids (n,) of the shipments in ``scored`` and ``outcomes``.
 
-        Finds under any kind of label are all stored. Of the other shipments, every ``step``-th by key is stored, with a weight
-        for the omitted ones.
+        All finds under any kind of label are stored. Of the other shipments, those whose key is divisible by ``step`` are stored,
+        with weights that also represent the omitted ones.
         """
         key = pd.util.hash_array(np.array(shipment_ids, dtype=object), categorize=False)
         is_find = np.zeros(len(key), dtype=np.bool_)
@@ -110,15 +110,15 @@ def why_unpaired(one: KeptScores | None, other: KeptScores | None) -> str | None
     if one is None or other is None:
         return "at least one run has no stored scores of its test window"
     if not np.array_equal(one.key, other.key):
-        return "they were tested on different shipments"
+        return "the runs were tested on different shipments"
     if one.base_rate != other.base_rate:
-        return "their base rates differ"
+        return "the base rates differ"
     shared = one.find.keys() & other.find.keys()
     same = all(
         np.array_equal(one.find[kind], other.find[kind]) and np.array_equal(one.weight[kind], other.weight[kind])
         for kind in shared
     )
-    return None if shared and same else "the two were compared with different labels"
+    return None if shared and same else "the runs have different labels"
 
 
 def paired_differences(
@@ -126,7 +126,7 @@ def paired_differences(
 ) -> dict[str, Estimate]:
     """Return ``other`` minus ``one`` per flat metric name, with 95 % intervals of a paired Poisson bootstrap.
 
-    Kinds of label with too few finds are omitted.
+    Kinds of label with too few finds or no clean shipment are omitted.
     """
     out: dict[str, Estimate] = {}
     for kind in sorted(one.find.keys() & other.find.keys()):

@@ -19,16 +19,16 @@ from training.fitting.residual import combined
 Floats = NDArray[np.float64]
 
 PARTS: Final = ("prior", "trees", "both")
-#: Number of bootstrap samples, as for baselines.
+#: Number of bootstrap samples; the same as for baselines.
 _RESAMPLES: Final = 50
 
 
 def parts_of_score(
     prior: Prior, alone: Mapping[str, HeadFit], features: WindowFeatures, evaluated: WindowScores, run: Run
 ) -> dict[str, Any]:
-    """Return the metrics of each part per kind of outcomes, as JSON values.
+    """Return the metrics of each part per kind of label, as JSON values.
 
-    ``alone`` are boosters without the prior, fitted on the same rows as those of the model, and ``evaluated`` the model's scores.
+    ``alone`` contains boosters fitted without the prior on the same rows as the model's. ``evaluated`` contains the model's scores.
     """
     matrix = features.matrix
 
@@ -41,13 +41,13 @@ def parts_of_score(
         "both": evaluated.scored.risk,
     }
     rate = sum(evaluated.scored.base_rates.values())
-    found: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for name in PARTS:
-        found[name] = {}
+        metrics[name] = {}
         for kind, outcome in evaluated.outcomes.items():
             figures = score_figures(
                 scores[name], outcome.any, outcome.weight, base_rate=rate, resamples=_RESAMPLES, seed=run.seed
             )
             # The scores of prior and trees alone are not calibrated.
-            found[name][kind] = {key: value for key, value in figures.items() if not key.startswith("reliability")}
-    return found
+            metrics[name][kind] = {key: value for key, value in figures.items() if not key.startswith("reliability")}
+    return metrics

@@ -1,4 +1,4 @@
-"""Predictions for a holdout file: its rows in order, with the added columns ``risk`` and ``item_risk``."""
+"""Predictions for a holdout file: its rows in order, with added columns ``risk`` and ``item_risk``."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def predict_file(
     refused: list[tuple[int, str]] | None = None,
     progress: RowProgress | None = None,
 ) -> int:
-    """Write the rows of ``source`` to ``target``, in order and with the columns ``risk``, that of the shipment, and ``item_risk``.
+    """Write the rows of ``source`` to ``target`` in order, with added columns ``risk`` (of the shipment) and ``item_risk``.
 
-    Risks have nine significant digits. The output is Parquet if ``target`` has that extension, and CSV otherwise. The history
-    starts from the model's snapshot and advances with the file. An unreadable row stays in the output with empty risks; line and
-    reason are appended to ``refused``. Label columns are not read. Returns the number of rows.
+    The output is Parquet if ``target`` ends in ``.parquet``, otherwise CSV, in which risks have nine significant digits. The
+    history starts from the model's snapshot and advances with the file. A refused row stays in the output with empty risks, and a
+    row that does not match the header becomes a blank row. Lines and reasons of both are appended to ``refused``. Label columns
+    are not read. Returns the number of rows written.
     """
     history = model.history.copy()
     partial = target.with_name(f"{target.name}.partial")
@@ -87,6 +88,8 @@ def predict_file(
 
 
 class _Writer:
+    """Writer of input rows with their risks, as CSV or Parquet. Input columns with the names of added ones are dropped."""
+
     def __init__(self, path: Path, names: list[str], *, parquet: bool) -> None:
         own = [name for name in names if name not in _ADDED]
         self._own = own
@@ -105,7 +108,7 @@ class _Writer:
     def write(self, chunk: Chunk, risk: Floats) -> int:
         """Write the rows of a chunk with their risks (n, 2), and return their number.
 
-        A row that cannot be aligned becomes a blank row.
+        A row that does not match the header becomes a blank row.
         """
         columns: list[list[str | None]] = [chunk.raw.column(name).to_pylist() for name in self._own]
         risks: list[list[float | None]] = [

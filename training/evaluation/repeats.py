@@ -1,4 +1,4 @@
-"""Declarations that repeat one of the training data: same goods, mass and value."""
+"""Declarations that repeat a declaration of the training data: same goods, origin, mass, value and quantity."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from training.data.windows import Window
 def repeated(data: Dataset, learned: Window, table: ManifestTable) -> NDArray[np.bool_]:
     """Return whether each row (n,) of a table repeats a declaration of the window ``learned``.
 
-    A model may know the answer to such a row without knowing anything about other goods, so its figures are given separately.
+    A model can memorise the results of such rows, so reports give their figures separately.
     """
     own = data.own
     if own is None:
         own = OwnFields((), tuple(name for name in MANIFEST_NAMES if name in data.table.raw))
-    known, asked = declaration_hashes(data.window_table(learned), own), declaration_hashes(table, own)
-    return np.asarray((asked != 0) & np.isin(asked, known))
+    in_window, in_table = declaration_hashes(data.window_table(learned), own), declaration_hashes(table, own)
+    return np.asarray((in_table != 0) & np.isin(in_table, in_window))

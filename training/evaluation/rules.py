@@ -1,7 +1,7 @@
-"""Baselines that need no training: watch-list rules with points, and a price rule.
+"""Baselines that need no labels: watch-list rules with points, and a price rule.
 
-Both read the model's features by name, so they have the same information about parties, substances and earlier finds. Only the
-statistics learned from results are missing.
+Both read the model's features by name, so they have the same information about parties, substances and earlier finds as the model.
+Nothing in them is fitted to results.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ PRICE_FEATURES: Final = {"value_per_kg_unusual": False, "freight_to_value": True
 
 
 def price_rule(train: Floats, matrix: Floats, names: Sequence[str]) -> Floats:
-    """Return how unusual the prices are (n_rows,): the deviation of the value per kilogram, plus that of high freight.
+    """Return how unusual prices are (n_rows,): the deviation of the value per kilogram, plus that of a high freight-to-value ratio.
 
     Deviations are in median absolute deviations of the training rows ``train`` (m, F). Missing values count as 0.
     """
@@ -94,7 +94,7 @@ def price_rule(train: Floats, matrix: Floats, names: Sequence[str]) -> Floats:
 
 
 def price_columns(matrix: Floats, names: Sequence[str]) -> dict[str, Floats]:
-    """Return the columns (n_rows,) of `PRICE_FEATURES` that a matrix (n_rows, F) with the column names ``names`` has."""
+    """Return the columns (n_rows,) of `PRICE_FEATURES` in a matrix (n_rows, F) with the column names ``names``."""
     return {name: matrix[:, at].copy() for at, name in enumerate(names) if name in PRICE_FEATURES}
 
 
@@ -105,12 +105,13 @@ def price_deviations(train: Mapping[str, Floats], matrix: Floats, names: Sequenc
     for name, one_sided in PRICE_FEATURES.items():
         if name not in at:
             continue
-        known = train[name]
-        known = known[~np.isnan(known)]
-        if not len(known):
+        values = train[name]
+        values = values[~np.isnan(values)]
+        if not len(values):
             continue
-        middle = float(np.median(known))
-        spread = max(1.4826 * float(np.median(np.abs(known - middle))), 1e-6)
+        middle = float(np.median(values))
+        # 1.4826 scales the median absolute deviation to the standard deviation of a normal distribution.
+        spread = max(1.4826 * float(np.median(np.abs(values - middle))), 1e-6)
         distance = (matrix[:, at[name]] - middle) / spread
         score += np.nan_to_num(np.maximum(distance, 0.0) if one_sided else np.abs(distance))
     return score

@@ -59,7 +59,7 @@ class EvaluatedWindow:
 
 @dataclass(frozen=True, slots=True)
 class LearnedFrom:
-    """Training window of a model, and its examples or what baselines need of them. Without examples, no baselines are fitted."""
+    """Training window of a model, and its examples or their sample for baselines. Without examples, no baselines are fitted."""
 
     window: Window
     examples: Examples | BaselineRows | None
@@ -68,7 +68,7 @@ class LearnedFrom:
 def evaluate_run(
     run: Run, model: RiskModel, tested: EvaluatedWindow, learned: LearnedFrom, progress: Progress = no_progress
 ) -> tuple[dict[str, Any], WindowScores]:
-    """Evaluate a model on a window; return the metrics as JSON values, and the scores and outcomes behind them."""
+    """Evaluate a model on a window. Return the metrics as JSON values, and the scores and outcomes behind them."""
     data, window, features = run.data, tested.window, tested.features
     table = data.window_table(window)
     progress("scores")
@@ -135,7 +135,7 @@ def _baseline(score: Floats, outcome: Outcome, base_rate: float, seed: int) -> d
 def score_sections(
     scored: Scored, outcomes: Mapping[str, Outcome], table: ManifestTable, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Return the sections for scored shipments: ranking, calibration, and errors of the lanes if there are any."""
+    """Return the sections for scored shipments: ranking, calibration and, if lanes are known, errors of the lanes."""
     progress("ranking and calibration")
     rate = sum(scored.base_rates.values())
     best_known = outcomes.get("truth", outcomes["office"])
@@ -184,6 +184,10 @@ def evaluate_file(
     """Score a labelled file in its own order and compare the scores with its labels, and with the truth if available.
 
     For a model of an office's own label, the label column defaults to the one named in the model card.
+
+    Raises:
+        BadData: The file or its truth cannot be used, or its labels do not fit the model's heads.
+        BadLabels: The labels cannot be used.
     """
     labels = labels or FileLabels()
     label, positive = labels.label, labels.positive
@@ -222,13 +226,13 @@ def _with_truth(data: Dataset, truth: Path | None) -> Dataset:
 
 
 def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[str, Any]:
-    """Return the sections for a file's ``shipments``, which were scored as ``scored``."""
+    """Return the sections for ``shipments`` (n,) of a file, with the scores ``scored`` (n,)."""
     outcomes = {"office": Outcome(data.labels.shipment_find(data.table)[shipments], data.labels.weight[shipments])}
     truth = data.truth_of_shipment()
     if truth is not None:
         outcomes["truth"] = Outcome(truth[shipments], np.ones(len(shipments)))
-    every = len(shipments) == data.table.n_shipments
-    table = data.table if every else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))
+    has_all = len(shipments) == data.table.n_shipments
+    table = data.table if has_all else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))
     out = score_sections(scored, outcomes, table, seed, no_progress)
     cuts = slicings(data, shipments, None, table)
     return {**out, "slices": evaluate_slices(scored, outcomes.get("truth", outcomes["office"]), cuts, seed=seed)}
@@ -243,10 +247,14 @@ def evaluate_predictions(
     base_rate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Evaluate a labelled file that contains a column ``risk`` (and ``risk_<head>``, ``lane``), written by `score` or `train`.
+    """Evaluate a labelled file with a column ``risk`` (and ``risk_<head>``, ``lane``), written by `score` or `train`.
 
     ``base_rate`` defaults to the sum of the assumed rates, or to the share of finds in a file with its own label column. Rows
     without a risk are omitted, because scoring refused them.
+
+    Raises:
+        BadData: The file has no column ``risk`` or ``label``, or contains a risk that is not a probability.
+        BadLabels: The labels cannot be used.
     """
     builder = ColumnsBuilder()
     with open_table(path) as reader:

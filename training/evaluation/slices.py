@@ -1,8 +1,8 @@
 """Metrics of the scores per slice of the traffic: seen and unseen parties, typologies, channels, languages, origins and others.
 
-A slice by a declared property contains finds and clean shipments. A slice by a property that only finds have (network,
-typology) contains finds alone and is evaluated against all clean shipments. Recall assumes one inspection threshold for the
-whole window.
+A slice by a declared property contains finds and clean shipments. A slice by a property of finds alone (network, typology) contains
+no clean shipments and is evaluated against all clean shipments of the window. Recall assumes one inspection threshold for the whole
+window.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NONE_NAMED: Final = "none named"
 AFTER_DAYS: Final = 30
 #: Origins with a smaller share of shipments are grouped as "others".
 _LEAST_ORIGIN: Final = 0.01
-#: A false-positive rate in the red lane (about 0.5 %) needs at least this many clean shipments.
+#: Minimum number of clean shipments for a false-positive rate in the red lane, which is about 0.5 %.
 _LEAST_CLEAN: Final = 500
 _AUC_RESAMPLES: Final = 40
 
@@ -118,6 +118,7 @@ def _plain(text: str) -> str:
 
 
 def _seen(key: Ints, shipments: Ints, learned: Ints) -> Texts:
+    """Return per shipment whether ``learned`` contains its key. Key 0 is missing."""
     own = key[shipments]
     seen = np.isin(own, np.unique(key[learned]))
     return np.where(own == 0, NO_KEY, np.where(seen, SEEN, UNSEEN)).astype(object)
@@ -175,7 +176,7 @@ def _after_change(declared_s: Ints) -> Texts:
 
 
 def _of_world(world: WorldTruth, shipments: Ints, learned: Ints | None) -> dict[str, Slicing]:
-    """Return slicings by the simulator's ground truth about illicit networks; honest shipments belong to no slice."""
+    """Return slicings by the simulator's ground truth about illicit networks. Lawful shipments belong to no slice."""
     network = world.network[shipments]
     of_network = network != HONEST
     shown, strength = world.typologies[shipments], world.strength[shipments]
@@ -205,6 +206,9 @@ def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate
     Shipments tied at the threshold share the remaining capacity equally.
 
     Args:
+        score: (n,) score of each shipment.
+        find: (n,) whether the shipment is a find.
+        weight: (n,) sampling weight.
         share: Share of the traffic that is inspected.
         base_rate: Share of finds in the traffic.
     """
@@ -222,7 +226,7 @@ def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate
 def evaluate_slices(
     scored: Scored, outcome: Outcome, cuts: Mapping[str, Slicing], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Return metrics of the risk per slicing and value, as JSON values. A slice with too few finds gets a reason instead."""
+    """Return metrics of the risk per slicing and value, as JSON values; a reason for slices with too few finds."""
     find, weight = outcome.any, outcome.weight
     if not find.any() or find.all():
         return {}

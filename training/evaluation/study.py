@@ -1,7 +1,7 @@
-"""Studies of a model: ablation of each feature group, and training without each typology.
+"""Studies of a model: training without each feature group, and without each typology.
 
 The studied model is a single booster for any illicit content. Its features are binned once, and each variant is a refit on a
-subset of the columns or rows. Refits are compared with refits only.
+subset of the columns or rows. Each refit is compared with a refit on all columns and rows, not with the model itself.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Ints = NDArray[np.int64]
 
 ABLATION_SHARE: Final = 0.005
 LEFT_OUT_SHARE: Final = 0.01
-#: Maximum number of clean rows per find. A study fits about thirty boosters on the same rows, so more clean rows would cost time
-#: and hardly change the order of the variants.
+#: Maximum number of clean rows per find. A study fits over thirty boosters on the same rows. More clean rows would cost time and
+#: hardly change the order of the variants.
 CLEAN_PER_FIND: Final = 150
 
 
 class Bench:
-    """Test bench for a booster: refits on ``train`` without some columns or rows, and scores of a test window.
+    """Test bench that refits a booster on ``train`` without some columns or rows, and scores a test window.
 
     ``test`` (m, F) contains the features of the test window's goods items, and ``first_row`` (n,) the first rows of its
     shipments. Every refit has ``trees`` trees.
@@ -87,10 +87,10 @@ def trees_of(fits: Mapping[str, HeadFit]) -> int:
 def ablation(
     bench: Bench, full: Floats, outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0, progress: Progress
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the metrics on ``outcome`` (n,) of a refit without each feature group.
+    """Return per feature group the metrics on ``outcome`` (n,) of a refit without the group; {} if there is only one group.
 
     ``full`` (n,) contains the scores of a refit with all features, the reference for changes of PR-AUC. With too few finds, the
-    result is a reason.
+    result is a reason instead of figures.
     """
     groups = list(dict.fromkeys(feature.group for feature in bench.features))
     find, weight = outcome.any, outcome.weight
@@ -149,9 +149,9 @@ def left_out_typologies(
 ) -> dict[str, Any]:  # fmt: skip
     """Return per typology the recall of its finds at `LEFT_OUT_SHARE`, trained with and without the typology.
 
-    ``full`` contains the scores of training with all typologies. Training without a typology omits the finds that show it.
+    ``full`` (n,) contains the scores after training with all typologies. Training without a typology omits the finds that show it.
     ``average_ratio`` is the mean recall without divided by the mean recall with, with equal weight per typology. Intervals
-    resample the finds at fixed thresholds. With too few finds, the result is a reason.
+    resample the finds at fixed thresholds. With too few finds, the result is a reason instead of figures.
     """
     find, weight = outcome.any, outcome.weight
     known = typologies()
@@ -187,10 +187,11 @@ def left_out_typologies(
 
 
 def _lacking(finds: int, learned: int, all_learned: int) -> str | None:
+    """Return the reason why a typology has too few finds for a comparison, or None if it has enough."""
     if finds < MIN_FINDS:
-        return f"{finds} finds show it in this window; at least {MIN_FINDS} are needed"
+        return f"{finds} finds show the typology in this window; at least {MIN_FINDS} are needed"
     if learned == 0:
-        return "no find in the training rows shows it"
+        return "no find in the training rows shows the typology"
     if all_learned - learned < MIN_FINDS:
         return f"{all_learned - learned} finds are left to learn from; at least {MIN_FINDS} are needed"
     return None
@@ -204,7 +205,7 @@ def _ratio(
         return Estimate(None, reason="no typology has enough finds")
     with_all, without = (float(np.mean([pair[i] for pair in recalls])) for i in (0, 1))
     if with_all == 0.0:
-        return Estimate(None, reason="no find that shows it is reached even with it in training")
+        return Estimate(None, reason="no find with the typology is inspected, even if training includes the typology")
     drawn_with, drawn_without = (np.nanmean(np.array([pair[i] for pair in draws]), axis=0) for i in (0, 1))
     usable = np.isfinite(drawn_with) & (drawn_with > 0)
     return interval(without / with_all, (drawn_without[usable] / drawn_with[usable]).tolist())

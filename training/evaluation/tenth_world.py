@@ -1,7 +1,7 @@
 """Calibration check of the same model in a world with a tenth of the illicit traffic.
 
-Real illicit traffic is far rarer than in any world that supports training. If predictions still agree with observations at a
-tenth of the rate, the correction to even lower base rates is more credible.
+Real illicit traffic is far rarer than in any world with enough finds to train on. If predictions still agree with observations at
+a tenth of the rate, the correction to even lower base rates is more credible.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TenthWorld:
 def scaled_priors(factors: Mapping[str, float], priors: Priors | None = None) -> Priors:
     """Return priors with some numbers multiplied.
 
-    Raises `training.worlds.own.priors.BadPrior` for a name that is not a number.
+    Raises `training.worlds.own.priors.BadPrior` if a name is unknown or its prior is not a number.
     """
     priors = priors or load_priors()
     values = {name: priors.number(name) * factor for name, factor in factors.items()}
@@ -59,7 +59,7 @@ def calibration_in_tenth(
 ) -> dict[str, Any]:
     """Return `calibration_check` on truth and office labels, for the days of ``window``, at a tenth of the base rates.
 
-    The history of the other world is replayed from its first day. Features are computed for the days of ``window`` only.
+    The history of the other world is replayed from its first day, but features are computed only for the days of ``window``.
     """
     priors = scaled_priors({_ILLICIT: FACTOR})
     data = simulated(world.rows, world.seed, draws=world.draws, priors=priors, progress=progress)

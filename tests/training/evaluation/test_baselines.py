@@ -14,7 +14,7 @@ from training.data.outcome import Outcome
 from training.evaluation.baselines import (
     BASELINES,
     BaselineRows,
-    _part,
+    _sample,
     baseline_scores,
     default_lightgbm,
     depth_2_tree,
@@ -146,9 +146,9 @@ def test_a_large_training_set_is_sampled_for_small_baselines_and_keeps_every_fin
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     find = np.arange(5000) % 500 == 0
-    assert np.array_equal(_part(find, np.ones(5000), 0)[0], np.arange(5000))
+    assert np.array_equal(_sample(find, np.ones(5000), 0)[0], np.arange(5000))
     monkeypatch.setattr("training.evaluation.baselines._MOST_ROWS", 1000)
-    rows, weight = _part(find, np.full(5000, 2.0), 0)
+    rows, weight = _sample(find, np.full(5000, 2.0), 0)
     assert find[rows].sum() == 10
     assert len(rows) == pytest.approx(1000, rel=0.1)
     assert weight[find[rows]].tolist() == [2.0] * 10
@@ -158,7 +158,7 @@ def test_a_large_training_set_is_sampled_for_small_baselines_and_keeps_every_fin
 def test_of_too_many_finds_a_sample_is_kept_with_weights_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.evaluation.baselines._MOST_ROWS", 1000)
     find = np.arange(5000) % 3 == 0
-    rows, weight = _part(find, np.ones(5000), 0)
+    rows, weight = _sample(find, np.ones(5000), 0)
     assert len(rows) == pytest.approx(1000, rel=0.1)
     assert find[rows].sum() == pytest.approx(500, rel=0.1)
     assert weight[find[rows]].sum() == pytest.approx(find.sum(), rel=0.1)

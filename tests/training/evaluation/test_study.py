@@ -81,7 +81,10 @@ def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_i
     means = [np.mean([found[t][key]["value"] for t in ("P5", "D9")]) for key in ("recall_without", "recall_with")]
     assert found["average_ratio"]["value"] == pytest.approx(means[0] / means[1])
     assert len(told) == 2
-    assert found["T1"]["ratio"] == {"value": None, "reason": "0 finds show it in this window; at least 10 are needed"}
+    assert found["T1"]["ratio"] == {
+        "value": None,
+        "reason": "0 finds show the typology in this window; at least 10 are needed",
+    }
     # The other finds stay in training, so b is as informative as before.
     without = bench.scores(without_rows=np.flatnonzero(shown.learned[:, P5]))
     assert without[shown.tested[:, D9]].mean() > without[~outcome.any].mean() + 2.0
