@@ -55,7 +55,10 @@ _LOOK_ALIKES: Final = str.maketrans(
 # A soft hyphen becomes a hyphen, because writers of CAS numbers mean one. Other invisible characters are dropped.
 _KEPT_INVISIBLE: Final = "\u00ad"
 
-# Two spellings of one fragment. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and stays.
+_WORDS: Final = chemical_words()
+# Spelling of a fragment of names -> the one that replaces it.
+_SPELLED: Final = {other: one for one, others in _WORDS["spellings"].items() for other in others}
+# Fragments with several spellings. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and stays.
 # Every alternative begins with its first character and looks behind it afterwards, so that the search skips most of a text: this
 # is five times as fast.
 _FRAGMENTS: Final = re.compile(
@@ -63,28 +66,11 @@ _FRAGMENTS: Final = re.compile(
     r"|1(?<!\d1)(?<!\d 1)[ -]*phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
     r"|b(?<![a-z]b)(?:eta)?[ .-]*phenyl[ -]*ethyl"
     r"|phenyl(?<![a-z\d')]phenyl)(?<!\d[ -]phenyl)(?<!alpha[ -]phenyl)(?<!alpha\.-phenyl)(?<!\ba[ -]phenyl)[ -]*ethyl(?![a-z])"
-    r"|phenyl(?<=\bn-phenyl)[ -]*ethyl|fentan[iy]l|phentan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph"
-    r"|propionamide|propanoyl|propanoic|butanoyl|butyramide|t(?<![a-z]t)(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl"
-    r"|t(?<![a-z]t)[ -]*boc(?![a-z])|t(?<![a-z]t)[ -]*butyl"
+    rf"|phenyl(?<=\bn-phenyl)[ -]*ethyl|{'|'.join(_SPELLED)}|phenyl[ -]?amino(?!m)"
+    r"|t(?<![a-z]t)(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|t(?<![a-z]t)[ -]*boc(?![a-z])|t(?<![a-z]t)[ -]*butyl"
 )
 # Each of the fragments contains one of these, within one word.
-_IN_FRAGMENTS: Final = re.compile(
-    "phenyl|(?:f|ph)entan[iy]l|piperidinone|piperidyl|sulph|propionamide|propano|butanoyl|butyramide|butyl|butoxy|boc$"
-)
-_FRAGMENT: Final = {
-    "fentanil": "fentanyl",
-    "phentanil": "fentanyl",
-    "phentanyl": "fentanyl",
-    "fentanyl": "fentanyl",
-    "piperidinone": "piperidone",
-    "piperidyl": "piperidinyl",
-    "sulph": "sulf",
-    "propionamide": "propanamide",
-    "propanoyl": "propionyl",
-    "propanoic": "propionic",
-    "butanoyl": "butyryl",
-    "butyramide": "butanamide",
-}
+_IN_FRAGMENTS: Final = re.compile(rf"phenyl|{'|'.join(_SPELLED)}|butyl|butoxy|boc$")
 #: Scripts written without blanks between words, or with attached particles: each character is a token.
 UNSPACED: Final = (
     "\u3005\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
@@ -94,7 +80,6 @@ TOKEN: Final = re.compile(rf"[^\W\d_{UNSPACED}]+|\d+|[{UNSPACED}]")
 CAS: Final = re.compile(r"(?<![\d-])(\d{2,7}) ?- ?(\d{2}) ?- ?(\d)(?![\d-])", re.ASCII)
 
 # Words that describe the form, amount or grade of a substance, not its identity.
-_WORDS: Final = chemical_words()
 _FORMS: Final = (
     r"(?:mono|di|tri|hemi|sesqui)?[ -]?(?:hydrochlor(?:ide?|o)|hydrobrom(?:ide?|o)|hydrat(?:e[ds]?)?)|[2x]?[ ]?[.·*]?hcl"
     rf"|free[ -]?base|{'|'.join(_WORDS['qualifiers']['forms'])}"
@@ -169,7 +154,7 @@ def fold(text: str) -> str:
 
 def _same_fragment(match: re.Match[str]) -> str:
     found = match[0]
-    known = _FRAGMENT.get(found)
+    known = _SPELLED.get(found)
     if known is not None:
         return known
     if found.endswith("amino"):

@@ -25,6 +25,7 @@ from features.reference.translations import (
     name_parts,
     names_elsewhere,
 )
+from features.reference.words import chemical_words
 from features.substances.normalise import fold
 from features.substances.read.chinese import pinyin, told_apart, traditional
 
@@ -117,20 +118,8 @@ _ALIKE: Final = str.maketrans(
         **dict(zip("إأآةىйёィュョ", "اااهيиеイユヨ", strict=True)),
     }
 )
-_SAME: Final = (
-    ("fentanil", "fentanyl"),
-    ("phentanyl", "fentanyl"),
-    ("piperidyl", "piperidinyl"),
-    ("piperidinon", "piperidon"),
-    ("phenylethyl", "phenethyl"),
-    ("2phenethyl", "phenethyl"),
-    ("phenylamino", "anilino"),
-    ("propanoyl", "propionyl"),
-    ("propanoic", "propionic"),
-    ("tertbutyloxycarbonyl", "boc"),
-    ("tertbutoxycarbonyl", "boc"),
-    ("tbutoxycarbonyl", "boc"),
-    ("tboc", "boc"),
+_SPELLED: Final = tuple(
+    (other, one) for one, others in chemical_words()["spellings_of_translations"].items() for other in others
 )
 
 
@@ -372,8 +361,8 @@ def _given() -> Iterator[_Candidate]:
 def _key(name: str) -> str:
     key = name.lower().translate(_alike())
     if "phen" in key or "fentan" in key or "piperid" in key or "propano" in key or "boc" in key or "oxycarbonyl" in key:
-        for one, other in _SAME:
-            key = key.replace(one, other)
+        for other, one in _SPELLED:
+            key = key.replace(other, one)
     return key
 
 
