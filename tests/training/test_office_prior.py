@@ -72,7 +72,7 @@ def test_the_card_says_that_there_was_nothing_to_learn(without_finds: TrainResul
         assert card["heads"][head]["shrinkage_of_trees"] == 0.0
     section = next(one for one in card["sections"] if one["heading"] == "Prior and trees")
     assert (
-        "no find to learn from: it is the prior. Its probabilities are the odds that the prior states."
+        "no find to learn from, so the score is the prior. Its probabilities are those that the prior states."
         in section["text"][1]
     )
     assert "There are few finds" in card["windows"]["notes"][0]

@@ -23,7 +23,7 @@ ORIGINS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Acceptance bar with its measured and required value as text. ``met`` is None if there is no measurement."""
+    """Acceptance bar with its measured and required value as text. ``met`` is None if the value was not measured."""
 
     name: str
     measured: str
@@ -40,7 +40,7 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
             _bar("Left-out typologies: recall at 1 % without over with training on them", left_out, least=LEFT_OUT)
         )
     origins = part(metrics, "false_positives_by_origin")
-    # Only the office knows how its own label relates to origins: fraud may differ between them.
+    # An office's own label may legitimately differ between origins, as fraud does.
     own_label = any(set(scores) == {"risk"} for scores in labels_of(metrics).values())
     if origins and not own_label:
         ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
@@ -65,7 +65,7 @@ def _bar(
     most: float | None = None,
     whole: bool = False,
 ) -> Bar:
-    """Compare an estimate with its limits. With ``whole``, its whole interval must lie within them."""
+    """Return the bar of an estimate with its limits. With ``whole``, the whole interval must lie within the limits."""
     if least is not None and most is not None:
         wanted = f"{least:g} to {most:g}" + (", with its interval" if whole else "")
     else:

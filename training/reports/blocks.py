@@ -44,10 +44,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Plot as a ``data:`` URI, with the alternative text ``says``."""
+    """Plot as a ``data:`` URI, with an alternative text."""
 
     uri: str
-    says: str
+    alt_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class Section:
 
 
 def _pieces(text: str) -> list[str]:
-    """Split a figure from its interval, so that lines break between them only. Other text is not split."""
+    """Split a figure from its interval, so that a line can break only between them. Other text is not split."""
     figure, bracket, interval = text.partition(" (")
     return [figure, f"({interval}"] if bracket and text[:1] in "+-0123456789" else [text]
 
 
 def page(title: str, subtitle: str, facts: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """Render one HTML document without scripts and external resources."""
+    """Render one HTML document without scripts or external resources."""
     import jinja2
 
     environment = jinja2.Environment(

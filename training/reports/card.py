@@ -26,7 +26,7 @@ _LIBRARIES: Final = ("lightgbm", "numpy", "scipy")
 
 _LIMITS: Final = (
     "It ranks shipments for a person who decides; a lane is a recommendation, not a finding.",
-    "It knows only the manifest. It cannot detect a flawless declaration by an inconspicuous party.",
+    "It uses only manifests and earlier results. It cannot detect a flawless declaration by an inconspicuous party.",
     "Probabilities depend on the base rate in use. The default base rates are assumed; an office should set its own.",
     "Uninspected shipments are assumed to be clean in training, so patterns that were never inspected count as harmless.",
     "Error rates by origin are part of this card. Origin alone must not be a reason to inspect.",
@@ -54,12 +54,15 @@ def created_at(data: Dataset) -> str:
 
 
 def model_version(run: Run) -> str:
-    """Return the last day of the data, and eight hexadecimal digits derived from data, label, seed and parameters."""
+    """Return the last day of the data (``untimed`` without times), and eight hexadecimal digits of a hash.
+
+    The hash covers the data, the label, the seed, the number of threads and the parameters of the boosters.
+    """
     data, config = run.data, run.config
-    what = json.dumps(
+    hashed = json.dumps(
         [data.digest, config.label, config.positive, config.seed, config.threads, config.params.to_json(), config.seeds]
     )
-    short = hashlib.sha256(what.encode()).hexdigest()[:8]
+    short = hashlib.sha256(hashed.encode()).hexdigest()[:8]
     return f"{data.span()[1].replace('-', '.')}-{short}" if data.has_times else f"untimed-{short}"
 
 
@@ -75,7 +78,7 @@ def data_card(data: Dataset) -> dict[str, Any]:
     """Return source, digest, size and time span of the data."""
     finds = data.labels.shipment_find(data.table)
     out: dict[str, Any] = {
-        # Paths are specific to a machine, so the card names the file and its digest only.
+        # Paths differ between machines, so the card contains only the file's name and digest.
         "source": data.source if data.truth is not None else Path(data.source).name,
         "sha256": data.digest,
         "goods_items": data.table.n_rows,

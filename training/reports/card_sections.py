@@ -39,7 +39,7 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
 
 
 def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metrics that a bundle stores: those of its card, without slices, bins and margins."""
+    """Return the metrics that a bundle stores: those in its card, without slices, bins and margins."""
     short: dict[str, Any] = {"evaluated_on": metrics["evaluated_on"]} if "evaluated_on" in metrics else {}
     short["labels"] = {
         kind: {name: {k: v for k, v in one.items() if k != "reliability"} for name, one in scores.items()}
@@ -123,8 +123,8 @@ def _evaluation_data(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> Car
         "Evaluation data",
         [
             f"{str(metrics.get('evaluated_on', 'A labelled file'))[:1].upper()}{str(metrics.get('evaluated_on', ''))[1:]}"
-            f"{when}: {number_text(shipments)} shipments, {counts}. It is later than all data that the model was "
-            "fitted, stopped and calibrated on, with a gap as long as results take to become known."
+            f"{when}: {number_text(shipments)} shipments, {counts}. The window begins one label delay after the data that "
+            "the model was fitted, stopped and calibrated on."
             if when
             else f"{metrics.get('evaluated_on', 'A labelled file')}: {number_text(shipments)} shipments, {counts}."
         ],
@@ -155,18 +155,18 @@ def _parts(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> CardSection:
             continue
         finds, share = one["finds_learned_from"], one["calibrator_share_of_finds"]
         learned = (
-            f"its trees learned from {number_text(finds)} finds and count {share_text(one['shrinkage_of_trees'])}, "
-            f"from {share_text(one['slope_of_prior'])} of the prior's log-odds"
+            f"its trees learned from {number_text(finds)} finds, starting from {share_text(one['slope_of_prior'])} of the "
+            f"prior's log-odds, and their values count {share_text(one['shrinkage_of_trees'])}"
             if finds
-            else "no find to learn from: it is the prior"
+            else "no find to learn from, so the score is the prior"
         )
-        odds = (
-            "the odds that the prior states"
+        calibrated = (
+            "Its probabilities are those that the prior states"
             if not share
-            else f"{share_text(share)} from finds, the rest as stated by the prior"
+            else f"In its calibration, finds have a weight of {share_text(share)} and the prior has the rest"
         )
-        weight = f", which counts {share_text(one['prior_factor'])}" if one["prior_factor"] != 1.0 else ""
-        text.append(f"{name_text(head)}{weight}: {learned}. Its probabilities are {odds}.")
+        weight = f", whose prior counts {share_text(one['prior_factor'])}" if one["prior_factor"] != 1.0 else ""
+        text.append(f"{name_text(head)}{weight}: {learned}. {calibrated}.")
     rows = [
         [words, labels_text(kind), estimate_text(one.get("pr_auc")),
          estimate_text(part(one, "at_inspected_share", "0.005").get("recall"), percent=True)]

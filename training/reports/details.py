@@ -1,4 +1,4 @@
-"""Report sections on the origin and the limits of the metrics."""
+"""Report sections behind the metrics: studies, the simulated world, data, parameters, features and limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_FEATURES: Final = 40
 
 
 def ablation(run: Run) -> Section | None:
-    """Return the section on how much PR-AUC falls without each group of features."""
+    """Return the section on the change of PR-AUC without each group of features."""
     groups = part(run.metrics, "ablation")
     rows = [
         (
@@ -63,7 +63,7 @@ def left_out(run: Run) -> Section | None:
 
 
 def ceiling(run: Run) -> Section | None:
-    """Return the section on the share of the ceiling's PR-AUC that this model reaches. The ceiling is trained on the truth."""
+    """Return the section on the ceiling, a model trained on the truth, and the share of its PR-AUC that this model reaches."""
     top = part(run.metrics, "ceiling")
     if not top:
         return None
@@ -92,13 +92,13 @@ def ceiling(run: Run) -> Section | None:
 
 
 def too_easy(run: Run) -> Section | None:
-    """Return the section on whether the simulated world is too easy, with the limits and all figures of the check."""
+    """Return the section on the check that the simulated world is not too easy, with all limits and figures."""
     check = part(run.metrics, "too_easy")
     if not check:
         return None
     words = (
-        "A simulator can reveal its illicit shipments by a single field, by lengths and digits, or by texts that only they "
-        "use. Each way is tested on the truth against a bar that was set before the run. "
+        "A simulator can reveal its illicit shipments by a single field, by lengths and digits, or by texts that occur only "
+        "in them. Each way is tested on the truth against a bar that was set before the run. The world contains "
         f"{number_text(check.get('illicit_shipments'))} illicit shipments among {number_text(check.get('rows'))} rows.",
     )
     rows = [
@@ -224,8 +224,8 @@ def data(run: Run) -> Section | None:
         columns = ("Head", "Finds", "Trees", "Training prevalence", "Base rate", "Source of base rate", "Calibrator")
         blocks.append(Table("Heads", columns, heads))
     words = (
-        "The features of a row use only information from before its declaration, and a result counts from the day on "
-        "which it was known. Uninspected shipments are assumed to be clean in training.",
+        "The features of a row use only information from before its declaration, and a result counts from the day after "
+        "it became known. Uninspected shipments are assumed to be clean in training.",
     )
     return Section("data", "Data, windows and labels", words, blocks)
 

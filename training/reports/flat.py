@@ -1,7 +1,7 @@
 """Flat, stable metric names for MLflow and for comparisons of runs.
 
-Names are ``<labels>.<score>.<metric>`` for the model and ``baseline.<name>.<labels>.<metric>`` for baselines. Other
-names start with their section: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``, ``ceiling.share``,
+Names are ``<labels>.<score>.<metric>`` for the model and ``baseline.<name>.<labels>.<metric>`` for baselines. Other names start
+with their section: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``, ``ceiling.share``,
 ``slice.<slice>.<value>.recall_at_1pct``, ``left_out.average_ratio``.
 """
 

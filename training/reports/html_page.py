@@ -1,4 +1,4 @@
-"""The HTML report of a run: one page without external files, scripts or network, for screen and paper."""
+"""The HTML report of a run: one page for screen and paper, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ _SECTIONS: Final = (
     details.limits,
 )
 
-_SAYS: Final = {
+#: Alternative texts by name of plot. Names of plots per kind of label lack the kind here.
+_ALT_TEXTS: Final = {
     "feature_importance": "Share of gain by group of features, and of the thirty most important features.",
     "baselines": "Recall of this model and of the baselines, with intervals.",
     "slices": "Recall of each slice with its interval; the same figures are in the tables below.",
     "ablation": "Change of PR-AUC without each group of features.",
-    "cost_of_ratio": "Recall against the largest ratio of false alarms between two origins.",
+    "cost_of_ratio": "Recall against the maximum ratio of false alarms between two origins.",
     "inspected_share": "Recall and precision against the share of traffic inspected",
     "reliability": "Observed against predicted log-odds of each score",
     "confusion_at_capacity": "Finds and clean shipments above and below three capacities",
@@ -54,8 +55,8 @@ def pictures(figures: Mapping[str, Figure]) -> dict[str, Picture]:
     drawn = {}
     for name, figure in figures.items():
         stem, _, kind = name.rpartition("_")
-        says = _SAYS.get(name) or f"{_SAYS.get(stem, name_text(name))}, against {labels_text(kind)}."
-        drawn[name] = Picture(svg_uri(figure, name), says)
+        alt_text = _ALT_TEXTS.get(name) or f"{_ALT_TEXTS.get(stem, name_text(name))}, against {labels_text(kind)}."
+        drawn[name] = Picture(svg_uri(figure, name), alt_text)
     return drawn
 
 
@@ -83,5 +84,5 @@ def _card(card: Mapping[str, Any]) -> Section | None:
         table = one.get("table")
         if table:
             blocks.append(Table("", tuple(table["columns"]), table["rows"], words=len(table["columns"])))
-    words = ("The short description of the model that its bundle contains.",)
+    words = ("The card that the bundle of the model contains.",)
     return Section("card", "Model card", words, blocks) if blocks else None

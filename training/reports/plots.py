@@ -1,4 +1,4 @@
-"""Plots of a training run: recall and precision at an office's capacity, reliability, importance and confusion."""
+"""Plots of a training run: recall and precision by inspected share, reliability, feature importance and confusion."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_figures(
 ) -> dict[str, Figure]:
     """Return the plots by name, without those for which the window has too few finds.
 
-    ``gain`` is the share of gain per feature, and ``groups`` the group of each feature.
+    ``gain`` maps each feature to its share of the gain, and ``groups`` to its group.
     """
     figures = {"feature_importance": importance(gain, groups)}
     for kind, outcome in outcomes.items():

@@ -159,7 +159,7 @@ def _ablation(metrics: Mapping[str, Any]) -> Figure | None:
     if not known:
         return None
     label = "change of PR-AUC (features in brackets)"
-    return forest({"": known}, label, "What is lost without a group of features", zero=True)
+    return forest({"": known}, label, "Change of PR-AUC without a group of features", zero=True)
 
 
 def _cost(metrics: Mapping[str, Any]) -> Figure | None:
@@ -178,10 +178,10 @@ def _cost(metrics: Mapping[str, Any]) -> Figure | None:
         at = [float(row[0]) for row in rows]
         axis.plot(at, [row[1] for row in rows], marker="o", color=colour, label=f"{100 * float(share):g} % inspected")
         axis.fill_between(at, [row[2] for row in rows], [row[3] for row in rows], color=colour, alpha=0.12)
-    axis.set_xlabel("largest ratio of false alarms between two origins that is let through")
+    axis.set_xlabel("maximum ratio of false alarms between two origins")
     axis.set_ylabel("recall in %")
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
-    figure.suptitle("What holding the ratio costs in recall", fontsize=10)
+    figure.suptitle("Recall if the ratio is limited", fontsize=10)
     return figure

@@ -22,7 +22,7 @@ _AT_COLUMNS: Final = ("declaration", "top", "rows", "precision", "best", "recall
 
 
 def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
-    """Print the metrics of a run or an evaluation, three tables per kind of label."""
+    """Print the metrics of a run or an evaluation: three tables per kind of label, then the other sections."""
     labels = labels_of(metrics)
     if not labels:
         console.print("There are no evaluation results.")
@@ -54,18 +54,16 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
 
 
 def _capacity_tables(capacity: Mapping[str, Any]) -> Iterable[Table]:
-    """Return two tables for goods items and two for shipments; only those for shipments if each has one item."""
+    """Return two tables for goods items and two for shipments, or only the latter if every shipment has one item."""
     levels = {"shipments": "shipments", "lines": "goods items"}
     if part(capacity, "lines") == part(capacity, "shipments"):
         del levels["lines"]
-    for level, what in levels.items():
+    for level, units in levels.items():
         slices = part(capacity, level)
         if not slices:
             continue
-        areas = _table(f"Ranking of {what}, by whether the training data holds the declaration", _AREA_COLUMNS)
-        at = _table(
-            f"What inspecting the top {what} finds, in % (best: the most that capacity allows)", _AT_COLUMNS, words=2
-        )
+        areas = _table(f"Ranking of {units}, for declarations in the training data and new ones", _AREA_COLUMNS)
+        at = _table(f"Finds in the top {units}, in % (best: the most that capacity allows)", _AT_COLUMNS, words=2)
         for name, one in slices.items():
             finds, prevalence = number_text(one["finds"]), one["prevalence"]
             aucs = [f"{one[key]:.3f}" if key in one else "-" for key in ("pr_auc", "roc_auc")]

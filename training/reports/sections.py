@@ -22,7 +22,7 @@ from training.reports.words import (
 )
 
 #: Inspected share for metrics quoted in sentences.
-_SPOKEN: Final = "0.005"
+_QUOTED_SHARE: Final = "0.005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Run:
 
 
 def mark(met: bool | None, yes: str = "met", no: str = "missed", unknown: str = "not measured") -> Cell:
-    """Return a cell with a verdict."""
+    """Return a cell with the text for a verdict: ``yes``, ``no`` or, for None, ``unknown``."""
     return Cell(unknown) if met is None else Cell(yes, GOOD) if met else Cell(no, BAD)
 
 
@@ -59,7 +59,7 @@ def summary(run: Run) -> Section | None:
     if kind is None:
         return Section("short", "Summary", ("This run has no evaluation results.",))
     risk = part(labels_of(run.metrics), kind, RISK)
-    at = part(risk, "at_inspected_share", _SPOKEN)
+    at = part(risk, "at_inspected_share", _QUOTED_SHARE)
     on = (
         f"{labels_text(kind)} on {number_text(risk.get('shipments'))} shipments with {number_text(risk.get('finds'))} finds "
         f"({run.metrics.get('evaluated_on', 'a file')})."
@@ -71,7 +71,7 @@ def summary(run: Run) -> Section | None:
             f"Opening {share_text(0.005)} of the traffic in this model's order reaches "
             f"{estimate_text(at.get('recall'), percent=True)} of the shipments with watched content; opening as many at "
             f"random reaches {share_text(0.005)}. Measured against {on}",
-            f"At the base rate of {rate_text(risk.get('base_rate'))}, an opened shipment in that share holds watched content "
+            f"At the base rate of {rate_text(risk.get('base_rate'))}, an opened shipment in that share contains watched content "
             f"with a probability of {one_in(at.get('precision_at_base_rate'))}. Most opened shipments are clean, however "
             "good the ranking is.",
         ]

@@ -74,7 +74,7 @@ def rate_text(rate: Any) -> str:
 
 
 def estimate_text(estimate: Any, *, percent: bool = False) -> str:
-    """Format an estimate as ``0.472 (0.335 to 0.685)``, optionally in percent, or return the reason for its absence."""
+    """Format an estimate as ``0.472 (0.335 to 0.685)``, optionally in percent. Without a value, return the reason."""
     if isinstance(estimate, int | float) and not isinstance(estimate, bool):
         estimate = {"value": float(estimate)}
     if not isinstance(estimate, Mapping) or "value" not in estimate:
@@ -106,7 +106,7 @@ def short_estimate(estimate: Any, *, percent: bool = False) -> str:
 
 
 def why_none(estimate: Mapping[str, Any]) -> str:
-    """Return a short reason why an estimate has no value."""
+    """Return a short reason why an estimate has no value, derived from words in its full reason."""
     reason = str(estimate.get("reason") or "")
     if "find" in reason:
         return "too few finds"
