@@ -47,7 +47,7 @@ demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(COMPILED_STAM
 dev: $(DEV_STAMP) $(COMPILED_STAMP) ## set up what training and the tests need
 
 # Lint and tests side by side: mypy uses one core. A first run takes longer, because mypy has no cache yet.
-check: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types and the fast tests, in under two minutes
+check: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types and the fast tests, in under a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint .fast-tests
 
 .PHONY: .fast-tests
