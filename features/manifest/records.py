@@ -324,7 +324,7 @@ def _kind(value: object) -> str:
         Mapping: "an object",
         list: "a list",
         str: "a text",
-        bool: "a truth value",
+        bool: "a boolean",
         int: "a number",
         float: "a number",
     }

@@ -21,13 +21,13 @@ OwnValues: TypeAlias = Mapping[str, "list[Any] | None"]
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Row that does not match the header.
+    """Row that cannot be read: it does not match the header or is not valid JSON.
 
     Attributes:
-        line: physical line in the file of the row's first line, from 1; the row number for Parquet.
+        line: physical line of the file on which the row begins, from 1; the row number for Parquet.
         reason: the problem.
         row: original text of the row.
-        position: index of the next row in the chunk; ``n_rows`` after the last row.
+        position: index in the chunk of the row that follows the reject; ``n_rows`` if no row follows.
     """
 
     line: int
@@ -81,12 +81,12 @@ class Piece:
     def _joined(self, own: OwnValues, other: Piece, others: OwnValues) -> OwnValues:
         joined: dict[str, list[Any] | None] = {}
         for name in own:
-            first, then = own[name], others[name]
+            first, second = own[name], others[name]
             joined[name] = (
                 None
-                if first is None and then is None
+                if first is None and second is None
                 else (first if first is not None else self.table.column(name).to_pylist())
-                + (then if then is not None else other.table.column(name).to_pylist())
+                + (second if second is not None else other.table.column(name).to_pylist())
             )
         return joined
 
@@ -127,7 +127,7 @@ class Pieces(Protocol):
 
     @property
     def encoding(self) -> str | None:
-        """Text encoding, which is final at the end of the file; None for binary formats."""
+        """Text encoding detected so far, final at the end of the file; None for binary formats."""
 
     @property
     def delimiter(self) -> str | None:
@@ -154,7 +154,7 @@ class Chunk:
         columns: canonical field name -> raw text, for the recognised fields.
         native: input columns with their original types (text for CSV and JSONL), in the order of the input.
         lines: (n_rows,) physical line of each row, from 1; the row number for Parquet.
-        rejected: rows that do not match the header, with their positions among the rows of the chunk.
+        rejected: rows that cannot be read, with their positions among the rows of the chunk.
         notes: changes made to single rows by the reader.
         own: for JSONL the JSON values of each column, None if they equal the table's texts; None for other formats.
         bytes_read: number of stored bytes of the file read when the chunk was complete.

@@ -1,7 +1,7 @@
 """Reader of delimited text (CSV, TSV and variants) in blocks, with exact line numbers.
 
-Arrow parses each block. The layout (`features.readers.quotes`) is computed only if a block contains quotation marks, blank
-lines, or rows whose number of cells differs from the header, so that ordinary rows have no extra cost.
+Arrow parses each block. The layout of rows (`features.readers.quotes`) is slow to compute. It is therefore computed only for
+blocks with quotation marks, blank lines, lone carriage returns, overlong lines, or rows with more or fewer cells than the header.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from features.readers.errors import Unreadable
 from features.readers.headers import recognise, squeeze
 from features.readers.limits import MAX_COLUMNS, check_width
 from features.readers.quotes import MAX_CELL_BYTES, Layout, has_lone_returns, lay_out
-from features.readers.source import WHAT_IS_RIGHT, ByteSource
+from features.readers.source import FORMAT_HINT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -97,7 +97,7 @@ class CsvPieces:
                 yield piece
 
     def _header(self, delimiter: str | None, expected: frozenset[str]) -> tuple[tuple[str, ...], str]:
-        """Return the column names and the delimiter. ``_carry`` then contains the bytes after the header."""
+        """Return the column names and the delimiter, and set ``_carry`` to the bytes after the header."""
         text = next(self._blocks, b"")
         while text:
             end = text.find(b"\n") + 1 or text.find(b"\r") + 1 or len(text)
@@ -108,9 +108,9 @@ class CsvPieces:
                 break
             text, self._line = text[end:], self._line + 1
         if not text.strip():
-            raise Unreadable(self._source.name, "The file holds blank lines only.", WHAT_IS_RIGHT)
+            raise Unreadable(self._source.name, "The file contains only blank lines.", FORMAT_HINT)
         if b"\x00" in text[:4096]:
-            raise Unreadable(self._source.name, "The file holds binary data, not text.", WHAT_IS_RIGHT)
+            raise Unreadable(self._source.name, "The file contains binary data, not text.", FORMAT_HINT)
         lines: list[str] = []
         for line in io.StringIO(text[: 1 << 20].decode("utf-8", "ignore"), newline=""):
             lines.append(line)
@@ -123,19 +123,19 @@ class CsvPieces:
             try:
                 names = next(rows)
             except csv.Error as error:
-                # A wide header is one long cell to a wrong delimiter.
+                # With a wrong delimiter, a wide header is one cell, which may exceed the limit of `csv`.
                 problem = error
                 continue
-            # More columns than are read need not be recognised, which takes time.
+            # Recognition takes time, and `check_width` refuses wider files anyway.
             some = names[: MAX_COLUMNS + 1]
             known = len(recognise(some).position) + sum(squeeze(name) in expected for name in some)
-            # Limit the header, because with an unclosed quotation mark it would extend over the whole file.
+            # An unclosed quotation mark would extend the header over the whole file, so limit its lines.
             if rows.line_num < _MAX_HEADER_LINES and (best is None or (known, len(names)) > best[0]):
                 best = (known, len(names)), candidate, names, rows.line_num
         if best is None and problem is not None:
-            raise Unreadable(self._source.name, f"The header cannot be read ({problem}).", WHAT_IS_RIGHT) from problem
+            raise Unreadable(self._source.name, f"The header cannot be read ({problem}).", FORMAT_HINT) from problem
         if best is None:
-            raise Unreadable(self._source.name, "The header opens a quotation mark and never closes it.", WHAT_IS_RIGHT)
+            raise Unreadable(self._source.name, "The header opens a quotation mark and never closes it.", FORMAT_HINT)
         _, detected, names, used = best
         check_width(self._source.name, len(names))
         self._carry = text[len("".join(lines[:used]).encode("utf-8")) :]
@@ -169,15 +169,15 @@ class CsvPieces:
             table, uneven = self._parse(rows.repaired(), multiline=layout.multiline)
         if uneven or table.num_rows != rows.count:
             raise RuntimeError(
-                f"{self._source.name}: {table.num_rows} rows were parsed where {rows.count} were laid out."
+                f"{self._source.name}: Arrow parsed {table.num_rows} rows, but the layout has {rows.count}."
             )
         piece = Piece(table, rows.lines, layout.consumed, tuple(rows.rejected), tuple(rows.notes))
         return (piece if piece.n_rows or piece.rejected else None), text[layout.consumed :]
 
     def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
-        """Return the rows as text, and whether rows were left out because their number of cells differs from the header."""
+        """Return the rows as text, and whether Arrow skipped rows with more or fewer cells than the header."""
         if text.startswith(codecs.BOM_UTF8):
-            # Arrow drops a mark at the beginning of its text. This one belongs to a cell.
+            # This byte order mark belongs to a cell. Arrow drops one at the beginning, so add another.
             text = codecs.BOM_UTF8 + text
         if not text:
             return pa.table({name: pa.array([], pa.string()) for name in self._columns}), False
@@ -191,7 +191,7 @@ class CsvPieces:
         table = pacsv.read_csv(
             cast("BinaryIO", pa.BufferReader(text)),  # Arrow reads its own buffers without a copy
             read_options=pacsv.ReadOptions(
-                use_threads=False,  # Two threads parse no more per processor second, and other threads have work.
+                use_threads=False,  # Threads parse no more rows per CPU second, and other stages need the CPU.
                 column_names=self._columns,
                 block_size=len(text) + 1 if multiline else max(_PART_BYTES, len(text) // 64),
             ),
@@ -199,8 +199,8 @@ class CsvPieces:
                 delimiter=self.delimiter, newlines_in_values=multiline, invalid_row_handler=skip
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(self._columns, pa.string()),  # Only blanks are null, because NA is Namibia.
-                null_values=[""],
+                column_types=dict.fromkeys(self._columns, pa.string()),
+                null_values=[""],  # Arrow's defaults include NA, the code of Namibia.
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
                 check_utf8=False,
@@ -218,7 +218,7 @@ class _Edit:
 
 
 class _Rows:
-    """Rows of a block with their layout, for repair or rejection of uneven rows."""
+    """Rows of a block. Uneven rows, with more or fewer cells than the header, are repaired or rejected."""
 
     def __init__(self, text: bytes, layout: Layout, delimiter: str, width: int, line: int) -> None:
         self._text, self._layout, self._delimiter, self._width = text, layout, delimiter, width
@@ -293,7 +293,7 @@ class _Rows:
 
 
 def _has_long_line(text: bytes) -> bool:
-    """Return whether a line has more bytes than a row may have. Such a line covers a multiple of that number."""
+    """Return whether a line is longer than `MAX_CELL_BYTES`. Only lines at multiples of the limit can be, so measure only these."""
     return any(
         (text.find(b"\n", at) if text.find(b"\n", at) >= 0 else len(text)) - text.rfind(b"\n", 0, at) - 1
         > MAX_CELL_BYTES

@@ -19,7 +19,9 @@ class Unreadable(ValueError):
 
 
 class MappingError(ValueError):
-    """Error for an invalid column mapping. The message names the mapping file, the key and the nearest valid names."""
+    """Error for an invalid column mapping. The message names the mapping file, the key, the problem and, for an unknown name,
+    the nearest valid names.
+    """
 
     def __init__(self, name: str, key: str, problem: str) -> None:
         self.name, self.key, self.problem = name, key, problem

@@ -115,7 +115,7 @@ def detect(source: ByteSource, path: Path) -> InputFormat:
         if suffixes and suffixes[-1] in candidate.suffixes:
             if candidate.magic:
                 source.refuse_other_kinds()
-                problem = f"This is no {candidate.name.capitalize()} file, or its beginning is lost."
+                problem = f"This is not a {candidate.name.capitalize()} file, or its beginning is missing."
                 raise Unreadable(source.name, problem, "Write or copy it again.")
             return candidate
     return next(candidate for candidate in FORMATS if candidate.begins(head))

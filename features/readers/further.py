@@ -23,8 +23,8 @@ class FurtherField:
     Attributes:
         name: name of the column in the office's data.
         kind: ``numeric`` or ``categorical``.
-        of_goods: whether the field describes the goods, like a duty rate and unlike a customs office. Such fields are compared
-            together with goods, mass and value to detect identical declarations.
+        of_goods: whether the field describes the goods (a duty rate does, a customs office does not). Identical declarations
+            agree in these fields as in goods, mass and value.
     """
 
     name: str
@@ -43,7 +43,7 @@ class FurtherField:
             ValueError: the kind is unknown.
         """
         if data["kind"] not in KINDS:
-            raise ValueError(f"The kind of field {data['name']!r} is {data['kind']!r}; one of {', '.join(KINDS)} is.")
+            raise ValueError(f"The kind of field {data['name']!r} is {data['kind']!r}; expected {' or '.join(KINDS)}.")
         return cls(str(data["name"]), data["kind"], bool(data["of_goods"]))
 
 
@@ -81,7 +81,7 @@ def further_columns(native: pa.Table, fields: Iterable[FurtherField]) -> dict[st
 
 
 def missing_note(fields: Iterable[FurtherField], columns: Sequence[str]) -> str | None:
-    """Return a note on the fields of the model that a file lacks; None if it has all of them."""
+    """Return a note on the fields of the model that a file lacks; None if the file has all of them."""
     lacking = [field.name for field in fields if position_of(field.name, columns) is None]
     if not lacking:
         return None

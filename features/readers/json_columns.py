@@ -14,7 +14,7 @@ def columns_of(rows: list[dict[str, Any]], names: tuple[str, ...]) -> tuple[list
     The content is `NOTHING`, `TEXTS` or `OTHERS`.
     """
     columns: list[list[Any]] = [[None] * len(rows) for _ in names]
-    held = [0] * len(names)
+    contents = [0] * len(names)
     # Look up all names of a row while the row is in the processor's cache.
     for at, row in enumerate(rows):
         for place, name in enumerate(names):
@@ -22,7 +22,7 @@ def columns_of(rows: list[dict[str, Any]], names: tuple[str, ...]) -> tuple[list
             if value is not None:
                 columns[place][at] = value
                 if type(value) is not str:
-                    held[place] = 2
-                elif held[place] == 0:
-                    held[place] = 1
-    return columns, held
+                    contents[place] = 2
+                elif contents[place] == 0:
+                    contents[place] = 1
+    return columns, contents

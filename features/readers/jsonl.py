@@ -31,7 +31,7 @@ class BadLine(ValueError):
     """Error for a line without a readable shipment."""
 
 
-#: Decoder that keeps the original text of numbers. It returns them as bytes, which no other JSON value uses.
+#: Decoder that keeps the original text of numbers. It returns numbers as bytes, a type that no other JSON value has.
 _DECODER: Final = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=str.encode)
 
 
@@ -45,7 +45,7 @@ class JsonlPieces:
         """Collect the keys of the whole file.
 
         Raises:
-            Unreadable: the file is missing or damaged, or no line of it is a JSON object.
+            Unreadable: the file is missing or damaged, no line is a JSON object, or there are too many keys.
         """
         self._path, self._given = path, encoding
         keys: dict[str, None] = {}
@@ -68,7 +68,7 @@ class JsonlPieces:
         if not readable:
             raise Unreadable(
                 str(path),
-                f"No line is a JSON object ({first_problem or 'the file holds blank lines only'}).",
+                f"No line is a JSON object ({first_problem or 'the file contains only blank lines'}).",
                 "Write one shipment or one goods item per line.",
             )
         # Put manifest fields first, in the order of the manifest, because nested objects define no column order.
@@ -131,7 +131,7 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     """Return one flat row per goods item of the JSON object on a line.
 
     Raises:
-        BadLine: the line is not a JSON object, or ``items`` is not a list of objects.
+        BadLine: the line is not a JSON object, ``items`` is not a list of objects, or there are too many members.
     """
     try:
         data = _DECODER.decode(line.removeprefix(codecs.BOM_UTF8).decode("utf-8"))
@@ -140,11 +140,11 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     except json.JSONDecodeError as error:
         raise BadLine(f"not JSON: {error.msg} at character {error.pos + 1}") from error
     except UnicodeEncodeError as error:
-        raise BadLine("not text: half of a surrogate pair") from error
+        raise BadLine("not text: an unpaired surrogate") from error
     except (RecursionError, UnicodeDecodeError) as error:
         raise BadLine("not JSON: nested too deeply or not UTF-8") from error
     if not isinstance(data, dict):
-        raise BadLine(f"not an object: a {_kind(data)}")
+        raise BadLine(f"not an object: {_kind(data)}")
     items = data.pop("items", None)
     shared = data
     if any(isinstance(data.get(key), dict) for key in _PARTIES):
@@ -157,17 +157,17 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     if items is None or items == "" or items == []:
         return _narrow([shared])
     if not isinstance(items, list):
-        raise BadLine(f"items: a list of goods items is needed, got a {_kind(items)}")
+        raise BadLine(f"items: a list of goods items is needed, got {_kind(items)}")
     rows = [item for item in items if isinstance(item, dict)]
     if not rows:
-        raise BadLine(f"items: goods items are objects, got a {_kind(items[0])}")
-    # Ignore fields of items outside ``items``, like the API.
+        raise BadLine(f"items: goods items are objects, got {_kind(items[0])}")
+    # Ignore item fields outside ``items``, as the API does.
     shared = {key: value for key, value in shared.items() if key not in ITEM_NAMES}
     return _narrow([{**shared, **item} for item in rows])
 
 
 def _narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows unless one has too many members, which would count against the columns of the whole file."""
+    """Return the rows. Raise `BadLine` if one has too many members, because one line would then make the whole file too wide."""
     widest = max(map(len, rows))
     if widest > MAX_COLUMNS:
         raise BadLine(f"{widest:,} members; at most {MAX_COLUMNS:,} are read")
@@ -175,7 +175,7 @@ def _narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _texts(values: list[Any], kind: int) -> Any:
-    """Return a column of texts."""
+    """Return a column as an Arrow string array."""
     return pa.array(list(map(_text, values)) if kind == OTHERS else values, pa.string())
 
 
@@ -205,5 +205,12 @@ def _plain(value: Any) -> Any:
 
 
 def _kind(value: object) -> str:
-    names = {list: "list", str: "text", bool: "truth value", type(None): "null", bytes: "number", dict: "object"}
-    return names.get(type(value), type(value).__name__)
+    names = {
+        list: "a list",
+        str: "a text",
+        bool: "a boolean",
+        type(None): "null",
+        bytes: "a number",
+        dict: "an object",
+    }
+    return names[type(value)]

@@ -1,4 +1,4 @@
-"""Limits of what a reader accepts, so that one input takes neither all memory nor all time."""
+"""Limits of the input of readers, which bound memory and time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Final
 
 from features.readers.errors import Unreadable
 
-#: Most columns of a file. The manifest has 54 fields; wide exports of customs systems have some hundred columns. A hundred thousand
-#: columns took 79 s and 1.7 GB.
+#: Maximum number of columns of a file. The manifest has 54 fields; wide exports of customs systems have a few hundred columns.
+#: A file with 100,000 columns took 79 s and 1.7 GB.
 MAX_COLUMNS: Final = 1_000
 
 

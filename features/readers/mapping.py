@@ -11,7 +11,7 @@
                  ignore = ["Their column"]                 columns that training ignores
 
 Fields are those of the manifest. Columns outside the mapping are recognised by the manifest's names but not by aliases. Codes
-are not padded and blanks not filled. A value that cannot be converted stays unchanged, and gets a warning like other
+are not padded, and blanks are not filled. A value that cannot be converted stays unchanged, and gets a warning like other
 unreadable values.
 """
 
@@ -195,7 +195,7 @@ class ColumnMapping:
         for key in document.join:
             if not isinstance(document.columns.get(key), list):
                 raise MappingError(
-                    self.name, f"join.{key}", f"columns.{key} is no list of columns, so nothing is joined."
+                    self.name, f"join.{key}", f"columns.{key} is not a list of columns, so nothing is joined."
                 )
         for key, factor in document.scale.items():
             if FIELD[key].kind is not Kind.NUMBER:

@@ -29,7 +29,7 @@ class ParquetPieces:
         """Read the schema.
 
         Raises:
-            Unreadable: the file is damaged, truncated or encrypted.
+            Unreadable: the file is damaged, truncated or encrypted, or has too many columns.
         """
         self._name = str(path)
         try:
@@ -69,7 +69,7 @@ class ParquetPieces:
 
 
 def _check(batch: pa.RecordBatch) -> None:
-    """Raise an error that names the column if a column of a batch is damaged, such as a text that is not UTF-8."""
+    """Raise `ArrowInvalid` with the column's name if a column of a batch is damaged, for example by text that is not UTF-8."""
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             column.validate(full=True)

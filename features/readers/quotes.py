@@ -36,7 +36,7 @@ class Layout:
         n_lines: number of physical lines up to ``consumed``.
         unclosed: (r,) whether the row contains an unclosed cell.
         toggles: offsets of the marks that alternately open and close cells.
-        consumed: number of bytes of complete rows; the remaining bytes need more text.
+        consumed: number of bytes of complete rows; an incomplete row may follow.
         multiline: whether a quoted cell contains a line end.
     """
 
@@ -58,7 +58,7 @@ class Layout:
 
 
 def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
-    """Return the layout of ``text``, which starts with a new row. ``final`` states that it ends the file."""
+    """Return the layout of ``text``, which starts with a new row and, if ``final``, ends the file."""
     data = np.frombuffer(text, dtype=np.uint8)
     line_ends = _line_ends(text, data)
     quotes = np.flatnonzero(data == _QUOTE)
@@ -106,7 +106,7 @@ def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
 
 
 def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, final: bool) -> IntArray | None:
-    """Return the toggles if all marks are at positions that RFC 4180 allows, as in nearly all files; otherwise None.
+    """Return the toggles if RFC 4180 allows all marks and no cell is unclosed or too long, as in nearly all files; otherwise None.
 
     Marks then alternately open and close cells. Each opening mark follows a separator or, in a doubled mark, another mark.
     """

@@ -30,16 +30,16 @@ from features.table.table import Coded
 ROWS_PER_CHUNK: Final = 4_096
 #: Maximum size of a chunk, so that memory does not depend on the width of the rows.
 BYTES_PER_CHUNK: Final = 64 << 20
-#: Maximum number of rows per shipment. Longer ones, which are not realistic, are split with a note to limit memory.
+#: Maximum number of rows per shipment. Longer shipments are not realistic. They are split, with a note, to limit memory.
 MAX_SHIPMENT_ROWS: Final = 100_000
-#: Number of values examined to detect a decimal comma.
+#: Number of rows examined to detect a decimal comma.
 _DECIMAL_SAMPLE: Final = 20_000
 #: Printable ASCII characters without white space. Texts of these are already in normal form.
 _PLAIN: Final = bytes(range(0x21, 0x7F))
 
 
 class TableReader:
-    """Iterator over the chunks of a file, for one iteration, and context manager that closes the file.
+    """Chunks of a file, which can be iterated over once. As a context manager, it closes the file.
 
     Attributes:
         name: name of the file in messages.
@@ -47,8 +47,8 @@ class TableReader:
         guessed: field -> input column, for columns recognised by an alias in `features.readers.headers`.
         constants: field -> value, for constants of the mapping.
         notes: remarks on the whole file for users; reading may add more.
-        decimal: ``,`` if the file has decimal commas, ``.`` if the mapping requires it, otherwise None, which means that numbers
-            are interpreted separately. Pass it to `ManifestTable.from_columns`.
+        decimal: decimal sign that the mapping states, otherwise ``,`` if the file has decimal commas. With None, each number is
+            interpreted separately. Pass it to `ManifestTable.from_columns`.
         approx_bytes: stored size of the file; 0 if unknown.
     """
 
@@ -88,7 +88,7 @@ class TableReader:
         self._iterator = iter(pieces)
         self._first = next(self._iterator, None)
         if self._first is None:
-            raise Unreadable(name, "The file has a header and no rows.", "At least one goods item is needed.")
+            raise Unreadable(name, "The file has a header but no rows.", "At least one goods item is needed.")
         self.decimal: str | None = (mapping.files.decimal if mapping else None) or self._find_decimal(self._first)
 
     @property
@@ -103,7 +103,7 @@ class TableReader:
 
     @property
     def encoding(self) -> str | None:
-        """Text encoding, which is final after the last row."""
+        """Text encoding detected so far, final after the last row."""
         return self._pieces.encoding
 
     @property
@@ -153,7 +153,7 @@ class TableReader:
         yield from self._iterator
 
     def _cut(self, pending: Piece, starts: NDArray[np.int64]) -> int | None:
-        """Return the row at which to end a chunk: the first row of a shipment, so that no shipment is split."""
+        """Return the row before which a chunk ends, which begins a shipment so that none is split. None for too few rows."""
         wanted = self._rows_per_chunk
         if pending.n_bytes > BYTES_PER_CHUNK and pending.n_rows > 1:
             wanted = min(wanted, max(1, pending.n_rows * BYTES_PER_CHUNK // pending.n_bytes))
@@ -175,7 +175,7 @@ class TableReader:
         return None
 
     def _starts(self, piece: Piece, last_id: str | None) -> tuple[NDArray[np.int64], str | None]:
-        """Return the rows of the piece at which new shipments begin, and the shipment of the last row."""
+        """Return the rows of the piece at which new shipments begin, and the reference of the last row."""
         if "shipment_id" not in self._positions or not piece.n_rows:
             return np.arange(piece.n_rows, dtype=np.int64), last_id
         texts = self._text(piece.table, "shipment_id")
@@ -221,7 +221,7 @@ class TableReader:
 
 
 def _coded(texts: Texts) -> Coded:
-    """Do the same as `Coded.from_arrow`, but faster if no value has surrounding white space, the usual case."""
+    """Return the same as `Coded.from_arrow`, but faster in the usual case of no surrounding white space."""
     encoded = texts.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         return Coded.from_arrow(texts)
@@ -234,9 +234,9 @@ def _coded(texts: Texts) -> Coded:
 def _starts_of_normal(
     texts: list[str | None], runs: NDArray[np.int64], n_rows: int, last_id: str | None
 ) -> tuple[NDArray[np.int64], str | None]:
-    """Do the same as `TableReader._starts` for runs of equal references, which may be spellings of the same reference.
+    """Return the same as `TableReader._starts` from runs of equal texts, which may be spellings of the same reference.
 
-    References are compared in normal form, as in the table, so that a shipment is not split between two spellings.
+    The normal forms of the texts are compared, as in the table, so that a shipment is not split between two spellings.
     """
     starts: list[int] = []
     ends = [*runs.tolist()[1:], n_rows]
@@ -270,7 +270,7 @@ def open_table(
 ) -> TableReader:
     """Open a manifest file in one of `features.readers.formats.FORMATS`.
 
-    The content determines the format, then the extension. Open binary files are read as CSV and need not be seekable.
+    `features.readers.formats.detect` determines the format of a path. Open binary files are read as CSV and need not be seekable.
 
     Raises:
         Unreadable: the whole file cannot be read.

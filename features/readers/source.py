@@ -1,4 +1,4 @@
-"""Byte source of a file with gunzip, and early refusal of files of another kind."""
+"""Decompressed bytes of a file, and early refusal of files that are not tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, cast
 
 from features.readers.errors import Unreadable
 
-#: First bytes of file kinds that often have a wrong extension -> kind.
+#: First bytes of files that are not tables, and how messages name their kind.
 _OTHER_KINDS: Final = (
     (b"PK\x03\x04", "a zip archive, or an Excel (.xlsx) or OpenDocument workbook"),
     (b"PK\x05\x06", "an empty zip archive"),
@@ -33,7 +33,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 PARQUET_MAGIC: Final = b"PAR1"
 #: Paths of the standard input, and of pipes that a shell opens: the other end of these pipes is open already.
 _OPEN_PIPES: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-WHAT_IS_RIGHT: Final = (
+FORMAT_HINT: Final = (
     "A CSV file (UTF-8, also gzipped) is needed, or one of the formats that `tidewaiter validate --help` lists."
 )
 
@@ -44,7 +44,7 @@ class ByteSource:
     Attributes:
         name: name of the file in messages.
         size: stored size of the file for progress; 0 if unknown.
-        rereadable: whether the path can be opened and read once more, unlike a pipe.
+        rereadable: whether the path can be opened and read again, unlike a pipe.
     """
 
     def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> None:
@@ -68,10 +68,10 @@ class ByteSource:
         head = buffered.peek(8)[:8]
         if not head:
             self.close()
-            raise Unreadable(self.name, "The file is empty.", WHAT_IS_RIGHT)
+            raise Unreadable(self.name, "The file is empty.", FORMAT_HINT)
         self.gzipped = head.startswith(GZIP_MAGIC)
         self._stream: BinaryIO = cast("BinaryIO", gzip.GzipFile(fileobj=buffered) if self.gzipped else buffered)
-        self._ahead = b""
+        self._peeked = b""
 
     @property
     def bytes_read(self) -> int:
@@ -80,12 +80,12 @@ class ByteSource:
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` decompressed bytes without consuming them."""
-        while len(self._ahead) < size:
-            more = self._read(size - len(self._ahead))
+        while len(self._peeked) < size:
+            more = self._read(size - len(self._peeked))
             if not more:
                 break
-            self._ahead += more
-        return self._ahead[:size]
+            self._peeked += more
+        return self._peeked[:size]
 
     def read(self, size: int) -> bytes:
         """Return up to ``size`` decompressed bytes; empty at the end of the file only.
@@ -93,8 +93,8 @@ class ByteSource:
         Raises:
             Unreadable: the file is truncated or damaged.
         """
-        if self._ahead:
-            ahead, self._ahead = self._ahead[:size], self._ahead[size:]
+        if self._peeked:
+            ahead, self._peeked = self._peeked[:size], self._peeked[size:]
             return ahead + self._read(size - len(ahead)) if len(ahead) < size else ahead
         return self._read(size)
 
@@ -102,9 +102,7 @@ class ByteSource:
         try:
             return self._stream.read(size)
         except EOFError as error:
-            raise Unreadable(
-                self.name, "The gzip file ends before its end: it was cut short.", "Copy or download it again."
-            ) from error
+            raise Unreadable(self.name, "The gzip file is truncated.", "Copy or download it again.") from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise Unreadable(self.name, f"The gzip file is damaged ({error}).", "Copy or download it again.") from error
         except OSError as error:
@@ -120,10 +118,10 @@ class ByteSource:
         """
         head = self.peek(16)
         if not head:
-            raise Unreadable(self.name, "The file is empty.", WHAT_IS_RIGHT)
+            raise Unreadable(self.name, "The file is empty.", FORMAT_HINT)
         for magic, kind in _OTHER_KINDS:
             if head.startswith(magic):
-                remedy = "Save it as CSV (UTF-8)." if "workbook" in kind else WHAT_IS_RIGHT
+                remedy = "Save it as CSV (UTF-8)." if "workbook" in kind else FORMAT_HINT
                 raise Unreadable(self.name, f"This is {kind}, not a table of text.", remedy)
 
     def close(self) -> None:
@@ -148,7 +146,7 @@ class _Counting(io.RawIOBase):
 
 def _open(path: Path, name: str) -> BinaryIO:
     if path.is_dir():
-        raise Unreadable(name, "This is a folder, not a file.", WHAT_IS_RIGHT)
+        raise Unreadable(name, "This is a folder, not a file.", FORMAT_HINT)
     try:
         # Without this flag, opening a named pipe waits for a writer, perhaps for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,9 +1,9 @@
 """Conversion of bytes in any supported encoding to blocks of whole lines in UTF-8.
 
-A byte order mark determines the encoding (UTF-8 or UTF-16). Without one, a file is UTF-8, and each line that is not valid
-UTF-8 is read as Latin-1 (with Windows punctuation in place of control codes). The decision is made per line. A single wrong
-byte therefore does not affect a million valid rows, no second pass is necessary, and an upload gives the same text as the
-file on disk.
+A byte order mark determines the encoding (UTF-8, UTF-16 or UTF-32). Without one, zero bytes in every second place indicate
+UTF-16. All other files are UTF-8, except that each line that is not valid UTF-8 is read as Latin-1 (with Windows punctuation in
+place of control codes). The decision is made per line. A single wrong byte therefore does not affect a million valid rows, no
+second pass is necessary, and an upload gives the same text as the file on disk.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 
 from features.readers.errors import Unreadable
-from features.readers.source import WHAT_IS_RIGHT, ByteSource
+from features.readers.source import FORMAT_HINT, ByteSource
 
-#: Block size: about 3,000 rows. Memory contains a block twice, as text and as columns. Larger blocks are not faster.
+#: Block size in bytes: about 3,000 rows. Memory contains a block twice, as text and as columns. Larger blocks are not faster.
 BLOCK_BYTES: Final = 1 << 20
 #: Maximum length of a line. Manifest rows have a few hundred bytes.
 MAX_LINE_BYTES: Final = 8 << 20
 
+#: Control codes of Latin-1 -> characters of Windows-1252.
 _WINDOWS: Final = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", "ignore"))}
 
 
@@ -39,12 +40,12 @@ class LineBlocks:
             Unreadable: the named encoding does not exist.
         """
         self._source, self._block_bytes = source, block_bytes
-        self._codec = self._given(encoding) if encoding else _by_mark(source.peek(64))
+        self._codec = self._checked(encoding) if encoding else _by_mark(source.peek(64))
         self._multibyte = False
-        #: Lines that were not valid UTF-8 and were read as Latin-1.
+        #: Number of lines read as Latin-1, because they were not valid UTF-8.
         self.latin_lines = 0
 
-    def _given(self, encoding: str) -> str:
+    def _checked(self, encoding: str) -> str:
         try:
             name = codecs.lookup(encoding).name
         except LookupError as error:
@@ -57,7 +58,7 @@ class LineBlocks:
 
     @property
     def encoding(self) -> str:
-        """The encoding detected so far; final at the end of the file."""
+        """Encoding detected so far, final at the end of the file."""
         if not self.latin_lines or self._codec not in ("utf-8", "utf-8-sig"):
             return self._codec
         return f"{self._codec}, {self.latin_lines} lines latin-1" if self._multibyte else "latin-1"
@@ -89,7 +90,7 @@ class LineBlocks:
                 pending_bytes += len(data)
                 if pending_bytes > MAX_LINE_BYTES:
                     raise Unreadable(
-                        self._source.name, f"A single line is longer than {MAX_LINE_BYTES >> 20} MiB.", WHAT_IS_RIGHT
+                        self._source.name, f"A single line is longer than {MAX_LINE_BYTES >> 20} MiB.", FORMAT_HINT
                     )
                 continue
             block = b"".join([*pending, data[:cut]])
@@ -129,7 +130,7 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _last_line_end(data: bytes) -> int:
-    """Return the offset after the last line end. A lone carriage return counts only if there is no line feed."""
+    """Return the offset after the last line end, 0 without one. A lone carriage return counts only if there is no line feed."""
     cut = data.rfind(b"\n") + 1
     return cut or data.rfind(b"\r", 0, len(data) - 1) + 1
 

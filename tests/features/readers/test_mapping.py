@@ -133,7 +133,7 @@ def test_a_label_column_can_be_mapped() -> None:
             None,
             "constants.hs_code: the field also has a column",
         ),
-        ('[join]\nhs_code = ";"', None, "join.hs_code: columns.hs_code is no list"),
+        ('[join]\nhs_code = ";"', None, "join.hs_code: columns.hs_code is not a list"),
         ("[scale]\nhs_code = 2", None, "scale.hs_code: only numbers can be scaled"),
         ("[scale]\nnet_mass_kg = -1", None, "scale.net_mass_kg: a number above 0 is needed, got -1"),
         ("[scale]\nnet_mass_kg = nan", None, "scale.net_mass_kg: a number above 0 is needed"),

@@ -88,9 +88,9 @@ def test_a_damaged_parquet_file_is_refused_with_the_reason(tmp_path: Path) -> No
     with pytest.raises(Unreadable, match="The Parquet file cannot be opened"):
         read(path)
     (tmp_path / "x.parquet").write_text("shipment_id,hs_code\nA,1\n")
-    with pytest.raises(Unreadable, match="This is no Parquet file"):
+    with pytest.raises(Unreadable, match="This is not a Parquet file"):
         read(tmp_path / "x.parquet")
-    with pytest.raises(Unreadable, match="a header and no rows"):
+    with pytest.raises(Unreadable, match="a header but no rows"):
         read(parquet(tmp_path / "e.parquet", pa.table({"shipment_id": pa.array([], pa.string())})))
 
 
@@ -172,7 +172,7 @@ def test_half_of_a_surrogate_pair_is_rejected(tmp_path: Path) -> None:
     whole, half = '{"shipment_id": "A", "hs_code": "\\ud83d\\ude00"}', '{"shipment_id": "B", "x": [{"\\uDC00": 1}]}'
     (chunk,) = read(jsonl(tmp_path / "m.jsonl", whole, half))
     assert chunk.columns["hs_code"].to_list() == ["😀"]
-    assert [(reject.line, reject.reason) for reject in chunk.rejected] == [(2, "not text: half of a surrogate pair")]
+    assert [(reject.line, reject.reason) for reject in chunk.rejected] == [(2, "not text: an unpaired surrogate")]
 
 
 def test_each_line_may_start_with_a_byte_order_mark(tmp_path: Path) -> None:
