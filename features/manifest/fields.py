@@ -1,7 +1,7 @@
 """The manifest's fields: the single definition for readers, table, JSON form, schema page and validation.
 
 The flat name of a party's field is the level followed by the nested name: ``consignor`` + ``name`` gives ``consignor_name``.
-Item and shipment fields have no prefix. Units are kilograms, UTC and the item's own currency.
+Item and shipment fields have no prefix. Masses are in kilograms, times in UTC, and amounts in the shipment's currency.
 """
 
 from __future__ import annotations

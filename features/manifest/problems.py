@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Problem of a field, with a text that states the remedy."""
+    """Problem of a field, with a text that says what is wrong and how the value is treated."""
 
     field: str
     problem: str

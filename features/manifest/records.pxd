@@ -1,7 +1,7 @@
 cimport cython
 
 cdef Py_ssize_t _N_HEAD, _N_ITEM, _NO_ITEM, _DESCRIPTION, _HS_CODE, _ITEM_NUMBER
-cdef int _UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER
+cdef int _UNKNOWN, _FURTHER, _PARTY, _ITEM, _IGNORED
 cdef dict _HEAD_PLACES, _ITEM_PLACES, _PARTY_PLACES
 cdef tuple _HEAD_NAMES
 
@@ -34,10 +34,10 @@ cdef object _read_items(object value, dict flat, Record record, list fatal)
 
 cdef object _text(object name, object value, list notes, list fatal, Py_ssize_t item)
 
-cdef bint _holds_a_value(list item)
+cdef bint _has_value(list item)
 
 @cython.locals(count=Py_ssize_t, place=Py_ssize_t)
-cdef Py_ssize_t _given(list texts, Py_ssize_t reference)
+cdef Py_ssize_t _count_present(list texts, Py_ssize_t reference)
 
 @cython.locals(n=Py_ssize_t)
 cdef object _stripped(str text)

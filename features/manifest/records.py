@@ -21,24 +21,24 @@ HEAD_NAMES: Final = tuple(f.name for f in FIELDS if f.level in (Level.SHIPMENT, 
 FURTHER: Final = "further"
 #: Fields of which most goods items have at least one. An item without them is read too: a missing description is evidence.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
-#: Names of references. They tell nothing about goods, so a row needs a value of another field.
+#: Fields that identify shipments and items. They say nothing about the goods, so a row needs a value of another field.
 REFERENCES: Final = ("shipment_id", "item_number")
 
 _N_HEAD = len(HEAD_NAMES)
 _N_ITEM = len(ITEM_NAMES)
-# Codes of keys that are not texts.
-_UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER = -1, -2, -3, -4, -5
+# Codes of keys that have no place among the texts.
+_UNKNOWN, _FURTHER, _PARTY, _ITEM, _IGNORED = -1, -2, -3, -4, -5
 _HEAD_PLACES: dict[object, int] = {
-    **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
+    **dict.fromkeys(LABEL_NAMES, _IGNORED),
     **{name: place for place, name in enumerate(HEAD_NAMES)},
     **dict.fromkeys(ITEM_NAMES, _ITEM),
     "consignor": _PARTY,
     "consignee": _PARTY,
-    "items": _PASSED_OVER,
+    "items": _IGNORED,
     FURTHER: _FURTHER,
 }
 _ITEM_PLACES: dict[object, int] = {
-    **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
+    **dict.fromkeys(LABEL_NAMES, _IGNORED),
     **{name: place for place, name in enumerate(ITEM_NAMES)},
     FURTHER: _FURTHER,
 }
@@ -87,9 +87,8 @@ class Record:
 def read_record(data: object) -> Record:
     """Read a shipment from parsed JSON: nested parties and items, or one flat row with the column names of a file.
 
-    Numbers and booleans become text; blank and null mean missing. Label fields are ignored.
-
-    A goods item needs a value of any field other than its number. A flat row may also have it in a field of the shipment.
+    Numbers and booleans become text; blank and null mean missing. Label fields are ignored. A goods item needs a value of any
+    field other than its number; in a flat row, this may be a shipment-level field.
 
     Raises:
         Refused: the data is not an object, has no ``shipment_id`` or no goods item, or a number is not finite.
@@ -120,8 +119,8 @@ def read_record(data: object) -> Record:
     _read_items(given.get("items"), flat_item, record, fatal)
     if texts[0] is None:
         fatal.insert(0, Problem("shipment_id", "is missing; every shipment needs its own reference"))
-    if not record.items and not _tells_of_items(fatal):
-        fatal.append(Problem("items", "hold no goods item; one with a value of any field is needed"))
+    if not record.items and not _concern_items(fatal):
+        fatal.append(Problem("items", "hold no goods item; at least one with a value of any field is needed"))
     if fatal:
         raise Refused(fatal, texts[0])
     return record
@@ -173,7 +172,7 @@ def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list
 
 
 def further_of(records: list[Record]) -> dict[str, list[str | None]]:
-    """Return per further field one text per goods item, from the item or else from its shipment."""
+    """Return further field -> one text per goods item: the item's own, otherwise that of its shipment."""
     if not _have_further(records):
         return {}
     of_items = [{**record.further, **own} for record in records for own in record.item_further]
@@ -212,13 +211,13 @@ def _read_party(role: str, value: object, texts: list[str | None], notes: list[P
 
 def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list[Problem]) -> None:
     notes = record.notes
-    # The fields of a flat row belong to its goods item, those of the shipment too.
+    # In a flat row, a value of a shipment-level field suffices for the goods item.
     filled = False
     if _blank(value):
         value = [flat] if flat else []
-        filled = bool(flat) and _given(record.texts, 0) > 0
+        filled = bool(flat) and _count_present(record.texts, 0) > 0
     elif flat:
-        notes.append(Problem(next(iter(flat)), "stands beside items, where it belongs; it was ignored"))
+        notes.append(Problem(next(iter(flat)), "is a field of goods items and belongs inside items; it was ignored"))
     if not isinstance(value, list):
         fatal.append(Problem("items", f"is {_kind(value)}, expected a list of goods items"))
         return
@@ -240,19 +239,19 @@ def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list
             elif place == _UNKNOWN and not _blank(part):
                 problem = "is not a field of the manifest and was ignored"
                 notes.append(Problem(f"items[{index}].{key}"[:80], problem))
-        if _holds_a_value(item) or further or filled:
+        if _has_value(item) or further or filled:
             record.items.append(item)
             record.item_further.append(further)
         elif len(given) > 1:
             notes.append(Problem(f"items[{index}]", "has no value of any field; it was ignored"))
 
 
-def _holds_a_value(item: list[str | None]) -> bool:
-    return item[_DESCRIPTION] is not None or item[_HS_CODE] is not None or _given(item, _ITEM_NUMBER) > 0
+def _has_value(item: list[str | None]) -> bool:
+    return item[_DESCRIPTION] is not None or item[_HS_CODE] is not None or _count_present(item, _ITEM_NUMBER) > 0
 
 
-def _given(texts: list[str | None], reference: int) -> int:
-    """Return the number of texts, without the one at the place ``reference``."""
+def _count_present(texts: list[str | None], reference: int) -> int:
+    """Return the number of texts that are not missing, without the one at the place ``reference``."""
     count = 0
     for place in range(len(texts)):
         if place != reference and texts[place] is not None:
@@ -260,7 +259,7 @@ def _given(texts: list[str | None], reference: int) -> int:
     return count
 
 
-def _tells_of_items(problems: list[Problem]) -> bool:
+def _concern_items(problems: list[Problem]) -> bool:
     return any(problem.field.startswith("items") for problem in problems)
 
 
@@ -270,7 +269,7 @@ def _read_further(value: object, where: str, notes: list[Problem], fatal: list[P
     if not isinstance(value, Mapping):
         notes.append(Problem(where, f"is {_kind(value)}, expected an object; it was treated as missing"))
         return {}
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for key, part in value.items():
         place = f"{where}.{key}"[:80]
         if isinstance(part, (Mapping, list)):
@@ -278,8 +277,8 @@ def _read_further(value: object, where: str, notes: list[Problem], fatal: list[P
             continue
         text = _text(place, part, notes, fatal, _NO_ITEM)
         if text is not None:
-            found[str(key)] = text
-    return found
+            texts[str(key)] = text
+    return texts
 
 
 def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], item: int) -> str | None:
@@ -300,7 +299,7 @@ def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], 
         return repr(value)
     if isinstance(value, list) and name == "routing_countries":
         return ";".join([str(entry).strip() for entry in value if entry is not None]) or None
-    expected = "a list of country codes" if name == "routing_countries" else f"a {FIELD[name].kind.value}"
+    expected = "a list of country codes" if name == "routing_countries" else f"one value ({FIELD[name].kind.value})"
     notes.append(Problem(where, f"is {_kind(value)}, expected {expected}; it was treated as missing"))
     return None
 

@@ -66,8 +66,8 @@ class GoodsItem:
 class Shipment:
     """Declared shipment with its parties and goods items.
 
-    ``notes`` contains the problems found during parsing. ``further`` contains the office's own fields. If the shipment and an item
-    have the same field, the value of the item counts.
+    ``notes`` contains the problems found during parsing. ``further`` contains the office's own fields. If a shipment and its item
+    have the same further field, the item's value counts.
     """
 
     shipment_id: str
@@ -97,7 +97,7 @@ class Shipment:
     notes: list[Problem] = field(default_factory=list, compare=False)
 
 
-#: Location of each of `HEAD_NAMES`: the attribute for its party (None for the shipment itself) and its name there.
+#: Per name in `HEAD_NAMES`: the attribute of its party (None for the shipment itself), and the name of the value there.
 _PARTS: Final = tuple(
     (None if FIELD[name].level is Level.SHIPMENT else FIELD[name].level.value, FIELD[name].key) for name in HEAD_NAMES
 )
@@ -157,7 +157,7 @@ def _stripped(text: str | None) -> str | None:
 
 
 def _filled(part: Party | GoodsItem) -> dict[str, Any]:
-    found = {f.name: value for f in fields(part) if (value := getattr(part, f.name)) is not None}
-    if not found.get(FURTHER, True):
-        del found[FURTHER]
-    return found
+    present = {f.name: value for f in fields(part) if (value := getattr(part, f.name)) is not None}
+    if not present.get(FURTHER, True):
+        del present[FURTHER]
+    return present

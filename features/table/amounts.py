@@ -26,12 +26,12 @@ class Amount(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Amounts:
-    """Masses and amounts of a table with n rows.
+    """Masses in kilograms and amounts in US dollars of a table with n rows.
 
     Attributes:
         log: (len(Amount), n) natural logarithms; NaN where an amount is missing or not positive.
-        mass: (n,) mass of each item in kilograms: its net mass, or an equal part of the shipment's gross mass.
-        total: (n,) value of the row's shipment in US dollars, in whole cents; 0 if no value is known.
+        mass: (n,) mass of each item: its net mass, or an equal part of the shipment's gross mass.
+        total: (n,) value of the row's shipment, rounded to cents; 0 if no value is known.
     """
 
     log: FloatArray

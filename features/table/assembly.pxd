@@ -15,11 +15,11 @@ cpdef object gather_numbers(list values, const int[:, ::1] codes, list columns, 
 @cython.locals(n=Py_ssize_t, k=Py_ssize_t, row=Py_ssize_t, times=list, column=Py_ssize_t, code=int, missing=cython.longlong)
 cpdef object gather_times(list values, const int[:, ::1] codes, list columns, long long[:, ::1] out)
 
-@cython.locals(nameless=list, blank=list, row=Py_ssize_t, column=Py_ssize_t, filled=bint)
-cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list filling)
+@cython.locals(without_id=list, blank=list, row=Py_ssize_t, column=Py_ssize_t, filled=bint)
+cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list fields)
 
-@cython.locals(found=list, name=str, column=tuple, text=str)
-cpdef list overlong(dict values, frozenset of_goods, Py_ssize_t most, Py_ssize_t most_of_goods)
+@cython.locals(names=list, name=str, column=tuple, text=str)
+cpdef list overlong(dict values, frozenset of_goods, Py_ssize_t limit, Py_ssize_t limit_of_goods)
 
 @cython.locals(row=Py_ssize_t)
 cpdef bint is_missing_somewhere(const int[::1] codes)
@@ -29,7 +29,7 @@ cpdef bint is_missing_somewhere(const int[::1] codes)
     latest=cython.longlong,
 )
 cpdef list fill_times(
-    const long long[::1] times, const long long[::1] first_row, tuple window, long long known, bint carry,
+    const long long[::1] times, const long long[::1] first_row, tuple window, long long replacement, bint carry,
     long long[::1] declared,
 )
 

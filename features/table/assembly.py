@@ -35,7 +35,7 @@ def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
     """Group adjacent rows with the same id into shipments and return the number of shipments.
 
     Args:
-        ids: (n,) code of each row's id. A row without an id (-1) is a shipment of its own.
+        ids: (n,) code of each row's id. Each row without an id (-1) is a separate shipment.
         shipment: (n,) output: shipment of each row.
         first_row: (n,) output: first row of each shipment. Entries after the last shipment stay unchanged.
     """
@@ -117,43 +117,43 @@ def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list
             out[k, row] = times[code] if code >= 0 else missing
 
 
-def unreadable(ids: CodeArray, codes: CodeArray, filling: list[int]) -> tuple[list[int], list[int]]:
-    """Return the rows without an id, and the rows in which all of some fields are missing.
+def unreadable(ids: CodeArray, codes: CodeArray, fields: list[int]) -> tuple[list[int], list[int]]:
+    """Return the rows without an id, and the rows without a value in any of some fields.
 
     Args:
         ids: (n,) code of each row's id, -1 where missing.
-        filling: rows of ``codes`` (fields, n) of the fields of which a readable row has at least one, the usual ones first.
+        fields: rows of ``codes`` (columns, n) that contain these fields. To save time, the fields that most rows have come first.
     """
-    nameless: list[int] = []
+    without_id: list[int] = []
     blank: list[int] = []
     for row in range(ids.shape[0]):
         if ids[row] < 0:
-            nameless.append(row)
+            without_id.append(row)
         filled = False
-        for column in filling:
+        for column in fields:
             if codes[column, row] >= 0:
                 filled = True
                 break
         if not filled:
             blank.append(row)
-    return nameless, blank
+    return without_id, blank
 
 
 def overlong(
-    values: dict[str, tuple[list[str], bool]], of_goods: frozenset[str], most: int, most_of_goods: int
+    values: dict[str, tuple[list[str], bool]], of_goods: frozenset[str], limit: int, limit_of_goods: int
 ) -> list[str]:
-    """Return the columns with a text of more than ``most`` characters, or ``most_of_goods`` for those named in ``of_goods``.
+    """Return the columns with a text of more than ``limit`` characters, or ``limit_of_goods`` for columns in ``of_goods``.
 
     Args:
-        values: name -> the texts of the column, and another value.
+        values: name -> the texts of the column, and a second value that is not used.
     """
-    found: list[str] = []
+    names: list[str] = []
     for name, column in values.items():
         for text in column[0]:
-            if len(text) > most and (len(text) > most_of_goods or name not in of_goods):
-                found.append(name)
+            if len(text) > limit and (len(text) > limit_of_goods or name not in of_goods):
+                names.append(name)
                 break
-    return found
+    return names
 
 
 def is_missing_somewhere(codes: CodeArray) -> bool:
@@ -165,15 +165,16 @@ def is_missing_somewhere(codes: CodeArray) -> bool:
 
 
 def fill_times(
-    times: IntArray, first_row: IntArray, window: tuple[int, int], known: int, carry: bool, declared: IntArray
+    times: IntArray, first_row: IntArray, window: tuple[int, int], replacement: int, carry: bool, declared: IntArray
 ) -> list[int]:
     """Write the time of each shipment's first row into ``declared`` and fill in missing times.
 
     Args:
         times: (n_rows,) declared times.
         window: earliest and latest plausible time; others count as missing.
-        known: replacement for a missing time.
+        replacement: time to use instead of a missing one.
         carry: whether each time becomes the replacement for the missing times after it.
+        declared: (S,) output: time of each shipment.
 
     Returns:
         The shipments with an implausible time.
@@ -187,9 +188,9 @@ def fill_times(
             implausible.append(shipment)
             seconds = missing
         if seconds == missing:
-            seconds = known
+            seconds = replacement
         elif carry:
-            known = seconds
+            replacement = seconds
         declared[shipment] = seconds
     return implausible
 
@@ -206,8 +207,12 @@ def usd_rates(
     """Write each row's exchange rate in US dollars per unit of its currency; NaN where unknown.
 
     Args:
+        currency: (n_rows,) code of each row's currency, -1 where missing.
+        shipment: (n_rows,) shipment of each row.
+        declared: (S,) time of each shipment in seconds since 1970.
         rate_of: returns the rate for a currency's code and a month of declaration, counted from year 0.
         amounts: rows of ``numbers`` (fields, n_rows) that contain amounts.
+        out: (n_rows,) output.
 
     Returns:
         The number of rows that declare an amount but have no exchange rate.
@@ -240,7 +245,7 @@ def usd_rates(
 
 def _month(seconds: int) -> int:
     """Return the month of a time in seconds since 1970, counted from year 0."""
-    # Count days from 1 March 8 million years before year 0. Division in C rounds towards zero, so numbers must be positive.
+    # Division in C rounds towards zero, so count days from 1 March of the year -8,000,000: all numbers are then positive.
     days = (seconds + 86400 * 2_922_659_468) // 86400
     era = days // 146097
     of_era = days - era * 146097

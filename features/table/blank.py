@@ -1,4 +1,4 @@
-"""Rows that cannot be read: without a reference of the shipment, or without any other value."""
+"""Unreadable rows: rows without a shipment reference, or without a value in any other field."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from features.manifest.records import DESCRIBING, REFERENCES
 from features.table import assembly as kernels
 from features.table.coded import Coded
 
-#: Columns that do not make a row readable, and those that are looked at first, because most rows have them.
-_PASSED_OVER: Final = frozenset({*REFERENCES, *LABEL_NAMES, *DESCRIBING})
+#: Fields that do not make a row readable, and `DESCRIBING`, which is checked before the other fields because most rows have it.
+_SKIPPED: Final = frozenset({*REFERENCES, *LABEL_NAMES, *DESCRIBING})
 
 
 def unreadable_rows(
@@ -24,14 +24,14 @@ def unreadable_rows(
 
     Args:
         ids: (n,) code of each row's reference, -1 where missing.
-        codes: (columns, n) codes of the declared texts, before shipments lend their values to all their rows.
+        codes: (columns, n) codes of the declared texts, before shipment-level values are copied to all rows of a shipment.
         place: field -> row in ``codes``.
         further: further fields, which make a row readable too.
     """
-    filling = [place[name] for name in DESCRIBING if name in place]
-    filling += [column for name, column in place.items() if name not in _PASSED_OVER]
-    nameless, blank = kernels.unreadable(ids, codes, filling)
+    fields = [place[name] for name in DESCRIBING if name in place]
+    fields += [column for name, column in place.items() if name not in _SKIPPED]
+    without_id, blank = kernels.unreadable(ids, codes, fields)
     if blank and further:
-        given = [column.codes >= 0 for column in further.values()]
-        blank = [row for row in blank if not any(there[row] for there in given)]
-    return nameless, blank
+        present = [column.codes >= 0 for column in further.values()]
+        blank = [row for row in blank if not any(mask[row] for mask in present)]
+    return without_id, blank

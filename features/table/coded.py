@@ -14,7 +14,7 @@ from features.texts.declared import encode, numbered
 class Coded:
     """Dictionary-encoded text column: ``codes`` (n,) int32 are indices in ``values``; -1 is missing.
 
-    ``distinct`` states that all values differ, which avoids comparisons.
+    With ``distinct``, all values are known to differ, which avoids comparisons.
     """
 
     __slots__ = ("_rows", "codes", "distinct", "values")
@@ -27,13 +27,13 @@ class Coded:
 
     @classmethod
     def from_list(cls, texts: Sequence[str | None]) -> Coded:
-        """Encode texts without surrounding white space. Blank texts and ``None`` are missing."""
+        """Strip and encode texts. Blank texts and ``None`` are missing."""
         codes = np.empty(len(texts), dtype=np.int32)
         return cls(codes, encode(texts, codes), True)
 
     @classmethod
     def from_arrow(cls, array: Any) -> Coded:
-        """Encode a pyarrow array of strings. Blank texts and nulls are missing."""
+        """Strip and encode a pyarrow array of strings. Blank texts and nulls are missing."""
         import pyarrow as pa
 
         if isinstance(array, pa.ChunkedArray):
@@ -85,9 +85,9 @@ class Coded:
 
 
 def rows_of(column: Coded) -> NDArray[np.int32]:
-    """Return the codes of a column to a compiled loop.
+    """Return the codes of a column for a compiled loop.
 
-    Many loops read the same column. They share one memory view, because creating a view takes as long as a hundred rows.
+    Many loops read the same column. They share one memory view, because creating a view takes as long as reading 100 rows.
     """
     if column._rows is None:
         column._rows = column.codes

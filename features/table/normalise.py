@@ -28,10 +28,10 @@ from features.texts.declared import (
 )
 
 Normal = tuple[str | None, str | None]
-#: What `texts` returns.
+#: Result of `texts`.
 Forms = tuple[list[str], list[int] | None, list[str | None] | None]
 
-#: Upper bound of amounts. Larger ones are errors, and their sums would overflow.
+#: Upper bound of numbers. Larger ones are errors, and their sums would overflow.
 LARGEST: Final = 1e12
 #: First and last second of the calendar of Python, years 1 to 9999.
 _CALENDAR_FIRST_S: Final = int(datetime.min.replace(tzinfo=UTC).timestamp())
@@ -97,7 +97,7 @@ def location(value: str) -> Normal:
 
 
 def hs(value: str) -> Normal:
-    """Return the declared digits of an HS code without separators and padding."""
+    """Return the digits of an HS code as declared, without separators. They are not padded."""
     problem = None
     digits = value
     if not value.isdigit():
@@ -144,7 +144,7 @@ def flag(value: str) -> Normal:
 
 @cache
 def _accepted() -> dict[str, dict[str, str]]:
-    """Return, for each field with a list of codes, the accepted texts in lower case -> code."""
+    """Return field -> accepted text in lower case -> code, for fields with a list of codes."""
     accepted = {
         field.name: {code.casefold(): code for code in field.codes} for field in FIELDS if field.codes is not None
     }
@@ -221,7 +221,7 @@ def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str
     if parsed < 0:
         return math.nan, f"'{value[:40]}' is negative; treated as missing", False
     if parsed > LARGEST:
-        return math.nan, f"'{value[:40]}' is larger than anything a manifest can hold; treated as missing", False
+        return math.nan, f"'{value[:40]}' is larger than {LARGEST:,.0f}; treated as missing", False
     return parsed, problem, False
 
 
@@ -246,10 +246,10 @@ def time(value: str) -> tuple[int | None, str | None]:
     try:
         seconds = math.floor(moment.timestamp())
     except (OverflowError, ValueError):
-        return None, f"'{value[:40]}' is outside the calendar; treated as missing"
+        return None, f"'{value[:40]}' is outside the years 1 to 9999; treated as missing"
     # An offset may move a time of the first or last day out of the calendar.
     if not _CALENDAR_FIRST_S <= seconds <= _CALENDAR_LAST_S:
-        return None, f"'{value[:40]}' is outside the calendar; treated as missing"
+        return None, f"'{value[:40]}' is outside the years 1 to 9999; treated as missing"
     return seconds, None
 
 
@@ -278,14 +278,14 @@ _NORMALISERS: Final = {f.name: _normaliser(f) for f in FIELDS if f.kind not in (
 
 
 def normaliser(field: Field) -> Callable[[str], Normal]:
-    """Return the function for a field whose normal form is text, which is every kind except numbers and times."""
+    """Return the normalising function of a field of any kind except numbers and times."""
     return _NORMALISERS[field.name]
 
 
-#: Fields whose normal form differs from the declared text in white space alone.
+#: Fields whose normal form differs from the declared text only in white space.
 PLAIN: Final = frozenset(name for name, change in _NORMALISERS.items() if change is text)
 
-#: Tests of fields without a list: the normal form of a text that passes is the text itself.
+#: Tests for fields without a list of codes. A text that passes is in normal form.
 TESTS: Final[dict[str, Callable[[str], object]]] = {
     "carrier_id": _CAPITALS.fullmatch,
     **{f.name: codes.is_location for f in FIELDS if f.kind is Kind.LOCATION},
@@ -313,7 +313,7 @@ def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
 
 @cache
 def usual_forms() -> dict[str, frozenset[str]]:
-    """Return texts of each field that are in normal form, which nearly all declared ones are; none for a field without a list."""
+    """Return field -> its most common texts in normal form, such as the codes of a list; empty for a field without a list."""
     return {field.name: _usual_forms(field) for field in FIELDS}
 
 
@@ -328,7 +328,7 @@ def _usual_forms(field: Field) -> frozenset[str]:
 
 
 def _texts(values: list[str], distinct: bool) -> Forms:
-    """Do the same as `texts` for texts, nearly all of which have single spaces."""
+    """Return the same as `texts` for free text, faster if nearly all texts have only single spaces."""
     uneven = unevenly_spaced(values)
     if not uneven and distinct:
         return values, None, None
@@ -339,7 +339,7 @@ def _texts(values: list[str], distinct: bool) -> Forms:
 
 
 def _hs_codes(values: list[str], distinct: bool) -> Forms:
-    """Do the same as `texts` for HS codes, nearly all of which are already in normal form."""
+    """Return the same as `texts` for HS codes, faster if nearly all are already in normal form."""
     unusual = unusual_codes(values, codes.hs_texts())
     if not unusual and distinct:
         return values, None, None
@@ -356,22 +356,22 @@ def numbers(
     """Parse numbers.
 
     Returns:
-        The numbers, NaN where missing; the problem of each value (None if there are no problems); the problems of infinite
-        values by index.
+        The numbers, NaN where missing; the problem of each value (None if there are no problems); the problems, by index, of
+        values that are not finite.
     """
     parsed, others = plain_numbers(values, LARGEST, decimal == ",")
     problems: dict[int, str] = {}
-    infinite: dict[int, str] = {}
+    not_finite: dict[int, str] = {}
     for index in others:
-        parsed[index], problem, is_infinite = number(values[index], decimal)
+        parsed[index], problem, is_not_finite = number(values[index], decimal)
         if problem is not None:
-            (infinite if is_infinite else problems)[index] = problem
+            (not_finite if is_not_finite else problems)[index] = problem
     if field.name == "selection_probability":
         for index, probability in enumerate(parsed):
             if probability == probability and not 0 < probability <= 1:
                 parsed[index] = math.nan
                 problems[index] = f"'{values[index][:40]}' is not a probability in (0, 1]; treated as missing"
-    return parsed, [problems.get(index) for index in range(len(values))] if problems else None, infinite
+    return parsed, [problems.get(index) for index in range(len(values))] if problems else None, not_finite
 
 
 def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:

@@ -37,7 +37,7 @@ IntArray = NDArray[np.int64]
 _OF_SHIPMENT: Final = frozenset(HEAD_NAMES)
 _NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
 _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
-#: `compact` processes only columns with fewer rows per distinct text.
+#: `ManifestTable.compact` processes only columns with fewer rows per distinct text.
 _ROWS_PER_TEXT: Final = 8
 _KINDS_OF_AMOUNT: Final = len(Amount)
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
@@ -52,7 +52,8 @@ class ManifestTable:
         shipment: (n_rows,) row -> shipment, ascending.
         first_row: (n_shipments,) first row of each shipment.
         declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; `from_columns` fills in missing times.
-        far_dated: (n_shipments,) whether the declared time is far outside the present; None if none is.
+        far_dated: (n_shipments,) whether the declared time is before 1990 or more than 366 days after the receipt; None if no time
+            is.
         refused: (n_rows,) whether the row is unreadable.
         text: returns a text or code column in normal form by its name; all texts are missing if the column is absent.
     """
@@ -104,10 +105,10 @@ class ManifestTable:
         Args:
             columns: canonical flat name -> declared texts. Other names are ignored. Absent columns have missing values only.
             decimal: decimal sign of the file if known.
-            receipt: time of receipt in seconds since 1970; by default now. Declaration times more than `FUTURE_TOLERANCE_S`
-            later
-                are errors and count as missing.
-            previous_time: replaces missing times before the first row with a time; by default ``receipt``.
+            receipt: time of receipt in seconds since 1970; by default now. A declaration time more than `FUTURE_TOLERANCE_S`
+                later is an error and counts as missing. If given, the receipt replaces all missing times; otherwise the time of
+                the shipment before does.
+            previous_time: without ``receipt``, replaces missing times before the first shipment with a time; by default now.
             further: declared texts of further fields, by the names that the model uses.
         """
         names = [f.name for f in FIELDS if f.name in columns]
@@ -308,7 +309,7 @@ class ManifestTable:
         return other
 
     def compact(self) -> ManifestTable:
-        """Remove unused texts from the long text columns, and return the table.
+        """Remove unused texts from columns with many distinct texts, and return the table.
 
         Otherwise, work per distinct text includes all texts of the table from which this one was taken.
         """
@@ -327,7 +328,7 @@ class ManifestTable:
     # -- building -----------------------------------------------------------------------------------------------------
 
     def _keep_text(self, known: Mapping[str, Coded]) -> None:
-        """Set the text columns: those ``known``, and the declared texts for the others."""
+        """Set the text columns: ``known`` ones are in normal form, and the others are normalised from the declared texts."""
         self._text = TextColumns(self._codes, self._place, self._values, known)
         self.text = self._text.__getitem__
 
@@ -342,8 +343,8 @@ class ManifestTable:
         first_row = np.empty(self.n_rows, dtype=np.int64)
         self.n_shipments = kernels.group(ids, self.shipment, first_row)
         self.first_row = first_row[: self.n_shipments]
-        # Look for blank rows before the first row of a shipment lends its fields to the others.
-        nameless, blank = unreadable_rows(ids, self._codes, self._place, self._further)
+        # Look for blank rows before shipment-level values are copied to all rows of a shipment.
+        without_id, blank = unreadable_rows(ids, self._codes, self._place, self._further)
         if self.n_shipments < self.n_rows:
             self._first_rows_win()
         numbers: list[list[float] | None] = [None] * len(_NUMBERS)
@@ -362,7 +363,7 @@ class ManifestTable:
         kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
         self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
         kernels.gather_times(times, self._codes, [self._place.get(name, -1) for name in _TIMES], self._time)
-        self._refuse(nameless, blank)
+        self._refuse(without_id, blank)
         self._fill_times(receipt, previous_time)
         self._find_rates()
 
@@ -372,29 +373,29 @@ class ManifestTable:
         for k, row, first, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
             values = self._values[names[k]][0]
             problem = (
-                f"is '{values[other][:40]}' here and '{values[first][:40]}' earlier in the shipment; the first holds"
+                f"is '{values[other][:40]}' here and '{values[first][:40]}' earlier in the shipment; the first is used"
             )
             self.warn(row, Problem(names[k], problem))
 
     def _read_numbers(self, name: str) -> list[float]:
         field = FIELD[name]
-        numbers, problems, infinite = normalise.numbers(field, self._values[name][0], self._decimal)
+        numbers, problems, not_finite = normalise.numbers(field, self._values[name][0], self._decimal)
         self._warn_of_values(name, problems)
-        if infinite and field.level is not Level.LABEL:
+        if not_finite and field.level is not Level.LABEL:
             codes = self._codes[self._place[name]]
-            for row in np.flatnonzero(np.isin(codes, list(infinite))).tolist():
-                self._problems.refuse(row, Problem(name, infinite[int(codes[row])]))
+            for row in np.flatnonzero(np.isin(codes, list(not_finite))).tolist():
+                self._problems.refuse(row, Problem(name, not_finite[int(codes[row])]))
         return numbers
 
     def _warn_of_values(self, name: str, problems: list[str | None] | None) -> None:
         if problems is not None:
             self._problems.warn_of_values(name, self._codes[self._place[name]], problems)
 
-    def _refuse(self, nameless: list[int], blank: list[int]) -> None:
-        for row in nameless:
+    def _refuse(self, without_id: list[int], blank: list[int]) -> None:
+        for row in without_id:
             self._problems.refuse(row, Problem("shipment_id", "is missing; every shipment needs its own reference"))
         for row in blank:
-            problem = Problem("goods_description", "is missing, and so is every other field; one is needed")
+            problem = Problem("goods_description", "is missing, and so is every other field; at least one is needed")
             self._problems.refuse(row, problem)
         self.refused = np.zeros(self.n_rows, dtype=bool)
         if self._problems.refusals:
@@ -417,15 +418,15 @@ class ManifestTable:
             return math.nan if usd is None else usd
 
         self._rates = np.empty(self.n_rows)
-        without = kernels.usd_rates(
+        without_rate = kernels.usd_rates(
             currency.codes, self.shipment, self.declared_s, rate, self._number, _AMOUNTS, self._rates
         )
-        if not without:
+        if not without_rate:
             return
         unusable = np.isnan(self._rates) & ~np.isnan(self._number[_AMOUNTS]).all(axis=0)
         # Create one problem per currency instead of one per row.
         problems: list[str | None] = [
-            f"no exchange rate is known for {code}; amounts are missing" for code in currency.values
+            f"no exchange rate is known for {code}; amounts are treated as missing" for code in currency.values
         ]
         problems.append("is missing, so amounts cannot be compared and are treated as missing")
         codes = np.where(currency.codes < 0, len(currency.values), currency.codes)

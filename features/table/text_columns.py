@@ -14,7 +14,7 @@ from features.table import normalise
 from features.table.coded import Coded, renumbered
 from features.texts.declared import unevenly_spaced, unusual_codes
 
-#: Fields whose normalisation has no problems. It is computed on first use.
+#: Fields that are normalised on first use, because their normalisation reports no problems.
 LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
 _HS_CODE: Final = "hs_code"
 
@@ -22,7 +22,7 @@ _HS_CODE: Final = "hs_code"
 class TextColumns(dict):  # type: ignore[type-arg]  # the base of a compiled class has no parameters
     """Text columns by the name of their field. All texts of an absent column are missing.
 
-    A request asks for a hundred columns. The lookup of a dict needs no frame of Python, which a method would.
+    Scoring a request looks up a hundred columns. A lookup in a dict needs no Python frame, unlike a method.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class TextColumns(dict):  # type: ignore[type-arg]  # the base of a compiled cla
     ) -> None:
         """
         Args:
-            codes, place, values: the declared texts, as for `ManifestTable`.
+            codes, place, values: the declared texts, see `ManifestTable`.
             known: columns that are already in normal form.
         """
         dict.__init__(self, known)
@@ -73,7 +73,7 @@ class TextColumns(dict):  # type: ignore[type-arg]  # the base of a compiled cla
 
 
 def _are_usual(name: str, values: list[str]) -> bool:
-    """Return whether texts of a field are in normal form without a look at each by itself, as nearly all declared ones are."""
+    """Return whether quick tests show that all texts of a field are in normal form, the usual case."""
     if name in normalise.PLAIN:
         return not unevenly_spaced(values)
     if name == _HS_CODE:

@@ -1,4 +1,4 @@
-"""Times of declaration: which are plausible, and what replaces the others."""
+"""Declaration times, with replacements for missing and implausible ones."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ IntArray = NDArray[np.int64]
 
 #: Tolerance for declaration times after the receipt, because of clock differences and time zones.
 FUTURE_TOLERANCE_S: Final = 2 * 86400
-#: 1990-01-01. No manifest of today is older, and the laws of the time before are not recorded.
+#: 1990-01-01. Manifests to score are newer, and older laws are not recorded.
 EARLIEST_S: Final = 631_152_000
-#: A time this much after the receipt is no difference of clocks but an error, or an attempt to move the history.
+#: A declaration time this far after the receipt is an error or an attempt to manipulate the history, not a clock difference.
 FAR_FUTURE_S: Final = 366 * 86400
 _FUTURE: Final = Problem("declared_at", "lies in the future; treated as missing")
 _PAST: Final = Problem("declared_at", "lies before the year 1990; treated as missing")
@@ -29,9 +29,9 @@ class DeclarationTimes:
     """Times of the S shipments of a table.
 
     Attributes:
-        seconds: (S,) in seconds since 1970, UTC. A missing or implausible time is that of the shipment before, or of the receipt.
+        seconds: (S,) in seconds since 1970, UTC, with replacements as `ManifestTable.from_columns` describes.
         problems: shipment -> problem of its time.
-        far: (S,) whether the declared time is far outside the present; None if none is.
+        far: (S,) whether the declared time is before 1990 or more than 366 days after the receipt; None if no time is.
     """
 
     seconds: IntArray
@@ -45,7 +45,7 @@ def declaration_times(
     """Return the time of each shipment.
 
     Args:
-        times: (n_rows,) declared times.
+        times: (n_rows,) declared times, `TIME_MISSING` where missing.
         first_row: (S,) first row of each shipment.
         receipt, previous: see `ManifestTable.from_columns`.
     """

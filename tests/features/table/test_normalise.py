@@ -132,7 +132,7 @@ def test_times_are_utc_and_a_date_alone_is_midnight(text: str, seconds: int) -> 
 def test_an_offset_does_not_move_a_time_out_of_the_calendar(text: str) -> None:
     seconds, problem = normalise.time(text)
     assert seconds is None
-    assert problem == f"'{text}' is outside the calendar; treated as missing"
+    assert problem == f"'{text}' is outside the years 1 to 9999; treated as missing"
 
 
 def test_cas_numbers_need_their_check_digit() -> None:
@@ -176,11 +176,11 @@ _numbers = st.floats().map(repr) | st.integers(-5, 10**14).map(str) | _grouped
     st.sampled_from([None, ".", ","]),
 )
 def test_a_column_of_numbers_is_read_like_single_numbers(texts: list[str], decimal: str | None) -> None:
-    numbers, problems, infinite = normalise.numbers(FIELD["gross_mass_kg"], texts, decimal)
+    numbers, problems, not_finite = normalise.numbers(FIELD["gross_mass_kg"], texts, decimal)
     for index, text in enumerate(texts):
         value, problem, is_infinite = normalise.number(text, decimal)
         assert repr(numbers[index]) == repr(value)
-        assert (infinite.get(index), None if problems is None else problems[index]) == (
+        assert (not_finite.get(index), None if problems is None else problems[index]) == (
             (problem, None) if is_infinite else (None, problem)
         )
 

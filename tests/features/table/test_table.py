@@ -139,7 +139,7 @@ def test_a_time_far_in_the_future_counts_as_missing() -> None:
 def test_a_time_before_the_first_year_in_utc_is_outside_the_calendar() -> None:
     early = table(receipt=1_700_000_000, declared_at=["0001-01-01T00:00:00+14:00"])
     assert early.declared_s.tolist() == [1_700_000_000]
-    assert "is outside the calendar; treated as missing" in early.warning_texts()[0]
+    assert "is outside the years 1 to 9999; treated as missing" in early.warning_texts()[0]
 
 
 # Earlier times count as missing.
