@@ -34,7 +34,7 @@ def module_name(source: Path) -> str:
 
 
 def uncompiled(root: Path = ROOT) -> list[str]:
-    """Return the names of the modules that could be compiled and are not."""
+    """Return the names of the modules that should be compiled but are not."""
     return [
         module_name(source)
         for source in compiled_sources(root)
@@ -43,7 +43,10 @@ def uncompiled(root: Path = ROOT) -> list[str]:
 
 
 def stale_extensions(root: Path = ROOT) -> list[Path]:
-    """Return extension modules whose source is gone or is not compiled any more; Python would import them instead of it."""
+    """Return the extension modules whose source is gone or is no longer compiled.
+
+    Python would import them instead of the source.
+    """
     compiled = {(root / source).with_suffix("") for source in compiled_sources(root)}
     return sorted(
         path
@@ -56,7 +59,7 @@ def stale_extensions(root: Path = ROOT) -> list[Path]:
 
 
 def slowness() -> str | None:
-    """Return a warning for the log while modules run uncompiled, otherwise None."""
+    """Return a warning for the log if modules run uncompiled, otherwise None."""
     names = uncompiled()
     if not names:
         return None

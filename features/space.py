@@ -1,4 +1,4 @@
-"""FeatureSpace: all feature groups as one matrix, with what they learned."""
+"""FeatureSpace: the features of all groups as one matrix, and the statistics that the groups learned."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from features.table.table import ManifestTable
 
 __all__ = ["COUNTRY_NEUTRAL", "Feature", "FeatureSpace", "Measured", "feature_names"]
 
-#: Features that countries and places alone decide, with their values for a shipment on a usual trade lane whose particulars
-#: agree. A score with these values shows the risk that does not come from the countries.
+#: Features that depend only on countries and places, with their values for a shipment on a usual trade lane whose countries and
+#: places agree. A score with these values is the risk that does not come from the countries.
 COUNTRY_NEUTRAL: Final[Mapping[str, float]] = MappingProxyType(
     {
         "origin_is_export": 1.0,
@@ -81,7 +81,7 @@ class Measured:
 
     Attributes:
         matrix: (n_rows, F) float64 in C order, NaN where missing.
-        substances: per row the substance that its description, declared chemical or CAS number names.
+        substances: the substance that each row's description, declared chemical or CAS number names, or None.
     """
 
     matrix: FloatArray
@@ -95,9 +95,9 @@ class FeatureSpace:
 
     Attributes:
         groups: the feature groups, in order.
-        features: their features, in the order of the matrix's columns; ``names`` and ``monotone`` are theirs.
+        features: their features, in the order of the matrix's columns. ``names`` and ``monotone`` have the same order.
         own: the fields of an office's own data, for a model trained on such data. They add the group `OwnGroup`.
-        neutral_columns, neutral_values: `country_neutral` as columns of the matrix (K,) and their values (K,).
+        neutral_columns, neutral_values: (K,) columns of the features in `country_neutral`, and their values.
     """
 
     def __init__(self, own: OwnFields | None = None) -> None:
@@ -112,7 +112,7 @@ class FeatureSpace:
         self._columns = [slice(start, end) for start, end in pairwise(ends)]
         features = [feature for group in self.groups for feature in group.features]
         if own is not None and not own.known_label:
-            # Only the office knows what its label means: it may mark values that are too high as well as too low.
+            # The meaning of the label is unknown: it may mark values that are too high as well as values that are too low.
             features = [replace(feature, monotone=0) for feature in features]
         self.features: tuple[Feature, ...] = tuple(features)
         self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
@@ -123,12 +123,12 @@ class FeatureSpace:
 
     @property
     def country_neutral(self) -> Mapping[str, float]:
-        """`COUNTRY_NEUTRAL`, with the find rates that the own data gives to places set to the overall rate."""
+        """`COUNTRY_NEUTRAL`, and the find rates of places in the own data, set to the overall rate."""
         rates = {f"own_{place}_rate": 0.0 for place in PLACES}
         return {**COUNTRY_NEUTRAL, **{name: value for name, value in rates.items() if name in self.names}}
 
     def columns_of(self, wanted: Callable[[Group], bool]) -> NDArray[np.int64]:
-        """Return the columns (K,) of the matrix that belong to the groups which are wanted, ascending."""
+        """Return the columns (K,) of the matrix that belong to the wanted groups, ascending."""
         of_groups = zip(self.groups, self._columns, strict=True)
         return np.array(
             [at for group, own in of_groups if wanted(group) for at in range(own.start, own.stop)], np.int64
@@ -136,32 +136,32 @@ class FeatureSpace:
 
     @property
     def further_fields(self) -> tuple[FurtherField, ...]:
-        """Fields beyond the manifest's that a table should have (`ManifestTable.from_columns`)."""
+        """Fields outside the manifest that a table should have (`ManifestTable.from_columns`)."""
         return self.own.fields if self.own is not None else ()
 
     def warn_of_further(self, table: ManifestTable) -> None:
-        """Warn about missing further fields, and about further fields that the model does not use, on the shipments concerned."""
+        """Add a warning to each shipment that lacks a further field of the model or has one that the model does not use."""
         if not (self.further_fields or table.further_names):
             return
-        asked = {
-            field.name: "is not given, though the model uses it; treated as missing" for field in self.further_fields
+        used = {
+            field.name: "is not given, although the model uses it; treated as missing" for field in self.further_fields
         }
-        unused = dict.fromkeys(table.further_names, "is no field that the model uses; it was ignored")
-        for name, problem in (unused | asked).items():
+        unused = dict.fromkeys(table.further_names, "is not a field that the model uses; ignored")
+        for name, problem in (unused | used).items():
             given = table.further(name).codes[table.first_row] >= 0
-            for row in table.first_row[given != (name in asked)].tolist():
+            for row in table.first_row[given != (name in used)].tolist():
                 table.warn(row, Problem(f"{FURTHER}.{name}"[:80], problem))
 
     def fit(self, table: ManifestTable) -> Self:
-        """Learn statistics (usual values, shares, the description-to-HS model) from the rows of a fit window, without labels."""
+        """Learn statistics (word frequencies, usual values, shares of trade lanes) from a fit window, without labels."""
         for group in self.groups:
             group.fit(table)
         return self
 
     def refitted(self, table: ManifestTable) -> Self:
-        """Return a space that has learned what is usual from the rows of another table, without labels.
+        """Return a space with statistics learned from another table, without labels.
 
-        What an office's own results taught (`OwnGroup`) is kept.
+        The statistics of an office's own results (`OwnGroup`) stay as they are.
         """
         space = type(self)(self.own)
         for own, group in zip(self.groups, space.groups, strict=True):
@@ -191,7 +191,7 @@ class FeatureSpace:
         return matrix
 
     def fill(self, table: ManifestTable, history: FloatArray, matrix: FloatArray, *, learned: bool) -> None:
-        """Write the columns of the groups that learn (``learned``), or of those that do not, into ``matrix`` (n_rows, F).
+        """Write the columns of the groups that learn into ``matrix`` (n_rows, F), or without ``learned`` those of the others.
 
         The columns of a group that does not learn depend neither on the fit window nor on the other rows.
         """
@@ -210,7 +210,7 @@ class FeatureSpace:
         results: Results | None = None,
         matrix: FloatArray | None = None,
     ) -> FloatArray:
-        """Fit, and return the features of the same rows as learned from the other folds.
+        """Fit, and return the out-of-fold features (n_rows, F) of the same rows.
 
         Arguments are those of `fit_also_as_new`.
         """
@@ -226,16 +226,19 @@ class FeatureSpace:
         results: Results | None = None,
         matrix: FloatArray | None = None,
     ) -> tuple[FloatArray, AsNew | None]:
-        """Fit, and return the features of the same rows as learned from the other folds.
+        """Fit, and return the out-of-fold features (n_rows, F) of the same rows.
 
-        The second result holds rows as if their declarations had never been seen; None unless the label is an office's own.
-
-        A fold holds all shipments with the same first description, so that a repeated text cannot teach its own answer.
+        The features of a fold come from groups fitted on the other folds. All shipments with the same first description are in one
+        fold, so that the features of a text do not depend on its repetitions.
 
         Args:
-            results: for the group of an office's own data, which itself hides a row's own result from the row.
-            matrix: (n_rows, F) to be filled and returned; it already holds the columns of the groups that do not learn, and
-                ``history`` is not read then.
+            results: results of inspections, for the group of an office's own data. That group itself excludes a row's own result
+                from the row's features.
+            matrix: (n_rows, F) to be filled and returned. It must contain the columns of the groups that do not learn;
+                ``history`` is then not read.
+
+        Returns:
+            The features, and rows as if their declarations had never been seen (None unless the label is an office's own).
         """
         own_label = self.own is not None and not self.own.known_label
         return self._fit(table, history, folds, seed, results, matrix, also_as_new=own_label)
@@ -270,11 +273,11 @@ class FeatureSpace:
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
             if not len(inside):
                 continue
-            # A text belongs to one fold, so compacting leaves each fold with its own texts only.
+            # A description is in one fold only, so compacting leaves each fold its own descriptions.
             held_out, rest = table.take(inside).compact(), table.take(outside) if len(outside) else None
             for group, columns in zip(self.groups, self._columns, strict=True):
                 if group.learns and group is not self._own_group:
-                    # If all texts are in one fold, nothing is left to learn from.
+                    # If all rows are in one fold, no other rows exist, and the group fitted on all rows serves.
                     other = group if rest is None else type(group)(self._texts)
                     if rest is not None:
                         other.fit(rest)
@@ -282,14 +285,16 @@ class FeatureSpace:
         return matrix, as_new
 
     def seen(self, matrix: FloatArray) -> NDArray[np.bool_]:
-        """Return whether each row (n,) of the features (n, F) repeats a declaration that the own data holds; all are False without
-        own data."""
+        """Return whether each row of the features (n, F) repeats a declaration of the own data, shape (n,).
+
+        Without own data all are False.
+        """
         if self._own_group is None:
             return np.zeros(len(matrix), dtype=np.bool_)
         return self._own_group.seen(matrix[:, -len(self._own_group.features) :])
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what was learned, as plain JSON and arrays; array names are ``group.name``."""
+        """Return the learned statistics as plain JSON and arrays. Array names are ``group.name``."""
         data: dict[str, Any] = {}
         arrays: dict[str, NDArray[Any]] = {}
         for group in self.groups:
@@ -299,7 +304,7 @@ class FeatureSpace:
 
     @classmethod
     def of_state(cls, data: dict[str, Any]) -> Self:
-        """Return a space with the features of a saved one that has learned nothing yet.
+        """Return an unfitted space with the features of a saved one.
 
         Raises:
             KeyError, TypeError, ValueError: the description of an office's own fields is damaged.
@@ -311,7 +316,7 @@ class FeatureSpace:
         """Return the space that `to_state` describes.
 
         Raises:
-            KeyError, ValueError: something is missing or does not fit together.
+            KeyError, ValueError: a part is missing, or parts do not fit together.
         """
         space = cls.of_state(data)
         for group in space.groups:
@@ -322,7 +327,7 @@ class FeatureSpace:
 
 
 def _folds(table: ManifestTable, folds: int, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each shipment (n_shipments,), by a hash of its first description."""
+    """Return the fold of each shipment (n_shipments,), by a hash of its first description; without one, by its position."""
     column = table.text("goods_description").take(table.first_row)
     salt = seed.to_bytes(8, "little", signed=True)
     values = [blake2b(v.casefold().encode(), digest_size=8, salt=salt).digest() for v in column.values]

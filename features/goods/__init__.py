@@ -1,1 +1,1 @@
-"""Goods: descriptions classified by HS code, compared with the declared code, and graded for vagueness."""
+"""Goods descriptions: likely HS codes, the fit of the declared code, and vagueness."""

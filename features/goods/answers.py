@@ -1,4 +1,4 @@
-"""Answers on goods descriptions: likely codes, whether a declared code fits, how vague the words are and what they lack."""
+"""Answers about goods descriptions: likely codes, the fit of a declared code, vagueness, and missing facts."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from features.texts.folding import folded
 from features.texts.scan import words_in
 from features.texts.words import Count, TokenisedTexts
 
-#: Texts that are read at once, which bounds the work memory (a few kilobytes per text) and the time for which compiled loops hold
-#: Python's lock (10 ms).
+#: Number of texts classified at once. It bounds the working memory (a few kilobytes per text) and the time for which compiled loops
+#: hold Python's global lock (10 ms).
 _BATCH: Final = 128
-#: Words whose vectors are kept, a kilobyte each.
+#: Number of words whose vectors are cached, a kilobyte each.
 _WORDS: Final = 32_768
 #: Decimals of probabilities and vagueness, and of log-likelihood ratios.
 _P_DECIMALS: Final = 6
@@ -41,16 +41,16 @@ class Likely(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GoodsAnswer:
-    """Answer on one description.
+    """Answer about one description.
 
     Attributes:
-        language: guessed language, ISO 639-1; None where nothing tells it.
-        chapters, headings, subheadings: the likeliest codes, likeliest first; none for a text without words.
-        code_fit: log-likelihood ratio (natural logarithm) of the declared code: negative if the words contradict it, 0 if they say
-            nothing of it. None without a code of a chapter of HS 2022, and for an empty text.
-        code_contradicted: whether the ratio is below the model's threshold; None if there is no ratio.
-        vague: vagueness, 0 to 1. ``vague_flagged``: whether it reaches the model's threshold.
-        missing: what a flagged text lacks.
+        language: guessed language, ISO 639-1; None if neither script nor words indicate one.
+        chapters, headings, subheadings: the three likeliest codes, likeliest first; empty for a text without words.
+        code_fit: log-likelihood ratio (natural logarithm) of the declared code: negative if the words contradict it, 0 if they are
+            neutral. None for an empty text, and unless the code is in a chapter of HS 2022.
+        code_contradicted: True if the ratio is below the model's threshold; None without a ratio.
+        vague: vagueness, 0 to 1. ``vague_flagged``: True if it reaches the model's threshold.
+        missing: facts that a flagged text lacks.
     """
 
     language: str | None = None
@@ -71,7 +71,7 @@ class GoodsReader:
     """Reads goods descriptions with a model. Threads may share it.
 
     Args:
-        words: number of words whose vectors are kept.
+        words: number of words whose vectors are cached.
     """
 
     def __init__(self, model: GoodsModel, words: int = _WORDS) -> None:
@@ -83,10 +83,10 @@ class GoodsReader:
         self._votes = TextRows(self._word_votes, np.zeros(len(self._languages)))
 
     def classify(self, texts: Sequence[str], codes: Sequence[str | None]) -> list[GoodsAnswer]:
-        """Return an answer per text. The answer on a text does not depend on the other texts.
+        """Return an answer per text, which does not depend on the other texts.
 
         Args:
-            codes: the declared codes as digits; None without one.
+            codes: the declared code of each text as digits, or None.
         """
         answers: list[GoodsAnswer] = []
         for start in range(0, len(texts), _BATCH):
@@ -94,7 +94,7 @@ class GoodsReader:
         return answers
 
     def knows_words(self, text: str) -> bool:
-        """Return whether a text has words and each of them stands in a text that the model learned from."""
+        """Return whether a text has words and all of them occur in the training texts."""
         words = words_in(folded(text))
         return bool(words) and bool(self.model.languages_of(list(words)).all())
 
@@ -139,7 +139,7 @@ class GoodsReader:
         return answers
 
     def _fits(self, reading: Reading, numbers: Ids) -> list[float | None]:
-        """Return the log-likelihood ratio of each code, None without one."""
+        """Return the log-likelihood ratio of each code; None for a code without a chapter of HS 2022."""
         pairs = np.flatnonzero(numbers[:, HsLevel.CHAPTER] >= 0).astype(np.int32)
         fits: list[float | None] = [None] * len(numbers)
         ratios = agreement(self.model, reading, pairs, np.ascontiguousarray(numbers[pairs])).sum(axis=1)
@@ -159,7 +159,7 @@ class GoodsReader:
         return replace(answer, missing=tuple(map(str, lacking)))
 
     def _language_votes(self, tokens: TokenisedTexts) -> FloatArray:
-        """Return the sums of the language votes of each text's words (n, languages)."""
+        """Return the sum of the language votes of each text's words, shape (n, languages)."""
         ends = np.asarray(tokens.word_ends)
         starts = np.concatenate([[0], ends[:-1]])
         sums = np.zeros((len(ends), len(self._languages)))
@@ -170,7 +170,7 @@ class GoodsReader:
         return sums
 
     def _word_rows(self, pieces: list[str]) -> FloatArray:
-        """Return `GoodsModel.word_rows` of the pieces that are words; 0 for numbers and other tokens, which are not read."""
+        """Return `GoodsModel.word_rows` of the pieces that are words; 0 for numbers and other tokens."""
         rows = np.zeros((len(pieces), self.model.width + 2))
         are_words = [at for at, piece in enumerate(pieces) if words_in(piece) == (piece,)]
         rows[are_words] = self.model.word_rows([pieces[at] for at in are_words])
@@ -185,7 +185,7 @@ def _numbers(code: str | None) -> tuple[int, int]:
 
 
 def _likely(names: NDArray[np.object_], level: int, ids: Ids, shares: FloatArray) -> list[tuple[Likely, ...]]:
-    """Return the likeliest codes of a level of each text, as pairs of code and probability; empty for a row of -1.
+    """Return each text's likeliest codes of a level, with their probabilities; empty if its row of ``ids`` contains -1.
 
     Args:
         names: the codes of the level.
@@ -194,10 +194,10 @@ def _likely(names: NDArray[np.object_], level: int, ids: Ids, shares: FloatArray
     codes = names[ids[:, columns]].ravel().tolist()
     # One pass over all texts in C is several times faster than a loop per text.
     flat = map(Likely._make, zip(codes, np.round(shares[:, columns], _P_DECIMALS).ravel().tolist(), strict=True))
-    found: list[tuple[Likely, ...]] = list(zip(*[flat] * RANKS, strict=True))
+    likeliest: list[tuple[Likely, ...]] = list(zip(*[flat] * RANKS, strict=True))
     for row in np.flatnonzero(ids[:, columns.start] < 0).tolist():
-        found[row] = ()
-    return found
+        likeliest[row] = ()
+    return likeliest
 
 
 @cache

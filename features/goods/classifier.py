@@ -1,4 +1,4 @@
-"""Reading of goods descriptions: likely codes, the fit of a declared code, and vagueness."""
+"""Array functions of the goods classifier: likely codes, the fit of a declared code, and vagueness."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
     """Return the model's reading of texts.
 
     Args:
-        rows: (slots, width + 2) `GoodsModel.word_rows` of the texts' words, at their slots.
+        rows: (slots, width + 2) `GoodsModel.word_rows` of the words in each slot.
     """
     reading = Reading(len(texts.folded), model.width, _CHAPTERS)
     fill_reading(texts, rows, model.weights, model.coefficients, reading)
@@ -64,11 +64,11 @@ def logistic(values: FloatArray) -> FloatArray:
 
 
 def agreement(model: GoodsModel, reading: Reading, text_of: NDArray[np.int32], codes: NDArray[np.int32]) -> FloatArray:
-    """Return the agreement of codes with texts, shape (m, 2): log-likelihood ratios of the chapter, and of the heading in it.
+    """Return log-likelihood ratios of codes given texts, shape (m, 2). `Fit` names the columns.
 
     Args:
-        text_of: (m,) index of each pair's text; negative if it has none.
-        codes: (m, 2) numbers of chapter and heading, negative where unknown.
+        text_of: (m,) index of each code's text; negative without a text.
+        codes: (m, 2) numbers of chapter and heading; negative if unknown.
     """
     out = np.empty((len(text_of), _FIT))
     fill_fit(reading, text_of, codes, model.weights, out)

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from features.reference.codes import hs_texts
 
 Ids = NDArray[np.int32]
-#: Digits of the three levels.
+#: Number of digits of each level.
 DIGITS: Final = (2, 4, 6)
-#: The code list has it for statistics on goods that are not specified.
+#: Chapter for national use. The code list contains it for goods that statistics do not specify.
 _NATIONAL: Final = "99"
-#: Chapters of chemicals. Medicines (30), fertilisers (31), pigments and paints (32) and cosmetics (33) are goods of their own.
+#: Chapters of chemicals. Medicines (30), fertilisers (31), pigments and paints (32) and cosmetics (33) do not count.
 CHEMICAL_CHAPTERS: Final = frozenset({"28", "29", "38"})
 
 
 class HsLevel(IntEnum):
-    """Levels of the nomenclature, and columns of arrays with a number for each."""
+    """Levels of the nomenclature. Arrays of code numbers have a column per level."""
 
     CHAPTER = 0
     HEADING = 1
@@ -33,7 +33,7 @@ class Codes:
 
     @cached_property
     def names(self) -> tuple[list[str], list[str], list[str]]:
-        """The codes of each level."""
+        """The codes of each level, ascending."""
         subheadings = sorted(code for code in hs_texts() if len(code) == 6)
         return (
             sorted({code[:2] for code in subheadings}),
@@ -48,7 +48,7 @@ class Codes:
 
     @cached_property
     def parents(self) -> tuple[Ids, Ids, Ids]:
-        """Per level the number of each code's parent; chapters share the parent 0."""
+        """The number of each code's parent, per level. All chapters have the parent 0."""
         chapters, headings, subheadings = self.names
         return (
             np.zeros(len(chapters), dtype=np.int32),
@@ -58,26 +58,27 @@ class Codes:
 
     @cached_property
     def ends(self) -> tuple[Ids, Ids, Ids]:
-        """Per level the end of each parent's children."""
+        """The end (exclusive) of each parent's children, per level of the children."""
         of_chapter, of_heading, of_subheading = (
             np.cumsum(np.bincount(parent)).astype(np.int32) for parent in self.parents
         )
         return of_chapter, of_heading, of_subheading
 
     def numbers(self, code: str) -> tuple[int, int, int]:
-        """Return the numbers of a code's chapter, heading and subheading, -1 from the first level on that HS 2022 lacks.
+        """Return the numbers of a code's chapter, heading and subheading.
 
-        Chapter 99 is for national use, whatever the goods are, and counts as lacking.
+        A level that HS 2022 lacks, and all levels below it, have the number -1. Chapter 99 counts as lacking, because countries use
+        it for any goods.
         """
-        found = [-1, -1, -1]
+        numbers = [-1, -1, -1]
         if code.startswith(_NATIONAL):
             return -1, -1, -1
         for level, digits in enumerate(DIGITS):
             number = self._numbers[level].get(code[:digits], -1) if len(code) >= digits else -1
             if number < 0:
                 break
-            found[level] = number
-        return found[0], found[1], found[2]
+            numbers[level] = number
+        return numbers[0], numbers[1], numbers[2]
 
 
 CODES: Final = Codes()

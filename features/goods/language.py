@@ -25,7 +25,7 @@ def votes(bits: NDArray[np.int64], languages: tuple[str, ...]) -> FloatArray:
     """Return the votes of words (n, languages). A word seen in k languages gives each of them 1/k of a vote.
 
     Args:
-        bits: (n,) the languages of each word, as bits.
+        bits: (n,) bit i is set if the word was seen in ``languages[i]``.
     """
     shifts = np.arange(len(languages))
     seen = (bits[:, None] >> shifts & 1).astype(np.float64)
@@ -36,25 +36,25 @@ def guess(texts: list[str], latin: NDArray[np.bool_], sums: FloatArray, language
     """Return the language of each text, or None if neither script nor words indicate one.
 
     Args:
-        latin: (n,) whether most letters of a text are Latin.
-        sums: (n, languages) the sums of the votes of each text's words.
+        latin: (n,) True if most letters of the text are Latin.
+        sums: (n, languages) sum of the votes of each text's words.
     """
     latin_alphabet = np.array([language not in _OTHER_SCRIPTS for language in languages])
     counted = np.where(latin_alphabet, sums, 0.0)
-    # English is the language of trade, so it wins ties.
+    # English wins ties, as the main language of trade.
     counted[:, np.array(languages) == "en"] *= 1.0 + 1e-6
     best = counted.argmax(axis=1).tolist()
     with_votes = (counted.max(axis=1) > 0.0).tolist()
-    found: list[str | None] = []
+    guesses: list[str | None] = []
     for text, is_latin, number, has_votes in zip(texts, latin.tolist(), best, with_votes, strict=True):
         by_script = None if text.isascii() else _by_script(text, latin=is_latin)
-        found.append(by_script or (languages[number] if is_latin and has_votes else None))
-    return found
+        guesses.append(by_script or (languages[number] if is_latin and has_votes else None))
+    return guesses
 
 
 def _by_script(text: str, *, latin: bool) -> str | None:
     for language, pattern in _SCRIPTS:
         if pattern.search(text):
             return language
-    # Single Cyrillic letters between Latin ones are look-alikes.
+    # A few Cyrillic letters in a Latin text are look-alikes of Latin letters.
     return "ru" if not latin and _CYRILLIC.search(text) else None

@@ -1,8 +1,8 @@
-"""Facts that a vague goods description lacks, in words an officer would write to the declarant.
+"""Facts that a vague goods description lacks, in words that an officer can send to the declarant.
 
-Customs ask for what the goods are, what they are made of and what they are for (European Commission, ICS2 guidance on acceptable
-goods descriptions; US CBP, "Acceptable vs. unacceptable cargo descriptions"). Which of these is missing follows from what the
-words leave open: the chapter, or the heading within a chapter, and what tells the headings of that chapter apart.
+Customs require that a description states what the goods are, their material and their use (European Commission, ICS2 guidance on
+acceptable goods descriptions; US CBP, "Acceptable vs. unacceptable cargo descriptions"). The missing fact depends on whether the
+words leave the chapter or only the heading open, and on the fact that distinguishes the headings of the likeliest chapters.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ class Missing(StrEnum):
     USE = "what they are used for"
 
 
-#: An answer is sure of a code from this probability on, of a heading within its chapter.
+#: Minimum probability at which a chapter, a heading within its chapter, or a fact counts as certain.
 SURE: Final = 0.5
-#: Words for a part of something.
+#: Words that name parts of other goods.
 _PARTS: Final = frozenset(words(" ".join(goods_words()["parts"]["words"])))
-#: Last chapter of a group, and what tells its goods apart: food by its preparation, chemicals and medicines by their name, articles
-#: by their material, cosmetics, machines and instruments by their use. Groups of a material are sections of the HS.
+#: Last chapter of each group of chapters, and the fact that distinguishes the goods of the group: the preparation of food, the name
+#: of chemicals and medicines, the material of articles, and the use of cosmetics, machines and instruments. A group with MATERIAL
+#: is one section of the HS; only the last group is two.
 _GROUPS: Final = (
     (24, Missing.PREPARATION),
     (32, Missing.SUBSTANCE),
@@ -59,11 +60,11 @@ def generic_words() -> frozenset[str]:
 def missing(
     text_words: tuple[str, ...], *, known: bool, chapters: tuple[tuple[str, float], ...], heading_p: float
 ) -> tuple[Missing, ...]:
-    """Return what a vague text lacks.
+    """Return the facts that a vague text lacks.
 
     Args:
         text_words: the folded words of the text.
-        known: whether the model knows a word of the text.
+        known: True if the model knows a word of the text.
         chapters: the likeliest chapters with their probabilities, likeliest first.
         heading_p: probability of the likeliest heading, given its chapter.
     """
@@ -75,7 +76,7 @@ def missing(
     if is_sure and kind is not None:
         return (kind, Missing.USE) if kind is Missing.MATERIAL and heading_p < SURE else (kind,)
     if kind is Missing.SUBSTANCE:
-        # The name says what the goods are.
+        # The name of the substance also says what the goods are.
         return (kind,)
     lacking = [Missing.GOODS] if _PARTS.isdisjoint(text_words) else [Missing.GOODS, Missing.WHOLE]
     # Within a section the material is known: "cotton" may be yarn, fabric or a shirt.
@@ -85,10 +86,9 @@ def missing(
 
 
 def _kind_of_most(chapters: tuple[tuple[str, float], ...]) -> tuple[Missing | None, bool]:
-    """Return what tells the goods of the likeliest chapters apart, if one fact does for most of the probability.
+    """Return the fact that distinguishes the goods of the likeliest chapters, and whether its chapters form one group.
 
-    Returns:
-        The fact or None; whether all chapters in which it counts are of one group.
+    The fact is None unless its chapters together have a probability of at least `SURE`.
     """
     shares: dict[Missing, float] = {}
     groups: dict[Missing, set[int]] = {}
@@ -97,5 +97,5 @@ def _kind_of_most(chapters: tuple[tuple[str, float], ...]) -> tuple[Missing | No
         kind = _GROUPS[group][1]
         shares[kind] = shares.get(kind, 0.0) + p
         groups.setdefault(kind, set()).add(group)
-    most = max(shares, key=lambda one: shares[one])
+    most = max(shares, key=lambda fact: shares[fact])
     return (most, len(groups[most]) == 1) if shares[most] >= SURE else (None, True)

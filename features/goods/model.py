@@ -1,4 +1,4 @@
-"""The trained goods model: arrays and settings in ``features/goods/data``, and what they say of single words."""
+"""The trained goods model: its arrays and settings (``features/goods/data``), and the vectors and languages of words."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Settings:
     """Numbers of the model, from ``settings.json``.
 
     Attributes:
-        languages: codes of the languages that `word_languages` marks, by bit.
+        languages: codes of the languages, in the order of the bits in the array ``word_languages``.
         chapter_scale, heading_scale, subheading_scale, heading_doubt, subheading_doubt: see `CodeWeights`.
-        doubt: coefficients of the probability that a text says nothing about its goods; see `features.goods.classifier.doubt`.
-        vague: coefficients of the vagueness of a text, those of its vector last.
-        contradicted: a code is contradicted if its log-likelihood ratio is lower.
-        vague_flagged: a text is flagged as vague from this vagueness on.
+        doubt: coefficients of the probability that a text says nothing about its goods, one per `Statistic`; see `fill_logistic`.
+        vague: coefficients of the vagueness of a text: one per `Statistic`, then those of its vector.
+        contradicted: threshold; a code with a lower log-likelihood ratio is contradicted.
+        vague_flagged: minimum vagueness of a text that is flagged as vague.
     """
 
     languages: tuple[str, ...]
@@ -58,15 +58,16 @@ class GoodsModel:
 
     Attributes:
         arrays: the arrays as stored. ``digest``: SHA-256 over the model's files. ``width``: dimensions of a text's vector.
-        weights: what the compiled loops read. ``subheadings``: (subheadings, width + 1). ``subheading_prior``: (subheadings,).
+        weights: weights of chapters and headings.
+        subheadings: (subheadings, width + 1) weights, bias last. ``subheading_prior``: (subheadings,) share within the heading.
         subheading_ends: (headings,) end of each heading's subheadings.
-        coefficients: those of doubt and of vagueness in `Settings`.
-        chemical: (chapters,) whether a chapter is one of chemicals; ``chemical_prior``: their share of goods.
+        coefficients: ``doubt`` and ``vague`` of `Settings` as arrays.
+        chemical: (chapters,) 1 for a chapter of chemicals. ``chemical_prior``: share of goods in these chapters.
     """
 
     def __init__(self, arrays: dict[str, NDArray[Any]], settings: Settings, digest: str) -> None:
         self.arrays, self.settings, self.digest = arrays, settings, digest
-        # Plain views: each slice of a mapped array costs a microsecond.
+        # Plain arrays, because each slice of a memory-mapped array costs a microsecond.
         arrays = {name: np.asarray(array) for name, array in arrays.items()}
         self._position = {key: at for at, key in enumerate(arrays["word_keys"].tolist())}
         self._languages = arrays["word_languages"]
@@ -103,7 +104,7 @@ class GoodsModel:
         return rows
 
     def languages_of(self, words: list[str]) -> NDArray[np.int64]:
-        """Return the languages in whose texts each word was seen, as bits of `Settings.languages`."""
+        """Return the languages of the training texts that contain each word, as bits in the order of `Settings.languages`."""
         positions = [self._position.get(word_key(word)) for word in words]
         return np.array([0 if at is None else self._languages[at] for at in positions], dtype=np.int64)
 
@@ -121,10 +122,10 @@ def read(folder: Path) -> GoodsModel:
     """Read a model.
 
     Raises:
-        GoodsModelError: a file is missing or damaged, or the arrays are those of other codes.
+        GoodsModelError: a file is missing or damaged, or the model was trained on another edition of the HS.
     """
     try:
-        # Mapped files cost no time at start, and processes share their memory.
+        # Memory-mapped files cost no time at the start, and processes share their memory.
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         data = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}

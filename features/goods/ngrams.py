@@ -1,8 +1,7 @@
-"""Hashed character n-grams of a word, and the sum of their vectors.
+"""Hashed character n-grams of a word, and the mean of their vectors.
 
-Subwords keep the classifier useful for words it has not seen: inflections, compounds, words cut off by a field's limit and
-misspellings share most of their n-grams with a known word (Bojanowski et al. 2017, "Enriching word vectors with subword
-information").
+With n-grams the classifier can read words that it has not seen: inflections, compounds, truncated words and misspellings share
+most of their n-grams with a known word (Bojanowski et al. 2017, "Enriching word vectors with subword information").
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ if not cython.compiled:
 
 Ids = NDArray[np.int32]
 
-#: Letters of an n-gram. A word is read with a mark before and after it.
+#: Minimum and maximum length of an n-gram. The marks before and after a word count as letters.
 SHORTEST = 3
 LONGEST = 5
-#: Scripts without spaces begin about here; one character is a syllable or a word, so n-grams are shorter.
+#: Code point near which scripts without spaces begin. Their characters are syllables or words, so n-grams are shorter.
 _FIRST_WIDE = 0x2E80
 _WIDE_SHORTEST = 1
 _WIDE_LONGEST = 3
-#: Letters read of a word, which bounds the work on hostile text.
+#: Maximum number of letters read of a word, which bounds the work on hostile text.
 MOST_LETTERS = 40
 _MOST_GRAMS = 1 + (MOST_LETTERS + 2) * (LONGEST - SHORTEST + 1)
-#: FNV-1a.
+#: Constants of the FNV-1a hash.
 _OFFSET = 2166136261
 _PRIME = 16777619
 _MASK = 0xFFFFFFFF
 
 
 def word_key(word: str) -> int:
-    """Return a hash of 32 bits of a word."""
+    """Return the 32-bit FNV-1a hash of a word."""
     state = _OFFSET
     for char in word:
         state = ((state ^ ord(char)) * _PRIME) & _MASK
@@ -41,17 +40,17 @@ def word_key(word: str) -> int:
 
 
 def gram_ids(word: str, buckets: int) -> Ids:
-    """Return the buckets of a folded word: that of the whole word first, then those of its n-grams.
+    """Return the hash buckets of a folded word: first the bucket of the whole word, then those of its n-grams.
 
     Args:
-        buckets: a power of two.
+        buckets: number of buckets, a power of two.
     """
     ids = np.empty(_MOST_GRAMS, dtype=np.int32)
     return ids[: fill_ids(word, buckets - 1, ids)]
 
 
 def fill_ids(word: str, last: int, ids: Ids) -> int:
-    """Write the buckets of a folded word, at most ``last`` each, and return their number."""
+    """Write the buckets of a folded word (numbers from 0 to ``last``) into ``ids``, and return their count."""
     size = min(len(word), MOST_LETTERS)
     marked = "<" + word[:size] + ">"
     wide = size > 0 and ord(word[0]) >= _FIRST_WIDE
@@ -66,19 +65,22 @@ def fill_ids(word: str, last: int, ids: Ids) -> int:
             if begin + length > size + 2:
                 break
             state = ((state ^ ord(marked[begin + length - 1])) * _PRIME) & _MASK
-            # A gram of a mark alone says nothing.
+            # An n-gram that is only a mark carries no information.
             if length < shortest or (length == 1 and (begin == 0 or begin == size + 1)):
                 continue
             ids[count] = state & last
             count += 1
-    # The whole word has a bucket apart from that of the n-gram of the same letters.
+    # A short word is also an n-gram of itself; the whole word has another bucket.
     ids[0] = ((whole ^ 1) * _PRIME) & last
     return count
 
 
 def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], out: NDArray[np.float64]) -> None:
-    """Write the mean (d,) of the rows of ``table`` (buckets, d) at the buckets of a word, and behind it the sum of ``values``
-    (buckets,) there over the square root of their number."""
+    """Write the vector and the vagueness of a word's n-grams into ``out`` (d + 1,).
+
+    The vector is the mean of the rows of ``table`` (buckets, d) at the buckets of the word. The vagueness is the sum of ``values``
+    (buckets,) at these buckets, divided by the square root of their number.
+    """
     ids = np.empty(_MOST_GRAMS, dtype=np.int32)
     count = fill_ids(word, table.shape[0] - 1, ids)
     width = out.shape[0] - 1
@@ -95,13 +97,13 @@ def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], o
 
 
 class WordVectors:
-    """Vectors of words: those of their n-grams, and those of known words.
+    """Vectors of words: the mean of the vectors of their n-grams, followed by the vector of the word itself if it is known.
 
     Args:
-        grams, values: (buckets, d) vectors of n-grams, and how vague they are (buckets,).
+        grams, values: (buckets, d) vectors of n-grams, and their vagueness (buckets,).
         words: (known words, e) vectors of known words.
         position: `word_key` of a known word -> its row in ``words``.
-        scale: (d + e,) factors of both.
+        scale: (d + e,) factors that scale the integers of ``grams`` and ``words``.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class WordVectors:
         self._position = position
 
     def rows(self, words: list[str]) -> NDArray[np.float64]:
-        """Return a row per word (n, d + e + 2): its vector, whether it is known, and how vague its n-grams are."""
+        """Return a row per word (n, d + e + 2): its vector, 1 if it is known, and the vagueness of its n-grams."""
         learned, width = self._grams.shape[1], self._scale.shape[0]
         found = np.zeros((len(words), width + 2))
         rows = found

@@ -1,4 +1,4 @@
-"""The loop that ranks codes: the likeliest chapters, headings and subheadings of texts, with their probabilities."""
+"""Compiled loop that ranks codes: the likeliest chapters, headings and subheadings of texts, with their probabilities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 Ids = NDArray[np.int32]
 
-#: Codes of each level in an answer.
+#: Number of codes of each level in an answer.
 RANKS = 3
 _RANKS = cython.declare(cython.Py_ssize_t, RANKS)
 
@@ -28,12 +28,12 @@ def fill_likeliest(
 ) -> None:
     """Write the likeliest codes of texts.
 
-    A text either says something of its goods, or it does not (doubt). In the first case the words give the probability of the
-    chapter, of the heading within the chapter and of the subheading within the heading, each level with a doubt of its own; where
-    there is doubt, the codes have the probabilities of goods in general. Subheadings are sought below the likeliest headings only.
+    The words of a text give the probability of the chapter, of the heading within the chapter and of the subheading within the
+    heading. Each level has a doubt, the probability that the words say nothing about it; the codes then have the probabilities of
+    goods in general. Only subheadings of the likeliest headings are ranked.
 
     Args:
-        vectors, chapters, doubt: (n, width), (n, chapters), (n,) as the texts were read.
+        vectors, chapters, doubt: (n, width), (n, chapters) and (n,), attributes of a `Reading`.
         ids: (n, 3 * RANKS) output: numbers of the likeliest chapters, headings and subheadings; -1 for a missing rank.
         shares: (n, 3 * RANKS) output: their probabilities.
     """
@@ -50,55 +50,55 @@ def fill_likeliest(
     count = chapters.shape[1]
     buffer = np.empty(256, dtype=np.float64)
     scores = buffer
-    rest = np.empty(count, dtype=np.float64)
-    left = rest
-    spoken = np.zeros(3 * RANKS, dtype=np.float64)
-    words = spoken
+    chapter_buffer = np.empty(count, dtype=np.float64)
+    remaining = chapter_buffer
+    part_buffer = np.zeros(3 * RANKS, dtype=np.float64)
+    parts = part_buffer
     for row in range(ids.shape[0]):
         for place in range(3 * _RANKS):
             ids[row, place] = -1
             shares[row, place] = 0.0
         trust = 1.0 - doubt[row]
         for code in range(count):
-            left[code] = trust * chapters[row, code] + doubt[row] * chapter_prior[code]
+            remaining[code] = trust * chapters[row, code] + doubt[row] * chapter_prior[code]
         for rank in range(count):
             chapter = 0
             for code in range(1, count):
-                if left[code] > left[chapter]:
+                if remaining[code] > remaining[chapter]:
                     chapter = code
-            share = left[chapter]
+            share = remaining[chapter]
             if rank < _RANKS:
                 ids[row, rank], shares[row, rank] = chapter, share
             elif share <= shares[row, 2 * _RANKS - 1]:
                 # No heading of this chapter, or of one less likely, can be among the likeliest headings.
                 break
-            left[chapter] = -1.0
+            remaining[chapter] = -1.0
             first, end = heading_ends[chapter - 1] if chapter > 0 else 0, heading_ends[chapter]
             fill_shares(vectors, row, headings, first, end, heading_scale, scores)
-            sure = trust * chapters[row, chapter] * heading_trust
+            certain = trust * chapters[row, chapter] * heading_trust
             for code in range(first, end):
-                said = sure * scores[code - first]
-                enter(ids, shares, words, row, 1, code, said + (share - sure) * heading_prior[code], said)
+                part = certain * scores[code - first]
+                enter(ids, shares, parts, row, 1, code, part + (share - certain) * heading_prior[code], part)
         for rank in range(_RANKS, 2 * _RANKS):
             heading = ids[row, rank]
             if heading < 0:
                 break
-            sure = words[rank] * subheading_trust
+            certain = parts[rank] * subheading_trust
             share = shares[row, rank]
             first, end = subheading_ends[heading - 1] if heading > 0 else 0, subheading_ends[heading]
             fill_shares(vectors, row, subheadings, first, end, subheading_scale, scores)
             for code in range(first, end):
-                said = sure * scores[code - first]
-                enter(ids, shares, words, row, 2, code, said + (share - sure) * subheading_prior[code], said)
+                part = certain * scores[code - first]
+                enter(ids, shares, parts, row, 2, code, part + (share - certain) * subheading_prior[code], part)
 
 
 def fill_shares(vectors: Floats, row: int, matrix: Floats, first: int, end: int, scale: float, out: FloatArray) -> None:
-    """Write the probability of each code from ``first`` to ``end``, given that it is one of them, by the words of a text."""
+    """Write the probability that the words of a text give to each code from ``first`` to ``end``. The sum is 1."""
     width = vectors.shape[1]
     most = -1e30
     for code in range(first, end):
         score = matrix[code, width]
-        # Four sums at once: the processor need not wait for each addition.
+        # Four sums at once, so that the processor does not wait for each addition.
         a = b = c = d = 0.0
         for k in range(0, width - 3, 4):
             a += matrix[code, k] * vectors[row, k]
@@ -120,22 +120,22 @@ def fill_shares(vectors: Floats, row: int, matrix: Floats, first: int, end: int,
 
 
 def enter(
-    ids: Ids, shares: FloatArray, words: FloatArray, row: int, level: int, code: int, share: float, said: float
+    ids: Ids, shares: FloatArray, parts: FloatArray, row: int, level: int, code: int, share: float, part: float
 ) -> None:
     """Enter a code of a level into a text's likeliest codes, if it is one of them. Of equally likely codes the first stays.
 
     Args:
-        words: (3 * RANKS,) the part ``said`` of each share that comes from the words.
+        parts: (3 * RANKS,) the part of each share that comes from the words. ``part`` is that of this code.
     """
     place = (level + 1) * _RANKS - 1
     if share <= shares[row, place]:
         return
     first = level * _RANKS
     while place > first and share > shares[row, place - 1]:
-        ids[row, place], shares[row, place], words[place] = (
+        ids[row, place], shares[row, place], parts[place] = (
             ids[row, place - 1],
             shares[row, place - 1],
-            words[place - 1],
+            parts[place - 1],
         )
         place -= 1
-    ids[row, place], shares[row, place], words[place] = code, share, said
+    ids[row, place], shares[row, place], parts[place] = code, share, part

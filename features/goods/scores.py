@@ -1,6 +1,6 @@
 """Compiled loops of the goods classifier: vectors of texts, probabilities of chapters, and the agreement of codes with texts.
 
-Every sum runs in a fixed order, so that a text's numbers do not depend on the other texts of a table.
+Every sum has a fixed order, so that the numbers of a text do not depend on the other texts of a table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Known(IntEnum):
-    """Columns of the properties of a text's words that `fill_vectors` writes."""
+    """Columns of the word counts and the vagueness that `fill_vectors` writes for each text."""
 
     WORDS = 0
     KNOWN_WORDS = 1
@@ -36,7 +36,7 @@ class Known(IntEnum):
 
 
 class Statistic(IntEnum):
-    """Columns of the statistics that doubt and vagueness are computed from; logarithms are natural."""
+    """Columns of the statistics from which doubt and vagueness are computed. Logarithms are natural."""
 
     #: 1, for the intercept.
     ONE = 0
@@ -44,13 +44,13 @@ class Statistic(IntEnum):
     CHAPTER_ODDS = 1
     #: Share of known words.
     KNOWN_SHARE = 2
-    #: Log of one more than the number of words.
+    #: log(1 + number of words).
     LOG_WORDS = 3
-    #: Whether no word is known.
+    #: 1 if no word is known.
     ALL_UNKNOWN = 4
     #: Share of digits among letters and digits.
     DIGIT_SHARE = 5
-    #: Log of one more than the number of letters.
+    #: log(1 + number of letters).
     LOG_LETTERS = 6
     #: Product of the log-odds of the likeliest chapter and the share of known words.
     KNOWN_ODDS = 7
@@ -119,10 +119,10 @@ class CodeWeights:
     short text.
 
     Attributes:
-        chapters: (width + 1, chapters), the last row is the bias. ``headings``: (headings, width + 1).
+        chapters: (width + 1, chapters), bias in the last row. ``headings``: (headings, width + 1), bias in the last column.
         heading_ends: (chapters,) end of each chapter's headings.
         chapter_prior: (chapters,) share of goods in each chapter. ``heading_prior``: (headings,) share within its chapter.
-        declared: (true chapter, declared chapter) share of goods of a chapter that are declared under each chapter.
+        declared: (true chapter, declared chapter) share of the goods of a true chapter that are declared under each chapter.
         chapter_scale, heading_scale: factors of log-odds, from calibration.
         heading_doubt: probability, given the chapter, that the words have no influence on the declared heading.
     """
@@ -138,7 +138,7 @@ class CodeWeights:
     ) -> None:
         """
         Args:
-            levels, priors, scales: a pair each, for chapters and for headings.
+            levels, priors, scales: the weights, priors and scales of chapters and of headings.
         """
         self.chapters, self.headings = self._chapters, self._headings = levels
         self.heading_ends = self._heading_ends = heading_ends
@@ -148,7 +148,7 @@ class CodeWeights:
         self.heading_doubt = heading_doubt
 
     def with_chapter_scale(self, scale: float) -> CodeWeights:
-        """Return the weights with another scale of chapters."""
+        """Return the weights with another ``chapter_scale``."""
         levels, priors = (self.chapters, self.headings), (self.chapter_prior, self.heading_prior)
         return CodeWeights(
             levels, self.heading_ends, priors, self.declared, (scale, self.heading_scale), self.heading_doubt
@@ -160,8 +160,8 @@ class Reading:
 
     Attributes:
         vectors: (n, width) the texts' vectors.
-        chapters: (n, chapters) probability of each chapter, provided that the words say anything about the goods.
-        doubt: (n,) probability that the words say nothing about the goods. 1 for a text without words.
+        chapters: (n, chapters) probability of each chapter, given that the words say something about the goods.
+        doubt: (n,) probability that the words say nothing about the goods; 1 for a text without words.
         vague: (n,) vagueness, 0 to 1.
     """
 
@@ -171,7 +171,7 @@ class Reading:
         self.doubt, self.vague = self._doubt, self._vague = np.empty((2, n))
 
     def chapter_probabilities(self, model: Weighted) -> FloatArray:
-        """Return the calibrated probability (n, chapters) of each chapter."""
+        """Return the calibrated probability of each chapter, shape (n, chapters)."""
         doubt = self.doubt[:, None]
         return np.asarray((1.0 - doubt) * self.chapters + doubt * model.weights.chapter_prior, dtype=np.float64)
 
@@ -187,7 +187,7 @@ def fill_reading(
 
     Args:
         rows: as for `fill_vectors`.
-        coefficients: those of doubt and of vagueness, as for `fill_logistic`.
+        coefficients: coefficients of doubt and of vagueness, as for `fill_logistic`.
     """
     n = reading._doubt.shape[0]
     known = np.empty((n, _KNOWN))
@@ -203,8 +203,8 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
     """Write the vectors of texts.
 
     Args:
-        rows: (slots, width + 2) for each word: its vector, 1 if the classifier knows the word, and the vagueness of its letters.
-        vectors: (n, width) output: the sum of the words' vectors, divided by the square root of their number; 0 without words.
+        rows: (slots, width + 2) for each word: its vector, 1 if the classifier knows it, and the vagueness of its n-grams.
+        vectors: (n, width) output: the sum of the words' vectors divided by the square root of their number; 0 without words.
         known: (n, len(Known)) output.
     """
     slots, words, ends = texts.slots.slot, texts.words, texts.word_ends
@@ -234,7 +234,7 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
 
 
 def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
-    """Write the probability of each chapter (n, chapters), before doubt is added."""
+    """Write the probability of each chapter (n, chapters), without doubt."""
     matrix = weights._chapters
     scale = weights.chapter_scale
     width, chapters = vectors.shape[1], out.shape[1]
@@ -263,7 +263,7 @@ def fill_shares(
     """Write the evidence of texts about chapters. `Share` names the rows. Probabilities are calibrated.
 
     Args:
-        chemical: (chapters,) 1 for a chapter of chemicals; ``chemical_prior`` is their share of goods.
+        chemical: (chapters,) 1 for a chapter of chemicals. ``chemical_prior`` is the share of goods in these chapters.
         out: (len(Share), n) output.
     """
     chapters, doubt, prior = reading._chapters, reading._doubt, weights._chapter_prior
@@ -285,7 +285,7 @@ def fill_shares(
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:
-    """Write the statistics of texts that doubt and vagueness are computed from. `Statistic` names the columns.
+    """Write the statistics of texts. `Statistic` names the columns.
 
     Args:
         known: (n, len(Known)) as `fill_vectors` writes it.
@@ -323,7 +323,7 @@ def fill_logistic(
     """Write a logistic function of the statistics (n,): 1 for a text without words, otherwise at least ``least``.
 
     Args:
-        coefficients: those of the statistics, then those of the vector, if any.
+        coefficients: one per statistic, then, optionally, one per dimension of the vectors.
     """
     size, more = statistics.shape[1], coefficients.shape[0] - statistics.shape[1]
     for row in range(out.shape[0]):
@@ -341,12 +341,12 @@ def fill_logistic(
 
 
 def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, out: FloatArray) -> None:
-    """Write the agreement of codes with texts, as log-likelihood ratios.
+    """Write log-likelihood ratios of codes given texts.
 
     Args:
-        text_of: (m,) index of each pair's text; negative if it has none.
-        codes: (m, 2) numbers of the declared chapter and heading; negative without one.
-        out: (m, len(Fit)) output; 0 where nothing is known.
+        text_of: (m,) index of each code's text; negative without a text.
+        codes: (m, 2) numbers of the declared chapter and heading; negative if unknown.
+        out: (m, len(Fit)) output; 0 without a text or number.
     """
     vectors, chapters, doubt = reading._vectors, reading._chapters, reading._doubt
     matrix, prior, given = weights._headings, weights._heading_prior, weights._chapter_prior

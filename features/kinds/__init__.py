@@ -1,1 +1,1 @@
-"""Kinds of parties and goods that words tell, in many languages."""
+"""Kinds of parties and goods, recognised from words in many languages."""

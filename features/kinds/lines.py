@@ -1,4 +1,4 @@
-"""Lines of business that names of firms tell, and whether goods of an HS chapter belong to them."""
+"""Lines of business, recognised from names of firms, and whether goods of an HS chapter belong to them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ OUTSIDE: Final = -1.0
 
 
 class BusinessLines:
-    """Lines of business with their words and goods.
+    """Lines of business and their goods.
 
     Attributes:
-        names: of the lines. Line i is bit ``1 << i``.
-        sold: (lines, CHAPTERS) whether a firm of the line sends goods of the chapter: 1 its own, 0 goods of any firm,
-            negative others.
-        bought: (lines, CHAPTERS) whether a firm of the line receives goods of the chapter: 1 its own and its materials, 0
-            what every firm needs, -1 others.
+        names: names of the lines. Line i is bit ``1 << i``.
+        sold: (lines, CHAPTERS) fit of goods of a chapter with what a firm of the line sends: 1 for its own products, 0 for goods
+            that any firm sends, negative for others.
+        bought: (lines, CHAPTERS) fit with what it receives: 1 for its own products and materials, 0 for goods that every firm
+            needs, -1 for others.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class BusinessLines:
         self.sold[:, _UNKNOWN_CHAPTER] = self.bought[:, _UNKNOWN_CHAPTER] = 0.0
 
     def of_name(self, name: str) -> int:
-        """Return the lines, one bit each, that the name of an organisation tells; 0 for private persons.
+        """Return the lines of business that the name of an organisation indicates, one bit each; 0 for private persons.
 
         >>> lines = business_lines()
         >>> [[line for bit, line in enumerate(lines.names) if lines.of_name(name) >> bit & 1]

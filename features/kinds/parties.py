@@ -24,11 +24,11 @@ _INSIDE: Final = re.compile(r"[A-Z](?<=[a-z]{3}[A-Z])(?=[A-Za-z])")
 #: Separator before the name of a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
 _BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
 _VOWELS: Final = frozenset("aeiouy")
-#: Length from which a legal form is not taken for a surname.
+#: Minimum length of a legal form that cannot be a surname.
 _LONG_FORM: Final = 3
 #: Minimum number of letters before a legal form. Fewer letters are a given name, and the supposed form is a surname.
 _LEAST_LEFT: Final = 6
-#: Minimum number of digits of a number that serves as the name of a company.
+#: Minimum number of digits of a number that counts as the name of a company.
 _LONG_NUMBER: Final = 5
 
 
@@ -61,7 +61,7 @@ _SECTIONS: Final = {
 # Plain integers, because in Python 3.11 each use of an enum member calls a function.
 _ORGANISATION: Final = int(PartyKind.ORGANISATION)
 _NUMBERED: Final = int(PartyKind.NUMBERED)
-#: All kinds but NUMBERED, which a number alone sets.
+#: All kinds except NUMBERED. A number alone does not show that a name is that of an organisation.
 _NAMED: Final = (1 << LINES_FROM) - 1 - _NUMBERED
 
 
@@ -69,7 +69,7 @@ class _Names:
     """Vocabulary of party names: words of kinds and lines of business, and legal forms by their position in a name.
 
     Attributes:
-        lines: words of the lines of business. Line i is bit ``1 << i``; ``names_of_lines`` are their names in order.
+        lines: words of the lines of business. Line i is bit ``1 << i``; ``names_of_lines`` has their names in order.
         of_any_line: words that indicate no line of business.
     """
 
@@ -99,7 +99,7 @@ class _Names:
         return marks if word in self.of_any_line else marks | self.lines.of_word(word) << LINES_FROM
 
     def inside(self, plain: str) -> int:
-        """Return the marks of the phrases in a folded name."""
+        """Return the marks of the phrases that a folded name contains."""
         has_phrase = self.has_ascii_phrase if plain.isascii() else self.has_phrase
         return self.kinds.inside(plain) | self.lines.inside(plain) << LINES_FROM if has_phrase(plain) else 0
 

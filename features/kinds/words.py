@@ -1,4 +1,4 @@
-"""Kinds of things that words tell, from a file of words in many languages."""
+"""Kinds of things, recognised from words in many languages."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _MOST_LETTERS: Final = 16
 
 
 class KindWords:
-    """Words of several kinds. A kind is a bit; a word may be of several kinds.
+    """Words and phrases of several kinds, from a reference file. A kind is a bit, and a word may have several kinds.
 
     Attributes:
-        sections: the whole file.
+        sections: the content of the file.
         phrases: the texts that match anywhere.
     """
 
     def __init__(self, file: str, kinds: Mapping[str, int]) -> None:
         """
         Args:
-            file: name of a reference file. ``words`` of a section are separated by blanks; ``*`` stands for any beginning or end.
-                Texts of ``phrases`` and ``anywhere`` match inside a text.
-            kinds: section -> bits of its words.
+            file: name of a reference file. ``words`` of a section are separated by blanks: "word*" matches a beginning, and
+                "*word" an end. Texts of ``phrases`` and ``anywhere`` match inside a text.
+            kinds: section -> bits of its kinds.
         """
         with open_data(file) as opened:
             self.sections: dict[str, dict[str, Any]] = tomllib.loads(opened.read())
@@ -41,7 +41,7 @@ class KindWords:
                 self._add(table, word.strip("*"), kind)
             for text in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
                 self._add(self._inside, text, kind)
-        # By two letters, because few words share them with a beginning or an end.
+        # Grouped by two letters, so that a word is compared with few beginnings and ends.
         self._beginning = _grouped(beginnings, slice(_FEWEST_LETTERS))
         self._end = _grouped(ends, slice(-_FEWEST_LETTERS, None))
         self.phrases = tuple(self._inside)
@@ -65,15 +65,18 @@ class KindWords:
         return kinds
 
     def inside(self, text: str) -> int:
-        """Return the kinds of the texts that a folded text holds anywhere."""
+        """Return the kinds of the phrases that a folded text contains."""
         kinds = 0
-        for found in (self._search_ascii if text.isascii() else self._search).findall(text):
-            kinds |= self._inside[found]
+        for phrase in (self._search_ascii if text.isascii() else self._search).findall(text):
+            kinds |= self._inside[phrase]
         return kinds
 
 
 def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[str, int]]]:
-    """Return texts of `_FEWEST_LETTERS` to `_MOST_LETTERS` letters with their kinds, by some of their letters."""
+    """Return texts with their kinds, grouped by some of their letters.
+
+    Texts with fewer than `_FEWEST_LETTERS` or more than `_MOST_LETTERS` letters are left out.
+    """
     groups: dict[str, list[tuple[str, int]]] = {}
     for text, kind in texts.items():
         if _FEWEST_LETTERS <= len(text) <= _MOST_LETTERS:
@@ -82,6 +85,6 @@ def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[s
 
 
 def any_of(texts: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern for the longest of the texts that begins at a place; without texts it matches nowhere."""
+    """Return a pattern that matches any of the texts, the longest first. Without texts it matches nothing."""
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
     return re.compile("|".join(map(re.escape, longest_first)) if longest_first else r"(?!)")

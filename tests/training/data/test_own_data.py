@@ -321,7 +321,7 @@ def test_json_has_further_fields_under_their_own_key(result: TrainResult) -> Non
     assert high > low
     _, warnings = raw({"Regime": "R02", "Colour": "red"}, {})
     assert any(w.startswith("further.Duty: is not given") for w in warnings)
-    assert any(w.startswith("further.Colour: is no field that the model uses") for w in warnings)
+    assert any(w.startswith("further.Colour: is not a field that the model uses") for w in warnings)
 
 
 def test_data_without_times_keeps_identical_declarations_in_one_window(folder: Path, tmp_path: Path) -> None:
