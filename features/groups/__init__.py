@@ -1,1 +1,1 @@
-"""Groups of evidence: one module each, with the meaning of every feature."""
+"""Feature groups: one package each, whose module `columns` states the meaning of each feature."""

@@ -26,7 +26,7 @@ class Feature:
     Attributes:
         meaning: description for users.
         reason: code of the reason to which its contribution belongs.
-        monotone: +1 if the risk must not fall with the feature, -1 if it must not rise, other features being equal; otherwise 0.
+        monotone: +1 if the risk must not fall when only this feature rises, -1 if it must not rise then, otherwise 0.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Feature:
 class Column(IntEnum):
     """Base of the enums of a group's columns.
 
-    A member's value is the index of the column in the group's matrix, from 0 in the order of declaration. Its definition declares
-    the feature: reason code (a `ReasonCode`), meaning and, if the feature is monotone, +1 or -1. The feature's name is the
-    member's name in lower case. Code that writes a column must use the member, not a number.
+    A member's value is the index of the column in the group's matrix, from 0 in the order of declaration. A member is defined by
+    the reason code (a `ReasonCode`), the meaning and, if the feature is monotone, +1 or -1. The name of the feature is the name of
+    the member in lower case. Code that writes a column must use the member, not a number.
 
     >>> class Size(Column):
     ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms"
@@ -77,7 +77,7 @@ class Group:
 
     Attributes:
         name: name of the group.
-        learns: whether `fit` learns statistics.
+        learns: True if `fit` learns statistics.
         features: features in the order of the columns.
         texts: the text cache.
     """
@@ -89,7 +89,7 @@ class Group:
     def __init__(self, texts: TextCache | None = None) -> None:
         """
         Args:
-            texts: cache of the feature space; by default a new cache.
+            texts: text cache of the feature space; by default a new one.
         """
         self.texts = TextCache() if texts is None else texts
 

@@ -42,11 +42,11 @@ def usual_by_hs(
     least_rows: int,
     least_spread: float,
 ) -> dict[str, tuple[float, float]]:
-    """Return median and spread of the values by HS prefix, and of all values under "".
+    """Return median and spread of the values per HS prefix. The key "" stands for all values.
 
     Args:
         values: (n,) values; NaN where missing.
-        codes: (n,) index in ``hs_codes`` of each row's HS code; -1 where missing.
+        codes: (n,) index of each row's HS code in ``hs_codes``; -1 where missing.
         digits: lengths of the prefixes. Prefixes with fewer than ``least_rows`` values are omitted.
     """
     usual: dict[str, tuple[float, float]] = {}

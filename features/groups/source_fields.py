@@ -1,9 +1,9 @@
-"""The manifest fields that each feature measures.
+"""The manifest fields that features measure. Conditions of evidence may use only features of this table.
 
-Evidence that rests on the same field is counted in one group (`models.evidence`), so that one statement of a declarant does not
-count twice. Fields after the slash only serve as yardstick or as key: the value per kilogram measures value and mass, and the HS
-code tells what is usual. Two fields are not of the manifest: ``history`` are earlier shipments, ``outcomes`` results of earlier
-inspections.
+Evidence about the same field is counted in one group (`models.evidence`), so that one statement of a declarant does not count
+twice. A feature does not measure the fields after the slash, which only select a usual value or an entity. For example, an unusual
+value per kilogram measures value and mass; the HS code selects the usual value. Two entries are not fields of the manifest:
+``history`` stands for earlier shipments, and ``outcomes`` for results of earlier inspections.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _VALUE: Final = "customs_value currency"
 _MASS: Final = "net_mass_kg gross_mass_kg"
 _ROUTE: Final = "origin_country export_country routing_countries consignor_country"
 
-#: Feature -> fields that it measures / fields that serve as yardstick or key.
+#: Feature -> fields that it measures / fields that select a usual value or an entity.
 SOURCE_FIELDS: Final[dict[str, str]] = {
     # description
     "description_missing": "goods_description",

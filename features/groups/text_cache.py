@@ -20,7 +20,7 @@ from features.texts.words import TokenisedTexts
 
 #: Capacity of an index in distinct texts.
 CAPACITY: Final = 32_768
-#: Fields of the names that `GroupInput.name_marks` reads.
+#: Fields whose names `GroupInput.name_marks` reads.
 PARTY_NAMES: Final = ("consignor_name", "consignee_name")
 #: Number of cached batches of tokenised texts. Several groups request the same new texts of a table, and several threads may
 #: score tables at the same time.
@@ -33,7 +33,7 @@ class TextCache:
     """Indexes of known texts. Feature groups cache values per text by its slot.
 
     Attributes:
-        descriptions, hs_codes, words: indexes of the texts of each kind. National digits of HS codes are masked.
+        descriptions, hs_codes, words: index of the texts of each kind. National digits of HS codes are masked.
         substances: resolver of the substances that texts name.
         names, name_marks: index of party names, and their marks (`features.kinds.parties.name_marks`).
     """
@@ -55,7 +55,7 @@ class TextCache:
 
 
 class GroupInput:
-    """Table with values that several feature groups share.
+    """Table with the derived values that several feature groups share.
 
     Args:
         table: the table.

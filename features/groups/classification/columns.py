@@ -17,7 +17,7 @@ class ClassificationColumn(Column):
     HS_FENTANYL = "HS_OF_INTEREST", "Whether the subheading is one of fentanyls"
     HS_PRECURSOR = (
         "HS_OF_INTEREST",
-        "Whether the subheading is one of fentanyl precursors, or a broad one that holds them or nitazenes",
+        "Whether the subheading is one of fentanyl precursors, or a broad one that contains them or nitazenes",
     )
     HS_EQUIPMENT = "HS_OF_INTEREST", "Whether the subheading is one of tablet presses, their parts or lookalikes"
     HS_EXCIPIENT = "HS_OF_INTEREST", "Whether the subheading is one of binders, fillers or dosage forms"
@@ -33,7 +33,7 @@ class ClassificationColumn(Column):
         -1,
     )
     HS_TEXT_CERTAINTY = "HS_TEXT", "Largest P(HS chapter given the words of the description)"
-    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code lies in the chemical chapters 28, 29 or 38"
+    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code is in the chemical chapters 28, 29 or 38"
     TEXT_CHEMICAL_PROBABILITY = "HS_TEXT", "P(chemical chapters given the words of the description)"
     CHEMICAL_TEXT_HARMLESS_CODE = (
         "HS_CONTRADICTS_TEXT",
@@ -51,6 +51,6 @@ class ClassificationColumn(Column):
     )
 
 
-#: Columns from this one on depend on description and HS code together, or on the heading alone; those before, on the code.
+#: Columns before this one depend on the full HS code. The others depend on the description and on the heading at most.
 FIRST_OF_PAIR: Final = ClassificationColumn.HS_TEXT_CONTRADICTION
 FEATURES: Final = declare("classification", ClassificationColumn)

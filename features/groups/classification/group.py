@@ -1,4 +1,4 @@
-"""The HS code, and its agreement with the words of the description (`features.goods`)."""
+"""Features of the HS code, and of its agreement with the words of the description (`features.goods`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.groups.text_cache import CAPACITY
 from features.reference import hs_exists, hs_of_interest
 from features.texts.cache import Codes, TextIndex, TextPairs, TextRows
 
-#: Role of a subheading of interest -> its column.
+#: Role of a subheading of interest -> column.
 _ROLES: Final = {
     "fentanyl": ClassificationColumn.HS_FENTANYL,
     "nitazene": ClassificationColumn.HS_PRECURSOR,
@@ -32,23 +32,23 @@ _ROLES: Final = {
     "cover": ClassificationColumn.HS_COVER,
     "lookalike": ClassificationColumn.HS_COVER,
 }
-#: The code columns of a missing HS code.
+#: Columns before `FIRST_OF_PAIR` for a missing HS code.
 _NO_HS_CODE: Final = np.zeros(FIRST_OF_PAIR)
 _NO_HS_CODE[ClassificationColumn.HS_MISSING] = 1.0
 _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, ClassificationColumn.HS_CHAPTER]] = np.nan
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
 
 
-#: The last rows of `shares` are ratios, whose logarithms are features.
+#: First row of `shares` that is a ratio. The ratios come last, and their logarithms are features.
 _RATIOS: Final = int(Share.FOR_CHEMISTRY)
 _CHEMICAL_CHAPTER: Final = int(ClassificationColumn.HS_CHEMICAL_CHAPTER) - int(FIRST_OF_PAIR)
 
 
 class ClassificationGroup(Group):
-    """The HS code and its agreement with the words.
+    """Features of the HS code and of its agreement with the words.
 
-    Classes of codes are the headings of HS 2022 by number, then its chapters for codes with an unknown heading, then other
-    chapters, and last no code.
+    The pair columns depend only on the class of an HS code. The classes are, in order: each heading of HS 2022, each chapter (for
+    codes with an unknown heading), all other codes, and no code.
     """
 
     name = "classification"
@@ -60,7 +60,7 @@ class ClassificationGroup(Group):
         chapters, headings = (len(CODES.names[level]) for level in (HsLevel.CHAPTER, HsLevel.HEADING))
         self._headings = headings
         self._other, self._no_code = headings + chapters, headings + chapters + 1
-        #: (classes, 2) numbers of chapter and heading.
+        #: (classes, 2) numbers of each class's chapter and heading.
         self._codes = np.full((self._no_code + 1, 2), -1, dtype=np.int32)
         self._codes[:headings, HsLevel.CHAPTER] = CODES.parents[HsLevel.HEADING]
         self._codes[:headings, HsLevel.HEADING] = np.arange(headings)
@@ -85,10 +85,11 @@ class ClassificationGroup(Group):
         return {"goods_model": self._model.digest}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        """Check that the state was learned with the goods model of this version.
+        """Check that the saved model was trained with the goods model of this version.
 
         Raises:
-            KeyError, ValueError: it was not.
+            KeyError: the digest of the goods model is missing.
+            ValueError: it was trained with another goods model.
         """
         if data["goods_model"] != self._model.digest:
             raise ValueError(
@@ -109,18 +110,18 @@ class ClassificationGroup(Group):
         rows.fill(np.nan)
         chemical = rows[:, _CHEMICAL_CHAPTER] = self._is_chemical[pairs.classes]
         codes = self._codes[pairs.classes]
-        # Texts that are new to every group are read together, because their tokens are then at hand.
+        # New texts are one batch, which other groups also request, so its tokens are cached.
         for texts in pairs.distinct_texts():
             if texts:
                 self._read(pairs, texts, (codes, chemical), rows)
         return rows
 
     def _read(self, pairs: TextPairs, texts: list[int], of_pairs: tuple[Codes, FloatArray], rows: FloatArray) -> None:
-        """Write what the words of some texts say into the rows of their pairs.
+        """Classify some texts, and write the rows of the pairs with these texts.
 
         Args:
             texts: indices of the texts in ``pairs.texts``.
-            of_pairs: numbers of chapter and heading of each pair (m, 2), and whether its code is one of chemicals (m,).
+            of_pairs: numbers of chapter and heading of each pair (m, 2), and 1 if its code is one of chemicals (m,).
         """
         values = pairs.texts.values
         tokenised = self.texts.tokenise([values[text] for text in texts])
@@ -128,10 +129,10 @@ class ClassificationGroup(Group):
         text_of = numbers_of_texts(pairs, texts)
         codes, chemical = of_pairs
         fit = agreement(self._model, reading, text_of, codes)
-        said = shares(reading, self._model)
-        ratios = said[_RATIOS:]
+        evidence = shares(reading, self._model)
+        ratios = evidence[_RATIOS:]
         np.log(ratios, out=ratios)
-        fill_pairs(text_of, chemical, fit, reading, said, rows)
+        fill_pairs(text_of, chemical, fit, reading, evidence, rows)
 
 
 def _code_rows(codes: list[str]) -> FloatArray:

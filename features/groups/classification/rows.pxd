@@ -8,6 +8,6 @@ cpdef numbers_of_texts(TextPairs pairs, list texts)
 
 @cython.locals(pair=Py_ssize_t, text=int, chemical=double, agreement=double)
 cpdef fill_pairs(const int[::1] text_of, const double[::1] is_chemical, const double[:, ::1] fit, Reading reading,
-                 const double[:, ::1] said, double[:, ::1] rows)
+                 const double[:, ::1] evidence, double[:, ::1] rows)
 
 cdef double _at_least_0(double number) noexcept

@@ -1,4 +1,4 @@
-"""Compiled loop that writes what the words of texts say of the codes declared with them."""
+"""Compiled loop for the columns of pairs of a description and an HS code."""
 
 from __future__ import annotations
 
@@ -37,35 +37,35 @@ _NAN = cython.declare(cython.double, float("nan"))
 
 
 def numbers_of_texts(pairs: TextPairs, texts: list[int]) -> Ids:
-    """Return the position of each pair's text (m,) among some texts of the pairs; -1 for other texts and without one."""
+    """Return the position of each pair's text in ``texts`` (m,); -1 for other texts and for a pair without a text."""
     position: dict[int, int] = {}
     for text in texts:
         position[text] = len(position)
-    found = np.empty(len(pairs), dtype=np.int32)
-    number = found
+    positions = np.empty(len(pairs), dtype=np.int32)
+    number = positions
     for pair in range(number.shape[0]):
         number[pair] = position.get(pairs.code[pair], -1)
-    return found
+    return positions
 
 
 def fill_pairs(
-    text_of: Ids, is_chemical: FloatArray, fit: FloatArray, reading: Reading, said: FloatArray, rows: FloatArray
+    text_of: Ids, is_chemical: FloatArray, fit: FloatArray, reading: Reading, evidence: FloatArray, rows: FloatArray
 ) -> None:
-    """Write the columns of pairs of a text and a code, as far as they depend on the words.
+    """Write the columns of pairs of a text and a code that depend on the text.
 
     Args:
-        text_of: (m,) text of each pair; the row of a pair with a negative one stays as it is.
-        is_chemical: (m,) whether each pair's code is one of chemicals; NaN without a code.
-        fit: (m, len(Fit)) how each pair's code fits its text.
-        said: (len(Share), n) what the texts say of chapters, with logarithms of the ratios.
+        text_of: (m,) index of each pair's text; if it is negative, the row of the pair is left unchanged.
+        is_chemical: (m,) 1 if the pair's code is one of chemicals, 0 if not, NaN without a code.
+        fit: (m, len(Fit)) log-likelihood ratios of each pair's code given its text.
+        evidence: (len(Share), n) evidence of the texts about chapters, with logarithms of the ratios.
         rows: (m, columns from `FIRST_OF_PAIR` on) output.
     """
     for pair in range(text_of.shape[0]):
         text = text_of[pair]
         if text < 0:
             continue
-        rows[pair, _CERTAINTY] = said[_OF_CERTAINTY, text]
-        rows[pair, _CHEMICAL_PROBABILITY] = said[_OF_CHEMISTRY, text]
+        rows[pair, _CERTAINTY] = evidence[_OF_CERTAINTY, text]
+        rows[pair, _CHEMICAL_PROBABILITY] = evidence[_OF_CHEMISTRY, text]
         rows[pair, _DOUBT] = reading._doubt[text]
         rows[pair, _VAGUENESS] = reading._vague[text]
         chemical = is_chemical[pair]
@@ -76,8 +76,8 @@ def fill_pairs(
         agreement = fit[pair, _CHAPTER] + fit[pair, _HEADING]
         rows[pair, _CONTRADICTION] = _at_least_0(-agreement)
         rows[pair, _AGREEMENT] = _at_least_0(agreement)
-        rows[pair, _CHEMICAL_TEXT_HARMLESS_CODE] = _at_least_0(said[_FOR_CHEMISTRY, text]) * (1.0 - chemical)
-        rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = _at_least_0(said[_AGAINST_CHEMISTRY, text]) * chemical
+        rows[pair, _CHEMICAL_TEXT_HARMLESS_CODE] = _at_least_0(evidence[_FOR_CHEMISTRY, text]) * (1.0 - chemical)
+        rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = _at_least_0(evidence[_AGAINST_CHEMISTRY, text]) * chemical
 
 
 def _at_least_0(number: float) -> float:

@@ -17,15 +17,15 @@ class DescriptionColumn(Column):
     DESCRIPTION_DIGIT_SHARE = "DESCRIPTION_FORM", "Share of digits among its characters"
     DESCRIPTION_STOP_WORD = (
         "DESCRIPTION_VAGUE",
-        "1 if the description is a term that customs reject as vague, 0.5 if it holds one",
+        "1 if the description is a term that customs reject as vague, 0.5 if it contains one",
     )
     DESCRIPTION_UNINFORMATIVE = (
         "DESCRIPTION_VAGUE",
-        "Whether the characters inform of nothing (digits only, one letter repeated)",
+        "Whether the characters carry no information (digits only, one letter repeated)",
     )
     DESCRIPTION_OTHER_SCRIPT = "DESCRIPTION_FORM", "Share of letters outside the Latin script"
     DESCRIPTION_CHEMICAL_WORDS = "DESCRIPTION_CHEMICAL", "Words built like chemical names"
-    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "Whether a CAS number stands in the text"
+    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "Whether the text contains a CAS number"
     DESCRIPTION_GRADE = (
         "DESCRIPTION_CHEMICAL",
         "Words of grade and purpose (purity, reagent, intermediate, sample, powder)",
@@ -67,7 +67,7 @@ class DescriptionColumn(Column):
 
 
 class WordFlag(IntEnum):
-    """Flags of a token. A SEARCH flag names a pattern search that may succeed in a text with this token."""
+    """Flags of a token. A SEARCH flag marks a pattern search that can succeed only in a text with such a token."""
 
     CHEMICAL = 1
     MEDICINE = 2

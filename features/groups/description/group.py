@@ -29,16 +29,16 @@ _GRADE: Final = _PATTERNS["grade"]["pattern"]
 _EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
 _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
 _PRINTED: Final = _PATTERNS["printed"]["pattern"]
-# Patterns of tokens that precede costly searches: without a matching token (or a percentage, for grades), a search cannot succeed.
+# Token patterns that make costly searches rare: without a matching token (or, for grades, a percent sign) a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
 _OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
 _OF_TOOLING: Final = _PATTERNS["tooling"]["token"]
-#: Columns of parts of names, with their patterns.
+#: Columns for fragments of chemical names, with their patterns.
 _FRAGMENTS: Final = (
     (DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, _PATTERNS["opioid_fragment"]),
     (DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, _PATTERNS["precursor_fragment"]),
 )
-#: Number of most frequent words of the fit window whose share is learned.
+#: Number of words, the most frequent of the fit window, whose share is learned.
 _VOCABULARY: Final = 4000
 #: Flags that require a search.
 _SEARCHES: Final = (
@@ -63,7 +63,7 @@ _MISSING[DescriptionColumn.DESCRIPTION_MISSING] = 1.0
 
 @cache
 def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
-    """Return the stop words, and for each first word the numbers of words of the stop words that start with it."""
+    """Return the stop words, and for each first word of a stop word the possible numbers of words."""
     terms = [tokens for term in stop_words() if (tokens := re.findall(r"\w+", folded(term)))]
     sizes: dict[str, set[int]] = {}
     for term in terms:
@@ -100,7 +100,7 @@ def _flags(word: str) -> int:
         flags |= WordFlag.SEARCH_STOP_WORD
     flags |= _KINDS.of_word(word)
     if word[0] in _DIGITS:
-        # The unit of an amount: 25mcg.
+        # The unit follows the digits of an amount, as in 25mcg.
         flags |= _KINDS.of_word(word.lstrip(_DIGITS)) & WordFlag.STRENGTH
     return flags if word.isascii() else flags | _KINDS.inside(word)
 
@@ -118,7 +118,7 @@ def _vagueness(tokens: list[str]) -> float:
 
 
 def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None:
-    """Write the columns of a text that need a pattern search. Searches that its flags exclude are skipped."""
+    """Write the columns of a text that need a pattern search. Skip the searches that the flags exclude."""
     low = texts.folded[at]
     if flags & WordFlag.SEARCH_STOP_WORD:
         row[DescriptionColumn.DESCRIPTION_STOP_WORD] = _vagueness(texts.tokens_of(at))
@@ -132,7 +132,7 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
         row[DescriptionColumn.DESCRIPTION_TOOLING] = _TOOLING.search(low) is not None
     equipment, tooling = _EQUIPMENT_AND_TOOLING
     if (row[equipment] or row[tooling]) and _PRINTED.search(low) is not None:
-        # A book about presses is no press.
+        # A book about presses is not a press.
         row[equipment] = row[tooling] = 0.0
     if flags & WordFlag.SEARCH_FRAGMENT:
         for column, patterns in _FRAGMENTS:
@@ -142,7 +142,7 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
 
 
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
-    """Return a mapping from the ``size`` most frequent words to positions, and the number of rows with each word."""
+    """Return a mapping from the ``size`` most frequent words to positions, and the number of rows that contain each word."""
     counts: dict[str, int] = {}
     rows = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values)).tolist()
     for text, count in zip(column.values, rows, strict=True):
@@ -169,7 +169,7 @@ class DescriptionGroup(Group):
         self._clear()
 
     def _clear(self) -> None:
-        """Clear the cached rows of texts, which depend on the learned statistics."""
+        """Clear the cached rows of texts, because they depend on the learned statistics."""
         self._rows = TextRows(self._compute, _MISSING)
         self._shares = TextRows(self._word_shares, np.full(1, np.nan))
 

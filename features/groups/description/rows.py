@@ -1,4 +1,4 @@
-"""Compiled loop that computes the description columns that depend on tokens and words only."""
+"""Compiled loop for the description columns that depend only on tokens and words."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _HOBBY = cython.declare(cython.int, WordFlag.HOBBY)
 def fill_words(
     texts: list[str], tokenised: TokenisedTexts, flags: FloatArray, shares: FloatArray, rows: FloatArray
 ) -> list[int]:
-    """Write the columns that need no pattern search, and set all other columns to 0.
+    """Write the columns that need no pattern search. Set all other columns to 0.
 
     Args:
         tokenised: tokens and words of the texts.
@@ -59,7 +59,7 @@ def fill_words(
         rows: (texts, F) output. The length column contains the length in characters, not its logarithm.
 
     Returns:
-        Per text the union of the flags of its tokens.
+        The union of the flags of each text's tokens.
     """
     flags_of_texts: list[int] = []
     nan = float("nan")
@@ -80,7 +80,7 @@ def fill_words(
             share = shares[slots[tokenised.words[word]], 0]
             if share == share:  # not NaN
                 known += 1
-                # Written so that the first known share replaces NaN.
+                # The negated comparison is true while rarest is NaN.
                 if not share >= rarest:
                     rarest = share
             word += 1
@@ -107,7 +107,7 @@ def fill_words(
 
 
 def _fill_kinds(row: int, flags: int, rows: FloatArray) -> None:
-    """Write the columns of kinds of words, from the flags of a text."""
+    """Write the columns that show kinds of words, from the flags of a text."""
     rows[row, _DESCRIPTION_STANDARD] = 1.0 if flags & _STANDARD else 0.0
     rows[row, _DESCRIPTION_BINDER] = 1.0 if flags & _BINDER else 0.0
     rows[row, _DESCRIPTION_DYE] = 1.0 if flags & _DYE else 0.0

@@ -1,4 +1,4 @@
-"""Features that compare mass and value with the description."""
+"""Features that compare mass and value with those of goods with similar descriptions."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ class ExpectedColumn(Column):
 
     MASS_VS_DESCRIPTION = (
         "MASS_UNUSUAL",
-        "Distance of the mass from what goods described so usually weigh in this quantity",
+        "Distance of the mass from the usual mass of goods with this description and quantity",
     )
     VALUE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
-        "Distance of the value from what goods described so usually cost in this quantity",
+        "Distance of the value from the usual value of goods with this description and quantity",
     )
     PRICE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
-        "Distance of the value from what goods described so usually cost at this mass",
+        "Distance of the value from the usual value of goods with this description and mass",
     )
-    MASS_DEVIATION = "MASS_UNUSUAL", "How far the mass is from what goods described so weigh, either way"
-    PRICE_DEVIATION = "VALUE_DENSITY", "How far the price is from what goods described so cost, either way"
+    MASS_DEVIATION = (
+        "MASS_UNUSUAL",
+        "How far the mass is above or below the usual mass of goods with this description, in spreads",
+    )
+    PRICE_DEVIATION = (
+        "VALUE_DENSITY",
+        "How far the price is above or below the usual price of goods with this description, in spreads",
+    )
 
 
 class Target(IntEnum):
-    """Quantities with a fitted model, in the order of their columns. Names in lower case are keys of the state."""
+    """Quantities with a fitted model. Names in lower case are keys of the group's state."""
 
     MASS = 0
     VALUE = 1

@@ -1,10 +1,10 @@
 """Comparison of mass and value with those of goods with similar descriptions.
 
-The model is additive in the log of a quantity and fitted without labels: an effect of the text, effects of channel, filing, unit
-and destination, and slopes for the log of the quantity and, for the price, of the mass. It is fitted by backfitting (Hastie and
-Tibshirani 1990, chapter 4). Ridge regression of the text effects on words then gives an effect to new texts. A second regression
-on words estimates the spread of lawful declarations. HS codes are not part of the model, so that a false code cannot make a false
-mass look normal.
+The logs of mass, value and price have additive models: an effect of the text, effects of channel, filing type, unit and
+destination, and slopes for the log of the number of units and, for the price, of the mass. A model is fitted without labels by
+backfitting (Hastie and Tibshirani 1990, chapter 4). Ridge regression of the text effects on words then gives an effect to new
+texts. A second regression on words estimates the spread. HS codes are not part of the model, so that a false code cannot make a
+false mass look normal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _COLUMNS: Final = ("channel", "filing_type", "quantity_unit", "consignee_country
 _SWEEPS: Final = 6
 _RIDGE: Final = 4.0
 _STEPS: Final = 40
-#: Shrinkage of the effect of a column's value, in additional rows without an effect.
+#: Shrinkage of the effect of a column's value, as a number of additional rows without an effect.
 _SHRINK: Final = 20.0
 _LEAST_ROWS: Final = 50
 
@@ -49,9 +49,10 @@ class _Additive:
     """Fitted model of one target.
 
     Attributes:
+        base, spread_base: constants of the log of the target, and of the log of its spread.
         words: (BUCKETS,) effects of words.
         spread: (BUCKETS,) effects of words on the log of the spread.
-        slopes: slopes for the log of the quantity and, for the price, of the mass.
+        slopes: slopes for the log of the number of units and, for the price, of the mass.
         effects: column -> value -> effect.
     """
 
@@ -137,7 +138,7 @@ class ExpectedGroup(Group):
         fill_distances(table.amounts.log, self._coefficients, positions, text_rows, texts.slots, codes, out)
 
     def _compute(self, texts: list[str]) -> FloatArray:
-        """Return the texts' effects on the targets, followed by the spreads, shape (texts, 2 * len(Target))."""
+        """Return each text's effects on the targets, followed by its spreads, shape (texts, 2 * len(Target))."""
         length = np.empty(len(texts), dtype=np.int64)
         bucket = buckets_of_texts(texts, self.texts.tokenise(texts), length)
         rows = _TextBuckets(bucket, length).means(self._bucket_effects)
@@ -168,7 +169,7 @@ class ExpectedGroup(Group):
         for name, own in data.items():
             words_, spread = (arrays[f"{name}_{part}"].astype(np.float64) for part in ("words", "spread"))
             if words_.shape != (BUCKETS,) or spread.shape != (BUCKETS,):
-                raise ValueError(f"Effects of words of {name} have shape {words_.shape}, expected ({BUCKETS},).")
+                raise ValueError(f"Effects of words on {name} have shape {words_.shape}, expected ({BUCKETS},).")
             effects = {column: {k: float(v) for k, v in values.items()} for column, values in own["effects"].items()}
             self.fitted_[name] = _Additive(
                 float(own["base"]), float(own["spread_base"]), words_, spread, np.array(own["slopes"], float), effects
@@ -183,38 +184,38 @@ def _fit(
 
     Args:
         target: (n,) logs of the target.
-        numbers: (n, slopes) logs of quantity and mass.
+        numbers: (n, slopes) logs of the number of units and, for the price, of the mass.
         codes: (n,) index of each row's text in ``tokens``.
         tokens: buckets of the texts.
-        columns: text columns (n,) whose values have effects.
+        columns: columns (n,) whose values have effects.
     """
     count = np.bincount(codes, minlength=len(tokens.length)).astype(np.float64)
     base = float(np.mean(target))
-    rest = target - base
+    residual = target - base
     of_text = np.zeros(len(count))
     slopes = np.zeros(numbers.shape[1])
     effect_of = {name: np.zeros(len(column.values)) for name, column in columns.items()}
     centred = numbers - numbers.mean(axis=0)
     power = np.maximum((centred**2).sum(axis=0), 1e-9)
     for _ in range(_SWEEPS):
-        rest += of_text[codes]
-        of_text = np.bincount(codes, rest, len(count)) / (count + 1.0)
-        rest -= of_text[codes]
+        residual += of_text[codes]
+        of_text = np.bincount(codes, residual, len(count)) / (count + 1.0)
+        residual -= of_text[codes]
         for k in range(len(slopes)):
-            step = float(centred[:, k] @ rest) / float(power[k])
+            step = float(centred[:, k] @ residual) / float(power[k])
             slopes[k] += step
-            rest -= step * centred[:, k]
+            residual -= step * centred[:, k]
         for name, column in columns.items():
             seen = column.codes >= 0
             values = column.codes[seen]
-            rest[seen] += effect_of[name][values]
+            residual[seen] += effect_of[name][values]
             rows = np.bincount(values, minlength=len(column.values))
-            effect_of[name] = np.bincount(values, rest[seen], len(column.values)) / (rows + _SHRINK)
-            rest[seen] -= effect_of[name][values]
+            effect_of[name] = np.bincount(values, residual[seen], len(column.values)) / (rows + _SHRINK)
+            residual[seen] -= effect_of[name][values]
     base -= float(slopes @ numbers.mean(axis=0))
     effects = tokens.ridge(of_text, count)
-    rest += (of_text - tokens.sums(effects))[codes]
-    spread = np.log(np.bincount(codes, np.minimum(np.abs(rest), FARTHEST), len(count)) / count + 0.02)
+    residual += (of_text - tokens.vector_means(effects))[codes]
+    spread = np.log(np.bincount(codes, np.minimum(np.abs(residual), FARTHEST), len(count)) / count + 0.02)
     spread_base = float(np.average(spread, weights=count))
     spreads = tokens.ridge(spread - spread_base, count)
     # The mean absolute deviation of a normal variable is 0.8 of its standard deviation.
@@ -236,7 +237,7 @@ def _dot(left: FloatArray, right: FloatArray) -> float:
     """Return the inner product of two arrays (BUCKETS,), as the sum of the products of their halves.
 
     OpenBLAS uses all cores for vectors of more than 10,000 numbers. Each of the eighty products of a regression would then wait
-    milliseconds for busy cores, and the result would depend on the number of cores.
+    milliseconds for busy cores, and the last bits of the result would depend on the number of cores.
     """
     half = BUCKETS // 2
     return float(left[:half] @ right[:half]) + float(left[half:] @ right[half:])
@@ -256,13 +257,13 @@ class _TextBuckets:
         return cls(bucket, np.fromiter(map(len, buckets), dtype=np.int64, count=len(buckets)))
 
     def means(self, effects: FloatArray) -> FloatArray:
-        """Return each text's mean of ``effects`` (BUCKETS, k), shape (texts, k); 0 for a text without buckets."""
+        """Return the mean of ``effects`` (BUCKETS, k) over each text's buckets, shape (texts, k); 0 for a text without buckets."""
         means = np.empty((len(self.length), effects.shape[1]))
         mean_effects(self.bucket, self.length, effects, means)
         return means
 
-    def sums(self, effects: FloatArray) -> FloatArray:
-        """Return each text's mean of ``effects`` (BUCKETS,), shape (texts,)."""
+    def vector_means(self, effects: FloatArray) -> FloatArray:
+        """Return the mean of ``effects`` (BUCKETS,) over each text's buckets, shape (texts,)."""
         return self.means(effects[:, None])[:, 0]
 
     def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
@@ -282,7 +283,7 @@ class _TextBuckets:
         for _ in range(_STEPS):
             if size < 1e-10:
                 break
-            image = back(self.sums(direction)) + _RIDGE * direction
+            image = back(self.vector_means(direction)) + _RIDGE * direction
             step = size / _dot(direction, image)
             solution += step * direction
             residual -= step * image

@@ -2,7 +2,7 @@ cimport cython
 
 from features.texts.words cimport TokenisedTexts
 
-@cython.locals(sums=list, found=set, checksum='unsigned long', at=Py_ssize_t)
+@cython.locals(sums=list, buckets=set, checksum='unsigned long', at=Py_ssize_t)
 cpdef set buckets_of(list words, str text)
 
 @cython.locals(buckets=list, row=Py_ssize_t, before=Py_ssize_t)

@@ -1,4 +1,4 @@
-"""Compiled loops that hash words of descriptions, and compute distances of declared amounts from an additive model."""
+"""Compiled loops that hash the words of descriptions, and compute distances of declared amounts from their expected values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUCKETS: Final = 1 << 14
 
 
 class Constant(IntEnum):
-    """Constants of a target's model: the base, and slopes for the logs of quantity and mass."""
+    """Constants of a target's model: the base, and slopes for the logs of the number of units and of the mass."""
 
     BASE = 0
     BY_UNITS = 1
@@ -59,11 +59,11 @@ _FARTHEST = cython.declare(cython.double, FARTHEST)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coefficients:
-    """Models of all targets; NaN for a target without a fitted model.
+    """Models of all targets.
 
     Attributes:
-        constants: (len(Target), len(Constant)) base and slopes.
-        effects: (values, len(Target)) effects of values of other columns; row 0 is for values without an effect.
+        constants: (len(Target), len(Constant)) base and slopes; NaN for a target without a fitted model.
+        effects: (values, len(Target)) effects of column values; row 0 is for values without an effect.
     """
 
     constants: FloatArray
@@ -76,14 +76,14 @@ def buckets_of(words: list[str], text: str) -> set[int]:
     Texts that are not ASCII also have buckets for pairs of characters, because some scripts have no spaces.
     """
     sums = [crc32(word.encode()) for word in words]
-    found = {checksum % _BUCKETS for checksum in sums}
+    buckets = {checksum % _BUCKETS for checksum in sums}
     for at in range(1, len(words)):
         # CRC-32 is incremental: this is the checksum of both words with a space between them.
-        found.add(crc32(words[at].encode(), crc32(b" ", sums[at - 1])) % _BUCKETS)
+        buckets.add(crc32(words[at].encode(), crc32(b" ", sums[at - 1])) % _BUCKETS)
     if not text.isascii():
         for left, right in pairwise(text):
-            found.add(crc32((left + right).encode()) % _BUCKETS)
-    return found
+            buckets.add(crc32((left + right).encode()) % _BUCKETS)
+    return buckets
 
 
 def buckets_of_texts(texts: list[str], tokenised: TokenisedTexts, lengths: IntArray) -> IntArray:
@@ -99,7 +99,7 @@ def buckets_of_texts(texts: list[str], tokenised: TokenisedTexts, lengths: IntAr
 def mean_effects(bucket: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:
     """Write the mean effects of each text's buckets into ``out`` (texts, k); 0 for a text without buckets.
 
-    Effects are added in order, so that the last bits do not depend on other texts.
+    The order of addition is fixed, so that the last bits do not depend on other texts.
 
     Args:
         bucket: concatenated buckets of all texts.
@@ -133,7 +133,7 @@ def fill_distances(
 
     Args:
         logs: (len(Amount), n) logs of amounts.
-        positions: (n, columns) rows in ``coefficients.effects`` of each row's values, in the order of addition.
+        positions: (n, columns) row in ``coefficients.effects`` of each column's value, in the order of addition.
         text_rows: (slots, 2 * len(Target)) effects of each text on the targets, followed by its spreads.
         slots: (texts,) row in ``text_rows`` of each text.
         codes: (n,) index of the row's text; -1 where missing.

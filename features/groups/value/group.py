@@ -1,8 +1,8 @@
 """Features of value and mass, and of their distance from the usual values for the HS heading.
 
 The usual value is the median of the log of a quantity per HS heading in the fit window. The spread is the median absolute deviation
-times 1.4826 (Hampel 1974). Headings with few rows use the statistics of their chapter, and chapters with few rows use those of
-the whole window.
+times 1.4826 (Hampel 1974). Headings with few rows use the statistics of their chapter, and chapters with few rows those of the
+whole window.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ValueGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        #: Quantity -> heading, chapter or "" -> median and spread of its log.
+        #: Quantity -> heading, chapter or "" (all rows) -> median and spread of the quantity's log.
         self.usual_: dict[str, dict[str, tuple[float, float]]] = {quantity.name.lower(): {} for quantity in Quantity}
         self._prepare()
 
@@ -65,7 +65,7 @@ class ValueGroup(Group):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Arrange the usual values in one array, with those of the whole window in row 0."""
+        """Arrange the usual values in one array. Row 0 has those of the whole window."""
         keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
         missing = (np.nan, np.nan)
         row_of = {key: row for row, key in enumerate(keys)}
@@ -110,7 +110,7 @@ def _euro_rates(moments: NDArray[np.int64]) -> FloatArray:
 
 @cache
 def _euro_months() -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the ascending starts of months in seconds since 1970, and their rates in US dollars per euro, with NaN at the end."""
+    """Return the starts of months (ascending, in seconds since 1970), and US dollars per euro in each, with a NaN at the end."""
     ordinals, _ = rate_table()["EUR"]
     months = np.arange(ordinals[0], ordinals[-1] + MAX_AGE_MONTHS + 2)
     starts = (months - month_ordinal(date(1970, 1, 1))).astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)

@@ -5,7 +5,7 @@ cimport cython
     n=Py_ssize_t, log="const double[:, :]", total="const double[:]", row_of="const int[:]",
     typical="const double[:, :, :]", rates="const double[:]", matrix="double[:, :]",
     shipments=Py_ssize_t, shipment=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t,
-    at=Py_ssize_t, per_package=double, value=double, mass=double, density=double, whole=double, euros=double,
+    at=Py_ssize_t, per_package=double, value=double, mass=double, density=double, shipment_value=double, euros=double,
     amount=double,
 )
 cpdef fill_values(table, amounts, usual_row, usual, euro_rate, out)

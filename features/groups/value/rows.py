@@ -1,4 +1,4 @@
-"""Compiled loop that computes the value columns row by row."""
+"""Compiled loop for the value columns."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ _USD = cython.declare(cython.double, LIMIT_USD)
 _EUR = cython.declare(cython.double, LIMIT_EUR)
 _NEAR_USD = cython.declare(cython.double, JUST_BELOW * LIMIT_USD)
 _NEAR_EUR = cython.declare(cython.double, JUST_BELOW * LIMIT_EUR)
-# Places of a usual value's numbers.
+# Positions of the numbers in the last axis of ``usual``.
 _MEDIAN = cython.declare(cython.Py_ssize_t, 0)
 _SPREAD = cython.declare(cython.Py_ssize_t, 1)
 
 _NAN = cython.declare(cython.double, float("nan"))
-#: Upper bound of distances from the usual value, in spreads.
+#: Upper bound of the size of distances from the usual value, in spreads.
 _FURTHEST = cython.declare(cython.double, 20.0)
 
 
@@ -97,8 +97,8 @@ def fill_values(
                 mass = log[_MASS, row]
                 density = value - mass
                 at = row_of[row]
-                whole = total[row]
-                euros = whole / rates[shipment]
+                shipment_value = total[row]
+                euros = shipment_value / rates[shipment]
                 amount = declared[row]
                 matrix[row, _VALUE_MISSING] = 1.0 if usd[row] != usd[row] else 0.0
                 matrix[row, _VALUE_USD] = value
@@ -118,7 +118,7 @@ def fill_values(
                 matrix[row, _FREIGHT_TO_VALUE] = log[_FREIGHT, row] - log[_TOTAL, row]
                 matrix[row, _FREIGHT_PER_KG] = log[_FREIGHT, row] - log[_GROSS, row]
                 matrix[row, _VALUE_BELOW_THRESHOLD] = (
-                    1.0 if _NEAR_USD <= whole < _USD or _NEAR_EUR <= euros < _EUR else 0.0
+                    1.0 if _NEAR_USD <= shipment_value < _USD or _NEAR_EUR <= euros < _EUR else 0.0
                 )
                 matrix[row, _VALUE_ROUND] = _NAN if amount != amount else _roundness(amount)
                 matrix[row, _SHIPMENT_VALUE_USD] = log[_TOTAL, row]

@@ -400,7 +400,7 @@ class TestTexts:
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
             ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),
             ("value_round", 2.0, "Declared value is round: whole tens"),
-            ("mass_unusual", -3.2, "Distance of the mass from what is usual for the HS heading: 3.2 times the usual spread below"),
+            ("mass_unusual", -3.2, "Distance of the mass from the usual one for the HS heading: 3.2 times the usual spread below"),
             ("freight_to_value", float(np.log(3.0)), "Freight charge over declared value: 3"),
             ("trade_lane_share", float(np.log(0.002)), "Share of traffic on the trade lane of loading and unloading place: 0.2 %"),
         ],
