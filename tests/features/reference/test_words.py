@@ -38,7 +38,10 @@ def test_words_of_a_list_are_distinct() -> None:
         "qualifiers",
         "units",
         "around",
-    } | {"number_labels"}
+        "number_labels",
+        "spellings",
+        "spellings_of_translations",
+    }
     assert set(words) == own | beside
     for lists in (words, declared_words(), header_aliases(), goods_words()):
         for section, entries in lists.items():
