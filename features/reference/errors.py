@@ -1,10 +1,10 @@
-"""The error of the reference data."""
+"""Error for reference data."""
 
 from __future__ import annotations
 
 
 class ReferenceDataError(ValueError):
-    """An invalid bundled reference file. The message states file, row (line number, the header is 1) and reason."""
+    """Error for an invalid bundled reference file. The message names file, row (line number, the header is 1) and reason."""
 
     def __init__(self, file: str, row: int | None, reason: str) -> None:
         self.file = file

@@ -14,7 +14,7 @@ def open_data(name: str) -> TextIO:
     """Open a bundled text file for reading as UTF-8, with line ends kept (for `csv`).
 
     Raises:
-        ReferenceDataError: the installation lacks it.
+        ReferenceDataError: the file is missing from the installation.
     """
     try:
         return (DATA / name).open(encoding="utf-8", newline="")

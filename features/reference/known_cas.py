@@ -1,6 +1,6 @@
-"""CAS numbers of chemicals that are on no list and like no watched substance, written by `tools.build_known_cas`.
+"""CAS numbers of chemicals that are on no list and do not resemble a watched substance.
 
-Only the numbers are kept. A number that is missing is unknown, not suspicious.
+`tools.build_known_cas` writes the file, which contains only the numbers. A missing number is unknown, not suspicious.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FILE: Final = "known_cas_numbers.npz"
 
 @cache
 def _numbers() -> NDArray[np.int64]:
-    """Return the numbers without hyphens, ascending. The file holds the steps between them, which compress well."""
+    """Return the numbers without hyphens, ascending. The file contains their differences, which compress well."""
     import numpy as np
 
     with as_file(files("features.reference") / "data" / FILE) as path, np.load(path, allow_pickle=False) as arrays:
@@ -29,5 +29,5 @@ def _numbers() -> NDArray[np.int64]:
 def is_known_cas(cas: str) -> bool:
     """Return whether a valid CAS number, such as ``67-56-1``, is that of a known chemical."""
     numbers, number = _numbers(), int(cas.replace("-", ""))
-    at = bisect_left(numbers, number)
-    return at < len(numbers) and int(numbers[at]) == number
+    index = bisect_left(numbers, number)
+    return index < len(numbers) and int(numbers[index]) == number

@@ -1,8 +1,9 @@
 """US dollars per unit of a currency, by month.
 
 Monthly means of the European Central Bank's euro reference rates, 2015 to the newest month of `data/usd_rates.csv`
-(its README describes its origin). A currency that the ECB does not publish has no rate, and a month without a rate
-takes the newest earlier one that is at most `MAX_AGE_MONTHS` old: amounts stay missing rather than wrong.
+(its README describes its origin). A currency that the ECB does not publish has no rate. A month without a rate takes the
+newest earlier one that is at most `MAX_AGE_MONTHS` old. Otherwise there is no rate, because missing amounts are better than
+wrong ones.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE: Final = "usd_rates.csv"
-# An ended series (the currency joined the euro, publication was suspended) may serve for a while, so that
-# the bundled file may be a little old. Exchange rates drift by tens of per cent in years, so it may not serve for
-# long.
+# The last rate serves for a while after a series ends: the currency joined the euro, publication was suspended, or the bundled
+# file is a little old. It does not serve for years, in which exchange rates drift by tens of per cent.
 MAX_AGE_MONTHS: Final = 18
 
 
@@ -54,10 +54,10 @@ def _series() -> dict[str, dict[int, float]]:
 
 @cache
 def rate_table() -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Return currency -> (month ordinals, ascending; US dollars per unit): the rates as arrays, for whole columns.
+    """Return currency -> (month ordinals, ascending; US dollars per unit), as arrays for calculations with whole columns.
 
     A month ordinal is ``year * 12 + month - 1``. USD is not in the table: it is always 1. Callers must apply
-    `MAX_AGE_MONTHS` themselves: use the last ordinal not after the day's, if it is at most that old.
+    `MAX_AGE_MONTHS` themselves: use the last ordinal up to the day's, if it is at most that old.
     """
     import numpy as np
 

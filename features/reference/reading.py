@@ -118,7 +118,7 @@ def read(
         key: returns the key of a converted row, which must be unique.
 
     Raises:
-        ReferenceDataError: names file, row (line number) and reason.
+        ReferenceDataError: the file is missing or invalid; the message names file, row (line number) and reason.
     """
     rows: list[T] = []
     seen: dict[Hashable, int] = {}

@@ -1,7 +1,7 @@
 """Coverage of the listings: the laws that are recorded, and the parties to the conventions of the United Nations.
 
-A law that is not recorded says nothing about a substance. Only where a law is recorded for a group does a missing listing
-mean that the law does not list the substance.
+If a law is recorded for a group, a missing listing means that the law does not list the substance. If the law is not recorded,
+a missing listing means nothing.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from features.reference.reading import Row, read
 from features.reference.rows import Group, Verified
 from features.reference.tables import control_listings
 
-#: Groups of substances. A kind of equipment and a legal class are no substances that a text could declare.
+#: Groups of substances that a text can declare: all but equipment and legal classes.
 SUBSTANCE_GROUPS: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
-#: The conventions, by the names that their listings have as `instrument`.
+#: Conventions, by their name in the column `instrument` of listings.
 CONVENTIONS: Final = ("Single Convention 1961", "1971 Convention", "1988 Convention")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedLaw:
-    """A law that is recorded for one group: each substance of the group was compared with it.
+    """Law that is recorded for one group: each substance of the group was compared with it.
 
-    ``recorded_until`` is the last day whose law is known.
+    ``recorded_until`` is the last day for which the law is known.
     """
 
     jurisdiction: str
@@ -39,7 +39,7 @@ class RecordedLaw:
 
 @dataclass(frozen=True, slots=True)
 class ConventionParty:
-    """A country that is bound by a convention. ``bound_from`` is the first day; None if it is not recorded."""
+    """Country that is bound by a convention. ``bound_from`` is the first day on which it is bound; None if not recorded."""
 
     convention: str
     party: str

@@ -1,8 +1,8 @@
-"""Substances beside the watch list: homologues of precursors, adulterants, drugs under other control, and street names.
+"""Substances outside the watch list: homologues of precursors, adulterants and drugs under other control; and street names.
 
-`related_substances.csv` holds substances that `substances.csv` does not: they have no row in the table of listings, and
-the law that covers them is not recorded. `street_names.csv` holds words of the street and of advertisements. Both
-loaders raise `ReferenceDataError`, which names file, row and reason.
+`related_substances.csv` contains substances that are not in `substances.csv`. They have no row in the table of listings, and
+the law that covers them is not recorded. `street_names.csv` contains street names and words of advertisements. Both loaders
+raise `ReferenceDataError`, which names file, row and reason.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _STREET = "street_names.csv"
 
 
 class Relation(StrEnum):
-    """How a substance is related to the watched ones; the value is the group of its matches, except for a homologue."""
+    """Relation of a substance to the watched ones. The value is the group of its matches, except for homologues."""
 
     HOMOLOGUE = "homologue"  # of a precursor: judged by its structure alone
-    ADULTERANT = "adulterant"  # evidence of a drug mixture, no hit
-    CONTROLLED = "other_controlled"  # a drug under control outside the watched families, no hit
+    ADULTERANT = "adulterant"  # evidence of a drug mixture, not a hit
+    CONTROLLED = "other_controlled"  # a drug under control outside the watched families, not a hit
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedSubstance:
-    """A substance beside the watch list.
+    """Substance outside the watch list.
 
     Attributes:
         name: its name.
-        relation: how it is related to the watched substances.
+        relation: relation to the watched substances.
         cas, smiles, inchikey: identifiers, empty if unknown.
         synonyms: further names.
         source: source of the CAS number, otherwise of the name.
-        verified: how far it was checked.
+        verified: how far the source was checked.
     """
 
     name: str
@@ -52,20 +52,20 @@ class RelatedSubstance:
 
     @property
     def group(self) -> Relation:
-        """The group of its matches, by its ``value``."""
+        """Relation, whose ``value`` names the group of the substance's matches."""
         return self.relation
 
 
 @dataclass(frozen=True, slots=True)
 class StreetName:
-    """A word of the street or of advertisements for watched substances.
+    """Street name of watched substances, or word of advertisements for them.
 
     Attributes:
         name: as written; letter case, blanks and hyphens are ignored.
         group: group of the substances that it usually stands for.
-        certain: whether the word has no other use and so needs no words of the drug trade beside it.
-        source: where it was published.
-        verified: how far that was checked.
+        certain: whether the word has no other use, so that it counts without words of the drug trade next to it.
+        source: publication.
+        verified: how far the source was checked.
     """
 
     name: str
@@ -81,7 +81,7 @@ def _related(row: Row) -> RelatedSubstance:
     if smiles and inchikey:
         skeleton(smiles, inchikey)  # raises if the key is not that of the structure
     elif smiles or inchikey or relation is Relation.HOMOLOGUE:
-        raise ValueError("smiles or inchikey is blank, expected the structure of a homologue")
+        raise ValueError("smiles or inchikey is blank, expected both, or neither except for a homologue")
     return RelatedSubstance(
         name=row.text("name"),
         relation=relation,
@@ -96,7 +96,7 @@ def _related(row: Row) -> RelatedSubstance:
 
 @cache
 def related_substances() -> tuple[RelatedSubstance, ...]:
-    """Return the substances beside the watch list; no CAS number stands on two rows."""
+    """Return the substances outside the watch list; no two rows share a CAS number."""
     columns = ("name", "group", "cas", "smiles", "inchikey", "synonyms", "source", "verified")
     rows = read(_RELATED, columns, _related, key=lambda row: row.name)
     owner: dict[str, str] = {}

@@ -13,7 +13,7 @@ class Verified(StrEnum):
     YES = "yes"  # read at the publisher or in its text
     SECONDARY = "secondary"  # read on a page, or in a data set, that quotes the publisher
     ASSUMED = "assumed"  # our own assumption, derivation or classification
-    UNVERIFIED = "unverified"  # not checked anywhere; never presented as settled
+    UNVERIFIED = "unverified"  # not checked anywhere; never presented as fact
 
 
 class Group(StrEnum):
@@ -30,7 +30,7 @@ class Group(StrEnum):
 
 
 class Status(StrEnum):
-    """An instrument's statement about a substance; only `LISTED` and `TEMPORARY` are control."""
+    """An instrument's statement about a substance; only `LISTED` and `TEMPORARY` mean control."""
 
     LISTED = "listed"
     TEMPORARY = "temporary"
@@ -69,7 +69,7 @@ class Substance:
 
 @dataclass(frozen=True, slots=True)
 class CasNumber:
-    """A CAS number of a form of a substance: a salt, a hydrate, an isomer."""
+    """CAS number of a form of a substance: a salt, a hydrate, an isomer."""
 
     cas: str
     substance: str
@@ -82,9 +82,8 @@ class CasNumber:
 class Listing:
     """One instrument's statement about one substance.
 
-    ``effective_from`` is the first day in force, the first day seen in force, 31 December if only the year is known, None if
-    unknown.
-    ``effective_to`` is the last day in force, None while there is no end.
+    ``effective_from`` is, by ``date_precision``, the first day in force, a day by which it was in force, 31 December of a year,
+    or None. ``effective_to`` is the last day in force; None if there is no end.
     """
 
     substance: str
@@ -101,7 +100,7 @@ class Listing:
 
     @property
     def counts(self) -> bool:
-        """Whether this is control: listed or temporarily listed."""
+        """True if the statement means control: listed or temporarily listed."""
         return self.status in (Status.LISTED, Status.TEMPORARY)
 
     def in_force(self, on: date) -> bool:
@@ -132,7 +131,7 @@ class CharacterRule:
 
 
 class HsRole(StrEnum):
-    """Why an HS subheading is of interest."""
+    """Reason for interest in an HS subheading."""
 
     FENTANYL = "fentanyl"
     NITAZENE = "nitazene"

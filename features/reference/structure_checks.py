@@ -1,7 +1,7 @@
 """Checks of the structures in the substance table: readable, with the correct InChIKey, and unique.
 
-People overlook an error in a structure, and the product would then recognise the wrong substance. Therefore RDKit
-parses every structure and computes its key each time the table is loaded (about 20 ms).
+An error in a structure is easy to overlook, and the product would then recognise the wrong substance. Therefore RDKit parses
+every structure and computes its key each time the table is loaded (about 20 ms).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INCHIKEY: Final = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]", re.ASCII)
 
 
 def skeleton(smiles: str, inchikey: str) -> str:
-    """Return the key of the connections in the largest component of a structure, without stereochemistry and salt.
+    """Return the key of the atoms' connections in the largest component of a structure, without stereochemistry and salt.
 
     Args:
         smiles: as in the table.
@@ -63,7 +63,7 @@ def letters_and_digits(name: str) -> str:
 
 
 def repeated_structure(rows: Iterable[Substance], skeletons: dict[str, str]) -> tuple[str, str] | None:
-    """Return the first two names that share a structure, ignoring salt and stereochemistry, but do not show this relation.
+    """Return the first two rows that share a structure, ignoring salt and stereochemistry, although their names do not say so.
 
     A salt or stereoisomer may have its own row if its name begins or ends with the name of the earlier row:
     ``4-Piperidone hydrochloride`` next to ``4-Piperidone``.

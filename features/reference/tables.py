@@ -68,8 +68,8 @@ def _substance(row: Row, skeletons: dict[str, str]) -> Substance:
 def substances() -> tuple[Substance, ...]:
     """Return watched substances, other listed ones, adulterants, equipment and legal classes; one row per name.
 
-    No two rows share a CAS number, a name in any spelling, or a structure, unless the later is named as a salt or
-    isomer of the earlier.
+    No two rows share a CAS number or a name in any spelling. Two rows share a structure only if the later one is named as a salt
+    or isomer of the earlier one.
     """
     file = "substances.csv"
     columns = "name,group,cas,smiles,inchikey,systematic_name,synonyms,abbreviations,hs6,source,verified"
@@ -83,11 +83,11 @@ def substances() -> tuple[Substance, ...]:
             raise ReferenceDataError(
                 file, number[row.name], f"cas {row.cas} belongs to both {owner[row.cas]} and {row.name}"
             )
-    if (twice := repeated_name(rows)) is not None:
-        name, earlier, later = twice
+    if (same_name := repeated_name(rows)) is not None:
+        name, earlier, later = same_name
         raise ReferenceDataError(file, number[later], f"{name!r} stands for both {earlier} and {later}, expected one")
-    if (same := repeated_structure(rows, skeletons)) is not None:
-        earlier, later = same
+    if (same_structure := repeated_structure(rows, skeletons)) is not None:
+        earlier, later = same_structure
         reason = (
             f"{later} has the structure of {earlier} (row {number[earlier]}) up to salt and stereochemistry,"
             f" expected one row, or a name that begins or ends with {earlier}"
@@ -230,7 +230,7 @@ def character_rules() -> tuple[CharacterRule, ...]:
 
 @cache
 def hs_of_interest() -> MappingProxyType[str, HsOfInterest]:
-    """Return the HS 2022 subheadings (6 digits) of interest, and why."""
+    """Return the HS 2022 subheadings (6 digits) of interest, by code."""
     rows = read(
         "hs_of_interest.csv",
         ("hs6", "role", "note", "source", "verified"),
@@ -267,7 +267,7 @@ def benign_chemicals() -> tuple[BenignChemical, ...]:
 
 @cache
 def structure_motifs() -> tuple[StructureMotif, ...]:
-    """Return parts of structures that a chemical without any control does not have."""
+    """Return parts of structures that are typical of controlled substances or of their precursors."""
     return read(
         "structure_motifs.csv",
         ("motif", "smarts", "about", "source", "verified"),
@@ -284,7 +284,7 @@ def structure_motifs() -> tuple[StructureMotif, ...]:
 
 @cache
 def ecommerce_goods() -> tuple[EcommerceGood, ...]:
-    """Return consumer goods as parcels contain them."""
+    """Return consumer goods that are typical of parcels."""
     return read(
         "ecommerce_goods.csv",
         ("hs6", "description", "typical_kg", "typical_usd", "source", "verified"),

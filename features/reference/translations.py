@@ -1,9 +1,11 @@
 """Parts of substance names in several languages, and names that are not composed of parts.
 
-`name_parts.csv` contains the forms of a part of an English name (``fluoro``, ``isobutyryl``, ``fentanyl``) in other
-languages, `translated_names.csv` names that do not follow from parts, `name_characters.csv` the traditional form and
-the syllable of a Chinese character, `name_fragments.csv` the structure of a part. All loaders raise
-`ReferenceDataError`, which names file, row and reason.
+- `name_parts.csv`: forms of a part of an English name (``fluoro``, ``isobutyryl``, ``fentanyl``) in other languages
+- `translated_names.csv`: names that do not follow from parts
+- `name_characters.csv`: traditional forms and syllable of a Chinese character
+- `name_fragments.csv`: structure of a part
+
+All loaders raise `ReferenceDataError`, which names file, row and reason.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Language(StrEnum):
     JAPANESE = "ja"
     KOREAN = "ko"
     ARABIC = "ar"
-    # These only in translated_names.csv; names that follow from parts are read by their sound.
+    # The following occur only in translated_names.csv. Their names that follow from parts are recognised by sound.
     ITALIAN = "it"
     DUTCH = "nl"
     POLISH = "pl"
@@ -68,9 +70,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamePart:
-    """The forms of one part of a name in one language.
+    """Forms of one part of a name in one language.
 
-    ``forms`` are alternatives, the usual one first; those with a slot frame the rest of the name (``cloruro de {r}``).
+    ``forms`` are alternatives, the usual one first. A form with a slot frames the rest of the name (``cloruro de {r}``).
     ``radical`` is the form in the radical slot of a frame (``propionilo``); empty if it equals ``forms``. ``source``
     and ``verified`` refer to the usual form; the alternatives are our own knowledge of the language.
     """
@@ -84,12 +86,12 @@ class NamePart:
 
     @property
     def frames(self) -> bool:
-        """Whether the forms enclose the rest of a name instead of standing in line."""
+        """True if the forms enclose the rest of a name."""
         return SLOT in self.forms[0] or RADICAL_SLOT in self.forms[0]
 
 
 @dataclass(frozen=True, slots=True)
-class NamesElsewhere:
+class IrregularNames:
     """Names of one substance in one language that do not follow from the parts of its English name."""
 
     substance: str
@@ -125,7 +127,7 @@ def _part(row: Row) -> NamePart:
     forms, radical = row.many("forms"), row.many("radical")
     language = row.one_of("language", Language)
     if language in (Language.TRADITIONAL, Language.PINYIN):
-        raise ValueError(f"language is {language.value!r}, expected zh, from which it is made")
+        raise ValueError(f"language is {language.value!r}, expected zh, from which it is derived")
     if not forms:
         raise ValueError("forms is blank, expected a value")
     slots = {len(_SLOTS.findall(form)) for form in forms}
@@ -159,20 +161,20 @@ def name_parts() -> MappingProxyType[str, MappingProxyType[Language, NamePart]]:
 
 
 @cache
-def names_elsewhere() -> tuple[NamesElsewhere, ...]:
-    """Return names that are not composed; no name belongs to two substances."""
+def irregular_names() -> tuple[IrregularNames, ...]:
+    """Return names that do not follow from parts; no name belongs to two substances."""
     file = "translated_names.csv"
 
-    def build(row: Row) -> NamesElsewhere:
+    def build(row: Row) -> IrregularNames:
         names = row.many("names")
         language = row.one_of("language", Language)
         if language in (Language.ENGLISH, Language.PINYIN):
             raise ValueError(
-                f"language is {language.value!r}, expected one whose names are not in another file or made"
+                f"language is {language.value!r}, expected one whose names are neither derived nor in another file"
             )
         if not names:
             raise ValueError("names is blank, expected a value")
-        return NamesElsewhere(
+        return IrregularNames(
             row.text("substance"), language, names, row.text("source"), row.one_of("verified", Verified)
         )
 
@@ -192,7 +194,7 @@ def names_elsewhere() -> tuple[NamesElsewhere, ...]:
 
 @cache
 def han_characters() -> MappingProxyType[str, HanCharacter]:
-    """Return the Chinese characters of all names in the other files."""
+    """Return the Chinese characters of all names in the other files, by character."""
     file = "name_characters.csv"
 
     def build(row: Row) -> HanCharacter:
@@ -202,14 +204,14 @@ def han_characters() -> MappingProxyType[str, HanCharacter]:
                 raise ValueError(f"{column} is {value!r}, expected one Chinese character")
         plain = "".join(char for char in unicodedata.normalize("NFD", syllable) if not unicodedata.combining(char))
         if not (traditional and plain.isascii() and plain.isalpha() and plain.islower()):
-            raise ValueError(f"syllable is {syllable!r}, expected small Latin letters with a tone mark")
+            raise ValueError(f"syllable is {syllable!r}, expected lower-case Latin letters with a tone mark")
         return HanCharacter(character, traditional, syllable, row.text("source"), row.one_of("verified", Verified))
 
     columns = ("character", "traditional", "syllable", "source", "verified")
     rows = read(file, columns, build, key=lambda row: row.character)
     characters = {row.character: row for row in rows}
     chinese = [form for part in name_parts().values() for form in _forms(part.get(Language.CHINESE))]
-    chinese += [name for row in names_elsewhere() if row.language is Language.CHINESE for name in row.names]
+    chinese += [name for row in irregular_names() if row.language is Language.CHINESE for name in row.names]
     for name in chinese:
         for character in _HAN.findall(name):
             if character not in characters:
@@ -223,7 +225,7 @@ def _forms(part: NamePart | None) -> tuple[str, ...]:
 
 @cache
 def fragments() -> tuple[Fragment, ...]:
-    """Return the structures of parts; they are not parsed here."""
+    """Return the structures of parts. Their SMILES are not parsed here."""
 
     def build(row: Row) -> Fragment:
         steps = tuple(row.text("parts").split("+"))

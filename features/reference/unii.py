@@ -42,10 +42,10 @@ class UniiName:
             covers or may cover; ``other`` for a name that only resembles a watched one.
         substance: name of the row of the substance table, otherwise the name of the substance in the list.
         smiles: canonical structure of the parent; empty for listed substances, whose row has it, and if unknown.
-        abbreviation: so short, or so similar to a part number, that it needs chemical words next to it.
-        deuterated: the name is of a form with deuterium in place of hydrogen.
-        group: for a ``class`` substance the group of what meets its definitions, ``other_controlled`` if it is exempt
-            from them, empty if it only may meet them; empty for the other kinds.
+        abbreviation: whether the name counts only next to chemical words, because it is short or similar to a part number.
+        deuterated: whether the name is of a form with deuterium in place of hydrogen.
+        group: for a ``class`` substance that meets a definition, the definition's group; ``other_controlled`` if it is exempt;
+            empty if it only may meet a definition, and for the other kinds.
     """
 
     name: str
@@ -64,7 +64,7 @@ def unii_names() -> tuple[UniiName, ...]:
     """Return all names, sorted by kind, substance and name.
 
     Raises:
-        ReferenceDataError: the file is missing or invalid; names file, row and reason.
+        ReferenceDataError: the file is missing or invalid; the message names file, row and reason.
     """
     reader = csv.reader(io.StringIO(_text(), newline=""), strict=True)
     rows: dict[tuple[str, str], UniiName] = {}
@@ -92,7 +92,7 @@ def _text() -> str:
         reason = "is missing from the installation, expected it in features/reference/data"
         raise ReferenceDataError(FILE, None, reason) from None
     except (OSError, EOFError, ValueError) as error:
-        raise ReferenceDataError(FILE, None, f"is no gzip file of UTF-8 text: {error}") from None
+        raise ReferenceDataError(FILE, None, f"is not a gzip file of UTF-8 text: {error}") from None
 
 
 def _row(values: list[str]) -> UniiName:
@@ -113,5 +113,5 @@ def _row(values: list[str]) -> UniiName:
         if value not in _FLAGS:
             raise ValueError(f"{column} is {value!r}, expected true or false")
     if group not in (_CLASS_GROUPS if kind == "class" else ("",)):
-        raise ValueError(f"group is {group!r}, expected a group for a class that is met and none otherwise")
+        raise ValueError(f"group is {group!r}, expected a group for a substance that meets a class and none otherwise")
     return UniiName(name, of_type, unii, kind, substance, smiles, _FLAGS[abbreviation], _FLAGS[deuterated], group)

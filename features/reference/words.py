@@ -31,7 +31,7 @@ def address_words() -> WordLists:
     """Return section -> key -> words of street lines: short forms of street types, and words before units.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(ADDRESS_WORDS)
 
@@ -41,7 +41,7 @@ def chemical_forms() -> WordLists:
     """Return section -> language -> words beside the name of a common chemical: form, grade, package, amount.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(CHEMICAL_FORMS)
 
@@ -51,7 +51,7 @@ def chemical_words() -> WordLists:
     """Return section -> key -> words of the search for names of substances, in the order of the file.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(CHEMICAL_WORDS)
 
@@ -61,7 +61,7 @@ def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
     """Return cue -> key -> a text, or words; ``pattern`` is a regular expression with ``{key}`` for the words of a key.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is neither a text nor a list of texts.
+        ReferenceDataError: the file is not TOML, or an entry is neither a text nor a list of texts.
     """
     sections: dict[str, dict[str, str | tuple[str, ...]]] = {}
     for section, key, value in _entries(CONTEXT_CUES):
@@ -78,7 +78,7 @@ def declared_words() -> WordLists:
     """Return section -> key -> words and codes of declared values.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(DECLARED_WORDS)
 
@@ -88,7 +88,7 @@ def goods_words() -> WordLists:
     """Return section -> key -> words of goods descriptions, in the languages of trade.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(GOODS_WORDS)
 
@@ -98,18 +98,19 @@ def header_aliases() -> WordLists:
     """Return section -> key -> names of input columns for fields and parties, in descending likelihood.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(HEADER_ALIASES)
 
 
 @cache
 def name_sounds() -> WordLists:
-    """Return alphabet -> Latin letters -> letters of it, under ``parts`` other spellings of parts of names, and under ``sounds``
-    sounds by their use.
+    """Return alphabet -> Latin letters -> letters of the alphabet with this sound.
+
+    Section ``parts`` contains other spellings of parts of names, and section ``sounds`` sounds by their use.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(NAME_SOUNDS)
 
@@ -119,7 +120,7 @@ def party_words() -> WordLists:
     """Return section -> key -> phrases in names and addresses of parties, and domains of free e-mail providers.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is not a list of texts.
+        ReferenceDataError: the file is not TOML, or an entry is not a list of texts.
     """
     sections: dict[str, dict[str, tuple[str, ...]]] = {}
     for section, key, phrases in _entries(PARTY_WORDS):
@@ -134,7 +135,7 @@ def description_patterns() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
     """Return section -> ``pattern`` and, for costly searches, ``token`` -> compiled pattern.
 
     Raises:
-        ReferenceDataError: the file is no TOML, or an entry is no regular expression.
+        ReferenceDataError: the file is not TOML, or an entry is not a regular expression.
     """
     sections: dict[str, dict[str, re.Pattern[str]]] = {}
     for section, key, pattern in _entries(DESCRIPTION_PATTERNS):

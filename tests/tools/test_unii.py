@@ -398,9 +398,9 @@ def test_a_file_in_another_format_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         ("name,unii\n", "row 1: header is name,unii"),
         (",".join(COLUMNS) + "\n", "has no rows"),
         (table() + ",".join(ROW) + "\n", "row 3: repeats 'FENTANYL CITRATE' of MUN5LYG46H"),
-        (b"name", "is no gzip file of UTF-8 text"),
-        (gzip.compress(b"\xff"), "is no gzip file of UTF-8 text"),
-        (gzip.compress(b"name")[:-3], "is no gzip file of UTF-8 text"),
+        (b"name", "is not a gzip file of UTF-8 text"),
+        (gzip.compress(b"\xff"), "is not a gzip file of UTF-8 text"),
+        (gzip.compress(b"name")[:-3], "is not a gzip file of UTF-8 text"),
     ):
         with pytest.raises(ReferenceDataError, match=reason):
             load_table(monkeypatch, tmp_path, content)

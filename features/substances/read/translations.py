@@ -22,8 +22,8 @@ from features.reference.translations import (
     Language,
     NamePart,
     han_characters,
+    irregular_names,
     name_parts,
-    names_elsewhere,
 )
 from features.reference.words import chemical_words
 from features.substances.normalise import fold
@@ -349,7 +349,7 @@ def _derived(name: str, language: Language, rank: int) -> Iterator[tuple[Languag
 
 def _given() -> Iterator[_Candidate]:
     listed = {row.name: row.group for row in substances()}
-    for row in names_elsewhere():
+    for row in irregular_names():
         if listed[row.substance] in _NOT_SUBSTANCES:
             continue
         for name in row.names:

@@ -384,7 +384,7 @@ def test_chinese_is_converted_character_by_character(name: str) -> None:
 def test_every_row_has_a_source_and_a_verification_status() -> None:
     parts = [row for languages in loaders.name_parts().values() for row in languages.values()]
     facts = [(row.source, row.verified) for row in parts]
-    facts += [(row.source, row.verified) for row in loaders.names_elsewhere()]
+    facts += [(row.source, row.verified) for row in loaders.irregular_names()]
     facts += [(row.source, row.verified) for row in loaders.han_characters().values()]
     facts += [(row.source, row.verified) for row in loaders.fragments()]
     for source, verified in facts:
@@ -441,7 +441,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ),
         ("translated_names.csv", "Fentanyl,zh-Hant,芬坦尼", "Fentanyl,zh-Hant,", "names is blank"),
         ("name_characters.csv", "芬,芬,", "芬芳,芬,", "character is '芬芳', expected one Chinese character"),
-        ("name_characters.csv", "芬,芬,fēn", "芬,芬,FEN1", "syllable is 'FEN1', expected small Latin letters"),
+        ("name_characters.csv", "芬,芬,fēn", "芬,芬,FEN1", "syllable is 'FEN1', expected lower-case Latin letters"),
         (
             "name_fragments.csv",
             "acetyl,acyl,",
@@ -461,7 +461,7 @@ def test_an_invalid_table_is_refused_with_file_and_reason(
 
     def load() -> None:
         loaders.fragments()
-        loaders.names_elsewhere()
+        loaders.irregular_names()
         translated_names()
 
     with pytest.raises(ReferenceDataError) as raised:
