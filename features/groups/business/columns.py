@@ -12,11 +12,11 @@ class BusinessColumn(Column):
 
     CONSIGNOR_FITS_CODE = (
         "PARTY_KIND",
-        "Whether the consignor's line of business sends goods of the HS chapter: 1 its own, -1 others, 0 if its name tells none",
+        "Fit of the HS chapter with what the consignor's line of business sends (1 its own goods, -1 others, 0 neither)",
     )
     CONSIGNEE_FITS_CODE = (
         "PARTY_KIND",
-        "Whether the consignee's line of business uses goods of the HS chapter: 1 yes, -1 no, 0 if its name tells none",
+        "Fit of the HS chapter with what the consignee's line of business receives (1 its goods, -1 others, 0 neither)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether the goods belong to the parties' lines of business, as far as their names tell."""
+"""Fit of the goods with the lines of business that the names of the parties indicate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONSIGNEE: Final = int(BusinessColumn.CONSIGNEE_FITS_CODE)
 
 
 class BusinessGroup(Group):
-    """How well the chapter of the declared code fits the names of the parties."""
+    """Fit of the declared HS chapter with the parties' lines of business."""
 
     name = "business"
     features = FEATURES
@@ -42,25 +42,25 @@ class BusinessGroup(Group):
 
 
 def best_fits(marks: Codes, codes: Codes, chapters: Codes, table: FloatArray) -> FloatArray:
-    """Return the best fit over the lines that each row's name tells (n,); 0 where it tells none.
+    """Return the best fit over the lines of business that each row's name indicates (n,); 0 if it indicates none.
 
     Args:
         marks: (names,) `features.kinds.parties.name_marks` of each distinct name.
         codes: (n,) index of each row's name; -1 where missing.
         chapters: (n,) HS chapter of each row.
-        table: (lines, chapters) fit of each line.
+        table: (lines, chapters) fit of each chapter with each line.
     """
     best = np.zeros(len(codes))
     rows = np.flatnonzero(codes >= 0)
     lines = marks[codes[rows]] >> LINES_FROM
     rows, lines = rows[lines > 0], lines[lines > 0]
     if len(rows):
-        tells = lines[:, None] >> np.arange(len(table)) & 1 > 0
-        best[rows] = np.where(tells, table[:, chapters[rows]].T, -np.inf).max(axis=1)
+        indicated = lines[:, None] >> np.arange(len(table)) & 1 > 0
+        best[rows] = np.where(indicated, table[:, chapters[rows]].T, -np.inf).max(axis=1)
     return best
 
 
 def _chapter(code: str) -> int:
-    """Return the chapter of an HS code, 0 if it has none."""
+    """Return the chapter of an HS code, or 0 if it is unknown."""
     chapter = int(code[:2]) if code[:2].isdecimal() else _UNKNOWN
     return chapter if chapter < CHAPTERS else _UNKNOWN

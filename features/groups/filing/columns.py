@@ -16,7 +16,7 @@ class FilingColumn(Column):
     MARKETPLACE_PRESENT = "FILING_KIND", "Whether a marketplace is named"
     FIELDS_MISSING = "FILING_COMPLETENESS", "How many of the twelve most usual fields are missing"
     PACKAGE_INDUSTRIAL = "PACKAGE_KIND", "Whether the package is a drum, jerrican, cask or sack"
-    PACKAGE_INDUSTRIAL_PARCEL = "PACKAGE_KIND", "Whether a drum, jerrican, cask or sack travels as a parcel"
+    PACKAGE_INDUSTRIAL_PARCEL = "PACKAGE_KIND", "Whether a drum, jerrican, cask or sack is sent as a parcel"
     DANGEROUS_GOODS = "PACKAGE_KIND", "Whether a dangerous goods number is declared"
     HOUSE_ID_MISSING = "FILING_FAULT", "Whether the house document is missing"
     HOUSE_ID_CHECK_FAILED = (

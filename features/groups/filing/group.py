@@ -24,7 +24,7 @@ _MODE: Final = {code: number for number, code in enumerate(TRANSPORT_MODES, 1)}
 #: Package types of industrial goods.
 _INDUSTRIAL: Final = dict.fromkeys(declared_words()["package_types"]["industrial"], 1)
 _PARCEL_CHANNEL: Final = {"postal": 1, "express": 1}
-#: Shape (channels, modes): 1 if the mode contradicts the channel.
+#: (channels, modes): 1 if the mode contradicts the channel.
 _CONTRADICTS: Final = np.array(
     [[mode not in declared_words()["modes_of_channels"][channel] for mode in TRANSPORT_MODES] for channel in CHANNELS],
     dtype=np.uint8,

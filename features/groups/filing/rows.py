@@ -1,4 +1,4 @@
-"""Compiled loops that compute the filing columns row by row."""
+"""Compiled loops for the filing columns."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def kind_columns(
     """Write the columns of channel, filing type and mode of transport into ``out`` (n, F).
 
     Args:
-        codes: for channels, filing types and modes, a mapping from each code to its number, counted from 1.
-        contradicts: (channels, modes) 1 where a mode contradicts a channel; indices are counted from 0.
+        codes: mappings from code to number, counted from 1, for channels, filing types and modes of transport.
+        contradicts: (channels, modes) 1 if the mode contradicts the channel. Indices are the numbers minus 1.
     """
     channel_codes, filing_codes, mode_codes = codes
     channel_column = table.text("channel")
@@ -64,7 +64,7 @@ def kind_columns(
 
 
 def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray) -> None:
-    """Write how many of the text fields ``texts``, the customs value and the gross mass are missing."""
+    """Write how many of the customs value, the gross mass and the text fields ``texts`` are missing."""
     value = table.number("customs_value")
     mass = table.number("gross_mass_kg")
     matrix = out
@@ -73,7 +73,7 @@ def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray
             1.0 if mass[row] != mass[row] else 0.0
         )
     for name in texts:
-        # Only the presence of this address counts, so it is not normalised.
+        # Only the presence of the consignor's address counts, so it is not normalised.
         column = rows_of(table.declared(name) if name == "consignor_address" else table.text(name))
         for row in range(matrix.shape[0]):
             matrix[row, _FIELDS_MISSING] += 1.0 if column[row] < 0 else 0.0
@@ -92,8 +92,7 @@ def state_columns(
     Args:
         industrial: 1 for each industrial package type.
         parcel: 1 for each channel that carries parcels.
-        house_faults, master_faults: for each distinct number 1 if its check digit is wrong, 0 if it is right, and NaN if it has
-            none.
+        house_faults, master_faults: for each distinct number, 1 if its check digit is wrong, 0 if it is right, NaN without one.
     """
     marketplace = rows_of(table.text("marketplace"))
     package_column = table.text("package_type")

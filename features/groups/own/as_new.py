@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 
-#: Maximum number of rows that are also learned from as if new. More rows cost time and teach nothing more.
+#: Maximum number of rows that also enter training as if new. More rows cost time and do not improve the model.
 MOST_ROWS: Final = 200_000
 
 
@@ -19,9 +19,9 @@ class AsNew:
     """Some rows of a feature matrix as they would be if their declarations had never been seen.
 
     Attributes:
-        rows: (m,) their rows in the matrix, ascending.
-        values: (m, K) the columns that differ.
-        column: the first of these columns in the matrix.
+        rows: (m,) numbers of these rows in the matrix, ascending.
+        values: (m, K) values of the columns that differ.
+        column: number of the first of these columns in the matrix.
     """
 
     rows: IntArray
@@ -29,17 +29,17 @@ class AsNew:
     column: int = 0
 
     def at(self, column: int) -> Self:
-        """Return the same values for columns of the matrix that begin with ``column``."""
+        """Return a copy whose first column is ``column`` of the matrix."""
         return replace(self, column=column)
 
     def take(self, rows: IntArray) -> Self:
-        """Return what belongs to the given rows of the matrix, ascending, with their new row numbers."""
-        place = np.minimum(np.searchsorted(rows, self.rows), max(0, len(rows) - 1))
-        kept = np.flatnonzero(rows[place] == self.rows) if len(rows) else np.zeros(0, dtype=np.int64)
-        return replace(self, rows=place[kept].astype(np.int64), values=self.values[kept])
+        """Return the values for ``matrix[rows]``, where ``rows`` ascends."""
+        position = np.minimum(np.searchsorted(rows, self.rows), max(0, len(rows) - 1))
+        taken = np.flatnonzero(rows[position] == self.rows) if len(rows) else np.zeros(0, dtype=np.int64)
+        return replace(self, rows=position[taken].astype(np.int64), values=self.values[taken])
 
     def write(self, part: NDArray[np.float64], positions: int | slice | list[int]) -> NDArray[np.float64]:
-        """Return a copy of the matrix's rows ``part``, which are those at ``positions`` of ``rows``, with the values as if new."""
+        """Return a copy of ``part``, the rows of the matrix at ``positions`` of ``rows``, with the values as if new."""
         changed = part.copy()
         changed[..., self.column : self.column + self.values.shape[1]] = self.values[positions]
         return changed
@@ -51,7 +51,7 @@ class AsNew:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], prefix: str) -> Self | None:
-        """Restore the content of `to_arrays`; None without any."""
+        """Restore the content from `to_arrays`; None if ``arrays`` has no such names."""
         if f"{prefix}.rows" not in arrays:
             return None
         return cls(arrays[f"{prefix}.rows"], arrays[f"{prefix}.values"], int(arrays[f"{prefix}.column"][0]))

@@ -44,7 +44,7 @@ class Measure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
-    """Column with a statistic of a key, which is given by its position among the group's keys."""
+    """Column with a statistic of a key. ``key`` is the position of the key in `OwnGroup.keys`."""
 
     feature: Feature
     key: int
@@ -53,14 +53,14 @@ class KeyColumn:
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """Column with a measure of an amount of the manifest or of a further field, which is given by its slug."""
+    """Column with a measure. ``of`` is an amount of the manifest (`AMOUNTS`) or the slug of a further field."""
 
     feature: Feature
     measure: Measure
     of: str = ""
 
 
-#: Amounts of the manifest in declared units. They are used even without a known currency or exchange rate.
+#: Amounts of the manifest in declared units, and their names in meanings. No currency or exchange rate is needed.
 AMOUNTS: Final = {
     "value": "declared value",
     "mass": "mass",
@@ -96,13 +96,13 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
         add("hs_number", "The HS code's first six digits as a number", "hs_number", Measure.HS_NUMBER)
     for name, what in AMOUNTS.items():
         add(name, f"The {what}, as declared (log)", name, Measure.AMOUNT, name)
-        unusual = f"Distance of the {what} from what is usual for the HS code"
+        unusual = f"Distance of the {what} from the usual one for the HS code"
         add(f"{name}_unusual", unusual, name, Measure.AMOUNT_UNUSUAL, name)
     for slug, field in own.slugs.items():
         what, name = repr(field.name), f"field_{slug}"
         if field.kind == "numeric":
             add(f"{name}_value", f"The number in {what}", name, Measure.FIELD, slug)
-            unusual = f"Distance of {what} from what is usual for the HS code"
+            unusual = f"Distance of {what} from its usual value for the HS code"
             add(f"{name}_unusual", unusual, name, Measure.FIELD_UNUSUAL, slug)
             add(f"{name}_per_kg", f"The number in {what} per kilogram", name, Measure.FIELD_PER_KG, slug)
             per_value = f"The number in {what} over the declared value"

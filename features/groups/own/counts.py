@@ -1,4 +1,4 @@
-"""Counts per key of an office's data: number of rows, of known results and of finds for each value.
+"""Counts per key of an office's data: numbers of rows, known results and finds for each value of the key.
 
 For training rows, counts exclude the row's own result, in one of three ways:
 
@@ -6,10 +6,10 @@ For training rows, counts exclude the row's own result, in one of three ways:
   declared) do not see each other, even if they are identical;
 - by folds (`by_fold`), for data without times: rows and results of the other folds. Identical declarations are in the same fold,
   because otherwise one of them would leak the result of the others;
-- in random order (`in_time` with positions in the order as times), for the key of identical declarations, which would have no past
-  within a fold.
+- in random order (`in_time` with positions in the order as times), for the key of identical declarations without times, because
+  the other folds never contain them.
 
-Later rows use the learned counts (`Counts`).
+Rows after training use the learned counts (`Counts`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-#: Maximum number of values per key, the most frequent ones; 20 bytes each in a bundle.
+#: Maximum number of values per key, the most frequent ones. Each takes 20 bytes in a bundle.
 CAPACITY: Final = 400_000
 #: 2**64 divided by the golden ratio, as a signed integer. It spreads keys over all 64 bits before signatures are added, so that
-#: sums of different pairs hardly ever agree.
+#: different pairs hardly ever have the same sum.
 _PAIR_FACTOR: Final = np.int64(-7046029254386353131)
 
 
@@ -45,10 +45,10 @@ class Results:
     """Results of the training rows.
 
     Attributes:
-        find: (n,) whether the row is a find. Used only where ``known`` is true.
-        known: (n,) whether the row has a result.
-        known_s: (n,) time of the result in seconds since 1970. Used only if ``timed`` is true.
-        timed: whether the rows have times.
+        find: (n,) True for a find. Used only where ``known`` is True.
+        known: (n,) True for a row with a result.
+        known_s: (n,) time of the result in seconds since 1970. Used only if ``timed`` is True.
+        timed: True if the rows have times.
     """
 
     find: BoolArray
@@ -68,7 +68,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Values of a key in n rows, numbered once for everything that is counted by them.
+    """Values of a key in n rows, numbered once for all counts.
 
     Attributes:
         distinct: (m,) hashes of the values, ascending; 0 for a missing value.
@@ -80,12 +80,12 @@ class KeyValues:
 
     @classmethod
     def of(cls, keys: IntArray | KeyValues) -> KeyValues:
-        """Return the values of ``keys`` (n,), hashes that are 0 if missing."""
+        """Number the values of ``keys`` (n,), which are hashes or 0 where missing."""
         return keys if isinstance(keys, KeyValues) else cls(*np.unique(keys, return_inverse=True))
 
     @property
     def missing(self) -> BoolArray:
-        """Whether each row (n,) has no value."""
+        """True for each row without a value, shape (n,)."""
         return np.asarray((self.distinct == 0)[self.code], dtype=np.bool_)
 
 
@@ -145,13 +145,13 @@ class Counts:
 
     @classmethod
     def of(cls, keys: IntArray | KeyValues, weight: IntArray, find: BoolArray) -> Counts:
-        """Count rows (n,) by ``keys`` (0 if missing). A row's result counts ``weight`` times, 0 or 1."""
+        """Count rows (n,) by ``keys`` (0 where missing). The results of rows with a ``weight`` of 1 count, those with 0 do not."""
         values = KeyValues.of(keys)
-        there = np.flatnonzero(values.distinct)
-        distinct, m = values.distinct[there], len(values.distinct)
-        rows = np.bincount(values.code, minlength=m)[there]
-        known = np.bincount(values.code, weight, minlength=m)[there].astype(np.int64)
-        finds = np.bincount(values.code, weight * find, minlength=m)[there].astype(np.int64)
+        present = np.flatnonzero(values.distinct)
+        distinct, m = values.distinct[present], len(values.distinct)
+        rows = np.bincount(values.code, minlength=m)[present]
+        known = np.bincount(values.code, weight, minlength=m)[present].astype(np.int64)
+        finds = np.bincount(values.code, weight * find, minlength=m)[present].astype(np.int64)
         m = len(distinct)
         if m > CAPACITY:
             frequent = np.sort(np.argsort(-rows, kind="stable")[:CAPACITY])
@@ -201,14 +201,14 @@ def first_results(
 ) -> IntArray:
     """Return 1 for each row that has the first known result of its signature within its key, otherwise 0; shape (n,).
 
-    A declaration that is repeated a hundred times says no more about its importer or heading than a single one, but would outweigh
-    all others if every repeat counted.
+    A declaration that is repeated a hundred times carries no more information about its importer or heading than a single one, but
+    would outweigh all others if every repeat counted.
 
     Args:
         keys: (n,) key of each row; 0 if missing.
         signature: (n,) number of each row's declaration.
         order: (n,) time of each row's result.
-        by_order: (n,) rows by ``order``, ties in the order of the rows; by default they are sorted here.
+        by_order: (n,) rows sorted by ``order``, ties in the order of the rows; by default computed here.
     """
     values = KeyValues.of(keys)
     weight = np.zeros(len(values.code), dtype=np.int64)
@@ -240,7 +240,7 @@ def before(keys: IntArray | KeyValues, moments: Moments, weight: IntArray, find:
     code, span = values.code, np.int64(moments.n_times + 1)
     start = np.arange(len(values.distinct), dtype=np.int64) * span
     own_event = code * span + moments.row
-    # Searching for sorted events is several times as fast, because neighbours are found nearby.
+    # Searching for sorted events is several times faster, because successive searches read the same memory.
     order = np.argsort(own_event)
     rows = own_event[order]
     counted = np.flatnonzero(weight > 0)
@@ -251,10 +251,10 @@ def before(keys: IntArray | KeyValues, moments: Moments, weight: IntArray, find:
     of_row = code[order]
     first, last = np.searchsorted(rows, start)[of_row], np.searchsorted(rows, rows)
     begin, end = np.searchsorted(event, start)[of_row], np.searchsorted(event, rows, "right")
-    found = np.zeros((len(Count), len(code)))
-    found[:, order] = last - first, end - begin, finds[end] - finds[begin]
-    found[:, values.missing] = 0.0
-    return KeyCounts(*found)
+    counts = np.zeros((len(Count), len(code)))
+    counts[:, order] = last - first, end - begin, finds[end] - finds[begin]
+    counts[:, values.missing] = 0.0
+    return KeyCounts(*counts)
 
 
 def by_fold(
@@ -267,7 +267,7 @@ def by_fold(
 ) -> KeyCounts:
     """Return the counts for each row's key in the other folds, scaled to the size of all ``folds`` (at least 2).
 
-    ``chosen`` are the rows to return the counts of; by default all.
+    With ``chosen``, return only the counts of these rows.
     """
     values = KeyValues.of(keys)
     size, scale = len(values.distinct), folds / (folds - 1.0)

@@ -1,8 +1,8 @@
 """The feature group "own": further fields of an office's data, and find rates of values, pairs and declarations.
 
 Only models trained on an office's data have this group. For each key of `features.groups.own.keys` it contains the frequency of
-the value, and its find rate relative to that of all rows, as known at the time. For each number it contains the distance from the
-median for the goods. Features are not monotone, because the meaning of the office's label is unknown.
+the value, and its find rate relative to that of all rows, as known at the time. Numbers have columns of their own, such as the
+distance from the median for the HS code. Features are not monotone, because the meaning of the office's label is unknown.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ FOLDS: Final = 5
 _PRIOR_WEIGHT: Final = 2.0
 _LEAST_ROWS: Final = 20
 _LEAST_SPREAD: Final = 0.05
-#: Number of rows whose statistics are computed at a time, to limit memory.
+#: Number of rows whose statistics are computed at once, which limits the memory.
 _ROWS_AT_A_TIME: Final = 50_000
-#: Upper bound of distances from the median.
+#: Upper bound of the size of distances from the median, in spreads.
 _FURTHEST: Final = 20.0
 
 
@@ -64,7 +64,7 @@ class OwnGroup(Group):
         self.counts_: dict[str, Counts] = {key.name: Counts.empty() for key in self.keys}
         #: Number of known results, and of finds among them.
         self.all_ = (0, 0)
-        #: quantity -> HS code (6, 4 or 2 digits, or "") -> (median, spread)
+        #: Quantity -> HS code of 6, 4 or 2 digits, or "" (all rows) -> median and spread.
         self.usual_: dict[str, dict[str, tuple[float, float]]] = {}
 
     def fit(self, table: ManifestTable) -> None:
@@ -74,11 +74,10 @@ class OwnGroup(Group):
     def learn(
         self, table: ManifestTable, results: Results, *, seed: int = 0, out: FloatArray | None = None
     ) -> FloatArray:
-        """Learn from rows and their results. Return the rows' features (n_rows, F), which exclude the row's own result.
+        """Learn from rows and their results, and return the features (n_rows, F) of the rows, in ``out`` if it is given.
 
-        They are written into ``out`` if it is given.
-        With times, a row sees the results known before its moment. Without times, it sees those of the other folds
-        (`features.groups.own.counts`).
+        The features of a row exclude its own result. With times, they use the results known before the row's moment, otherwise
+        those of the other folds (`features.groups.own.counts`).
         """
         matrix = np.empty((table.n_rows, len(self.features))) if out is None else out
         self._learn(_Rows.of(table, results, self.own, seed), matrix, None)
@@ -87,22 +86,22 @@ class OwnGroup(Group):
     def learn_also_as_new(
         self, table: ManifestTable, results: Results, *, seed: int = 0, out: FloatArray | None = None
     ) -> tuple[FloatArray, AsNew]:
-        """Return what `learn` and then `as_new` return, in one pass over the keys."""
+        """Return the results of `learn` and of `as_new`, computed in one pass over the keys."""
         matrix = np.empty((table.n_rows, len(self.features))) if out is None else out
-        new = self._drawn(table.n_rows, seed)
+        new = self._sample(table.n_rows, seed)
         self._learn(_Rows.of(table, results, self.own, seed), matrix, new)
         return matrix, new
 
     def as_new(self, table: ManifestTable, results: Results, *, seed: int = 0) -> AsNew:
-        """Return the features of learned rows, at most `MOST_ROWS`, as if their declarations had never been seen.
+        """Return the features of at most `MOST_ROWS` learned rows as if their declarations had never been seen.
 
-        The counts are those of the other folds, and a fold keeps identical declarations together, so a row sees neither its own
-        result nor those of its twins. Models that learn from these rows too do not rely on twins.
+        The features use the counts of the other folds. Identical declarations are in the same fold, so neither the row's own result
+        nor that of an identical declaration counts. A model that is also trained on these rows does not rely on repetitions.
 
         Args:
-            table, results, seed: those that `learn` got.
+            table, results, seed: the arguments of the call of `learn`.
         """
-        new = self._drawn(table.n_rows, seed)
+        new = self._sample(table.n_rows, seed)
         rows = _Rows.of(table, results, self.own, seed)
         target = _Target.of(np.full(len(new.rows), self._overall()), new.values)
         for position, key in enumerate(self.keys):
@@ -110,10 +109,10 @@ class OwnGroup(Group):
             self._write_key(position, rows.of_other_folds(values, rows.weight(key, values), new.rows), target)
         return new
 
-    def _drawn(self, n_rows: int, seed: int) -> AsNew:
-        """Return rows that are drawn to be learned from as if new, and an array for their values."""
+    def _sample(self, n_rows: int, seed: int) -> AsNew:
+        """Return a random sample of at most `MOST_ROWS` rows, with an empty array for their values."""
         chosen = np.sort(np.random.default_rng(seed).permutation(n_rows)[:MOST_ROWS]).astype(np.int64)
-        # Numbers do not depend on results, and come after the columns of keys.
+        # The columns of numbers, which come after those of keys, do not depend on results.
         return AsNew(chosen, np.empty((len(chosen), len(self._key_columns)), dtype=np.float32))
 
     def _learn(self, rows: _Rows, matrix: FloatArray, new: AsNew | None) -> None:
@@ -136,10 +135,10 @@ class OwnGroup(Group):
             weight = rows.weight(key, values)
             self.counts_[key.name] = Counts.of(values, weight, results.find)
             if results.timed or key.name == DECLARATION:
-                seen = before(values, rows.moments, weight, results.find), values.missing
+                counts = before(values, rows.moments, weight, results.find), values.missing
             else:
-                seen = rows.of_other_folds(values, weight)
-            self._write_key(position, seen, target)
+                counts = rows.of_other_folds(values, weight)
+            self._write_key(position, counts, target)
             if new is not None and as_new is not None:
                 self._write_key(position, rows.of_other_folds(values, weight, new.rows), as_new)
         self._write_numbers(rows.table, matrix)
@@ -166,19 +165,19 @@ class OwnGroup(Group):
         known, finds = self.all_
         return float(_smoothed(np.array([finds]), np.array([known]), 0.5, _PRIOR_WEIGHT)[0])
 
-    def _write_key(self, position: int, seen: tuple[KeyCounts, BoolArray], target: _Target) -> None:
-        """Write the columns of the key at ``position``: counts of each row's value, and whether the value is missing."""
-        counts, missing = seen
-        self._write_keys(position, counts.stacked()[:, None], [missing], target)
+    def _write_key(self, position: int, counts: tuple[KeyCounts, BoolArray], target: _Target) -> None:
+        """Write the columns of the key at ``position``, from the counts of each row's value and a mask of missing values."""
+        of_value, missing = counts
+        self._write_keys(position, of_value.stacked()[:, None], [missing], target)
 
     def _write_keys(
         self, first: int, counts: NDArray[np.float32], missing: Sequence[BoolArray], target: _Target
     ) -> None:
-        """Write the columns of consecutive keys, of which the first is at position ``first``. Parents come before children.
+        """Write the columns of consecutive keys from position ``first`` on. Parents come before children.
 
         Args:
             counts: (len(Count), keys, n) counts of each row's value of each key.
-            missing: (n,) per key whether the row's value is missing.
+            missing: per key, (n,) True where the row's value is missing.
         """
         keys = self.keys[first : first + len(missing)]
         columns = [(at, c) for at, c in enumerate(self._key_columns) if first <= c.key < first + len(keys)]
@@ -188,10 +187,8 @@ class OwnGroup(Group):
             part = counts[:, :, rows].astype(np.float64)
             rates = np.empty(part.shape[1:])
             for number, key in enumerate(keys):
-                towards = target.overall if key.parent is None else target.rates[key.parent]
-                rates[number] = _smoothed(
-                    part[Count.FINDS, number], part[Count.KNOWN, number], towards[rows], key.weight
-                )
+                prior = target.overall if key.parent is None else target.rates[key.parent]
+                rates[number] = _smoothed(part[Count.FINDS, number], part[Count.KNOWN, number], prior[rows], key.weight)
                 if key.name in target.rates:
                     target.rates[key.name][rows] = rates[number]
             statistics = np.empty((len(Statistic), *rates.shape))
@@ -292,12 +289,12 @@ class OwnGroup(Group):
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where the columns of keys are written.
+    """Output array for the columns of keys, with the rates towards which theirs are smoothed.
 
     Attributes:
-        overall: (n,) find rate of all rows, as each row knows it.
-        out: (n, at least the columns of keys).
-        rates: key that is a parent -> find rate (n,) of each row's value.
+        overall: (n,) find rate of all rows, as known at the moment of each row.
+        out: (n, m) output. The columns of keys come first.
+        rates: name of a parent key -> (n,) smoothed find rate of each row's value.
     """
 
     overall: FloatArray
@@ -311,13 +308,13 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Training rows (n,) in the form that counts need.
+    """Training rows, prepared for counting.
 
     Attributes:
-        signature: equal numbers for identical declarations.
-        known_at: times of results in seconds; without times, positions in a random order.
-        moments: these and the times of rows, in order.
-        fold: number of each row's fold. Identical declarations have the same.
+        signature: (n,) equal numbers for identical declarations.
+        known_at: (n,) times of results in seconds; without times, positions in a random order.
+        moments: the order of these times and of the times of the rows.
+        fold: (n,) fold of each row. Identical declarations are in the same fold.
     """
 
     table: ManifestTable
@@ -347,7 +344,10 @@ class _Rows:
         return KeyValues.of(self.hasher.hashes(key))
 
     def weight(self, key: Key, values: KeyValues) -> IntArray:
-        """Return 1 for rows (n,) whose result counts, otherwise 0: of most keys the first result of each declaration."""
+        """Return 1 for each row whose result counts, otherwise 0, shape (n,).
+
+        If the key does not count repeats, only the first result of each declaration counts.
+        """
         if key.repeats:
             return self.results.known.astype(np.int64)
         return first_results(values, self.signature, self.results, self.known_at, by_order=self.moments.by_known)
@@ -355,7 +355,7 @@ class _Rows:
     def of_other_folds(
         self, values: KeyValues, weight: IntArray, chosen: IntArray | None = None
     ) -> tuple[KeyCounts, BoolArray]:
-        """Return the counts of the chosen rows' values in other folds, by default of all rows, and whether values are missing."""
+        """Return the counts in other folds of the chosen rows' values (by default all rows), and a mask of missing values."""
         missing = values.missing if chosen is None else values.missing[chosen]
         return by_fold(values, self.fold, FOLDS, weight, self.results.find, chosen), missing
 
@@ -384,9 +384,9 @@ def _folds(signature: IntArray, seed: int) -> IntArray:
     return np.random.default_rng(seed).permutation(len(distinct))[group].astype(np.int64) % FOLDS
 
 
-def _smoothed(finds: FloatArray, known: FloatArray, towards: FloatArray | float, weight: float) -> FloatArray:
-    """Return find rates smoothed towards another rate, which has the weight of ``weight`` results."""
-    return np.asarray((finds + weight * towards) / (known + weight), dtype=np.float64)
+def _smoothed(finds: FloatArray, known: FloatArray, prior: FloatArray | float, weight: float) -> FloatArray:
+    """Return find rates smoothed towards the rate ``prior``, which has the weight of ``weight`` results."""
+    return np.asarray((finds + weight * prior) / (known + weight), dtype=np.float64)
 
 
 def _log_odds(rate: FloatArray) -> FloatArray:

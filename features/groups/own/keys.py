@@ -1,4 +1,4 @@
-"""Keys for counts of an office's data: parties, goods, places, further fields, pairs of these, and declarations."""
+"""Keys by which an office's data is counted: parties, goods, places, further fields, pairs of these, and declarations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Manifest column whose values are counted -> its name in meanings of features.
+#: Counted manifest column -> its name in meanings of features.
 COUNTED: Final[Mapping[str, str]] = {
     "consignor_name": "consignor",
     "consignee_name": "consignee",
@@ -35,7 +35,7 @@ COUNTED: Final[Mapping[str, str]] = {
     "package_type": "package type",
     "goods_description": "description",
 }
-#: Lengths of the HS prefixes that are counted, coarse to fine.
+#: Lengths of the counted HS prefixes, ascending.
 HS_DIGITS: Final = (2, 4, 6)
 #: Columns of the goods and their origin. Together with mass, value and quantity they identify a declaration.
 _GOODS: Final = ("goods_description", "hs_code", "origin_country", "export_country")
@@ -75,7 +75,7 @@ class Key:
         parts: names of the simple keys that the key combines.
         parent: name of the key towards whose rate the key's rate is smoothed; None for the rate of all rows.
         weight: weight of the parent's rate, in results.
-        repeats: whether every repeat of a declaration counts. If not, only its first result counts
+        repeats: True if every repeat of a declaration counts. Otherwise only its first result counts
             (`features.groups.own.counts.first_results`).
     """
 
@@ -94,7 +94,7 @@ class OwnFields:
     Attributes:
         fields: columns of the data that the manifest does not have.
         columns: manifest columns that have values in the data.
-        known_label: whether the labels are the manifest's labels, for which the directions of features are known.
+        known_label: True if the label is that of the manifest, for which the directions of features are known.
         pairs: pairs of simple keys, by name, whose combinations are also counted (`training.data.pairs` chooses them).
     """
 
@@ -145,10 +145,12 @@ class OwnFields:
         names = {key.name for key in keys}
         parent = "hs6_x_origin_country" if "hs6_x_origin_country" in names else None
         if len(goods) > 1:
-            keys.append(Key(GOODS, "goods, origin and what goes with them", goods, parent))
+            keys.append(Key(GOODS, "combination of goods, origin and related fields", goods, parent))
         if declared:
             coarser = GOODS if len(goods) > 1 else None
-            keys.append(Key(DECLARATION, "same goods, mass and value", declared, coarser, _DECLARATION_WEIGHT, True))
+            keys.append(
+                Key(DECLARATION, "combination of goods, mass and value", declared, coarser, _DECLARATION_WEIGHT, True)
+            )
         return tuple(keys)
 
     def simple(self) -> list[Key]:
@@ -184,12 +186,15 @@ class OwnFields:
         return pairs
 
     def _goods(self) -> tuple[str, ...]:
-        """Return the parts of the key for goods from a place: manifest columns and further fields that describe goods."""
+        """Return the parts of the key for goods from a place: the manifest columns and further fields that describe goods."""
         own = (f"field_{slug}" for slug, field in self.slugs.items() if field.of_goods)
         return (*(name for name in _GOODS if name in self.columns), *own)
 
     def _declaration(self) -> tuple[str, ...]:
-        """Return the parts of the key for identical declarations: goods and amounts; all columns if there are no amounts."""
+        """Return the parts of the key for identical declarations.
+
+        These are goods and amounts, and without HS codes also numeric further fields. Without amounts, they are all columns.
+        """
         amounts = tuple(name for name in _AMOUNTS if name in self.columns)
         numeric = tuple(f"field_{slug}" for slug, f in self.slugs.items() if f.kind == "numeric" and not f.of_goods)
         if not amounts:
@@ -199,7 +204,7 @@ class OwnFields:
 
 
 def _pair_key(pair: tuple[str, str], meaning: str) -> Key:
-    """Return the key that combines two simple keys. Its rate is smoothed towards that of the first."""
+    """Return the key that combines two simple keys. Its rate is smoothed towards that of the first key."""
     return Key("_x_".join(pair), meaning, pair, pair[0])
 
 
@@ -210,19 +215,22 @@ def _meaning(pair: tuple[str, str], simple: Mapping[str, Key]) -> str:
 def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dict[str, IntArray]:
     """Return 64-bit hashes (n_rows,) of the rows' values for each key of `OwnFields.counted`; 0 where missing.
 
-    If ``only`` is given, compute only the key of that name. A combined key is missing if all its parts are missing. A pair is
-    missing if either part is missing.
+    If ``only`` is given, compute only the key of that name. A pair is missing if either part is missing, and another combined key
+    if all parts are missing.
     """
     hasher = KeyHasher(table, own)
     return {key.name: hasher.hashes(key) for key in own.counted if only is None or key.name == only}
 
 
 class KeyHasher:
-    """Hashes the values of a table's rows. It caches the hashes of distinct texts, but no array of length n_rows."""
+    """Hashes the values of a table's rows.
+
+    It caches the hashes of distinct texts, but no arrays of length n_rows, which would take too much memory.
+    """
 
     def __init__(self, table: ManifestTable, own: OwnFields) -> None:
         self._table, self._by_slug = table, own.slugs
-        #: Part -> hashes of its column's distinct values, then 0 for the code -1 of missing values.
+        #: Part -> hashes of its column's distinct values, followed by 0, which the code -1 of missing values selects.
         self._of_text: dict[str, IntArray] = {}
 
     def hashes(self, key: Key) -> IntArray:
@@ -244,15 +252,15 @@ class KeyHasher:
         return self._text(name, table.further(field.name))
 
     def _text(self, name: str, column: Coded, digits: int | None = None) -> IntArray:
-        """Return the hashes of a column's texts, or of their first digits."""
-        found = self._of_text.get(name)
-        if found is None:
+        """Return the hash (n_rows,) of each row's text in a column, or of its first digits."""
+        of_value = self._of_text.get(name)
+        if of_value is None:
             if digits is None:
                 hashes = [*map(_hash, column.values)]
             else:
                 hashes = [_hash(code[:digits]) if len(code) >= digits else 0 for code in column.values]
-            found = self._of_text[name] = np.array([*hashes, 0], dtype=np.int64)
-        return found[column.codes]
+            of_value = self._of_text[name] = np.array([*hashes, 0], dtype=np.int64)
+        return of_value[column.codes]
 
 
 def declarations(table: ManifestTable, own: OwnFields) -> IntArray:

@@ -1,4 +1,4 @@
-"""Features of consignor and consignee: account age, contacts, kind, addresses, and contradictions between them."""
+"""Features of consignor and consignee: account age, contacts, kind, addresses, and contradictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FREE_MAIL: Final = frozenset(party_words()["free_mail"]["domains"])
 _DIALLING: Final = dialling_codes()
 _DIALLED_NUMBER: Final = {code: number for number, code in enumerate(_DIALLING)}
 _DIALLING_TABLE: Final = prefix_table(_DIALLED_NUMBER)
-#: Country -> dialling codes in use there, as a bit set of their numbers in the table. A code may serve several countries.
+#: Country -> bit set of the numbers of its dialling codes. Several countries may share a code.
 _DIALLED_IN: Final = {
     country: sum(1 << _DIALLED_NUMBER[code] for code, shared in _DIALLING.items() if country in shared)
     for country in {country for shared in _DIALLING.values() for country in shared}

@@ -1,4 +1,4 @@
-"""Compiled loops that compute the party columns row by row.
+"""Compiled loops for the party columns.
 
 Each function assigns its array arguments to locals that the `.pxd` declares as memory views.
 """
@@ -73,7 +73,7 @@ _SAMPLE = cython.declare(cython.int, Claim.SAMPLE)
 
 _NAN = cython.declare(cython.double, float("nan"))
 _DAY = cython.declare(cython.longlong, 86400)
-#: Lower bound of real times. `TIME_MISSING` lies below it.
+#: Lower bound of real times. `TIME_MISSING` is below it.
 _NEVER = cython.declare(cython.longlong, -(2**62))
 #: Lower bound applied to opening times, so that differences of times stay within 64 bits.
 _EARLIEST = cython.declare(cython.longlong, -(10**11))
@@ -117,14 +117,14 @@ def kind_columns(
     """Write the columns computed from names and addresses of the parties.
 
     Args:
-        consignor: `features.kinds.parties.name_marks` of each distinct consignor name; the lower bits are a `PartyKind`.
-        consignee: the same for each distinct consignee name.
+        consignor, consignee: `features.kinds.parties.name_marks` of each distinct name of the party. The lower bits are a
+            `PartyKind`.
         address: `Mark` bits of each distinct consignee address.
     """
     sender = rows_of(table.text("consignor_name"))
     receiver = rows_of(table.text("consignee_name"))
     place = rows_of(table.text("consignee_address"))
-    # Only the presence of this address matters, so the declared text is enough.
+    # Only the presence of the consignor's address counts, so it is not normalised.
     sender_place = rows_of(table.declared("consignor_address"))
     of_sender = consignor
     of_receiver = consignee
@@ -241,7 +241,7 @@ def claim_columns(table: ManifestTable, nature_of: dict[str, int], out: FloatArr
     """Write the columns of claims and of the agent. Call `kind_columns` first, because one column uses its result.
 
     Args:
-        nature_of: `Claim` of each nature of transaction that makes one.
+        nature_of: code of ``transaction_nature`` -> `Claim`.
     """
     nature_column = table.text("transaction_nature")
     nature = rows_of(nature_column)
@@ -259,10 +259,10 @@ def claim_columns(table: ManifestTable, nature_of: dict[str, int], out: FloatArr
 
 
 def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: FloatArray) -> None:
-    """Write whether consignor and consignee have the same name; NaN if either name is missing.
+    """Write 1 if consignor and consignee have the same name, otherwise 0; NaN if either name is missing.
 
     Args:
-        fold: normalises two names for comparison if either is not ASCII. ASCII names are compared in lower case.
+        fold: function that normalises two names if either is not ASCII. ASCII names are compared in lower case.
     """
     senders = table.text("consignor_name").values
     receivers = table.text("consignee_name").values

@@ -1,7 +1,7 @@
 """Features of the countries and places of a shipment: agreement and frequency.
 
-No feature depends on a specific country. The frequency of a trade lane outside the fit window is missing instead of low, because
-the origin alone must not move a shipment into the red lane.
+No feature depends on a specific country. A trade lane that the fit window lacks has a missing frequency, not a low one, because the
+origin alone must not move a shipment into the red lane.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from features.groups.route.columns import FEATURES
 from features.groups.route.rows import country_columns, fill_shares
 from features.table.table import Coded, ManifestTable
 
-#: Name in the state -> two fields whose pairs are counted, in the order of `fill_shares`.
+#: Name in the state -> two fields whose pairs of values are counted, in the order of `_SHARE_COLUMNS` in `rows`.
 _SHARES: Final = {
     "lane": ("loading_location", "unloading_location"),
     "goods": ("export_country", "hs_code"),
@@ -29,7 +29,7 @@ _RAREST: Final = np.log(1e-4)
 
 
 def _by_left(shares: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Return shares of pairs "left|right" as left -> right -> share."""
+    """Convert shares of pairs "left|right" to left -> right -> share."""
     by_left: dict[str, dict[str, float]] = {}
     for pair, share in shares.items():
         left, _, right = pair.partition("|")
@@ -46,7 +46,7 @@ class RouteGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        self._keep({name: {} for name in _SHARES})
+        self._set_shares({name: {} for name in _SHARES})
 
     def fit(self, table: ManifestTable) -> None:
         shares: dict[str, dict[str, float]] = {}
@@ -66,9 +66,9 @@ class RouteGroup(Group):
                 )
                 if count >= _LEAST_ROWS
             }
-        self._keep(shares)
+        self._set_shares(shares)
 
-    def _keep(self, shares: dict[str, dict[str, float]]) -> None:
+    def _set_shares(self, shares: dict[str, dict[str, float]]) -> None:
         #: Name in `_SHARES` -> "left|right" -> log share.
         self.log_share_ = shares
         self._shares = [(left, right, _by_left(shares[name])) for name, (left, right) in _SHARES.items()]
@@ -86,11 +86,11 @@ class RouteGroup(Group):
         return {"log_share": self.log_share_}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        self._keep({name: dict(shares) for name, shares in data["log_share"].items()})
+        self._set_shares({name: dict(shares) for name, shares in data["log_share"].items()})
 
 
 def _column(table: ManifestTable, name: str) -> Coded:
-    """Return a text column; for HS codes, the column of chapters."""
+    """Return a text column. HS codes are reduced to their chapters."""
     column = table.text(name)
     if name != "hs_code":
         return column

@@ -1,4 +1,4 @@
-"""Compiled loops that compute the route columns row by row."""
+"""Compiled loops for the route columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXPORT_CHAPTER_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.EXPORT_CHA
 _CHANNEL_CARRIER_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.CHANNEL_CARRIER_SHARE)
 _ORIGIN_MISSING = cython.declare(cython.Py_ssize_t, RouteColumn.ORIGIN_MISSING)
 
-#: Columns of `fill_shares`, in the order of its pairs.
+#: Columns of `fill_shares`, in the order of its argument ``shares``.
 _SHARE_COLUMNS = (_TRADE_LANE_SHARE, _EXPORT_CHAPTER_SHARE, _CHANNEL_CARRIER_SHARE)
 _NAN = cython.declare(cython.double, float("nan"))
 
@@ -35,14 +35,14 @@ def _number_countries(columns: list[list[str]]) -> NDArray[np.int32]:
     count = 0
     for texts in columns:
         count += len(texts)
-    found = np.empty(count, dtype=np.int32)
-    view = found
+    numbers = np.empty(count, dtype=np.int32)
+    view = numbers
     place = 0
     for texts in columns:
         for text in texts:
             view[place] = known.setdefault(text, len(known)) if text else -1
             place += 1
-    return found
+    return numbers
 
 
 def country_columns(
@@ -126,11 +126,11 @@ def _agree(left: int, right: int) -> float:
 def fill_shares(
     table: ManifestTable, shares: list[tuple[str, str, dict[str, dict[str, float]]]], out: FloatArray
 ) -> None:
-    """Write the log shares of pairs of texts into ``out`` (n, F); NaN for unknown pairs.
+    """Write the log shares of pairs of values into ``out`` (n, F); NaN for unknown pairs.
 
     Args:
-        shares: for trade lanes, exports and carriers, two fields, and the share by the text of the first and of the second. Of
-            HS codes, the chapters count.
+        shares: first field, second field, and the log share by their values, for trade lanes, exports and carriers. HS codes are
+            reduced to their chapters.
     """
     matrix = out
     for kind in range(len(shares)):

@@ -22,43 +22,43 @@ class SubstanceColumn(Column):
     SUBSTANCE_SYSTEMATIC = "SUBSTANCE_DECLARED", "Whether the substance was recognised by its systematic name"
     SUBSTANCE_DISGUISED = (
         "SUBSTANCE_NAMED_OTHERWISE",
-        "The name is misspelt (2) or in another language than the trade's (1)",
+        "The name is misspelt (2) or in a language other than English (1)",
     )
     SUBSTANCE_CLASS = (
         "SUBSTANCE_CLASS",
-        "A substance on no list that meets a class definition: 2 meets, 1 may meet, 0 neither",
+        "A substance on no list meets a class definition: 2 yes, 1 perhaps, 0 no",
         1,
     )
     SUBSTANCE_SIMILARITY = (
         "SUBSTANCE_SIMILAR",
-        "Likeness of its structure to the nearest listed substance, where it is on no list itself",
+        "Similarity of its structure to the nearest listed substance, if it is on no list itself",
     )
-    SUBSTANCE_CONFIDENCE = "SUBSTANCE_DECLARED", "How surely the text means the substance"
-    SUBSTANCE_CONTEXT_PERMIT = "SUBSTANCE_DECLARED", "Whether the words around the substance speak of a permit for it"
+    SUBSTANCE_CONFIDENCE = "SUBSTANCE_DECLARED", "Confidence that the text means the substance, 0 to 1"
+    SUBSTANCE_CONTEXT_PERMIT = "SUBSTANCE_DECLARED", "Whether the words around the substance mention a permit for it"
     SUBSTANCE_CONTEXT_STANDARD = (
         "SUBSTANCE_DECLARED",
-        "Whether the words around the substance speak of an analytical standard or a trace",
+        "Whether the words around the substance mention an analytical standard or a trace",
     )
     SUBSTANCE_CONTEXT_MENTION = (
         "SUBSTANCE_DECLARED",
-        "Whether the words around the substance deny it or speak of a test, an antidote or a publication",
+        "Whether the words around the substance deny it or mention a test, an antidote or a publication",
     )
     SUBSTANCE_CHEMICAL_DECLARED = "SUBSTANCE_DECLARED", "Whether the field for a declared chemical is filled"
     SUBSTANCE_CAS_DECLARED = "SUBSTANCE_DECLARED", "Whether the field for a CAS number is filled"
     SUBSTANCE_HS_AGREES = "SUBSTANCE_HS", "Whether the declared HS code is that of the named substance"
     SUBSTANCE_LISTED_DESTINATION = (
         "SUBSTANCE_DECLARED",
-        "Whether it is listed in the country of the consignee on the day, by name or class",
+        "Whether it is listed in the consignee's country on the day of declaration, by name or class",
     )
     SUBSTANCE_LISTED_EXPORT = (
         "SUBSTANCE_DECLARED",
-        "Whether it is listed in the country of export on the day, by name or class",
+        "Whether it is listed in the country of export on the day of declaration, by name or class",
     )
     SUBSTANCE_LISTED_ORIGIN = (
         "SUBSTANCE_DECLARED",
-        "Whether it is listed in the country of origin on the day, by name or class",
+        "Whether it is listed in the country of origin on the day of declaration, by name or class",
     )
-    SUBSTANCE_LISTED_UN = "SUBSTANCE_DECLARED", "Whether it is listed by the United Nations on the day"
+    SUBSTANCE_LISTED_UN = "SUBSTANCE_DECLARED", "Whether it is listed by the United Nations on the day of declaration"
     SUBSTANCE_LISTED_MONTHS = "SUBSTANCE_DECLARED", "Months since it first came under control anywhere, at most 120"
     PERMIT_PRESENT = "PERMIT", "Whether a permit number is declared"
 

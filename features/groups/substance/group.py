@@ -59,7 +59,7 @@ _CLASS_HS: Final = {"fentanyl": ("293333", "293334", "293491", "293492"), "nitaz
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _MatchEvidence:
-    """Values that depend on the match only.
+    """Values that depend only on the match.
 
     Attributes:
         row: (F,) columns of a goods item with this match; NaN in columns that depend on the declaration.
@@ -102,23 +102,23 @@ class SubstanceGroup(Group):
         hs_codes = _texts(table.text("hs_code"), rows)
         countries = zip(*(_texts(table.text(name), rows) for name in _LISTED_IN), strict=True)
         for row, number, second, code, places in zip(rows.tolist(), numbers, seconds, hs_codes, countries, strict=True):
-            one, columns = evidence[number], out[row]
-            columns[:] = one.row
-            if one.subject is not None:
+            of_match, columns = evidence[number], out[row]
+            columns[:] = of_match.row
+            if of_match.subject is not None:
                 day = min(max(second // 86400 + _EPOCH, 1), _LAST_DAY)
-                listed, columns[_LISTED_UN], columns[_LISTED_MONTHS] = self._status.on(one.subject, day, [*places])
+                listed, columns[_LISTED_UN], columns[_LISTED_MONTHS] = self._status.on(of_match.subject, day, [*places])
                 for column, is_listed in zip(_LISTED_IN.values(), listed, strict=True):
                     columns[column] = is_listed
-            if one.hs and code:
-                columns[_HS_AGREES] = float(code[:6] in one.hs)
+            if of_match.hs and code:
+                columns[_HS_AGREES] = float(code[:6] in of_match.hs)
 
 
 def _evidence(match: Match) -> _MatchEvidence:
     if match.kind == "street":
-        # A street name has other meanings. It is shown to the officer and moves no score.
+        # A street name has other meanings. The officer sees it, but the score does not change.
         return _MatchEvidence(_NOTHING_NAMED.copy(), (), None)
     named = 2.0 if match.hit else 1.0 if match.kind == "mention" else 0.0
-    met = max((2.0 if one.result == "met" else 1.0 for one in match.classes), default=0.0)
+    met = max((2.0 if found.result == "met" else 1.0 for found in match.classes), default=0.0)
     unlisted = match.kind == "class" or match.similarity is not None
     row = _NOTHING_NAMED.copy()
     for column, value in (

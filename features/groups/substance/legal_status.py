@@ -24,7 +24,11 @@ LONG_AGO: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Attributes of a match that determine its legal status. ``similar``: its structure only resembles a listed substance."""
+    """Attributes of a match that determine its legal status.
+
+    Attributes:
+        similar: True if the structure only resembles that of a listed substance.
+    """
 
     substance: str
     inchikey: str

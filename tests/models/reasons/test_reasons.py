@@ -402,7 +402,7 @@ class TestTexts:
             ("value_round", 2.0, "Declared value is round: whole tens"),
             ("mass_unusual", -3.2, "Distance of the mass from the usual one for the HS heading: 3.2 times the usual spread below"),
             ("freight_to_value", float(np.log(3.0)), "Freight charge over declared value: 3"),
-            ("trade_lane_share", float(np.log(0.002)), "Share of traffic on the trade lane of loading and unloading place: 0.2 %"),
+            ("trade_lane_share", float(np.log(0.002)), "Share of traffic on the trade lane from loading to unloading place: 0.2 %"),
         ],
     )  # fmt: skip
     def test_stored_values_are_converted_to_readable_numbers(self, name: str, value: float, text: str) -> None:
