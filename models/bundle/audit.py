@@ -186,15 +186,16 @@ def _identity_problems(manifest: dict[str, Any]) -> list[str]:
 
 
 def audit(folder: Path, expected_digest: str | None, public_key: bytes | None = None) -> Audited:
-    """Read every file once and run all checks that need no constructed object. A ``public_key`` adds that of the signature.
+    """Read every file once and run all checks that need no constructed object. With ``public_key``, check the signature too.
 
     Raises:
-        BundleRefused: a check failed; the error lists all problems.
+        BundleRefused: a check failed. The error lists all problems of the files, unless the manifest or the signature is bad.
+        BadKey: the key cannot be used.
     """
     info, manifest = read_manifest(folder, expected_digest)
-    unsigned = None if public_key is None else problem_of(folder, info.digest, public_key)
-    if unsigned is not None:
-        raise BundleRefused(folder, [unsigned])
+    signature_problem = None if public_key is None else problem_of(folder, info.digest, public_key)
+    if signature_problem is not None:
+        raise BundleRefused(folder, [signature_problem])
     listed: dict[str, Any] = manifest["files"]
     expected = {booster_file(head) for head in info.heads}
     expected |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}

@@ -127,8 +127,9 @@ def load(
         public_key: PEM of the Ed25519 key that must have signed the bundle; None: no signature is required.
 
     Raises:
-        BundleRefused: a file is missing, unexpected, altered or truncated, a number is not finite, or the protocol or the
-            features differ from those of this code.
+        BundleRefused: a file is missing, unexpected, altered or truncated, a number is not finite, the digest or the signature is
+            not the required one, or the protocol or the features differ from those of this code.
+        BadKey: the public key cannot be used.
     """
     audited = audit(Path(folder), expected_digest, public_key)
     return _construct(audited, kernels=kernels)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SIGNATURE: Final = "bundle.sig"
-#: Ties signatures to this use of a key.
+#: Beginning of signed messages, which makes a signature invalid for other purposes.
 _PREFIX: Final = b"tidewaiter bundle "
 _MAX_BYTES: Final = 1024
 _NO_LIBRARY: Final = "signatures need the package cryptography: pip install cryptography"
 
 
 class BadKey(ValueError):
-    """Error for a key that is missing, unreadable, or no Ed25519 key in PEM."""
+    """Error for a key that is missing, unreadable, or not an Ed25519 key in PEM."""
 
 
 def sign(folder: Path, digest: str, private_key: bytes) -> Path:
@@ -44,7 +44,7 @@ def sign(folder: Path, digest: str, private_key: bytes) -> Path:
 
 
 def problem_of(folder: Path, digest: str, public_key: bytes) -> str | None:
-    """Return why a bundle counts as not signed with the key; None if it is signed.
+    """Return the problem of a bundle's signature; None if the signature is valid.
 
     Raises:
         BadKey: the key cannot be used.
@@ -68,7 +68,7 @@ def sign_message(message: bytes, private_key: bytes) -> tuple[bytes, bytes]:
     """Return the signature of a message, and the raw public key that belongs to the private one.
 
     Args:
-        message: it begins with the use that the signature is for, so that it counts for no other use.
+        message: must begin with the purpose of the signature, so that the signature is invalid for other purposes.
         private_key: PEM, PKCS 8 without a password.
 
     Raises:
@@ -79,7 +79,7 @@ def sign_message(message: bytes, private_key: bytes) -> tuple[bytes, bytes]:
 
 
 def is_signature(signature: bytes, message: bytes, public_key: bytes) -> bool:
-    """Return whether a signature is that of a message by the key of a PEM.
+    """Return whether a signature of a message is valid for the public key of a PEM.
 
     Raises:
         BadKey: the key cannot be used.
@@ -97,7 +97,7 @@ def check_public_key(public_key: bytes) -> Ed25519PublicKey:
     """Return the key of a PEM.
 
     Raises:
-        BadKey: it is no Ed25519 key, or the library is missing.
+        BadKey: it is not an Ed25519 key, or the library is missing.
     """
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -108,9 +108,9 @@ def check_public_key(public_key: bytes) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(public_key)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise BadKey("it is no public key in PEM") from None
+        raise BadKey("it is not a public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise BadKey("it is no Ed25519 key")
+        raise BadKey("it is not an Ed25519 key")
     return key
 
 
@@ -124,7 +124,7 @@ def _private_key(private_key: bytes) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(private_key, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise BadKey("it is no private key in PEM without a password") from None
+        raise BadKey("it is not a private key in PEM without a password") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadKey("it is no Ed25519 key")
+        raise BadKey("it is not an Ed25519 key")
     return key

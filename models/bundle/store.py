@@ -6,9 +6,9 @@
     <root>/current                          pointer file: folder names of the current and earlier versions, one per line
     <root>/.lock                            lock file for installation and rollback
 
-One file lists the current and the earlier versions, so that one `os.replace` updates both atomically. Without a pointer file,
-or with one that says `champion`, the bundled champion is in use. A missing or empty pointer file beside installed versions is an
-accident or an attack. A program that starts then uses the champion, and its log says so; a running service keeps its model.
+One file lists the current and the earlier versions, so that one `os.replace` updates both atomically. The bundled champion is in
+use if there is no pointer file, or if it contains `champion`. If versions are installed, a missing or empty pointer file is an
+accident or an attack. A program that starts then uses the champion and logs an error; a running service keeps its model.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ModelStore:
         Raises:
             StoreError: the pointer is unreadable.
         """
-        names = self._pointed()
+        names = self._read_pointer()
         return self._versions / names[0] if names else None
 
     def load(self) -> RiskModel:
@@ -98,7 +98,8 @@ class ModelStore:
         """Return a warning if versions are installed and the pointer file is missing or empty, otherwise None.
 
         Args:
-            in_service: whether a version is in service and stays. It was installed, even if the folder of versions is lost too.
+            in_service: whether a running service uses an installed version, which it keeps. Then also warn if the folder of
+                versions is lost too.
         """
         installed = len(self.versions())
         if not (installed or in_service) or (self._pointer.exists() and self._pointer.stat().st_size):
@@ -135,13 +136,13 @@ class ModelStore:
         self._versions.mkdir(parents=True, exist_ok=True)
         with self._locked():
             if self.lost_pointer() is None and not self._pointer.exists():
-                # A service that looks while the first version is copied must not find it without a pointer.
-                self._point([])
-            if not _sound(target, info):
+                # Write the pointer first: a service that looks during the copy must not find a version without a pointer.
+                self._write_pointer([])
+            if not _is_intact(target, info):
                 self._copy(source, info, target)
-            past = self._pointed()
+            past = self._read_pointer()
             if past[:1] != [name]:
-                self._point([name, *past])
+                self._write_pointer([name, *past])
             self._sweep()
         return target
 
@@ -155,19 +156,19 @@ class ModelStore:
         if not self._pointer.exists() and not self.versions():
             raise StoreError(f"Nothing to roll back: no version was ever installed under {self.root}.")
         with self._locked():
-            names = self._pointed()
+            names = self._read_pointer()
             if not names and self.lost_pointer() is None:
                 raise StoreError("Nothing to roll back: the bundled champion is in use.")
             if len(names) <= 1:
                 verify(champion_dir())
-                self._point([])
+                self._write_pointer([])
                 return champion_dir()
             previous = self._versions / names[1]
             verify(previous, expected_digest=_digest_of(names[1]))
-            self._point(names[1:])
+            self._write_pointer(names[1:])
             return previous
 
-    def _pointed(self) -> list[str]:
+    def _read_pointer(self) -> list[str]:
         """Return the folder names in the pointer file, the current one first."""
         try:
             text = self._pointer.read_text(encoding="ascii")
@@ -185,7 +186,7 @@ class ModelStore:
             )
         return names
 
-    def _point(self, names: list[str]) -> None:
+    def _write_pointer(self, names: list[str]) -> None:
         written = self.root / ".current.partial"
         text = "".join(f"{name}\n" for name in names[:MAX_PAST]) or _CHAMPION
         write_durably(written, text.encode("ascii"))
@@ -230,7 +231,7 @@ def _digest_of(name: str) -> str:
     return match["digest"]
 
 
-def _sound(target: Path, info: BundleInfo) -> bool:
+def _is_intact(target: Path, info: BundleInfo) -> bool:
     if not target.exists():
         return False
     try:

@@ -12,7 +12,7 @@ Lanes and percentiles use the uncorrected risk log-odds of step 4. A base rate a
 changes the reported probability but never the lane.
 
 Calibrators are fitted on one item per shipment, the largest. They are strictly increasing, so they create no ties. Beyond the last
-knot the slope is 1: evidence that is stronger than what a calibrator learned from, such as law, keeps its weight.
+knot the slope is 1, so that evidence stronger than the fitted data, such as law, keeps its weight.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ CalibratorKind = Literal["piecewise", "slope", "intercept", "identity"]
 #: Bounds of slopes. A slope outside them indicates a broken head (flat, or a step) rather than a miscalibrated one.
 MIN_SLOPE: Final = 0.05
 MAX_SLOPE: Final = 5.0
-#: Fewer positives than this support one slope only.
+#: Minimum number of positives for several slopes; fewer positives give one slope.
 MIN_POSITIVES_PIECEWISE: Final = 50
-#: Fewer positives than this support the intercept only.
+#: Minimum number of positives for one slope; fewer positives give only the intercept.
 MIN_POSITIVES_SLOPE: Final = 10
 #: Number of positives per knot. More than `MAX_KNOTS` knots would fit noise.
 POSITIVES_PER_KNOT: Final = 25
 MAX_KNOTS: Final = 8
-#: The last knot lies where about so many negatives score higher: beyond, data cannot tell the slope.
+#: Approximate number of negatives above the last knot. So few negatives do not determine a slope.
 NEGATIVES_BEYOND: Final = 10
 #: Weight of (slope - 1)^2 relative to the log-likelihood of one positive: a prior of slope 1 +- 0.5.
 RIDGE: Final = 2.0
@@ -66,10 +66,10 @@ class Calibrator:
             leaves the last at 1.
         kind: ``piecewise``, or a simpler map for few positives: ``slope`` (fewer than 50), ``intercept`` (fewer than 10) or
             ``identity`` (no positives or no negatives).
-        n_positive: number of shipments with a find in the fit window.
-        n: number of shipments in the fit window.
-        prevalence: weighted share of finds in the fit window; the output is calibrated at this prevalence. For ``identity`` it is
-            the mean uncalibrated probability.
+        n_positive: number of fitted shipments with a find.
+        n: number of fitted shipments.
+        prevalence: weighted share of finds among fitted shipments; the output is calibrated at this prevalence. For ``identity``
+            it is the mean uncalibrated probability.
     """
 
     knots: tuple[float, ...]
@@ -249,7 +249,7 @@ def _shape(positives: FloatArray, tail: float, n_positive: int) -> tuple[Calibra
 
 
 def _tail(x: FloatArray, weight: FloatArray, is_positive: NDArray[np.bool_]) -> float:
-    """Return the score beyond which lie `NEGATIVES_BEYOND` negatives, by weight, or no positive."""
+    """Return the score that `NEGATIVES_BEYOND` negatives, by weight, exceed, but at most the largest score of a positive."""
     negatives, counts = x[~is_positive], weight[~is_positive]
     order = np.argsort(-negatives, kind="stable")
     beyond = int(np.searchsorted(np.cumsum(counts[order]), NEGATIVES_BEYOND))
@@ -267,7 +267,7 @@ def _maximise(
     edges = np.concatenate([[-np.inf], knots, [np.inf]])
     columns = [np.minimum(x - knots[0], 0.0)]
     columns += [np.clip(x, edges[j], edges[j + 1]) - edges[j] for j in range(1, len(edges) - 1)]
-    # One slope for all segments but the last, beyond which no data bend the line.
+    # Use one slope for all segments but the last, whose slope is always 1.
     tied = kind == "slope" and len(columns) > 2
     basis = np.stack([np.sum(columns[:-1], axis=0), columns[-1]] if tied else columns, axis=1)
     n_slopes = basis.shape[1]

@@ -9,7 +9,7 @@ FloatArray = NDArray[np.float64]
 
 
 def weighted_scores(scores: ArrayLike, weights: ArrayLike | None) -> tuple[FloatArray, FloatArray]:
-    """Return scores and weights as (n,) arrays. Each weight is 1 if none are given.
+    """Return scores and weights as (n,) arrays. Without weights, each weight is 1.
 
     Raises:
         ValueError: there are no scores, lengths differ, or a value is not finite.

@@ -16,10 +16,10 @@ from models.reasons import Explanations, FeaturesByReason, ScoredTable
 from models.trees import Predictor
 
 FloatArray: TypeAlias = NDArray[np.float64]
-#: Which shipments are explained: none, those with a red or yellow lane, or all.
+#: Shipments to explain: none, those with a red or yellow lane, or all.
 Explain: TypeAlias = Literal["none", "shown", "all"]
 
-#: Contributions are computed for this many items at a time: F + 1 doubles each, some megabytes in all.
+#: Number of items whose contributions are computed together: over F + 1 doubles each, some megabytes in all.
 _BATCH: Final = 4096
 
 
@@ -41,7 +41,7 @@ class Explainer:
     """Explains goods items of one model.
 
     Attributes:
-        base_values: (K,) raw log-odds of each head before any evidence: of the prior and of the trees.
+        base_values: (K,) raw log-odds of each head without any evidence, the sum of the base values of prior and trees.
     """
 
     heads: tuple[str, ...]
@@ -79,9 +79,9 @@ class Explainer:
         """
         if not len(shipments):
             return Explanations.none(scored, self.by_reason)
-        # argmax takes the first of equal ones.
+        # argmax returns the first of equal values.
         heads = (items.raw[rows] - self.base_values).argmax(axis=1)
-        # A copy: a view would keep the whole matrix alive for a few rows.
+        # This is a copy. A view would keep the whole matrix in memory for a few rows.
         features = items.matrix[rows]
         shape = len(rows), len(self.by_reason.codes)
         weights, leading, base_values = np.empty(shape), np.empty(shape, dtype=np.int32), np.empty(len(rows))
@@ -109,7 +109,7 @@ class Explainer:
 def shipments_to_explain(
     explain: Explain, lane_codes: NDArray[np.int8], risk_log_odds: FloatArray, limit: int | None
 ) -> NDArray[np.int64]:
-    """Return the shipments to explain, in ascending order; under a limit, those of the highest risk."""
+    """Return the shipments to explain, in ascending order; if ``limit`` is exceeded, those with the highest risk."""
     if explain == "none":
         return np.empty(0, dtype=np.int64)
     shipments = np.arange(len(lane_codes)) if explain == "all" else np.flatnonzero(lane_codes > GREEN)

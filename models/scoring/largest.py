@@ -12,7 +12,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 
 
 def largest_items(item_log_odds: FloatArray, shipment: IntArray, first_row: IntArray) -> tuple[FloatArray, IntArray]:
-    """Return the largest log-odds (S,) of each shipment and the row (S,) of the item that has it, the first of equal ones.
+    """Return the largest log-odds (S,) of each shipment, and the row (S,) of the first item with this value.
 
     Args:
         item_log_odds: (n,) log-odds of the items.

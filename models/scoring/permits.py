@@ -15,7 +15,7 @@ from models.rules.facts import Facts
 FloatArray = NDArray[np.float64]
 
 FEATURE: Final = "permit_present"
-#: Values of the feature: no permit, a declared one, and one that the office's register holds for a party on the day.
+#: Values of the feature: no permit, a declared one, and one in the office's register, for a party and the day of the shipment.
 NONE, DECLARED, REGISTERED = 0.0, 1.0, 2.0
 
 
@@ -24,8 +24,8 @@ def mark_permits(
 ) -> None:
     """Write `NONE` for placeholders and `REGISTERED` for permits in the register into the column of `FEATURE`.
 
-    The register is that of the moment of scoring, so the feature space, which also serves training, cannot know it. Trees treat
-    `REGISTERED` as they treat `DECLARED`.
+    This is not part of the feature space, which also serves training, because the register is that of the moment of scoring. Trees
+    treat `REGISTERED` as they treat `DECLARED`.
 
     Args:
         matrix: (n, F) features of the table, changed in place.

@@ -9,7 +9,7 @@ from features.table.table import ManifestTable
 
 
 class AdvancingHistory(Protocol):
-    """A history that tables advance: `History`, or a history with a lock that threads share."""
+    """History for scoring: `History`, or a history with a lock that threads share."""
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
         """See `features.groups.history.history.History.advance`."""

@@ -168,7 +168,7 @@ class RiskModel:
         return raw
 
     def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the log-odds per head (n, K) and of the risk (n,), calibrated at the training prevalence, for raw ones (n, K)."""
+        """Return log-odds calibrated at the training prevalence, per head (n, K) and of the risk (n,), for raw log-odds (n, K)."""
         heads = self._calibrate_heads(raw)
         if self.heads == (RISK,):
             return heads, heads[:, 0]
@@ -193,7 +193,7 @@ class RiskModel:
             threads: number of threads for large tables. A few rows always use one.
 
         Raises:
-            ValueError: the table still holds refused rows, or the settings do not fit this model's heads.
+            ValueError: the table contains refused rows, or the settings do not fit this model's heads.
         """
         self._shifts(settings)
         _check_accepted(table)

@@ -1,4 +1,4 @@
-"""The scores of a table, as arrays for files and as JSON answers for requests."""
+"""Scores of a table, as arrays for files and as JSON answers for requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.rules import Ruling
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
-#: Up to this many rows are searched for warnings one by one. For more, all rows with warnings are found in one pass.
+#: Maximum number of rows that are processed one by one. For more rows, array operations are faster.
 _FEW_ROWS: Final = 8
 #: Largest number in "one in ...": the resolution of the reference traffic.
 MOST_ONE_IN: Final = 10_000_000
@@ -26,14 +26,14 @@ MOST_ONE_IN: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """The model that scored."""
+    """Identity of the model that computed scores."""
 
     name: str
     version: str
     digest: str
 
 
-# Not frozen, because freezing doubles the time to make one, and each request makes one.
+# Not frozen, because freezing doubles the time to create an instance, and each request creates one.
 @dataclass(slots=True, eq=False)
 class Scores:
     """Scores of S shipments with n goods items; K heads.
@@ -45,13 +45,13 @@ class Scores:
         item_risk: (n,), item_heads: (n, K) the same per goods item, heads in the model's order.
         risk_log_odds: (S,) uncorrected risk log-odds, which decide lane and percentile.
         lane: (S,) ``red``, ``yellow`` or ``green``.
-        selected_by: (S,) ``score``, ``rule``, ``watch_list``, ``unread``, ``random`` or None: what set the final lane. It is
+        selected_by: (S,) origin of the final lane: ``score``, ``rule``, ``watch_list``, ``unread``, ``random`` or None. It is
             ``random`` for the whole random share, even where the score alone is red, so that the random share is a fair sample of
             all traffic.
         riskiest_row: (S,) row of the riskiest item; the first of equal ones.
-        explained: shipment -> explanation, for the shipments that were to be explained.
+        explained: shipment -> explanation, for the explained shipments.
         substances: (n,) the substance that each row's declared chemical, CAS number or description names.
-        late: (S,) whether the shipment arrived after later ones and was scored with the present state of history.
+        late: (S,) whether the shipment arrived after later ones, and was therefore scored with the present state of history.
         base_rates: the base rates in use, per head.
         substance_answers: the model's cache of substances as JSON values.
         ruling: the rules that fired, the hits on watch lists, and the items that could not be read.
@@ -82,12 +82,12 @@ class Scores:
 
     @property
     def one_in(self) -> NDArray[np.int64]:
-        """(S,) one shipment in so many with this risk is illicit: 1 / risk, rounded, at most `MOST_ONE_IN`."""
+        """Number (S,) of shipments with this risk, one of which is illicit: 1 / risk, rounded, at most `MOST_ONE_IN`."""
         return _one_in(self.risk)
 
     @property
     def rank_one_in(self) -> NDArray[np.int64]:
-        """(S,) one shipment in so many of reference traffic scores as high: 1 / (1 - percentile), rounded, at most
+        """Number (S,) of shipments of reference traffic, one of which scores as high: 1 / (1 - percentile), rounded, at most
         `MOST_ONE_IN`."""
         return _one_in(1.0 - self.percentile)
 
@@ -115,10 +115,12 @@ class Scores:
     ) -> list[dict[str, Any]]:
         """Return the answers for shipments from ``start`` to before ``end``, by default all, as plain JSON values.
 
-        ``explains`` names the head and the item that ``reasons`` with a weight are about. If a shipment is not explained, it is
-        None, and ``reasons`` holds those of rules, lists and unread items alone. Listings of a substance are those in force on the
-        day of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``. ``reasons`` limits the number of
-        reasons with a weight; one reason `OTHER` stands for the others.
+        ``explains`` names the head and the item of the ``reasons`` with a weight. If a shipment is not explained, ``explains`` is
+        None, and ``reasons`` contains only those of rules, lists and unread items. Listings of a substance are those in force on
+        the day of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``.
+
+        Args:
+            reasons: maximum number of reasons with a weight per shipment; one reason `OTHER` stands for the others.
         """
         count, table = len(self), self.table
         end = count if end is None else min(end, count)
@@ -147,14 +149,14 @@ class Scores:
                 "unread": [],
                 "explains": None,
                 "reasons": [],
-                "items": items[begin - first : behind - first],
+                "items": items[begin - first : stop - first],
                 "warnings": [],
                 "late": late,
                 "model": model,
             }
             for decision_id, (
                 begin,
-                behind,
+                stop,
             ), risk, percentile, one_in, rank_one_in, content, lane, selected_by, late in zip(
                 repeat(None, end - start) if decision_ids is None else decision_ids,
                 pairwise(rows),
@@ -286,7 +288,7 @@ def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str,
 
 
 def _declared(table: ManifestTable, name: str, start: int, end: int) -> list[str | None]:
-    """Return an identifier exactly as declared, so that its owner recognises it, for rows from ``start`` to before ``end``."""
+    """Return identifiers exactly as declared, so that users recognise them, for rows from ``start`` to before ``end``."""
     column = table.declared(name)
     values = column.values
     return [values[code] if code >= 0 else None for code in column.codes[start:end].tolist()]

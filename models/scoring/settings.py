@@ -38,15 +38,15 @@ def check_base_rate(head: str, rate: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """How scores are expressed. No setting changes the order of shipments.
+    """Settings of scoring. None of them changes the order of shipments by risk.
 
     Attributes:
         base_rates: share of shipments with illicit content per head. Other heads keep the bundle's base rate: that of
             `DEFAULT_BASE_RATES` (assumed) or, for a model of an office's own label, the prevalence of its data.
         random_share: share of shipments raised to red at random, 0 to 1.
         random_key: secret key of the random selection; required if the share is above 0.
-        max_explained: the largest number of shipments that one call explains, the riskiest first; None for no limit. An
-            explanation costs about a hundred times as much as a score.
+        max_explained: maximum number of shipments that one call explains, the riskiest first; None for no limit. An explanation
+            costs about a hundred times as much as a score.
         rules: the office's rules and register; None for the rules of the bundle alone.
         lists: the office's watch lists, dismissals and suppressions; None without any.
     """
@@ -71,7 +71,7 @@ class ScoreSettings:
             raise ValueError(f"max_explained must be 0 or more, got {self.max_explained!r}.")
 
     def rates_for(self, heads: tuple[str, ...], bundled: Mapping[str, float]) -> dict[str, float]:
-        """Return the base rate of each head, from these settings or otherwise from the bundle.
+        """Return the base rate of each head, from these settings, otherwise from the bundle.
 
         Raises:
             ValueError: a rate is set for a head that the model does not have, or the rates add up to 1 or more.

@@ -103,7 +103,7 @@ class ShapleyLayout:
         self.n_entries += len(slots) << splits if has_table else 0
 
     def _add_quadrature(self, features: int) -> None:
-        """Add quadrature points that integrate products of ``features`` factors exactly: 4, 6 or 8 plus a multiple of 8."""
+        """Add quadrature points that integrate products of ``features`` factors exactly: 4, 6 or 8, plus a multiple of 8."""
         points = max(4, (features + 3) // 4 * 2)
         points += 2 if points % 8 == 2 else 0
         if points not in self._rules:

@@ -53,7 +53,7 @@ class Tree:
 
 
 def common_trees(heads: Sequence[Sequence[Tree]]) -> int:
-    """Return how many of the first trees are the same in all heads, which share them after training."""
+    """Return the number of first trees that all heads share; 0 for a single head."""
     equal = (all(tree == trees[0] for tree in trees) for trees in zip(*heads, strict=False))
     return sum(itertools.takewhile(bool, equal)) if len(heads) > 1 else 0
 

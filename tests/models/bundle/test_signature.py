@@ -78,10 +78,10 @@ def test_the_store_requires_the_signature_also_of_the_champion(
 
 
 @pytest.mark.parametrize("text", [b"", b"no key", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
-def test_a_key_that_is_none_is_refused(text: bytes, bundle: Path) -> None:
-    with pytest.raises(BadKey, match="no public key in PEM"):
+def test_text_that_is_not_a_key_is_refused(text: bytes, bundle: Path) -> None:
+    with pytest.raises(BadKey, match="not a public key in PEM"):
         check_public_key(text)
-    with pytest.raises(BadKey, match="no private key in PEM"):
+    with pytest.raises(BadKey, match="not a private key in PEM"):
         sign(bundle, "0" * 64, text)
 
 

@@ -88,8 +88,8 @@ def test_an_expected_head_is_looked_for(capsys: pytest.CaptureFixture[str]) -> N
     [
         (["verify", "--head", "nowhere"], "a head is NUMBER:DIGEST"),
         (["verify", "--head", "office.pub"], "no head that"),
-        (["verify", "--public-key", "office.pem"], "no public key in PEM"),
-        (["sign", "--key", "office.pub"], "no private key in PEM"),
+        (["verify", "--public-key", "office.pem"], "not a public key in PEM"),
+        (["sign", "--key", "office.pub"], "not a private key in PEM"),
     ],
 )
 def test_wrong_use_is_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
