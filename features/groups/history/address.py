@@ -1,10 +1,10 @@
-"""Normalisation of addresses and contacts, so that different spellings of a place are equal.
+"""Normalisation of names, addresses and contacts, so that different spellings become equal.
 
 An address consists of a building and optionally a unit in it (flat, suite, private mailbox, locker). Street types, directions and
 unit words are abbreviated as on postal labels. Case, accents, punctuation and spaces are ignored.
 
-Functions join all texts into one text with one line each, and process it as a whole, which is several times faster than a loop.
-The texts must be in normal form (`features.table.normalise`), without line breaks.
+The functions join all texts into one, with a line per text, and process it as a whole, which is several times faster than a loop.
+Texts must be in normal form (`features.table.normalise`), without line breaks.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from features.texts.scan import uncombined
 _SHORT_FORM: Final = {long: short for short, longs in address_words()["short_forms"].items() for long in longs}
 #: Words that precede the number of a unit.
 _UNITS: Final = frozenset(address_words()["units"]["words"])
-#: Unit word and number as one word: apt4b.
+#: Unit word and number written as one word: apt4b.
 _UNIT_WITH_NUMBER: Final = re.compile(rf"({'|'.join(sorted(_UNITS, key=len, reverse=True))})(\d\w*)")
-#: Words without meaning before a unit word: parcel locker.
+#: Words that are dropped before a unit word: parcel locker.
 _BEFORE_UNIT: Final = frozenset(address_words()["units"]["before"])
 #: Words that denote a unit if "box" follows.
 _BEFORE_BOX: Final = frozenset(address_words()["units"]["before_box"])
 #: Words that indicate a unit.
 _MARKS: Final = _UNITS | {"#", "box"}
-#: Short forms of words, and marks, which are their own short forms.
+#: Word -> short form. Marks are their own short forms.
 _SPECIAL_WORDS: Final = {mark: mark for mark in _MARKS} | _SHORT_FORM
 _BREAK: Final = b"\n"
 #: Characters to remove within words (St., P.O., O'Neil). Other ASCII punctuation separates words.
@@ -38,12 +38,12 @@ _NOT_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalnum
 _NOT_DIGITS: Final = bytes(code for code in range(128) if not chr(code).isdigit() and code not in _BREAK)
 _MIN_DIGITS: Final = 6
 _AREA_MARK: Final = b"#"
-#: Letters and digits of a postcode that denote an area about as large as a city. This is assumed; countries differ.
+#: Number of characters of a postcode that denote an area about as large as a city. This is assumed; countries differ.
 _AREA_LENGTH: Final = 3
 
 
 def plain_names(texts: list[str]) -> list[bytes]:
-    """Return the letters and digits of names, in UTF-8, without case and accents."""
+    """Return the letters and digits of names in UTF-8, in lower case and without accents."""
     if not texts:
         return []
     ascii_or_plain = [text if text.isascii() else _letters(text) for text in texts]
@@ -55,7 +55,7 @@ def _letters(text: str) -> str:
 
 
 def _lines(texts: list[str]) -> list[str]:
-    """Return texts in lower case without accents, with spaces between words. Letters of other scripts are kept."""
+    """Return texts in lower case without accents, with spaces between words. Letters of other scripts stay."""
     lines = "\n".join([text if text.isascii() else _unaccented(text) for text in texts])
     if "#" in lines:
         lines = lines.replace("#", " # ")
@@ -68,7 +68,7 @@ def _unaccented(text: str) -> str:
 
 
 def split_addresses(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Return the buildings and units of street lines in their short spelling; either may be empty.
+    """Return the buildings and the units of street lines in short spelling. Both may be empty.
 
     ``12 Main Street, Apt. 4-B`` and ``12 MAIN ST #4B`` both give ``12mainst`` and ``4b``. A unit without a building, such as a post
     office box, counts as a building.
@@ -84,7 +84,7 @@ def split_addresses(texts: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _split(line: list[str]) -> tuple[str, str]:
-    """Return the building and the unit of the words of a street line."""
+    """Return the building and the unit of a street line, given as words."""
     words, has_unit = _short_words(line)
     if not has_unit:
         return "".join(words), ""
@@ -103,7 +103,7 @@ def _split(line: list[str]) -> tuple[str, str]:
                 number = words[at]
                 unit.append(number)
                 at += 1
-                # A single letter or digit may follow: 4-B, 12 C.
+                # A single letter may follow digits: 4-B, 12 C.
                 if at < end and len(words[at]) == 1 and words[at].isalpha() and number.isdigit():
                     unit.append(words[at])
                     at += 1
@@ -120,7 +120,7 @@ def _split(line: list[str]) -> tuple[str, str]:
 
 
 def _short_words(line: list[str]) -> tuple[list[str], bool]:
-    """Return words in short form, with unit words split from their numbers, and whether there is a unit word."""
+    """Return words in short form, with unit words split from their numbers, and whether a unit word is among them."""
     words: list[str] = []
     has_unit = False
     for word in line:
@@ -138,14 +138,14 @@ def _short_words(line: list[str]) -> tuple[list[str], bool]:
 
 
 def _numbered(word: str) -> bool:
-    """Return whether a word may be the number of a unit: a single character, or not only letters."""
+    """Return whether a word can be the number of a unit: a single character, or a word that is not only letters."""
     return len(word) == 1 or not word.isalpha()
 
 
 def plain_postcodes(texts: list[str]) -> list[bytes]:
     """Return the letters and digits of postcodes.
 
-    Nine digits are reduced to the first five. The others are a delivery sector, which labels often omit.
+    Nine digits are reduced to the first five, because labels often omit the last four, a delivery sector.
     """
     return [_without_sector(plain) for plain in plain_names(texts)]
 
@@ -157,14 +157,14 @@ def _without_sector(plain: bytes) -> bytes:
 
 
 def plain_areas(texts: list[str]) -> list[bytes]:
-    """Return the area of postcodes: a mark that no name of a city has, and the first letters and digits."""
+    """Return the areas of postcodes: a mark that no city name contains, followed by the first letters and digits."""
     return [
         _AREA_MARK + postcode.decode()[:_AREA_LENGTH].encode() if postcode else b"" for postcode in plain_names(texts)
     ]
 
 
 def plain_contacts(texts: list[str]) -> list[bytes]:
-    """Return normalised e-mail addresses or telephone numbers; empty for placeholders (`n/a`, `000000`)."""
+    """Return normalised e-mail addresses or telephone numbers; empty for placeholders (``n/a``, ``000000``)."""
     if not texts:
         return []
     numbers = "\n".join(texts).encode("ascii", "ignore").translate(None, _NOT_DIGITS).split(_BREAK)

@@ -35,18 +35,18 @@ class Batch:
         keys: (KEY_ROWS, room) keys of the shipments.
         values: (room, H) features; NaN without an entity or a past. `finish` writes the logarithms last.
         log1p, log: (room, ...) numbers whose logarithms are features, in the order of `LOG1P_FEATURES` and `LogColumn`.
-        late: (room,) whether the shipment's time is before that of an earlier shipment.
-        counted: (room,) whether the shipment is counted, because it is not a repeat.
-        repeat_of: (room,) number of the shipment whose values a repeat gets; -1 for others.
+        late: (room,) 1 if the time of the shipment is before that of an earlier shipment.
+        counted: (room,) 1 if the shipment is counted, because no recent shipment has the same reference.
+        repeat_of: (room,) number of the earlier shipment whose values an unchanged repeat gets; -1 for others.
         slots: (entities, room) slot of each entity in its store.
         block: (windows, room) number of the current block of each window.
         hours_left: (windows, room) remaining hours of the current block of each window.
         days: (windows,) lengths of the windows.
-        new_pair, new_occupant, new_address: (room,) whether the pair, the name at the address, and the consignor's address
-            are new.
+        new_pair, new_occupant, new_address: (room,) 1 if the pair of parties, the name at the address, or the address of this
+            consignor's goods is new.
         chapter_shipments, heading_shipments: (room,) earlier shipments of the consignor with the chapter and with the heading.
-        has_finds: (inspected parties, room) whether the party has known finds.
-        finds, clean: results of all inspections known so far.
+        has_finds: (inspected parties, room) 1 if the party has known finds.
+        finds, clean: numbers of finds and of clean inspections known so far, of all shipments.
         state, gaps, amounts: buffers for one entity: its state before the shipment, the number of blocks since its last
             shipment per window, and the amounts of the shipment.
     """
@@ -55,7 +55,7 @@ class Batch:
         self.room, self.n = room, 0
         self.keys: IntArray = np.empty((KEY_ROWS, room), dtype=np.int64)
         self.values: FloatArray = np.empty((room, len(HistoryColumn)))
-        # Arrays beside their views: an array of a view takes microseconds.
+        # Keep the arrays of these memory views, because creating an array from a view takes microseconds.
         self.log1p_rows: FloatArray = np.empty((room, len(LOG1P_FEATURES)))
         self.log_rows: FloatArray = np.empty((room, len(LogColumn)))
         self.log1p, self.log = self.log1p_rows, self.log_rows
@@ -114,7 +114,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecentBackup:
-    """Backup of buckets (b,) and ring positions (p,) of `RecentShipments` with their content."""
+    """Backup of some buckets (b,) and ring positions (p,) of `RecentShipments`, with their content."""
 
     buckets: IntArray
     newest: IntArray
@@ -126,16 +126,17 @@ class RecentBackup:
 
 
 class RecentShipments:
-    """Cache of recent shipments. A repeated shipment counts once and gets the same values again.
+    """Cache of recent shipments, so that each reference is counted once.
 
-    All shipments are numbered in order of arrival, including repeats. The reference of a counted shipment is cached until ``size``
-    further shipments have arrived. Shipments whose references share a bucket form a chain from the newest to the oldest, like
-    matches in zlib's deflate. An expired shipment ends its chain, so no entry needs to be removed.
+    An unchanged repeat gets the values of the first shipment again. A repeat with other content gets new values. All shipments are
+    numbered in order of arrival, including repeats. The reference of a counted shipment is cached until ``size`` further shipments
+    have arrived. Shipments whose references share a bucket form a chain from the newest to the oldest, like matches in zlib's
+    deflate. An expired shipment ends its chain, so no entry needs to be removed.
 
     Attributes:
         met: number of shipments so far.
         newest: (buckets,) number of the newest shipment in each bucket.
-        previous: (size,) number of the previous shipment in the chain. This array and the next ones are ring buffers.
+        previous: (size,) number of the previous shipment in the chain. This array and those below are ring buffers.
         reference, identity: (size,) hashes of the reference and of the content.
         values: (size, H) features.
     """
@@ -154,7 +155,7 @@ class RecentShipments:
     def copy(self) -> RecentShipments:
         """Return an independent copy."""
         other = RecentShipments(self.size)
-        # Do not touch the unused part of the ring buffers, so that it takes no memory.
+        # The unused part of the ring buffers takes no memory until it is written.
         used = min(self.met, self.size)
         other.met = self.met
         other.newest[:] = self.newest
@@ -165,7 +166,7 @@ class RecentShipments:
         return other
 
     def backup(self, references: IntArray) -> RecentBackup:
-        """Return a backup for `roll_back`, taken before shipments with the given references (n,) are added."""
+        """Return a backup for `roll_back`. Call this before adding shipments with the given references (n,)."""
         positions = (self.met + np.arange(min(len(references), self.size))) % self.size
         buckets = references & (self.newest.shape[0] - 1)
         return RecentBackup(
@@ -217,8 +218,8 @@ class RecentShipments:
 
         Args:
             values: (n, H) output: features.
-            late: (n,) output.
-            log1p, log: features of the columns of ``batch.log1p`` and ``batch.log``, which must contain logarithms.
+            late: (n,) output: 1 for a late shipment.
+            log1p, log: feature of each column of ``batch.log1p`` and of ``batch.log``, which must contain logarithms.
         """
         counted = 0
         for row in range(batch.n):

@@ -21,15 +21,15 @@ class HistoryColumn(Column):
     CONSIGNOR_VALUE_365 = "VALUE_HISTORY", "US dollars that the consignor sent within 365 days (log of one more)"
     CONSIGNOR_FIRST_SEEN_DAYS = "NEW_CONSIGNOR", "Days since the consignor was first seen"
     CONSIGNOR_LAST_SEEN_DAYS = "HISTORY_VOLUME", "Days since the consignor was last seen"
-    CONSIGNOR_CONSIGNEES = "HISTORY_VOLUME", "Different consignees the consignor has sent to"
+    CONSIGNOR_CONSIGNEES = "HISTORY_VOLUME", "Different consignees that the consignor has sent to"
     CONSIGNOR_NEW_CONSIGNEES_30 = (
         "HISTORY_VOLUME",
-        "Consignees the consignor has sent to for the first time within 30 days",
+        "Consignees that the consignor has sent to for the first time within 30 days",
     )
-    CONSIGNOR_ADDRESSES = "HISTORY_VOLUME", "Different addresses the consignor has sent to"
+    CONSIGNOR_ADDRESSES = "HISTORY_VOLUME", "Different addresses that the consignor has sent to"
     CONSIGNOR_NEW_ADDRESSES_30 = (
         "HISTORY_VOLUME",
-        "Addresses the consignor has sent to for the first time within 30 days",
+        "Addresses that the consignor has sent to for the first time within 30 days",
     )
     CONSIGNOR_VALUE_RATIO = "VALUE_HISTORY", "Log of the shipment's value over the consignor's mean value so far"
     CONSIGNOR_MASS_RATIO = "VALUE_HISTORY", "Log of the shipment's mass over the consignor's mean mass so far"
@@ -105,7 +105,7 @@ class HistoryColumn(Column):
     )
     CONSIGNOR_CHEMISTRY_TURN = (
         "GOODS_HISTORY",
-        "Share of other goods in the consignor's earlier shipments, under a code of chemistry (28, 29, 38); otherwise 0",
+        "Share of other goods in the consignor's earlier shipments if this one is chemistry (HS 28, 29, 38), otherwise 0",
     )
     PAIR_HEADING_SHIPMENTS = (
         "GOODS_HISTORY",
@@ -139,8 +139,8 @@ class HistoryColumn(Column):
         "ROUTE_RARE",
         "Shipments of the consignor on this trade lane so far (log of one more)",
     )
-    CONSIGNOR_CONTACT_NAMES = "CONTACT_SHARED", "Times another name came with the consignor's telephone or e-mail"
-    CONSIGNEE_CONTACT_NAMES = "CONTACT_SHARED", "Times another name came with the consignee's telephone or e-mail"
+    CONSIGNOR_CONTACT_NAMES = "CONTACT_SHARED", "Changes of the name declared with the consignor's telephone or e-mail"
+    CONSIGNEE_CONTACT_NAMES = "CONTACT_SHARED", "Changes of the name declared with the consignee's telephone or e-mail"
     CONSIGNOR_CONTACT_FINDS = "LINKED_FINDS", "Finds at the consignor's telephone or e-mail, as known at the time", 1
     CONSIGNEE_CONTACT_FINDS = "LINKED_FINDS", "Finds at the consignee's telephone or e-mail, as known at the time", 1
     CONTACT_CLEAN = "LINKED_FINDS", "Clean inspections at telephones and e-mails of both parties, as known at the time"

@@ -50,7 +50,7 @@ PARTIES: Final = (*INSPECTED, Entity.CONSIGNOR_CITY, Entity.CITY_HEADING)
 CONTACTS: Final = (
     Entity.CONSIGNOR_PHONE, Entity.CONSIGNOR_EMAIL, Entity.CONSIGNEE_PHONE, Entity.CONSIGNEE_EMAIL,
 )  # fmt: skip
-#: Kinds that count shipments only. Contacts also count results and changes of name.
+#: Kinds that only count shipments, except that contacts also count results and changes of name.
 LINKS: Final = (
     Entity.CONSIGNOR_TRADE_LANE, Entity.BUILDING, Entity.OCCUPANT, Entity.CONSIGNOR_ADDRESS, Entity.CONSIGNOR_CHAPTER,
     Entity.CONSIGNOR_HEADING, Entity.PAIR_HEADING, *CONTACTS,
@@ -64,7 +64,7 @@ class KeyRow(IntEnum):
     TIME = 0
     #: Hash of `shipment_id`.
     REFERENCE = auto()
-    #: Hash of all other data that the history reads. It is equal for unchanged repeats of a shipment.
+    #: Hash of parties, places, goods and amounts. It is equal for unchanged repeats of a shipment.
     IDENTITY = auto()
     #: Value in US cents, and mass in grams; 0 where missing.
     CENTS = auto()
@@ -73,7 +73,7 @@ class KeyRow(IntEnum):
     PRESS = auto()
     #: 1 if an HS code is declared, otherwise 0.
     CODED = auto()
-    #: 1 if that code belongs to a chapter of chemistry (28, 29, 38), otherwise 0.
+    #: 1 if a declared code is in a chapter of chemistry (28, 29, 38), otherwise 0.
     CHEMISTRY = auto()
     #: Value in US cents below which a consignment is exempt from duty or formalities.
     LIMIT = auto()

@@ -1,5 +1,7 @@
-"""The full state of a history as arrays, for checkpoints: unlike a snapshot, it keeps all entities, their order and the recent
-shipments, so that the restored history goes on as the original would, to the last bit.
+"""The full state of a history as arrays, for checkpoints.
+
+Unlike a snapshot it contains all entities in their order and the recent shipments, so that the restored history gives the same
+values as the original would, to the last bit.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ _RECENT: Final = ("previous", "reference", "identity", "values")
 
 
 def store_arrays(name: str, store: Store) -> Arrays:
-    """Return the entities of a store in the order of its slots."""
+    """Return the entities of a store as arrays, in the order of its slots."""
     parts = {part: np.asarray(getattr(store, part))[: store.count] for part in ("keys", "narrow", "wide")}
     return {f"{name}_{part}": array for part, array in parts.items()}
 
 
 def restore_store(name: str, store: Store, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Replace a store's entities by those of `store_arrays`.
+    """Replace a store's entities with those from `store_arrays`.
 
     Raises:
         KeyError: an array is missing.
@@ -42,7 +44,7 @@ def restore_store(name: str, store: Store, arrays: Mapping[str, NDArray[Any]]) -
 
 
 def recent_arrays(recent: RecentShipments) -> Arrays:
-    """Return the used part of the cache of recent shipments."""
+    """Return the used part of the cache of recent shipments as arrays."""
     used = min(recent.met, recent.size)
     arrays = {f"recent_{part}": np.asarray(getattr(recent, part))[:used] for part in _RECENT}
     return arrays | {
@@ -52,7 +54,7 @@ def recent_arrays(recent: RecentShipments) -> Arrays:
 
 
 def restored_recent(arrays: Mapping[str, NDArray[Any]]) -> RecentShipments:
-    """Return the cache of `recent_arrays`.
+    """Return the cache of recent shipments from `recent_arrays`.
 
     Raises:
         KeyError: an array is missing.

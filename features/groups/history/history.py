@@ -2,11 +2,11 @@
 
 Training, files and the service use the same implementation. `History.advance` reads the state for each shipment and then counts
 the shipment, in the order of the rows. A shipment whose time is before that of an earlier row is `late` and sees the current state.
-The state consists of integers (counts, cents, grams, days; for windows see `features.groups.history.state`), so values do not
-depend on the chunk size, to the last bit.
+The state consists of integers (counts, cents, grams, days; for windows see `features.groups.history.state`), so not even the last
+bit of a value depends on the chunk size.
 
-`History.learn` adds results of inspections. `History.replay` processes labelled data day by day: it learns the results known by
-the end of the previous day and then advances over the shipments of the day.
+`History.learn` adds results of inspections. `History.replay` processes labelled data day by day: it adds the results known by the
+end of the previous day and then advances over the shipments of the day.
 
 Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, history. The modules keys,
 key_rows and address compute the keys of entities, snapshot saves stores in a bundle, and full saves the state in a checkpoint.
@@ -39,23 +39,28 @@ __all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
 IntArray = NDArray[np.int64]
 
 DAY: Final = 86400
-#: Number of shipments per batch, which limits the work buffers and keeps them in the processor's cache.
+#: Maximum number of shipments per batch, which limits the work buffers and keeps them in the processor's cache.
 _CHUNK: Final = 4096
 #: Number of shipments between evictions. It is fixed, so that values do not depend on the chunk size.
 _EVICT_EVERY: Final = 65536
 #: Number of recent shipments in the cache that detects repeats.
-_REMEMBERED: Final = 32768
+_RECENT: Final = 32768
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryRows:
-    """History features ``values`` (n_shipments, H), NaN without a key or a past, and flags ``late`` (n_shipments,)."""
+    """History features of shipments.
+
+    Attributes:
+        values: (n_shipments, H) features; NaN without a key or a past.
+        late: (n_shipments,) True if the time of the shipment is before that of an earlier shipment.
+    """
 
     values: FloatArray
     late: NDArray[np.bool_]
 
     def take(self, shipments: IntArray) -> Self:
-        """Return the rows of some shipments."""
+        """Return the features of the given shipments."""
         return replace(self, values=self.values[shipments], late=self.late[shipments])
 
 
@@ -92,7 +97,7 @@ class History:
     """State of parties, addresses and trade lanes, and of the links between them, after the latest shipment.
 
     Every 65,536 shipments, kinds with more than ``capacity`` entities are reduced to three quarters of the capacity. Entities with
-    finds have priority, followed by the most recent ones. With all kinds at capacity, a history takes about 265 MB.
+    finds are kept first, then the most recent ones. With all kinds at capacity, a history takes about 270 MB.
 
     Attributes:
         capacity: maximum number of entities per kind.
@@ -130,7 +135,7 @@ class History:
         return {entity.label: store.count for entity, store in self._stores.by_entity.items()}
 
     def to_arrays(self, entities: int = 8000) -> dict[str, NDArray[Any]]:
-        """Return a snapshot of the ``entities`` most valuable entities per kind, without references of shipments."""
+        """Return a snapshot of the ``entities`` most important entities per kind, without recent shipments."""
         arrays = self._numbers()
         for entity, store in self._stores.by_entity.items():
             arrays |= snapshot(entity, LAYOUTS[entity], store, entities)
@@ -138,7 +143,7 @@ class History:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> History:
-        """Return the history of a snapshot.
+        """Return the history from a snapshot.
 
         Raises:
             KeyError: an array is missing.
@@ -155,7 +160,7 @@ class History:
 
     @classmethod
     def _with_numbers(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
-        """Return an empty history with the numbers of `_numbers`."""
+        """Return a history without entities, with the numbers from `_numbers`."""
         meta = _Meta.from_array(arrays["meta"])
         self = cls(meta.capacity)
         self.watermark, self.sequence = meta.watermark, meta.sequence
@@ -163,7 +168,7 @@ class History:
         return self
 
     def to_full_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the whole state, for checkpoints. The arrays are views: copy the history first if it goes on."""
+        """Return the full state, for checkpoints. The arrays are views, so copy the history first if it will change."""
         arrays = self._numbers()
         for entity, store in self._stores.by_entity.items():
             arrays |= store_arrays(entity.label, store)
@@ -171,7 +176,7 @@ class History:
 
     @classmethod
     def from_full_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
-        """Return the history of `to_full_arrays`, which goes on as the original would.
+        """Return the history from `to_full_arrays`. It gives the same values as the original would.
 
         Raises:
             KeyError: an array is missing.
@@ -186,14 +191,16 @@ class History:
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
         """Return the features of the table's shipments, each as of the moment before it, and count the shipments.
 
-        With ``update=False`` the state does not change, but shipments still see earlier ones of the same table. Shipments with a
-        time far outside the present are never counted or seen, because a wrong time must not reach others.
+        With ``update=False`` the state does not change, but shipments still see earlier ones of the same table. A shipment whose
+        time is far from the present (`ManifestTable.far_dated`) is never counted, because a wrong time must not affect others.
         """
         keys = history_keys(table)
-        return self._advance_but(keys, table.far_dated) if update else self._read(keys, table.far_dated)
+        return (
+            self._advance_except(keys, table.far_dated) if update else self._advance_and_restore(keys, table.far_dated)
+        )
 
-    def _advance_but(self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, evict: bool = True) -> HistoryRows:
-        """Advance in order over all shipments but those ``left_out`` (n_shipments,), which only see the state."""
+    def _advance_except(self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, evict: bool = True) -> HistoryRows:
+        """Advance in order over all shipments. Those ``left_out`` (n_shipments,) see the state but are not counted."""
         if left_out is None:
             return self._advance_all(keys, evict=evict)
         n = keys.shape[1]
@@ -201,12 +208,12 @@ class History:
         starts = [0, *(np.flatnonzero(np.diff(left_out)) + 1).tolist()]
         for start, end in zip(starts, [*starts[1:], n], strict=True):
             run = np.ascontiguousarray(keys[:, start:end])
-            rows = self._look(run) if left_out[start] else self._advance_all(run, evict=evict)
+            rows = self._read_state(run) if left_out[start] else self._advance_all(run, evict=evict)
             values[start:end], late[start:end] = rows.values, rows.late
         return HistoryRows(values, late)
 
     def advance_keys(self, keys: IntArray) -> HistoryRows:
-        """Do the same as `advance` for shipments with the keys ``keys`` (KEY_ROWS, n_shipments)."""
+        """Do the same as `advance` for shipments with the given keys (KEY_ROWS, n_shipments)."""
         return self._advance_all(keys)
 
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
@@ -214,14 +221,14 @@ class History:
         self._learn(history_keys(table), find)
 
     def learn_keys(self, keys: IntArray, find: NDArray[np.bool_]) -> None:
-        """Do the same as `learn` for shipments with the keys ``keys`` (KEY_ROWS, n_shipments)."""
+        """Do the same as `learn` for shipments with the given keys (KEY_ROWS, n_shipments)."""
         self._learn(keys, find)
 
     def unlearn_keys(self, keys: IntArray, find: NDArray[np.bool_]) -> None:
-        """Take results back that `learn` added, for shipments with the keys ``keys`` (KEY_ROWS, n_shipments).
+        """Take back results that `learn` added for shipments with the given keys (KEY_ROWS, n_shipments).
 
-        The counts of finds and clean inspections are as if the results had never been learned, except for entities that were
-        evicted since. What cannot be taken back: shipments that arrived in between counted a link to a party with a find.
+        The counts of finds and clean inspections are then as if the results had never been added, except for entities evicted
+        since. Shipments that arrived in between and counted a link to a party with a find keep this link.
         """
         finds = int(find.sum())
         self._finds = max(self._finds - finds, 0)
@@ -244,10 +251,10 @@ class History:
 
         Args:
             table: shipments in order of time.
-            find: (n_shipments,) whether there was a find.
+            find: (n_shipments,) True for a find.
             known_s: (n_shipments,) time of the result in seconds since 1970; negative if not inspected.
         """
-        # Do not cache the keys in the table, because they take 180 MB per million shipments.
+        # Do not cache the keys in the table, because they take 230 MB per million shipments.
         keys = keys_of(table)
         n = table.n_shipments
         values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
@@ -313,16 +320,16 @@ class History:
 
     def _recent_shipments(self) -> RecentShipments:
         if self._recent is None:
-            self._recent = RecentShipments(_REMEMBERED)
+            self._recent = RecentShipments(_RECENT)
         return self._recent
 
     @property
     def _bound(self) -> int:
-        """Return the maximum number of entities of a kind before eviction, except for entities that `learn` adds."""
+        """Maximum number of entities of a kind before eviction, apart from entities that `learn` adds."""
         return self.capacity + _EVICT_EVERY
 
-    def _look(self, keys: IntArray) -> HistoryRows:
-        """Return the values of shipments that see the state, but not each other."""
+    def _read_state(self, keys: IntArray) -> HistoryRows:
+        """Return the features of shipments that see the state but not each other."""
         n = keys.shape[1]
         values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
         for start in range(0, n, _CHUNK):
@@ -330,24 +337,24 @@ class History:
             self._advance(keys[:, part], values[part], late[part], update=False)
         return HistoryRows(values, late)
 
-    def _read(self, keys: IntArray, left_out: NDArray[np.bool_] | None) -> HistoryRows:
-        """Return the values of shipments without changing the state. They see earlier ones, but none of those ``left_out``."""
+    def _advance_and_restore(self, keys: IntArray, left_out: NDArray[np.bool_] | None) -> HistoryRows:
+        """Advance as `_advance_except` does, and restore the state afterwards."""
         n = keys.shape[1]
         if n <= 1:
-            return self._look(keys)
+            return self._read_state(keys)
         if n > _CHUNK and not 0 < self.sequence % _EVICT_EVERY < _EVICT_EVERY - n:
-            # Roll-back cannot restore evicted entities, so use a copy.
-            return self.copy()._advance_but(keys, left_out)
+            # A roll-back cannot restore evicted entities, so use a copy.
+            return self.copy()._advance_except(keys, left_out)
         recent, stores = self._recent_shipments(), self._stores.by_entity
         before = self.watermark, self.sequence, recent.met
-        remembered = recent.backup(keys[KeyRow.REFERENCE])
+        recent_backup = recent.backup(keys[KeyRow.REFERENCE])
         backups = {entity: store.backup(keys[key_row(entity)]) for entity, store in stores.items()}
         try:
-            return self._advance_but(keys, left_out, evict=False)
+            return self._advance_except(keys, left_out, evict=False)
         finally:
             for entity, store in stores.items():
                 store.roll_back(backups[entity])
-            recent.roll_back(remembered)
+            recent.roll_back(recent_backup)
             self.watermark, self.sequence, recent.met = before
 
     def _evict(self) -> None:
@@ -358,13 +365,13 @@ class History:
 
 
 class HistoryGroup(Group):
-    """Features of the history, copied from shipments to rows."""
+    """History features, copied from shipments to rows."""
 
     name = "history"
     features = FEATURES
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        """Write the history of each row's shipment into ``out`` (n_rows, H).
+        """Write the history features of each row's shipment into ``out`` (n_rows, H).
 
         Raises:
             ValueError: ``history`` is not (n_shipments, H).

@@ -81,7 +81,7 @@ _MIX_CONSIGNOR_HEADING = cython.declare(cython.ulonglong, 108)
 _MIX_PAIR_HEADING = cython.declare(cython.ulonglong, 109)
 _MIX_CITY_HEADING = cython.declare(cython.ulonglong, 110)
 
-# HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts in separate shipments).
+# HS headings of machines that press, fill or pack, and of tools and moulds for them (typology E2: parts in separate shipments).
 _MACHINES = cython.declare(cython.int, 8479)
 _TOOLS = cython.declare(cython.int, 8207)
 _MOULDS = cython.declare(cython.int, 8480)
@@ -100,10 +100,10 @@ _ROUNDING = cython.declare(cython.double, 4503599627370496.0)
 #: Offset that makes days since 1970 positive for all years from 1.
 _DAYS_BEFORE = cython.declare(cython.longlong, 800_000)
 _DAY_SECONDS = cython.declare(cython.longlong, 86400)
-#: Number of texts hashed at a time, which limits the work memory.
+#: Number of texts hashed at once, which limits the working memory.
 _CHUNK = cython.declare(cython.Py_ssize_t, 4096)
 _HASH_BYTES = cython.declare(cython.int, 8)
-#: Empty hash to copy, which is faster than creating a new one.
+#: Empty hash object. Copying it is faster than creating a new one.
 _EMPTY_HASH = blake2b(digest_size=8)
 
 
@@ -149,7 +149,7 @@ def _hash_columns(columns: list[Coded], group: HashedTexts, rows: IntArray, out:
     n = rows.shape[0]
     texts: list[str] = []
     for column in columns:
-        # A part of a table shares the texts of the whole table, so it may have more texts than rows.
+        # A part of a table shares the texts of the full table, so it can have more texts than rows.
         texts += column.values if len(column.values) < n else _texts_at(column.codes, rows, column.values)
     hashes = np.empty((group.parts, len(texts)), dtype=np.uint64)
     for start in range(0, len(texts), _CHUNK):
@@ -168,10 +168,10 @@ def _hash_columns(columns: list[Coded], group: HashedTexts, rows: IntArray, out:
 
 
 def fill_missing(column: Coded, spell: Callable[[list[str]], list[bytes]], rows: IntArray, line: WordArray) -> None:
-    """Replace zeros of a line (n_shipments,) of hashed texts by hashes of another column.
+    """Replace the zeros in a line (n_shipments,) of hashed texts with hashes of another column.
 
     Args:
-        spell: normalises texts.
+        spell: function that normalises texts.
         rows: (n_shipments,) first row of each shipment.
     """
     for row in range(rows.shape[0]):
@@ -210,7 +210,10 @@ def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> li
 
 
 def _hash_chunk(spellings: list[bytes], parts: int, hashes: WordArray, start: int) -> None:
-    """Hash normalised texts, all first parts before all second parts, into ``hashes`` (parts, n)."""
+    """Write the hashes of normalised texts into ``hashes`` (parts, n) from column ``start`` on.
+
+    The first parts of all texts come before their second parts.
+    """
     n = len(spellings) // parts
     for at in range(len(spellings)):
         hashes[at // n, start + at % n] = _hash(spellings[at])
@@ -236,7 +239,7 @@ def _fill_line(codes: NDArray[np.int32], rows: IntArray, hashes: WordArray, out:
 
 
 def numbers_of(column: Coded, function: Callable[[str], int], rows: IntArray, out: IntArray) -> None:
-    """Fill ``out`` (n,) with ``function`` of the texts at n rows; 0 where a text is missing."""
+    """Fill ``out`` (n,) with ``function`` of the texts in n rows; 0 where a text is missing."""
     _number_rows(rows_of(column), column.values, function, rows, out)
 
 
@@ -254,7 +257,7 @@ def _number_rows(
 
 
 def headings_of(column: Coded) -> NDArray[np.int32]:
-    """Return the HS heading of each row (n_rows,) of a column of codes as a number; 0 where missing."""
+    """Return the HS heading of each row of a column of codes as a number, shape (n_rows,); 0 where missing."""
     codes, values = rows_of(column), column.values
     headings: NDArray[np.int32] = np.empty(codes.shape[0], dtype=np.int32)
     view = headings
@@ -266,7 +269,14 @@ def headings_of(column: Coded) -> NDArray[np.int32]:
 
 
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:
-    """Fill ``out`` (n,) with limits: for members the limit of their day since 1970, otherwise ``usual``."""
+    """Fill ``out`` (n,) with the limits of shipments.
+
+    Args:
+        members: (n,) 1 for a shipment to a member of the European Union.
+        times: (n,) seconds since 1970.
+        usual: limit for other shipments.
+        of_day: function that returns the Union's limit on a day since 1970.
+    """
     before = -1
     limit = usual
     for row in range(members.shape[0]):
@@ -299,10 +309,10 @@ def fill_keys(lines: WordArray, items: ItemAmounts, first_row: IntArray, times: 
 
 
 def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordArray) -> int:
-    """Write the sums of the amounts of a shipment's goods items, rows ``first`` to before ``end``.
+    """Write the sums of the amounts of a shipment's goods items (rows ``first`` to ``end - 1``), and return its leading heading.
 
-    Return the shipment's leading heading, whatever the order of its items: the lowest of chemistry, otherwise the lowest; 0 without
-    codes.
+    This is the lowest heading of chemistry, otherwise the lowest heading; 0 without codes. It does not depend on the order of the
+    items.
     """
     cents, grams, press, leading = 0.0, 0.0, 0, 0
     for item in range(first, end):
@@ -324,7 +334,7 @@ def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordA
 
 
 def _leads(heading: int, leading: int) -> bool:
-    """Return whether a heading stands for a shipment rather than another one."""
+    """Return whether ``heading`` represents a shipment rather than ``leading``."""
     if _is_chemistry(heading) != _is_chemistry(leading):
         return _is_chemistry(heading)
     return heading < leading
@@ -344,7 +354,7 @@ def _whole(amount: float) -> float:
 
 
 def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
-    """Mix the hashes of a shipment's texts into the keys of its entities, and into its identity."""
+    """Write the keys of a shipment's entities and its identity, mixed from the hashes of its texts."""
     consignor_name, consignee_name = _word(lines[_CONSIGNOR_NAME, row]), _word(lines[_CONSIGNEE_NAME, row])
     building_name = _word(lines[_BUILDING, row])
     place = _word(lines[_POSTCODE, row] if lines[_POSTCODE, row] != 0 else lines[_CITY, row])
@@ -379,7 +389,7 @@ def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
 
 
 def _fill_goods(row: int, heading: int, lines: WordArray, out: WordArray) -> None:
-    """Mix a shipment's city and leading heading into the keys of cities and goods, and into its identity."""
+    """Write the keys of a shipment's city and goods, and add them to its identity."""
     city, country, goods = _word(lines[_CITY, row]), _word(lines[_COUNTRY, row]), _word(heading)
     consignor, pair = _word(out[_CONSIGNOR_ROW, row]), _word(out[_PAIR_ROW, row])
     consignor_city = _link_key(_MIX_CONSIGNOR_CITY, consignor, city, country) if city != 0 else 0
@@ -396,7 +406,7 @@ def _fill_goods(row: int, heading: int, lines: WordArray, out: WordArray) -> Non
 
 
 def _word(number: int) -> int:
-    """Return a 64-bit integer as unsigned."""
+    """Return a 64-bit integer as an unsigned one."""
     word: int = cython.cast(cython.ulonglong, number) & _WORD
     return word
 

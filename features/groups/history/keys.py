@@ -1,4 +1,4 @@
-"""Key matrix of a table: parties, addresses and trade lanes of shipments as hashes that do not depend on spelling."""
+"""Key matrix of a table: hashes of the parties, addresses and trade lanes of shipments, which do not depend on spelling."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _is_member(country: str) -> int:
 
 
 def _union_limit(day: int) -> int:
-    """Return the Union's exemption limit in US cents on a day, counted from 1970-01-01."""
+    """Return the European Union's exemption limit on a day since 1970-01-01, in US cents."""
     rate = usd_per_unit("EUR", date.fromordinal(_EPOCH + day)) or 1.0
     return round(_LIMIT_EURO_CENTS * rate)
 

@@ -1,4 +1,4 @@
-"""Compiled stores of parties, which are entities with windowed sums. They write features and count shipments."""
+"""Compiled stores of parties, which are the entities with windowed sums. The stores write features and count shipments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ADDRESS = cython.declare(cython.Py_ssize_t, Entity.ADDRESS)
 _PAIR = cython.declare(cython.Py_ssize_t, Entity.PAIR)
 _TRADE_LANE = cython.declare(cython.Py_ssize_t, Entity.TRADE_LANE)
 _CONSIGNOR_CITY = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_CITY)
-#: Number of the kinds of entities that count inspection results. They come first in `Entity`.
+#: Number of kinds of parties that count results of inspections. They come first in `Entity`.
 _INSPECTED = cython.declare(cython.Py_ssize_t, len(INSPECTED))
 
 # Positions in the state of every party.
@@ -87,14 +87,14 @@ _GROWTH = cython.declare(cython.Py_ssize_t, LogColumn.TRADE_LANE_GROWTH)
 _FIND_RATIO = cython.declare(cython.Py_ssize_t, LogColumn.TRADE_LANE_FIND_RATIO)
 
 _CENTS_PER_DOLLAR = cython.declare(cython.longlong, 100)
-#: Assumed weight, in inspections, of the overall find rate in the smoothed find rate of a trade lane.
+#: Weight of the overall find rate in the smoothed find rate of a trade lane, in inspections. Assumed.
 _TRADE_LANE_PRIOR = cython.declare(cython.double, 50.0)
 #: Position of columns and features that a kind of entity does not have.
 ABSENT = -1
 
 
 class Transfers:
-    """Positions of numbers to copy: number i from ``source[i]`` to ``target[i]``, both (n,)."""
+    """Positions of n numbers to copy, from ``source`` (n,) to ``target`` (n,)."""
 
     def __init__(self, source: IntArray, target: IntArray) -> None:
         self.source, self.target = source, target
@@ -113,7 +113,7 @@ class WindowSums:
 
 
 class PartyFeatures:
-    """Features that only some kinds of parties have; -1 for a kind without them.
+    """Features that only some kinds of parties have; `ABSENT` for a kind without them.
 
     Attributes:
         first_seen, split: columns of `Batch.values`.
@@ -127,16 +127,16 @@ class PartyFeatures:
 class PartyPlan:
     """Plan for one kind of party: the counted amounts, and the features read from the state.
 
-    Positions in the state number the narrow columns first, then the wide columns.
+    In the state, the narrow columns come before the wide columns.
 
     Attributes:
-        column: (columns,) position in the state per `PartyColumn`; -1 if the kind does not have the column.
+        column: (len(PartyColumn),) position of each `PartyColumn` in the state; `ABSENT` if the kind does not have the column.
         sums: the windowed sums.
         totals: amount -> position in the state.
         values: position in the state -> feature.
         logs: position in the state -> column of `Batch.log1p`.
-        recent: index of the windowed sum -> feature.
-        dollars: index of the windowed sum, in cents -> column of `Batch.log1p`.
+        recent: index of a windowed sum -> feature.
+        dollars: index of a windowed sum in cents -> column of `Batch.log1p`.
         features: features that only some kinds have.
     """
 
@@ -164,7 +164,7 @@ class PartyStore(Store):
         self.entity, self.plan = entity, plan
 
     def locate_all(self, batch: Batch) -> None:
-        """Find each shipment's party and whether it has known finds. Add unknown parties of counted shipments."""
+        """Find each shipment's party, and whether it has known finds. Add the unknown parties of counted shipments."""
         self.locate(batch.keys[_ENTITIES_ROW + self.entity], batch.counted, batch.slots[self.entity], batch.n)
         if self.entity >= _INSPECTED:
             return
@@ -268,9 +268,10 @@ class PartyStore(Store):
             batch.log[row, _MASS_RATIO] = float(grams) * float(shipments) / float(past)
 
     def _compare_goods(self, batch: Batch, row: int) -> None:
-        """Write the features that compare the goods of a shipment with those that the consignor has sent.
+        """Write the features that compare the goods of a shipment with the goods that the consignor has sent.
 
-        The shares are smoothed: 0.5 is added to the number of shipments with these goods, and 1 to the number of all.
+        Shares are smoothed by adding 0.5 to the number of shipments with these goods, and 1 to the number of all. The share of
+        chemistry is not smoothed.
         """
         coded = batch.state[self.plan.column[_CODED]]
         if coded == 0:
@@ -285,7 +286,11 @@ class PartyStore(Store):
         batch.values[row, _CHEMISTRY_TURN] = others if batch.keys[_CHEMISTRY_ROW, row] else 0.0
 
     def _write_split(self, batch: Batch, row: int) -> None:
-        """Write whether the small shipments of one day reach the limit in total but not individually."""
+        """Write the features of consignments that may be split to stay below the duty limit.
+
+        They are the number of other small shipments of the day that reach the limit together with this one, and their total value
+        over the limit.
+        """
         cents, limit = batch.keys[_CENTS_ROW, row], batch.keys[_LIMIT_ROW, row]
         count = batch.state[self.plan.column[_SMALL_TODAY]]
         together = batch.state[self.plan.column[_SMALL_CENTS_TODAY]] + cents
@@ -295,7 +300,7 @@ class PartyStore(Store):
             batch.log[row, self.plan.features.split_value] = float(together) / float(limit)
 
     def _write_trade_lane(self, batch: Batch, row: int) -> None:
-        """Write the trade lane's traffic relative to its past year, and its find rate relative to the overall rate."""
+        """Write a trade lane's traffic relative to that of the past year, and its find rate relative to the overall rate."""
         month = self._window_sum(
             batch, row, self.plan.column[_MONTH_PRESENT], self.plan.column[_MONTH_PREVIOUS], _MONTH, 1
         )

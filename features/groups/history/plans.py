@@ -1,4 +1,4 @@
-"""Empty stores for all kinds of entities, with the plans that say what each kind counts and which features it gives."""
+"""Empty stores for all kinds of entities, with the plans of the amounts and features of each kind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from features.groups.history.visits import EntityStores, LinkFeatures, LinkStore
 
 IntArray = NDArray[np.int64]
 
-#: Feature numbers, (columns,), to which `Batch.log1p` and `Batch.log` are written.
+#: (columns,) features to which the columns of `Batch.log1p` and of `Batch.log` are written.
 LOG1P: Final[IntArray] = np.array(LOG1P_FEATURES, dtype=np.int64)
 LOG: Final[IntArray] = np.array(list(LOG_FEATURES.values()), dtype=np.int64)
 
@@ -66,13 +66,13 @@ def _link_store(link: Entity) -> LinkStore:
 
 def _party_plan(party: Entity) -> PartyPlan:
     layout = PARTY_LAYOUTS[party]
-    sums = _kept_sums(layout)
+    sums = _sums_of(layout)
     totals = [
         (amount, layout.columns.index(PartyColumn[amount.name]))
         for amount in Amount
         if amount.name in PartyColumn.__members__ and PartyColumn[amount.name] in layout.columns
     ]
-    # Pairs of a position in the state, or of an index in ``sums``, and the column that receives it (see `PartyPlan`).
+    # Pairs of a source (position in the state, or index in ``sums``) and a target column (see `PartyPlan`).
     values, logs, recent, dollars = [], [], [], []
     for feature, read in READS[party].items():
         match read:
@@ -96,8 +96,8 @@ def _party_plan(party: Entity) -> PartyPlan:
     )
 
 
-def _kept_sums(layout: StateLayout) -> list[tuple[Amount, Window]]:
-    """Return the windowed sums that a layout keeps, as (amount, window). A sum's index in the list is its number in the plan."""
+def _sums_of(layout: StateLayout) -> list[tuple[Amount, Window]]:
+    """Return the windowed sums of a layout. The index of a sum in the list is its number in the plan."""
     return [
         (amount, window)
         for window in Window

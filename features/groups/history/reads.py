@@ -1,7 +1,7 @@
 """Definition of each history feature: kind of entity, and columns of its state.
 
-`READS` lists the features that are copied from the state. `_COMPUTED_FROM` lists the columns of features that are computed in
-`features.groups.history.visits`. Together they determine the columns of each kind of entity.
+`READS` lists the features that are copied from the state. `_COMPUTED_FROM` lists the columns from which
+`features.groups.history.parties` computes further features. Together they determine the columns of each kind of entity.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from features.groups.history.state import (
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The value of a column."""
+    """Value of a column."""
 
     column: PartyColumn
 
 
 @dataclass(frozen=True, slots=True)
 class LogTotal:
-    """The logarithm of one more than a column."""
+    """log(1 + value of a column)."""
 
     column: PartyColumn
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The sum of an amount over a window."""
+    """Sum of an amount over a window."""
 
     amount: Amount
     window: Window
@@ -48,7 +48,7 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class RecentDollars:
-    """The logarithm of one more than the US dollars of a window."""
+    """log(1 + US dollars over a window)."""
 
     window: Window
 
@@ -116,7 +116,7 @@ READS: Final[Mapping[Entity, Mapping[Feature, Read]]] = {
 }  # fmt: skip
 
 _SPLIT: Final = (*block_columns(Amount.SMALL, Window.DAY), *block_columns(Amount.SMALL_CENTS, Window.DAY))
-#: Columns of computed features, which `READS` does not list.
+#: Columns from which features are computed that `READS` does not list.
 _COMPUTED_FROM: Final[Mapping[Entity, tuple[PartyColumn, ...]]] = {
     Entity.CONSIGNOR: (
         PartyColumn.CENTS, PartyColumn.GRAMS, PartyColumn.LAST_CENTS, PartyColumn.REPEATS, PartyColumn.CODED,
@@ -132,19 +132,20 @@ _COMPUTED_FROM: Final[Mapping[Entity, tuple[PartyColumn, ...]]] = {
     Entity.CITY_HEADING: (),
 }  # fmt: skip
 
-#: Days since the kind of party was first seen.
+#: Kind of party -> days since a party was first seen.
 FIRST_SEEN: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNOR: Feature.CONSIGNOR_FIRST_SEEN_DAYS,
     Entity.CONSIGNEE: Feature.CONSIGNEE_FIRST_SEEN_DAYS,
     Entity.ADDRESS: Feature.ADDRESS_FIRST_SEEN_DAYS,
 }
-#: Small shipments of one day that reach the duty limit in total only. Consignee and address share a feature, their maximum.
+#: Kind of party -> number of small shipments of one day that reach the duty limit only together. Consignee and address share a
+#: feature, for which the maximum counts.
 SPLIT: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNEE: Feature.DELIVERY_SPLIT,
     Entity.ADDRESS: Feature.DELIVERY_SPLIT,
     Entity.PAIR: Feature.PAIR_SPLIT,
 }
-#: Number of shipments of a link (logarithm of one more).
+#: Kind of link -> log(1 + number of shipments).
 LINK_SHIPMENTS: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNOR_TRADE_LANE: Feature.CONSIGNOR_TRADE_LANE_SHIPMENTS,
     Entity.BUILDING: Feature.BUILDING_SHIPMENTS,
@@ -156,7 +157,7 @@ LINK_SHIPMENTS: Final[Mapping[Entity, Feature]] = {
 
 @dataclass(frozen=True, slots=True)
 class ContactFeatures:
-    """Features of a telephone number or e-mail address. The contacts of a party share them; the maximum counts."""
+    """Features of a telephone number or e-mail address. The contacts of a party share features, for which the maximum counts."""
 
     names: Feature
     finds: Feature
@@ -204,7 +205,7 @@ SPLIT_VALUE: Final[Mapping[Entity, LogColumn]] = {
     Entity.ADDRESS: LogColumn.ADDRESS_SPLIT_VALUE,
     Entity.PAIR: LogColumn.PAIR_SPLIT_VALUE,
 }
-#: Features that are logarithms of one plus a number, in the order of the matrix of these numbers.
+#: Features that are log(1 + x), in the order of the columns of the matrix of x.
 LOG1P_FEATURES: Final[tuple[Feature, ...]] = (
     *(
         feature

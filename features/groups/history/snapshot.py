@@ -15,19 +15,19 @@ from features.groups.history.store import Store
 
 IntArray = NDArray[np.int64]
 
-#: Kinds of entities whose arrays have another name in snapshots.
+#: Kinds of entities with another name in snapshots.
 _SAVED_AS: Final = {Entity.TRADE_LANE: "lane", Entity.CONSIGNOR_TRADE_LANE: "consignor_lane"}
-#: Rank of one day. It exceeds every count of shipments, so the last day decides before the count.
+#: Rank of one day. It exceeds every number of shipments, so that the last day decides before this number.
 _PER_DAY: Final = np.int64(1 << 31)
-#: Rank of having finds. It exceeds the rank of every day, so finds decide first.
+#: Rank of an entity with finds. It exceeds the rank of every day, so that finds decide first.
 _WITH_FINDS: Final = 1 << 62
 
 
 def most_important(layout: StateLayout, store: Store, count: int) -> IntArray:
     """Return the slots of the ``count`` most important entities, ascending.
 
-    An entity with finds comes before one without. Entities are ranked further by last day (latest first), then by
-    number of shipments (most first), then by key (lowest first).
+    Entities with finds come first. Entities are then ranked by last day (latest first), number of shipments (most first) and key
+    (lowest first).
     """
     if count == 0 or store.count <= count:
         return np.arange(min(store.count, count))
@@ -44,9 +44,9 @@ def most_important(layout: StateLayout, store: Store, count: int) -> IntArray:
 
 
 def snapshot(entity: Entity, layout: StateLayout, store: Store, count: int) -> dict[str, NDArray[Any]]:
-    """Return the keys and states of the ``count`` most important entities by array name, sorted by key.
+    """Return the keys and states of the ``count`` most important entities as named arrays, sorted by key.
 
-    The state (n, columns) has all saved columns of the layout. Columns that the layout does not have are 0.
+    A state (n, columns) has all saved columns of the layout. Saved columns that the store lacks are 0.
     """
     slots = most_important(layout, store, count)
     keys = np.asarray(store.keys)[slots]
@@ -60,7 +60,7 @@ def snapshot(entity: Entity, layout: StateLayout, store: Store, count: int) -> d
 
 
 def restore(entity: Entity, layout: StateLayout, store: Store, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Replace a store's entities with those of a `snapshot`.
+    """Replace a store's entities with those from `snapshot`.
 
     Raises:
         KeyError: an array is missing.

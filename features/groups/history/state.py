@@ -1,9 +1,10 @@
 """State of an entity in the history: amounts, windows and columns.
 
 **Windows.** A sum over the last 1, 7, 30 or 365 days is stored as two integers: the sum over the current calendar block of that
-length (blocks begin at 1970-01-01 00:00 UTC) and the sum over the previous block. If the fraction r of the current block remains,
-the windowed sum is ``present + r * previous``. r is a number of whole hours, so ``present * hours + hours_left * previous`` is an
-integer, and a single division gives the float. The last day of the entity determines the blocks of the stored sums.
+length (blocks are counted from 1970-01-01 00:00 UTC) and the sum over the previous block. If a fraction r of the current block
+remains, the windowed sum is ``present + r * previous``. The remaining time is taken in whole hours, so ``present * hours +
+hours_left * previous`` is an integer, and one division gives the float. The blocks of the stored sums are those of the entity's
+last day.
 
 The state consists of integers, so results do not depend on how a stream of shipments is split.
 """
@@ -22,9 +23,8 @@ VERSION: Final = 3
 class Amount(IntEnum):
     """Amounts that one shipment adds to its parties.
 
-    PARTNERS and PLACES count new partners and places. The partners of a consignor are consignees, also those in one city.
-    Those of a consignee are consignors, and those of an address are the names at it. The places of a consignor are addresses.
-    For an address, PLACES counts the consignors that send to it.
+    PARTNERS is 1 for a new partner: a new consignee of a consignor (also per city), a new consignor of a consignee, or a new name
+    at an address. PLACES is 1 for a new address of a consignor, and for a new consignor of an address.
     """
 
     GRAMS = 0
@@ -36,15 +36,17 @@ class Amount(IntEnum):
     PRESS = auto()
     PARTNERS = auto()
     PLACES = auto()
-    #: 1 if an HS code is declared, and 1 if it is of a chapter of chemistry.
+    #: 1 if an HS code is declared.
     CODED = auto()
+    #: 1 if a declared HS code is in a chapter of chemistry.
     CHEMISTRY = auto()
-    #: 1 if the consignor never sent this HS chapter before.
+    #: 1 if the consignor has not sent this HS chapter before.
     CHAPTERS = auto()
     SHIPMENTS = auto()
     CENTS = auto()
-    #: Number of shipments with a value below the duty limit, and their cents.
+    #: 1 if the value is below the duty limit.
     SMALL = auto()
+    #: The value in cents if it is below the duty limit, otherwise 0.
     SMALL_CENTS = auto()
 
 
@@ -129,7 +131,7 @@ class LinkColumn(IntEnum):
 
 
 class FirstColumn(IntEnum):
-    """First columns of the narrow state of every kind. Links other than contacts have only the first two."""
+    """First columns of the narrow state of every kind. Links that are not contacts have only the first two."""
 
     SHIPMENTS = 0
     LAST_DAY = auto()
@@ -137,10 +139,10 @@ class FirstColumn(IntEnum):
     CLEAN = auto()
 
 
-#: Position in the narrow state of a party's FIRST_DAY, and of a contact's NAME_CHANGES.
+#: Positions of a party's FIRST_DAY and of a contact's NAME_CHANGES in the narrow state.
 FIRST_DAY_POSITION: Final = len(FirstColumn)
 NAME_CHANGES_POSITION: Final = len(FirstColumn)
-#: Columns of 64 bits; other columns have 32.
+#: Columns of 64 bits. The others have 32.
 _WIDE_PARTY: Final = frozenset(
     column for column in PartyColumn if column is PartyColumn.GRAMS or "CENTS" in column.name
 )
@@ -178,7 +180,7 @@ class StateLayout:
 
 
 def party_layout(columns: Iterable[PartyColumn]) -> StateLayout:
-    """Return the layout of a kind of party with the given columns and those that all parties have."""
+    """Return the layout of a kind of party: the given columns, and the columns of all parties."""
     first = (*(PartyColumn[column.name] for column in FirstColumn), PartyColumn.FIRST_DAY)
     others = sorted(set(columns) - set(first))
     return StateLayout(

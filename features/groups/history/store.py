@@ -44,7 +44,7 @@ class Store:
         count: number of entities.
         keys: (at least count,) int64 keys; never 0.
         narrow, wide: (at least count, columns) int32 and int64 state.
-        index: slot per bucket; -1 if free. At most two thirds of the buckets are used, for short searches.
+        index: (buckets,) slot of each bucket; -1 if free. At most two thirds of the buckets are used, so that searches are short.
     """
 
     def __init__(self, narrow: int, wide: int) -> None:
@@ -56,7 +56,7 @@ class Store:
         self.index: NDArray[np.int32] = np.full(2 * _MIN_ROOM, _FREE, dtype=np.int32)
 
     def copy_from(self, other: Store) -> None:
-        """Replace the entities by copies of those in another store."""
+        """Replace the entities with copies of those in another store."""
         room = max(other.count, 1)
         self.keys, self.narrow, self.wide = (
             _resized(array, other.count, room) for array in (other.keys, other.narrow, other.wide)
@@ -66,11 +66,11 @@ class Store:
     def reserve(self, more: int, bound: int) -> None:
         """Allocate capacity for ``more`` entities. The capacity doubles up to ``bound`` and then grows by a quarter.
 
-        Few large steps are better than many small ones: unused memory takes no space, but a copy into a larger array needs both
+        Few large steps are better than many small ones: unused memory takes no space, but each step needs the old and the new
         arrays at once.
 
         Raises:
-            MemoryError: there is no memory. The entities are as before.
+            MemoryError: memory is exhausted. The entities are unchanged.
         """
         needed, room = self.count + more, self.keys.shape[0]
         if needed > room:
@@ -78,7 +78,7 @@ class Store:
             room = max(needed, doubled if room < bound else room + room // 4)
             self.narrow = _resized(self.narrow, self.count, room)
             self.wide = _resized(self.wide, self.count, room)
-            # The keys last, because their number is the room: memory may run out in between.
+            # Resize the keys last, because their length is the capacity. Memory may run out in between.
             self.keys = _resized(self.keys, self.count, room)
         buckets = self.index.shape[0]
         if 3 * needed > 2 * buckets:
@@ -124,7 +124,7 @@ class Store:
             slots[row] = slot
 
     def keep_only(self, slots: IntArray) -> None:
-        """Remove all entities except those of the ascending ``slots`` (n,), in place."""
+        """Remove all entities except those in the ascending ``slots`` (n,), in place."""
         count = slots.shape[0]
         for new in range(count):
             old = slots[new]
@@ -139,7 +139,7 @@ class Store:
     def drop_newest(self, count: int) -> None:
         """Remove the newest entities until ``count`` remain."""
         mask = self.index.shape[0] - 1
-        # Remove the newest first, because no search for an older entity passes through its bucket.
+        # Remove the newest first, because no search for an older entity passes its bucket.
         for slot in range(self.count - 1, count - 1, -1):
             bucket = self.keys[slot] & mask
             while self.index[bucket] != slot:
@@ -148,7 +148,7 @@ class Store:
         self.count = count
 
     def replace(self, keys: IntArray, narrow: NDArray[np.int32], wide: IntArray) -> None:
-        """Replace all entities by n distinct keys with their state, (n, columns) each."""
+        """Replace all entities with those of n distinct keys and their state, (n, columns) each."""
         room = max(len(keys), 1)
         self.count = 0
         self.keys, self.narrow, self.wide = (_resized(array, len(array), room) for array in (keys, narrow, wide))
@@ -157,7 +157,7 @@ class Store:
         self._rebuild_index()
 
     def backup(self, keys: IntArray) -> StoreBackup:
-        """Return a backup for `roll_back`, taken before changes to the entities of ``keys`` and additions of new ones."""
+        """Return a backup for `roll_back`. Call this before changing the entities of ``keys`` or adding new ones."""
         slots = np.unique(self.find(np.ascontiguousarray(keys)))
         slots = slots[slots >= 0]
         return StoreBackup(self.count, slots, np.asarray(self.narrow)[slots], np.asarray(self.wide)[slots])

@@ -1,4 +1,4 @@
-"""Texts of shipments that history hashes, and the lines of the hashes in their matrix."""
+"""Texts of shipments that the history hashes, and the rows (lines) of the hashes in their matrix."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class HashedTexts:
 
     Attributes:
         columns: names of the columns.
-        lines: output lines: those of the first parts of all columns, then those of the second parts.
-        spell: normalises texts; returns the first parts of all texts, then the second parts.
+        lines: output lines: first parts of all columns, then second parts.
+        spell: function that normalises texts. It returns the first parts of all texts, then the second parts.
         parts: number of parts per text.
     """
 

@@ -1,8 +1,8 @@
-"""Compiled pass of a batch through the history: reading of entities, computation of features, and counting.
+"""Compiled pass of a batch of shipments through the history: find entities, compute features, and count the shipments.
 
-A pass visits the kinds of entities one by one, each for all shipments in order. Features that are logarithms are first written as
-plain numbers into matrices of the batch. numpy then computes the logarithms of whole matrices, because those of other libraries may
-differ in the last bit. `RecentShipments.finish` writes them to the features.
+A pass visits the kinds of entities one by one, each for all shipments in order. For features that are logarithms, it writes plain
+numbers into matrices of the batch. numpy then computes the logarithms of the matrices, because other libraries may differ in the
+last bit. `RecentShipments.finish` copies them to the features.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MIN_WITHOUT_LOCK = cython.declare(cython.Py_ssize_t, 64)
 
 
 class LinkFeatures:
-    """Features of one kind of link; -1 for a kind without them.
+    """Features of one kind of link; `ABSENT` for a kind without them.
 
     Attributes:
         shipments: column of `Batch.log1p` for the number of shipments.
@@ -130,7 +130,7 @@ class EntityStores:
         self._consignee_email = links[Entity.CONSIGNEE_EMAIL]
 
     def advance(self, batch: Batch, recent: RecentShipments, update: bool, bound: int) -> None:
-        """Visit all entities of the batch's shipments. Stores grow as `Store.reserve` describes.
+        """Visit all entities of the batch's shipments. ``bound`` limits the growth of stores as in `Store.reserve`.
 
         Without ``update`` no shipment is counted, and later shipments do not see earlier ones.
         """
@@ -148,7 +148,8 @@ class EntityStores:
         self._consignor_trade_lane.visit(batch)
         self._building.visit(batch)
         self._pair_heading.visit(batch)
-        # Parties depend on new links, earlier goods and known finds, so these are computed first.
+        # Visit the links below before the parties, and find all parties before visiting one: features of parties depend on new
+        # links, earlier goods and known finds.
         self._occupant.visit(batch)
         self._consignor_address.visit(batch)
         self._consignor_chapter.visit(batch)

@@ -263,7 +263,7 @@ def test_values_of_late_and_repeated_shipments_do_not_depend_on_the_chunk_size(
     apart = [row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference]
     bulk, pieces = History.empty(), History.empty()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_REMEMBERED", 8)
+        patch.setattr(module, "_RECENT", 8)
         patch.setattr(module, "_CHUNK", 5)
         whole = bulk.advance(manifest(apart))
         parts = [pieces.advance(manifest(apart[start : start + size])) for start in range(0, len(apart), size)]
@@ -290,7 +290,7 @@ def test_reading_without_update_gives_the_values_of_an_update_and_restores_the_s
     rows = [replace(row, reference=str(number)) for row, number in zip(rows, references, strict=False)]
     past, now, later = (rows[start::3] for start in range(3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_REMEMBERED", 8)
+        patch.setattr(module, "_RECENT", 8)
         patch.setattr(module, "_EVICT_EVERY", cut)
         history = History(capacity=3)
         for row in past:
@@ -375,7 +375,7 @@ def test_a_reference_sent_again_with_other_content_is_read_anew_and_counts_once(
 def test_a_reference_is_forgotten_after_a_fixed_number_of_shipments_whatever_the_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_REMEMBERED", 6)
+    monkeypatch.setattr(module, "_RECENT", 6)
     start = int(START.timestamp())
     for between, counted in ((4, 5), (5, 7)):
         names = ["again", *(str(i) for i in range(between)), "again"]
