@@ -141,7 +141,7 @@ def test_a_crash_before_the_switch_leaves_the_old_one_in_use(
         raise OSError("the disk is gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ModelStore, "_point", crash)
+        broken.setattr(ModelStore, "_write_pointer", crash)
         with pytest.raises(OSError, match="the disk is gone"):
             shop.install(releases[1])
     assert shop.current() == first
