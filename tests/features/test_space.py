@@ -47,7 +47,7 @@ def space() -> FeatureSpace:
     return FeatureSpace().fit(table())
 
 
-def test_every_feature_has_one_name_a_sentence_and_a_reason(space: FeatureSpace) -> None:
+def test_every_feature_has_a_unique_name_a_meaning_and_a_reason(space: FeatureSpace) -> None:
     assert len(set(space.names)) == len(space.names)
     for feature in space.features:
         assert len(feature.meaning) > 15, feature.name

@@ -1,4 +1,4 @@
-"""Answers on goods descriptions: codes with probabilities, the fit of a declared code, vagueness, language."""
+"""Answers about goods descriptions: codes with probabilities, the fit of a declared code, vagueness, language."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_likeliest_code_is_that_of_the_goods(text: str, code: str) -> None:
     assert likeliest[0].code == code
 
 
-def test_three_codes_of_each_level_come_likeliest_first_and_below_each_other() -> None:
+def test_each_level_has_three_codes_likeliest_first_and_subheadings_of_the_likeliest_headings() -> None:
     for answer in goods_reader().classify(TEXTS, [None] * len(TEXTS)):
         for level, digits in ((answer.chapters, 2), (answer.headings, 4), (answer.subheadings, 6)):
             assert [len(one.code) for one in level] == [digits] * 3
@@ -83,7 +83,7 @@ def conditional(
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
-def test_probabilities_are_those_of_all_headings_computed_one_by_one() -> None:
+def test_probabilities_equal_those_computed_for_each_heading() -> None:
     model, reading = goods_model(), reading_of(TEXTS)
     weights, settings = model.weights, model.settings
     ids = np.empty((len(TEXTS), 3 * RANKS), dtype=np.int32)
@@ -128,12 +128,12 @@ def test_the_fit_is_the_sum_of_chapter_and_heading_and_national_digits_do_not_co
 
 
 @pytest.mark.parametrize("code", [None, "9901", "7701"])
-def test_without_a_code_of_a_chapter_of_the_hs_there_is_no_fit(code: str | None) -> None:
+def test_without_a_chapter_of_hs_2022_there_is_no_fit(code: str | None) -> None:
     answer = read("brake pads", code)
     assert (answer.code_fit, answer.code_contradicted) == (None, None)
 
 
-def test_words_that_say_nothing_neither_support_nor_contradict_a_code() -> None:
+def test_a_text_without_words_neither_supports_nor_contradicts_a_code() -> None:
     answer = read("12345 / 678", "610910")
     assert (answer.code_fit, answer.code_contradicted) == (0.0, False)
     assert (answer.chapters, answer.vague, answer.missing) == ((), 1.0, ("what the goods are",))
@@ -181,12 +181,12 @@ def test_the_language_is_guessed_by_script_and_words(text: str, language: str | 
     assert read(text).language == language
 
 
-def test_an_answer_does_not_depend_on_the_other_texts_or_on_what_was_read_before() -> None:
+def test_an_answer_does_not_depend_on_other_texts_or_on_earlier_ones() -> None:
     texts = [*TEXTS, *(f"{first} {second}" for first in TEXTS for second in TEXTS)] * 40
     codes = [None, "8708", "610910"] * (len(texts) // 3)
     texts = texts[: len(codes)]
     together = goods_reader().classify(texts, codes)
-    # A reader that forgets its words again and again.
+    # A reader whose cache of words is too small for the texts.
     forgetful = GoodsReader(goods_model(), words=4)
     for at in range(0, len(texts), 97):
         assert forgetful.classify([texts[at]], [codes[at]]) == [together[at]]

@@ -1,4 +1,4 @@
-"""The bundled goods model, read as the feature group reads it."""
+"""The bundled goods model, used as the feature group uses it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def likeliest(text: str) -> str:
         ("shampoo", "33"),
     ],
 )
-def test_names_the_chapter_of_ordinary_goods_in_five_languages(text: str, chapter: str) -> None:
+def test_ordinary_goods_have_their_chapter_in_five_languages(text: str, chapter: str) -> None:
     assert likeliest(text) in ({"61", "62"} if chapter in ("61", "62") else {chapter})
 
 
@@ -77,19 +77,19 @@ def test_a_code_of_other_goods_is_contradicted(text: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("text", "near", "far"), [("cotton trousers", "610342", "847130"), ("plastic cups", "701337", "010121")]
 )
-def test_a_neighbouring_code_counts_less_than_a_distant_one(text: str, near: str, far: str) -> None:
+def test_a_neighbouring_code_fits_better_than_a_distant_one(text: str, near: str, far: str) -> None:
     assert fit(text, near) > fit(text, far)
 
 
 @pytest.mark.parametrize("text", ["", "12345", "7"])
-def test_a_text_without_words_says_nothing_and_is_vague(text: str) -> None:
+def test_a_text_without_words_has_a_doubt_of_1_and_is_vague(text: str) -> None:
     reading = reading_of([text])
     assert reading.doubt.tolist() == [1.0]
     assert reading.vague.tolist() == [1.0]
     assert fit(text, "640399") == pytest.approx(0.0, abs=1e-6)
 
 
-def test_unknown_words_say_less_than_known_ones() -> None:
+def test_unknown_words_raise_the_doubt() -> None:
     doubts = reading_of(["zqxvkj wqpzt", "cotton trousers"]).doubt
     assert doubts[0] > 2.0 * doubts[1]
 
@@ -107,7 +107,7 @@ def test_vague_words_are_vaguer_than_precise_ones() -> None:
 
 
 @given(st.lists(st.text(max_size=40), min_size=2, max_size=6))
-def test_a_text_is_read_alike_alone_and_among_others(texts: list[str]) -> None:
+def test_the_reading_of_a_text_does_not_depend_on_other_texts(texts: list[str]) -> None:
     together = reading_of(texts)
     for at, text in enumerate(texts):
         alone = reading_of([text])
@@ -135,5 +135,5 @@ def test_a_damaged_model_is_refused(tmp_path: object) -> None:
         read(folder)
 
 
-def test_the_model_fits_its_budget() -> None:
+def test_the_arrays_of_the_model_take_at_most_25_megabytes() -> None:
     assert sum(array.nbytes for array in MODEL.arrays.values()) <= 25_000_000

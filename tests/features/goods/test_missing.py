@@ -25,7 +25,7 @@ GOODS, WHOLE, SUBSTANCE, PREPARATION, MATERIAL, USE = Missing
         ("electric machine", {"85": 0.6, "84": 0.2, "95": 0.0}, 0.2, (USE,)),
     ],
 )
-def test_what_is_missing_follows_from_what_the_words_leave_open(
+def test_missing_facts_depend_on_the_likely_chapters_and_on_the_heading(
     text: str, chapters: dict[str, float], heading_p: float, expected: tuple[Missing, ...]
 ) -> None:
     assert missing(words(text), known=True, chapters=tuple(chapters.items()), heading_p=heading_p) == expected

@@ -12,7 +12,7 @@ words = st.text(st.characters(categories=["Ll", "Lo"]), min_size=1, max_size=60)
 
 
 @given(words)
-def test_the_buckets_of_a_word_lie_in_the_table_and_depend_on_the_word_alone(word: str) -> None:
+def test_buckets_are_within_the_table_and_depend_only_on_the_word(word: str) -> None:
     ids = gram_ids(word, BUCKETS)
     assert ids.min() >= 0
     assert ids.max() < BUCKETS
@@ -28,7 +28,7 @@ def test_related_words_share_ngrams_and_others_do_not(word: str, related: str, u
     assert not own & set(gram_ids(unrelated, 1 << 20).tolist())
 
 
-def test_a_whole_word_has_a_bucket_of_its_own() -> None:
+def test_a_whole_word_has_another_bucket_than_its_ngrams() -> None:
     whole = gram_ids("tea", 1 << 20)[0]
     assert whole not in gram_ids("teapot", 1 << 20)
     assert whole not in gram_ids("tea", 1 << 20)[1:]
@@ -48,13 +48,13 @@ def test_the_numbers_of_a_word_equal_those_of_numpy(word: str) -> None:
     assert out[5] == pytest.approx(values[ids].sum(dtype=np.float64) / np.sqrt(len(ids)))
 
 
-def test_keys_of_words_are_those_of_the_stored_table() -> None:
-    # FNV-1a of the reference implementation.
+def test_word_keys_are_fnv_1a_hashes() -> None:
+    # Values of the reference implementation of FNV-1a.
     assert word_key("a") == 0xE40C292C
     assert word_key("foobar") == 0xBF9CF968
 
 
-def test_the_row_of_a_word_holds_its_scaled_vectors_and_whether_it_is_known() -> None:
+def test_the_row_of_a_word_contains_its_scaled_vectors_and_whether_it_is_known() -> None:
     rng = np.random.default_rng(2)
     grams, words = (rng.integers(-127, 127, (size, 3)).astype(np.int8) for size in (BUCKETS, 2))
     values, scale = rng.normal(size=BUCKETS).astype(np.float32), rng.uniform(0.5, 2.0, 6)

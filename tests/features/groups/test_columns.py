@@ -123,7 +123,7 @@ def test_every_column_of_every_group_is_written(rows: ManifestTable) -> None:
 
 
 def from_source(name: str, source: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Load a module of the project as plain Python from a source, in place of the one that is loaded."""
+    """Load a module of the project as plain Python from the given source, in place of the loaded one."""
     spec = importlib.util.spec_from_loader(name, SourceFileLoader(name, name))
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

@@ -122,7 +122,7 @@ def test_unknown_words_have_the_mean_effect(group: ExpectedGroup) -> None:
 
 
 def test_texts_in_a_script_without_spaces_are_distinguished(group: ExpectedGroup) -> None:
-    """Shirts and knives, each in a text that shares characters, not the whole, with one of the traffic."""
+    """Shirts and knives, in texts that share some characters with a text of the traffic."""
     knife_kg, knife_usd = GOODS["不锈钢厨房刀具套装"]
     found = distances(group, table(["厨房刀具", "男士短袖"], [knife_kg] * 2, [knife_usd] * 2))
     assert found["mass_vs_description"][1] > found["mass_vs_description"][0] + 3
@@ -144,7 +144,7 @@ def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(
     texts, mass, value, quantity = zip(*rows, strict=True)
     together = group.transform(table(texts, mass, value, quantity), NO_HISTORY)
     for i, (text, kg, usd, pieces) in enumerate(rows):
-        # A table of its own, without the other texts.
+        # A separate table, without the other texts.
         alone = group.transform(table([text], [kg], [usd], [pieces]), NO_HISTORY)
         np.testing.assert_array_equal(alone[0], together[i])
 
@@ -171,7 +171,7 @@ def test_effects_of_another_size_are_refused(group: ExpectedGroup) -> None:
         ExpectedGroup().restore(data, arrays | {"mass_words": arrays["mass_words"][:-1]})
 
 
-def test_too_few_rows_teach_nothing() -> None:
+def test_too_few_rows_give_no_model() -> None:
     few = ExpectedGroup()
     few.fit(traffic(49))
     assert np.isnan(few.transform(traffic(20), NO_HISTORY)).all()

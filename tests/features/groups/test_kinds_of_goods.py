@@ -1,4 +1,4 @@
-"""Kinds of goods that words tell, and whether goods fit the parties' names."""
+"""Kinds of goods, recognised from words, and the fit of goods with the names of the parties."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def value_of(column: DescriptionColumn, text: str) -> float:
         ("2,2,6,6-tetramethyl-4-piperidone", DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, 0),
     ],
 )
-def test_words_tell_the_kind_of_goods(text: str, column: DescriptionColumn, value: int) -> None:
+def test_the_kind_of_goods_is_recognised_from_words(text: str, column: DescriptionColumn, value: int) -> None:
     assert value_of(column, text) == value
 
 
@@ -63,7 +63,7 @@ def fits(consignor: str | None, code: str | None) -> float:
     return float(out[0, BusinessColumn.CONSIGNOR_FITS_CODE])
 
 
-def test_goods_of_the_trade_fit_and_others_do_not() -> None:
+def test_goods_of_the_line_of_business_fit_and_others_do_not() -> None:
     assert fits("Sample Garment Co., Ltd.", "6109100010") > 0.5
     assert fits("Sample Garment Co., Ltd.", "293339") < -0.5
 
@@ -72,5 +72,5 @@ def test_goods_of_the_trade_fit_and_others_do_not() -> None:
     ("name", "code"),
     [("Dana Garment-Example", None), ("Dana Example", "610910"), (None, "610910"), ("Sample Garment Ltd", "00")],
 )
-def test_private_persons_and_unknown_codes_fit_neither_well_nor_badly(name: str | None, code: str | None) -> None:
+def test_private_persons_and_unknown_codes_have_a_neutral_fit(name: str | None, code: str | None) -> None:
     assert fits(name, code) == 0.0

@@ -1,4 +1,4 @@
-"""The feature group of an office's own data: which results each row sees, and what is reproducible."""
+"""The feature group of an office's own data: results that each row sees, and reproducibility."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_without_times_a_rate_does_not_reveal_results_of_identical_declarations(
     assert correlation() > 0.7
 
 
-def test_rows_as_if_new_see_no_result_of_an_identical_declaration_and_no_trace_of_it() -> None:
+def test_rows_as_if_new_see_neither_identical_declarations_nor_their_results() -> None:
     rows = table(400, kinds=8)
     code = np.unique(hashed(rows, OWN)[DECLARATION], return_inverse=True)[1]
     find = np.isin(code, [0, 3])
@@ -130,20 +130,20 @@ def test_rows_as_if_new_see_no_result_of_an_identical_declaration_and_no_trace_o
         group.learn(rows, results(rows, find))
         new = group.as_new(rows, results(rows, find), seed=1)
         assert new.rows.tolist() == list(range(400))
-        # The overall rate moves with the results; rates are relative to it.
+        # Rates are relative to the overall rate, which depends on all results. Fix it.
         group.all_ = (400, 100)
         return group.as_new(rows, results(rows, find), seed=1).values
 
-    new, mine = as_new(find), code == 3
+    new, identical = as_new(find), code == 3
     assert not new[:, names.index("own_declaration_seen")].any()
     assert not new[:, names.index("own_declaration_known")].any()
-    changed = as_new(np.where(mine, ~find, find))
-    np.testing.assert_array_equal(new[mine], changed[mine])
-    assert not np.array_equal(new[~mine], changed[~mine])
+    changed = as_new(np.where(identical, ~find, find))
+    np.testing.assert_array_equal(new[identical], changed[identical])
+    assert not np.array_equal(new[~identical], changed[~identical])
 
 
 @pytest.mark.parametrize("timed", [True, False])
-def test_one_pass_gives_the_rows_as_they_are_and_as_if_new(timed: bool) -> None:
+def test_one_pass_returns_the_same_rows_as_learn_and_as_new(timed: bool) -> None:
     rows = table(300)
     known = results(rows, find_of(300, 1), timed=timed)
     both, alone = OwnGroup(OWN), OwnGroup(OWN)
@@ -299,7 +299,7 @@ def test_any_columns_may_be_missing(columns: tuple[str, ...]) -> None:
     assert group.transform(rows.take(np.arange(0)), NO_HISTORY).shape == (0, len(group.features))
 
 
-def test_only_a_space_of_own_data_has_the_columns_and_no_directions() -> None:
+def test_only_a_space_with_own_data_has_own_columns_and_no_monotone_features() -> None:
     standard, own = FeatureSpace(), FeatureSpace(OWN)
     assert not any(name.startswith("own_") for name in standard.names)
     assert own.names[: len(standard.names)] == standard.names
@@ -322,7 +322,7 @@ def test_a_note_lists_the_fields_that_a_file_lacks() -> None:
     assert "'Office', 'Duty paid'" in str(missing_note(FIELDS, ["Tax Rate"]))
 
 
-def test_columns_of_keys_and_numbers_hold_the_statistic_of_their_name() -> None:
+def test_columns_of_keys_and_numbers_contain_the_statistic_of_their_name() -> None:
     rows = table(300)
     group = OwnGroup(OWN)
     group.learn(rows, results(rows, find_of(300, 2)))

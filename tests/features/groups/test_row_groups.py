@@ -1,4 +1,4 @@
-"""The party, route, filing and value groups, compared row by row with plain implementations."""
+"""The party, route, filing and value groups, compared with plain implementations."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def agree(left: list[str | None], right: list[str | None]) -> list[float]:
     return [math.nan if a is None or b is None else float(a == b) for a, b in zip(left, right, strict=True)]
 
 
-def test_parties_are_described_row_by_row() -> None:
+def test_party_columns_equal_a_plain_implementation() -> None:
     rows = table(300, 3)
     found = columns_of(GROUPS[0], rows)
     opened, declared = rows.seconds("consignor_account_opened_on"), rows.declared_s[rows.shipment]
@@ -184,7 +184,7 @@ def test_parties_are_described_row_by_row() -> None:
     same(found["consignee_unit"], [unit for _, unit in addresses])
 
 
-def test_countries_of_routes_are_compared_row_by_row() -> None:
+def test_route_columns_equal_a_plain_implementation() -> None:
     rows = table(300, 4)
     group = GROUPS[1]
     assert isinstance(group, RouteGroup)
@@ -217,25 +217,25 @@ def test_countries_of_routes_are_compared_row_by_row() -> None:
         assert np.isfinite(expected).any()
 
 
-def test_a_new_pair_of_known_places_has_no_share() -> None:
+def test_a_trade_lane_outside_the_fit_window_has_no_share() -> None:
     seen = {"loading_location": ("CNPVG",), "unloading_location": ("USLAX",)}
     group = RouteGroup()
     group.fit(table(20, 0, **seen))
-    lane = columns_of(group, table(5, 0, **seen))["trade_lane_share"]
-    assert lane == [0.0] * 5
+    shares = columns_of(group, table(5, 0, **seen))["trade_lane_share"]
+    assert shares == [0.0] * 5
     assert np.isnan(
         columns_of(group, table(5, 0, **seen | {"unloading_location": ("DEFRA",)}))["trade_lane_share"]
     ).all()
 
 
-def test_a_mailing_bag_is_no_industrial_package() -> None:
+def test_a_mailing_bag_is_not_an_industrial_package() -> None:
     kinds = {"BG": 0.0, "CT": 0.0, "SA": 1.0, "5M": 1.0, "DR": 1.0}
     for kind, industrial in kinds.items():
         found = columns_of(FilingGroup(), table(20, 0, package_type=(kind,), channel=("postal",)))
         assert found["package_industrial"] == found["package_industrial_parcel"] == [industrial] * 20
 
 
-def test_filings_are_described_row_by_row() -> None:
+def test_filing_columns_equal_a_plain_implementation() -> None:
     rows = table(300, 5)
     found = columns_of(GROUPS[2], rows)
     channel, mode = text(rows, "channel"), text(rows, "transport_mode")
@@ -261,15 +261,15 @@ def test_filings_are_described_row_by_row() -> None:
     missing = np.isnan(rows.number("customs_value")) + np.isnan(rows.number("gross_mass_kg")).astype(float)
     same(found["fields_missing"], (missing + sum(np.array([v is None for v in text(rows, n)]) for n in usual)).tolist())
     quantity = ~np.isnan(rows.number("quantity"))
-    said = [float(q and u is not None) for q, u in zip(quantity, text(rows, "quantity_unit"), strict=True)]
-    same(found["quantity_with_unit"], said)
+    with_unit = [float(q and u is not None) for q, u in zip(quantity, text(rows, "quantity_unit"), strict=True)]
+    same(found["quantity_with_unit"], with_unit)
 
 
 def log(value: float) -> float:
     return float(np.log(value)) if value > 0 else math.nan
 
 
-def test_values_and_masses_are_compared_with_the_usual_row_by_row() -> None:
+def test_value_columns_equal_a_plain_implementation() -> None:
     rows = table(300, 6)
     group = GROUPS[3]
     assert isinstance(group, ValueGroup)
@@ -314,7 +314,7 @@ def test_the_euro_threshold_uses_the_rate_of_the_current_month() -> None:
     assert december is not None
     assert january is not None
     assert december < january
-    # At December's rate just above 150 euros, at January's just below.
+    # The value is just above 150 euros at December's rate, and just below at January's.
     rows = ManifestTable.from_columns(
         {
             name: Coded.from_list(values)

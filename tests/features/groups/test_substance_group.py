@@ -67,7 +67,7 @@ def test_substance_features_describe_the_declared_substance(text: str, expected:
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
-def test_similarity_is_given_for_unlisted_substances_only() -> None:
+def test_only_unlisted_substances_have_a_similarity() -> None:
     near = features(declared_chemical="N-phenyl-N-[1-(2-phenylethyl)pyrrolidin-3-yl]propanamide")
     assert 0.68 <= near["substance_similarity"] < 1
     assert (near["substance_opioid"], near["substance_class"]) == (0.0, 0.0)

@@ -13,8 +13,8 @@ from features.kinds.parties import name_marks
 
 def lines_of(name: str) -> set[str]:
     lines = business_lines()
-    found = lines.of_name(name)
-    return {line for bit, line in enumerate(lines.names) if found >> bit & 1}
+    bits = lines.of_name(name)
+    return {line for bit, line in enumerate(lines.names) if bits >> bit & 1}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def lines_of(name: str) -> set[str]:
         ("Shandong Yiyao Co., Ltd.", "pharmacy"),
     ],
 )
-def test_names_tell_their_line_of_business_in_many_languages(name: str, line: str) -> None:
+def test_the_line_of_business_is_recognised_from_names_in_many_languages(name: str, line: str) -> None:
     assert line in lines_of(name)
 
 
@@ -50,7 +50,7 @@ def test_names_tell_their_line_of_business_in_many_languages(name: str, line: st
         "Metin Demir",
     ],
 )
-def test_private_persons_and_general_traders_tell_no_line(name: str) -> None:
+def test_names_of_private_persons_and_general_traders_have_no_line_of_business(name: str) -> None:
     assert lines_of(name) == set()
 
 
@@ -66,16 +66,16 @@ def test_a_firm_receives_its_materials_but_does_not_send_them() -> None:
     assert fit("Sample Textile Ltd", dyes, sent=True) < -0.5
 
 
-def test_goods_of_any_line_in_a_name_fit() -> None:
+def test_goods_fit_if_they_belong_to_any_line_in_the_name() -> None:
     assert fit("Sample Dyestuff & Textile Ltd", 32, sent=True) == OWN_GOODS
 
 
-def test_office_supplies_say_nothing_and_other_goods_lie_outside() -> None:
+def test_goods_that_every_firm_needs_are_neutral_and_others_do_not_fit() -> None:
     assert fit("Sample Bakery Ltd", 84, sent=False) == 0.0
     assert fit("Sample Bakery Ltd", 61, sent=False) == OUTSIDE
 
 
-def test_every_line_sells_chapters_of_the_nomenclature_and_has_words() -> None:
+def test_every_line_sells_chapters_of_the_nomenclature() -> None:
     known = {int(chapter) for chapter in CODES.names[0]}
     lines = business_lines()
     for line, name in enumerate(lines.names):

@@ -40,18 +40,18 @@ PERSONS = (
 
 
 @pytest.mark.parametrize("name", ORGANISATIONS)
-def test_organisations_of_many_countries_are_no_private_persons(name: str) -> None:
+def test_organisations_of_many_countries_are_not_private_persons(name: str) -> None:
     assert is_organisation(name)
     assert fired_for(shipment(PRESS, consignee={"name": name, "country": "US"})) == []
 
 
 @pytest.mark.parametrize("name", PERSONS)
-def test_private_persons_are_no_organisations(name: str) -> None:
+def test_private_persons_are_not_organisations(name: str) -> None:
     assert not is_organisation(name)
     assert fired_for(shipment(PRESS, consignee={"name": name, "country": "US"})) == ["press-to-private-person"]
 
 
-LINES = {
+KINDS = {
     PartyKind.MEDICAL: (
         "Apteekki Muster",
         "Hospital Ejemplo",
@@ -74,13 +74,13 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize(("name", "kind"), [(name, kind) for kind, names in LINES.items() for name in names])
-def test_a_name_tells_its_line_of_business(name: str, kind: PartyKind) -> None:
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for kind, names in KINDS.items() for name in names])
+def test_a_name_indicates_the_kind_of_party(name: str, kind: PartyKind) -> None:
     assert party_kinds(name) & kind
     assert is_organisation(name)
 
 
-def test_legal_forms_and_words_of_any_trade_say_nothing_of_the_goods() -> None:
+def test_legal_forms_and_words_of_any_trade_indicate_no_line_of_business() -> None:
     words = ["guangzhou", "sample", "garment", "import", "and", "export", "co", "ltd"]
     assert [word for word in words if word not in names().of_any_line] == ["guangzhou", "sample", "garment"]
     assert (
@@ -90,13 +90,13 @@ def test_legal_forms_and_words_of_any_trade_say_nothing_of_the_goods() -> None:
 
 
 @pytest.mark.parametrize("name", ["Sample", "Sample " * 60])
-def test_a_long_number_tells_a_company_only_beside_other_signs_of_one(name: str) -> None:
+def test_a_long_number_marks_a_company_only_together_with_another_sign(name: str) -> None:
     assert party_kinds(f"{name} 15599082") == 0
     assert party_kinds(f"{name} 15599082 Ltd") & PartyKind.NUMBERED
     assert not party_kinds(f"{name} 1559 Ltd") & PartyKind.NUMBERED
 
 
-def test_capitals_inside_a_word_begin_another_also_in_names_that_are_not_in_title_case() -> None:
+def test_a_capital_inside_a_word_begins_another_word() -> None:
     assert party_kinds("SampleLab oy") & PartyKind.LABORATORY
     assert party_kinds("SampleLab Example") & PartyKind.LABORATORY
 
@@ -105,5 +105,5 @@ def test_capitals_inside_a_word_begin_another_also_in_names_that_are_not_in_titl
     "name",
     ["Nieminen Saippua Tmi", "Tmi Muster Ompelu", "Muster Rør ENK", "Exemplu Ion PFA", "Minta Bt."],
 )
-def test_the_firm_of_a_sole_trader_is_no_private_person(name: str) -> None:
+def test_the_firm_of_a_sole_trader_is_not_a_private_person(name: str) -> None:
     assert is_organisation(name)

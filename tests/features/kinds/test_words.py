@@ -19,16 +19,16 @@ CHEMICAL, NONE = 1, 0
         ("\u793a\u4f8b", NONE),
     ],
 )
-def test_phrases_are_found_in_texts_of_any_letters(text: str, kinds: int) -> None:
+def test_phrases_are_found_in_texts_of_any_script(text: str, kinds: int) -> None:
     assert KindWords(PARTY_KINDS, {"chemical": CHEMICAL}).inside(text) == kinds
 
 
-def test_phrases_of_other_letters_are_found() -> None:
+def test_phrases_in_other_scripts_are_found() -> None:
     words = KindWords(PARTY_KINDS, {"chemical": CHEMICAL})
     phrases = words.sections["chemical"]["anywhere"]
     assert not any(map(str.isascii, phrases))
     assert all(words.inside(f"x {phrase} x") == CHEMICAL for phrase in phrases)
 
 
-def test_sections_without_phrases_find_none() -> None:
+def test_without_sections_no_phrase_is_found() -> None:
     assert KindWords(PARTY_KINDS, {}).inside("new material") == NONE

@@ -14,7 +14,7 @@ CHEMISTRY = {"28", "29", "38"}
 
 @dataclass(frozen=True)
 class Declared:
-    """One shipment. Empty texts are missing; ``known`` is the time at which its result was known, -1 for never."""
+    """One shipment. Empty texts are missing. ``known`` is the time from which its result is known, or -1."""
 
     reference: str
     seconds: int
@@ -31,7 +31,7 @@ class Declared:
     postcode: str = ""
 
     def located(self) -> Declared:
-        """Return the shipment with consignee and address that differ between places."""
+        """Return the shipment with the place appended to consignee and address, so that they differ between places."""
         at = self.postcode or self.city
         return replace(
             self, consignee=self.consignee and self.consignee + at, address=self.address and self.address + at
@@ -39,12 +39,12 @@ class Declared:
 
     @property
     def place(self) -> tuple[str, str]:
-        """The city, or the area of the postcode; both empty without either."""
+        """Kind and name of the place: the city, otherwise the area of the postcode; two empty texts without both."""
         return ("city", self.city) if self.city else ("area", self.postcode[:3]) if self.postcode else ("", "")
 
     @property
     def code(self) -> str:
-        """The code that stands for the shipment's goods: the lowest of chemistry, otherwise the lowest; empty without codes."""
+        """The code that represents the shipment: the lowest of chemistry, otherwise the lowest; empty without codes."""
         codes = [code for code in self.codes if code]
         return min(codes, key=lambda code: (code[:2] not in CHEMISTRY, code[:4]), default="")
 
@@ -52,7 +52,7 @@ class Declared:
 def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
     """Return the sum of (seconds, amount) pairs over the window of ``days`` that ends now.
 
-    It is the sum of the present block, and of the previous block the fraction of the present one still to come.
+    It is the sum over the current block, plus the sum over the previous block times the remaining fraction of the current one.
     """
     block = now // (days * DAY)
     inside = list(earlier)
@@ -63,7 +63,7 @@ def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
 
 
 def features(shipments: list[Declared]) -> list[dict[str, float]]:
-    """Return the features that `replay` should give for each shipment. Times ascend, references differ."""
+    """Return the features that `replay` must give for each shipment. Times must ascend, and references differ."""
     out = []
     shipments = [one.located() for one in shipments]
     for i, own in enumerate(shipments):
@@ -80,17 +80,17 @@ def features(shipments: list[Declared]) -> list[dict[str, float]]:
         for kind, key in groups.items():
             if not all(key(own)):
                 continue
-            mine = [one for one in past if key(one) == key(own)]
-            at[f"{kind}_shipments"] = math.log1p(len(mine))
+            same_key = [one for one in past if key(one) == key(own)]
+            at[f"{kind}_shipments"] = math.log1p(len(same_key))
             for days in (1, 7, 30, 365):
-                at[f"{kind}_recent_{days}"] = windowed(own.seconds, ((one.seconds, 1) for one in mine), days)
-                cents = windowed(own.seconds, ((one.seconds, one.cents) for one in mine), days)
+                at[f"{kind}_recent_{days}"] = windowed(own.seconds, ((one.seconds, 1) for one in same_key), days)
+                cents = windowed(own.seconds, ((one.seconds, one.cents) for one in same_key), days)
                 at[f"{kind}_value_{days}"] = math.log1p(cents / 100)
             at[f"{kind}_finds"] = sum(one.find for one in results if key(one) == key(own))
             at[f"{kind}_clean"] = sum(not one.find for one in results if key(one) == key(own))
-            if mine:
-                at[f"{kind}_first_seen_days"] = own.seconds // DAY - mine[0].seconds // DAY
-                at[f"{kind}_last_seen_days"] = own.seconds // DAY - mine[-1].seconds // DAY
+            if same_key:
+                at[f"{kind}_first_seen_days"] = own.seconds // DAY - same_key[0].seconds // DAY
+                at[f"{kind}_last_seen_days"] = own.seconds // DAY - same_key[-1].seconds // DAY
         for kind, other, name in (
             ("consignor", "consignee", "consignees"),
             ("consignor", "address", "addresses"),
@@ -107,21 +107,21 @@ def features(shipments: list[Declared]) -> list[dict[str, float]]:
             sent = [(one.seconds, one.press) for one in past if one.address == own.address]
             at["address_press_30"] = windowed(own.seconds, sent, 30)
         if own.consignor:
-            mine = [one for one in past if one.consignor == own.consignor]
-            repeats = sum(a.cents == b.cents > 0 for a, b in pairwise(mine))
-            if mine:
-                at["consignor_value_repeats"] = repeats / len(mine)
+            same_key = [one for one in past if one.consignor == own.consignor]
+            repeats = sum(a.cents == b.cents > 0 for a, b in pairwise(same_key))
+            if same_key:
+                at["consignor_value_repeats"] = repeats / len(same_key)
                 if own.cents:
-                    at["consignor_value_same"] = float(mine[-1].cents == own.cents)
+                    at["consignor_value_same"] = float(same_key[-1].cents == own.cents)
         for name, keys in (("pair", ["pair"]), ("delivery", ["consignee", "address"])):
             at |= _split(own, past, name, [groups[key] for key in keys])
         at |= _linked(own, past, shipments)
         at |= _city(own, past)
         at |= _goods(own, past)
         if own.phone:
-            mine = [one for one in past if one.phone == own.phone]
+            same_key = [one for one in past if one.phone == own.phone]
             at["consignor_contact_names"] = sum(
-                bool(a.consignor and b.consignor and a.consignor != b.consignor) for a, b in pairwise(mine)
+                bool(a.consignor and b.consignor and a.consignor != b.consignor) for a, b in pairwise(same_key)
             )
             at["consignor_contact_finds"] = sum(one.find for one in results if one.phone == own.phone)
         out.append(at)
@@ -132,9 +132,9 @@ def _city(own: Declared, past: list[Declared]) -> dict[str, float]:
     if not own.consignor or not own.place[1]:
         return {}
     sent = [one for one in past if one.consignor == own.consignor]
-    mine = [one for one in sent if one.place == own.place]
-    at = {"consignor_city_recent_7": windowed(own.seconds, ((one.seconds, 1) for one in mine), 7)}
-    # A shipment to a consignee that the consignor has sent to before, in whatever city, is not to a new one.
+    to_city = [one for one in sent if one.place == own.place]
+    at = {"consignor_city_recent_7": windowed(own.seconds, ((one.seconds, 1) for one in to_city), 7)}
+    # A consignee is new for a consignor only once, in the city of the first shipment to it.
     first = {one.consignee: one for one in reversed(sent) if one.consignee}
     new = [(one.seconds, 1) for one in first.values() if one.place == own.place]
     at["consignor_city_new_consignees_30"] = windowed(own.seconds, new, 30)
@@ -196,11 +196,11 @@ def _split(
 
 
 def _linked(own: Declared, past: list[Declared], shipments: list[Declared]) -> dict[str, float]:
-    def found(one: Declared, what: str) -> bool:
-        """Return whether a find was known at a party of a shipment at its time."""
-        value = getattr(one, what)
+    def has_find(one: Declared, party: str) -> bool:
+        """Return whether a find was known for a party of a shipment at the time of the shipment."""
+        value = getattr(one, party)
         return bool(value) and any(
-            other.find and other.known >= 0 and getattr(other, what) == value and _visible(other) <= one.seconds // DAY
+            other.find and other.known >= 0 and getattr(other, party) == value and _visible(other) <= one.seconds // DAY
             for other in shipments
         )
 
@@ -211,6 +211,6 @@ def _linked(own: Declared, past: list[Declared], shipments: list[Declared]) -> d
         ("address", ("consignor",)),
     ):
         if getattr(own, kind):
-            mine = [one for one in past if getattr(one, kind) == getattr(own, kind)]
-            at[f"{kind}_linked_shipments"] = sum(any(found(one, other) for other in others) for one in mine)
+            same_party = [one for one in past if getattr(one, kind) == getattr(own, kind)]
+            at[f"{kind}_linked_shipments"] = sum(any(has_find(one, other) for other in others) for one in same_party)
     return at

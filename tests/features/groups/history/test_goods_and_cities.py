@@ -13,13 +13,13 @@ from features.groups.history.history import History
 from tests.features.groups.history.oracle import DAY, Declared
 from tests.features.groups.history.test_history import START, column, manifest
 
-#: Noon of a day that begins a week and a month of windows, so that no window is cut.
+#: Noon of a day on which a block of 7 days and one of 30 days begin, so that the next days are in the same blocks.
 NOON = int(START.timestamp()) // (210 * DAY) * (210 * DAY) + DAY // 2
 TO = Declared("", NOON, "A", "B", "1 Main St", 100, codes=("610910", "610910"), city="Los Angeles", postcode="90012")
 
 
 def sent(*changes: dict[str, Any]) -> np.ndarray:
-    """Return the features of shipments an hour apart; each is `TO` with changes."""
+    """Return the features of shipments an hour apart. Each is `TO` with the given changes."""
     rows = [
         replace(TO, **{"reference": str(i), "seconds": NOON + 3600 * i, **change}) for i, change in enumerate(changes)
     ]
@@ -34,13 +34,13 @@ def test_shipments_to_several_consignees_of_a_city_are_counted_together() -> Non
     to = [{"consignee": name, "address": f"{name} Street 1", "postcode": f"9001{i}"} for i, name in enumerate("BCDC")]
     values = sent(*to, {"consignee": "E", "city": "Oakland"}, {"consignee": "F", "city": "LOS  ANGELES"})
     assert column(values, "consignor_city_recent_7") == [0, 1, 2, 3, 0, 4]
-    # The fourth goes to C again, under another postcode, which is another consignee.
+    # The fourth shipment goes to C under another postcode, which makes it another consignee.
     assert column(values, "consignor_city_new_consignees_30") == [0, 1, 2, 3, 0, 4]
     again = sent(*3 * [{}], {"consignee": "C"})
     assert column(again, "consignor_city_new_consignees_30") == [0, 1, 1, 1]
 
 
-def test_a_city_of_another_consignor_or_country_is_another_one() -> None:
+def test_cities_are_counted_per_consignor_and_country() -> None:
     assert column(sent({}, {"consignor": "Z"}), "consignor_city_recent_7") == [0, 0]
     rows = [replace(TO, reference=str(i), seconds=NOON + i) for i in range(2)]
     history = History.empty()
@@ -66,7 +66,7 @@ def test_goods_of_one_heading_to_a_city_are_counted_over_all_consignors() -> Non
     assert np.isnan(column(sent({"codes": ("", "")}), "city_heading_recent_7")[0])
 
 
-def test_windows_of_a_city_forget() -> None:
+def test_windows_of_a_city_drop_old_shipments() -> None:
     values = sent({}, {"consignee": "C", "seconds": NOON + 14 * DAY}, {"consignee": "D", "seconds": NOON + 70 * DAY})
     assert column(values, "consignor_city_recent_7") == [0, 0, 0]
     assert column(values, "consignor_city_new_consignees_30") == [0, 1, 0]
@@ -80,7 +80,7 @@ def test_goods_of_another_chapter_than_before_have_a_small_share() -> None:
     assert np.expm1(column(values, "consignor_heading_shipments")) == pytest.approx([0, 1, 2, 3, 0])
 
 
-def test_a_heading_differs_within_a_chapter_and_chapters_are_counted() -> None:
+def test_headings_within_a_chapter_are_distinguished_and_chapters_are_counted() -> None:
     values = sent({}, {"codes": ("6104", "")}, {"codes": ("847130", "")}, {"codes": ("61", "")}, {})
     assert column(values, "consignor_chapter_share")[1:3] == [1.5 / 2, 0.5 / 3]
     assert column(values, "consignor_heading_share")[1:3] == [0.5 / 2, 0.5 / 3]
@@ -95,7 +95,7 @@ def test_a_turn_to_chemistry_is_large_after_a_history_without_it() -> None:
     assert column(values, "consignor_chemistry_share")[1:] == [0] * 9 + [1 / 10, 2 / 11]
 
 
-def test_the_lowest_code_of_chemistry_stands_for_its_shipment_and_otherwise_the_lowest_code() -> None:
+def test_a_shipment_is_represented_by_its_lowest_code_of_chemistry_otherwise_by_its_lowest_code() -> None:
     values = sent(
         {"codes": ("610910", "293339")},
         {"codes": ("2933", "")},
@@ -113,7 +113,7 @@ def test_items_of_one_shipment_do_not_see_each_others_goods() -> None:
     assert column(values, "consignor_city_recent_7") == [0]
 
 
-def test_shipments_without_a_code_say_nothing_about_the_goods() -> None:
+def test_shipments_without_a_code_do_not_count_for_goods() -> None:
     values = sent({"codes": ("610910", "")}, *4 * [{"codes": ("", "")}], {"codes": ("610910", "")})
     assert column(values, "consignor_chapter_share")[-1] == 1.5 / 2
     assert np.isnan(column(values, "consignor_chapter_share")[1:5]).all()
@@ -131,7 +131,7 @@ def test_a_late_shipment_sees_the_present_goods_and_city() -> None:
     assert math.expm1(column(values, "pair_heading_shipments")[2]) == pytest.approx(1)
 
 
-def test_a_shipment_sent_again_counts_its_goods_once_and_other_goods_are_read_anew() -> None:
+def test_a_repeated_shipment_counts_its_goods_once_and_an_amended_one_gets_new_values() -> None:
     history = History.empty()
     first, second = replace(TO, reference="1"), replace(TO, reference="2")
     history.advance(manifest([first]))
@@ -155,7 +155,7 @@ def test_a_snapshot_keeps_goods_and_cities() -> None:
     assert np.array_equal(values, history.advance(probe).values, equal_nan=True)
 
 
-def test_results_of_inspections_are_not_kept_per_city() -> None:
+def test_results_of_inspections_are_not_counted_per_city() -> None:
     history = History.empty()
     history.learn(manifest([replace(TO, reference="1")]), np.array([True]))
     sizes = history.sizes()

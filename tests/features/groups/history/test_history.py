@@ -57,7 +57,7 @@ def test_a_shipment_sees_earlier_shipments_and_not_itself() -> None:
     assert column(rows.values, "consignor_first_seen_days")[1:] == [1, 2]
 
 
-def test_counts_over_a_window_forget_older_shipments() -> None:
+def test_counts_over_a_window_drop_older_shipments() -> None:
     rows = History.empty().advance(
         shipments([(str(i), day, "A", "x", "r", 1) for i, day in enumerate((0, 1, 40, 200))])
     )
@@ -71,7 +71,7 @@ def test_a_late_shipment_sees_the_present_state_and_is_flagged() -> None:
     assert np.expm1(column(rows.values, "consignor_shipments"))[1] == pytest.approx(1)
 
 
-def test_a_shipment_sent_again_counts_once_and_receives_the_same_values() -> None:
+def test_a_repeated_shipment_counts_once_and_gets_the_same_values() -> None:
     history = History.empty()
     first = history.advance(shipments([("1", 0, "A", "x", "r", 1), ("2", 0, "A", "x", "r", 1)]))
     again = history.advance(shipments([("2", 0, "A", "x", "r", 1)]))
@@ -89,7 +89,7 @@ def test_reading_without_update_leaves_the_state_unchanged() -> None:
     assert all(np.array_equal(before[name], array) for name, array in history.to_arrays().items())
 
 
-def test_parties_are_equal_whatever_their_case_accents_and_punctuation() -> None:
+def test_parties_do_not_depend_on_case_accents_and_punctuation() -> None:
     rows = History.empty().advance(
         shipments([("1", 0, "Café Ñandú, Ltd.", "x", "1 Main St.", 1), ("2", 1, "CAFE NANDU LTD", "X", "1 MAIN ST", 1)])
     )
@@ -213,22 +213,22 @@ def test_growth_is_positive_when_a_trade_lane_is_busier_this_month_than_in_its_y
 
 
 def day_by_day(
-    history: History, rows: list[Declared], cut: Callable[[list[Declared]], list[list[Declared]]]
+    history: History, rows: list[Declared], split: Callable[[list[Declared]], list[list[Declared]]]
 ) -> np.ndarray:
     """Do what a service would do: each morning learn the results of the day before, then score the day in pieces."""
     values, learned = [], set()
     by_day: dict[int, list[Declared]] = {}
     for row in rows:
         by_day.setdefault(row.seconds // DAY, []).append(row)
-    met: list[Declared] = []
+    earlier: list[Declared] = []
     for day, own in by_day.items():
-        known = [row for row in met if 0 <= row.known < day * DAY and row.reference not in learned]
+        known = [row for row in earlier if 0 <= row.known < day * DAY and row.reference not in learned]
         learned |= {row.reference for row in known}
         if known:
             history.learn(manifest(known), results(known)[0])
-        values += [history.advance(manifest(part)).values for part in cut(own)]
-        met += own
-    rest = [row for row in met if row.known >= 0 and row.reference not in learned]
+        values += [history.advance(manifest(part)).values for part in split(own)]
+        earlier += own
+    rest = [row for row in earlier if row.known >= 0 and row.reference not in learned]
     if rest:
         history.learn(manifest(rest), results(rest)[0])
     return np.concatenate(values)
@@ -273,7 +273,7 @@ def test_values_of_late_and_repeated_shipments_do_not_depend_on_the_chunk_size(
 
 
 def without_adjacent_repeats(rows: list[Declared]) -> ManifestTable:
-    """Return a table without shipments that have the reference of the one before, which would be joined to it."""
+    """Return a table without shipments that repeat the previous reference, because both would be one shipment."""
     return manifest([row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference])
 
 
@@ -285,23 +285,23 @@ def without_adjacent_repeats(rows: list[Declared]) -> ManifestTable:
     st.sampled_from([65536, 7]),
 )
 def test_reading_without_update_gives_the_values_of_an_update_and_restores_the_state(
-    rows: list[Declared], references: list[int], part: int, cut: int
+    rows: list[Declared], references: list[int], chunk: int, evict_every: int
 ) -> None:
     rows = [replace(row, reference=str(number)) for row, number in zip(rows, references, strict=False)]
     past, now, later = (rows[start::3] for start in range(3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_RECENT", 8)
-        patch.setattr(module, "_EVICT_EVERY", cut)
+        patch.setattr(module, "_EVICT_EVERY", evict_every)
         history = History(capacity=3)
         for row in past:
             history.advance(manifest([row]))
         before, reader = history.copy(), history.copy()
-        patch.setattr(module, "_CHUNK", part)
+        patch.setattr(module, "_CHUNK", chunk)
         read = history.advance(without_adjacent_repeats(now), update=False)
         # Reading a table of one chunk never evicts.
-        patch.setattr(module, "_EVICT_EVERY", cut if len(now) > part else 65536)
+        patch.setattr(module, "_EVICT_EVERY", evict_every if len(now) > chunk else 65536)
         assert np.array_equal(read.values, reader.advance(without_adjacent_repeats(now)).values, equal_nan=True)
-        patch.setattr(module, "_EVICT_EVERY", cut)
+        patch.setattr(module, "_EVICT_EVERY", evict_every)
         assert same(history, before)
         assert history.watermark == before.watermark
         assert history.sequence == before.sequence
@@ -363,7 +363,7 @@ def test_only_shipments_that_reach_the_threshold_together_count_as_split() -> No
     assert column(History.empty().advance(manifest(rows)).values, "pair_split") == [0, 0]
 
 
-def test_a_reference_sent_again_with_other_content_is_read_anew_and_counts_once() -> None:
+def test_an_amended_shipment_gets_new_values_and_counts_once() -> None:
     history, start = History.empty(), int(START.timestamp())
     history.advance(manifest([Declared("1", start, "A", "B", "1 Main St", 100)]))
     changed = Declared("1", start, "A", "C", "1 Main St", 100)
@@ -372,7 +372,7 @@ def test_a_reference_sent_again_with_other_content_is_read_anew_and_counts_once(
     assert history.sequence == 1
 
 
-def test_a_reference_is_forgotten_after_a_fixed_number_of_shipments_whatever_the_chunks(
+def test_a_reference_expires_after_a_fixed_number_of_shipments_with_any_chunk_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_RECENT", 6)
@@ -396,7 +396,7 @@ def test_the_threshold_of_the_european_union_is_in_euros() -> None:
     assert column(History.empty().advance(union).values, "pair_split") == [0, 1]
 
 
-def test_eviction_keeps_finds_and_recent_entities_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eviction_keeps_finds_and_recent_entities_with_any_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_EVICT_EVERY", 20)
     rows: list[Row] = [(str(i), i / 10, f"A{i}", f"x{i}", f"r{i}", 1) for i in range(200)]
     rows += [(str(1000 + i), 30 + i, f"A{i}", f"x{i}", f"r{i}", 1) for i in range(0, 200, 10)]

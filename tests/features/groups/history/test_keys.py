@@ -1,4 +1,4 @@
-"""Key matrices: what is hashed, how hashes are mixed, and how amounts are rounded. Saved snapshots depend on all of it."""
+"""Key matrices: hashed data, mixing of hashes, and rounding of amounts. Saved snapshots depend on all of these."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def digest(text: bytes) -> int:
 
 
 def mixed(*parts: int) -> int:
-    """Return the parts mixed with SplitMix64's finaliser, as a signed number; 0 where the second is missing."""
+    """Return the parts mixed with SplitMix64's finaliser, as a signed number; 0 if the second part is missing."""
     if not parts[1]:
         return 0
     word = 0x9E3779B97F4A7C15
@@ -126,7 +126,7 @@ def test_keys_are_equal_in_bulk_in_parts_and_one_by_one(rows: list[dict[str, str
         declared = {name: text for name, text in row.items() if name != "goods_description"}
         wanted = expected(declared, 0, 0, 0)
         assert {key: int(keys[key, i]) for key in wanted} == wanted
-    # A part of a table has all texts of the whole table.
+    # A part of a table shares all texts of the full table.
     singles = [history_keys(whole.take(np.array([i]))) for i in range(len(rows))]
     alone = [history_keys(table([row])) for row in rows]
     half = history_keys(whole.take(np.arange(len(rows) // 2)))

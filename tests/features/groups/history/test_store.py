@@ -45,7 +45,10 @@ def state(store: Store) -> tuple[np.ndarray, np.ndarray]:
 
 
 def filled(keys: list[int]) -> Store:
-    """Return a store of keys with their number as shipments and last day, a find in every fifth, and a wide number."""
+    """Return a store with the given keys.
+
+    Key number i has i shipments, the last day i, a find if i is a multiple of 5, and the wide number ``i * 10**12``.
+    """
     store = empty()
     slots = np.concatenate([add(store, array(*keys[at : at + 900])) for at in range(0, len(keys), 900)])
     number = np.arange(len(keys))
@@ -67,8 +70,8 @@ def test_a_store_behaves_like_a_dict(batches: list[list[int]]) -> None:
         slots = add(store, array(*batch))
         assert slots.tolist() == [expected.get(key, -1) for key in batch]
         assert store.count == len(expected)
-        asked = [*range(-41 << 20, 41 << 20, 1 << 20), 7, -7]
-        assert store.find(array(*asked)).tolist() == [expected.get(key, -1) for key in asked]
+        looked_up = [*range(-41 << 20, 41 << 20, 1 << 20), 7, -7]
+        assert store.find(array(*looked_up)).tolist() == [expected.get(key, -1) for key in looked_up]
 
 
 def test_a_store_grows_and_keeps_its_state() -> None:
@@ -80,9 +83,7 @@ def test_a_store_grows_and_keeps_its_state() -> None:
 
 
 @pytest.mark.parametrize("allocations", [0, 1, 2])
-def test_a_store_whose_memory_runs_out_while_it_grows_grows_the_next_time(
-    allocations: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_can_grow_after_memory_ran_out(allocations: int, monkeypatch: pytest.MonkeyPatch) -> None:
     store = empty()
     keys = np.arange(1, 51)
     store.reserve(50, NO_BOUND)
@@ -150,9 +151,9 @@ def test_a_roll_back_restores_changed_entities_and_drops_new_ones(before: list[i
         store.wide[row, 0] -= 7
     store.roll_back(saved)
     assert store.count == same.count
-    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(state(store), state(same), strict=True))
-    asked = array(*(key << 20 for key in range(1, 61)))
-    assert store.find(asked).tolist() == same.find(asked).tolist()
+    assert all(np.array_equal(restored, expected) for restored, expected in zip(state(store), state(same), strict=True))
+    looked_up = array(*(key << 20 for key in range(1, 61)))
+    assert store.find(looked_up).tolist() == same.find(looked_up).tolist()
     # An entity that is added after the roll back starts with zeros.
     fresh = array(77 << 20)
     assert add(store, fresh).tolist() == [same.count]
@@ -165,20 +166,20 @@ def test_a_roll_back_restores_changed_entities_and_drops_new_ones(before: list[i
     st.integers(0, 30),
     st.randoms(use_true_random=False),
 )
-def test_the_strongest_are_ordered_by_finds_then_day_then_shipments_then_key(
+def test_the_most_important_are_ordered_by_finds_then_day_then_shipments_then_key(
     rows: list[tuple[int, int, int]], count: int, random: Random
 ) -> None:
     keys = random.sample([key for key in range(-50, 50) if key], len(rows))
     store = filled(keys)
     state(store)[0][:, :3] = rows
-    worth = sorted(range(len(rows)), key=lambda i: (rows[i][2] == 0, -rows[i][1], -rows[i][0], keys[i]))
-    assert most_important(LAYOUT, store, count).tolist() == sorted(worth[:count])
+    ranked = sorted(range(len(rows)), key=lambda i: (rows[i][2] == 0, -rows[i][1], -rows[i][0], keys[i]))
+    assert most_important(LAYOUT, store, count).tolist() == sorted(ranked[:count])
 
 
 def test_eviction_keeps_finds_then_the_latest() -> None:
     store = filled(list(range(100, 150)))
     slots = most_important(LAYOUT, store, 15)
-    # Ten of the 50 have finds; the five latest of the others are kept, too.
+    # Ten of the 50 have finds. The five latest of the others are also kept.
     assert (np.asarray(store.keys)[slots] - 100).tolist() == sorted([*range(0, 46, 5), 44, 46, 47, 48, 49])
     store.keep_only(slots)
     assert store.count == 15
@@ -187,7 +188,7 @@ def test_eviction_keeps_finds_then_the_latest() -> None:
     assert state(store)[1][:, 0].tolist() == [(key - 100) * 10**12 for key in np.asarray(store.keys)[:15].tolist()]
 
 
-def test_a_snapshot_has_all_columns_and_restores_those_that_are_kept() -> None:
+def test_a_snapshot_has_all_saved_columns_and_restores_those_of_the_store() -> None:
     layout = PARTY_LAYOUTS[Entity.PAIR]
     store = Store(len(layout.narrow), len(layout.wide))
     store.reserve(2, NO_BOUND)
