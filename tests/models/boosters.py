@@ -22,8 +22,8 @@ def grow(
     categorical: Sequence[int] = (),
     **parameters: Any,
 ) -> lgb.Booster:
-    """Return a booster trained on random data with missing values, zeros and ties. ``chain`` makes each tree as deep as
-    it has leaves.
+    """Return a booster trained on random data with missing values, zeros and ties. With ``chain``, each tree is a chain of
+    splits.
     """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 12))
@@ -34,7 +34,7 @@ def grow(
     x[:, 6] = rng.exponential(size=n)
     signal = np.nan_to_num(x[:, 0]) * np.nan_to_num(x[:, 1]) + np.isnan(x[:, 3]) - 0.5 * x[:, 5] + rng.normal(size=n)
     if chain:
-        # Each split cuts a small part off one end of one feature, so the tree is as deep as it has leaves.
+        # Each split separates a few rows at one end of one feature, so the tree is a chain.
         x[:, 0] = rng.exponential(size=n)
         signal = 2.0 ** np.ceil(np.minimum(x[:, 0] * 4.0, 20.0))
     settings = {"num_leaves": leaves, "verbosity": -1, "num_threads": 1, "seed": seed, "min_data_in_leaf": 2,

@@ -95,7 +95,7 @@ def test_the_decimal_comma_is_inferred_from_the_values(values: list[str], delimi
 @given(
     st.lists(st.sampled_from(["A", "B", " A", "C  D", "C D", "\u00a0A", "É", "", " ", "\t"]), min_size=1, max_size=30)
 )
-def test_a_chunk_of_at_most_one_row_still_holds_a_whole_shipment(ids: list[str]) -> None:
+def test_chunks_of_one_row_still_contain_whole_shipments(ids: list[str]) -> None:
     with open_table(io.BytesIO(content(ids)), rows_per_chunk=1) as reader:
         sizes = [chunk.n_rows for chunk in reader if chunk.n_rows]
     normal = [" ".join(one.split()) for one in ids]

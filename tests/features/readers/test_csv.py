@@ -188,7 +188,7 @@ def test_an_unclosed_quotation_mark_does_not_buffer_the_rest_of_the_file() -> No
     assert largest < 2 * MAX_CELL_BYTES
 
 
-def test_a_row_of_several_lines_with_an_unclosed_quotation_mark_is_rejected_whole() -> None:
+def test_a_row_of_several_lines_with_an_unclosed_quotation_mark_is_rejected_completely() -> None:
     chunks = read(HEADER + '"A\n1",2,"open\nB,3,y\n')
     assert [row[0] for row in rows(chunks)] == ["B"]
     assert rejects(chunks)[0][0] == 2
@@ -225,7 +225,7 @@ def test_the_first_of_two_columns_with_one_name_is_used_and_both_are_kept() -> N
         (b"shipment_id,hs_code\nA," + b"9" * (17 << 20), "longer than 8 MiB"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_refused_with_the_reason(data: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused_with_the_reason(data: bytes, message: str) -> None:
     assert message in refusal(data)
 
 
@@ -255,8 +255,8 @@ def as_csv(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool)
     """Return the table as CSV by RFC 4180. Python's writer does not quote a lone carriage return."""
 
     def cell(text: str) -> str:
-        needy = quote_all or any(mark in text for mark in (delimiter, '"', "\n", "\r"))
-        return '"' + text.replace('"', '""') + '"' if needy else text
+        must_quote = quote_all or any(mark in text for mark in (delimiter, '"', "\n", "\r"))
+        return '"' + text.replace('"', '""') + '"' if must_quote else text
 
     header = ["shipment_id", "hs_code", "goods_description"]
     return "".join(delimiter.join(map(cell, row)) + end for row in [header, *table])
@@ -323,7 +323,7 @@ def test_every_row_is_read_or_rejected(widths: list[int]) -> None:
         st.sampled_from([0x41, 0x80, 0xBF, 0xC2, 0xC3, 0xE0, 0xA0, 0xED, 0x9F, 0xF0, 0x90, 0xF4, 0x8F]), max_size=6
     )
 )
-def test_utf_8_and_latin_1_are_distinguished_like_in_python(cell: list[int]) -> None:
+def test_utf_8_and_latin_1_are_distinguished_as_in_python(cell: list[int]) -> None:
     try:
         expected = bytes(cell).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Damaged, hostile and unusual inputs are refused with the reason, or cost the row that holds them."""
+"""Damaged, hostile and unusual inputs are refused with the reason, or only their row is rejected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(path: Path) -> tuple[list[str | None], list[tuple[int, str]]]:
 
 @pytest.mark.parametrize("before", [0, 3, 40_000])
 @pytest.mark.parametrize("size", [MAX_CELL_BYTES + 1, 3 << 20])
-def test_a_row_with_an_overlong_cell_is_rejected_wherever_it_stands(tmp_path: Path, before: int, size: int) -> None:
+def test_a_row_with_an_overlong_cell_is_rejected_at_any_position(tmp_path: Path, before: int, size: int) -> None:
     lines = ["shipment_id,goods_description", *(f"A{n},some goods of a usual length" for n in range(before))]
     lines += ["B," + "x" * size, "C,last"]
     path = tmp_path / "in.csv"
@@ -82,7 +82,7 @@ def test_a_text_that_is_not_utf8_in_parquet_names_its_column_and_place(tmp_path:
         read(path)
 
 
-def test_damaged_parquet_is_unreadable_or_read_but_never_another_error(tmp_path: Path) -> None:
+def test_damaged_parquet_is_read_or_refused_as_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     ids = [f"HB-{n}" for n in range(300)]
     pq.write_table(
@@ -103,7 +103,7 @@ def test_damaged_parquet_is_unreadable_or_read_but_never_another_error(tmp_path:
     assert all(message.startswith(f"{path}: ") for message in refused)
 
 
-def test_values_that_arrow_cannot_write_are_still_texts(tmp_path: Path) -> None:
+def test_values_that_arrow_cannot_format_become_texts(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"shipment_id": ["A"], "declared_at": pa.array([2**62], pa.timestamp("us", "UTC"))}), path)
     with open_table(path) as reader:

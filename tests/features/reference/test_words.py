@@ -27,8 +27,12 @@ from features.reference.words import (
 
 def test_words_of_a_list_are_distinct() -> None:
     words = chemical_words()
-    own = {"morphemes", "joints", "locants", "reserved", "blocks"}
-    beside = {
+    assert set(words) == {
+        "morphemes",
+        "joints",
+        "locants",
+        "reserved",
+        "blocks",
         "attached",
         "too_common",
         "before_a_stem",
@@ -42,7 +46,6 @@ def test_words_of_a_list_are_distinct() -> None:
         "spellings",
         "spellings_of_translations",
     }
-    assert set(words) == own | beside
     for lists in (words, declared_words(), header_aliases(), goods_words()):
         for section, entries in lists.items():
             for key, listed in entries.items():
@@ -50,7 +53,7 @@ def test_words_of_a_list_are_distinct() -> None:
     assert set(words["locants"]["significant"]) <= set(words["locants"]["words"])
 
 
-def test_declared_words_speak_of_codes_of_the_manifest_and_no_word_means_two_of_them() -> None:
+def test_declared_words_stand_for_codes_of_the_manifest_and_no_word_for_two_codes() -> None:
     words = declared_words()
     assert set(words["transport_modes"]) == set(TRANSPORT_MODES)
     assert set(words["modes_of_channels"]) == set(CHANNELS)
@@ -61,9 +64,9 @@ def test_declared_words_speak_of_codes_of_the_manifest_and_no_word_means_two_of_
 
 
 def test_no_word_of_addresses_has_two_short_forms() -> None:
-    longs = [long for words in address_words()["short_forms"].values() for long in words]
-    assert len(set(longs)) == len(longs)
-    assert not set(longs) & set(address_words()["short_forms"])
+    spellings = [spelling for words in address_words()["short_forms"].values() for spelling in words]
+    assert len(set(spellings)) == len(spellings)
+    assert not set(spellings) & set(address_words()["short_forms"])
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from features.texts.declared import TIME_MISSING, plain_time
         ("1e3", None, 1000.0),
     ],
 )
-def test_numbers_are_read_as_people_write_them(text: str, decimal: str | None, value: float) -> None:
+def test_numbers_are_read_in_common_notations(text: str, decimal: str | None, value: float) -> None:
     assert normalise.number(text, decimal) == (value, None, False)
 
 
@@ -43,7 +43,7 @@ def test_an_ambiguous_comma_counts_as_grouping_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("text", ["inf", "-Infinity", "NaN", "1e999"])
-def test_infinite_numbers_are_distinguished_from_unreadable_ones(text: str) -> None:
+def test_numbers_that_are_not_finite_are_distinguished_from_unreadable_ones(text: str) -> None:
     assert normalise.number(text)[2] is True
 
 
@@ -129,7 +129,7 @@ def test_times_are_utc_and_a_date_alone_is_midnight(text: str, seconds: int) -> 
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_an_offset_does_not_move_a_time_out_of_the_calendar(text: str) -> None:
+def test_a_time_that_its_offset_moves_out_of_the_calendar_is_missing(text: str) -> None:
     seconds, problem = normalise.time(text)
     assert seconds is None
     assert problem == f"'{text}' is outside the years 1 to 9999; treated as missing"
@@ -178,10 +178,10 @@ _numbers = st.floats().map(repr) | st.integers(-5, 10**14).map(str) | _grouped
 def test_a_column_of_numbers_is_read_like_single_numbers(texts: list[str], decimal: str | None) -> None:
     numbers, problems, not_finite = normalise.numbers(FIELD["gross_mass_kg"], texts, decimal)
     for index, text in enumerate(texts):
-        value, problem, is_infinite = normalise.number(text, decimal)
+        value, problem, is_not_finite = normalise.number(text, decimal)
         assert repr(numbers[index]) == repr(value)
         assert (not_finite.get(index), None if problems is None else problems[index]) == (
-            (problem, None) if is_infinite else (None, problem)
+            (problem, None) if is_not_finite else (None, problem)
         )
 
 
@@ -189,8 +189,8 @@ def test_a_column_of_numbers_is_read_like_single_numbers(texts: list[str], decim
 def test_runs_of_white_space_become_one_space_and_equal_texts_are_merged(texts: list[str], known: bool) -> None:
     distinct = known and len(set(texts)) == len(texts)
     forms, positions, problems = normalise.texts(FIELD["agent_name"], texts, distinct=distinct)
-    found = forms if positions is None else [forms[position] for position in positions]
-    assert found == [re.sub(r"\s+", " ", text) for text in texts]
+    normal = forms if positions is None else [forms[position] for position in positions]
+    assert normal == [re.sub(r"\s+", " ", text) for text in texts]
     assert len(set(forms)) == len(forms)
     assert problems is None
 
@@ -218,7 +218,7 @@ def test_a_column_of_hs_codes_is_read_like_single_codes(texts: list[str], distin
     st.sampled_from([*normalise.TESTS]), st.text(st.sampled_from("ACNPS237a \u00e9\u0663-."), min_size=1, max_size=7)
 )
 @settings(max_examples=300)
-def test_a_text_that_passes_the_test_of_its_field_is_its_own_normal_form(name: str, text: str) -> None:
+def test_a_text_that_passes_the_test_of_its_field_is_in_normal_form(name: str, text: str) -> None:
     if normalise.TESTS[name](text):
         assert normalise.normaliser(FIELD[name])(text) == (text, None)
 
@@ -227,11 +227,11 @@ def test_a_text_that_passes_the_test_of_its_field_is_its_own_normal_form(name: s
     ("name", "text"),
     [("loading_location", "CNPVG"), ("carrier_id", "3M"), ("package_type", "BX"), ("quantity_unit", "KGM")],
 )
-def test_what_manifests_usually_declare_passes_the_test_of_its_field(name: str, text: str) -> None:
+def test_common_codes_pass_the_test_of_their_field(name: str, text: str) -> None:
     assert normalise.TESTS[name](text)
 
 
-def test_usual_forms_are_their_own_normal_form() -> None:
+def test_usual_forms_are_in_normal_form() -> None:
     for name, field in FIELD.items():
         for text in normalise.usual_forms()[name]:
             assert normalise.normaliser(field)(text) == (text, None)

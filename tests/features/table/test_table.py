@@ -65,7 +65,7 @@ def test_only_adjacent_rows_with_the_same_reference_are_one_shipment() -> None:
     assert parts.first_row.tolist() == [0, 2, 3]
 
 
-def test_the_first_value_of_a_shipment_holds_and_others_are_warned_about() -> None:
+def test_the_first_value_of_a_shipment_is_used_with_a_warning_about_others() -> None:
     both = table(shipment_id=["A", "A", "A"], export_country=[None, "CN", "DE"])
     assert both.text("export_country").to_list() == ["CN", "CN", "CN"]
     assert "'DE' here and 'CN' earlier" in both.warning_texts()[2]
@@ -110,7 +110,7 @@ def test_a_value_of_any_field_on_its_own_row_makes_a_row_readable() -> None:
         loading_location=["CNPVG", None, None, None],
         origin_country=[None, None, "CN", None],
     )
-    # The second item of A gets the place of its shipment, which its own row does not state.
+    # The second item of A has the place of its shipment, but its own row states no value.
     assert some.refused.tolist() == [False, True, False, True]
     assert "and so is every other field" in some.refusals()[3][0].problem
 

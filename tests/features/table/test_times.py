@@ -1,4 +1,4 @@
-"""Times of declaration far outside the present: scored with a warning, without an effect on the clock or on others."""
+"""Declaration times far outside the present: shipments are scored with a warning and do not change the history."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_time_far_outside_the_present_is_missing_with_a_warning(time: str) -> 
     assert read.far_dated.tolist() == [True]
 
 
-def test_a_time_within_days_of_the_receipt_is_no_attempt_to_move_the_clock() -> None:
+def test_a_time_since_1990_and_within_days_of_the_receipt_is_not_far_dated() -> None:
     read = table(["2026-06-10", "2026-05-29", None, "1990-01-01"])
     assert read.far_dated is None
     assert read.declared_s.tolist() == [NOW, NOW - NOW % 86400 + 86400, NOW, EARLIEST_S]
@@ -52,39 +52,39 @@ def test_an_implausible_time_does_not_fill_in_missing_ones() -> None:
     assert len(set(table(["2026-05-01", "0001-01-01", None], receipt=None).declared_s.tolist())) == 1
 
 
-def test_parts_of_a_table_keep_the_flags() -> None:
+def test_parts_of_a_table_keep_the_far_dated_flags() -> None:
     part = table(["2026-05-01", "9999-01-01", "2026-05-02"]).take(np.array([1, 2]))
     assert part.far_dated is not None
     assert part.far_dated.tolist() == [True, False]
 
 
-def test_rows_with_such_times_see_the_history_alone_and_are_not_seen_by_questions() -> None:
+def test_far_dated_rows_are_scored_with_the_history_and_do_not_affect_other_rows() -> None:
     wrong = "9999-12-31"
     usual = [f"2026-05-{day:02}" for day in range(1, 5)]
     mixed = [wrong, wrong, *usual[:2], wrong, wrong, wrong, *usual[2:]]
-    kept = np.array([time != wrong for time in mixed])
+    is_usual = np.array([time != wrong for time in mixed])
     history = History.empty()
     history.advance(table(["2026-04-01", "2026-04-02"], first=100))
     expected = history.copy().advance(table(usual))
-    asked = history.advance(table(mixed), update=False)
-    np.testing.assert_array_equal(asked.values[kept], expected.values)
+    rows = history.advance(table(mixed), update=False)
+    np.testing.assert_array_equal(rows.values[is_usual], expected.values)
     assert (history.watermark, history.sequence) == (table(["2026-04-02"]).declared_s.item(), 2)
-    np.testing.assert_array_equal(history.copy().advance(table(mixed)).values, asked.values)
+    np.testing.assert_array_equal(history.copy().advance(table(mixed)).values, rows.values)
     one_by_one = [history.advance(table([time], first=number)).values[0] for number, time in enumerate(mixed)]
-    np.testing.assert_array_equal(asked.values, one_by_one)
+    np.testing.assert_array_equal(rows.values, one_by_one)
 
 
 @pytest.mark.parametrize("wrong", ["9999-12-31", "0001-01-01"])
-def test_rows_with_such_times_do_not_change_the_history_of_others(wrong: str) -> None:
+def test_far_dated_rows_do_not_change_the_history(wrong: str) -> None:
     usual = [f"2026-05-{day:02}" for day in range(1, 9)]
     with_wrong, without = History.empty(), History.empty()
     without.advance(table(usual))
     mixed = [*usual[:3], wrong, *usual[3:6], wrong, wrong, *usual[6:], wrong]
-    kept = np.array([time != wrong for time in mixed])
+    is_usual = np.array([time != wrong for time in mixed])
     expected = History.empty().advance(table([time for time in mixed if time != wrong]))
     rows = with_wrong.advance(table(mixed))
     assert rows.late.tolist() == [False] * len(mixed)
-    np.testing.assert_array_equal(rows.values[kept], expected.values)
+    np.testing.assert_array_equal(rows.values[is_usual], expected.values)
     assert not np.isnan(rows.values[3]).all()
     assert (with_wrong.watermark, with_wrong.sequence) == (without.watermark, without.sequence)
     later = table(["2026-05-20"] * 3, first=100)

@@ -203,7 +203,7 @@ class TestTampering:
         (copy / name).write_bytes(data)
         assert any(name in problem for problem in problems(copy))
 
-    def test_a_change_of_any_kind_of_manifest_byte_is_refused(self, copy: Path, saved: Path) -> None:
+    def test_a_change_of_any_character_of_the_manifest_is_refused(self, copy: Path, saved: Path) -> None:
         data = (saved / "bundle.json").read_bytes()
         seen: set[int] = set()
         for position, byte in enumerate(data):
@@ -218,10 +218,10 @@ class TestTampering:
         assert len(seen) > 40
 
     @pytest.mark.parametrize("name", FILES)
-    @pytest.mark.parametrize("kept", [0, 1, 200, -1])
-    def test_a_truncated_file_is_refused(self, copy: Path, name: str, kept: int) -> None:
+    @pytest.mark.parametrize("size", [0, 1, 200, -1])
+    def test_a_truncated_file_is_refused(self, copy: Path, name: str, size: int) -> None:
         data = (copy / name).read_bytes()
-        (copy / name).write_bytes(data[: min(kept, len(data) - 1)])
+        (copy / name).write_bytes(data[: min(size, len(data) - 1)])
         reported = problems(copy)
         assert any(name in problem for problem in reported)
         if name != "bundle.json":
@@ -288,7 +288,7 @@ class TestForgery:
         assert "python -m tools.upgrade_bundle OLD NEW" in problem
         assert "python -m tools.add_prior OLD NEW" in problem
 
-    def test_unsound_evidence_is_refused_and_the_entry_named(self, with_evidence: Path) -> None:
+    def test_invalid_evidence_is_refused_with_the_name_of_the_entry(self, with_evidence: Path) -> None:
         source = (with_evidence / "evidence.toml").read_bytes()
         forge_file(with_evidence, "evidence.toml", source.replace(b"log_odds = 0.9", b"log_odds = 9.9", 1))
         assert "evidence.toml: EvidenceFault: entry vague: log_odds 9.9" in problems(with_evidence)[0]
@@ -453,7 +453,7 @@ class TestForgery:
         assert [problem.split(":")[0] for problem in problems(copy)] == [name]
 
     def test_pickled_objects_are_refused_without_loading_them(self, copy: Path, tmp_path: Path) -> None:
-        np.savez(tmp_path / "evil.npz", allow_pickle=True, log_odds=np.array([_Loud()], dtype=object))
+        np.savez(tmp_path / "evil.npz", allow_pickle=True, log_odds=np.array([_FailsWhenUnpickled()], dtype=object))
         forge_file(copy, "reference.npz", (tmp_path / "evil.npz").read_bytes())
         assert any("reference.npz" in problem for problem in problems(copy))
 
@@ -463,7 +463,7 @@ class TestForgery:
         assert any(problem.startswith("history.npz: ") for problem in problems(copy))
 
 
-class _Loud:
+class _FailsWhenUnpickled:
     def __reduce__(self) -> tuple[Any, ...]:
         return (pytest.fail, ("an object of a bundle was unpickled",))
 

@@ -24,13 +24,13 @@ documents = st.recursive(
 
 @given(documents)
 def test_a_document_is_read_back_equal_and_has_one_canonical_form(document: object) -> None:
-    spelled = json_bytes(document)
-    assert parse_json(spelled) == document
-    assert json_bytes(parse_json(spelled)) == spelled
+    data = json_bytes(document)
+    assert parse_json(data) == document
+    assert json_bytes(parse_json(data)) == data
 
 
 @pytest.mark.parametrize("text", ["[NaN]", "[Infinity]", "[-Infinity]", "[1e999]"])
-def test_a_number_that_is_not_finite_is_not_written(text: str) -> None:
+def test_a_number_that_is_not_finite_is_refused_on_reading(text: str) -> None:
     with pytest.raises(ValueError, match="is not finite"):
         parse_json(text.encode())
 
@@ -90,7 +90,7 @@ def test_a_card_has_sections_tables_and_lists() -> None:
 
 
 def test_an_archive_with_any_wrong_byte_is_refused_or_read() -> None:
-    # Fuzzing found a zlib.error, which is no ValueError.
+    # Fuzzing found a byte that caused a zlib.error, which is not a ValueError.
     whole = npz_bytes({"a": np.arange(300) % 7, "b": np.linspace(0.0, 1.0, 50)})
     refused = 0
     for place in range(len(whole)):

@@ -1,4 +1,4 @@
-"""Signed bundles, and what happens to the pointer by accident or attack."""
+"""Signed bundles, and a pointer that is lost by accident or attack."""
 
 from __future__ import annotations
 

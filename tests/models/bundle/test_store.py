@@ -22,7 +22,7 @@ def releases(trained: RiskModel, tmp_path_factory: pytest.TempPathFactory) -> li
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> ModelStore:
+def model_store(tmp_path: Path) -> ModelStore:
     return ModelStore(tmp_path / "store")
 
 
@@ -33,8 +33,8 @@ def champion(releases: list[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     return releases[2]
 
 
-def litter(shop: ModelStore) -> list[str]:
-    return sorted(path.name for path in shop.root.iterdir() if path.name not in ("versions", "current", ".lock"))
+def leftovers(model_store: ModelStore) -> list[str]:
+    return sorted(path.name for path in model_store.root.iterdir() if path.name not in ("versions", "current", ".lock"))
 
 
 def test_the_champion_is_in_the_package() -> None:
@@ -42,100 +42,102 @@ def test_the_champion_is_in_the_package() -> None:
     assert champion_dir().parent.name == "models"
 
 
-def test_the_champion_is_in_use_without_a_pointer(shop: ModelStore, champion: Path) -> None:
-    assert shop.current() is None
-    assert resolve(shop.root) == champion
-    assert shop.load().version == "3"
-    assert shop.versions() == []
-    assert not shop.root.exists()
+def test_the_champion_is_in_use_without_a_pointer(model_store: ModelStore, champion: Path) -> None:
+    assert model_store.current() is None
+    assert resolve(model_store.root) == champion
+    assert model_store.load().version == "3"
+    assert model_store.versions() == []
+    assert not model_store.root.exists()
 
 
 def test_the_first_installation_never_looks_like_a_lost_pointer(
-    shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
+    model_store: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
-    monkeypatch.setattr(store, "sync_folder", lambda _: seen.append(ModelStore(shop.root).lost_pointer()))
-    shop.install(releases[0])
+    monkeypatch.setattr(store, "sync_folder", lambda _: seen.append(ModelStore(model_store.root).lost_pointer()))
+    model_store.install(releases[0])
     assert len(seen) >= 3
     assert set(seen) == {None}
 
 
-def test_an_installed_bundle_is_in_use_and_equals_its_source(shop: ModelStore, releases: list[Path]) -> None:
-    place = shop.install(releases[0])
+def test_an_installed_bundle_is_in_use_and_equals_its_source(model_store: ModelStore, releases: list[Path]) -> None:
+    place = model_store.install(releases[0])
     digest = bundle.describe(releases[0]).digest
-    assert place == shop.root / "versions" / f"1-{digest[:12]}"
-    assert resolve(shop.root) == shop.current() == place
-    assert shop.load().digest == digest
+    assert place == model_store.root / "versions" / f"1-{digest[:12]}"
+    assert resolve(model_store.root) == model_store.current() == place
+    assert model_store.load().digest == digest
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {
         path.name: path.read_bytes() for path in releases[0].iterdir()
     }
     assert place.stat().st_mode & 0o555 == 0o555
-    assert litter(shop) == []
+    assert leftovers(model_store) == []
 
 
-def test_installing_the_current_version_again_changes_nothing(shop: ModelStore, releases: list[Path]) -> None:
-    shop.install(releases[0])
-    before = (shop.root / "current").read_bytes()
-    shop.install(releases[0])
-    assert (shop.root / "current").read_bytes() == before
-    assert len(shop.versions()) == 1
+def test_installing_the_current_version_again_changes_nothing(model_store: ModelStore, releases: list[Path]) -> None:
+    model_store.install(releases[0])
+    before = (model_store.root / "current").read_bytes()
+    model_store.install(releases[0])
+    assert (model_store.root / "current").read_bytes() == before
+    assert len(model_store.versions()) == 1
 
 
-def test_rollback_steps_back_to_the_champion(shop: ModelStore, releases: list[Path], champion: Path) -> None:
-    first, second = shop.install(releases[0]), shop.install(releases[1])
-    assert shop.current() == second
-    assert shop.rollback() == first
-    assert shop.current() == first
-    assert shop.rollback() == champion
-    assert resolve(shop.root) == champion
+def test_rollback_steps_back_to_the_champion(model_store: ModelStore, releases: list[Path], champion: Path) -> None:
+    first, second = model_store.install(releases[0]), model_store.install(releases[1])
+    assert model_store.current() == second
+    assert model_store.rollback() == first
+    assert model_store.current() == first
+    assert model_store.rollback() == champion
+    assert resolve(model_store.root) == champion
     with pytest.raises(StoreError, match="Nothing to roll back: the bundled champion is in use"):
-        shop.rollback()
-    assert shop.versions() == sorted([first, second])
+        model_store.rollback()
+    assert model_store.versions() == sorted([first, second])
 
 
-def test_a_version_can_be_installed_again_after_a_rollback(shop: ModelStore, releases: list[Path]) -> None:
-    shop.install(releases[0])
-    second = shop.install(releases[1])
-    shop.rollback()
-    assert shop.install(releases[1]) == second == shop.current()
+def test_a_version_can_be_installed_again_after_a_rollback(model_store: ModelStore, releases: list[Path]) -> None:
+    model_store.install(releases[0])
+    second = model_store.install(releases[1])
+    model_store.rollback()
+    assert model_store.install(releases[1]) == second == model_store.current()
 
 
-def test_rollback_without_earlier_versions_is_an_error(shop: ModelStore) -> None:
+def test_rollback_without_earlier_versions_is_an_error(model_store: ModelStore) -> None:
     with pytest.raises(StoreError, match="no version was ever installed"):
-        shop.rollback()
+        model_store.rollback()
 
 
-def test_a_refused_bundle_leaves_the_old_one_in_use(shop: ModelStore, releases: list[Path], tmp_path: Path) -> None:
-    first = shop.install(releases[0])
+def test_a_refused_bundle_leaves_the_old_one_in_use(
+    model_store: ModelStore, releases: list[Path], tmp_path: Path
+) -> None:
+    first = model_store.install(releases[0])
     bad = Path(shutil.copytree(releases[1], tmp_path / "bad"))
     (bad / "card.json").write_bytes(b"{}")
     with pytest.raises(BundleRefused, match=r"card\.json"):
-        shop.install(bad)
-    assert shop.current() == first
-    assert shop.versions() == [first]
-    assert litter(shop) == []
+        model_store.install(bad)
+    assert model_store.current() == first
+    assert model_store.versions() == [first]
+    assert leftovers(model_store) == []
 
 
 def test_a_failed_copy_leaves_the_old_one_in_use(
-    shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
+    model_store: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = shop.install(releases[0])
+    first = model_store.install(releases[0])
 
-    def torn(path: Path, data: bytes) -> None:
+    def truncate(path: Path, data: bytes) -> None:
         write_durably(path, data[:-1] if path.name == "history.npz" else data)
 
-    monkeypatch.setattr(store, "write_durably", torn)
+    monkeypatch.setattr(store, "write_durably", truncate)
     with pytest.raises(BundleRefused, match=r"history\.npz: .*truncated"):
-        shop.install(releases[1])
-    assert shop.current() == first
-    assert shop.versions() == [first]
-    assert litter(shop) == []
+        model_store.install(releases[1])
+    assert model_store.current() == first
+    assert model_store.versions() == [first]
+    assert leftovers(model_store) == []
 
 
 def test_a_crash_before_the_switch_leaves_the_old_one_in_use(
-    shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
+    model_store: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = shop.install(releases[0])
+    first = model_store.install(releases[0])
 
     def crash(*_: object) -> None:
         raise OSError("the disk is gone")
@@ -143,69 +145,71 @@ def test_a_crash_before_the_switch_leaves_the_old_one_in_use(
     with monkeypatch.context() as broken:
         broken.setattr(ModelStore, "_write_pointer", crash)
         with pytest.raises(OSError, match="the disk is gone"):
-            shop.install(releases[1])
-    assert shop.current() == first
-    assert shop.load().version == "1"
-    assert shop.install(releases[1]) == shop.current()
+            model_store.install(releases[1])
+    assert model_store.current() == first
+    assert model_store.load().version == "1"
+    assert model_store.install(releases[1]) == model_store.current()
 
 
-def test_the_next_installation_removes_files_of_an_interrupted_one(shop: ModelStore, releases: list[Path]) -> None:
-    shop.install(releases[0])
-    (shop.root / ".incoming-dead").mkdir()
-    (shop.root / ".incoming-dead" / "bundle.json").write_bytes(b"half")
-    shop.install(releases[1])
-    assert litter(shop) == []
+def test_the_next_installation_removes_files_of_an_interrupted_one(
+    model_store: ModelStore, releases: list[Path]
+) -> None:
+    model_store.install(releases[0])
+    (model_store.root / ".incoming-dead").mkdir()
+    (model_store.root / ".incoming-dead" / "bundle.json").write_bytes(b"half")
+    model_store.install(releases[1])
+    assert leftovers(model_store) == []
 
 
 def test_a_damaged_installation_is_refused_and_repaired_by_installing_again(
-    shop: ModelStore, releases: list[Path]
+    model_store: ModelStore, releases: list[Path]
 ) -> None:
-    place = shop.install(releases[0])
+    place = model_store.install(releases[0])
     (place / "history.npz").write_bytes(b"")
     with pytest.raises(BundleRefused, match=r"history\.npz"):
-        shop.load()
-    assert shop.install(releases[0]) == place
-    assert shop.load().version == "1"
-    assert litter(shop) == []
+        model_store.load()
+    assert model_store.install(releases[0]) == place
+    assert model_store.load().version == "1"
+    assert leftovers(model_store) == []
 
 
-def test_rollback_to_a_damaged_version_is_refused(shop: ModelStore, releases: list[Path]) -> None:
-    first, second = shop.install(releases[0]), shop.install(releases[1])
+def test_rollback_to_a_damaged_version_is_refused(model_store: ModelStore, releases: list[Path]) -> None:
+    first, second = model_store.install(releases[0]), model_store.install(releases[1])
     shutil.rmtree(first)
     with pytest.raises(BundleRefused, match="not a folder"):
-        shop.rollback()
-    assert shop.current() == second
+        model_store.rollback()
+    assert model_store.current() == second
 
 
-def test_another_valid_bundle_under_an_installed_name_is_refused(shop: ModelStore, releases: list[Path]) -> None:
-    first = shop.install(releases[0])
+def test_another_valid_bundle_under_an_installed_name_is_refused(model_store: ModelStore, releases: list[Path]) -> None:
+    first = model_store.install(releases[0])
     shutil.rmtree(first)
     shutil.copytree(releases[1], first)
     with pytest.raises(BundleRefused, match="was expected"):
-        shop.load()
+        model_store.load()
 
 
 @pytest.mark.parametrize(
     "pointer",
     [b"../../etc-0123456789ab\n", b"1-0123456789ab", b"\n", b"1\n", b"/1-0123456789ab\n", b"\xff\n"],
 )
-def test_a_damaged_pointer_is_refused(shop: ModelStore, releases: list[Path], pointer: bytes) -> None:
-    shop.install(releases[0])
-    (shop.root / "current").write_bytes(pointer)
+def test_a_damaged_pointer_is_refused(model_store: ModelStore, releases: list[Path], pointer: bytes) -> None:
+    model_store.install(releases[0])
+    (model_store.root / "current").write_bytes(pointer)
     with pytest.raises(StoreError, match="pointer"):
-        shop.current()
+        model_store.current()
     with pytest.raises(StoreError, match="pointer"):
-        resolve(shop.root)
+        resolve(model_store.root)
 
 
-def test_readers_see_only_whole_versions_during_installations(shop: ModelStore, releases: list[Path]) -> None:
-    shop.install(releases[0])
+def test_readers_see_only_whole_versions_during_installations(model_store: ModelStore, releases: list[Path]) -> None:
+    model_store.install(releases[0])
     failures: list[BaseException] = []
 
     def install() -> None:
         try:
             for source in (releases[1], releases[2], releases[0]):
-                ModelStore(shop.root).install(source)
+                ModelStore(model_store.root).install(source)
         except BaseException as error:
             failures.append(error)
 
@@ -214,11 +218,11 @@ def test_readers_see_only_whole_versions_during_installations(shop: ModelStore, 
         writer.start()
     seen = set()
     while any(writer.is_alive() for writer in writers):
-        seen.add(shop.load().version)
+        seen.add(model_store.load().version)
     for writer in writers:
         writer.join()
     assert failures == []
     assert seen <= {"1", "2", "3"}
-    assert shop.load().version == "1"
-    assert len(shop.versions()) == 3
-    assert litter(shop) == []
+    assert model_store.load().version == "1"
+    assert len(model_store.versions()) == 3
+    assert leftovers(model_store) == []

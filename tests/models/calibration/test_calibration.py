@@ -136,7 +136,7 @@ class TestCalibrator:
             ({"extra": 1}, "must have the keys"),
         ],
     )
-    def test_json_of_a_map_that_does_not_increase_is_refused(self, change: dict[str, object], message: str) -> None:
+    def test_invalid_json_of_a_calibrator_is_refused(self, change: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             Calibrator.from_json({**Calibrator.identity().to_json(), **change})
 
@@ -189,7 +189,7 @@ class TestShift:
         assert shift(logit(train), train, office) == pytest.approx(logit(office), rel=1e-9, abs=1e-9)
 
     @given(st.lists(log_odds, min_size=2, max_size=20), rates, rates)
-    def test_never_changes_the_order(self, values: list[float], train: float, office: float) -> None:
+    def test_a_shift_never_changes_the_order(self, values: list[float], train: float, office: float) -> None:
         moved = shift(np.sort(values), train, office)
         assert (np.diff(moved) >= 0.0).all()
 

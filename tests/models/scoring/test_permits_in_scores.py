@@ -1,4 +1,4 @@
-"""Permits in the score: placeholders count as none, and a permit in the office's register outweighs the law."""
+"""Permits in scores: placeholders do not count, and a permit in the office's register outweighs the evidence of a listing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_declared_permit_lowers_the_score_and_a_registered_one_lowers_it_more(
     assert heads[0] == "fentanyl_or_analogue" != heads[1]
 
 
-def test_a_permit_of_another_party_or_of_a_private_person_is_no_registered_one(with_prior: RiskModel) -> None:
+def test_a_permit_of_another_party_or_of_a_private_person_does_not_count_as_registered(with_prior: RiskModel) -> None:
     private = {"name": "Dana Example", "country": "US"}
     for consignee in (private, {"name": "Other Example Clinic", "country": "US"}):
         with_register = scored(with_prior, "IP-2026-0042", consignee, REGISTER).explained[0]
@@ -82,7 +82,7 @@ def test_a_permit_of_another_party_or_of_a_private_person_is_no_registered_one(w
     )
 
 
-def test_rules_can_ask_for_the_weight_of_an_entry(with_prior: RiskModel) -> None:
+def test_the_weight_of_each_entry_is_available_for_rules(with_prior: RiskModel) -> None:
     scores = scored(with_prior, None)
     matrix = with_prior.space.transform(
         scores.table, with_prior.history.copy().advance(scores.table, update=False).values

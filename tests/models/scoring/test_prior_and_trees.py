@@ -76,7 +76,7 @@ def test_contributions_cover_features_and_entries(with_prior: RiskModel, matrix:
         np.testing.assert_allclose(contributions.sum(axis=1), raw[:, k], atol=1e-9, rtol=0)
 
 
-def test_a_route_that_only_the_prior_counts_does_not_make_red(
+def test_a_route_that_counts_only_in_the_prior_does_not_make_a_shipment_red(
     with_prior: RiskModel, table: ManifestTable, matrix: np.ndarray
 ) -> None:
     """The check runs on prior plus trees: without the entry for third countries the shipment is not red."""

@@ -188,7 +188,7 @@ class TestExplanations:
             both += min(weights) < 0.0 < max(weights)
         assert both > len(scores) / 2
 
-    def test_files_get_the_three_strongest_reasons_for(self, scores: Scores) -> None:
+    def test_files_get_the_three_strongest_reasons_for_illicit_content(self, scores: Scores) -> None:
         for index, explanation in scores.explained.items():
             positive = [reason.text for reason in explanation.reasons if reason.weight > 0.0][:3]
             assert scores.reason_texts(index) == positive
@@ -221,7 +221,7 @@ class TestExplanations:
 
 
 class TestAnswer:
-    def test_an_answer_is_plain_json_with_all_that_an_officer_needs(
+    def test_an_answer_is_plain_json_with_all_fields(
         self, model: RiskModel, scores: Scores, table: ManifestTable
     ) -> None:
         index = int(np.argmax(scores.risk))

@@ -11,10 +11,10 @@ import pytest
 
 
 @pytest.mark.parametrize(("policy", "expected"), [(None, "PASSIVE"), ("active", "ACTIVE")])
-def test_openmp_threads_sleep_unless_the_environment_says_otherwise(policy: str | None, expected: str) -> None:
+def test_openmp_threads_sleep_unless_the_environment_sets_another_policy(policy: str | None, expected: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    # Makes OpenMP print its settings when it is loaded.
+    # Let OpenMP print its settings when it is loaded.
     environment |= {"OMP_DISPLAY_ENV": "true"} | ({"OMP_WAIT_POLICY": policy} if policy is not None else {})
     program = [sys.executable, "-c", "import training.pipeline"]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
-    assert set(re.findall(r"OMP_WAIT_POLICY\s*=\s*'(\w+)'", done.stderr)) == {expected}
+    result = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    assert set(re.findall(r"OMP_WAIT_POLICY\s*=\s*'(\w+)'", result.stderr)) == {expected}

@@ -19,12 +19,12 @@ from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, common_trees,
 from tests.models.boosters import edge_rows, grow, lightgbm_raw
 from training.fitting.booster_text import first_trees, join_trees
 
-needs_kernels = pytest.mark.skipif(not COMPILED, reason="LightGBM scores on its own")
+needs_kernels = pytest.mark.skipif(not COMPILED, reason="the kernels are not compiled")
 
 KINDS: dict[str, dict[str, Any]] = {
     "two leaves": {"leaves": 2},
     "eight leaves": {"leaves": 8},
-    "nine leaves, the last that are tabulated": {"leaves": 9},
+    "nine leaves, the most with a table": {"leaves": 9},
     "ten leaves": {"leaves": 10},
     "63 leaves": {"leaves": 63, "trees": 4},
     "64 leaves": {"leaves": 64, "trees": 4},
@@ -201,7 +201,7 @@ class TestContributions:
         assert TreeContributions([read_trees(grow())])(np.empty((0, 12)), 0).shape == (0, 13)
 
     def test_contributions_of_a_feature_that_a_path_splits_on_twice_follow_from_their_definition(self) -> None:
-        """Leaves 1, 5 and 9 of 10, 30 and 60 rows: x <= 0, x <= 1, above; y splits below the root's right child."""
+        """The path splits on x at 0, on y at 0 and again on x at 1. Its leaves 1, 5, 9 and 2 have 10, 30, 40 and 20 rows."""
         text = (
             "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\n"
             "objective=regression\nfeature_names=x y\nfeature_infos=[0:1] [0:1]\n\n"
@@ -373,7 +373,7 @@ class TestPredictor:
         assert "LightGBM does not reproduce the scores" not in caplog.text
 
     @pytest.mark.parametrize("kernels", [True, False])
-    def test_another_lightgbm_than_at_training_is_reported(
+    def test_a_lightgbm_that_scores_differently_than_at_training_is_reported(
         self, kernels: bool, caplog: pytest.LogCaptureFixture
     ) -> None:
         booster = grow()
@@ -437,7 +437,7 @@ class TestPredictor:
 
 @needs_kernels
 @pytest.mark.parametrize("shared", [0, 5, 9])
-def test_trees_that_all_heads_share_count_once_and_change_nothing(shared: int) -> None:
+def test_trees_that_all_heads_share_are_stored_once_without_an_effect_on_results(shared: int) -> None:
     common = grow(trees=9, leaves=9)
     boosters = [join_trees(first_trees(common, shared or 1), grow(trees=3 + k, seed=k + 1), 3 + k) for k in range(3)]
     if not shared:
