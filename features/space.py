@@ -131,7 +131,7 @@ class FeatureSpace:
         """Return the columns (K,) of the matrix that belong to the wanted groups, ascending."""
         of_groups = zip(self.groups, self._columns, strict=True)
         return np.array(
-            [at for group, own in of_groups if wanted(group) for at in range(own.start, own.stop)], np.int64
+            [at for group, columns in of_groups if wanted(group) for at in range(columns.start, columns.stop)], np.int64
         )
 
     @property
@@ -164,9 +164,9 @@ class FeatureSpace:
         The statistics of an office's own results (`OwnGroup`) stay as they are.
         """
         space = type(self)(self.own)
-        for own, group in zip(self.groups, space.groups, strict=True):
+        for fitted, group in zip(self.groups, space.groups, strict=True):
             if group is space._own_group:
-                group.restore(*own.state())
+                group.restore(*fitted.state())
             elif group.learns:
                 group.fit(table)
         return space
@@ -273,7 +273,7 @@ class FeatureSpace:
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
             if not len(inside):
                 continue
-            # A description is in one fold only, so compacting leaves each fold its own descriptions.
+            # Compact the part, so that work per distinct text is done only for the texts of the fold.
             held_out, rest = table.take(inside).compact(), table.take(outside) if len(outside) else None
             for group, columns in zip(self.groups, self._columns, strict=True):
                 if group.learns and group is not self._own_group:
@@ -298,8 +298,8 @@ class FeatureSpace:
         data: dict[str, Any] = {}
         arrays: dict[str, NDArray[Any]] = {}
         for group in self.groups:
-            data[group.name], own = group.state()
-            arrays |= {f"{group.name}.{name}": array for name, array in own.items()}
+            data[group.name], of_group = group.state()
+            arrays |= {f"{group.name}.{name}": array for name, array in of_group.items()}
         return data, arrays
 
     @classmethod
@@ -321,8 +321,8 @@ class FeatureSpace:
         space = cls.of_state(data)
         for group in space.groups:
             prefix = f"{group.name}."
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            group.restore(data[group.name], own)
+            of_group = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            group.restore(data[group.name], of_group)
         return space
 
 

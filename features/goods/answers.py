@@ -23,7 +23,7 @@ from features.texts.scan import words_in
 from features.texts.words import Count, TokenisedTexts
 
 #: Number of texts classified at once. It bounds the working memory (a few kilobytes per text) and the time for which compiled loops
-#: hold Python's global lock (10 ms).
+#: hold the global interpreter lock (10 ms).
 _BATCH: Final = 128
 #: Number of words whose vectors are cached, a kilobyte each.
 _WORDS: Final = 32_768
@@ -47,7 +47,7 @@ class GoodsAnswer:
         language: guessed language, ISO 639-1; None if neither script nor words indicate one.
         chapters, headings, subheadings: the three likeliest codes, likeliest first; empty for a text without words.
         code_fit: log-likelihood ratio (natural logarithm) of the declared code: negative if the words contradict it, 0 if they are
-            neutral. None for an empty text, and unless the code is in a chapter of HS 2022.
+            neutral. None for an empty text, and without a code in a chapter of HS 2022.
         code_contradicted: True if the ratio is below the model's threshold; None without a ratio.
         vague: vagueness, 0 to 1. ``vague_flagged``: True if it reaches the model's threshold.
         missing: facts that a flagged text lacks.
@@ -202,5 +202,5 @@ def _likely(names: NDArray[np.object_], level: int, ids: Ids, shares: FloatArray
 
 @cache
 def goods_reader() -> GoodsReader:
-    """Return the reader with the model that the package ships."""
+    """Return the reader with the bundled model."""
     return GoodsReader(goods_model())

@@ -34,7 +34,7 @@ SURE: Final = 0.5
 _PARTS: Final = frozenset(words(" ".join(goods_words()["parts"]["words"])))
 #: Last chapter of each group of chapters, and the fact that distinguishes the goods of the group: the preparation of food, the name
 #: of chemicals and medicines, the material of articles, and the use of cosmetics, machines and instruments. A group with MATERIAL
-#: is one section of the HS; only the last group is two.
+#: is one section of the HS, except that the last group is two sections.
 _GROUPS: Final = (
     (24, Missing.PREPARATION),
     (32, Missing.SUBSTANCE),

@@ -143,5 +143,5 @@ def read(folder: Path) -> GoodsModel:
 
 @cache
 def goods_model() -> GoodsModel:
-    """Return the model that the package ships."""
+    """Return the bundled model."""
     return read(DATA)

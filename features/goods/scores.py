@@ -203,7 +203,7 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
     """Write the vectors of texts.
 
     Args:
-        rows: (slots, width + 2) for each word: its vector, 1 if the classifier knows it, and the vagueness of its n-grams.
+        rows: (slots, width + 2) for the word in each slot: its vector, 1 if it is known, and the vagueness of its n-grams.
         vectors: (n, width) output: the sum of the words' vectors divided by the square root of their number; 0 without words.
         known: (n, len(Known)) output.
     """

@@ -1,4 +1,4 @@
-"""Lines of business, recognised from names of firms, and whether goods of an HS chapter belong to them."""
+"""Lines of business, recognised from names of firms, and the fit of goods of an HS chapter with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from features.kinds.parties import LINES_FROM, name_marks, names
 
-#: Chapters are 1 to 97.
+#: Number of columns per chapter: 0 for an unknown chapter, then chapters 1 to 97.
 CHAPTERS: Final = 98
 _UNKNOWN_CHAPTER: Final = 0
 OWN_GOODS: Final = 1.0

@@ -38,7 +38,7 @@ class DescriptionColumn(Column):
     DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "Whether tablets, capsules or medicines are named"
     DESCRIPTION_DOSE = (
         "DESCRIPTION_CHEMICAL",
-        "A clinical form is named (1), with an amount per dose (2): patches, ampoules, tablets",
+        "A clinical form (patch, ampoule, tablet) is named: 2 with an amount per dose, 1 without, 0 not named",
     )
     DESCRIPTION_STANDARD = "DESCRIPTION_CHEMICAL", "Whether the words are those of reference standards"
     DESCRIPTION_GENERIC_CHEMISTRY = (

@@ -63,7 +63,7 @@ _MISSING[DescriptionColumn.DESCRIPTION_MISSING] = 1.0
 
 @cache
 def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
-    """Return the stop words, and for each first word of a stop word the possible numbers of words."""
+    """Return the stop words, and a mapping from each first word to the lengths, in words, of the stop words that begin with it."""
     terms = [tokens for term in stop_words() if (tokens := re.findall(r"\w+", folded(term)))]
     sizes: dict[str, set[int]] = {}
     for term in terms:

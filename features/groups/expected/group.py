@@ -166,13 +166,18 @@ class ExpectedGroup(Group):
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.fitted_ = {}
-        for name, own in data.items():
+        for name, saved in data.items():
             words_, spread = (arrays[f"{name}_{part}"].astype(np.float64) for part in ("words", "spread"))
             if words_.shape != (BUCKETS,) or spread.shape != (BUCKETS,):
                 raise ValueError(f"Effects of words on {name} have shape {words_.shape}, expected ({BUCKETS},).")
-            effects = {column: {k: float(v) for k, v in values.items()} for column, values in own["effects"].items()}
+            effects = {column: {k: float(v) for k, v in values.items()} for column, values in saved["effects"].items()}
             self.fitted_[name] = _Additive(
-                float(own["base"]), float(own["spread_base"]), words_, spread, np.array(own["slopes"], float), effects
+                float(saved["base"]),
+                float(saved["spread_base"]),
+                words_,
+                spread,
+                np.array(saved["slopes"], float),
+                effects,
             )
         self._prepare()
 

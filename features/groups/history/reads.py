@@ -116,7 +116,7 @@ READS: Final[Mapping[Entity, Mapping[Feature, Read]]] = {
 }  # fmt: skip
 
 _SPLIT: Final = (*block_columns(Amount.SMALL, Window.DAY), *block_columns(Amount.SMALL_CENTS, Window.DAY))
-#: Columns from which features are computed that `READS` does not list.
+#: Columns from which the features are computed that are not in `READS`.
 _COMPUTED_FROM: Final[Mapping[Entity, tuple[PartyColumn, ...]]] = {
     Entity.CONSIGNOR: (
         PartyColumn.CENTS, PartyColumn.GRAMS, PartyColumn.LAST_CENTS, PartyColumn.REPEATS, PartyColumn.CODED,

@@ -62,7 +62,7 @@ class NumberColumn:
 
 #: Amounts of the manifest in declared units, and their names in meanings. No currency or exchange rate is needed.
 AMOUNTS: Final = {
-    "value": "declared value",
+    "value": "value",
     "mass": "mass",
     "value_per_kg": "value per kilogram",
     "value_per_unit": "value per unit",

@@ -35,7 +35,7 @@ from features.table.table import ManifestTable
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-#: Number of folds for learned rates of data without times.
+#: Number of folds for the rates of rows as if new, and of all rows if the data has no times.
 FOLDS: Final = 5
 #: Weight, in results, of the prior 0.5 in the find rate of all rows.
 _PRIOR_WEIGHT: Final = 2.0
