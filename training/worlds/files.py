@@ -9,8 +9,8 @@ from typing import Final
 from training.worlds.writer import World
 
 _FOLDER: Final = Path(__file__).parent
-#: Shipments to simulate at first, as a multiple of the goods items asked for.
-_LEAST: Final = 50
+#: Minimum number of shipments to simulate.
+_MIN_SHIPMENTS: Final = 50
 
 
 def author_names() -> tuple[str, ...]:
@@ -32,14 +32,14 @@ def build_world(name: str, shipments: int, seed: int) -> World:
 def write_world(
     name: str, rows: int, seed: int, *, out: Path, truth: Path | None = None, warmup: Path | None = None
 ) -> None:
-    """Write about ``rows`` goods items of a world as CSV, whole shipments only.
+    """Write about ``rows`` goods items of a world as CSV, in whole shipments.
 
     Args:
-        out: the scored manifests.
-        truth: ``shipment_id content group hard`` of the scored shipments.
-        warmup: the manifests of the months before.
+        out: file for the scored manifests.
+        truth: file for ``shipment_id content group hard`` of the scored shipments.
+        warmup: file for the manifests of the months before.
     """
-    world = build_world(name, max(_LEAST, rows), seed)
+    world = build_world(name, max(_MIN_SHIPMENTS, rows), seed)
     of_shipment = world.truth.set_index("shipment_id")
     before = world.items["shipment_id"].map(of_shipment["warmup"]).to_numpy(bool)
     scored = world.items[~before]

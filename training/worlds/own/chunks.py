@@ -1,4 +1,4 @@
-"""Chunks of a simulated world: consecutive rows, cut to size, and merged over several worlds."""
+"""Chunks of a simulated world: consecutive rows, which can be cut to size, and merged over several worlds."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ class WorldChunk:
 def merged(worlds: Sequence[Iterator[WorldChunk]]) -> Iterator[WorldChunk]:
     """Yield the rows of several worlds in the order of ``declared_at``. Rows of a shipment stay adjacent.
 
-    Memory holds one block of each world, plus the blocks of faster worlds until the slowest has reached their days.
+    Memory contains one block of each world, and further blocks of a world until the other worlds have reached their days.
     """
-    held: list[list[WorldChunk]] = [[] for _ in worlds]
-    # The time of the last row of each world so far, for worlds that have further rows.
+    pending: list[list[WorldChunk]] = [[] for _ in worlds]
+    # Time of the last row so far of each unfinished world.
     end = dict.fromkeys(range(len(worlds)), "")
     while end:
-        # Rows up to the end of the world that is furthest behind are complete.
+        # No world will yield rows before the end of the world that is furthest behind.
         behind = min(end, key=lambda number: (end[number], number))
         chunk = next(worlds[behind], None)
         if chunk is None:
             del end[behind]
         else:
-            held[behind].append(chunk)
+            pending[behind].append(chunk)
             end[behind] = str(chunk.office["declared_at"][-1])
         limit = min(end.values(), default=None)
-        ready = [part for own in held for part in _taken(own, limit)]
+        ready = [part for of_world in pending for part in _take_until(of_world, limit)]
         if ready:
-            whole = joined(ready)
-            yield _at(whole, np.argsort(whole.office["declared_at"].astype("U20"), kind="stable"))
+            rows = joined(ready)
+            yield _at(rows, np.argsort(rows.office["declared_at"].astype("U20"), kind="stable"))
 
 
-def _taken(held: list[WorldChunk], limit: str | None) -> list[WorldChunk]:
-    """Remove and return a world's rows up to the time ``limit``, all for None."""
+def _take_until(pending: list[WorldChunk], limit: str | None) -> list[WorldChunk]:
+    """Remove and return a world's rows up to the time ``limit``, or all rows if it is None."""
     ready = []
-    while held:
-        chunk = held.pop(0)
+    while pending:
+        chunk = pending.pop(0)
         time = chunk.office["declared_at"].astype("U20")
         count = chunk.n_rows if limit is None else int(np.searchsorted(time, limit, side="right"))
         if count:
             ready.append(cut(chunk, 0, count))
         if count < chunk.n_rows:
-            held.insert(0, cut(chunk, count, chunk.n_rows))
+            pending.insert(0, cut(chunk, count, chunk.n_rows))
             break
     return ready
 
@@ -73,11 +73,11 @@ def recut(blocks: Iterator[WorldChunk], size: int) -> Iterator[WorldChunk]:
         count += block.n_rows
         if count < size:
             continue
-        whole_rows = joined(pending)
-        whole = count - count % size
-        for start in range(0, whole, size):
-            yield cut(whole_rows, start, start + size)
-        pending, count = ([cut(whole_rows, whole, count)], count - whole) if count > whole else ([], 0)
+        rows = joined(pending)
+        stop = count - count % size
+        for start in range(0, stop, size):
+            yield cut(rows, start, start + size)
+        pending, count = ([cut(rows, stop, count)], count - stop) if count > stop else ([], 0)
     if count:
         yield joined(pending)
 

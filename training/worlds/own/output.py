@@ -39,8 +39,8 @@ class _Part:
     def __init__(self, path: Path) -> None:
         self.path, self.part = path, path.with_name(path.name + ".part")
 
-    def close(self, *, whole: bool) -> None:
-        if whole:
+    def close(self, *, complete: bool) -> None:
+        if complete:
             self.part.replace(self.path)
         else:
             self.part.unlink(missing_ok=True)
@@ -63,7 +63,7 @@ class _Csv:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        self._part.close(whole=kind is None)
+        self._part.close(complete=kind is None)
 
 
 class _Parquet:
@@ -83,7 +83,7 @@ class _Parquet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
-        self._part.close(whole=kind is None)
+        self._part.close(complete=kind is None)
 
 
 def _writer(path: Path, names: tuple[str, ...]) -> _Writer:
@@ -123,7 +123,7 @@ def write(
         office = _writer(path, _ROW_NAMES)
         truth = _writer(Path(truth_path), TRUTH) if truth_path is not None else None
         if truth_path is not None and Path(truth_path).resolve() == path.resolve():
-            raise ValueError(f"{path}: the truth must go to a file of its own")
+            raise ValueError(f"{path}: the truth needs a separate file")
         stack.enter_context(office)
         if truth is not None:
             stack.enter_context(truth)

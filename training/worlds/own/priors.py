@@ -1,4 +1,4 @@
-"""Priors of the simulated trade: values with their basis and source. Reading checks them.
+"""Priors of the simulated trade: values with their basis and source, which are checked when they are loaded.
 
 The comment at the top of the TOML file describes the format.
 """
@@ -35,8 +35,8 @@ class BadPrior(ValueError):
 class Prior:
     """Prior with a ``value`` that is a number, a mapping of numbers or a date, according to ``kind``.
 
-    Each world draws a number from ``between`` (lowest and highest), and multiplies each entry of a table by a number between
-    1 / ``factor`` and ``factor``. Without them, every world has ``value``.
+    Each world draws a number from ``between`` (lowest and highest). It multiplies each entry of a table, or the odds of a
+    probability in it, by a number between 1 / ``factor`` and ``factor``. Without a range, every world has ``value``.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Prior:
     factor: float | None = None
 
     def drawn(self, rng: np.random.Generator) -> Prior:
-        """Return a prior without a range, whose value is drawn from this one's range."""
+        """Return the prior with a value drawn from its range, and without the range."""
         value = self.value
         if self.between is not None:
             low, high = self.between
@@ -68,19 +68,19 @@ class Priors:
     def number(self, name: str) -> float:
         value = self._get(name).value
         if not isinstance(value, float):
-            raise BadPrior(f"{FILE.name}: {name} is no number")
+            raise BadPrior(f"{FILE.name}: {name} is not a number")
         return value
 
     def day(self, name: str) -> date:
         value = self._get(name).value
         if not isinstance(value, date):
-            raise BadPrior(f"{FILE.name}: {name} is no date")
+            raise BadPrior(f"{FILE.name}: {name} is not a date")
         return value
 
     def table(self, name: str) -> Mapping[str, float]:
         value = self._get(name).value
         if not isinstance(value, Mapping):
-            raise BadPrior(f"{FILE.name}: {name} is no table of numbers")
+            raise BadPrior(f"{FILE.name}: {name} is not a table of numbers")
         return value
 
     def row(self, name: str, keys: Sequence[str]) -> NDArray[np.float64]:
@@ -93,14 +93,15 @@ class Priors:
     def by_year(self, name: str, year: float) -> float:
         """Return the value of a table keyed by years at the time ``year``, for example 2020.5 for the middle of 2020.
 
-        A year's value applies to its middle. Values between two middles are interpolated, and values outside are constant.
+        A year's value applies to its middle. Values between two middles are interpolated. Before the first and after the last
+        middle, the value is constant.
         """
         table = self.table(name)
         years = sorted(table, key=int)
         return float(np.interp(year, [int(key) + 0.5 for key in years], [table[key] for key in years]))
 
     def replaced(self, values: Mapping[str, object]) -> Priors:
-        """Return a copy of the priors with other, fixed values for some names. The checks are those of the file.
+        """Return a copy of the priors with fixed values for some names. They are checked like the values in the file.
 
         >>> load_priors().replaced({"illicit.prevalence": 0.0008}).number("illicit.prevalence")
         0.0008
@@ -115,9 +116,9 @@ class Priors:
         return Priors(MappingProxyType(changed))
 
     def drawn(self, seed: int, number: int = 0) -> Priors:
-        """Return the priors of world ``number`` of ``seed``: values drawn from the ranges. They have no ranges.
+        """Return the priors of world ``number`` of ``seed``, with values drawn from the ranges, and without ranges.
 
-        Each prior has its own random stream, so that a further prior changes no other.
+        Each prior has its own random stream, so that a new prior does not change the others.
         """
         drawn = {
             name: prior.drawn(np.random.default_rng([seed, 5, number, zlib.crc32(name.encode())]))
@@ -143,18 +144,18 @@ def load_priors(path: Path = FILE) -> Priors:
     for part, groups in parts.items():
         if part not in BASES or not isinstance(groups, dict):
             raise BadPrior(
-                f"{path.name}: {part} stands in neither part; write [published.group.name] or [assumed.group.name]"
+                f"{path.name}: {part} is in neither part; write [published.group.name] or [assumed.group.name]"
             )
         for group, entries in groups.items():
             if not isinstance(entries, dict):
-                raise BadPrior(f"{path.name}: {part}.{group} stands outside a table; write [{part}.group.name]")
+                raise BadPrior(f"{path.name}: {part}.{group} is outside a table; write [{part}.group.name]")
             for key, entry in entries.items():
                 name = f"{group}.{key}"
                 if name in priors:
-                    raise BadPrior(f"{path.name}: {name} stands in both parts; keep one")
+                    raise BadPrior(f"{path.name}: {name} is in both parts; keep one")
                 prior = _prior(path.name, name, entry)
                 if prior.basis != part:
-                    raise BadPrior(f"{path.name}: {name} has basis {prior.basis!r} and stands in the part {part}")
+                    raise BadPrior(f"{path.name}: {name} has basis {prior.basis!r}, but is in the part {part}")
                 priors[name] = prior
     return Priors(MappingProxyType(priors))
 
@@ -171,7 +172,7 @@ def _prior(file: str, name: str, entry: object) -> Prior:
     if basis not in BASES:
         raise BadPrior(f"{file}: {name} has basis {basis!r}; expected one of {', '.join(BASES)}")
     if not isinstance(source, str) or not source.strip():
-        raise BadPrior(f"{file}: {name} names no source; say where the number is from")
+        raise BadPrior(f"{file}: {name} has no source; state where the number comes from")
     value = _value(file, name, kind, entry["value"])
     between = _between(file, name, kind, value, entry["between"]) if "between" in entry else None
     factor = _factor(file, name, kind, entry["factor"]) if "factor" in entry else None
@@ -191,7 +192,7 @@ def _between(file: str, name: str, kind: str, value: object, between: object) ->
 
 def _factor(file: str, name: str, kind: str, factor: object) -> float:
     if kind not in _TABLES:
-        raise BadPrior(f"{file}: {name} has a factor; only tables have one, numbers have between")
+        raise BadPrior(f"{file}: {name} has a factor, which only tables have; use between for a number")
     number = _number(file, f"{name}, factor", factor)
     if number < 1:
         raise BadPrior(f"{file}: {name} has the factor {number}; expected 1 or more")
@@ -199,7 +200,7 @@ def _factor(file: str, name: str, kind: str, factor: object) -> float:
 
 
 def _moved(kind: str, table: Mapping[str, float], steps: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the table with each entry multiplied by its step: shares sum to 1 again, and of probabilities the odds are."""
+    """Return the table with each entry multiplied by its step. The odds of probabilities are multiplied. Shares sum to 1 again."""
     if kind == "probabilities":
         odds = {key: steps[key] * value / (1 - value) if value < 1 else math.inf for key, value in table.items()}
         return MappingProxyType({key: value / (1 + value) if value < math.inf else 1.0 for key, value in odds.items()})

@@ -34,12 +34,14 @@ from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments
 from training.worlds.own.trade.traces import TRACES
 from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
 
-#: Minimum number of shipments per block: large enough for efficient arrays, small enough for bounded memory.
+#: A block ends with the day on which it reaches this number of shipments: large enough for efficient arrays, small enough for
+#: bounded memory.
 BLOCK: Final = 16_384
-#: Maximum number of days per block, so that networks and the office also learn from recent days in a small world.
+#: Maximum number of days per block, so that networks and the office also learn from recent days in a small world. Long
+#: calendars have longer blocks (`_MOST_BLOCKS_BY_DAYS`).
 BLOCK_DAYS: Final = 7
 _MOST_BLOCKS_BY_DAYS: Final = 90
-#: Steps between the seeds and between the first networks of the worlds of one call.
+#: Difference between the seeds, and between the first network numbers, of consecutive worlds of one call.
 _SEED_STEP, _NETWORK_STEP = 1_000_003, 1_000_000
 TRUTH: Final = (
     "shipment_id",
@@ -99,14 +101,14 @@ class World:
             priors, geography, self._trade_lanes, goods, phrases, self._carelessness, money
         )
         self._office = Office(priors)
-        # Longer blocks for a long calendar with few rows, in which a week has too few shipments for efficient arrays.
+        # Use longer blocks for a long calendar, because a week of few rows has too few shipments for efficient arrays.
         self._block_days = max(BLOCK_DAYS, len(self._trade_lanes.volume_of_day) // _MOST_BLOCKS_BY_DAYS)
         share = self._trade_lanes.volume_of_day / self._trade_lanes.volume_of_day.sum()
         self._per_day = np.random.default_rng([seed, 3]).multinomial(n, share).astype(np.int64)
 
     @property
     def n_shipments(self) -> int:
-        """The number of shipments of the world."""
+        """Number of shipments of the world."""
         return len(self._items)
 
     def blocks(self) -> Iterator[WorldChunk]:

@@ -52,7 +52,7 @@ def test_drawn_probabilities_stay_probabilities(tmp_path: Path) -> None:
             "some.prior is between 2; expected [lowest, highest], for a number",
         ),
         ('kind = "weights"\nvalue = { a = 1 }\nbetween = [0, 5]', "expected [lowest, highest], for a number"),
-        ('kind = "positive"\nvalue = 3\nfactor = 2', "some.prior has a factor; only tables have one"),
+        ('kind = "positive"\nvalue = 3\nfactor = 2', "some.prior has a factor, which only tables have"),
         ('kind = "weights"\nvalue = { a = 1 }\nfactor = 0.5', "some.prior has the factor 0.5; expected 1 or more"),
     ],
 )

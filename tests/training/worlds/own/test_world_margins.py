@@ -63,7 +63,7 @@ def test_a_world_with_other_priors_misses_the_figures_concerned() -> None:
 
 
 def test_an_observer_without_rows_has_no_sample() -> None:
-    with pytest.raises(ValueError, match="no rows were observed"):
+    with pytest.raises(ValueError, match="no rows were added"):
         Observer(load_priors()).sample()
 
 

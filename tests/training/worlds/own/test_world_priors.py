@@ -75,21 +75,21 @@ def test_basis_and_part_must_agree_and_each_prior_occurs_in_one_part(tmp_path: P
     for wrong, message in (
         (
             text.replace('basis = "published"', 'basis = "assumed"'),
-            "has basis 'assumed' and stands in the part published",
+            "has basis 'assumed', but is in the part published",
         ),
         (
             text.replace('basis = "published"', 'basis = "known"'),
             "has basis 'known'; expected one of published, assumed",
         ),
-        (text.replace("[published.", "[guessed."), "guessed stands in neither part; write [published.group.name]"),
-        (text.replace("[published.noise.all]", "[noise.all]"), "noise stands in neither part"),
-        (text + _text({"assumed.noise.all": ("probability", "0.1")}), "noise.all stands in both parts; keep one"),
-        (text.replace('source = "statistics 98"', 'source = " "'), "noise.all names no source"),
+        (text.replace("[published.", "[guessed."), "guessed is in neither part; write [published.group.name]"),
+        (text.replace("[published.noise.all]", "[noise.all]"), "noise is in neither part"),
+        (text + _text({"assumed.noise.all": ("probability", "0.1")}), "noise.all is in both parts; keep one"),
+        (text.replace('source = "statistics 98"', 'source = " "'), "noise.all has no source"),
         (
             text.replace('source = "statistics 98"\n', ""),
             "noise.all has ['basis', 'kind', 'value']; expected kind, value",
         ),
-        ("[published]\nnoise = 3\n", "published.noise stands outside a table"),
+        ("[published]\nnoise = 3\n", "published.noise is outside a table"),
     ):
         with pytest.raises(BadPrior) as caught:
             _load(tmp_path, wrong)
@@ -100,9 +100,9 @@ def test_an_unknown_prior_or_one_of_another_kind_is_refused(tmp_path: Path) -> N
     priors = _load(tmp_path, _text(GOOD))
     for ask, message in (
         (lambda: priors.number("noise.nothing"), "no prior noise.nothing; nearest are noise.all"),
-        (lambda: priors.number("regime.end"), "regime.end is no number"),
-        (lambda: priors.table("noise.all"), "noise.all is no table"),
-        (lambda: priors.day("noise.all"), "noise.all is no date"),
+        (lambda: priors.number("regime.end"), "regime.end is not a number"),
+        (lambda: priors.table("noise.all"), "noise.all is not a table"),
+        (lambda: priors.day("noise.all"), "noise.all is not a date"),
         (lambda: priors.row("shown.phone", ("express",)), "shown.phone has the keys ['express', 'postal']"),
     ):
         with pytest.raises(BadPrior) as caught:

@@ -108,7 +108,7 @@ def test_an_unknown_format_and_one_path_for_both_files_are_refused(tmp_path: Pat
     assert "got the extension '.xlsx', but expected .csv, .parquet or .pq" in str(caught.value)
     with pytest.raises(ValueError) as caught:
         write(tmp_path / "w.csv", tmp_path / "w.csv", 10, 1)
-    assert "the truth must go to a file of its own" in str(caught.value)
+    assert "the truth needs a separate file" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

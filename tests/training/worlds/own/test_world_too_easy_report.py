@@ -144,7 +144,7 @@ def _common_values(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
             _common_values,
             [
                 "misdeclared descriptions",
-                "values no honest row has",
+                "illicit rows with values that no lawful row has",
                 "best single field (marketplace",
                 "tree of depth 2",
                 "repeated shipment or house numbers",
@@ -169,19 +169,19 @@ def _listed_substance(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
     office["permit_number"] = np.where(rows, "", office["permit_number"])
 
 
-def test_content_evidence_of_told_shipments_exceeds_no_limit_and_their_form_may(marked: WorldChunk) -> None:
+def test_content_evidence_of_overt_shipments_exceeds_no_limit_and_their_form_may(marked: WorldChunk) -> None:
     _, shipment = np.unique(marked.office["shipment_id"].astype(str), return_inverse=True)
     rows = np.bincount(shipment, marked.truth["content"] != "none")[shipment] > 0
     office = dict(marked.office)
     _listed_substance(office, rows)
-    told = np.where(marked.truth["content"] != "none", "named", "").astype(object)
-    world = replace(marked, office=office, truth=marked.truth | {"declaration": told})
-    assert {name for name in _broken(_report(world)) if "end not in the fit" not in name} == set()
+    named = np.where(marked.truth["content"] != "none", "named", "").astype(object)
+    world = replace(marked, office=office, truth=marked.truth | {"declaration": named})
+    assert {name for name in _broken(_report(world)) if "new since the fit window" not in name} == set()
     # The same evidence in shipments that claim to be harmless is a leak.
     assert any(name.startswith("best single field") for name in _broken(_report(replace(marked, office=office))))
     _wrong_check_digits(office, rows)
     broken = _broken(_report(replace(world, office=office)))
-    assert any(name.startswith("artefacts of told shipments") for name in broken), broken
+    assert any(name.startswith("artefacts of overt shipments") for name in broken), broken
 
 
 def test_the_report_does_not_depend_on_the_chunks(marked: WorldChunk, report_without_leak: TooEasyReport) -> None:
@@ -220,7 +220,7 @@ def test_a_world_without_illicit_rows_is_refused(marked: WorldChunk) -> None:
     honest = np.full(marked.n_rows, "none", dtype=object)
     too_easy = TooEasy()
     too_easy.add(replace(marked, truth=marked.truth | {"content": honest}))
-    with pytest.raises(ValueError, match="larger world"):
+    with pytest.raises(ValueError, match="generate more rows"):
         too_easy.report()
 
 

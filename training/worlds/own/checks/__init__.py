@@ -1,1 +1,1 @@
-"""Checks of the simulated world: published figures, and whether it is too easy."""
+"""Checks of the simulated world: agreement with published figures, and difficulty."""

@@ -17,8 +17,8 @@ from training.worlds.own.checks.seen import Seen
 from training.worlds.own.chunks import WorldChunk
 
 Bools = NDArray[np.bool_]
-#: Columns in which every value should also occur in lawful rows. Texts of parties are not included, because a network's own
-#: shipper sends illicit shipments only.
+#: Columns in which every value should also occur in lawful rows. Texts of parties are not included, because the own parties of a
+#: network occur only in illicit shipments.
 COMMON: Final = (
     "filing_type",
     "channel",
@@ -50,7 +50,7 @@ COMMON: Final = (
     "quantity_unit",
     "undg_number",
 )
-#: Columns for the position of a row, and for the difference between its shipment number and the previous one.
+#: Names of numbers per row: its position in the world and in the day, and time and number of its shipment.
 ORDER: Final = (
     "row",
     "place in the day",
@@ -90,18 +90,18 @@ class Rows:
 class Sample:
     """Retained rows in the order of the world.
 
-    ``at`` is the position of each row in the world, ``order`` has shape (n, ORDER), ``key`` is the hash of the row's shipment, and
-    ``dark`` states whether that shipment has illicit content.
+    ``at`` is the position of each row in the world, ``order`` has shape (n, ORDER), and ``key`` is the hash of the row's shipment.
+    ``in_illicit`` states whether that shipment has illicit content.
     """
 
     rows: Rows
     at: Ints
     order: Floats
     key: NDArray[np.uint64]
-    dark: Bools
+    in_illicit: Bools
 
     def take(self, rows: Bools) -> Sample:
-        return Sample(self.rows.take(rows), self.at[rows], self.order[rows], self.key[rows], self.dark[rows])
+        return Sample(self.rows.take(rows), self.at[rows], self.order[rows], self.key[rows], self.in_illicit[rows])
 
     @staticmethod
     def joined(parts: Sequence[Sample]) -> Sample:
@@ -110,15 +110,15 @@ class Sample:
             np.concatenate([part.at for part in parts]),
             np.concatenate([part.order for part in parts]),
             np.concatenate([part.key for part in parts]),
-            np.concatenate([part.dark for part in parts]),
+            np.concatenate([part.in_illicit for part in parts]),
         )
 
 
 class Keeper:
-    """Collector of the retained data. It reads a world row by row, in order.
+    """Collector of the retained data. It receives a world in order.
 
     ``n_rows`` is the number of rows so far, ``honest`` contains the values of lawful shipments in `COMMON` columns, and
-    ``templates`` contains the templates of all descriptions.
+    ``templates`` contains the templates of all descriptions. About ``honest_rows`` rows of lawful shipments are retained.
     """
 
     def __init__(self, honest_rows: int) -> None:
@@ -127,55 +127,56 @@ class Keeper:
         self.templates = Seen()
         self._honest_rows = honest_rows
         self._parts: list[Sample] = []
-        self._kept = 0
+        self._n_lawful = 0
         self._threshold = np.uint64(2**64 - 1)
-        self._held: Rows | None = None
+        # Rows of the last shipment, which may continue in the next chunk.
+        self._pending: Rows | None = None
         self._day, self._in_day, self._last_s, self._number = -1, 0, 0, 0
 
     def add(self, chunk: WorldChunk) -> None:
         """Add a chunk. A shipment may continue in the next chunk."""
         rows = Rows({name: chunk.office[name] for name in MANIFEST_NAMES}, dict(chunk.truth))
-        if self._held is not None:
-            rows = Rows.joined([self._held, rows])
+        if self._pending is not None:
+            rows = Rows.joined([self._pending, rows])
         ids = rows.office["shipment_id"]
         cut = int(np.flatnonzero(ids == ids[-1])[0])
-        self._held = rows.take(slice(cut, len(rows)))
+        self._pending = rows.take(slice(cut, len(rows)))
         if cut:
             self._take(rows.take(slice(0, cut)))
 
     def sample(self) -> Sample:
         """Return the retained rows. No rows can be added afterwards."""
-        if self._held is not None:
-            self._take(self._held)
-            self._held = None
+        if self._pending is not None:
+            self._take(self._pending)
+            self._pending = None
         self._thin()
         return self._parts[0]
 
     def _take(self, rows: Rows) -> None:
         shipment, ids = pd.factorize(rows.office["shipment_id"])
         illicit = rows.truth["content"] != "none"
-        dark = (np.bincount(shipment, illicit, len(ids)) > 0)[shipment]
+        in_illicit = (np.bincount(shipment, illicit, len(ids)) > 0)[shipment]
         at = self.n_rows + np.arange(len(rows))
         key = pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)[shipment]
         order = self._order(rows.office, shipment)
         self.templates.add(templates(rows.office["goods_description"]), at)
         for name, seen in self.honest.items():
-            seen.add(rows.office[name][~dark], at[~dark])
+            seen.add(rows.office[name][~in_illicit], at[~in_illicit])
         self.n_rows += len(rows)
-        part = Sample(rows, at, order, key, dark).take(dark | (key <= self._threshold))
+        part = Sample(rows, at, order, key, in_illicit).take(in_illicit | (key <= self._threshold))
         self._parts.append(part)
-        self._kept += int((~part.dark).sum())
-        if self._kept > 2 * self._honest_rows:
+        self._n_lawful += int((~part.in_illicit).sum())
+        if self._n_lawful > 2 * self._honest_rows:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep the lawful shipments with the lowest hashes. The sample is uniform without knowledge of the world's size."""
-        whole = Sample.joined(self._parts)
-        honest = np.sort(whole.key[~whole.dark])
-        if len(honest) > self._honest_rows:
-            self._threshold = honest[self._honest_rows - 1]
-        whole = whole.take(whole.dark | (whole.key <= self._threshold))
-        self._parts, self._kept = [whole], int((~whole.dark).sum())
+        """Keep the lawful shipments with the lowest hashes: a uniform sample that does not depend on the world's size."""
+        rows = Sample.joined(self._parts)
+        lawful_keys = np.sort(rows.key[~rows.in_illicit])
+        if len(lawful_keys) > self._honest_rows:
+            self._threshold = lawful_keys[self._honest_rows - 1]
+        rows = rows.take(rows.in_illicit | (rows.key <= self._threshold))
+        self._parts, self._n_lawful = [rows], int((~rows.in_illicit).sum())
 
     def _order(self, office: dict[str, Texts], shipment: Ints) -> Floats:
         n = len(shipment)

@@ -16,10 +16,11 @@ FILE: Final = Path(__file__).with_name("margin_figures.csv")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Published figure with its name, its period, and the range required of the simulated value.
+    """Published figure with its period (``first`` to the day before ``last``), and the range for the simulated value.
 
     The range from ``low`` to ``high`` allows for the publisher's rounding, for differences between the simulated and the
-    published population, and for the sampling error of some ten thousand shipments. ``measure`` is a name in `MEASURES`.
+    published population, and for the sampling error of some ten thousand shipments. ``measure`` is a name in `MEASURES`, and
+    ``argument`` its argument.
     """
 
     name: str
@@ -48,9 +49,9 @@ def _read() -> tuple[Figure, ...]:
     for line, figure in enumerate(figures, start=2):
         where = f"{FILE.name}, line {line}"
         if figure.measure not in MEASURES:
-            raise ValueError(f"{where}: {figure.measure!r} is no measure; expected one of {', '.join(MEASURES)}")
+            raise ValueError(f"{where}: {figure.measure!r} is not a measure; expected one of {', '.join(MEASURES)}")
         if not figure.low <= figure.published <= figure.high:
-            raise ValueError(f"{where}: {figure.published} lies outside {figure.low} to {figure.high}")
+            raise ValueError(f"{where}: {figure.published} is outside {figure.low} to {figure.high}")
     return figures
 
 

@@ -1,7 +1,7 @@
 """Measures of published figures on a sample of simulated shipments.
 
-Each function in `MEASURES` takes the sample, the rows (n,) of the figure's period and the figure's argument. It returns the
-measured value, or NaN if there are too few shipments.
+Each function in `MEASURES` takes the sample, the rows (n,) of the figure's period, the figure's argument and the priors. It
+returns the measured value, or NaN if there are too few shipments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from training.worlds.own.checks.margin_sample import Bools, Sample
 from training.worlds.own.priors import Priors
 
-#: Minimum number of shipments for a figure.
+#: Minimum number of shipments for a share.
 MIN_SHIPMENTS: Final = 60
 #: Yearly mean exchange rates in US dollars per euro, for published thresholds and means.
 _USD_PER_EUR_THRESHOLD: Final = 1.12
@@ -52,7 +52,7 @@ def us_volume_against_2024(sample: Sample, rows: Bools, argument: str, priors: P
 
 
 def eu_growth(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Low-value parcels to the EU in a second period relative to a first; the argument has the four bounds of the periods."""
+    """Low-value shipments to the EU in a second period relative to a first; the argument lists the bounds of both periods."""
     first, first_end, second, second_end = argument.split()
     small = sample.in_eu & sample.small
     return float((small & sample.during(second, second_end)).sum() / (small & sample.during(first, first_end)).sum())
@@ -80,7 +80,7 @@ def us_share_by_air_carriers(sample: Sample, rows: Bools, argument: str, priors:
 
 
 def us_express_in_express_and_mail(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Share of express in express and mail shipments to the United States."""
+    """Share of express in all express and mail shipments to the United States."""
     both = rows & sample.to_us & np.isin(sample.channel, ("express", "postal"))
     return _share(sample.channel == "express", both)
 
@@ -153,10 +153,10 @@ def us_air_arrivals_at_jfk(sample: Sample, rows: Bools, argument: str, priors: P
 
 def violations(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
     """Share of lawful shipments with a violation; the argument may name a channel or a filing."""
-    audited = rows & ~sample.illicit
+    lawful = rows & ~sample.illicit
     if argument:
-        audited = audited & ((sample.channel == argument) | (sample.filing == argument))
-    return _share(sample.violated, audited)
+        lawful = lawful & ((sample.channel == argument) | (sample.filing == argument))
+    return _share(sample.violated, lawful)
 
 
 def formal_from_third_country(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
@@ -170,7 +170,7 @@ def formal_without_seller(sample: Sample, rows: Bools, argument: str, priors: Pr
 
 
 def importers_seen_once(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Share of importing firms that import once."""
+    """Share of importing firms with a single shipment."""
     importers = sample.importer[rows & (sample.importer > 0)]
     _, count = np.unique(importers, return_counts=True)
     return float((count == 1).mean()) if len(count) >= MIN_SHIPMENTS else float("nan")
@@ -200,9 +200,9 @@ def _after_over_before(sample: Sample, concerned: Bools, argument: str) -> float
     start, change, end = argument.split()
     rest = ~sample.to_us & ~sample.in_eu
     before, after = (start, change), (change, end)
-    ratio = [_per_day(concerned & sample.during(*days), *days) for days in (before, after)]
-    rhythm = [_per_day(rest & sample.during(*days), *days) for days in (before, after)]
-    return ratio[1] / ratio[0] * rhythm[0] / rhythm[1]
+    per_day = [_per_day(concerned & sample.during(*days), *days) for days in (before, after)]
+    rest_per_day = [_per_day(rest & sample.during(*days), *days) for days in (before, after)]
+    return per_day[1] / per_day[0] * rest_per_day[0] / rest_per_day[1]
 
 
 def us_share_of_filings(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:

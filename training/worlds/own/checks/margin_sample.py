@@ -31,7 +31,8 @@ _FORMAL: Final = ("T01", "T11", "CUSDEC", "SAD")
 class Sample:
     """Parallel arrays over shipments (n,). ``value_usd`` is NaN if an item lacks a value or an exchange rate.
 
-    ``importer`` and ``platform`` are hashes of texts, 0 if missing. ``chapter`` is that of the first item, 0 if missing.
+    ``importer`` is a hash of the consignee's address, 0 unless a firm imports from a trader. ``chapter`` is the HS chapter of the
+    first item, 0 if missing. ``moved`` states that the first item's country of origin differs from the export country.
     """
 
     day: NDArray[np.datetime64]
@@ -58,31 +59,31 @@ class Sample:
         return len(self.day)
 
     def during(self, first: str, last: str) -> Bools:
-        """Return which shipments (n,) are from the day ``first`` or later, but before ``last``."""
+        """Return whether each shipment (n,) was declared from the day ``first`` on, but before ``last``."""
         return np.asarray((self.day >= np.datetime64(first)) & (self.day < np.datetime64(last)))
 
     def covers(self, first: str, last: str) -> bool:
-        """Return whether the sample covers nearly all of a period."""
+        """Return whether the sample covers a period, except at most four days at each end."""
         day = np.timedelta64(4, "D")
         inside = self.day.min() <= np.datetime64(first) + day, self.day.max() >= np.datetime64(last) - day
         return len(self) > 0 and all(inside)
 
     @property
     def low_value(self) -> Bools:
-        """Whether each shipment (n,), except by sea or rail, is within its threshold: USD 800, in the EU EUR 150."""
+        """True for shipments (n,) of at most 70 kg, not by sea or rail, with a value up to USD 800, or EUR 150 to the EU."""
         limit = np.where(self.in_eu, 150 * 1.1, 800.0)
         small = ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(small & (np.nan_to_num(self.value_usd, nan=np.inf) <= limit))
 
     @property
     def small(self) -> Bools:
-        """Whether each shipment (n,) is low-value or of unknown value, such as mail without advance data."""
+        """True for low-value shipments (n,), and for such shipments of unknown value, as of mail without advance data."""
         unknown = np.isnan(self.value_usd) & ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(self.low_value | unknown)
 
     @property
     def parcels(self) -> Bools:
-        """Whether each shipment (n,) is low-value and acceptable to a post or express carrier as a parcel."""
+        """True for low-value shipments (n,) of at most 31.5 kg that do not go by truck."""
         return np.asarray(self.low_value & (self.channel != "truck") & (self.gross_kg <= 31.5))
 
     @property
@@ -95,12 +96,12 @@ class Sample:
 
     @property
     def formal(self) -> Bools:
-        """Whether each shipment (n,) is a formal entry of goods above the threshold."""
+        """True for formal entries (n,) of shipments that are not low-value."""
         return np.asarray(np.isin(self.filing, _FORMAL) & ~self.low_value)
 
 
 class Observer:
-    """Builder of a `Sample` from the chunks of a world. It needs about a hundred bytes of memory per shipment."""
+    """Builder of a `Sample` from the chunks of a world, in about a hundred bytes per shipment."""
 
     def __init__(self, priors: Priors) -> None:
         self.priors = priors
@@ -152,7 +153,7 @@ class Observer:
     def sample(self) -> Sample:
         """Return the sample of all shipments so far. Raises `ValueError` if there are no shipments."""
         if not self._parts:
-            raise ValueError("no rows were observed; expected at least one part of a world")
+            raise ValueError("no rows were added; expected at least one chunk of a world")
         return Sample(
             **{
                 field.name: np.concatenate([getattr(part, field.name) for part in self._parts])

@@ -19,7 +19,7 @@ from training.worlds.own.checks.margin_sample import Observer, Sample
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.world import generate
 
-#: Calendars that together cover the periods of all figures: the years of growth, and the regimes since 2025.
+#: Calendars that together cover the periods of all figures: the years of growth, and the changes of law since 2025.
 CALENDARS: Final = ((date(2017, 1, 1), date(2025, 8, 1)), (date(2025, 4, 14), date(2026, 10, 31)))
 ROWS: Final = 60_000
 

@@ -73,7 +73,7 @@ def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimat
     below = np.searchsorted(negative, score[target], side="left") + np.searchsorted(
         negative, score[target], side="right"
     )
-    # The share of negatives below each positive. The ROC-AUC is the mean of these shares, so sums per cluster can be resampled.
+    # The ROC-AUC is the mean, over positives, of the share of negatives below, so sums of shares per cluster can be resampled.
     share = below / (2 * len(negative))
     _, own = np.unique(cluster[target], return_inverse=True)
     n = int(own.max()) + 1
@@ -91,7 +91,7 @@ def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimat
 def out_of_fold_rate(codes: Ints, target: Bools, fold: Ints) -> Floats:
     """Return the smoothed target rate of each row's code (n,), estimated on the other folds.
 
-    Rows of fold -1 get the rate of all folds.
+    Rows of fold -1, which are not used to estimate rates, get the rate of all folds.
     """
     size = int(codes.max()) + 1
     learn = fold >= 0
@@ -164,8 +164,8 @@ def boosted(
     """Return out-of-time scores (n,) of boosters, a mask (n,) of the scored rows, and the gain of each column.
 
     ``when`` (n,) is the position in time, 0 to 1. One booster is trained on the first half and scores the third quarter. Another
-    is trained on three quarters and scores the last one. Scores are ranks among the lawful records of the same ``group`` (n,) and
-    quarter.
+    is trained on the first three quarters and scores the last one. Scores are ranks among the lawful records of the same ``group``
+    (n,) and quarter.
     """
     settings = dict(SETTINGS[setting])
     rounds = settings.pop("rounds")
@@ -183,24 +183,27 @@ def boosted(
         "verbosity": -1,
         **settings,
     }
-    score, judged, gain = np.zeros(len(target)), np.zeros(len(target), dtype=np.bool_), np.zeros(x.shape[1])
+    score, scored, gain = np.zeros(len(target)), np.zeros(len(target), dtype=np.bool_), np.zeros(x.shape[1])
     for start, stop in ((0.5, 0.75), (0.75, 2.0)):
         learn, test = when < start, (when >= start) & (when < stop)
         booster = lgb.train(parameters, lgb.Dataset(x[learn], target[learn].astype(np.float64)), rounds)
         raw = np.asarray(booster.predict(x[test]), dtype=np.float64)
         score[test] = _rank_in_group(raw, target[test], group[test])
-        judged |= test
+        scored |= test
         gain += booster.feature_importance("gain")
-    return score, judged, gain
+    return score, scored, gain
 
 
 def _rank_in_group(raw: Floats, target: Bools, group: Ints) -> Floats:
-    """Return ranks among the lawful records of each group. Raw scores are not comparable between boosters or channels."""
+    """Return the relative rank (n,), 0 to 1, of each raw score among the lawful records of its group; 0.5 without any.
+
+    Raw scores of different boosters or channels cannot be compared.
+    """
     out = np.full(len(raw), 0.5)
     for value in np.unique(group):
         rows = group == value
-        honest = np.sort(raw[rows & ~target])
-        if len(honest):
-            below = np.searchsorted(honest, raw[rows], side="left") + np.searchsorted(honest, raw[rows], side="right")
-            out[rows] = below / (2 * len(honest))
+        lawful = np.sort(raw[rows & ~target])
+        if len(lawful):
+            below = np.searchsorted(lawful, raw[rows], side="left") + np.searchsorted(lawful, raw[rows], side="right")
+            out[rows] = below / (2 * len(lawful))
     return out

@@ -22,7 +22,7 @@ class Seen:
         return len(self._keys)
 
     def add(self, texts: Texts, at: Ints) -> None:
-        """Add texts (n,) at positions ``at`` (n,), which ascend and exceed all earlier positions."""
+        """Add texts (n,) at ascending positions ``at`` (n,), which exceed all earlier ones."""
         if not len(texts):
             return
         codes, values = pd.factorize(texts)
@@ -41,7 +41,7 @@ class Seen:
         self._count = np.insert(self._count, where[new], count[new])
 
     def known(self, texts: Texts) -> NDArray[np.bool_]:
-        """Return whether each text (n,) was added before."""
+        """Return whether each text (n,) was added."""
         return self.count(texts) > 0
 
     def count(self, texts: Texts) -> Ints:

@@ -1,12 +1,13 @@
 """Check whether the simulated world is too easy: limits on how well simple models separate illicit shipments.
 
 The limits concern artefacts: lengths, gaps, encodings, identifiers, formats, times, and single raw fields. They do not concern
-what a declaration says. Shipments that are declared as the substance, in vague words of chemistry or machines, or as other goods
-of the trade may be as conspicuous as published indicators say. For them only the form of identifiers and the order are examined.
-The fields of `CONTENT` are examined in shipments that are declared as harmless goods.
+the content of a declaration. Overt shipments, which are declared as the substance, in vague words of chemistry or machines, or as
+other goods of the trade, may be as conspicuous as published indicators say. Boosters examine only the form of their identifiers,
+their order and their times, and single fields exclude `CONTENT`. Illicit shipments that are declared as harmless goods are
+examined in full.
 
 `TooEasy` reads a world while it is generated. It retains all illicit shipments, a uniform sample of the lawful ones, and hashes
-of all texts, in bounded memory. `TooEasy.report` fits the models and measures them on the ground truth.
+of texts. `TooEasy.report` fits the models and measures them on the ground truth.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from training.worlds.own.checks.artefacts import Floats, Ints, Texts
 from training.worlds.own.checks.kept import ORDER, Bools, Keeper, Sample, templates
 from training.worlds.own.chunks import WorldChunk
 
-#: Limits of the check, and the minimum number of illicit shipments of a channel for fitting a booster.
 FIELD_LIMIT, TREE_LIMIT, ARTEFACT_LIMIT, HONEST_WORDING, CLOCK_LIMIT = 0.80, 0.80, 0.55, 0.90, 0.55
 ONLY_ILLICIT_LIMIT: Final = 0.02
+#: Minimum number of illicit shipments or items for a measurement on a subset.
 FEWEST: Final = 150
-#: Columns that say what the goods are, and kinds of declaration that tell it.
+#: Columns that describe the goods.
 CONTENT: Final = (
     "goods_description",
     "declared_chemical",
@@ -42,16 +43,19 @@ CONTENT: Final = (
     "quantity",
     "quantity_unit",
 )
-#: Columns whose form does not depend on what a shipment is.
+#: Beginnings of the names of artefacts that do not depend on the goods.
 _FORM: Final = ("shipment_id ", "master_id ", "house_id ", "declared_at ")
 _RECURRING: Final = frozenset(
     f"{party}_{field}: rate of the text"
     for party in ("consignor", "consignee")
     for field in ("name", "address", "phone", "email")
 )
-_TELLING: Final = ("named", "vague", "other")
+#: Declarations of overt shipments.
+_OVERT: Final = ("named", "vague", "other")
+#: Number of artefacts listed per booster.
 _TOP: Final = 12
 _NOISE: Final = 1.96 * 0.29
+#: Positions in time: the end of the fit window, and the beginning of the late rows.
 _FIT, _TEST = 0.6, 0.8
 
 
@@ -124,8 +128,8 @@ class TooEasy:
         ``thorough`` adds further booster settings, on shipments and on goods items. Raises `ValueError` if no row is illicit.
         """
         sample = self._keeper.sample()
-        if not sample.dark.any():
-            raise ValueError("too easy: nothing illicit was taken; a larger world is needed")
+        if not sample.in_illicit.any():
+            raise ValueError("too easy: the world has no illicit shipment; generate more rows")
         return _Examination(self._keeper, sample, self._seed, threads).report(thorough=thorough)
 
 
@@ -140,11 +144,12 @@ class _Examination:
         shipment, _ = pd.factorize(self._office["shipment_id"])
         self._shipment: Ints = np.asarray(shipment, dtype=np.int64)
         self._first: Ints = np.concatenate([[0], np.flatnonzero(np.diff(self._shipment)) + 1])
-        self._dark = sample.dark[self._first]
+        self._illicit_shipment = sample.in_illicit[self._first]
         self._when: Floats = np.asarray(sample.at / self._rows, dtype=np.float64)
-        telling = np.isin(truth["declaration"], _TELLING)
-        self._told: Bools = (np.bincount(self._shipment, telling) > 0)[self._shipment]
-        self._misdeclared = self._illicit & ~telling
+        overt = np.isin(truth["declaration"], _OVERT)
+        #: (n,) whether each row belongs to an overt shipment.
+        self._overt: Bools = (np.bincount(self._shipment, overt) > 0)[self._shipment]
+        self._misdeclared = self._illicit & ~overt
         network, _ = pd.factorize(truth["network_id"])
         self._cluster: Ints = np.asarray(network, dtype=np.int64)
         self._details: dict[str, Any] = {}
@@ -152,40 +157,49 @@ class _Examination:
     def report(self, *, thorough: bool) -> TooEasyReport:
         bars = [*self._fields(), self._tree(), *self._order(), *self._artefacts(thorough=thorough)]
         bars += [*self._wordings(), *self._only_illicit(), self._duplicates()]
-        return TooEasyReport(self._rows, len(self._illicit), int(self._dark.sum()), bars, self._details)
+        return TooEasyReport(self._rows, len(self._illicit), int(self._illicit_shipment.sum()), bars, self._details)
 
     def _folds(self) -> Ints:
         return (self._sample.key % np.uint64(sceptic.FOLDS)).astype(np.int64)
 
     def _single_fields(self, fold: Ints) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return scores of the fields that do not say what the goods are (n,), and of the others without told shipments."""
-        quiet = ~self._told
+        """Return scores of the fields outside `CONTENT` on all rows, and of all fields on rows of shipments that are not overt."""
+        others = ~self._overt
         columns = {name: column for name, column in self._office.items() if name not in CONTENT}
         plain = sceptic.single_fields(columns, self._illicit, fold)
-        # Parties of a network's own recur in its shipments, as typologies P1 and P5 say.
+        # The own parties of a network recur in its shipments (typologies P1 and P5).
         plain = {name: score for name, score in plain.items() if name not in _RECURRING}
-        columns = {name: column[quiet] for name, column in self._office.items()}
-        return plain, sceptic.single_fields(columns, self._illicit[quiet], fold[quiet])
+        columns = {name: column[others] for name, column in self._office.items()}
+        return plain, sceptic.single_fields(columns, self._illicit[others], fold[others])
 
-    def _without_told(self) -> tuple[Bools, Ints]:
-        """Return which rows are of shipments that do not tell what they are, and the first row of each among these."""
-        quiet = ~self._told
-        return quiet, np.flatnonzero(np.diff(self._shipment[quiet], prepend=-1))
+    def _not_overt(self) -> tuple[Bools, Ints]:
+        """Return whether each row belongs to a shipment that is not overt, and the first of these rows of each shipment."""
+        others = ~self._overt
+        return others, np.flatnonzero(np.diff(self._shipment[others], prepend=-1))
 
     def _fields(self) -> Iterable[Bar]:
         plain, content = self._single_fields(self._folds())
-        quiet, first = self._without_told()
-        whole, whole_content = sceptic.of_shipments(plain, self._first), sceptic.of_shipments(content, first)
-        dark = self._dark[self._shipment[quiet]][first]
+        others, first = self._not_overt()
+        of_shipment, content_of_shipment = (
+            sceptic.of_shipments(plain, self._first),
+            sceptic.of_shipments(content, first),
+        )
+        illicit = self._illicit_shipment[self._shipment[others]][first]
         by_field = {
-            name: max(sceptic.either_way(values, self._illicit[quiet]), sceptic.either_way(whole_content[name], dark))
+            name: max(
+                sceptic.either_way(values, self._illicit[others]),
+                sceptic.either_way(content_of_shipment[name], illicit),
+            )
             for name, values in content.items()
         }
         for name, values in plain.items():
-            both = sceptic.either_way(values, self._illicit), sceptic.either_way(whole[name], self._dark)
+            both = (
+                sceptic.either_way(values, self._illicit),
+                sceptic.either_way(of_shipment[name], self._illicit_shipment),
+            )
             by_field[name] = max(by_field[name], *both)
         items = np.diff(np.append(self._first, len(self._illicit))).astype(np.float64)
-        by_field["number of items"] = sceptic.either_way(items, self._dark)
+        by_field["number of items"] = sceptic.either_way(items, self._illicit_shipment)
         label = self._sample.rows.truth["content"]
         kinds = [np.isin(label, list(contents)) for contents in HEADS.values()]
         kinds = [kind for kind in kinds if kind.sum() >= FEWEST]
@@ -203,13 +217,13 @@ class _Examination:
     def _tree(self) -> Bar:
         early = self._when < _FIT
         plain, content = self._single_fields(np.where(early, self._folds(), -1))
-        quiet, first = self._without_told()
-        dark = self._dark[self._shipment[quiet]][first]
+        others, first = self._not_overt()
+        illicit = self._illicit_shipment[self._shipment[others]][first]
         sets = [
             (plain, self._illicit, early),
-            (sceptic.of_shipments(plain, self._first), self._dark, early[self._first]),
-            (content, self._illicit[quiet], early[quiet]),
-            (sceptic.of_shipments(content, first), dark, early[quiet][first]),
+            (sceptic.of_shipments(plain, self._first), self._illicit_shipment, early[self._first]),
+            (content, self._illicit[others], early[others]),
+            (sceptic.of_shipments(content, first), illicit, early[others][first]),
         ]
         # Target rates of parties are not stable over time, and a tree of depth two would waste its splits on them.
         kinds = {"no rates": ": rate of", "no rates of texts": ": rate of the text", "all": "\0"}
@@ -229,19 +243,22 @@ class _Examination:
         moment = artefacts.seconds(self._office["declared_at"])[self._first]
         by_name["second of the minute"] = (moment % 60).astype(np.float64)
         by_name["minute of the hour"] = (moment // 60 % 60).astype(np.float64)
-        chances = {name: (sceptic.either_way(score, self._dark), self._dark.sum()) for name, score in by_name.items()}
+        aucs = {
+            name: (sceptic.either_way(score, self._illicit_shipment), self._illicit_shipment.sum())
+            for name, score in by_name.items()
+        }
         size = np.diff(np.append(self._first, len(self._illicit)))[self._shipment]
         inside = np.arange(len(self._illicit)) - self._first[self._shipment]
-        several = self._sample.dark & (size > 1)
+        several = self._sample.in_illicit & (size > 1)
         if self._illicit[several].sum() >= FEWEST:
             place = (inside / np.maximum(1, size - 1))[several]
             illicit = self._illicit[several]
-            chances["place in the shipment"] = (sceptic.either_way(place, illicit), illicit.sum())
-        self._details["order"] = {name: value for name, (value, _) in chances.items()}
+            aucs["place in the shipment"] = (sceptic.either_way(place, illicit), illicit.sum())
+        self._details["order"] = {name: value for name, (value, _) in aucs.items()}
         # The standard deviation of an uninformative score's ROC-AUC is about 0.29 / sqrt(positives).
-        noise = {name: float(_NOISE / np.sqrt(count)) for name, (_, count) in chances.items()}
-        worst = max(chances, key=lambda name: chances[name][0] - noise[name])
-        value = chances[worst][0]
+        noise = {name: float(_NOISE / np.sqrt(count)) for name, (_, count) in aucs.items()}
+        worst = max(aucs, key=lambda name: aucs[name][0] - noise[name])
+        value = aucs[worst][0]
         low, high = max(0.0, value - noise[worst]), min(1.0, value + noise[worst])
         yield Bar(f"order, clock and numbering ({worst})", value, CLOCK_LIMIT, "at most", low <= CLOCK_LIMIT, low, high)
 
@@ -253,34 +270,39 @@ class _Examination:
         form = [i for i, name in enumerate(names) if name in ORDER or name.startswith(_FORM)]
         x = np.column_stack([columns[name] for name in names])
         self._details["artefacts"] = {}
-        quiet = ~self._told
-        yield from self._artefacts_of(x, names, "artefacts within", quiet, thorough=thorough)
-        if self._dark[self._told[self._first]].sum() >= FEWEST:
-            told = self._told | ~self._sample.dark
+        yield from self._artefacts_of(x, names, "artefacts within", ~self._overt, thorough=thorough)
+        if self._illicit_shipment[self._overt[self._first]].sum() >= FEWEST:
+            overt = self._overt | ~self._sample.in_illicit
             yield from self._artefacts_of(
-                x[:, form], [names[i] for i in form], "artefacts of told shipments within", told, thorough=False
+                x[:, form], [names[i] for i in form], "artefacts of overt shipments within", overt, thorough=False
             )
 
     def _artefacts_of(self, x: Floats, names: list[str], title: str, used: Bools, *, thorough: bool) -> Iterable[Bar]:
         """Yield limits on boosters on the artefacts ``x`` (n, names) of the rows ``used``."""
         highest = np.maximum.reduceat(x, self._first)
         codes, names_of = pd.factorize(self._office["channel"][self._first], sort=True)
-        kinds = [("all channels, each by itself judged", np.ones(len(codes), dtype=np.bool_))]
+        kinds = [("all channels, each ranked separately", np.ones(len(codes), dtype=np.bool_))]
         kinds += [(str(name), codes == code) for code, name in enumerate(names_of)]
         for kind, all_rows in kinds:
             rows = all_rows & used[self._first]
-            if self._dark[rows].sum() < FEWEST:
+            if self._illicit_shipment[rows].sum() < FEWEST:
                 continue
             own = rows[self._shipment]
             first = self._first[rows]
-            whole = (highest[rows], self._dark[rows], self._when[first], codes[rows], self._cluster[first])
+            shipments = (
+                highest[rows],
+                self._illicit_shipment[rows],
+                self._when[first],
+                codes[rows],
+                self._cluster[first],
+            )
             items = (x[own], self._illicit[own], self._when[own], codes[self._shipment[own]], self._cluster[own])
             name_of = f"{title} {kind}"
-            runs = [(name_of, "usual", whole)]
+            runs = [(name_of, "usual", shipments)]
             if thorough or all_rows.all():
                 runs.append((f"{name_of}, by item", "usual", items))
             if thorough and all_rows.all():
-                runs += [(f"{name_of}, {setting} booster", setting, whole) for setting in ("deep", "flat")]
+                runs += [(f"{name_of}, {setting} booster", setting, shipments) for setting in ("deep", "flat")]
             for name, setting, data in runs:
                 yield self._artefact_bar(name, setting, names, *data)
 
@@ -295,8 +317,8 @@ class _Examination:
         group: Ints,
         cluster: Ints,
     ) -> Bar:
-        score, judged, gain = sceptic.boosted(x, target, when, group, setting, seed=self._seed, threads=self._threads)
-        estimate = sceptic.bootstrap(target[judged], score[judged], cluster[judged], self._seed)
+        score, scored, gain = sceptic.boosted(x, target, when, group, setting, seed=self._seed, threads=self._threads)
+        estimate = sceptic.bootstrap(target[scored], score[scored], cluster[scored], self._seed)
         self._details["artefacts"][title] = [
             {
                 "artefact": names[i],
@@ -318,7 +340,7 @@ class _Examination:
             "only_illicit": _examples(text[self._misdeclared][~known]),
         }
         yield Bar(
-            "misdeclared descriptions that honest rows have too",
+            "misdeclared descriptions that also occur in lawful rows",
             share,
             HONEST_WORDING,
             "at least",
@@ -326,13 +348,13 @@ class _Examination:
         )
         first = self._templates.first(templates(text))
         late = self._when >= _TEST
-        for name, rows in (("honest", ~self._sample.dark), ("illicit", self._illicit)):
+        for name, rows in (("honest", ~self._sample.in_illicit), ("illicit", self._illicit)):
             new = float((first[late & rows] >= _FIT * self._rows).mean()) if (late & rows).any() else 0.0
             self._details[f"new_templates_{name}"] = new
-            yield Bar(f"text templates of the end not in the fit window, {name}", new, 0.0, "above", new > 0.0)
+            yield Bar(f"late text templates that are new since the fit window, {name}", new, 0.0, "above", new > 0.0)
 
     def _only_illicit(self) -> Iterable[Bar]:
-        """Yield limits on values of common columns that occur in illicit rows only, relative to lawful values that occur once."""
+        """Yield the limit on values of `COMMON` columns that only illicit rows have, relative to lawful rows with unique values."""
         by_column: dict[str, dict[str, Any]] = {}
         excess: dict[str, tuple[float, float]] = {}
         for name, seen in self._honest.items():
@@ -343,19 +365,19 @@ class _Examination:
             if not rows.any():
                 continue
             only = ~seen.known(column[rows])
-            alone = seen.count(column[~self._sample.dark]) <= 1
-            noise = 1.96 * float(np.sqrt(max(only.mean(), alone.mean()) / len(only)))
-            excess[name] = (float(only.mean() - alone.mean()), noise)
+            unique = seen.count(column[~self._sample.in_illicit]) <= 1
+            noise = 1.96 * float(np.sqrt(max(only.mean(), unique.mean()) / len(only)))
+            excess[name] = (float(only.mean() - unique.mean()), noise)
             by_column[name] = {
                 "illicit": float(only.mean()),
-                "honest": float(alone.mean()),
+                "honest": float(unique.mean()),
                 "examples": _examples(column[rows][only]),
             }
         self._details["only_illicit"] = by_column
         worst = max(excess, key=lambda name: excess[name][0] - excess[name][1])
         value, noise = excess[worst]
         yield Bar(
-            f"values no honest row has, more than honest ones alone ({worst})",
+            f"illicit rows with values that no lawful row has, minus lawful rows with unique values ({worst})",
             value,
             ONLY_ILLICIT_LIMIT,
             "at most",
@@ -371,10 +393,13 @@ class _Examination:
             codes, _ = pd.factorize(self._office[name][self._first])
             blank = self._office[name][self._first] == ""
             again = (np.bincount(codes)[codes] > 1) & ~blank
-            values[name] = {"illicit": float(again[self._dark].mean()), "honest": float(again[~self._dark].mean())}
+            values[name] = {
+                "illicit": float(again[self._illicit_shipment].mean()),
+                "honest": float(again[~self._illicit_shipment].mean()),
+            }
         self._details["duplicates"] = values
         worst = max(abs(value["illicit"] - value["honest"]) for value in values.values())
-        return _most("repeated shipment or house numbers, illicit against honest", worst, ONLY_ILLICIT_LIMIT)
+        return _most("repeated shipment or house numbers, difference of illicit and lawful", worst, ONLY_ILLICIT_LIMIT)
 
 
 def _most(name: str, value: float, limit: float) -> Bar:

@@ -3,8 +3,8 @@
 The behaviour follows published typologies only: new or established shippers (P1), several of them at one office (P3), many
 parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country on the route (R1),
 press parts in successive shipments (E2), cover goods that do not fit mass, number, value or heading (V1, V3, D4), and neighbours
-of listed substances (T1). What they declare is in `declarations`. A shipment starts as a lawful one, its `Host`. Only the
-attributes planned here differ.
+of listed substances (T1). `declarations` chooses the declared goods. A shipment starts as a lawful one, its `Host`, and differs
+only in the attributes planned here.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER,
 from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
 from training.worlds.own.trade.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
 
-#: Kind of a network's own shipper that trades in what it declares.
+#: Kind of shipper that trades in the goods of a network, per trade.
 _SHIPPER_OF: Final = {"opioid": "chemical", "precursor": "chemical", "equipment": "machinery"}
 #: Kinds of the network's own consignees. The firms among them exist on paper only.
 _RECIPIENTS: Final = ("house", "flat", "pickup", "business", "forwarder")
 _PRIVATE: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup"))
 _DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "forwarder"))
-#: Number of its own parties that a network uses at a time.
+#: Maximum numbers of own shippers and of own delivery addresses that a network uses at a time.
 _SHIPPERS, _ADDRESSES = 5, 6
-#: Reactions of a network to a seizure, besides abandoning the parties that were seen.
+#: Reactions of a network to a seizure. With all but the first, it also abandons the parties of the seized shipment.
 REACTIONS: Final = ("nothing", "parties", "covers", "pause", "channel", "route", "split", "typology", "restart")
 
 
@@ -61,7 +61,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Seizure:
-    """Find in a network's shipment, with the day on which the network learns of it and the numbers of the parties."""
+    """Find in a network's shipment: the day on which the network learns of it, the numbers of the parties, and the channel."""
 
     day: int
     shipper: int
@@ -72,7 +72,10 @@ class Seizure:
 
 @dataclass(slots=True)
 class Network:
-    """State of a network. ``repertoire`` has the weight of each trace, ``pending`` the seizures without a reaction so far."""
+    """State of a network.
+
+    ``repertoire`` contains the weight of each of its traces. ``pending`` contains the seizures to which it has not reacted yet.
+    """
 
     number: int
     content: str
@@ -123,8 +126,6 @@ class Craft:
         self._to_precursors = priors.number("illicit.moves_to_precursors")
         self._reactions = priors.row("illicit.reaction", REACTIONS)
 
-    # -- networks
-    # -------------------------------------------------------------------------------------------------------
     def found(self, number: int, content: str, rng: np.random.Generator) -> Network:
         """Return a new network with its own mix of typologies."""
         weights = self._weights[TRADE_OF[content]]
@@ -134,8 +135,8 @@ class Craft:
         works_with = {names[i] for i in known.tolist()}
         works_with |= {name for name in weights if name in BESIDE and rng.random() < self._beside}
         style, covers = self._declarer.style(content, rng), self._declarer.covers(rng)
-        # Some networks never declare a contact, and the others nearly always do. Overall, contacts are as common as among
-        # lawful declarants.
+        # Some networks rarely declare a contact, and the others nearly always do. Overall, contacts are about as common as
+        # among lawful declarants.
         silent = rng.random() < self._no_contact
         return Network(
             number,
@@ -157,8 +158,6 @@ class Craft:
     def _new(self, *parts: int) -> int:
         return int(mix(self._seed, *parts)[0])
 
-    # -- shipments
-    # ------------------------------------------------------------------------------------------------------
     def consignment(self, network: Network, host: Host, rng: np.random.Generator) -> Consignment:
         """Return the consignment that ``network`` sends in place of ``host``."""
         strength = int(np.searchsorted(np.cumsum(self._strengths), rng.random(), side="right"))
@@ -308,12 +307,10 @@ class Craft:
         network.doors = [*network.doors, door][-_ADDRESSES:]
         return door, number
 
-    # -- reactions
-    # ------------------------------------------------------------------------------------------------------
     def after_seizure(self, network: Network, seizure: Seizure, rng: np.random.Generator) -> str:
-        """Change ``network`` in reaction to a seizure and return one of `REACTIONS`.
+        """Change ``network`` in reaction to a seizure, and return one of `REACTIONS`.
 
-        The caller carries out pause, channel and restart.
+        The caller carries out the reactions pause, channel and restart.
         """
         reaction = str(REACTIONS[int(np.searchsorted(np.cumsum(self._reactions), rng.random(), side="right"))])
         if reaction == "nothing":
@@ -340,14 +337,15 @@ class Craft:
         return reaction
 
     def _swap(self, network: Network, rng: np.random.Generator) -> None:
+        """Replace one trace of the network's repertoire by another."""
         weights = self._weights[TRADE_OF[network.content]]
         others = [name for name in weights if name not in network.repertoire]
         if not others:
             return
         dropped = list(network.repertoire)[int(rng.integers(len(network.repertoire)))]
         del network.repertoire[dropped]
-        taken = others[int(rng.integers(len(others)))]
-        network.repertoire[taken] = weights[taken]
+        added = others[int(rng.integers(len(others)))]
+        network.repertoire[added] = weights[added]
 
     def after_law(self, network: Network, change: LawChange, rng: np.random.Generator) -> None:
         """Change ``network`` in reaction to a law change. The caller carries out a change of channel."""

@@ -1,6 +1,6 @@
-"""Declarations of networks: the goods by name, in words that say little, as other goods of the trade, or as harmless goods.
+"""Declarations of networks: the goods by name, in vague words, as other goods of the trade, or as harmless goods.
 
-Published indicators say all four occur: listed substances under their name, synonym or CAS number (D5, D7), intermediates and
+Published indicators describe all four: listed substances under their name, synonym or CAS number (D5, D7), intermediates and
 laboratory samples to private persons (D8), chemicals under codes of other goods (D3), and consumer goods as cover. Each network
 has its own mixture.
 """
@@ -21,23 +21,23 @@ from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, HARMLESS, NAM
 
 #: Kinds of consignor whose goods belong to one family. Other kinds sell consumer goods almost exclusively.
 _FAMILY: Final = ("chemical", "pharma", "machinery", "laboratory")
-#: Families of the goods that are declared in words that say little, and as other goods, per trade.
+#: Families of the goods that are declared in vague words, and as other goods, per trade.
 _VAGUE_OF: Final = {"opioid": "generic", "precursor": "generic", "equipment": "parts"}
 _OTHER_OF: Final = {
     "opioid": ("chemical", "excipient", "pigment"),
     "precursor": ("chemical", "neighbour", "pigment"),
     "equipment": ("machinery",),
 }
-#: How far networks differ in what they declare: standard deviation of the logarithm of a share.
+#: Standard deviation, between networks, of the logarithm of the share of a kind of declaration.
 _STYLE: Final = 0.8
-#: Families in which covers are sought.
+#: Families from which covers are drawn.
 _COVERS: Final = ("consumer", "business", "pigment")
 #: Printing ink, which a release of CBP names as a cover (typology V1) beside the subheadings of interest.
 _INK: Final = "321519"
 
 
 class Declarer:
-    """Draws what networks declare, as goods of the catalogue."""
+    """Sampler of the goods of the catalogue that networks declare."""
 
     def __init__(self, priors: Priors, catalogue: Catalogue) -> None:
         self._goods = catalogue
@@ -57,7 +57,8 @@ class Declarer:
         unnumbered = np.array([cas == "" for cas in catalogue.cas])
         raw = {content: catalogue.raw_of(content) for content in CONTENTS[1:]}
         self._listed = {content: own[~unnumbered[own]] for content, own in raw.items()}
-        # Relatives of listed substances: members of a class that no list names, and homologues of precursors.
+        # Relatives of listed substances: members of a class that no list names, which have no CAS number in the catalogue,
+        # and homologues of precursors.
         self._unlisted = {content: own[unnumbered[own]] for content, own in raw.items()}
         self._unlisted["fentanyl"] = self._unlisted["analogue"]
         self._unlisted["precursor"] = catalogue.of_family("relative")
@@ -68,14 +69,14 @@ class Declarer:
         }
 
     def style(self, content: str, rng: np.random.Generator) -> Floats:
-        """Return a network's own shares of `DECLARATIONS`."""
+        """Return a network's shares of `DECLARATIONS`, drawn around the prior's shares."""
         shares = self._shares[TRADE_OF[content]] * np.exp(_STYLE * rng.standard_normal(len(DECLARATIONS)))
         return np.asarray(shares / shares.sum())
 
     def covers(self, rng: np.random.Generator) -> Ints:
-        """Return five harmless goods that a network declares again and again."""
+        """Return five harmless goods that a network declares repeatedly."""
         covers = [
-            self._weighed(self._known if rng.random() < self._known_cover else self._consumer, rng) for _ in range(5)
+            self._draw_one(self._known if rng.random() < self._known_cover else self._consumer, rng) for _ in range(5)
         ]
         return np.array(covers, dtype=np.int64)
 
@@ -93,41 +94,42 @@ class Declarer:
 
     def good(self, kind: int, content: str, neighbours: float, chosen: set[str], rng: np.random.Generator) -> int:
         """Return the declared good of a kind other than harmless, and add the typologies that it shows to ``chosen``."""
-        # The declaration tells the goods, so that mass and heading need not contradict it.
+        # The declaration fits the goods, so mass and heading need not contradict it.
         chosen -= {"D1", "D4", "V3"}
         trade = TRADE_OF[content]
         if trade != "equipment" and rng.random() < self._unfit:
             chosen.add("D3")
         if kind == VAGUE:
-            return self._weighed(self._vague[trade], rng)
+            return self._draw_one(self._vague[trade], rng)
         if kind == OTHER:
-            return self._of_family("excipient", rng) if "E3" in chosen else self._weighed(self._other[trade], rng)
+            return self._of_family("excipient", rng) if "E3" in chosen else self._draw_one(self._other[trade], rng)
         chosen.discard("E3")
         if trade == "equipment":
             chosen.add("E1")
-            return self._weighed(self._parts, rng)
+            return self._draw_one(self._parts, rng)
         if rng.random() < neighbours:
             chosen.add("T1")
-            return self._weighed(self._unlisted[content], rng)
+            return self._draw_one(self._unlisted[content], rng)
         chosen.add("D5")
         if rng.random() < self._standard:
-            return self._weighed(self._lawful[content], rng)
-        good = self._weighed(self._listed[content], rng)
+            return self._draw_one(self._lawful[content], rng)
+        good = self._draw_one(self._listed[content], rng)
         if rng.random() < self._cas:
             chosen.add("D7")
         return good
 
     def cover(self, covers: Ints, host: Host, chosen: set[str], rng: np.random.Generator) -> int:
-        """Return harmless goods: one of the network's ``covers``, or -1 for what the host sells."""
+        """Return harmless goods: one of the network's ``covers``, or -1 for the host's goods."""
         chosen.discard("E3")
         if CONSIGNORS[host.kind] not in _FAMILY and chosen and rng.random() < self._own_cover:
             return int(covers[int(rng.integers(len(covers)))])
         return -1
 
     def _of_family(self, family: str, rng: np.random.Generator) -> int:
-        return self._weighed(self._goods.of_family(family), rng)
+        return self._draw_one(self._goods.of_family(family), rng)
 
-    def _weighed(self, own: Ints, rng: np.random.Generator) -> int:
+    def _draw_one(self, own: Ints, rng: np.random.Generator) -> int:
+        """Return one of the goods ``own``, drawn by weight."""
         total = np.cumsum(self._weights[own])
         return int(own[min(int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(own) - 1)])
 

@@ -1,4 +1,4 @@
-"""Inspections by the simulated office: an incumbent rule set with a capacity, random inspections, and the labels."""
+"""Inspections by the simulated office: rules with a capacity, random inspections, leads from investigations, and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.worlds.own.trade.parties import FORWARDER
 from training.worlds.own.trade.plan import CONTENTS
 from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
 
-#: Words in descriptions that the incumbent rules match: published names of substance groups and kinds of equipment.
+#: Words in descriptions that the office's rules match: published names of substance groups and kinds of equipment.
 _WATCHED: Final = re.compile(
     r"fentan|nitazen|piperid|norfent|anpp|phenethyl|propionyl|pill press|tablet press|die set|punch and die|capsule fill|precursor"
 )
@@ -45,7 +45,7 @@ class Outcome:
 
 
 class WatchList:
-    """Numbers of parties and places with finds, with the times at which the office learned of them."""
+    """Numbers of parties and addresses with finds, and the time at which the result of the first find was known."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
@@ -55,7 +55,7 @@ class WatchList:
             self._known[number] = min(second, self._known.get(number, second))
 
     def holds(self, numbers: Hashes, time_s: Ints) -> Bools:
-        """Return whether each number (n,) was on the list at its time."""
+        """Return whether each number (n,) was on the list at its time ``time_s`` (n,)."""
         if not self._known:
             return np.zeros(len(numbers), dtype=np.bool_)
         listed = np.array(sorted(self._known), dtype=np.uint64)
@@ -65,7 +65,7 @@ class WatchList:
 
 
 class Office:
-    """Simulated customs office with a watch list of consignors, consignees and consignee addresses with finds."""
+    """Simulated customs office with watch lists of consignors, consignees and both addresses with finds."""
 
     def __init__(self, priors: Priors) -> None:
         self._capacity, self._random = priors.number("inspection.targeted"), priors.number("inspection.random")
@@ -87,7 +87,7 @@ class Office:
         account_shown: Bools,
         rng: np.random.Generator,
     ) -> Outcome:
-        """Select and inspect shipments.
+        """Select and inspect shipments, and add finds to the watch lists.
 
         ``texts``, ``hs`` and ``value_usd`` (m,), and ``gross_kg`` and ``account_shown`` (n,), are declared values.
         """
@@ -102,14 +102,14 @@ class Office:
         days = 1 + (self._delay - 1) * rng.beta(1.6, 3.0, n)
         # Leads come from investigations, which take longer than inspections.
         days = np.where(lead, days + 10 * rng.random(n), days)
-        seen = (inspection != NOT_INSPECTED) & (rng.random(n) < self._detection)
-        whole = seen & illicit & (rng.random(n) < self._whole)
-        found = np.where(seen[s], items.content, 0)
+        detected = (inspection != NOT_INSPECTED) & (rng.random(n) < self._detection)
+        whole = detected & illicit & (rng.random(n) < self._whole)
+        found = np.where(detected[s], items.content, 0)
         of_shipment = np.zeros(n, dtype=np.int64)
         np.maximum.at(of_shipment, s, found)
         found = np.where(whole[s], of_shipment[s], found)
         known_s = shipments.time_s + (days * DAY_S).astype(np.int64)
-        seized = seen & illicit
+        seized = detected & illicit
         for watched, numbers in zip(self._lists, _numbers(shipments), strict=True):
             watched.add(numbers[seized], known_s[seized])
         return Outcome(inspection, probability, known_s, found, whole, seized)
@@ -143,8 +143,8 @@ class Office:
 
 
 def _numbers(shipments: Shipments) -> tuple[Hashes, Hashes, Hashes, Hashes]:
-    sender, taker = shipments.consignor, shipments.consignee
-    return sender.number, sender.address, taker.number, taker.address
+    consignor, consignee = shipments.consignor, shipments.consignee
+    return consignor.number, consignor.address, consignee.number, consignee.address
 
 
 def content_texts(outcome: Outcome, s: Ints) -> NDArray[np.object_]:

@@ -1,8 +1,9 @@
 """Law changes from the reference tables to which networks react.
 
-A listing (`control_listings`, effect "listing" of `policy_dates`) moves dealers in the listed substance to unlisted neighbours
-(T1), and dealers in finished opioids to their precursors. The end of an exemption moves small parcels to other channels. Required
-account dates make old and borrowed accounts more valuable. An export licence makes third countries more valuable (R1).
+A listing in `control_listings` moves dealers in the listed substance to unlisted neighbours (T1). A date in `policy_dates` with the
+effect "listing" moves dealers in finished opioids to their precursors. The end of an exemption moves small parcels to other
+channels. Required account dates make old and borrowed accounts more valuable. An export licence makes third countries more
+valuable (R1). New stop words replace vague descriptions (D1) by unfitting headings (D4).
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ _CONTENT: Final = {
     Group.OTHER_OPIOID: ("other_opioid",),
     Group.PRECURSOR: ("precursor",),
 }
-#: Places whose law the networks of this world react to. More recorded law does not change the world.
+#: Places whose law the networks react to. The list is fixed, so that new rows of the reference tables for other places do not
+#: change the world.
 _WATCHED: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
 _OPIOIDS: Final = ("fentanyl", "analogue", "other_opioid")
-#: Effects of the dated changes of trade and data, and the contents they affect ('' for all).
+#: Effects of changes of trade and data by date, and the contents that they affect ('' for all).
 _DATED: Final = {
     date(2025, 5, 2): ("channel", ""),
     date(2025, 8, 29): ("channel", ""),

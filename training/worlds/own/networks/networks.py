@@ -1,9 +1,9 @@
 """All trafficking networks of a world: active periods, shipments, and reactions to seizures and law changes.
 
-A network's shipment replaces a randomly drawn lawful one, so trade lanes, kinds of party, items and hours are those of lawful
-trade. The sending network is drawn by size, past shipments and preferred places, channels and kinds of consignor. Networks act in
-blocks of days. They learn of a seizure some weeks after its result is known. They react to a law change some days before or after
-it takes effect (`agents`, `laws`).
+A network's shipment replaces a random lawful one, weighted by origin, so trade lanes, kinds of party, items and hours are those of
+lawful trade. The sending network is drawn by size, past shipments and preferred places, channels and kinds of consignor. Networks
+act in blocks of days. They learn of a seizure some time after its result is known. They react to a law change some days before or
+after it takes effect (`agents`, `laws`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, TradeLanes
 
 #: Minimum lifetime of a network in days, and minimum number of networks in a world.
 _SHORTEST_LIFE, _FEWEST = 20, 8
-#: Number of shipments after which a network is drawn half as often. Otherwise the largest network on a trade lane would send all
-#: of its illicit shipments.
+#: Number of shipments after which a network is drawn half as often. Otherwise the largest network on a trade lane would send
+#: nearly all illicit shipments of the trade lane.
 _HALF_AS_OFTEN_AFTER: Final = 8.0
-#: Number of networks drawn for one shipment. If all of them pause, the last one sends it anyway.
+#: Maximum number of networks drawn for one shipment. If all of them pause, the last one sends it anyway.
 _TRIES: Final = 4
 #: Kinds of consignor that networks of a trade prefer.
 _TRADE_KINDS: Final = {
@@ -131,7 +131,7 @@ class Underworld:
     def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
         """Return the plan, and for each shipment the index of the host whose parties and trade lane it uses.
 
-        A split parcel uses those of the first parcel of its consignment, every other shipment its own.
+        A split parcel uses the host of the first parcel of its consignment. Every other shipment uses its own host.
         """
         rows: list[Consignment] = []
         source: list[int] = []
@@ -154,7 +154,7 @@ class Underworld:
         return collect(rows), np.array(source, dtype=np.int64)
 
     def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
-        """Tell networks of the seizures among a plan's shipments (n,), with effect some days after each result is known.
+        """Record the seizures among a plan's shipments (n,). Networks learn of each some days after its result is known.
 
         ``found`` marks the seized shipments. ``known_day`` is the day of the result, counted from the calendar's first day.
         """

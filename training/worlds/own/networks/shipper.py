@@ -1,4 +1,4 @@
-"""Generator of the shipments of one block of days, among which those of networks replace lawful ones."""
+"""Generator of the shipments of one block of days, in which shipments of networks replace lawful ones."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Shipper:
         return shipments, plan
 
     def _copied(self, pace: float, plan_row: Ints, rng: np.random.Generator) -> Ints:
-        """Return each shipment's own position (n,), or for split orders that of an earlier shipment of similar hours."""
+        """Return the position (n,) of the shipment that each shipment copies: its own, or for split orders an earlier one."""
         n = len(plan_row)
         own = np.arange(n)
         back = 1 + (rng.random(n) * pace * self._split_within).astype(np.int64)
@@ -176,7 +176,7 @@ class Shipper:
         parties.number[rows] = plan.consignee[own_consignee]
         contact = plan.delivery_contact[own_consignee]
         parties.contact[rows] = np.where(contact > 0, contact, plan.consignee[own_consignee])
-        # Delivery addresses among flats, lockers or forwarders are also in shared buildings.
+        # Own addresses in flats, at lockers or forwarders are in shared buildings too.
         parties.address[rows] = self._register.home(
             parties.kind[rows], parties.country[rows], plan.address[own_consignee]
         )

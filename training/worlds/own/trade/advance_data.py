@@ -1,4 +1,4 @@
-"""Electronic advance data of mail: their share by year and origin, and the fields that are missing without them."""
+"""Electronic advance data of mail: the share of mail with it by year and origin, and the fields that are missing without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Columns = dict[str, NDArray[np.object_]]
 
 
 class AdvanceData:
-    """Model of advance data. Shipments of other channels than mail always have them, because carriers require them."""
+    """Model of advance data. Shipments of other channels than mail always have it, because carriers require it."""
 
     def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes) -> None:
         missing = 1 - np.array([priors.by_year("mail.advance_data", year) for year in trade_lanes.year_of_day])
@@ -24,7 +24,8 @@ class AdvanceData:
         share = trade_lanes.weight[:, mail & eastern].sum(axis=1) / trade_lanes.weight[:, mail].sum(axis=1)
         share = share[trade_lanes.period_of_day]
         gap = priors.number("mail.gap_of_cn_hk")
-        # (2, days): other origins, and China and Hong Kong, which sent data earlier. Their weighted mean is the published share.
+        # (2, days): other origins, then China and Hong Kong, which sent data earlier. The weighted mean of both rows is the
+        # published share.
         others = np.minimum(1.0, missing * (1 - gap * share) / (1 - share))
         self._missing = np.stack([others, (missing - others * (1 - share)) / share])
         self._eastern = np.isin(np.arange(len(geography.codes)), [geography.index[code] for code in ("CN", "HK")])

@@ -37,7 +37,7 @@ _SHARED_CARRIERS: Final = ("TRKA", "TRKB", "TRKC", "OCNA", "OCNB", "RAIA")
 
 @dataclass(slots=True)
 class Declared:
-    """Arrays (n,) on the declaration for labels and rules. ``advance`` states that there are advance data."""
+    """Declared values (n,) for labels and rules. ``advance`` states that the shipment has advance data."""
 
     account_shown: Bools
     gross_kg: Floats
@@ -69,7 +69,7 @@ class ShipmentColumns:
         self._shown = {name: priors.row(f"shown.{name}", CHANNELS) for name in _SHOWN_BY_CHANNEL}
         self._market_shown = priors.row("shown.marketplace", CONSIGNORS)
         self._markets = _Choice(priors, "habit.marketplaces")
-        self._natures_ = {name: _Choice(priors, f"nature.{name}") for name in ("business", "person", "gift")}
+        self._nature_of = {name: _Choice(priors, f"nature.{name}") for name in ("business", "person", "gift")}
         self._usual_package, self._large_package, self._drums = (
             _Choice(priors, f"package.{name}") for name in ("usual", "large", "drums")
         )
@@ -208,8 +208,8 @@ class ShipmentColumns:
         n = len(shipments)
         u, v = rng.random(n), rng.random(n)
         person = shipments.consignor.kind == PERSON
-        text = np.where(person, self._natures_["person"].of(u), self._natures_["business"].of(u))
-        text = np.where(shipments.traces[:, T["D9"]] & ~person, self._natures_["gift"].of(v), text)
+        text = np.where(person, self._nature_of["person"].of(u), self._nature_of["business"].of(u))
+        text = np.where(shipments.traces[:, T["D9"]] & ~person, self._nature_of["gift"].of(v), text)
         return np.where(rng.random(n) < self._shown["nature"][shipments.channel], text, "")
 
     def _packages(self, shipments: Shipments, rng: np.random.Generator) -> Texts:
@@ -242,7 +242,7 @@ class ShipmentColumns:
     def _consignor(self, columns: Columns, shipments: Shipments, shown: Bools, rng: np.random.Generator) -> None:
         parties, n = shipments.consignor, len(shipments)
         self._party(columns, "consignor", parties, self._register.consignor_names(parties))
-        # For trace P7, draw the telephone number of a branch or agent in another country.
+        # Trace P7 uses the dial code of a random country, such as that of a branch or agent.
         abroad = pick(self._abroad_shares, unit(parties.number, 18))
         dial = self._geography.dial[np.where(shipments.traces[:, T["P7"]], abroad, parties.country)]
         silent = shipments.traces[:, T["P2"]]

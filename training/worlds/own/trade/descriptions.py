@@ -1,8 +1,8 @@
 """Goods descriptions, drawn by the same function for lawful trade and for covers.
 
 All declarants of a good draw from the same finite set of wordings, so that no wording is specific to lawful or illicit trade. The
-sets grow with the world and contain makers, sizes, aliases and truncations. New wordings appear throughout the calendar, so that
-later months contain unseen ones.
+sets grow with the number of rows and contain makers, sizes, aliases and truncations. New wordings appear throughout the calendar,
+so that later months contain unseen ones.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
 _CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative"})
 #: Families with little lawful trade, whose goods still have several wordings.
 _SELDOM: Final = [FAMILIES.index(name) for name in ("generic", "parts", "raw", "relative")]
-#: Chapters of clothing and footwear, whose goods have sizes.
 #: Kind of a text with the CAS number of the goods.
 _WITH_CAS: Final = 1
+#: Chapters of clothing and footwear, whose goods have sizes.
 _WORN: Final = frozenset({61, 62, 64})
 _SLOT: Final = re.compile(r"\{(\w+)\}")
 _LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
@@ -39,7 +39,7 @@ _LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """Template of alternating literals and slots, with the position in the calendar from which it is used."""
+    """Template of alternating literals and slots. ``since`` is the position in the calendar, 0 to 1, from which it is used."""
 
     parts: tuple[str, ...]
     weight: float
@@ -68,7 +68,7 @@ class _Writer:
         return self._pool.pop()
 
     def text(self, kind: str, names: Sequence[str], alias_share: float, since: float) -> str:
-        """Return one wording for goods called ``names``, the plain name first. It appears at ``since``, 0 to 1."""
+        """Return a wording that appears at ``since`` (0 to 1 over the calendar) for goods with ``names``, the plain name first."""
         forms = [form for form in self._forms[kind] if form.since <= since]
         left = self.number() * sum(form.weight for form in forms)
         chosen = forms[-1]
@@ -232,7 +232,7 @@ def _plain(kind: str, name: str) -> str:
 
 
 def _alias_shares(priors: Priors, goods: Catalogue) -> Floats:
-    """Return the share (goods,) of wordings with another name: vague words are equally likely."""
+    """Return the share (goods,) of wordings with another name than the plain one. All names of vague goods are equally likely."""
     shares = np.full(len(goods.name), priors.number("description.other_name"))
     shares[np.isin(goods.family, _SELDOM[2:])] = priors.number("illicit.other_name")
     shares[goods.standard] = priors.number("description.other_name_of_standards")

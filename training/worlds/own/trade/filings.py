@@ -1,4 +1,4 @@
-"""Filing types by destination, channel and day. Laws determine when filing types begin and end."""
+"""Filing types by destination, channel and day. Dates of laws determine when filing types begin and end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FILINGS: Final = (
     "ICS2_F50",
 )
 FILING: Final = {name: i for i, name in enumerate(FILINGS)}
-#: First day of each filing type (the name of a prior), and the types that it replaces.
+#: Prior with a first day -> the filing types that begin on that day, and the type that is used before it.
 _BEGINNINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "filing.acas_from": (("ACAS_STD", "ACAS_EXP", "ACAS_ECOM", "ACAS_POST"), "CUSCAR"),
     "filing.ics2_post_and_express_from": (("ICS2_F32", "ICS2_F43"), "CUSDEC"),
@@ -68,7 +68,7 @@ class Filings:
         self._t86 = np.where(open_, priors.number("filing.t86_of_air") * self.progress, 0.0)
 
     def t86_share(self, small: float) -> float:
-        """Return the share of entry type 86 in all traffic. ``small`` is the share of traffic without business consignments."""
+        """Return the share of entry type 86 in all traffic. ``small`` is the share of consignments that are not business ones."""
         trade_lanes = self._trade_lanes
         cells = (trade_lanes.destination == self._us) & np.isin(trade_lanes.channel, (AIR, TRUCK))
         of_period = trade_lanes.weight[:, cells].sum(axis=1) / trade_lanes.weight.sum(axis=1)
@@ -104,6 +104,6 @@ def _table(priors: Priors, place: str) -> Floats:
         name = f"filing.{place}_{channel}"
         shares = priors.table(name)
         if unknown := set(shares) - set(FILINGS):
-            raise BadPrior(f"{name} holds {sorted(unknown)}; known filings are {', '.join(FILINGS)}")
+            raise BadPrior(f"{name} contains {sorted(unknown)}; known filings are {', '.join(FILINGS)}")
         rows.append([shares.get(filing, 0.0) for filing in FILINGS])
     return cumulate(np.array(rows))

@@ -22,7 +22,7 @@ EU: Final = frozenset({"DE", "FR", "NL", "IT", "ES", "PL", "BE", "SE", "IE"})
 BY_LAND: Final = frozenset(
     {("CA", "US"), ("MX", "US"), ("US", "CA"), ("US", "MX"), *((c, e) for c in ("TR", "GB") for e in EU)}
 )
-#: Road crossings and rail terminals. Most trucks enter the United States at `LRD` and `DET`.
+#: Road crossings and rail terminals, which are equally likely. Other countries use their first airport instead.
 _CROSSINGS: Final = {"US": ("LRD", "OTM", "DET", "BUF", "ELP"), "CA": ("WND", "FOR"), "MX": ("NLD", "TIJ")}
 _POSTCODES_PER_PLACE: Final = 14
 _LETTERS: Final = "ABCDEFGHJKLMNPRSTUWXYZ"
@@ -32,9 +32,8 @@ _LETTERS: Final = "ABCDEFGHJKLMNPRSTUWXYZ"
 class Geography:
     """Arrays over countries (c,) and places (p,).
 
-    ``first_place`` and ``n_places`` (c,) delimit a country's places. ``postcode`` (p, k) contains str. ``ports``
-    (flat, str) is delimited by ``first_port`` and ``n_ports`` (c, 3): airports, seaports, crossings.
-    ``port_cumulative`` contains their shares.
+    ``first_place`` and ``n_places`` (c,) delimit a country's places in arrays over places. ``postcode`` (p, k) contains k postcodes
+    per place. ``first_port`` and ``n_ports`` (c, 3) delimit a country's airports, seaports and crossings in ``ports``.
     """
 
     codes: NDArray[np.object_]

@@ -22,7 +22,7 @@ from training.worlds.own.trade.hashing import Floats, Ints, cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
-#: Goods declared in words that say little: chemistry and machine parts. Names are separated by |, the usual one first.
+#: Goods declared in vague words: chemistry and machine parts. Names are separated by |, the usual one first.
 GENERIC: Final = Path(__file__).with_name("generic.csv")
 #: Wordings of shops, parcels and tariff indexes by subheading; `tools.build_world_words` writes them.
 WORDS: Final = Path(__file__).parents[1] / "goods_words.csv.gz"
@@ -47,9 +47,9 @@ FAMILIES: Final = (
     "raw",
     "relative",
 )
-#: Who receives goods in lawful trade: anyone, firms and institutions, those who treat patients, manufacturers, or laboratories.
+#: Receivers of goods in lawful trade: anyone, firms and institutions, medical care, manufacturers, or laboratories.
 RECEIVERS: Final = ("", "firm", "care", "maker", "laboratory")
-#: Families whose goods lawful consignors sell to other receivers instead.
+#: Family -> family whose goods lawful consignors sell to receivers that do not get the former.
 SUBSTITUTES: Final = {"listed": "chemical", "licensed": "pharma", "equipment": "machinery"}
 _ILLICIT_GROUPS: Final = {
     Group.FENTANYL: "analogue",
@@ -95,7 +95,7 @@ class Catalogue:
         return np.array([i for i, own in enumerate(self.content) if own == content and self.family[i] != raw], np.int64)
 
     def raw_of(self, content: str) -> Ints:
-        """Return the substances with the label ``content`` as networks send them."""
+        """Return the substances with the label ``content`` in the form in which networks send them."""
         raw = FAMILIES.index("raw")
         return np.array([i for i, own in enumerate(self.content) if own == content and self.family[i] == raw], np.int64)
 
@@ -159,7 +159,7 @@ def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
         name = f"goods.families_{kind}"
         for family, share in priors.table(name).items():
             if family not in FAMILIES:
-                raise BadPrior(f"{name} holds {family!r}; known families are {', '.join(FAMILIES)}")
+                raise BadPrior(f"{name} contains {family!r}; known families are {', '.join(FAMILIES)}")
             shares[i, FAMILIES.index(family)] = share
     return shares
 
@@ -284,9 +284,9 @@ def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
 
 
 def _unlisted(priors: Priors) -> list[_Good]:
-    """Return unlisted substances of the UNII table that a class definition covers.
+    """Return substances of the UNII table that no list names, but a class definition covers.
 
-    Laboratories declare them as reference standards, like listed substances. Networks declare them after a change of goods.
+    Laboratories declare them as reference standards, like listed substances. Networks declare them mostly after a listing (T1).
     """
     kg, usd = (priors.table(f"goods.pack_{unit}") for unit in ("kg", "usd"))
     weight = priors.table("goods.standard_weight")["unlisted"]
@@ -314,7 +314,7 @@ def _unlisted(priors: Priors) -> list[_Good]:
 
 
 def _relatives(priors: Priors) -> list[_Good]:
-    """Return relatives of precursors that are on no list as such, which networks send after a listing (INCB)."""
+    """Return relatives of precursors that no list names, which networks send after a listing (INCB)."""
     kg, usd = (priors.table(f"goods.pack_{unit}")["raw"] for unit in ("kg", "usd"))
     return [
         _Good(row.name, "293339", "relative", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms[:_MOST_ALIASES])
@@ -343,10 +343,10 @@ def _trade() -> list[_Good]:
                 )
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
-                    f"{FILE.name}, row {number}: {error!r}; expected the columns of the header, masses as numbers"
+                    f"{FILE.name}, row {number}: {error!r}; expected the columns of the header, and numbers for kg, usd and weight"
                 ) from None
-            known = good.family in FAMILIES and good.to in RECEIVERS
-            if not known or len(good.hs6) != 6 or not good.hs6.isdigit():
+            is_known = good.family in FAMILIES and good.to in RECEIVERS
+            if not is_known or len(good.hs6) != 6 or not good.hs6.isdigit():
                 raise ValueError(
                     f"{FILE.name}, row {number}: family {good.family!r}, hs6 {good.hs6!r}, to {good.to!r}; "
                     "expected a known family and receiver, and six digits"
@@ -356,7 +356,7 @@ def _trade() -> list[_Good]:
 
 
 def _generic() -> list[_Good]:
-    """Return goods that are declared in words that say little."""
+    """Return goods that are declared in vague words."""
     with GENERIC.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = [row["names"].split("|") for row in rows]

@@ -40,7 +40,7 @@ def unit(*parts: Hashes | Ints | int) -> Floats:
 def spread(u: Floats) -> Floats:
     """Map uniform numbers to approximately normal ones with mean 0 and standard deviation 1.
 
-    The logistic quantile is cheaper than the normal one and close to it.
+    The quantile of the logistic distribution is cheaper than that of the normal one, and close to it.
     """
     clipped = np.clip(u, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(clipped / (1 - clipped)) * 0.5513288954217921)

@@ -35,7 +35,10 @@ def air_waybill(prefix: Texts, serial: Ints) -> Texts:
 
 
 def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.bool_]) -> Texts:
-    """Return house document numbers (n,) by channel. ``broken`` ones have a wrong check digit or an extra letter."""
+    """Return house document numbers (n,) by channel. In ``broken`` ones, the third character from the end is wrong.
+
+    In the identifiers of mail, that character is the check digit.
+    """
     number = (unit(key, 1) * 99_999_999).astype(np.int64)
     service = np.array(["LX", "LK", "RR", "CP", "EE", "UA", "CY", "LZ"], dtype=object)[
         (unit(key, 2) * 8).astype(np.int64)
@@ -56,7 +59,7 @@ def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.boo
 
 
 def master_ids(channel: Ints, prefix: Texts, key: Hashes, origin: Texts, destination: Texts, day: Ints) -> Texts:
-    """Return master document numbers (n,). Consignments with the same trade lane, day and carrier have equal ``key``."""
+    """Return master document numbers (n,). Consignments that travel together have equal ``key``."""
     serial = (unit(key, 4) * 9_999_999).astype(np.int64)
     texts: Texts = np.asarray("TR" + padded(serial, 8), dtype=object)
     flown = (channel == AIR) | (channel == EXPRESS)

@@ -34,8 +34,8 @@ _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O
 #: Dangerous goods number of drums whose goods have no number of their own: flammable liquid n.o.s.
 _DRUM_UN: Final = "1993"
 _TARIFF_FILINGS: Final = tuple(FILING[name] for name in ("T86", "T01", "SAD", "CUSDEC"))
-#: Subheadings of this world that are new in the nomenclature of 2022, with their predecessors.
 _NEW_IN_2022: Final = date(2022, 1, 1)
+#: Subheadings of this world that are new in the nomenclature of 2022 -> their predecessors.
 _BEFORE_2022: Final = {
     "293334": "293339",
     "293335": "293339",
@@ -89,7 +89,7 @@ class ItemColumns:
             np.array(texts, dtype=object) for texts in (goods.hs6, goods.cas, goods.undg)
         )
         self._hs6_number = np.array([int(hs6) for hs6 in goods.hs6], dtype=np.int64)
-        # The same number for each good of a substance.
+        # Goods of the same substance have the same number.
         self._substance = np.array(
             [zlib.crc32((cas or name).encode()) for cas, name in zip(goods.cas, goods.name, strict=True)]
         )
@@ -172,7 +172,7 @@ class ItemColumns:
         u = np.where(own, unit(number, good, which, turn // renewed, 301), rng.random(m))
         when = np.where(own, day - turn % renewed, day) / max(1, len(self._trade_lanes.period_of_day) - 1)
         form = self._phrases.form(unit(shipments.habit, 42))[s]
-        # Trace D7: the CAS number stands for the name.
+        # Trace D7: the CAS number replaces the name.
         traced = shipments.traces[s, T["D7"]] & (items.content > 0)
         traced |= (shipments.plan_row[s] < 0) & (rng.random(m) < self._priors.number("habit.cas_for_name"))
         cas = np.where(traced, 2, (rng.random(m) < self._cas_in_text).astype(np.int64))
@@ -262,7 +262,7 @@ class ItemColumns:
             & (amount > 3)
         )
         amount = np.where(points, np.floor(amount) + 0.99, amount)
-        # Trace V4: the value of the first item raises the shipment to just below the threshold.
+        # Trace V4: the value of the first item is just below the threshold.
         limit = np.where(self._geography.in_eu[shipments.destination[s]], self._eu_limit, self._us_limit)
         below = shipments.traces[s, T["V4"]] & (items.number == 1) & ~shipments.bulk[s]
         eur_or_usd = np.isin(np.array(self._money.codes, dtype=object)[currency], ("USD", "EUR"))

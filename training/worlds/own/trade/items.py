@@ -17,10 +17,10 @@ from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.traces import T
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 
-#: Width, as a share of the trade, of the range around the opposite point of the scale from which a dissimilar good is drawn.
+#: A dissimilar good is drawn from a range around the opposite point of the scale. This is its width, as a share of the trade.
 _SLACK: Final = 0.1
 _CONSUMER: Final = FAMILIES.index("consumer")
-#: Family whose goods take the place of those that a consignee does not receive in lawful trade.
+#: (families,) family of the goods that replace goods which a consignee does not receive in lawful trade.
 _SUBSTITUTE: Final = np.array([FAMILIES.index(SUBSTITUTES.get(name, "consumer")) for name in FAMILIES], dtype=np.int64)
 _RECEIVED: Final = {
     "firm": ("business", "laboratory", "hospital", "maker", "industry"),
@@ -28,11 +28,11 @@ _RECEIVED: Final = {
     "maker": ("maker", "industry"),
     "laboratory": ("laboratory", "hospital"),
 }
-#: (receivers, consignee kinds): whether goods for such receivers go to such consignees.
+#: (receivers, consignee kinds) whether a kind of consignee belongs to the receivers.
 _RECEIVES: Final = np.array(
     [[name == "" or kind in _RECEIVED[name] for kind in CONSIGNEES] for name in RECEIVERS], dtype=np.bool_
 )
-#: Whether a content is a substance, whose mass is the declared one if the substance is declared.
+#: (contents,) whether the content is a substance. If a substance is declared, the declared mass is its true mass.
 _SUBSTANCE: Final = np.array([name in TRADE_OF and TRADE_OF[name] != "equipment" for name in CONTENTS], dtype=np.bool_)
 _PRECURSOR: Final = CONTENTS.index("precursor")
 _LABORATORY: Final = CONSIGNORS.index("laboratory")
@@ -162,7 +162,7 @@ class Packer:
         measured = self._received(self._choose(shipments, s, inside[again], rng), shipments, s, rng)
         content = np.zeros(len(s), dtype=np.int64)
         declaration, permit_held = np.full(len(s), -1, dtype=np.int64), np.ones(len(s), dtype=np.bool_)
-        # Illicit goods may occupy several lines of a consignment. The remaining lines are other goods.
+        # Illicit goods may take several lines of a consignment. The other lines contain other goods.
         planned = shipments.plan_row[s]
         along = (planned >= 0) & (rng.random(len(s)) < self._lines)
         along[inside] = True
@@ -174,7 +174,7 @@ class Packer:
         good[rows] = np.where(declared, plan.good[of], self._harmless(measured[rows], rng))
         measured[rows] = np.where(declared, plan.good[of], good[rows])
         good[inside] = self._cover(measured[inside], plan)
-        # Figures are those of the goods sent, which may differ from the declared ones if these are harmless.
+        # If harmless goods are declared with trace V1 or V3, mass and value remain those of the host's goods.
         unlike = (plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]) & (plan.declaration == HARMLESS)
         measured[inside] = np.where(unlike, measured[inside], good[inside])
         harmless = rows[~declared]
@@ -211,7 +211,8 @@ class Packer:
     def _received(self, good: Ints, shipments: Shipments, s: Ints, rng: np.random.Generator) -> Ints:
         """Return ``good`` (m,), with other goods where the consignee does not receive such goods in lawful trade.
 
-        Listed and licensed goods come from established consignors and go to consignees with a use for them. Some do not.
+        Listed and licensed goods always come from established consignors and go to consignees with a use for them. Some other
+        goods go to consignees without a use for them.
         """
         to = self._goods.to[good]
         fits = _RECEIVES[to, shipments.consignee.kind[s]]
@@ -219,7 +220,7 @@ class Packer:
         fits &= ~licensed | ((shipments.day - shipments.consignor.opened_on)[s] > self._established)
         fits &= ~self._goods.standard[good] | (shipments.consignor.kind[s] == _LABORATORY)
         u, v = rng.random((2, len(s)))
-        # No listed substance is sold to a private person lawfully.
+        # Listed substances are never sold lawfully to private persons.
         rows = np.flatnonzero(~fits & (licensed | (u >= self._received_by_others)))
         out = good.copy()
         out[rows] = self._of_families(_SUBSTITUTE[self._goods.family[good[rows]]], v[rows])

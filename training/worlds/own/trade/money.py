@@ -13,7 +13,9 @@ from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, unit
 from training.worlds.own.trade.trade_lanes import EPOCH, calendar
 
+#: Currencies in which consignors declare: US dollars, that of the export country, or that of the destination.
 _WHOSE: Final = ("dollar", "own", "destination")
+#: Currencies whose amounts are declared without decimals.
 _WHOLE_UNITS: Final = ("JPY", "KRW", "IDR")
 
 
@@ -51,7 +53,7 @@ class Money:
 
 
 def amounts(value: Floats, whole: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """Return texts (n,) with two decimals, or with none for currencies without a minor unit."""
+    """Return values (n,) as texts with two decimals; without decimals where ``whole`` (n,) is true."""
     return np.array(
         [
             f"{max(v, 1):.0f}" if w else f"{max(v, 0.01):.2f}"

@@ -21,7 +21,7 @@ FILE: Final = Path(__file__).parents[1] / "words.toml"
 
 _GIVEN, _SURNAMES, _STREETS = 140, 260, 110
 _DRAWS: Final = 420
-#: Locales whose names are romanised, and substitutes for Faker locales without Latin letters.
+#: Locales whose names are romanised -> the Faker locale that does it, and other locales -> the Faker locale used instead.
 _ROMANISED: Final = {"zh_CN": "zh_CN", "zh_HK": "zh_CN", "zh_TW": "zh_CN", "zh_SG": "zh_CN", "ja_JP": "ja_JP"}
 _NEAREST: Final = {"zh_SG": "en_GB", "en_AE": "en_IN", "vi_VN": "vi_VN"}
 with FILE.open("rb") as _file:
@@ -139,12 +139,13 @@ def _pool(groups: list[list[str]]) -> Pool:
 
 
 def _distinct(draw: Callable[[], str], most: int) -> list[str]:
-    found: dict[str, None] = {}
+    """Return at most ``most`` distinct texts of `_DRAWS` draws."""
+    texts: dict[str, None] = {}
     for _ in range(_DRAWS):
-        found.setdefault(draw())
-        if len(found) >= most:
+        texts.setdefault(draw())
+        if len(texts) >= most:
             break
-    return list(found)
+    return list(texts)
 
 
 def _persons(code: str, locale: str, seed: int) -> tuple[list[str], list[str], list[str]]:

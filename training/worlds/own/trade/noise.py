@@ -1,7 +1,7 @@
 """Non-compliance of lawful traders at published rates. Networks' records pass through the same process.
 
-A shipment has at most one kind of violation. The same functions produce the deliberate misdeclarations of networks (a vague text,
-another heading, a low value, an invalid identifier), so that these look like violations of lawful traders.
+A lawful shipment has at most one kind of violation. The same functions produce deliberate misdeclarations of networks (a vague
+text, another heading, an invalid identifier), so that these look like violations of lawful traders.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from training.worlds.own.trade.traces import T
 from training.worlds.own.trade.trade_lanes import EXPRESS, TradeLanes
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")
-#: Violations that implement traces.
+#: Trace -> the violation that produces it.
 _BY_TRACE: Final = {"D1": "vague", "D3": "wrong_hs", "D4": "wrong_hs", "M5": "invalid_code"}
-#: Fields with typing errors, and fields with invalid codes. The choice among the entries is uniform.
+#: Fields with typing errors, with invalid codes, and with missing values. Entries are chosen uniformly, so that repeated ones are
+#: more frequent.
 MISTYPED: Final = ("description", "description", "postcode", "name", "mass", "quantity")
 INVALID: Final = ("hs", "country", "currency", "house", "port", "package")
 MISSING: Final = ("hs", "value", "mass", "postcode", "origin", "address")
+#: Neighbouring letters on a keyboard.
 _NEAR: Final = {
     "a": "sq",
     "b": "vn",
@@ -113,7 +115,7 @@ class Carelessness:
     def other_hs(self, good: Ints, rows: Ints, channel: Ints, rng: np.random.Generator) -> Ints:
         """Return the goods whose classification is declared for ``rows`` of the items with ``good`` and ``channel`` (m,).
 
-        They are goods of another item of the channel, preferably of another chapter, so that code frequencies stay the same.
+        The goods are those of a random item of the channel, preferably of another chapter, so that code frequencies hardly change.
         """
         order = np.argsort(channel, kind="stable")
         sorted_channel = channel[order]
@@ -129,7 +131,7 @@ class Carelessness:
 
 
 def _rate_of_the_rest(priors: Priors, trade_lanes: TradeLanes, filings: Filings) -> float:
-    """Return the violation rate of the other channels that gives the published overall rate."""
+    """Return the violation rate outside express and entry type 86 that gives the published overall rate."""
     express = float(trade_lanes.expected()[trade_lanes.channel == EXPRESS].sum())
     t86 = filings.t86_share(priors.number("noise.small_share"))
     rest = priors.number("noise.all") - priors.number("noise.express") * express - priors.number("noise.type_86") * t86

@@ -1,7 +1,7 @@
 """Goods of business trade and of e-commerce, derived from the texts of the Harmonized System.
 
-The nomenclature is worded in legal terms, but traders write "mens shirts cotton". Therefore each text is reduced to its head and
-up to two plain properties. Subheadings without such a text are not traded.
+The nomenclature uses legal terms, but traders write "mens shirts cotton". Each text is therefore reduced to its head and up to
+three plain properties. Subheadings without such a text are not traded.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LONGEST: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Subheading:
-    """Traded subheading. ``kg`` and ``usd`` are those of one unit, and ``weight`` is its share in its chapter.
+    """Traded subheading. ``kg`` and ``usd`` are mass and price of one unit, and ``weight`` is the share in the chapter.
 
     ``ordered`` states that private persons order such goods abroad.
     """
@@ -69,8 +69,8 @@ def commercial_name(text: str) -> str:
     'mens cotton knitted shirts'
     """
     short = text.lower()
-    for pattern, put in _SHORTER:
-        short = pattern.sub(put, short)
+    for pattern, replacement in _SHORTER:
+        short = pattern.sub(replacement, short)
     head, *rest = (" ".join(part.split()) for part in re.split(r"[;,:]", short))
     if not head or _LEGAL.search(head):
         return ""
@@ -86,7 +86,7 @@ def commercial_name(text: str) -> str:
 
 
 def subheadings(priors: Priors) -> tuple[Subheading, ...]:
-    """Return the traded subheadings without those watched for drugs, which are in the trade table.
+    """Return the traded subheadings, except those watched for drugs, which are in the trade table.
 
     Raises `ValueError` with file and row if the table of chapters is invalid.
     """

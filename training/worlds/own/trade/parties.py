@@ -1,4 +1,4 @@
-"""Consignors and consignees. Attributes are functions of the party's number, so they persist without storage."""
+"""Consignors and consignees. Their attributes are functions of the party's number, so they need no storage."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _WORD_OF_CONSIGNEE: Final = (
 )
 #: Minimum number of parties of a kind at a place, for trade lanes with little traffic.
 _FEWEST: Final = 3
-#: Lower bound of the ranks of parties that order once.
+#: Lowest rank of consignees that order once.
 _ONCE: Final = 10**9
 _HOSTS: Final = ("mail.example", "post.example", "inbox.example", "letters.example")
 
@@ -145,20 +145,18 @@ class Register:
         )
         self._consignee_words = np.array([names.word_index[kind] for kind in _WORD_OF_CONSIGNEE], dtype=np.int64)
 
-    # -- drawing
-    # --------------------------------------------------------------------------------------------------------
     def consignors(self, kind: Ints, cell: Ints, day: Ints, u: Floats) -> Parties:
         """Return consignors (n,) of the given kinds on the given trade lanes that are in business on ``day``.
 
-        Consignors of low rank send most. Some send on one trade lane only, the others on all trade lanes of their country.
+        Consignors of low rank send most shipments. Some use only one trade lane, the others all trade lanes of their country.
         """
         country, one = self._origin[cell], self._one_trade_lane[kind]
-        keeps = u < one
-        v = np.where(keeps, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
-        pool = np.where(keeps, self._trade_lane_pool[kind, cell], self._pool[kind, country])
+        on_one = u < one
+        v = np.where(on_one, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
+        pool = np.where(on_one, self._trade_lane_pool[kind, cell], self._pool[kind, country])
         rank = (pool * v ** self._skew[kind]).astype(np.int64)
-        slot = mix(self._seed, kind * 1000 + country, np.where(keeps, cell + 1, 0), rank)
-        # A slot in the trade has successive firms, each with its own number and account.
+        slot = mix(self._seed, kind * 1000 + country, np.where(on_one, cell + 1, 0), rank)
+        # Each slot is filled by one firm after another, each with its own number and account.
         life = np.maximum(30, self._life[kind] * (1 + self._life_spread * (2 * unit(slot, _LIFE) - 1))).astype(np.int64)
         age_in_place = day + (unit(slot, _AGE) * life).astype(np.int64)
         number = mix(slot, age_in_place // life)
@@ -181,11 +179,10 @@ class Register:
         return np.where(unit(number, _AGENT, 1) < self._shared_contact, agent, number)
 
     def relations(self, consignor: Parties, destination: Ints, u: Floats, draws: Floats) -> Floats:
-        """Return the ``draws`` (k, n) that select consignees, with the draws of regular customers inserted.
+        """Return the ``draws`` (k, n) that select consignees, with those of regular customers inserted.
 
-        The regular customers of a consignor at a destination are a list derived from its number. ``u`` determines whether a
-        shipment goes to a regular customer, and to which. Each customer has fixed draws, which always select the same
-        consignee.
+        A consignor's regular customers at a destination are derived from its number. ``u`` determines whether a shipment goes
+        to a regular customer, and to which one. Each customer has fixed draws, which always select the same consignee.
         """
         share, number = self._standing[consignor.kind], consignor.number
         count = self._customers[consignor.kind] * np.exp(spread(unit(number, _CUSTOMERS)))
@@ -217,8 +214,6 @@ class Register:
         building = mix(self._seed, 66, kind * 1000 + country, hall)
         return np.where(many > 0, building, number)
 
-    # -- attributes
-    # -----------------------------------------------------------------------------------------------------
     def person_names(self, country: Ints, number: Hashes) -> NDArray[np.object_]:
         given = self._names.given.take(country, unit(number, _GIVEN))
         return np.asarray(given + " " + self._names.surname.take(country, unit(number, _SURNAME)))
@@ -281,5 +276,5 @@ class Register:
 
 
 def freight_group(channel: str) -> str:
-    """Return the group of channels that the priors of consignors distinguish."""
+    """Return the group of the channel in the priors of consignors."""
     return channel if channel in ("express", "air_cargo", "postal") else "freight"

@@ -12,7 +12,7 @@ from training.worlds.own.trade.hashing import Hashes, Ints
 from training.worlds.own.trade.traces import TRACES, T
 
 CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
-#: What a network's shipment is declared as: the goods by name, words that say little, other goods of the trade, harmless goods.
+#: Ways to declare a network's shipment: the goods by name, vague words, other goods of the trade, or harmless goods.
 DECLARATIONS: Final = ("named", "vague", "other", "harmless")
 NAMED, VAGUE, OTHER, HARMLESS = range(4)
 STRENGTHS: Final = ("none", "faint", "combined", "strong")
@@ -30,7 +30,7 @@ TRADE_OF: Final = {
 class Host:
     """Lawful shipment that a network's shipment replaces: day since the calendar's first, trade lane and kinds of party.
 
-    ``little_known`` states that its consignor sends little, ``seen_once`` that its consignee receives almost nothing else. The
+    ``little_known`` states that its consignor sends little, and ``seen_once`` that its consignee receives almost nothing else. The
     family of goods is not included, because the consignor determines the goods.
     """
 

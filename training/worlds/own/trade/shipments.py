@@ -20,7 +20,7 @@ MOST_ITEMS: Final = 6
 class Shipments:
     """Shipments as parallel arrays (n,) in ascending order of ``time_s``.
 
-    ``plan_row`` is the row of the networks' plan, -1 for lawful shipments. ``traces`` (n, TRACES) contains switches. ``habit`` is a
+    ``plan_row`` is the row of the networks' plan, -1 for lawful shipments. ``traces`` (n, TRACES) contains flags. ``habit`` is a
     hash of the consignor that determines its habits.
     """
 

@@ -1,7 +1,7 @@
 """Traces that typologies leave on a manifest, and their base rate in lawful traffic.
 
-Each trace is a switch of the shipment. Lawful shipments have it at a base rate. A network's shipment has it at the same base
-rate, or because it belongs to the network's methods. Its effect on the record is the same in all cases.
+Each trace is a flag of the shipment. Lawful shipments have it at a base rate. A network's shipment has it at the same base rate, or
+because it belongs to the network's methods. Its effect on the record is the same in all cases.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TRACES: Final = (
 )
 T: Final = {name: i for i, name in enumerate(TRACES)}
 
-#: Priors with the base rate of a switch. The other traces result from parties, goods and noise.
+#: Prior of the base rate of a trace. The other traces result from parties, goods and noise.
 BASE_RATE: Final = {
     "P2": "habit.no_contact",
     "P7": "habit.phone_elsewhere",
@@ -51,13 +51,13 @@ BASE_RATE: Final = {
     "V6": "habit.drum",
     "D9": "habit.gift",
 }
-#: Planned traces that set the shipment's switch. Other traces act through parties, goods and figures. A switch would change their
-#: frequency: missing contacts (P2) and round values (V5) must stay as common as in lawful trade.
+#: Planned traces that set the shipment's flag. Other traces act through parties, goods and figures. Flags for missing contacts (P2)
+#: and round values (V5) would make them more common than in lawful trade.
 SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
 #: Traces that change single fields of a record. Each has its own probability in the networks that use it, so that it stays rare.
 #: All other traces change only relations between fields, parties and days.
 BESIDE: Final = ("P4", "P7", "R1", "V2", "V4", "V6", "D1", "D9", "M5")
-#: Minimum and maximum number of traces outside `BESIDE` per strength of a shipment, and the factor on the frequency of those in
-#: `BESIDE`.
+#: Minimum and maximum number of traces outside `BESIDE`, and the factor on the frequency of traces in `BESIDE`, per strength of a
+#: shipment.
 TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 1), "combined": (3, 6), "strong": (6, 8)}
 BESIDE_OF_STRENGTH: Final = {"none": 0.0, "faint": 0.5, "combined": 1.0, "strong": 1.6}

@@ -85,10 +85,7 @@ def _origins(destination: str, priors: Priors) -> dict[str, float]:
 
 
 def _us_channels(priors: Priors, years: Floats) -> Floats:
-    """Return the shares (periods, channels) of the channels to the United States.
-
-    They are interpolated geometrically between two published years.
-    """
+    """Return the shares (periods, channels) of the channels to the United States, geometric between two published years."""
     early, late = (priors.row(f"channel.{name}", CHANNELS) for name in ("to_us_2018", "to_us_2024"))
     step = np.clip((years - 2018 - _FISCAL_MIDDLE) / 6, 0, 1)[:, None]
     shares = np.exp((1 - step) * np.log(np.maximum(early, 1e-12)) + step * np.log(np.maximum(late, 1e-12)))
