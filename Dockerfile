@@ -1,14 +1,14 @@
 # Two images of one checkout:
-#   docker build --tag tidewaiter .                                    the service: no compiler, no MLflow, no pip beside it, not root
+#   docker build --tag tidewaiter .                                    the service: without compiler, MLflow, pip and root rights
 #   docker build --tag tidewaiter-training --target training .         `tidewaiter train` and the MLflow server of compose.yaml
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-trixie AS base
-# What slim images lack: the OpenMP runtime for LightGBM; two libraries that RDKit's drawing loads.
+# Slim images lack the OpenMP runtime for LightGBM and two libraries that RDKit's drawing loads.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libexpat1 libgomp1 libxrender1 \
     && rm -rf /var/lib/apt/lists/*
-# A number and not a name in USER below, so that an orchestrator can see that it is not root.
+# USER below is a number instead of a name, so that an orchestrator can check that it is not root.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/tidewaiter --shell /usr/sbin/nologin tidewaiter \
     && install --directory --owner=10001 --group=10001 /var/lib/tidewaiter /var/lib/tidewaiter/models /var/lib/tidewaiter/mlflow \
         /var/lib/tidewaiter/store
@@ -18,12 +18,12 @@ ENV PATH=/opt/tidewaiter/bin:$PATH \
     TIDEWAITER_MODELS_DIR=/var/lib/tidewaiter/models
 
 FROM base AS builder
-# Compiles the loops over rows; the images themselves hold no compiler.
+# Compiles the loops over rows. The images themselves contain no compiler.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-# Dependencies first: they change more seldom than the code, and their layer is kept.
+# Dependencies come first: they change less often than the code, so their layer stays in the cache.
 COPY requirements/build.txt requirements/serve.txt requirements/
 RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt
@@ -47,7 +47,8 @@ RUN /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-di
 
 FROM base AS training
 COPY --from=training-builder /opt/tidewaiter /opt/tidewaiter
-# Matplotlib keeps its font list there; the image itself may be mounted read-only. There is no git here to look for.
+# Matplotlib writes its font list there, because the image itself may be mounted read-only. MLflow must not look for git, which the
+# image lacks.
 ENV MPLCONFIGDIR=/tmp/matplotlib \
     GIT_PYTHON_REFRESH=quiet
 USER 10001:10001
@@ -59,17 +60,17 @@ COPY --from=builder /opt/tidewaiter /opt/tidewaiter
 USER 10001:10001
 WORKDIR /var/lib/tidewaiter
 # Requests need a key, also on the loopback address, because the network of a container may be that of its host. Without
-# TIDEWAITER_KEYS_FILE the first start leaves the first key in the second volume.
+# TIDEWAITER_KEYS_FILE the first start writes the first key into the second volume.
 ENV TIDEWAITER_AUTH=on \
     TIDEWAITER_DATABASE_URL=sqlite:////var/lib/tidewaiter/store/tidewaiter.db \
     TIDEWAITER_FIRST_KEY_FILE=/var/lib/tidewaiter/store/administrator-key \
     TIDEWAITER_JOBS_DIR=/var/lib/tidewaiter/store/jobs \
     TIDEWAITER_JOURNAL_DIR=/var/lib/tidewaiter/store/journal
-# Bundles that were promoted (while it is empty, the bundled champion serves), and the database with the files of jobs and of the
-# journal, which must outlive the container.
+# The first volume has promoted bundles (while it is empty, the bundled champion serves), the second the database and the files of
+# jobs and of the journal. Both must outlive the container.
 VOLUME ["/var/lib/tidewaiter/models", "/var/lib/tidewaiter/store"]
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-# On the loopback address. compose.yaml shows how to publish the port to this machine alone.
+# Listens on the loopback address. compose.yaml shows how to publish the port to this machine alone.
 CMD ["tidewaiter", "serve"]

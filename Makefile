@@ -15,15 +15,15 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 
 BIN := $(VENV)/bin
 OPENMP := $(VENV)/openmp
-# With LightGBM's OpenMP runtime on the path where only the virtual environment has one; see $(OPENMP) below.
+# Puts LightGBM's OpenMP runtime on the loader's path if only the virtual environment has one; see $(OPENMP) below.
 RUN := $$(test -e $(OPENMP)/libgomp.so.1 && echo env LD_LIBRARY_PATH=$(CURDIR)/$(OPENMP))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # One process per core: NumPy's own threads would compete with them. Bytecode halves the time for which tests are collected.
 PYTEST = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(RUN) $(BIN)/python -m pytest
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
 
-# A stamp carries the sum of what it was made from, so that changed requirements, also by a git checkout to older ones with
-# older times, install again.
+# The name of a stamp contains a checksum of its inputs. Changed requirements are therefore installed again, also after a git
+# checkout of older files, whose times are older too.
 stamp = $(VENV)/.$(1)-$(shell cat pyproject.toml requirements/build.txt $(2) 2>/dev/null | cksum | cut -d ' ' -f 1)
 SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt)
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
@@ -37,14 +37,14 @@ PYTHON_FILES := $(SOURCES) setup.py
 
 .PHONY: help demo dev check test lint bounds coverage pythons champion authors worlds readme benchmarks lock sbom pip-audit fuzz compose-secrets clean
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(COMPILED_STAMP) ## score the sample manifests into out/scores.csv, show the riskiest, serve the API (SERVE=0: do not serve)
 	@$(RUN) $(BIN)/tidewaiter demo $(if $(filter 0 no false,$(SERVE)),--no-serve)
 
-dev: $(DEV_STAMP) $(COMPILED_STAMP) ## set up what training and the tests need
+dev: $(DEV_STAMP) $(COMPILED_STAMP) ## install the packages for training and tests, and compile
 
 # Lint and tests side by side: mypy uses one core. A first run takes longer, because mypy has no cache yet.
 check: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types and the fast tests, in under a minute
@@ -57,7 +57,7 @@ check: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types and the fast tests, in unde
 test: lint ## lint, types, import contracts and all tests
 	@$(PYTEST) $(PYTEST_ARGS)
 
-# Compiled modules do not check indexes. This build does, and runs the tests that feed them hostile text.
+# Compiled modules do not check indexes. This build checks them, and runs the tests with hostile text.
 BOUNDS_TESTS := tests/features tests/models tests/fuzz tests/service/files tests/service/api/test_large_json.py
 bounds: $(DEV_STAMP) ## compile once more with bounds checks and run the tests of compiled code on that build
 	@rm -rf $(VENV)/bounds && mkdir -p $(VENV)/bounds
@@ -70,8 +70,8 @@ bounds: $(DEV_STAMP) ## compile once more with bounds checks and run the tests o
 coverage: $(DEV_STAMP) $(COMPILED_STAMP) ## run all tests and report the share of lines and branches that they reach
 	@$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html:out/coverage
 
-# Each in a virtual environment of its own: .venv-python3.11 and so on. Versions that pyenv has installed and not selected count
-# too: their commands are on the path and fail.
+# Each version has its own virtual environment (.venv-python3.11 and so on). If a version is installed with pyenv but not selected,
+# its command is on the path and fails, so pyenv's folder is searched too.
 PYTHONS ?= python3.11 python3.12 python3.13
 PYENV_ROOT ?= $(HOME)/.pyenv
 pythons: ## run `make test` with every supported Python; PYTHONS="python3.12" names some
@@ -94,32 +94,32 @@ lint: $(DEV_STAMP) $(COMPILED_STAMP) ## ruff, mypy --strict and the import contr
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# Beside its place first: a run that fails leaves the old champion alone.
-champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again on the worlds of all authors, and put its answers into the README
+# Trains into out/champion first, so that a failed run leaves the old champion in place.
+champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again on the worlds of all authors, and write its answers into the README
 	@rm -rf out/champion && mkdir -p out
 	@$(RUN) $(BIN)/python -m training.authors --bundle out/champion --json out/authors.json --tracking-uri sqlite:///out/champion.db
 	@rm -rf models/champion && mv out/champion models/champion
 	@$(MAKE) --no-print-directory readme
 
-authors: $(DEV_STAMP) $(COMPILED_STAMP) ## leave each author's world out in turn, and show how well the others find it
+authors: $(DEV_STAMP) $(COMPILED_STAMP) ## leave each author's world out in turn, and measure models of the other worlds on it
 	@mkdir -p out
 	@$(RUN) $(BIN)/tidewaiter evaluate --authors --json out/authors.json
 
 worlds: $(DEV_STAMP) $(COMPILED_STAMP) ## check the worlds of all authors at full size
 	@$(RUN) $(BIN)/python -m tools.check_worlds
 
-readme: $(DEV_STAMP) $(COMPILED_STAMP) ## put the answers of models/champion into the README
+readme: $(DEV_STAMP) $(COMPILED_STAMP) ## write the answers of models/champion into the README
 	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py
 
 benchmarks: ## measure speed and memory, also of other model servers, and write docs/performance.md (an hour; QUICK=1: minutes, no page)
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench .measured
 
-# In an environment of its own: BentoML holds back libraries that the development environment has newer.
+# Uses a separate environment, because BentoML needs older versions of some libraries than the development environment has.
 .PHONY: .measured
 .measured: $(BENCH_STAMP) $(COMPILED_STAMP)
 	@$(RUN) $(BIN)/python -m benchmarks.report $(if $(filter 0 no false,$(QUICK)),,--quick)
 
-lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml and requirements/*.in
+lock: $(VENV)-lock/bin/uv ## write requirements/*.txt again from pyproject.toml and requirements/*.in
 	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
 	@$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/serve.txt
 	@$(LOCK) -c requirements/dev.txt --extra train pyproject.toml -o requirements/train.txt
@@ -131,21 +131,22 @@ lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml a
 sbom: $(BIN)/python ## list the pinned packages of the service in out/sbom.cdx.json (CycloneDX)
 	@$(BIN)/python -m tools.sbom requirements/serve.txt out/sbom.cdx.json
 
-# In an environment of its own, because its dependencies are not ours. It asks the database of the Python Packaging Authority.
-pip-audit: $(BIN)/python ## ask for known vulnerabilities of the pinned packages of the service
+# Uses a separate environment, because we do not pin the dependencies of pip-audit. It queries the database of the Python Packaging
+# Authority.
+pip-audit: $(BIN)/python ## look up known vulnerabilities of the pinned packages of the service
 	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip --quiet install pip-audit; }
 	@$(VENV)-audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements/serve.txt
 
-# What fails is kept in .hypothesis and tried first from then on; put it into tests/fuzz/corpus when it is mended.
+# Hypothesis keeps failing inputs in .hypothesis and tries them first. After a fix, add them to tests/fuzz/corpus.
 FUZZ_EXAMPLES ?= 2000
 fuzz: $(DEV_STAMP) $(COMPILED_STAMP) ## send many more random inputs than the tests do (FUZZ_EXAMPLES=2000: more than an hour)
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) $(PYTEST_ARGS) tests/fuzz
 
-# For all Pythons that requires-python admits and for all platforms, and without the address of the registry they came from.
+# The files hold for all Pythons that requires-python admits and for all platforms. They do not name the registry of the packages.
 LOCK = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-compose-secrets: ## make the password and the API key that compose.yaml needs, once
+compose-secrets: ## make the password and the keys that compose.yaml needs, once
 	@$(PYTHON) tools/compose_secrets.py var/secrets
 
 clean: ## remove the virtual environments, caches and output
@@ -156,24 +157,24 @@ clean: ## remove the virtual environments, caches and output
 # ---- Setting up
 
 $(SERVE_STAMP): | $(BIN)/python
-	@echo "Installing what serving needs into $(VENV) (a minute or two the first time) ..."
+	@echo "Installing the packages for serving into $(VENV) (a minute or two the first time) ..."
 	@$(INSTALL) -r requirements/build.txt -r requirements/serve.txt
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.serve-* && touch $@
 
 $(DEV_STAMP): | $(BIN)/python
-	@echo "Installing what training and the tests need into $(VENV) (a few minutes the first time) ..."
+	@echo "Installing the packages for training and tests into $(VENV) (a few minutes the first time) ..."
 	@$(INSTALL) -r requirements/build.txt -r requirements/dev.txt
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.dev-* && touch $@
 
 $(BENCH_STAMP): | $(BIN)/python
-	@echo "Installing what the benchmarks need into $(VENV) (a few minutes the first time) ..."
+	@echo "Installing the packages for the benchmarks into $(VENV) (a few minutes the first time) ..."
 	@$(INSTALL) -r requirements/build.txt -r requirements/bench.txt
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.bench-* && touch $@
 
-# The installation compiles too, but not again when a source changes. Without a compiler the modules run as Python.
+# The installation compiles too, but does not repeat it when a source changes. Without a compiler the modules run as Python.
 $(COMPILED_STAMP): | $(BIN)/python
 	@$(BIN)/python setup.py --quiet build_ext --build-lib . || { \
 		echo "Compilation failed; the old extension modules are removed, and the sources run as Python." >&2; \
@@ -187,8 +188,8 @@ $(VENV)/.installed:
 	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null \
 		|| test "$$(uname -s)" != Linux || test -e $(OPENMP)/libgomp.so.1 || $(MAKE) --no-print-directory $(OPENMP)
 
-# LightGBM's wheel expects the system's libgomp.so.1, which slim images lack. scikit-learn's wheel ships the same library under
-# another name: under the right name, on the loader's path, it serves.
+# LightGBM's wheel expects the system's libgomp.so.1, which slim images lack. scikit-learn's wheel contains the same library under
+# another name. It works under the right name on the loader's path.
 .PHONY: $(OPENMP)
 $(OPENMP):
 	@echo "This machine has no libgomp.so.1 (Debian, Ubuntu: apt-get install libgomp1; Fedora: dnf install libgomp)."
@@ -197,9 +198,9 @@ $(OPENMP):
 	@mv $@/wheel/scikit_learn.libs/libgomp-*.so* $@/libgomp.so.1 && rm -rf $@/wheel
 
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or say 'make PYTHON=/path/to/python3'." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or run 'make PYTHON=/path/to/python3'." >&2; exit 1; }
 	@$(PYTHON) -c '$(FITS)' || { \
-		echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Tidewaiter needs Python 3.11 to 3.13: say 'make PYTHON=/path/to/python3.13'." >&2; exit 1; }
+		echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Tidewaiter needs Python 3.11 to 3.13: run 'make PYTHON=/path/to/python3.13'." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) lacks its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

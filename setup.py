@@ -1,4 +1,4 @@
-"""Compile the modules that `features.compiled` lists; pyproject.toml holds all other facts about the project.
+"""Compile the modules that `features.compiled` lists; pyproject.toml contains all other facts about the project.
 
 Cython takes a module's C types from its `.pxd` or from its annotations. Without a C compiler, or without Cython, the same
 modules run as ordinary Python: slower, with the same results.
@@ -46,10 +46,10 @@ def extension(name: str, source: Path) -> Extension:
 
 
 def shared_utilities() -> Extension:
-    """Return the extension that holds Cython's utility code once for all modules.
+    """Return the extension that contains Cython's utility code once for all modules.
 
-    The utility code is two thirds of what each module would compile by itself. The name contains Cython's version, so that
-    modules built by another version find theirs.
+    Without it, the utility code would be two thirds of the code of each module. The name contains Cython's version, so that
+    modules built by another version load their own utility code.
     """
     from Cython import __version__ as version
 
@@ -64,7 +64,7 @@ def shared_utilities() -> Extension:
 
 
 def extensions() -> list[Extension]:
-    """Return the shared utilities first, then one extension per compiled module; nothing without Cython 3.1."""
+    """Return the shared utilities first, then one extension per compiled module; an empty list without Cython 3.1."""
     try:
         # Cython before 3.1 has no shared utilities.
         from Cython.Build import SharedModule, cythonize  # noqa: F401
