@@ -382,7 +382,10 @@ def test_a_row_is_read_with_its_flags(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ({"smiles": "C"}, "smiles is 'C', expected a structure for a class and none for a listed substance"),
         ({"deuterated": "no"}, "deuterated is 'no', expected true or false"),
         ({"deuterated": "false,x"}, "has 10 values, expected 9"),
-        ({"group": "fentanyl"}, "group is 'fentanyl', expected a group for a class that is met and none otherwise"),
+        (
+            {"group": "fentanyl"},
+            "group is 'fentanyl', expected a group for a substance that meets a class and none otherwise",
+        ),
     ],
 )
 def test_an_invalid_value_is_refused_with_file_row_and_reason(
