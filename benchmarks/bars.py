@@ -134,8 +134,7 @@ def _of_starts(serving: Result) -> list[Bar]:
             at_most=True,
             unit="x",
         ),
-        # The stricter comparison: in a stream the service has the processor's caches to itself, after a pause it does
-        # not.
+        # This comparison is stricter, because after a pause the processor's caches have lost the service's data.
         Bar(
             "first request: latency relative to one in a stream",
             1.5,

@@ -1,8 +1,8 @@
 """Load generator with several connections. Each connection sends its next request after the last answer.
 
-It runs in its own process, so that it takes only a core from the server, and does little work: requests are prepared
-beforehand, and only the status and the end of an answer are read. Every result includes the processor time of the client,
-because a client that is always busy measures itself.
+It runs in its own process, so that it takes at most one core from the server. It does little work: requests are prepared
+beforehand, and it reads only the status and the end of an answer. Every result includes the share of time during which the
+client was busy, because a client that is always busy measures itself.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ class Answer:
             if head < 0:
                 return False
             self._end = self._ends(head)
-        whole = len(self._data) >= self._end if self._end else self._data.endswith(_LAST_CHUNK)
-        if whole and self._data[9:12] != b"200":
+        complete = len(self._data) >= self._end if self._end else self._data.endswith(_LAST_CHUNK)
+        if complete and self._data[9:12] != b"200":
             raise BadAnswer(self._data[:2000].decode(errors="replace"))
-        return whole
+        return complete
 
     @property
     def body(self) -> bytes:
@@ -224,8 +224,8 @@ class Client:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        asked = {"port": port, "connections": connections, "seconds": seconds, "start": start, "at_most": at_most}
-        print(json.dumps({"file": str(file), **asked}), file=self._process.stdin, flush=True)
+        arguments = {"port": port, "connections": connections, "seconds": seconds, "start": start, "at_most": at_most}
+        print(json.dumps({"file": str(file), **arguments}), file=self._process.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "The client ended."}')
         if "error" in answer:
             raise BadAnswer(answer["error"])
@@ -236,13 +236,13 @@ def main() -> None:
     """Read one JSON object per line and write one for each."""
     requests_of: dict[str, Requests] = {}
     for line in sys.stdin:
-        asked = json.loads(line)
-        file = asked.pop("file")
+        arguments = json.loads(line)
+        file = arguments.pop("file")
         if file not in requests_of:
             # Only one list is in use at a time, so keep at most one other list.
             requests_of = {**dict(list(requests_of.items())[-1:]), file: Requests.read(Path(file))}
         try:
-            answer = asdict(drive(asked.pop("port"), requests_of[file].items, **asked))
+            answer = asdict(drive(arguments.pop("port"), requests_of[file].items, **arguments))
         except (BadAnswer, OSError) as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)

@@ -1,7 +1,7 @@
-"""A load generator for more requests than a service can answer: requests are sent when they are due, also while others wait.
+"""Load generator that sends more requests than a service can answer. It sends a request when it is due, also while others wait.
 
-It runs in this process over raw sockets. Requests are prepared beforehand, and of an answer only status and length are read, so
-that one core sends tens of thousands a second.
+It runs in this process over raw sockets. Requests are prepared beforehand, and it reads only status and length of an answer. So
+one core sends tens of thousands of requests a second.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Counted:
     def rate(self, status: int, seconds: float) -> float:
         return len(self.times.get(status, ())) / seconds
 
-    def shown(self) -> dict[str, dict[str, float]]:
+    def summary(self) -> dict[str, dict[str, float]]:
         """Return number, median and 99th percentile in milliseconds by status."""
         return {
             str(status): {
@@ -51,7 +51,7 @@ class Counted:
 
 
 class _Connection:
-    """A connection with the times of its unanswered requests, and what it has not sent or not read yet."""
+    """A connection with the times of its unanswered requests, and its unsent and incomplete data."""
 
     __slots__ = ("data", "sent", "socket", "unsent")
 
@@ -71,7 +71,7 @@ class _Connection:
             self.unsent = self.unsent[self.socket.send(self.unsent) :]
 
     def receive(self, counted: Counted) -> bool:
-        """Count the answers that have arrived. Return whether the connection goes on."""
+        """Count the answers that have arrived. Return whether the connection stays open."""
         try:
             self.flush()
             new = self.socket.recv(_RECEIVED)
@@ -86,12 +86,12 @@ class _Connection:
         while (end := data.find(b"\r\n\r\n", at)) >= 0:
             head = data[at:end].lower()
             length = head.index(_LENGTH) + len(_LENGTH)
-            whole = end + 4 + int(head[length : (head + b"\r").index(b"\r", length)])
-            if len(data) < whole:
+            answer_end = end + 4 + int(head[length : (head + b"\r").index(b"\r", length)])
+            if len(data) < answer_end:
                 break
             counted.times.setdefault(int(head[9:12]), []).append(now - self.sent.popleft())
             goes_on = goes_on and b"connection: close" not in head
-            at = whole
+            at = answer_end
         self.data = data[at:]
         return goes_on
 
@@ -108,8 +108,9 @@ def flood(
     """Send requests for some seconds.
 
     Args:
-        rate: requests per second of all connections together. By default each follows an answer.
-        depth: unanswered requests of a connection. Requests that are due while all connections have so many are sent later.
+        rate: requests per second of all connections together. By default each request follows an answer.
+        depth: maximum number of unanswered requests of a connection. A request that is due while all connections have as many is
+            sent later.
     """
     counted = Counted()
     poll = select.epoll()

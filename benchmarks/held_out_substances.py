@@ -1,10 +1,10 @@
-"""Contribution of the substance features, also for substances that the model or the watch list has never seen.
+"""Contribution of the substance features, also for substances that are missing in the training data or on the lists.
 
 Simulated traffic is split in time as in training. Every watched substance belongs to one of three folds. For each
-fold, a model learns from data without any shipment that names one of its substances and is evaluated on the later
-shipments that do. Four models see the same rows:
+fold, a model learns from data without any shipment that names one of its substances. It is evaluated on the later
+shipments that name one. Four models are compared on the same rows:
 
-- ``exact names``: the index knows substances only by exact name and CAS number;
+- ``exact names``: the index recognises substances only by exact name and CAS number;
 - ``all features``: as trained;
 - ``unseen``: without the fold's substances in the training data;
 - ``unlisted``: also without the fold's substances on any list, so that only structure and composition count.
@@ -49,7 +49,7 @@ MODELS = ("exact names", "all features", "unseen", "unlisted")
 
 
 class ExactOnly:
-    """An index that knows a substance only by exact name or registry number."""
+    """An index that recognises a substance only by exact name or registry number."""
 
     def __init__(self, index: SubstanceIndex) -> None:
         self._index = index
@@ -89,14 +89,14 @@ def named_fold(data: Dataset, window: Window) -> NDArray[np.int64]:
 
 
 def examples(part: WindowFeatures, left_out: Bools, seed: int) -> Examples:
-    """Return rows to learn from, with clean shipments sampled as in training."""
+    """Return training rows without the shipments ``left_out``, with clean shipments sampled as in training."""
     outcome = part.outcome
     keep, _ = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
     return examples_of(part, keep & ~left_out)
 
 
 def without(fold: int) -> SubstanceIndex:
-    """Return an index that knows the watched substances of a fold neither by name nor by structure."""
+    """Return an index without the names and structures of a fold's watched substances."""
     rows = [row for row in substances() if row.group.value not in WATCHED or fold_of(row.name) != fold]
     return SubstanceIndex(rows, benign_chemicals(), [name for name in unii_names() if name.kind != "class"])
 
@@ -126,7 +126,7 @@ def parts(source: FeatureSource, windows: Windows, index: SubstanceIndex | Exact
 def scores(seen: Parts, heads: tuple[str, ...], left_out: Callable[[str], Bools], *, seed: int, threads: int) -> Floats:
     """Return the risk of the test window's shipments (n_shipments,), as log-odds before calibration.
 
-    ``left_out`` contains, by window name, the shipments excluded from learning.
+    ``left_out`` returns, for a window's name, the shipments to exclude from learning.
     """
     spec = BoosterSpec(heads, seen.space.names, seen.space.monotone, BoostingParams(), seed, threads)
     fit, stop = examples(seen.fit, left_out("fit"), seed), examples(seen.stop, left_out("stop"), seed + 1)

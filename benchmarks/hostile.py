@@ -1,6 +1,7 @@
-"""Requests that are made to hold up others, and the longest time for which the service answers nothing else beside each.
+"""Requests that are designed to block others, and the longest time for which the service answers nothing else during each.
 
-``GET /healthz`` is asked every 5 ms over one connection. Its longest answer bounds the time for which the event loop was blocked.
+A probe sends ``GET /healthz`` every 5 ms over one connection. The slowest answer bounds the time for which the event loop was
+blocked.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def bodies() -> Iterator[tuple[str, str, bytes]]:
 
 
 def longest_waits(port: int) -> dict[str, dict[str, float]]:
-    """Return per request its status, its seconds, and the longest answer to ``/healthz`` beside it in milliseconds."""
-    found = {}
+    """Return the status and seconds of each request by its name, and the slowest answer to ``/healthz`` meanwhile in ms."""
+    figures = {}
     for name, path, body in bodies():
         ended = threading.Event()
         waits: list[float] = []
@@ -53,8 +54,8 @@ def longest_waits(port: int) -> dict[str, dict[str, float]]:
         seconds = time.perf_counter() - began
         ended.set()
         probe.join()
-        found[name] = {"status": status, "seconds": round(seconds, 2), "longest_ms": round(max(waits) * 1e3, 1)}
-    return found
+        figures[name] = {"status": status, "seconds": round(seconds, 2), "longest_ms": round(max(waits) * 1e3, 1)}
+    return figures
 
 
 def _probe(port: int, ended: threading.Event, waits: list[float]) -> None:

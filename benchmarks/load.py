@@ -2,8 +2,8 @@
 
 ``overload`` measures the peak of answers per second with 32 connections. It then offers ten times this load over 900 connections,
 each with up to ``--depth`` unanswered requests, and prints how many requests are answered and how fast the others are refused.
-``blocks`` sends requests that are made to hold up others (`benchmarks.hostile`). ``soak`` sends 70 % of the peak while bundles are
-exchanged, and prints the growth of memory after the first sixth, and the 99th percentile by minute.
+``blocks`` sends requests that are designed to block others (`benchmarks.hostile`). ``soak`` sends 70 % of the peak while bundles
+are exchanged. It prints the growth of memory after the first sixth of its time, and the 99th percentile of each 10 seconds.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from models.bundle import ModelStore, champion_dir, load, save
 _READY: Final = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _PEAK_CONNECTIONS: Final = 32
 _OVERLOAD_CONNECTIONS: Final = 900
-_TIMES: Final = 10
+_OVERLOAD_FACTOR: Final = 10
 _WARM_UP_SECONDS: Final = 3.0
-_SHARE: Final = 0.7
+_SOAK_SHARE: Final = 0.7
 _SWAP_SECONDS: Final = 30.0
 
 
@@ -41,7 +41,9 @@ def overload(port: int, requests: list[bytes], seconds: float, depth: int) -> di
     """Return the peak of answers per second, and the answers per second under ten times this load."""
     flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=_WARM_UP_SECONDS)
     peak = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=seconds).rate(200, seconds)
-    over = flood(port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, rate=_TIMES * peak, depth=depth)
+    over = flood(
+        port, requests, connections=_OVERLOAD_CONNECTIONS, seconds=seconds, rate=_OVERLOAD_FACTOR * peak, depth=depth
+    )
     goodput = over.rate(200, seconds)
     return {
         "peak_per_second": round(peak),
@@ -49,7 +51,7 @@ def overload(port: int, requests: list[bytes], seconds: float, depth: int) -> di
         "goodput_per_second": round(goodput),
         "goodput_share": round(goodput / peak, 3),
         "client_share": round(over.client_share, 3),
-        "by_status": over.shown(),
+        "by_status": over.summary(),
         "lost": over.lost,
     }
 
@@ -57,7 +59,7 @@ def overload(port: int, requests: list[bytes], seconds: float, depth: int) -> di
 def soak(
     port: int, pid: int, requests: list[bytes], store: ModelStore, folder: Path, minutes: float
 ) -> dict[str, object]:
-    """Return the growth of memory and the 99th percentile of each minute at 70 % of the peak, with exchanges of bundles."""
+    """Return the growth of memory and the 99th percentile of each 10 seconds at 70 % of the peak, with exchanges of bundles."""
     peak = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=5).rate(200, 5)
     model = load(champion_dir())
     model.version += "-other"
@@ -67,17 +69,17 @@ def soak(
     memory: list[tuple[float, int]] = []
     statuses: dict[int, int] = {}
     lost = swaps = 0
-    begun = time.monotonic()
-    while (passed := time.monotonic() - begun) < 60 * minutes:
-        if passed >= swaps * _SWAP_SECONDS:
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < 60 * minutes:
+        if elapsed >= swaps * _SWAP_SECONDS:
             store.install(bundles[swaps % 2])
             swaps += 1
-        counted = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=10, rate=_SHARE * peak)
+        counted = flood(port, requests, connections=_PEAK_CONNECTIONS, seconds=10, rate=_SOAK_SHARE * peak)
         p99.append(round(float(np.percentile(counted.times[200], 99)) * 1e3, 2))
         for status, times in counted.times.items():
             statuses[status] = statuses.get(status, 0) + len(times)
         lost += counted.lost
-        memory.append((time.monotonic() - begun, _resident(pid)))
+        memory.append((time.monotonic() - began, _resident(pid)))
     steady = [size for when, size in memory if when >= 10 * minutes]
     return {
         "minutes": minutes,
@@ -118,7 +120,7 @@ def main() -> None:
         with closing(_Stopping(server)):
             server.wait(_READY)
             if len(cores) > 1 and options.kind != "blocks":
-                # All threads: the one that commits decisions would share the client's core.
+                # Move all threads, because the thread that commits decisions would otherwise share the client's core.
                 for thread in Path(f"/proc/{server.pid}/task").iterdir():
                     os.sched_setaffinity(int(thread.name), cores[:1])
                 os.sched_setaffinity(0, cores[1:2])

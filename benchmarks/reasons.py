@@ -2,9 +2,9 @@
 
     python -m benchmarks.reasons [--repeats 5]
 
-The boosters are the first head of the bundled champion, and one of 500 trees of 63 leaves trained here on invented
-numbers. All compute the same values (`models.trees.contributions`). Repetitions alternate between the ways. The
-figures are medians of the processor time of one thread. Single rows are measured with a hundred different rows.
+The boosters are the first head of the bundled champion, and one of 500 trees of 63 leaves trained here on random
+numbers. All three implementations compute the same values (`models.trees.contributions`), and repetitions alternate between
+them. The figures are medians of the processor time of one thread. Single rows are measured with a hundred different rows.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from models.trees.trees import read_trees
 
 Floats = NDArray[np.float64]
 ROWS: Final = (1, 100, 10_000)
-#: Maximum number of contributions of trees per repetition of the slower ways: ten thousand rows of a large booster
-#: would take minutes. The time per row does not depend on it.
+#: Maximum product of rows and trees per repetition of the slower implementations, because ten thousand rows of a large
+#: booster would take minutes. The time per row does not depend on it.
 _MOST_TREES: Final = 1_000_000
 
 

@@ -1,4 +1,4 @@
-"""Runs all benchmarks and writes docs/performance.md from their figures.
+"""Run all benchmarks and write docs/performance.md from their figures.
 
 ``--quick`` shows within minutes that everything works. Its figures are not representative and go to ``out/benchmarks``
 only. ``--render`` measures nothing and writes the page from existing figures.

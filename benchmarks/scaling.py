@@ -160,11 +160,11 @@ def grow(names: list[str], trees: int, leaves: int) -> lgb.Booster:
 
 
 def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int = 1) -> RiskModel:
-    """Return the model with ``heads`` heads. The booster of each is the first ``trees`` trees."""
+    """Return the model with its first ``heads`` heads. Each has the first ``trees`` trees of the booster."""
     import lightgbm as lgb
 
     chosen = model.heads[:heads]
-    cut = {head: lgb.Booster(model_str=booster.model_to_string(num_iteration=trees)) for head in chosen}
+    boosters_of_heads = {head: lgb.Booster(model_str=booster.model_to_string(num_iteration=trees)) for head in chosen}
 
     def of_heads(given: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if name in (*chosen, RISK)}
@@ -172,7 +172,7 @@ def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int 
     return dataclasses.replace(
         model,
         heads=chosen,
-        boosters=cut,
+        boosters=boosters_of_heads,
         calibrators=of_heads(model.calibrators),
         prevalence=of_heads(model.prevalence),
         base_rates={head: model.base_rates[head] for head in chosen},

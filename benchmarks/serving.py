@@ -1,7 +1,7 @@
 """Speed of one worker of the service compared with general model servers of the same bundle, by kind of request.
 
 All servers run at once. Each is suspended (SIGSTOP) while another is measured, so that a round measures all of them
-within a minute. Figures are medians over rounds. Ratios are taken within a round. Needs about 8 GB of memory.
+within a minute. Figures are medians over rounds. Ratios are computed within a round. The script needs about 8 GB of memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.client import Client, Driven, Requests, ask, connect
 from benchmarks.machine import SERVERS
 from benchmarks.script import Result, Size, run, say
-from benchmarks.servers.catalogue import KINDS, OURS, STORE_OFF, Asked, Kind, program
+from benchmarks.servers.catalogue import KINDS, OURS, STORE_OFF, Kind, RequestInputs, program
 from benchmarks.servers.mlflow_save import save
 from benchmarks.servers.running import PAUSE, Running, free_port, stopping
 from benchmarks.shipments import Record, never_seen, simulated, with_names
@@ -88,15 +88,15 @@ def measure(size: Size) -> Result:
     plan = PLANS[size]
     say("simulating shipments")
     shipments = simulated(plan.items, _SEED)
-    asked = Asked(shipments, feature_rows(shipments[:2000]))
+    inputs = RequestInputs(shipments, feature_rows(shipments[:2000]))
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, Client() as client:
         scratch = Path(folder)
         return {
             "shipments": len(shipments),
-            "ceiling": ceiling(client, scratch, asked),
-            "servers": servers(client, scratch, asked, plan),
-            "own_requests": own_requests(client, scratch, asked, plan),
-            "starts": starts(scratch, asked, plan),
+            "ceiling": ceiling(client, scratch, inputs),
+            "servers": servers(client, scratch, inputs, plan),
+            "own_requests": own_requests(client, scratch, inputs, plan),
+            "starts": starts(scratch, inputs, plan),
         }
 
 
@@ -108,10 +108,10 @@ def feature_rows(shipments: Sequence[Record]) -> list[list[float]]:
     return [list(map(float, row)) for row in np.nan_to_num(model.space.transform(table, history.values))]
 
 
-def ceiling(client: Client, scratch: Path, asked: Asked) -> dict[str, float]:
+def ceiling(client: Client, scratch: Path, inputs: RequestInputs) -> dict[str, float]:
     """Return connections -> requests per second of the client with a server that answers immediately."""
     file = scratch / "trivial.bin"
-    requests = Requests.post("/", [json.dumps(one).encode() for one in asked.shipments[:1000]])
+    requests = Requests.post("/", [json.dumps(one).encode() for one in inputs.shipments[:1000]])
     requests.write(file)
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.servers.trivial", str(port)]
@@ -122,7 +122,7 @@ def ceiling(client: Client, scratch: Path, asked: Asked) -> dict[str, float]:
 
 
 class Position:
-    """Position of a server in a list of requests. It begins again only after the last request."""
+    """Position of a server in a list of requests. It returns to the start only after the last request."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.start = file, 0
@@ -136,8 +136,10 @@ class Position:
         return driven
 
 
-def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
-    """Return per server ``name``, ``given``, ``ready_s``, ``resident_mb``, and ``rounds``: connections -> `Driven`."""
+def servers(client: Client, scratch: Path, inputs: RequestInputs, plan: Plan) -> list[dict[str, Any]]:
+    """Return per server ``name``, ``given``, ``ready_s``, ``resident_mb``, ``sent`` requests, and ``rounds``: connections ->
+    `Driven`.
+    """
     bundle = champion_dir().resolve()
     say("saving MLflow models")
     save(bundle, scratch / "mlflow")
@@ -146,7 +148,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
     with stopping() as started:
         for kind in KINDS:
             file = scratch / f"{kind.slug}.bin"
-            requests = kind.requests(asked)
+            requests = kind.requests(inputs)
             requests.write(file)
             server = kind.start(scratch, bundle)
             started.append(server)
@@ -155,7 +157,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
             position = Position(file)
             position.drive(client, server.port, 4, 30.0, at_most=_WARM_UP)
             results.append({"name": kind.name, "given": kind.given, "ready_s": ready, "rounds": []})
-            server.hold()
+            server.suspend()
             running.append((kind, server, position))
         for number_of_round in range(plan.rounds):
             say(f"round {number_of_round + 1} of {plan.rounds}")
@@ -163,7 +165,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
             for (_, server, position), one in list(zip(running, results, strict=True))[
                 :: -1 if number_of_round % 2 else 1
             ]:
-                server.go_on()
+                server.resume()
                 position.drive(client, server.port, 4, 1.0, at_most=20)
                 figures = {}
                 for n in CONNECTIONS:
@@ -171,7 +173,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
                     driven = position.drive(client, server.port, n, plan.seconds)
                     figures[str(n)] = {**_figures(driven), "cpu_ms": 1e3 * (server.cpu_s() - busy) / driven.requests}
                 one["rounds"].append(figures)
-                server.hold()
+                server.suspend()
         for (_, server, position), one in zip(running, results, strict=True):
             one["resident_mb"] = server.resident_mb()
             one["sent"] = position.start
@@ -190,12 +192,12 @@ class Own:
     stored: bool = False
 
 
-def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
-    """Return per kind of request ``name``, ``workers``, ``shipments`` per request, ``items`` per shipment, and ``rounds``:
-    connections -> `Driven`.
+def own_requests(client: Client, scratch: Path, inputs: RequestInputs, plan: Plan) -> list[dict[str, Any]]:
+    """Return per kind of request ``name``, ``workers``, ``shipments`` per request, ``items`` per shipment, numbers of requests
+    ``made`` and ``sent``, and ``rounds``: connections -> `Driven`.
     """
     cores = os.cpu_count() or 1
-    # Each kind has its own shipments, because scoring a shipment again takes another time.
+    # Each kind has its own shipments, because scoring the same shipment again takes a different time.
     more = plan.batches * 4 // 3 if cores > 1 else 0
     count = (plan.batches + more) * _BATCH + 4 * plan.each + _NAMED
     fresh = iter(simulated(int(_ITEMS_EACH * count), _SEED + 2))
@@ -209,7 +211,7 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
         return Own(f"batch of {_BATCH:,}{suffix}", _BATCH, "/v1/score/batch", bodies, workers)
 
     kinds = [
-        Own("natural repetition", 1, "/v1/score", asked.shipments),
+        Own("natural repetition", 1, "/v1/score", inputs.shipments),
         Own("natural repetition, decisions stored", 1, "/v1/score", some(plan.each), stored=True),
         Own("texts never seen", 1, "/v1/score", never_seen(some(plan.each), _SEED)),
         Own("reasons for every one", 1, "/v1/score?explain=all", some(plan.each)),
@@ -242,13 +244,13 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
         for kind, position in zip(kinds, positions, strict=True):
             started.append(_serve(scratch, kind.workers, stored=kind.stored))
             position.drive(client, started[-1].port, 8, 30.0, at_most=max(8 * kind.workers, _WARM_UP // kind.shipments))
-            started[-1].hold()
+            started[-1].suspend()
         for number_of_round in range(plan.rounds):
             say(f"kinds of requests, round {number_of_round + 1} of {plan.rounds}")
             for server, position, one in zip(started, positions, results, strict=True):
-                server.go_on()
+                server.resume()
                 driven = {n: position.drive(client, server.port, n, plan.seconds) for n in CONNECTIONS[:2]}
-                server.hold()
+                server.suspend()
                 one["rounds"].append({str(n): _figures(value) for n, value in driven.items()})
         for position, one in zip(positions, results, strict=True):
             one["sent"] = position.start
@@ -271,14 +273,17 @@ def _items_each(bodies: Sequence[Any]) -> float:
     return sum(len(record["items"]) for record in records) / max(1, len(records))
 
 
-def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
-    """Return for each start: seconds until ``ready``, and of ``tidewaiter --help``; milliseconds of the ``first``
-    request, of the ``thousandth``, and of those before the thousandth, sent one after the other (``stream``).
+def starts(scratch: Path, inputs: RequestInputs, plan: Plan) -> dict[str, list[float]]:
+    """Return the times of each start.
+
+    Returns: ``ready_s``, seconds until ready; ``help_s``, seconds of ``tidewaiter --help``; ``first_ms`` and
+        ``thousandth_ms``, milliseconds of these requests; ``stream_ms``, milliseconds of a request in a stream of requests
+        that is sent between them.
 
     The thousandth is sent like the first: over a new connection, after a pause in which the processor's caches lose
-    unused data. After such a pause, any request takes two or three times as long as one of a stream.
+    unused data. After such a pause, any request takes two or three times as long as a request in a stream.
     """
-    requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in asked.shipments[:1010]]).items
+    requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in inputs.shipments[:1010]]).items
     durations: dict[str, list[float]] = {
         "ready_s": [],
         "help_s": [],
@@ -287,7 +292,7 @@ def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
         "stream_ms": [],
     }
     for start in range(plan.starts):
-        # The store lies in the working directory. A new one holds no history that the start would have to read.
+        # The store is in the working directory. A new store has no history that the start would have to read.
         folder = scratch / f"start-{start}"
         folder.mkdir()
         began = time.perf_counter()
@@ -416,8 +421,8 @@ def _requests_table(kinds: Sequence[Result]) -> Table:
         "Tidewaiter, by kind of request",
         ("request", "p50, ms", "p99, ms", "shipments/s", "goods items/s"),
         tuple(map(row, kinds)),
-        "Each kind has its own service with one worker, unless the row names another number. Each worker has its own history. It "
-        "stores no decisions, unless the row says so. "
+        "Each kind has its own service with one worker, unless the row names another number. Each worker has its own history. "
+        "Decisions are stored only where the row says so. "
         "*p50*, *p99*: latency at 1 connection. Throughput is measured at 8 connections. Texts repeat as in the simulated trade, "
         "except *new texts*: goods, names and addresses consist of words that no earlier request contained. *With reasons*: "
         "`explain=all`; otherwise only red and yellow shipments are explained. *Systematic name*: OPSIN, a Java program beside "

@@ -1,8 +1,8 @@
 """Time per stage of scoring one shipment, a batch, and a file.
 
-Timers wrap functions of the library from outside, and cost nothing outside a measurement. The time of a stage excludes the
-stages that it calls. *Other* is time without a timer. The stages of a file overlap, so its figures are processor time of the
-threads, and LightGBM uses one thread, whose time is visible.
+Timers wrap functions of the library during a measurement only. The time of a stage excludes the stages that it calls. *Other* is
+time without a timer. The stages of a file overlap, so its figures are processor time of the threads. LightGBM uses one thread, so
+that its time is counted.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _LABELS: Final = {
 
 
 class Stopwatch:
-    """Time of each stage in nanoseconds without nested stages, over all threads."""
+    """Time of each stage in nanoseconds, without nested stages, summed over all threads."""
 
     def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self._clock = clock

@@ -2,7 +2,7 @@
 
 Three services run on this machine: without a store, with SQLite (``synchronous=FULL``) and with PostgreSQL
 (``synchronous_commit=on``). Each is suspended (SIGSTOP) while another is measured with distinct shipments over 8
-connections. Both databases lie in the system's temporary folder; if that is in memory, set TMPDIR to a folder on a disk.
+connections. Both databases are in the system's temporary folder; if that is in memory, set TMPDIR to a folder on a disk.
 """
 
 from __future__ import annotations
@@ -73,15 +73,15 @@ def measure(size: Size) -> Result:
                 services[name] = _serve(scratch, name, url), Position(file)
                 started.append(services[name][0])
                 services[name][1].drive(client, services[name][0].port, _CONNECTIONS, 60.0, at_most=_WARM_UP)
-                services[name][0].hold()
+                services[name][0].suspend()
             for number_of_round in range(plan.rounds):
                 figures = {}
                 for name, (service, position) in list(services.items())[:: -1 if number_of_round % 2 else 1]:
-                    service.go_on()
+                    service.resume()
                     busy = service.cpu_s()
                     driven = position.drive(client, service.port, _CONNECTIONS, plan.seconds)
                     cpu_ms = 1e3 * (service.cpu_s() - busy) / driven.requests
-                    service.hold()
+                    service.suspend()
                     figures[name] = {**asdict(driven), "rate": driven.rate, "cpu_ms": cpu_ms}
                 rounds.append(figures)
                 say(f"round {number_of_round + 1}: " + ", ".join(f"{k} {v['rate']:,.0f}/s" for k, v in figures.items()))

@@ -77,7 +77,7 @@ def with_error(name: str, rng: random.Random) -> tuple[str, str]:
 
 
 def watched_names() -> list[tuple[str, str]]:
-    """Return sufficiently long names and synonyms of watched substances, each with the name of its row."""
+    """Return names and synonyms of watched substances that are long enough, each with the name of its row."""
     return [
         (name, row.name)
         for row in substances()
@@ -110,7 +110,7 @@ def generate(count: int, errors: int, seed: int, others: Set[str] = frozenset())
     """Return misspelt names, about half of them inside a declaration, and the number of candidates that the rules
     excluded.
 
-    Each name has random numbers of its own, so that a new name changes few of the rows of the others.
+    Each name has its own random generator, so that an added name hardly changes the rows of the others.
 
     Args:
         count: number of rows.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks import substance_misspellings, substance_writings
-from benchmarks.substance_rows import Row, is_hit, judged, read, share
+from benchmarks.substance_rows import Row, is_hit, read, share, wrong_answers
 from features.substances import SubstanceIndex
 
 #: Required shares of right answers. Texts that declare nothing must not have a hit.
@@ -26,7 +26,7 @@ class Result:
         name: name of the set.
         rows: number of texts.
         hits: number of texts with a hit; these are false hits in a set of texts that declare nothing.
-        right: number of texts whose hit names the expected substance, or that rightly have no hit.
+        right: number of texts whose hit names the expected substance, or that correctly have no hit.
         bar: required share of right answers.
         wrong: rows answered wrongly, with the problem.
     """
@@ -47,10 +47,10 @@ class Result:
         return self.share >= self.bar
 
 
-def ask(index: SubstanceIndex, name: str, rows: Sequence[Row], bar: float) -> Result:
+def query(index: SubstanceIndex, name: str, rows: Sequence[Row], bar: float) -> Result:
     """Query the index with every row."""
     matches = [index.resolve(row.text, chemical=row.chemical) for row in rows]
-    wrong = judged(rows, matches)
+    wrong = wrong_answers(rows, matches)
     return Result(name, len(rows), sum(map(is_hit, matches)), len(rows) - len(wrong), bar, wrong)
 
 
@@ -94,4 +94,4 @@ def sets(misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> 
 
 def measure(index: SubstanceIndex, misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> list[Result]:
     """Query the index with every set."""
-    return [ask(index, name, rows, bar) for name, rows, bar in sets(misspellings, seed, others)]
+    return [query(index, name, rows, bar) for name, rows, bar in sets(misspellings, seed, others)]

@@ -42,7 +42,7 @@ class Row:
         expected: name of the substance, or `CLASS`, `NONE`, `MENTION`.
         note: origin of the text or reason for the expectation.
         classes: for `CLASS`, the expected result of each definition (``us``, ``cn``, ``gb``, ``precursor`` -> ``met``
-            or ``no``); absent ones are not judged.
+            or ``no``); a definition that is absent is not judged.
     """
 
     text: str
@@ -82,7 +82,7 @@ def is_hit(match: Match | None) -> bool:
 
 
 def problem(row: Row, match: Match | None) -> str:
-    """Return the problem of the answer in a few words; empty if it is right."""
+    """Return the problem of the answer in a few words; empty if the answer is right."""
     if row.expected in (NONE, MENTION):
         return f"hit: {match.kind}, {match.substance}" if match is not None and match.hit else ""
     if match is None:
@@ -115,6 +115,6 @@ def share(right: int, of: int) -> float:
     return right / of if of else 1.0
 
 
-def judged(rows: Sequence[Row], matches: Sequence[Match | None]) -> list[tuple[Row, str]]:
-    """Return wrongly answered rows with the problem."""
+def wrong_answers(rows: Sequence[Row], matches: Sequence[Match | None]) -> list[tuple[Row, str]]:
+    """Return the rows with a wrong answer, each with the problem."""
     return [(row, wrong) for row, match in zip(rows, matches, strict=True) if (wrong := problem(row, match))]

@@ -19,17 +19,17 @@ REPEATED_US_BAR: Final = 50.0
 UNSEEN_US_BAR: Final = 2_000.0
 RESIDENT_MB_BAR: Final = 500.0
 REPEATED: Final = "repeated"
-ASKING: Final = ", asking OPSIN"
+WITH_OPSIN: Final = ", read by OPSIN"
 _MANIFEST_ROWS: Final = 20_000
-# Fewer than the capacity of the cache of the index, so that the cache still contains them the second time.
+# Below the capacity of the index's cache, so that the cache still contains the texts the second time.
 _REPEATED_TEXTS: Final = 5_000
 
 
 def in_child(count: int, seed: int) -> dict[str, Any]:
     """Collect ``count`` distinct texts of each kind and measure them in a new process; see `measure` for the result."""
     command = [sys.executable, "-m", "benchmarks.substance_speed"]
-    asked = json.dumps(gather(count, seed))
-    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked).stdout))
+    texts = json.dumps(gather(count, seed))
+    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=texts).stdout))
 
 
 def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
@@ -56,7 +56,7 @@ def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
 def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
     """Return times in microseconds, memory in megabytes, start-up in seconds.
 
-    Returns: ``start_s`` (stage -> seconds), ``times`` (kind of text, with those that use OPSIN apart -> texts, p50,
+    Returns: ``start_s`` (stage -> seconds), ``times`` (kind of text, separately for texts that use OPSIN -> texts, p50,
         p90, p99), ``resident_mb`` (Python with the index, Python after all texts, java).
     """
     if hasattr(os, "sched_setaffinity"):
@@ -77,9 +77,9 @@ def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
     }
     times = {}
     for kind, (chemical, texts) in kinds.items():
-        for asks, values in _each(index, texts, chemical=chemical).items():
+        for uses_opsin, values in _each(index, texts, chemical=chemical).items():
             if values:
-                times[f"unseen: {kind}{ASKING if asks else ''}"] = _summary(values)
+                times[f"unseen: {kind}{WITH_OPSIN if uses_opsin else ''}"] = _summary(values)
     chemical, texts = next(iter(kinds.values()))
     repeated = texts[:_REPEATED_TEXTS]
     _each(index, repeated, chemical=chemical)

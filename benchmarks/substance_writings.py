@@ -35,8 +35,8 @@ def _watched() -> Iterator[Substance]:
 
 
 def cas_numbers() -> list[Row]:
-    """Return every CAS number of a watched substance in ten notations with hyphens and one, in a field for chemicals,
-    without.
+    """Return every CAS number of a watched substance in eleven notations: ten with hyphens, and one without hyphens in a field
+    for chemicals.
     """
     rows = []
     for row in _watched():

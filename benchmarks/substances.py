@@ -118,8 +118,8 @@ def speed_tables(console: Console, options: argparse.Namespace) -> dict[str, Any
     table = _table("Microseconds per text, one core", "texts", "number", "p50", "p90", "p99", "target")
     for name, times in measured["times"].items():
         bar = speed.REPEATED_US_BAR if name == speed.REPEATED else speed.UNSEEN_US_BAR
-        asks = name.endswith(speed.ASKING)
-        target = "" if asks else f"{bar:,.0f}{'' if times['p50'] <= bar else ' above'}"
+        uses_opsin = name.endswith(speed.WITH_OPSIN)
+        target = "" if uses_opsin else f"{bar:,.0f}{'' if times['p50'] <= bar else ' above'}"
         numbers = (f"{times[column]:,.1f}" for column in ("p50", "p90", "p99"))
         table.add_row(name, f"{times['texts']:,.0f}", *numbers, target)
     console.print(table)

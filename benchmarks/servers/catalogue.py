@@ -17,13 +17,13 @@ from benchmarks.shipments import Record, flat_rows
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 OURS: Final = "Tidewaiter"
-#: The other servers keep nothing, so the service keeps nothing either when they are compared.
+#: The other servers store nothing, so the service stores nothing either when they are compared.
 STORE_OFF: Final = {"TIDEWAITER_STORE": "off"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Input for requests: shipments, and rows of features."""
+class RequestInputs:
+    """Shipments and rows of features, from which each server's requests are made."""
 
     shipments: Sequence[Record]
     numbers: Sequence[list[float]]
@@ -35,14 +35,14 @@ class Kind:
 
     Attributes:
         given: ``manifests`` or ``numbers``.
-        command: its command, given the scratch folder, which contains the MLflow models, and a port.
+        command: returns its command for the scratch folder, which contains the MLflow models, and a port.
         requests: builds the requests.
     """
 
     name: str
     given: str
     command: Callable[[Path, int], list[str]]
-    requests: Callable[[Asked], Requests]
+    requests: Callable[[RequestInputs], Requests]
 
     @property
     def slug(self) -> str:
@@ -105,16 +105,16 @@ def _litserve(kind: str, batch: int) -> Callable[[Path, int], list[str]]:
     return command
 
 
-def _post(path: str, shape: Callable[[Record], object]) -> Callable[[Asked], Requests]:
-    return lambda asked: Requests.post(path, [json.dumps(shape(one)).encode() for one in asked.shipments])
+def _post(path: str, shape: Callable[[Record], object]) -> Callable[[RequestInputs], Requests]:
+    return lambda inputs: Requests.post(path, [json.dumps(shape(one)).encode() for one in inputs.shipments])
 
 
-def _post_numbers(path: str, shape: Callable[[list[float]], object]) -> Callable[[Asked], Requests]:
-    return lambda asked: Requests.post(path, [json.dumps(shape(row)).encode() for row in asked.numbers])
+def _post_numbers(path: str, shape: Callable[[list[float]], object]) -> Callable[[RequestInputs], Requests]:
+    return lambda inputs: Requests.post(path, [json.dumps(shape(row)).encode() for row in inputs.numbers])
 
 
-def _flat(asked: Asked) -> Requests:
-    rows = map(flat_rows, asked.shipments)
+def _flat(inputs: RequestInputs) -> Requests:
+    rows = map(flat_rows, inputs.shipments)
     return Requests.post("/invocations", [json.dumps({"dataframe_records": each}).encode() for each in rows])
 
 

@@ -1,4 +1,4 @@
-"""Servers as processes. Each has its own session, is suspended while another is measured, and is reliably ended."""
+"""Servers as processes. Each has its own session, can be suspended while another is measured, and ends with all its children."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import IO, Final, NamedTuple
 
 from benchmarks.client import Answer, connect
 
-#: Seconds until the first answer of a server. Some servers import libraries for more than ten seconds.
+#: Maximum seconds until the first answer of a server. Some servers import libraries for more than ten seconds.
 _PATIENCE = 120.0
 #: Seconds between two attempts.
 PAUSE: Final = 0.02
-#: Seconds for an orderly end.
+#: Seconds until a server that was asked to end is killed.
 _GRACE = 10.0
 
 
@@ -97,14 +97,14 @@ class Running:
         """Process id of the server's first process."""
         return self._process.pid
 
-    def hold(self) -> None:
-        """Suspend it until `go_on`."""
+    def suspend(self) -> None:
+        """Suspend it until `resume`."""
         self._signal(signal.SIGSTOP)
         # The signals take effect with a delay.
         _until(lambda: not any(state.runs for state in map(_state, self._members()) if state))
 
-    def go_on(self) -> None:
-        """Resume it after `hold`."""
+    def resume(self) -> None:
+        """Resume it after `suspend`."""
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
@@ -142,12 +142,13 @@ class Running:
 
     @property
     def pids(self) -> set[int]:
-        """Return the ids of its processes."""
+        """Ids of its processes."""
         return set(self._members())
 
     def _members(self) -> dict[int, int]:
-        """Return the ids of its processes with their start times: its descendants and its session, in which orphans
-        stay. Itself alone if the system does not report them.
+        """Return the start time by id of each of its processes: its descendants and its session, in which orphans stay.
+
+        The result is empty if the system does not report processes.
         """
         own = self._process.pid
         states = {state.pid: state for state in map(_state, _all_processes()) if state is not None}

@@ -48,9 +48,9 @@ def test_a_server_is_suspended_resumed_and_ended_with_its_children(server: Runni
     assert len(pids) == 2
     assert server.resident_mb() > 1
     assert server.cpu_s() > 0
-    server.hold()
+    server.suspend()
     assert {state(pid) for pid in pids} == {"T"}
-    server.go_on()
+    server.resume()
     server.wait(REQUEST)
     server.stop()
     assert {state(pid) for pid in pids} == {"Z"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers.catalogue import KINDS, OURS, Asked, Kind
+from benchmarks.servers.catalogue import KINDS, OURS, Kind, RequestInputs
 from benchmarks.shipments import Record, flat_rows, never_seen, simulated, systematic_names, with_names, words
 from features.manifest.fields import MANIFEST_NAMES
 from features.manifest.records import read_record
@@ -65,7 +65,7 @@ def test_systematic_names_are_distinct_and_reach_opsin(shipments: list[Record]) 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_every_server_gets_one_request_per_shipment_or_row(kind: Kind, shipments: list[Record]) -> None:
     numbers = [[0.5, 1.0], [2.0, 3.0], [4.0, 5.0]]
-    requests = kind.requests(Asked(shipments, numbers)).items
+    requests = kind.requests(RequestInputs(shipments, numbers)).items
     assert len(requests) == (len(shipments) if kind.given == "manifests" else len(numbers))
     head, _, body = requests[1].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /")
