@@ -1,1 +1,1 @@
-"""Scripts that maintainers run to build reference data."""
+"""Scripts that maintainers run to build reference data, convert bundles and check worlds."""

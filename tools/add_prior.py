@@ -1,13 +1,12 @@
 """Put the prior of evidence before the trees of a model: ``python -m tools.add_prior OLD_BUNDLE NEW_BUNDLE``.
 
-The trees of a model that was trained without a prior already hold part of the evidence, and they hold the simulator that they
-learned from. They are shrunk: every leaf value is multiplied by one factor per head (``--keep``), 0 for the prior alone.
-Lanes and percentiles are fitted anew on windows of a simulated world that the model has not seen, as in training.
+The trees of a model that was trained without a prior already contain part of the evidence and the habits of their simulator. So
+they are shrunk: every leaf value is multiplied by one factor per head (``--keep``); 0 leaves the prior alone. Lanes and percentiles
+are fitted again on windows of a simulated world that the model has not seen, as in training.
 
-The prior states odds at the default base rates, and calibrators leave them as they are (``--calibration prior``). Calibrators that
-are fitted on the simulated world (``--calibration world``) bend them to its lawful trade in listed goods, which travels without
-permits: they have slopes of 0.2 to 0.4 where law decides, and declared fentanyl from an unlicensed sender falls from even odds to
-one in 40,000.
+The prior states odds at the default base rates, and calibrators keep these odds (``--calibration prior``). Calibrators that are
+fitted on the simulated world (``--calibration world``) adapt to its lawful trade in listed goods, which has no permits. Their
+slopes are 0.2 to 0.4 where law decides, and declared fentanyl from an unlicensed sender falls from even odds to one in 40,000.
 
 ``--compare`` prints, for several factors, how the model ranks in the test window of that world, and writes no bundle.
 """
@@ -49,14 +48,14 @@ from training.fitting.calibrating import (
 
 #: Factors that ``--compare`` tries.
 COMPARED: Final = (0.0, 0.1, 0.2, 0.35, 0.5, 1.0)
-#: Default share of the trees that is kept. docs/evidence.md has the comparison behind it.
+#: Default share of the trees that is kept.
 KEEP: Final = 0.2
 _SHARES: Final = (0.001, 0.005, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Windows of a simulated world: features of the calibrate, lanes and test windows, and the true finds (n,) of the last."""
+    """Features of a simulated world's calibrate, lanes and test windows, and whether each test shipment is illicit, shape (n,)."""
 
     source: str
     calibrate: WindowFeatures
@@ -103,17 +102,17 @@ def with_prior(
         check=StoredRows.of(list(boosters.values()), rows),
         card=_card(model.card, evidence, keep, world, fitted=fitted),
     )
-    held = {
+    held_out = {
         name: HeldOutScores.of(bare.predict_raw(features.matrix), features)
         for name, features in (("calibrate", world.calibrate), ("lanes", world.lanes))
     }
     heads = model.heads
     calibrators = (
-        fit_calibrators(HeldOutScores.concatenate(list(held.values())), heads, detection=DETECTION)
+        fit_calibrators(HeldOutScores.concatenate(list(held_out.values())), heads, detection=DETECTION)
         if fitted
         else _as_stated(bare)
     )
-    lanes, reference = _lanes(held["lanes"], calibrators, model)
+    lanes, reference = _lanes(held_out["lanes"], calibrators, model)
     return replace(
         bare,
         calibrators=calibrators,
@@ -125,7 +124,7 @@ def with_prior(
 
 
 def _as_stated(model: RiskModel) -> dict[str, Calibrator]:
-    """Return calibrators that keep the prior's odds at the default base rates and take the trees relative to their mean."""
+    """Return calibrators that keep the prior's odds at the default base rates. Trees count relative to their mean."""
     nothing = np.zeros((1, len(model.space.names)))
     calibrators = {}
     for head, base in zip(model.heads, model.prior.base.tolist(), strict=True):
@@ -146,10 +145,10 @@ def _lanes(
 def _card(
     card: Mapping[str, Any], evidence: Evidence, keep: Mapping[str, float], world: World, *, fitted: bool
 ) -> dict[str, Any]:
-    """Return the card with the origin of the prior. Figures of the old model are removed, because they are not the new one's."""
-    kept = {key: value for key, value in card.items() if key not in ("metrics", "sections", "lanes")}
+    """Return the card with the origin of the prior, without the figures of the old model, which do not hold for the new one."""
+    unchanged = {key: value for key, value in card.items() if key not in ("metrics", "sections", "lanes")}
     return {
-        **kept,
+        **unchanged,
         "evidence": {
             "title": evidence.title,
             "dated": evidence.dated.isoformat(),
@@ -163,19 +162,19 @@ def _card(
 
 
 def ranking(model: RiskModel, world: World) -> dict[str, float]:
-    """Return how the model ranks the test window: average precision, recall at small shares, and lanes of clean shipments."""
+    """Return figures of the test window: average precision, recall at small shares, and lanes of clean shipments."""
     from sklearn.metrics import average_precision_score
 
     _, items = model.calibrate(model.predict_raw(world.test.matrix))
     risk = np.maximum.reduceat(items, world.test.first_row)
     order, lanes = np.argsort(-risk, kind="stable"), model.lanes.assign(risk)
-    found = {
+    recalls = {
         f"recall at {share:.1%}": float(world.illicit[order[: round(share * len(order))]].sum() / world.illicit.sum())
         for share in _SHARES
     }
     clean = ~world.illicit
     in_lane = {f"clean {LANE_NAMES[lane]}": float((lanes[clean] == lane).mean()) for lane in (RED, RED - 1)}
-    return {"PR-AUC": float(average_precision_score(world.illicit, risk)), **found, **in_lane}
+    return {"PR-AUC": float(average_precision_score(world.illicit, risk)), **recalls, **in_lane}
 
 
 def main() -> int:
@@ -186,9 +185,9 @@ def main() -> int:
     parser.add_argument("--evidence", type=Path, default=DEFAULT, help="file of evidence")
     parser.add_argument("--keep", action="append", default=[], help="share of the trees to keep, 0.2 or precursor=0.2")
     parser.add_argument("--rows", type=int, default=600_000, help="goods items to simulate")
-    parser.add_argument("--seed", type=int, default=20_261_127, help="of the simulated world")
+    parser.add_argument("--seed", type=int, default=20_261_127, help="seed of the simulated world")
     parser.add_argument(
-        "--calibration", choices=("prior", "world"), default="prior", help="where calibrators come from"
+        "--calibration", choices=("prior", "world"), default="prior", help="keep the prior's odds, or fit on the world"
     )
     parser.add_argument("--compare", action="store_true", help="print rankings for several shares; write nothing")
     options = parser.parse_args()

@@ -2,8 +2,8 @@
 
     python -m tools.build_goods_words RAW_DIR
 
-RAW_DIR holds one CSV per source with the columns ``source,language,kind,text,hs_code``; the parts of a tariff's path are joined
-by " > ". The tables in ``training/goods/words`` hold facts only: which words stand beside which code. Their columns are
+RAW_DIR contains one CSV per source with the columns ``source,language,kind,text,hs_code``; the parts of a tariff's path are joined
+by " > ". The tables in ``training/goods/words`` contain only the facts which words belong to which code. Their columns are
 ``language,hs_code,words,weight``, where the words are folded, distinct and in alphabetical order. The weight is empty for 1.
 """
 
@@ -27,15 +27,15 @@ from features.texts.folding import words
 TABLES: Final = Path(__file__).parents[1] / "training/goods/words"
 #: Languages that the tables keep.
 LANGUAGES: Final = ("de", "en", "es", "fr", "it", "ja", "ko", "nl", "pt", "ru", "zh")
-#: The end of a source's name that tells its language.
+#: Suffix of a source's name that states its language.
 _LANGUAGE: Final = re.compile(r"(_[a-z]{2}){1,2}$")
-#: A part of a path that leads to more chapters than this says nothing about goods ("Other", "Parts").
+#: Words that occur with codes of more chapters than this say nothing about the goods ("Other", "Parts").
 _MOST_CHAPTERS: Final = 4
 _MOST_WORDS: Final = 24
 #: Sources of titles of products, and those among them with an open licence.
 _TITLES: Final = "products_"
 _LICENSED: Final = ("products_dummyjson", "products_magento", "products_pcparts")
-#: Titles that must share a word, and those that must share a pair of words.
+#: Least number of titles that share a word, and that share a pair of words.
 _FEWEST_TITLES: Final = (2, 4)
 
 Text = tuple[str, str, str, str]
@@ -107,14 +107,14 @@ def shared_words(texts: list[Text]) -> Iterator[Row]:
         for pair in combinations(own, 2):
             seen[language, shared, pair] += 1
     for (language, code, group), count in seen.items():
-        # The words behind the last comma weigh as much as so many texts.
+        # The number after the comma is the weight: the words count like so many texts.
         weight = int(math.log2(count))
         if count >= _FEWEST_TITLES[len(group) - 1]:
             yield language, code, f"{' '.join(group)},{weight}" if weight > 1 else " ".join(group)
 
 
 def informative(rows: Iterable[Row]) -> list[Row]:
-    """Return the rows in order, without those whose words stand beside codes of many chapters."""
+    """Return the sorted distinct rows, without those whose words occur with codes of many chapters."""
     distinct = sorted(rows)
     chapters: dict[tuple[str, str], set[str]] = defaultdict(set)
     for language, code, text in distinct:

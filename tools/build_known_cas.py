@@ -1,10 +1,10 @@
-"""Write `features/reference/data/known_cas_numbers.npz`: CAS numbers of known chemicals that are on no list and like none.
+"""Write `features/reference/data/known_cas_numbers.npz`: CAS numbers of chemicals that are on no list and unlike listed ones.
 
     python -m tools.build_known_cas
 
-The numbers and structures are PubChem's (public domain), as the package chemicals carries them. A chemical whose structure is
-watched, is covered by a class definition, resembles a watched substance or cannot be read is left out: its number stays unknown.
-It takes about two minutes.
+The numbers and structures are PubChem's (public domain), as the package chemicals contains them. A chemical is left out if its
+structure is watched, is covered by a class definition, resembles a watched substance or cannot be read: its number stays unknown.
+The script takes about two minutes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SOURCES: Final = (
     "chemical identifiers pubchem large.tsv",
     "Inorganic db.tsv",
 )
-#: Polymers, mixtures and others that the extract does not have. Own knowledge.
+#: Polymers, mixtures and others that the extract lacks. Own knowledge.
 FURTHER: Final = (
     "9000-07-1",  # carrageenan
     "9005-80-5",  # inulin
@@ -69,7 +69,7 @@ def rows() -> Iterator[tuple[str, str]]:
 
 
 def is_harmless(index: SubstanceIndex, cas: str, smiles: str) -> bool:
-    """Return whether a chemical is on no list and like no watched substance, as far as its number and structure tell."""
+    """Return whether a chemical is on no list and unlike every watched substance, judged by its number and structure."""
     number = index.resolve_cas(cas)
     if number is not None:
         return number.group == BENIGN

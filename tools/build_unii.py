@@ -135,7 +135,7 @@ class Sorting:
     """Results of the assignment of entries.
 
     Attributes:
-        assigned: assignments by UNII; None for entries that are left out.
+        assigned: assignment by UNII; None for an entry that is left out.
         read: structures by UNII.
         dropped: omitted names and entries by reason.
     """
@@ -331,7 +331,7 @@ def report(rows: list[Name], sorting: Sorting, console: Console, *, everything: 
 def main() -> int:
     """Write the table, or compare it with the committed one (exit status 1 if they differ)."""
     parser = argparse.ArgumentParser(description="Rebuild the bundled table of UNII names.")
-    parser.add_argument("--check", action="store_true", help="write nothing; say whether the file is up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; report whether the file is up to date")
     parser.add_argument("--all", action="store_true", help="show every name that is left out")
     parser.add_argument("--out", type=Path, default=TARGET)
     arguments = parser.parse_args()
@@ -345,7 +345,7 @@ def main() -> int:
     text = as_text(rows)
     if arguments.check:
         same = arguments.out.is_file() and gzip.decompress(arguments.out.read_bytes()).decode("utf-8") == text
-        sys.stdout.write(f"{arguments.out} is {'up to date' if same else 'not what would be written'}\n")
+        sys.stdout.write(f"{arguments.out} is {'up to date' if same else 'out of date'}\n")
         return 0 if same else 1
     # Omit the time, so that equal content gives equal files.
     arguments.out.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))

@@ -18,7 +18,7 @@ _REGISTRY: Final = re.compile(
 _REMARK: Final = re.compile(
     r"\(\s*[A-Z]+(?: [A-Z]+)+\s*\)|\(SECT|\([^()]*:[^()]*[A-Z]{3}[^()]*\)| \((?!HYDROCHLORIDE)\d?[A-Z]+\)$|\(\d-$"
 )
-_MADE_UP: Final = re.compile(
+_NOT_ONE_SUBSTANCE: Final = re.compile(
     r"\b(?:IMPURITY[A-Z]?|RELATED COMPOUND|COMPONENT|METABOLITE|CONTAINING|PRECURSOR|MIXT|MIXTURE|COMPD|CII|AND|PLUS|WITH)\b"
     r"| [&/] |--"
 )
@@ -28,7 +28,7 @@ _CODE: Final = re.compile(
     r"(?: FREE BASE| HYDROCHLORIDE| CITRATE)?"
 )
 # Names that end with a radical are truncated: `N-PHENYL-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)` is the start of many names.
-_TORN: Final = re.compile(r"[^,]*YL[)\]]*-?")
+_TRUNCATED: Final = re.compile(r"[^,]*YL[)\]]*-?")
 _POSITION: Final = re.compile(r"\b(?:PARA|META|ORTHO|ALPHA|BETA|CIS|TRANS|[PMO](?=-))\b|[^A-Z]")
 _SHORTEST: Final = 4
 _SHORT: Final = 5
@@ -97,10 +97,10 @@ def unusable(name: str, key: str) -> str:
         return "has another meaning"
     if _REGISTRY.fullmatch(name):
         return "number of a registry"
-    if _REMARK.search(name) or _MADE_UP.search(name):
+    if _REMARK.search(name) or _NOT_ONE_SUBSTANCE.search(name):
         return "a remark or a mixture"
-    if "PIPERID" in name and _TORN.fullmatch(name):
-        return "torn off"
+    if "PIPERID" in name and _TRUNCATED.fullmatch(name):
+        return "truncated"
     if len(key) < _SHORTEST:
         return "too short"
     return ""

@@ -35,7 +35,7 @@ _LONG_ENOUGH: Final = 7
 _LISTED_ON: Final = re.compile(r"(?:\s*\[[^\[\]]*\])+$")
 _IMPURITY: Final = re.compile(r"\[(?:EP|USP) IMPURITY\]$")
 _DOTTED: Final = re.compile(r"\.([A-Z]{2,7})\.")
-# Positions as in `(P-TOLYL)`. In upper case, OPSIN reads the letter as the symbol of an element.
+# Positions as in `(P-TOLYL)`. OPSIN reads an upper-case letter as the symbol of an element.
 _POSITION: Final = re.compile(r"(?<![A-Z])[PMO](?=-[A-Z])")
 _OVERHANG: Final = re.compile(r"(?:,? (?:REL|CIS|TRANS|\(\+/-\))-)+$|^(?:REL|CIS|TRANS|\(\+/-\))-(?=[A-Z\d])")
 _OPSIN_MEMORY: Final = "-Xmx400m"
@@ -135,7 +135,7 @@ def _opsin(names: Sequence[str]) -> dict[str, str]:
     spec = find_spec("py2opsin")
     jars = sorted(Path(spec.origin).parent.glob("opsin-cli-*.jar")) if spec is not None and spec.origin else []
     if not jars:
-        raise RuntimeError("OPSIN is not installed, expected the jar that py2opsin carries")
+        raise RuntimeError("OPSIN is not installed, expected the jar of the package py2opsin")
     done = subprocess.run(
         [str(java), _OPSIN_MEMORY, "-XX:+UseSerialGC", "-jar", str(jars[-1]), "-osmi"],
         input="".join(f"{name}\n" for name in names),
@@ -157,8 +157,8 @@ class Known:
     Attributes:
         names: compact names and abbreviations -> substance or benign chemical.
         rows: skeleton of the parent's InChIKey -> (InChIKey, row), rows without salt first.
-        fragments: parts of names. The structure of an entry is examined if one of its names contains one of these.
-        short: names. The structure of an entry is also examined if it has one of these names.
+        fragments: parts of names. The structure of an entry is examined if one of its names contains one of these parts.
+        short: short names. The structure of an entry is also examined if it has one of these names.
         own: names of the substances, without abbreviations -> substance.
         watched: names of the rows whose declaration is a hit.
     """

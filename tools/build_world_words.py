@@ -28,7 +28,7 @@ _PLAIN: Final = re.compile(r"[a-z0-9 '.,/&+()-]+")
 
 
 def wording(row: Row) -> str | None:
-    """Return the wording of a row for a manifest in English, or None."""
+    """Return the wording of a row for a manifest in English; None if the row does not suit."""
     if row.language != "en" or not row.source.startswith(_SOURCES) or len(row.code) < 4:
         return None
     text = (row.text or " ".join(row.words)).casefold()

@@ -1,4 +1,4 @@
-"""Writing of changed copies of model bundles, and the command line that the tools for this share."""
+"""Changed copies of model bundles, and the command line that their tools share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_copy(manifest: dict[str, Any], files: Mapping[str, bytes], new: Path) 
     """Write a bundle with new sums and a new seal.
 
     Args:
-        manifest: the manifest; its entry ``files`` and its seal are made anew.
+        manifest: the manifest; its entry ``files`` and its seal are replaced.
 
     Raises:
         BundleRefused: the copy does not load.

@@ -1,7 +1,7 @@
 """Check the worlds by other authors: ``python -m tools.check_worlds [NAME ...]``.
 
-A world must leave room between an officer's points system and what its author could find at best, and no raw field may give the
-finds away. Sealed worlds are checked for their form alone: no figure of theirs is looked at.
+In a world, the author's best must find clearly more than an officer's points system, and no raw field alone may identify the finds.
+Of sealed worlds only the numbers of shipments, finds and hard negatives are checked, because their other figures stay unseen.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ LONGEST_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class WorldFigures:
-    """Figures of the scored shipments of one world, or of several of the same author with different seeds.
+    """Figures of the scored shipments of one world, or of several worlds of one author with different seeds.
 
     Attributes:
         best, points: recall at 1 % of the author's best and of the points system; None for a sealed world or if not measured.
-        area, field: the largest ROC-AUC of a raw field, and which; None for a sealed world.
+        area, field: the largest ROC-AUC of a raw field, and the field; None for a sealed world.
     """
 
     name: str
@@ -56,11 +56,11 @@ class WorldFigures:
         """Return the checks that do not hold.
 
         Args:
-            errors: so many standard errors of a figure are allowed for, because a small world has few finds.
+            errors: tolerance in standard errors of a figure, because a small world has few finds.
         """
-        room = errors * 0.5 / max(1, self.finds) ** 0.5
+        tolerance = errors * 0.5 / max(1, self.finds) ** 0.5
         # Rates of values are measured on half of the finds.
-        room_area = room * 2**0.5
+        area_tolerance = tolerance * 2**0.5
         scale = self.shipments / SHIPMENTS
         checks = {
             "prevalence .4 to .9 %": PREVALENCE[0] <= self.finds / self.shipments <= PREVALENCE[1],
@@ -68,13 +68,13 @@ class WorldFigures:
             "at least 500 hard negatives per 40,000 shipments": self.hard >= LEAST_HARD * scale * 0.95,
         }
         if self.best is not None:
-            checks["best recall .55 to .90"] = BEST[0] - room <= self.best <= BEST[1] + room
+            checks["best recall .55 to .90"] = BEST[0] - tolerance <= self.best <= BEST[1] + tolerance
         if self.points is not None:
-            # Without the author's best, its upper bound stands for it.
+            # If the author's best was not measured, use its upper bound.
             best = BEST[1] if self.best is None else self.best
-            checks["points .15 below"] = self.points <= best - BELOW_BEST + room
+            checks["points .15 below"] = self.points <= best - BELOW_BEST + tolerance
         if self.area is not None:
-            checks["no raw field at .75"] = self.area < TELLING + room_area
+            checks["no raw field at .75"] = self.area < TELLING + area_tolerance
         return [check for check, holds in checks.items() if not holds]
 
     def __str__(self) -> str:
@@ -93,18 +93,18 @@ def main() -> int:
         seconds = time.perf_counter() - start
         figures = measure(name, SHIPMENTS)
         print(f"{figures}; built in {seconds:.0f} s", flush=True)
-        missed = figures.faults() + ([] if seconds < LONGEST_S else ["built in under a minute"])
-        for check in missed:
+        failed = figures.faults() + ([] if seconds < LONGEST_S else ["built in under a minute"])
+        for check in failed:
             print(f"  does not hold: {check}", flush=True)
-        faults += len(missed)
+        faults += len(failed)
     return 1 if faults else 0
 
 
 def measure(name: str, shipments: int, seeds: Sequence[int] = (1,), *, with_best: bool = True) -> WorldFigures:
-    """Return the figures of a world of so many shipments. Those of several seeds are counted together.
+    """Return the figures of a world with this number of shipments. Worlds of several seeds are counted together.
 
     Args:
-        with_best: also train the author's best. Twenty finds, those of 3,000 shipments, are too few to learn from.
+        with_best: also train the author's best. A world of 3,000 shipments has about twenty finds, too few for this.
     """
     worlds = [load_author(name, shipments, seed) for seed in seeds]
     illicit = np.concatenate([data.illicit[data.scored] for data in worlds])
@@ -134,13 +134,13 @@ def most_telling_field(worlds: Sequence[World]) -> tuple[float, str]:
     rows = pd.concat([part for part, _ in parts], ignore_index=True)
     illicit = np.concatenate([truth for _, truth in parts])
     half = pd.util.hash_array(rows["shipment_id"].to_numpy(dtype=object), categorize=False) % 2 == 0
-    found = []
+    areas = []
     for column in rows.columns.drop("shipment_id"):
         for kind, measured in _measures(rows[column].fillna("").astype(str), illicit, half):
             if len(np.unique(measured)) > 1:
                 area = float(roc_auc_score(illicit[~half], measured))
-                found.append((max(area, 1.0 - area), f"{column} ({kind})"))
-    return max(found)
+                areas.append((max(area, 1.0 - area), f"{column} ({kind})"))
+    return max(areas)
 
 
 def _scored_rows(world: World) -> tuple[pd.DataFrame, Bools]:
@@ -151,7 +151,7 @@ def _scored_rows(world: World) -> tuple[pd.DataFrame, Bools]:
 
 
 def _measures(text: pd.Series, illicit: Bools, half: Bools) -> Iterator[tuple[str, Floats]]:
-    """Yield numbers of the rows outside ``half``: the rate of illicit rows of each value, its length, whether it is missing."""
+    """Yield measures of the rows outside ``half``: the rate of illicit rows with this value, its length, whether it is missing."""
     of_value = (
         pd.DataFrame({"value": text[half], "illicit": illicit[half]}).groupby("value")["illicit"].agg(["sum", "count"])
     )

@@ -1,6 +1,7 @@
-"""Makes the secrets that compose.yaml needs, each once: ``python tools/compose_secrets.py [FOLDER]``.
+"""Make the secrets that compose.yaml needs, each once: ``python tools/compose_secrets.py [FOLDER]``.
 
-It needs Python alone, because it runs before anything is installed. A test holds its keys to `service.store.keys`.
+The script uses only Python's standard library, because it runs before any package is installed. A test checks that the service
+accepts its API key.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import uuid
 from pathlib import Path
 
-#: The containers' own users read them, in a folder that only its owner enters.
+#: The users of the containers must read the files. Only the owner can enter their folder.
 _IN_CONTAINERS = 0o444
 _OWNER_ONLY = 0o400
 _PREFIX_LETTERS = string.ascii_lowercase + string.digits
@@ -21,7 +22,7 @@ _SCOPES = ("admin", "outcome", "plan", "promote", "read", "score")
 
 
 def make_secrets(folder: Path) -> None:
-    """Write what is missing: ``postgres_password``, ``history_key``, ``api_key``, and its hash ``api_keys.json``."""
+    """Write the missing files of ``postgres_password``, ``history_key``, ``api_key``, and its hash ``api_keys.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     for name in ("postgres_password", "history_key"):
@@ -38,7 +39,7 @@ def make_secrets(folder: Path) -> None:
             "sha256": hashlib.sha256(key.encode()).hexdigest(),
             "scopes": _SCOPES,
         }
-        # The key first: without its hash another one is made next time.
+        # Write the key before its hash. If the run is interrupted between them, the next run makes another key.
         _write(folder / "api_key", f"{key}\n", _OWNER_ONLY)
         _write(hashes, json.dumps({"keys": [entry]}, indent=2) + "\n", _IN_CONTAINERS)
 

@@ -1,4 +1,4 @@
-"""Write the table of entries in ``docs/evidence.md`` anew: ``python -m tools.evidence_table``."""
+"""Write the table of entries in ``docs/evidence.md`` again: ``python -m tools.evidence_table``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Count false hits of the substance index per shipment of lawful goods, by kind of match.
 
 ``python -m tools.false_hits [--rows N] [--seeds N]`` simulates goods items of lawful trade and resolves their descriptions. A hit
-is a true declaration if the description contains a name, synonym or CAS number of the substance; such items are left out, because
-the law decides about them, not the recogniser. Every other hit is false and is printed.
+is a true declaration if the description contains a name, synonym, abbreviation or CAS number of the substance, or a stem of its
+class. Such items are left out, because the law decides about them, not the recogniser. Every other hit counts as false and is
+printed.
 
 The logarithm of recall over false hits per shipment limits the weight of a kind of match in ``models/evidence/evidence.toml``. No
 false hit in n texts counts as one in n.
@@ -18,7 +19,7 @@ from features.reference import substances
 from features.substances import Match, SubstanceIndex
 from training.worlds.own import generate
 
-#: Stems of the names of class members, by which a person would recognise them as well.
+#: Stems of the names of class members, by which a person would recognise these too.
 _STEMS = ("fentan", "nitaz", "piperidin", "benzimidazol")
 
 
@@ -26,7 +27,7 @@ def main() -> None:
     """Print texts, false hits and limits."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="goods items per world")
-    parser.add_argument("--seeds", type=int, default=8, help="worlds")
+    parser.add_argument("--seeds", type=int, default=8, help="number of worlds")
     options = parser.parse_args()
     index, names = SubstanceIndex.load(), _names()
     texts: Counter[str] = Counter()

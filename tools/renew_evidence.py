@@ -1,11 +1,11 @@
-"""Put evidence into a model bundle, beside everything else that it holds.
+"""Replace the evidence of a model bundle and keep everything else.
 
-A bundle carries its evidence under its digest, so a change of `models/evidence/evidence.toml` takes effect with the next training,
-or with a copy of a bundle that this tool writes:
+The digest of a bundle covers its evidence. So a change of `models/evidence/evidence.toml` takes effect with the next training, or
+with a copy of a bundle that this tool writes:
 
     python -m tools.renew_evidence OLD_BUNDLE NEW_BUNDLE [--evidence FILE]
 
-Trees, lanes and percentiles stay those of the old bundle. They were fitted with its evidence, so retrain after more than small
+Trees, lanes and percentiles are those of the old bundle. They were fitted with the old evidence, so retrain after more than small
 changes.
 """
 

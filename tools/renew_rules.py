@@ -1,7 +1,7 @@
-"""Put rules into a model bundle as its default set, beside everything else that it holds.
+"""Replace the default rules of a model bundle and keep everything else.
 
-A bundle carries its default rules under its digest, so a change of `models/rules/default.toml` takes effect with the next training,
-or with a copy of a bundle that this tool writes:
+The digest of a bundle covers its default rules. So a change of `models/rules/default.toml` takes effect with the next training, or
+with a copy of a bundle that this tool writes:
 
     python -m tools.renew_rules OLD_BUNDLE NEW_BUNDLE [--rules FILE]
 """

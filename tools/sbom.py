@@ -1,7 +1,7 @@
 """Write a software bill of materials from pinned requirements: CycloneDX 1.6, JSON.
 
-``python -m tools.sbom requirements/serve.txt out/sbom.cdx.json`` lists each package with its version, its condition and the SHA-256
-sums that an installation accepts. Equal requirements give an equal file.
+``python -m tools.sbom requirements/serve.txt out/sbom.cdx.json`` lists each package with its version, its marker (a condition such
+as the platform) and the SHA-256 sums that an installation accepts. Equal requirements give equal files.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m tools.upgrade_bundle OLD_BUNDLE NEW_BUNDLE
 
-Protocol 2 added ``evidence.toml``, which a model of data alone lacks, so only the number in the manifest changes. `tools.add_prior`
-puts evidence before the trees.
+Protocol 2 added ``evidence.toml``, which a model without evidence lacks, so only the number in the manifest changes.
+`tools.add_prior` adds evidence as the prior of the trees.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def upgrade(old: Path, new: Path) -> BundleInfo:
     shutil.copytree(old, new)
     (new / MANIFEST).write_bytes(json_bytes(manifest))
     try:
-        # Not loaded: older feature names are the concern of tools.rename_features.
+        # Do not load the bundle: its feature names may be older, and tools.rename_features converts them.
         return audit(new, None).info
     except BundleRefused:
         shutil.rmtree(new)
