@@ -20,15 +20,15 @@ from features.texts.declared import prefetch
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-#: Number of texts per computation of rows, and of their characters but for the last text, which limit the work memory and the
-#: time for which a compiled loop holds Python's lock. 2,048 ordinary descriptions have 100,000 characters.
+#: Maximum number of texts per computation of rows. A batch also ends with the text that reaches `_BATCH_CHARACTERS`. Both limit
+#: the work memory and the time for which a compiled loop holds Python's lock. 2,048 ordinary descriptions have 100,000 characters.
 BATCH = 2048
 _BATCH_CHARACTERS = cython.declare(cython.Py_ssize_t, 200_000)
 
 #: Longest cached text in characters. Nearly all descriptions are shorter.
 LONGEST_CACHED: Final = 512
 _LONGEST = cython.declare(cython.Py_ssize_t, LONGEST_CACHED)
-#: Characters of all cached texts of an index, at most four bytes each.
+#: Maximum total of characters of the cached texts of an index. A character takes at most four bytes.
 _MOST_CHARACTERS = cython.declare(cython.Py_ssize_t, 4_000_000)
 
 
@@ -36,7 +36,7 @@ class Generation:
     """Period in which slots are not reassigned. ``first`` is the number of texts with slots in earlier generations.
 
     Attributes:
-        stores: `TextRows` -> its rows, for a generation of one table only, otherwise None.
+        stores: `TextRows` -> its rows, for a generation that only one table uses; otherwise None.
     """
 
     def __init__(self, first: int, stores: dict[Any, RowStore] | None = None) -> None:
@@ -53,8 +53,8 @@ class TextSlots:
         values: texts or pairs.
         new: indices of the values without a slot before the lookup.
         slots: (len(values),) slot of each value.
-        generation: generation of the slots; in other generations the same slots have other texts.
-        room: number of slots, larger than the largest slot in use.
+        generation: generation of the slots. In other generations the same slots have other texts.
+        room: upper bound of the number of slots in use.
     """
 
     def __init__(self, values: Any, new: list[int], slots: Codes, generation: Generation, room: int) -> None:
@@ -77,7 +77,7 @@ class TextPairs:
         self.classes = self.class_ = classes
 
     def keys(self, classes: int) -> list[int]:
-        """Return a key per row that is unique for the pair across tables. ``classes`` is the number of classes."""
+        """Return one key per row. Across tables, only equal pairs have equal keys. ``classes`` is the number of classes."""
         keys: list[int] = []
         slot = self.texts.slot
         for row in range(len(self)):
@@ -119,9 +119,9 @@ class TextPairs:
 class TextIndex:
     """Index that assigns slots to texts, or to pairs of a text and a class. Threads may share it.
 
-    When all ``capacity`` slots are in use, or the texts have `_MOST_CHARACTERS`, the index removes all texts and starts a new
-    generation with the texts of the current table. A table with more texts than the capacity, or with a text of more than
-    `LONGEST_CACHED` characters, gets a generation of its own, which is not kept.
+    When new texts would exceed ``capacity`` slots or `_MOST_CHARACTERS`, the index removes all texts and starts a new generation
+    with the texts of the current table, however many these are. A table with a text of more than `LONGEST_CACHED` characters,
+    or with new texts of more than `_MOST_CHARACTERS` together, gets a separate generation, which is not kept.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -199,8 +199,7 @@ class TextRows:
 
     Args:
         compute: returns the rows (texts, width) float64 for a list of texts or for `TextPairs`, or a list of numbers if the
-        width
-            is 1. The row of a text must not depend on other texts.
+            width is 1. The row of a text must not depend on other texts.
         missing: (width,) row of a missing text.
     """
 
@@ -234,9 +233,9 @@ class TextRows:
                         matrix[row, column + k] = missing[k]
 
     def pick(self, texts: TextSlots, codes: Codes, numbers: Codes, matrix: FloatArray, column: int) -> None:
-        """Write one number of each row into a column of ``matrix`` (n, F): the one at its index in ``numbers`` (n,).
+        """Write one number per row into a column of ``matrix`` (n, F). ``numbers`` (n,) is its index in the row of the text.
 
-        See `fill` for ``codes``.
+        ``codes`` is as in `fill`, but not None.
         """
         rows = self._store_for(texts).rows
         slot = texts.slot
@@ -253,7 +252,7 @@ class TextRows:
         return array
 
     def numbers(self, texts: TextSlots, codes: Codes | None = None) -> Codes:
-        """Return the first number of each row as an integer (n,). See `fill` for ``codes``."""
+        """Return the first number of each row as an integer, shape (n,). ``codes`` is as in `fill`."""
         rows = self._store_for(texts).rows
         slot = texts.slot
         n = slot.shape[0] if codes is None else codes.shape[0]

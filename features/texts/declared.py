@@ -26,7 +26,7 @@ def prefetch(texts: list[str]) -> int:
 
 
 def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
-    """Write the code of each text into ``codes`` (n,), -1 if blank or None, and return the distinct stripped texts by code."""
+    """Write the code of each text into ``codes`` (n,), -1 if blank or None. Return the distinct stripped texts by code."""
     known: dict[str, int] = {}
     for row, text in enumerate(texts):
         code = -1
@@ -42,7 +42,7 @@ def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
 
 
 def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
-    """Return the distinct texts, and the code of each text, -1 if empty or None. No codes means that text i has code i."""
+    """Return the distinct texts, and the code of each text, -1 if empty or None. The codes are None if each text i has code i."""
     known: dict[str, int] = {}
     codes: list[int] = []
     counts_up = True
@@ -63,7 +63,10 @@ def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
 def normal_forms(
     texts: list[str], change: Callable[[str], tuple[str | None, str | None]]
 ) -> tuple[list[str], list[int] | None, list[str | None] | None]:
-    """Return the distinct normal forms with codes, like `numbered`, and the problem of each text (None without problems)."""
+    """Return the distinct normal forms and the codes of the texts, like `numbered`, and the problem of each text.
+
+    The problems are None if no text has one. ``change`` returns the normal form and the problem of a text.
+    """
     forms: list[str | None] = []
     problems: list[str | None] | None = None
     for text in texts:
@@ -95,7 +98,10 @@ def unevenly_spaced(texts: list[str]) -> list[int]:
 
 
 def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
-    """Return the indices of texts that are not 4 to 10 digits, or whose first 6 digits (4 if shorter) are not ``known``."""
+    """Return the indices of texts that are not HS codes of 4 to 10 digits with a ``known`` beginning.
+
+    The beginning is the first 6 digits, or 4 of a shorter code.
+    """
     found = []
     for index, text in enumerate(texts):
         size = len(text)
@@ -110,10 +116,13 @@ def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
 
 
 def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[float], list[int]]:
-    """Parse plain numbers from 0 to ``largest``, as ``float`` does. Return NaN for other texts, and the indices of those.
+    """Parse plain numbers from 0 to ``largest``, as ``float`` does. Return the numbers, and the indices of other texts.
 
     Args:
         comma: whether the comma is the decimal sign. Texts with a point are then not parsed, because it may group digits.
+
+    Returns:
+        Number of each text, NaN if not parsed; indices of the texts that were not parsed.
     """
     numbers: list[float] = []
     others: list[int] = []
@@ -134,9 +143,10 @@ def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[f
 
 
 def plain_times(texts: list[str]) -> tuple[list[int], list[int]]:
-    """Parse texts ``YYYY-MM-DD`` and ``YYYY-MM-DDTHH:MM[:SS][Z]`` to seconds since 1970.
+    """Parse texts ``YYYY-MM-DD`` and ``YYYY-MM-DDTHH:MM[:SS][Z]``, also with a blank instead of the T.
 
-    Return `TIME_MISSING` for other texts, and the indices of those.
+    Returns:
+        Seconds since 1970-01-01 of each text, `TIME_MISSING` if not parsed; indices of the texts that were not parsed.
     """
     times: list[int] = []
     others: list[int] = []
@@ -150,7 +160,7 @@ def plain_times(texts: list[str]) -> tuple[list[int], list[int]]:
 
 
 def plain_time(text: str) -> int:
-    """Parse one text like `plain_times`."""
+    """Return the seconds since 1970-01-01 of one text, like `plain_times`."""
     n = len(text)
     if n != 10 and n != 19 and n != 20 and n != 16 and n != 17:
         return TIME_MISSING
@@ -190,7 +200,7 @@ def plain_time(text: str) -> int:
 
 
 def _digits(text: str, at: int, width: int) -> int:
-    """Parse ``width`` ASCII digits; return -1 if a character is not a digit."""
+    """Return the number of ``width`` ASCII digits; -1 if a character is not a digit."""
     number = 0
     for k in range(at, at + width):
         digit = ord(text[k]) - 48

@@ -1,4 +1,4 @@
-"""Compiled checks of the check digits of parcel and waybill numbers, and lookup of dialling codes, per distinct text."""
+"""Compiled verification of the check digits of parcel and waybill numbers, and lookup of dialling codes, per distinct text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 _NAN: Final = float("nan")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
-#: A prefix table holds the prefixes of one digit first, then those of two and of three digits from these positions on.
+#: Positions in a prefix table of the first prefix with two and with three digits. Those with one digit begin at 0.
 _TWO_DIGITS_AT: Final = 10
 _THREE_DIGITS_AT: Final = 110
 _TABLE_SIZE: Final = 1110
@@ -24,7 +24,7 @@ _TABLE_SIZE: Final = 1110
 def s10_faults(texts: list[str]) -> FloatArray:
     """Return 1 for S10 identifiers with a wrong check digit, 0 for those with the right one, and NaN for other texts; shape (n,).
 
-    UPU S10: two letters, eight digits, a check digit with weights 8 6 4 2 3 5 9 7 modulo 11, two letters. Case and spaces
+    UPU S10: two letters, eight digits, a check digit (weights 8 6 4 2 3 5 9 7, modulo 11), two letters. Case and spaces
     are ignored.
     """
     found = np.empty(len(texts))
@@ -64,7 +64,7 @@ def _s10_fault(text: str) -> float:
 def waybill_faults(texts: list[str]) -> FloatArray:
     """Return 1 for air waybill numbers with a wrong check digit, 0 for those with the right one, NaN for other texts; shape (n,).
 
-    IATA Resolution 600a: three digits of the carrier, seven digits, and the remainder of those seven modulo 7.
+    IATA Resolution 600a: three digits of the carrier, seven digits, and the remainder of the seven digits modulo 7.
     """
     found = np.empty(len(texts))
     view = found
@@ -109,7 +109,7 @@ def prefix_table(numbers: Mapping[str, int]) -> NDArray[np.int8]:
 
 
 def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return the table's number of each phone's dialling code, shape (n,); -1 if the phone has none that is known.
+    """Return the number in the table of each telephone number's dialling code, shape (n,); -1 without a known code.
 
     The dialling code is the longest known one after ``+`` or ``00``.
     """
@@ -124,7 +124,7 @@ def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
         digits = 0
         number = 0
         for letter in phone:
-            # Ignore characters other than digits. Digits of other scripts count, but match no dialling code.
+            # Ignore characters other than + and digits. A digit of another script ends the search, because no code has one.
             if "0" <= letter <= "9":
                 digit = ord(letter) - 48
             elif letter == "+" or (letter > "\x7f" and letter.isdecimal()):

@@ -16,7 +16,7 @@ Marks = NDArray[np.uint8]
 
 # Character classes, one bit each.
 _WORD, _DIGIT, _SIGN, _FIRST = 1, 2, 4, 8
-#: Nodes of the trie are numbered in int16.
+#: Maximum number of nodes of the trie. Their numbers are int16.
 _MOST_NODES = 32767
 
 
@@ -27,7 +27,7 @@ class Phrases:
 
     Args:
         marks: phrase in lower case -> marks, bits of one byte.
-        followed: marks that require a word after the phrase, separated by white space. The sign ``#`` before a word also has
+        followed: marks that require a word after the phrase, separated by white space. The sign ``#`` before a word also sets
             these marks.
         digit: marks of texts with a digit (`str.isdigit`).
     """
@@ -35,15 +35,15 @@ class Phrases:
     def __init__(self, marks: Mapping[str, int], followed: int = 0, digit: int = 0) -> None:
         nodes: list[dict[int, int]] = [{}]
         at_end: dict[int, int] = {}
-        anyhow: dict[int, int] = {}
+        prefixes: dict[int, int] = {}
         for phrase, mark in marks.items():
             node = 0
             for letter in phrase.removesuffix("*").encode("ascii"):
                 node = nodes[node].setdefault(letter, len(nodes))
                 if node == len(nodes):
                     nodes.append({})
-            where = anyhow if phrase.endswith("*") else at_end
-            where[node] = where.get(node, 0) | mark
+            marks_of = prefixes if phrase.endswith("*") else at_end
+            marks_of[node] = marks_of.get(node, 0) | mark
         if len(nodes) > _MOST_NODES:
             raise ValueError(f"Phrases need {len(nodes)} nodes, more than {_MOST_NODES}.")
         step = np.zeros((len(nodes), 128), dtype=np.int16)
@@ -58,7 +58,7 @@ class Phrases:
         self.kinds = kinds
         self.step = step
         self.at_end = np.array([at_end.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
-        self.anyhow = np.array([anyhow.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
+        self.prefixes = np.array([prefixes.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
 
     def marks(self, texts: list[str], fold: Callable[[str], str]) -> Marks:
         """Return the marks of all phrases in each text. ``fold`` folds a text that is not ASCII."""
@@ -79,13 +79,13 @@ class Phrases:
             if kind & _DIGIT:
                 marks |= self.digit
             if kind & _FIRST and not before & _WORD:
-                marks |= self._begun(text, at)
+                marks |= self._marks_from(text, at)
             elif kind & _SIGN and _word_follows(text, at + 1):
                 marks |= self.followed
             before = kind
         return marks
 
-    def _begun(self, text: str, at: int) -> int:
+    def _marks_from(self, text: str, at: int) -> int:
         """Return the marks of all phrases that begin at index ``at`` of a text."""
         length = len(text)
         marks = node = 0
@@ -97,7 +97,7 @@ class Phrases:
             if node == 0:
                 break
             at += 1
-            marks |= self.anyhow[node]
+            marks |= self.prefixes[node]
             here = self.at_end[node]
             if here and (at == length or not _is_word(text[at])):
                 if here & self.followed and not _word_follows(text, at):
@@ -126,7 +126,7 @@ def _word_follows(text: str, at: int) -> bool:
 
 
 def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """Return the number of each text; 0 for a text without a number."""
+    """Return the number of each text, shape (n,); 0 for a text without a number."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):
@@ -135,7 +135,7 @@ def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
 
 
 def numbers(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """Do the same as `numbered` for a compiled loop, which gets the memory view that it needs."""
+    """Return the same as `numbered`, as a memory view for compiled loops."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):
@@ -157,7 +157,7 @@ def decimals(texts: list[str]) -> NDArray[np.int32]:
 
 
 def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
-    """Return for each e-mail address 1 if it is at one of the domains, otherwise 0."""
+    """Return 1 for each e-mail address at one of the domains, and 0 for the others."""
     found = np.empty(len(emails), dtype=np.uint8)
     view = found
     prefetch(emails)

@@ -1,6 +1,6 @@
-"""The budget of one request for reading texts that may name a substance.
+"""The time budget of one request for reading texts that may name a substance.
 
-Reading a structure or a systematic name takes milliseconds, and a request may hold a thousand. When the budget is spent, the
+Reading a structure or a systematic name takes milliseconds, and a request may contain a thousand. When the budget is spent, the
 remaining texts are not read. They are reported, so that their shipments are at least yellow.
 """
 
@@ -10,15 +10,15 @@ import time
 from contextvars import ContextVar
 from typing import Final
 
-#: Waiting for OPSIN or for a processor takes no processor time, so the elapsed time is limited too, to so many times the budget.
+#: Limit of the elapsed time, in budgets. Waiting for OPSIN or for a processor takes no processor time.
 _ELAPSED: Final = 10.0
 
 
 class ReadingBudget:
-    """Budget of processor time of the thread that creates it.
+    """Budget of processor time, in seconds, of the thread that creates it.
 
     Attributes:
-        unread: texts that were not read, or not to their end.
+        unread: texts that were not read completely.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -29,21 +29,21 @@ class ReadingBudget:
 
     @property
     def spent(self) -> bool:
-        """Whether nothing is left."""
+        """True if the budget is used up."""
         if not self._is_spent:
             self._is_spent = time.thread_time() > self._last or time.monotonic() > self._end
         return self._is_spent
 
 
 _CURRENT: ContextVar[ReadingBudget | None] = ContextVar("reading_budget", default=None)
-#: Return the budget of the request in work; None if reading is not limited.
+#: Return the budget of the current request, or None if reading is not limited.
 current_budget: Final = _CURRENT.get
 
 
 class reading_within:
-    """Limit what is read during the context; None for no limit."""
+    """Context in which a budget limits reading; None for no limit."""
 
-    # A generator with `contextlib.contextmanager` takes three times as long, and each request enters one.
+    # `contextlib.contextmanager` would take three times as long, and each request enters such a context.
     __slots__ = ("_budget", "_token")
 
     def __init__(self, budget: ReadingBudget | None) -> None:

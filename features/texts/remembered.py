@@ -9,8 +9,8 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Longest cached text in characters. Nearly all words, names of parties and numbers of trade are shorter. With it, a cache of
-#: 32,768 texts takes at most about 20 MB.
+#: Longest cached text in characters. Nearly all words, names of parties and numbers of trade are shorter. With this limit, a
+#: cache of 32,768 texts takes at most about 20 MB.
 LONGEST_REMEMBERED: Final = 128
 
 

@@ -33,7 +33,7 @@ def words_in(text: str) -> tuple[str, ...]:
 
 
 def uncombined(text: str) -> str:
-    """Return a text without combining characters, the first of which is U+0300."""
+    """Return a text without combining characters. U+0300 is the first of these."""
     for char in text:
         if char >= "\u0300" and combining(char):
             return "".join([char for char in text if char < "\u0300" or not combining(char)])
@@ -43,7 +43,7 @@ def uncombined(text: str) -> str:
 def name_tokens(text: str) -> list[str]:
     """Return the matches of `features.substances.normalise.TOKEN`.
 
-    These are runs of letters, runs of digits, and single characters of scripts without spaces.
+    These are runs of letters, runs of digits, and single characters of `features.substances.normalise.UNSPACED` scripts.
     """
     tokens: list[str] = []
     begin = at = 0
@@ -101,10 +101,10 @@ def mixes_letters_and_figures(text: str) -> bool:
 
 
 class Beginnings:
-    """Filter for positions in a text at which one of many words may begin, by the first three characters.
+    """Filter for positions in a text at which one of many words may begin. It compares the first three characters.
 
     Args:
-        words: words in lower case whose first two characters are letters from a to z. All other characters count as equal.
+        words: words in lower case whose first two characters are letters from a to z. Characters outside a to z count as equal.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
@@ -119,7 +119,7 @@ class Beginnings:
         """Return the first index, not below ``begin``, at which a word may begin, or -1."""
         marked = self._marked
         first = second = 26
-        # Test an index after reading its third character. Assume a character other than a letter after the end of the text.
+        # Test an index after reading its third character. The end of the text counts as a character outside a to z.
         at = begin
         size = len(text)
         while at < size:
@@ -148,7 +148,7 @@ def near_words(
         tokens: tokens of a text, in order.
         near: returns the words near a token, with their distances.
         beginnings, endings: parts of words. Adjacent tokens are joined if the first is a beginning or the second an ending.
-        fewest, most: minimum and maximum length of joined tokens. A single token may be one character shorter.
+        fewest, most: minimum and maximum length of two joined tokens. A single token has at least ``fewest - 1`` characters.
 
     Returns:
         (first token, last token, word, distance) per match.

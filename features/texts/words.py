@@ -17,7 +17,7 @@ Codes = NDArray[np.int32]
 
 
 class Count(IntEnum):
-    """Columns of `TokenisedTexts.counts`. A number is a match of ``\\d+(?:[.,]\\d+)?``."""
+    """Columns of `TokenisedTexts.counts`. ``LATIN`` counts a to z; a number is a match of ``\\d+(?:[.,]\\d+)?``."""
 
     LETTERS = 0
     LATIN = 1
@@ -130,7 +130,7 @@ class TokenisedTexts:
         self.counts[first + _NUMBERS], self.counts[first + _CHARACTERS] = numbers, size
 
     def _add(self, token: str, plain: bool, seen: set[str]) -> None:
-        """Add a token, and those of its words that are new in the text.
+        """Add a token, and its words that are new in the text.
 
         Args:
             plain: whether the token consists of letters only.
