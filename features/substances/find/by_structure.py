@@ -1,5 +1,4 @@
-"""Matches of a structure: the substance that has it, the class definitions it meets, or the most similar listed
-substance.
+"""Matches of a structure: the substance with this structure, the class definitions that it meets, or the most similar substance.
 
 This module imports RDKit, so it is imported only when there is a structure.
 """
@@ -26,13 +25,13 @@ from features.substances.structures import (
     nearest,
 )
 
-#: Minimum similarity of a reported structure: ordinary medicines reach 0.65 (bamipine), the closest homologues
-#: and ring variants of the listed substances begin at 0.74 (Tanimoto on Morgan counts of radius 2).
+#: Minimum similarity of a reported structure (Tanimoto on Morgan counts of radius 2). Ordinary medicines reach 0.65 (bamipine).
+#: The closest homologues and ring variants of the listed substances begin at 0.74.
 SIMILAR: Final = 0.68
 #: Minimum number of atoms of a structure that is compared. Fingerprints of smaller molecules have too few bits: phenethyl
 #: alcohol would be similar to phenethyl bromide.
 _LEAST_ATOMS: Final = 12
-# Acids (SMILES) of the salts in which watched substances are traded. A salt has an InChIKey of its own.
+# Acids (SMILES) of the salts in which watched substances are traded. The InChIKey of a salt differs from that of its base.
 _ACIDS: Final = chemical_words()["salts"]["acids"]
 # Number of structures to cache. The same chemical is declared often, and parsing a structure takes a millisecond. A molecule
 # takes a few kilobytes.
@@ -62,12 +61,12 @@ class StructureIndex:
         self._parents: dict[str, Structure] = {}
         listed = listed_structures()
         parents = [(row, listed.get(row.smiles) or from_smiles(row.smiles)) for row in rows if row.smiles]
-        # A salt or hydrate has the same parent as its base. Sort the base first, so that it owns the skeleton.
+        # A salt or hydrate has the same parent as its base. Sort the base first, so that the skeleton leads to it.
         for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
             if parent is not None:
                 self._by_skeleton.setdefault(parent.skeleton, row)
                 self._parents[row.name] = parent
-        # Built on demand: most processes never look up a salt.
+        # Computed on demand, because most processes never look up a salt.
         self._salts: dict[str, Substance | RelatedSubstance] | None = None
         self._details = cache(self._examined)
         self._read = lru_cache(maxsize=_REMEMBERED)(_read)
@@ -78,7 +77,7 @@ class StructureIndex:
         return self._details(substance) if substance in self._parents else None
 
     def salt(self, inchikey: str) -> Entry | None:
-        """Return the listed substance that has the skeleton of an InChIKey, itself or as a usual salt; None if no substance has.
+        """Return the listed substance with the skeleton of an InChIKey, as the base or as a usual salt; otherwise None.
 
         The skeleton is the first block of the key. It is the same for all stereoisomers and isotopologues.
         """
@@ -137,7 +136,7 @@ class StructureIndex:
             exempt = exempt_from(classes, structure.inchikey)
             group = _group_unless_exempt(met, structure.inchikey)
             sentence = f"On no list by name; the structure meets {_listed_as_text(met)}."
-            evidence = (how, sentence, *(f"Exempt from {one}, or may be." for one in exempt))
+            evidence = (how, sentence, *(f"Exempt from {one}, or possibly exempt." for one in exempt))
             return Match(
                 "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
                 smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
@@ -145,14 +144,14 @@ class StructureIndex:
         if not classes and not anyway and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
             return self._harmless(structure, piece, kind, how)
         may = f" It may meet {_listed_as_text(classes)}." if classes else ""
-        evidence = (how, f"On no list; {likeness:.2f} like {closest}, which is no legal match.{may}")
+        evidence = (how, f"On no list; similarity {likeness:.2f} to {closest}, which is not a legal match.{may}")
         return Match(
             "similar", name, "", piece, "", structure.inchikey, hit=False, confidence=round(likeness, 4),
             smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
         )  # fmt: skip
 
     def _harmless(self, structure: Structure, piece: str, kind: Kind, how: str) -> Match | None:
-        """Return the match of a common chemical, or of a structure that is unlike everything under control."""
+        """Return the match of a common chemical, or of a structure that is unlike all controlled ones; otherwise None."""
         chemical = self._benign.get(structure.skeleton)
         if chemical is not None:
             name, cas, sentence = (
@@ -191,9 +190,9 @@ def _compared(structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]
 
 
 def class_group(smiles: str) -> str:
-    """Return the group of a structure by the class definitions that it meets; empty if it meets none.
+    """Return the group of a structure (SMILES) by the class definitions that it meets; empty if it meets none.
 
-    The group is ``other_controlled`` if the structure is exempt from all of them.
+    The group is ``other_controlled`` if the structure is, or may be, exempt from all of them.
     """
     structure = from_smiles(smiles)
     met = [one for one in class_matches(structure) if one.result == "met"] if structure is not None else []
@@ -201,7 +200,7 @@ def class_group(smiles: str) -> str:
 
 
 def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
-    """Return the met definitions that a substance is exempt from."""
+    """Return the met definitions from which a substance is, or may be, exempt."""
     exempt = {(row.definition, row.inchikey) for row in class_exemptions()}
     return [one.definition for one in classes if one.result == "met" and (one.definition, inchikey) in exempt]
 
@@ -209,7 +208,7 @@ def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
 def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
     """Return the group of a structure that meets the definitions ``met``. Opioids take precedence over precursors.
 
-    A substance that is exempt from all of them is no evidence, so its group is ``other_controlled``.
+    A substance that is, or may be, exempt from all of them is no evidence. Its group is ``other_controlled``.
     """
     if len(exempt_from(met, inchikey)) == len(met):
         return Group.OTHER_CONTROLLED.value
@@ -219,7 +218,7 @@ def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
 
 
 def _listed_as_text(classes: Sequence[ClassMatch]) -> str:
-    """Return the definitions as words of a sentence, with their limbs."""
+    """Return the definitions with their limbs, as a part of a sentence."""
     return "; ".join(
         f"the {one.jurisdiction} definition {one.definition}" + (f" ({', '.join(one.limbs)})" if one.limbs else "")
         for one in classes

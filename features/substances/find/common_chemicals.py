@@ -1,7 +1,7 @@
 """Texts that consist of names of common chemicals, in any of several languages, with words for form, grade and amount.
 
-Such a text is read only where nothing watched, listed or similar was found in it, and only as a whole, because another
-word may make another chemical of it: "acetona" is acetone, "fenil acetona" a precursor.
+Such a text is read only if no watched, listed or similar substance was found in it. It must be read as a whole, because one
+more word may make it another chemical: "acetona" is acetone, "fenil acetona" a precursor.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from features.reference.words import chemical_forms
 from features.substances.match import BENIGN, Match
 from features.substances.normalise import TOKEN, fold, original, spell, tokens
 
-#: Maximum number of tokens of a text; a longer one is a description.
+#: Maximum number of tokens of a text. A longer text is a description.
 _LONGEST: Final = 40
-#: More would be faster by nothing, and take memory.
+#: Number of texts folded together. More are not faster and take memory.
 _FOLDED_AT_ONCE: Final = 256
 #: Numbers per chemical: 0 for the English names of `benign_chemicals`, then one for each language of the table.
 _LANGUAGES: Final = len(LANGUAGES) + 1
@@ -27,7 +27,7 @@ _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
 class _Chemical(NamedTuple):
-    """A chemical; ``benign`` is None if it is read and not called harmless."""
+    """A chemical. ``benign`` is None if it is recognised but not harmless."""
 
     name: str
     benign: BenignChemical | None
@@ -43,19 +43,19 @@ class _Place(NamedTuple):
 
 
 class CommonChemicals:
-    """Names of common chemicals, ready for a search.
+    """Search for names of common chemicals.
 
     Args:
         names: the names by chemical and language.
-        benign: common chemicals; rows of ``names`` that are called benign and not among these are skipped.
+        benign: common chemicals. Rows of ``names`` with standing ``benign`` are skipped if they are not among these.
 
     Raises:
-        ReferenceDataError: two chemicals have the same name, but for accents, blanks and hyphens.
+        ReferenceDataError: two chemicals have the same name apart from accents, blanks and hyphens.
     """
 
     def __init__(self, names: Sequence[ChemicalNames], benign: Sequence[BenignChemical]) -> None:
         self._chemicals: list[_Chemical] = []
-        # Key -> number of the chemical and of the language, in one small number, because there are thousands of names.
+        # Key -> number of the chemical * _LANGUAGES + number of the language. One small number per name saves memory.
         self._names: dict[str, int] = {}
         self._most = 0
         written = self._written(names, {chemical.name: chemical for chemical in benign}) if names else {}
@@ -80,7 +80,7 @@ class CommonChemicals:
                 explanation = (
                     "Name." if place.language == Language.ENGLISH else f"Name in another language ({place.language})."
                 )
-                # Of kind exact, as an English name is: the language says nothing about a harmless chemical.
+                # The kind is exact, as for an English name: the language is not evidence in the case of a harmless chemical.
                 return Match(
                     "exact",
                     chemical.name,
@@ -94,11 +94,11 @@ class CommonChemicals:
         return None
 
     def reads(self, text: str) -> bool:
-        """Return whether a text consists of names of common chemicals and words beside them."""
+        """Return whether a text consists of names of common chemicals and words for form, grade and amount."""
         return bool(self._named(spell(fold(text))))
 
     def _written(self, names: Sequence[ChemicalNames], benign: Mapping[str, BenignChemical]) -> dict[str, int]:
-        """Add the chemicals, and return their names with the numbers of chemical and language."""
+        """Add the chemicals, and return name -> number of chemical and language."""
         written: dict[str, int] = {}
         left = dict(benign)
         for row in names:
@@ -117,7 +117,7 @@ class CommonChemicals:
         return written
 
     def _add(self, name: str, chemical: BenignChemical | None, written: dict[str, int]) -> int:
-        """Add a chemical with its English names, which may stand beside others ("lactose y manitol"); return its number."""
+        """Add a chemical with its English names, which may stand beside other names ("lactose y manitol"). Return its number."""
         number = len(self._chemicals) * _LANGUAGES
         self._chemicals.append(_Chemical(name, chemical))
         for english in (name,) if chemical is None else (chemical.name, *chemical.synonyms):
@@ -125,7 +125,7 @@ class CommonChemicals:
         return number
 
     def _named(self, spelled: str) -> list[_Place]:
-        """Return the names in a text, the longest at each position; none if it has any other word."""
+        """Return the names in a text, the longest at each position; an empty list if the text has any other word."""
         places = list(TOKEN.finditer(spelled))
         if len(places) > _LONGEST:
             return []
@@ -149,19 +149,19 @@ class CommonChemicals:
 
 
 def _claim(written: dict[str, int], name: str, number: int) -> None:
-    """Give a name its number; a name of two chemicals is kept twice, so that it is refused later."""
+    """Enter the number of a name. A name of two chemicals is entered twice, so that the constructor refuses it."""
     earlier = written.setdefault(name, number)
     if earlier // _LANGUAGES != number // _LANGUAGES:
         written[f"{name} "] = number
 
 
 def _is_amount(place: re.Match[str], spelled: str) -> bool:
-    """Return whether a token is a number that is not joined to a word by a hyphen, as positions in a molecule are."""
+    """Return whether a token is a number without an adjacent hyphen. With a hyphen it is a position in a molecule."""
     joined = spelled[place.start() - 1 : place.start()] == "-" or spelled[place.end() : place.end() + 1] == "-"
     return place[0].isdigit() and not joined
 
 
 def _spelled(texts: Sequence[str]) -> Iterator[str]:
-    """Yield the spelled form of each text. Many are folded at once, which is much faster than one by one."""
+    """Yield the spelled form of each text. Folding many texts together is much faster than one by one."""
     for at in range(0, len(texts), _FOLDED_AT_ONCE):
         yield from map(spell, fold("\n".join(texts[at : at + _FOLDED_AT_ONCE])).split("\n"))

@@ -16,7 +16,7 @@ from features.substances.normalise import core
 from features.substances.read.translations import translated_names
 
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
-#: The first part of a name in the UNII list, without configuration and form.
+#: Configuration and form at the end of a name in the UNII list.
 _CONFIGURATION: Final = re.compile(r", \([^()]*\)-?.*$| (?:anhydrous|base)$", re.IGNORECASE)
 
 
@@ -26,15 +26,15 @@ class Contents:
     Args:
         watched: rows of the substance table.
         benign: common chemicals that are not watched.
-        unii: names of the UNII list. Names of substances outside ``watched`` are skipped.
+        unii: names of the UNII list. Those of kind ``listed`` are skipped if their substance is not in ``watched``.
 
     Attributes:
-        rows: the rows of the substance table that texts can name, by name.
-        related: substances beside the watch list, by name.
+        rows: rows of the substance table that texts can name, by name.
+        related: related substances outside the substance table, by name.
         names: all names.
         benign: common chemicals that are not watched.
         cas, inchikeys: entries by CAS number and by InChIKey.
-        smiles: structures by name of substances that are judged by their structure.
+        smiles: SMILES by name, for substances that are judged by their structure.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class Contents:
         self._add_unii()
 
     def words(self) -> frozenset[str]:
-        """Return the words of watched English names, and those names that are one word, of letters a to z."""
+        """Return `NameIndex.watched_words`."""
         return self.names.watched_words()
 
     def keys(self) -> dict[str, str]:
-        """Return watched names without blanks and hyphens -> substance; no abbreviations and no other languages."""
+        """Return `NameIndex.watched_keys`."""
         return self.names.watched_keys()
 
     def others(self) -> list[str]:
-        """Return names of other substances, none of which is a misspelt watched name."""
+        """Return names of other substances, which are not misspelt watched names."""
         others = [name.name for name in self._unii if name.kind == "other"]
         return others + [name for chemical in self.benign for name in (chemical.name, *chemical.synonyms)]
 
@@ -92,7 +92,7 @@ class Contents:
                 yield common.name, entry_of(row, "exact")
 
     def _add_related(self) -> None:
-        """Add the substances beside the watch list. A homologue is judged by its structure."""
+        """Add the related substances. A homologue is judged by its structure."""
         for row in related_substances():
             self.related[row.name] = row
             group = BENIGN if row.relation is Relation.HOMOLOGUE else row.relation.value
@@ -108,7 +108,7 @@ class Contents:
                 self.inchikeys.setdefault(row.inchikey, number)
 
     def _add_translations(self) -> None:
-        # One entry for all names of a substance in a language: there are tens of thousands of names.
+        # All names of a substance in a language share one entry, because there are tens of thousands of names.
         entries: dict[tuple[str, str], Entry] = {}
         for name in translated_names():
             translated = self.rows.get(name.substance)
@@ -120,7 +120,7 @@ class Contents:
                 self.names.add(name.name, entry, yielding=True)
 
     def _add_unii(self) -> None:
-        """Add UNII names: of listed substances, of those that a class covers, and of those that only resemble one."""
+        """Add the UNII names of listed substances and of classes, and those that only resemble watched names."""
         related = {core(name): row for row in self.related.values() for name in (row.name, *row.synonyms)}
         for name in self._unii:
             kind: Kind = "systematic" if name.type == "sys" else "exact"

@@ -10,13 +10,13 @@ from features.substances.match import BENIGN, WATCHED, Match
 
 
 def decide_in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
-    """Return a match at a position of the text with its decision, given the words around it."""
+    """Return a match with its decision, which depends on the words around its position in the text."""
     context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
     return decide(match, context, mention=mention)
 
 
 def decide_name(match: Match, found: Found) -> Match:
-    """Return the match of a found name with its decision. Ambiguity and confidence may come from the name."""
+    """Return the match of a found name with its decision. Ambiguity and context are those of the name in the text."""
     return decide(
         replace(match, ambiguous=found.ambiguous, confidence=min(match.confidence, found.confidence)),
         found.context,
@@ -33,7 +33,7 @@ def decide(match: Match, context: str, *, mention: bool = False) -> Match:
 
 
 def importance(match: Match) -> tuple[int, bool, bool, float]:
-    """Return a sort key: hits above mentions, above other listed substances, above similar ones, above the rest."""
+    """Return a sort key: hits rank above mentions, then other listed substances, similar structures, and the rest."""
     if match.hit:
         rank = 4
     elif match.kind == "mention":

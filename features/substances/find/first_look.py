@@ -1,7 +1,7 @@
-"""A first scan of a text, which decides what to search it for. For most texts it is the last.
+"""A first scan of a text, which decides what to search it for. Most texts need no further search.
 
-For each stage of `index`, this module defines by which words the scan recognises that the stage will find nothing. The
-scan may find more candidates than the stage, but never fewer.
+For each stage of `index`, this module defines the words without which the stage finds nothing and is skipped. The scan may
+find more candidates than the stage, but never fewer.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ __all__ = [
     "worth_looking_for",
 ]
 
-#: A name may occur in the text, plainly or disguised; a structure, in any notation.
+#: Flags of a text that may contain a name, plain or disguised, and of one that may contain a structure in any notation.
 NAMED: Final = NAME | DISGUISE
 STRUCTURED: Final = STRUCTURE | HINT
-# Possible contents of words in letters other than a to z, which the scan cannot read. In a text with such words a name
-# needs no hint.
+# Flags that words with letters outside a to z may have. The scan cannot read such words, so all texts with them have these
+# flags.
 _UNSEEN: Final = NAMED | STEM | HINT
-#: The result for a text that was not scanned.
+#: The flags of a text that was not scanned.
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHERWISE | STREET
-# Trade repeats its words: nearly all of them are in this cache, whatever the texts.
+# Number of words in the cache of flags. Descriptions repeat their words, so nearly all words are found in the cache.
 _REMEMBERED_WORDS: Final = 32_768
-# Characters of the texts of one call, which holds Python's lock. It takes up to 0.1 ms per 1,000 characters.
+# Maximum characters of the texts of one call, which holds Python's lock. It takes up to 0.1 ms per 1,000 characters.
 _LONGEST_AT_ONCE: Final = 50_000
 _LABEL: Final = re.compile("cas")
 _STRUCTURE: Final = re.compile("smiles|inchi")
@@ -70,7 +70,7 @@ _STRUCTURE: Final = re.compile("smiles|inchi")
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
-    """The scan of texts, with what reads the texts that it cannot: those with characters outside ASCII."""
+    """The scan of ASCII texts, with the searches that other texts need in addition."""
 
     glance: Glance
     otherwise: OtherWritings
@@ -82,39 +82,40 @@ class FirstLook:
 
 
 def first_look(names: NameIndex, misspelt: MisspeltNames, otherwise: OtherWritings, street: StreetNames) -> FirstLook:
-    """Return the first scan of a text, for a complete set of names."""
-    judge = partial(_judged, names, names.heads(), misspelt, otherwise, street)
+    """Return the first scan for a complete set of names."""
+    judge = partial(_flags_of_word, names, names.heads(), misspelt, otherwise, street)
     return FirstLook(names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS), otherwise, street)
 
 
 def worth_looking_for(look: FirstLook, texts: list[str]) -> list[int]:
-    """Return what to search each declared text for; nothing for most."""
+    """Return the flags of each declared text, which state what to search it for; 0 for most texts."""
     if sum(map(len, texts)) > _LONGEST_AT_ONCE:
-        found = [seen for text in texts for seen in look.glance.read_all([text])]
+        found = [flags for text in texts for flags in look.glance.read_all([text])]
     else:
         found = look.glance.read_all(texts)
-    for at, seen in enumerate(found):
-        if seen:
-            seen = _in_any(look, texts[at]) if seen < 0 else seen
-            found[at] = EVERYTHING if seen & FRAGMENT else seen
+    for at, flags in enumerate(found):
+        if flags:
+            flags = _flags_of_any(look, texts[at]) if flags < 0 else flags
+            found[at] = EVERYTHING if flags & FRAGMENT else flags
     return found
 
 
-def _in_any(look: FirstLook, text: str) -> int:
+def _flags_of_any(look: FirstLook, text: str) -> int:
+    """Return the flags of a text with an ampersand or characters outside ASCII."""
     if "&" in text:
         if html.unescape(text) != text:
             return EVERYTHING
         if text.isascii():
             return look.glance.read_declared(text)
     folded = fold(text)
-    # Names are searched in the folded text, structures in the flattened one.
-    seen = look.glance.read(folded, _UNSEEN) | look.glance.read(flatten(text), _UNSEEN)
+    # The search for names reads the folded text, and that for structures the flattened text.
+    flags = look.glance.read(folded, _UNSEEN) | look.glance.read(flatten(text), _UNSEEN)
     if look.otherwise.suggested_by_text(text):
-        seen |= OTHERWISE
-    return seen | STREET if look.street.suggested_by_text(folded) else seen
+        flags |= OTHERWISE
+    return flags | STREET if look.street.suggested_by_text(folded) else flags
 
 
-def _judged(
+def _flags_of_word(
     names: NameIndex,
     heads: list[str],
     misspelt: MisspeltNames,

@@ -10,7 +10,7 @@ cdef unsigned int _ONES
 cdef class Glance:
     cdef object _judge
     cdef dict _lengths, _names, _known
-    cdef bytes _begun
+    cdef bytes _prefixes
     cdef Py_ssize_t _head, _shortest, _fewest, _most, _remembered
 
     @cython.locals(text=str)
@@ -24,7 +24,7 @@ cdef class Glance:
     cdef int _of(self, str word) except -1
     @cython.locals(place=Py_ssize_t, joined=str, begin=Py_ssize_t, at=Py_ssize_t, size=Py_ssize_t, found=tuple, length=Py_ssize_t)
     cdef bint _named(self, str text, list places) except -1
-    @cython.locals(begun='const unsigned char*', number=Py_ssize_t, count=int, at=Py_ssize_t, char=Py_UCS4)
+    @cython.locals(prefixes='const unsigned char*', number=Py_ssize_t, count=int, at=Py_ssize_t, char=Py_UCS4)
     cdef bint _may_begin(self, str text, Py_ssize_t place) noexcept
 
 @cython.locals(size=Py_ssize_t, char=Py_UCS4)
@@ -35,9 +35,9 @@ cdef bint _changes_case(str text) noexcept
 cdef bint _is_hexadecimal(str text, Py_ssize_t end) noexcept
 cdef bint _is_sign_of_number(Py_UCS4 char) noexcept
 @cython.locals(size=Py_ssize_t, before=Py_ssize_t, after=Py_ssize_t, mark=Py_UCS4)
-cdef bint _apart(str text, Py_ssize_t at) noexcept
+cdef bint _is_first_separator(str text, Py_ssize_t at) noexcept
 @cython.locals(size=Py_ssize_t, found=int, before=Py_ssize_t, after=Py_ssize_t, vowel=Py_UCS4)
-cdef int _joined(str text, Py_ssize_t at) noexcept
+cdef int _of_hyphen(str text, Py_ssize_t at) noexcept
 @cython.locals(atoms=Py_ssize_t, joined=bint, bracket=bint, spaced=Py_ssize_t, spaced_joined=bint, char=Py_UCS4)
 cdef bint _may_be_smiles(str text) except -1
 cdef bint _is_letter(Py_UCS4 char) noexcept

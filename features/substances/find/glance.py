@@ -1,4 +1,4 @@
-"""A single-pass scan that decides what to search a text for, and which watched words a word may be close to."""
+"""A single-pass scan that decides what to search a text for, and an index of the watched words close to a word."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from features.texts.remembered import LONGEST_REMEMBERED
 
-#: Flags of a text that `Glance` returns, one bit each. The text may contain: a name, a word close to a watched one, a
-#: piece of a systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure,
-#: letters written as digits or signs, a watched name in another writing, a street name.
+#: Flags of a text that `Glance` returns, one bit each. The text may contain, in this order: a name, a word close to a watched
+#: one, a piece of a systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure,
+#: digits or signs in place of letters.
 _NAME = 1
 _NEAR = 2
 _HINT = 4
@@ -27,21 +27,20 @@ NAME, NEAR, HINT, STEM, FRAGMENT, NUMBER, STRUCTURE, DISGUISE = (
 _BEGINS = 256
 _ENDS = 512
 _LABEL = 1024
-#: Flags of pieces of a systematic name: a word made of building blocks, one with a distinctive block, and an everyday
-#: word.
+#: Flags of words of a systematic name: a word made of building blocks, a word with a distinctive block, an everyday word.
 _BLOCKS = 2048
 _CORE = 4096
 _EVERYDAY = 8192
-# These two apply to words and to texts.
+# Flags of words and of texts: a watched name in another writing, a street name.
 _OTHERWISE = 16384
 _STREET = 32768
 OTHERWISE, STREET = _OTHERWISE, _STREET
 BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _CORE, _EVERYDAY
-# Flags that a text inherits from its words: from everyday words alone, and from others.
+# Flags that a text inherits from an everyday word between blanks, and from any other word.
 _OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE | _OTHERWISE | _STREET
 _OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
-# Sizes: letters in the first part of an InChIKey, which letters outside a to z may precede; digits of a CAS number;
-# signs of a disguised word, and letters in it.
+# Minimum sizes: letters of the first part of an InChIKey; digits of a CAS number; characters of a disguised word, and letters
+# among them.
 _KEY = 14
 _CAS_DIGITS = 5
 _DISGUISED = 5
@@ -49,7 +48,7 @@ _PLAIN = 3
 # Minimum number of atoms of a structure (`features.substances.read.spotting`).
 _ATOMS = 5
 _SPACED_ATOMS = 10
-# Sizes of text in a code: changes from a small to a capital letter in base64, hexadecimal digits, pairs of them.
+# Minimum sizes of encoded text: changes from a small to a capital letter in base64, hexadecimal digits, separate pairs of them.
 _CHANGES = 2
 _HEX = 12
 _PAIRS = 6
@@ -59,19 +58,17 @@ _ONES = 0xFFFFFFFF
 
 
 class Glance:
-    """Scans a text in one pass for what it may contain; for most texts, nothing.
+    """Scan that returns the flags of a text in one pass. Most texts have none.
 
-    The flags of a word are computed once and cached: few distinct words make up many texts.
+    The flags of a word are cached, because texts repeat the same words.
 
     Args:
-        judge: returns which of `NAME`, `NEAR`, `HINT`, `STEM`, `FRAGMENT`, `STRUCTURE`, `BEGINS`,
-            `ENDS`, `LABEL`, `BLOCKS`, `CORE` and `EVERYDAY` apply to a word (letters a to z). ``NAME`` means that a
-            name may begin with
-            it, or it with a name.
-        lengths: the lengths of names by their first ``head`` letters and digits, of shorter ones by their first
-            ``shortest``.
+        judge: returns the flags of a word (letters a to z): any except `NUMBER` and `DISGUISE`. ``NAME`` means that a name
+            may begin at the start of the word.
+        lengths: prefix -> lengths of the names with it. A prefix has ``head`` letters and digits, or ``shortest`` if the
+            name is shorter than ``head``.
         names: all names.
-        fewest, most: letters of two adjacent pieces that may form one word close to a watched one.
+        fewest, most: minimum and maximum letters of two adjacent pieces that may form one word close to a watched one.
         remembered: size of the word cache.
     """
 
@@ -95,12 +92,12 @@ class Glance:
         self._most = most
         self._remembered = remembered
         self._known: dict[str, int] = {}
-        # For each three signs, whether a name begins with them.
-        begun = bytearray(_SIGNS**3)
+        # For each three letters or digits, whether a name begins with them.
+        prefixes = bytearray(_SIGNS**3)
         for name in lengths:
             first, second, third = (int(char, _SIGNS) for char in name[:3]) if name.isascii() else (0, 0, 0)
-            begun[(first * _SIGNS + second) * _SIGNS + third] = 1
-        self._begun = bytes(begun)
+            prefixes[(first * _SIGNS + second) * _SIGNS + third] = 1
+        self._prefixes = bytes(prefixes)
 
     def read_all(self, texts: list[str]) -> list[int]:
         """Return the flags of texts in any letter case; -1 for a text with non-ASCII characters or an ampersand."""
@@ -111,20 +108,18 @@ class Glance:
         return self.read(text.lower(), _OTHERWISE if _changes_case(text) else 0)
 
     def read(self, text: str, found: int = 0) -> int:
-        """Return the flags of a lower-case text in addition to ``found``. Words with letters outside a to z contribute
-        nothing.
-        """
+        """Return the flags of a lower-case text in addition to ``found``. Letters outside a to z only separate words."""
         # Positions where a name may begin.
         places: list[int] = []
         digits = 0
         hyphen = key = branch = False
         before = ""
         earlier = 0
-        # State of the current run: 1 for letters, 2 for digits, 0 outside.
+        # Kind of the current run: 1 letters, 2 digits, 0 neither.
         run = begin = 0
-        # Counts in the run that may be a disguised word: signs, and letters among them.
+        # Characters of the run that may be a disguised word, and letters among them.
         signs = letters = 0
-        # Runs of two signs.
+        # Number of such runs of two characters, as bytes in hexadecimal digits.
         pairs = 0
         size = len(text)
         for at in range(size + 1):
@@ -135,7 +130,7 @@ class Glance:
                     word = text[begin:at]
                     bits = self._of(word)
                     if bits & _STREET and begin + 1 == at and kind != 2 and char != "-":
-                        # M30, but not 5 m.
+                        # A street name of one letter continues with a digit or hyphen: M30, but not 5 m.
                         bits ^= _STREET
                     if bits & _EVERYDAY and (begin == 0 or text[begin - 1] == " ") and char == " ":
                         found |= bits & _OF_ITSELF
@@ -214,8 +209,8 @@ class Glance:
         return False
 
     def _may_begin(self, text: str, place: int) -> bool:
-        """Return whether some name begins with the three letters or digits at a position."""
-        begun = self._begun
+        """Return whether a name begins with the three letters or digits at a position."""
+        prefixes = self._prefixes
         number = count = 0
         for at in range(place, len(text)):
             char = text[at]
@@ -227,20 +222,20 @@ class Glance:
                 continue
             count += 1
             if count == 3:
-                return begun[number] != 0
+                return prefixes[number] != 0
         return False
 
 
 def _of_mark(text: str, at: int) -> int:
-    """Return what the mark or blank at a position, or the end of the text, may be part of."""
+    """Return the flags of what the mark or blank at a position may be part of; 0 at the end of the text."""
     size = len(text)
     if at >= size:
         return 0
     char = text[at]
     if char == "-" or char == "_":
-        return _joined(text, at)
+        return _of_hyphen(text, at)
     if char == " " or char == "." or char == "/" or char == "," or char == ":" or char == "*":
-        return _NUMBER if _apart(text, at) else 0
+        return _NUMBER if _is_first_separator(text, at) else 0
     if char == "=":
         return _STRUCTURE | _OTHERWISE
     if char == "\\" or (char == "%" and at + 2 < size and "2" <= text[at + 1] <= "7" and text[at + 2].isalnum()):
@@ -268,7 +263,7 @@ def _changes_case(text: str) -> bool:
 
 
 def _is_hexadecimal(text: str, end: int) -> bool:
-    """Return whether the signs before a position are bytes of ASCII characters in hexadecimal digits."""
+    """Return whether the run of letters and digits before a position may be hexadecimal: digits, a to f, and x."""
     at = end - 1
     while at >= 1:
         char = text[at]
@@ -284,8 +279,8 @@ def _is_sign_of_number(char: str) -> bool:
     return "0" <= char <= "9" or char == "o" or char == "i" or char == "l" or char == "|"
 
 
-def _apart(text: str, at: int) -> bool:
-    """Return whether the separator at a position is the first of a CAS number: two signs and one more follow."""
+def _is_first_separator(text: str, at: int) -> bool:
+    """Return whether a separator may be the first of a CAS number: two digits, a separator and one digit follow."""
     size = len(text)
     before = at - 1
     if before < 1 or at + 4 >= size or not _is_sign_of_number(text[before]) or not _is_sign_of_number(text[before - 1]):
@@ -309,8 +304,8 @@ def _apart(text: str, at: int) -> bool:
     return after + 1 >= size or not ("0" <= text[after + 1] <= "9")
 
 
-def _joined(text: str, at: int) -> int:
-    """Return what a hyphen at a position may be part of: a CAS number, or a locant in a name."""
+def _of_hyphen(text: str, at: int) -> int:
+    """Return the flags of what a hyphen may be part of: a CAS number, or a locant in a name."""
     size = len(text)
     found = 0
     before = at - 2 if at > 1 and text[at - 1] == " " else at - 1
@@ -334,7 +329,7 @@ def _may_be_smiles(text: str) -> bool:
     """
     atoms = 0
     joined = bracket = False
-    # The same over blanks, which may be inside a structure of many atoms.
+    # The same counts across blanks, which a structure of many atoms may contain.
     spaced = 0
     spaced_joined = False
     for char in text:
@@ -379,10 +374,9 @@ class Alike:
         self._first = [sum(len(word) < size for word in words) for size in range(max(map(len, words), default=0) + 2)]
 
     def to(self, word: str) -> list[list[str]]:
-        """Return the candidate words, one list for each length, in the order of insertion; no list is empty.
+        """Return the candidate words, one list for each length, in the order of insertion. No list is empty.
 
-        An error replaces a letter, which changes at most two letters of the set, or inserts or deletes one, which
-        changes at most one.
+        A replaced letter changes at most two letters of the set. An inserted or deleted letter changes at most one.
         """
         found: list[list[str]] = []
         words, reach, letters = self._words, self._reach, self._letters
@@ -410,7 +404,7 @@ def _letters(word: str) -> int:
 
 
 def _bits(number: int) -> int:
-    """Return the number of set bits of 32."""
+    """Return the number of set bits of a 32-bit number."""
     number = number - ((number >> 1) & 0x55555555)
     number = (number & 0x33333333) + ((number >> 2) & 0x33333333)
     number = (number + (number >> 4)) & 0x0F0F0F0F

@@ -1,7 +1,7 @@
 """The substance that a text declares: by name, identifier, structure, composition of its name, or similar spelling.
 
-The stages are ordered from certain and cheap to doubtful and expensive, and end with the first decisive one. A scan
-decides which of them run: most texts name nothing and cost a dictionary lookup per word.
+The stages are ordered from certain and cheap to doubtful and expensive. The search ends with the first decisive stage. A first
+scan decides which stages run. Most texts name no substance and cost only one dictionary lookup per word.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ from features.texts.remembered import remembered
 if TYPE_CHECKING:
     from features.substances.find.by_structure import StructureIndex
 
-# Cached texts that name something. They are rare in trade and repeat. A full cache is emptied.
+# Maximum number of cached texts that name a substance. They are rare and repeat. A full cache is emptied.
 _REMEMBERED: Final = 8_192
 # A longer text is a document, not a description, and is not cached.
 _LONGEST_REMEMBERED: Final = 400
-# Characters of a text that are read at once, because the cost grows faster than the length, and of the pieces in which
-# the rest is read. Two pieces share more characters than a name has.
+# Characters of the beginning of a text, and of the pieces in which the rest is read. The cost grows faster than the length of a
+# piece. Adjacent pieces share more characters than a name has.
 _LONGEST_READ: Final = 10_000
 _PIECE_READ: Final = 4_000
 _SHARED: Final = 300
@@ -76,12 +76,12 @@ _HOW: Final = {
 
 
 class SubstanceIndex:
-    """All names and structures of all substances, ready for lookups. Use `load` to build it.
+    """Index of all names and structures of all substances. Use `load` to build it.
 
     Args:
         watched: rows of the substance table.
         benign: common chemicals that are not watched.
-        unii: names of the UNII list. Names of substances outside ``watched`` are skipped.
+        unii: names of the UNII list. Those of kind ``listed`` are skipped if their substance is not in ``watched``.
         common: names of common chemicals in other languages, for texts that are declared as chemicals.
     """
 
@@ -126,7 +126,7 @@ class SubstanceIndex:
 
     def resolve_all(self, texts: list[str], *, chemical: bool = False) -> list[Match | None]:
         """Return `resolve` of each text."""
-        # Do not reuse answers given while OPSIN was down.
+        # Do not reuse answers from a time without OPSIN.
         kind = chemical, opsin().available
         known = self._known.setdefault(kind, {})
         found = [known.get(text) for text in texts]
@@ -138,11 +138,11 @@ class SubstanceIndex:
         if budget is not None and len(todo) > 1:
             # Short texts and possible CAS numbers are cheap to read.
             todo.sort(key=lambda one: (_NO_NUMBER.search(one[1]) is not None, len(one[1])))
-        for at, text, seen in todo:
-            if budget is not None and seen and budget.spent:
+        for at, text, flags in todo:
+            if budget is not None and flags and budget.spent:
                 budget.unread.add(texts[at])
                 continue
-            match = self._resolve(text, chemical, seen) if seen else None
+            match = self._resolve(text, chemical, flags) if flags else None
             if len(texts[at]) > _LONGEST_READ:
                 match = self._resolve_rest(texts[at], match)
                 if budget is not None and budget.spent:
@@ -157,8 +157,8 @@ class SubstanceIndex:
         return found
 
     def may_name(self, texts: list[str]) -> list[bool]:
-        """Return whether the first scan of each text finds what may name a substance. It takes microseconds."""
-        return [seen != 0 for seen in worth_looking_for(self._look, texts)]
+        """Return for each text whether it may name a substance. This is the first scan alone, which takes microseconds."""
+        return [flags != 0 for flags in worth_looking_for(self._look, texts)]
 
     def is_known(self, text: str, *, chemical: bool = False) -> bool:
         """Return whether the answer of `resolve` is cached."""
@@ -183,7 +183,8 @@ class SubstanceIndex:
             text: a chemical's name or structure.
 
         Returns:
-            A match of kind ``similar`` at any similarity; None if the text is no readable structure.
+            The match of the first structure in the text: usually of kind ``similar``, at any similarity. None if the text
+            contains no readable structure.
         """
         for piece in structures_in(text, chemical=True):
             if piece.form != "inchikey" and (match := self._read(piece, anyway=True)) is not None:
@@ -213,29 +214,31 @@ class SubstanceIndex:
         matches = (first, *self.resolve_all(pieces))
         return max((match for match in matches if match is not None), key=importance, default=None)
 
-    def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
-        """Return the substance that a text names, as it is written or in another writing. ``seen`` lists what to search
-        for.
+    def _resolve(self, text: str, chemical: bool, flags: int) -> Match | None:
+        """Return the substance that a text names, as written or in another writing.
+
+        Args:
+            flags: what to search for, from `worth_looking_for`.
         """
-        match = self._resolve_written(text, chemical, seen) if seen & ~(OTHERWISE | STREET) else None
+        match = self._resolve_written(text, chemical, flags) if flags & ~(OTHERWISE | STREET) else None
         if match is not None and match.kind == "mention":
             return match
         if match is None or not match.hit or (match.kind == "class" and not match.smiles):
-            other = self._resolve_otherwise(text, chemical, seen) if seen & (OTHERWISE | NEAR) else None
+            other = self._resolve_otherwise(text, chemical, flags) if flags & (OTHERWISE | NEAR) else None
             match = match if other is None else other
         elif match.kind in ("exact", "misspelt"):
             match = self._with_parts_before(text, chemical, match)
-        if seen & STREET and match is None:
+        if flags & STREET and match is None:
             match = self._street.find(text) or match
         if chemical and (match is None or match.group == BENIGN):
             match = self._common.match(text) or match
         return match
 
-    def _resolve_otherwise(self, text: str, chemical: bool, seen: int) -> Match | None:
+    def _resolve_otherwise(self, text: str, chemical: bool, flags: int) -> Match | None:
         """Return the first watched substance that a text names in another writing."""
-        readings = list(self._otherwise.readings(text)) if seen & OTHERWISE else []
-        # A name of several words that is cut off has words that are close to a watched one.
-        if seen & NEAR and (cut := self._otherwise.cut_name(text)) is not None:
+        readings = list(self._otherwise.readings(text)) if flags & OTHERWISE else []
+        # A cut name of several words contains whole words of a watched name, which set `NEAR`.
+        if flags & NEAR and (cut := self._otherwise.cut_name(text)) is not None:
             readings.append(cut)
         for reading in readings:
             match = self._resolve_written(reading.text, chemical, EVERYTHING & ~NEAR)
@@ -246,41 +249,41 @@ class SubstanceIndex:
         return None
 
     def _with_parts_before(self, text: str, chemical: bool, match: Match) -> Match:
-        """Return the longer name that a name is part of, if the rest is written in another language: asetil fentanyl."""
-        reading = self._otherwise.by_sound(text, telling=False)
+        """Return the match of a longer name around a match, if its other part is in another language: asetil fentanyl."""
+        reading = self._otherwise.by_sound(text, with_core=False)
         longer = self._resolve_written(reading.text, chemical, EVERYTHING & ~NEAR) if reading is not None else None
         if reading is None or longer is None or not longer.hit or longer.substance == match.substance:
             return match
         shown = reading.shown(longer)
         return shown if shown is not None and len(shown.matched_text) > len(match.matched_text) else match
 
-    def _resolve_written(self, text: str, chemical: bool, seen: int) -> Match | None:
-        """Return the substance that a text names as it is written. ``seen`` lists what to search for."""
+    def _resolve_written(self, text: str, chemical: bool, flags: int) -> Match | None:
+        """Return the substance that a text names as written. ``flags`` state what to search for."""
         structures: list[Piece] | None = None
-        if not seen & ~STRUCTURED and not (structures := structures_in(text)):
+        if not flags & ~STRUCTURED and not (structures := structures_in(text)):
             return None
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
-        found = self._names.find(spelled, around) if seen & NAMED else []
-        if seen & NUMBER:
+        found = self._names.find(spelled, around) if flags & NAMED else []
+        if flags & NUMBER:
             numbers = numbers_in(spelled, self._cas, chemical=chemical)
-            found += [_placed(entry, around, spelled, start, end) for entry, start, end in numbers]
+            found += [_number_found(entry, around, spelled, start, end) for entry, start, end in numbers]
         if chemical and not any(item.hit for item in found):
-            found += self._names.whole(spelled, around)
+            found += self._names.without_qualifiers(spelled, around)
         best = max(found, key=lambda item: item.rank, default=None)
-        # Next to other words it may be part of a longer name with an error in it: valetyl fentanyl.
+        # A name next to other words may be part of a longer misspelt name: valetyl fentanyl.
         beside = best is not None and best.hit and _beside(best, spelled)
         if best is not None and best.hit and not best.ambiguous and not beside:
             return self._of_found(best, text, spelled)
         # A common chemical recognised by its whole name needs no parsing of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
         if structures is None:
-            structures = structures_in(text, chemical=chemical) if seen & STRUCTURED and len(text) > known else []
+            structures = structures_in(text, chemical=chemical) if flags & STRUCTURED and len(text) > known else []
         pieces = [piece for piece in structures if len(piece.text) > known]
         candidates = list(self._by_structure(pieces, spelled, around)) if pieces else []
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         if not any(match.hit for match in candidates):
-            composed = analogue(spelled) if seen & STEM else None
+            composed = analogue(spelled) if flags & STEM else None
             if composed is not None and _LETTER.match(spelled, composed.end) is not None:
                 # The word continues: etonitazepene is not composed of etonitazene.
                 composed = None
@@ -289,21 +292,20 @@ class SubstanceIndex:
                 candidates.append(match)
                 if composed.certain:
                     read = max(read, composed.end - composed.start)
-                    if best is not None and _holds(composed, best):
-                        # The composition of the whole name takes precedence over a name that is part of it:
-                        # despropionyl para-fluorofentanyl.
+                    if best is not None and _contains(composed, best):
+                        # A composed name takes precedence over a name that is a part of it: despropionyl para-fluorofentanyl.
                         best, beside = None, False
-        # A text that was read as the structure of another chemical is no misspelling of a watched one.
+        # A text that was read as the structure of another chemical is not a misspelling of a watched one.
         if (beside or not read) and not any(match.kind == "mention" for match in candidates):
-            misspelt = self._misspelt.find(spelled, around, found) if seen & NEAR else []
+            misspelt = self._misspelt.find(spelled, around, found) if flags & NEAR else []
             near = [item for item in misspelt if item.end - item.start > read]
             if near:
-                # They are longer than the part that was read.
+                # These misspelt names are longer than the part that was read as a structure, so its hits do not count.
                 candidates = [match for match in candidates if not match.hit]
                 best = max(merged(found, near), key=lambda item: item.rank)
         if best is None and all(match.group == BENIGN for match in candidates):
-            kin = (self._named_kin(item, spelled) for item in members(spelled, around, found))
-            best = max(kin, key=lambda item: item.rank, default=None)
+            unlisted = (self._misspelt_member(item, spelled) for item in members(spelled, around, found))
+            best = max(unlisted, key=lambda item: item.rank, default=None)
         if best is not None:
             candidates.append(self._of_found(best, text, spelled))
         return max(candidates, key=importance, default=None)
@@ -319,7 +321,7 @@ class SubstanceIndex:
             if start < 0:
                 start, written = piece.start, piece.text
             end = start + len(written)
-            # A part of a longer name is another substance, whatever the part denotes.
+            # A systematic name that continues is the name of another substance.
             if piece.form != "systematic" or not around.continue_name(start, end):
                 yield decide_in_context(match, around, start, end)
 
@@ -334,7 +336,7 @@ class SubstanceIndex:
             return None
         parts = [smiles]
         if piece.form != "inchi" and "." in smiles:
-            # Two adjacent names read as a mixture: each of its parts counts.
+            # OPSIN may read two adjacent names as a mixture, so each of its parts counts.
             parts += smiles.split(".")
         best: Match | None = None
         for part in parts:
@@ -346,12 +348,12 @@ class SubstanceIndex:
             if match is not None and (best is None or importance(decide(match, "")) > importance(decide(best, ""))):
                 best = match
         if best is not None and systematic and not any(map(str.isdigit, piece.text)):
-            # OPSIN assumes the usual position if a name omits it.
+            # If a name omits a position, OPSIN assumes the usual one.
             best = replace(best, ambiguous=True, confidence=min(best.confidence, 0.7))
         return best
 
     def _composed(self, composed: Analogue, text: str, spelled: str, around: Surroundings) -> Match | None:
-        """Return an unlisted fentanyl or nitazene that is identified by the parts of its composed name."""
+        """Return the match of the structure that the parts of a composed name give; None if they give none."""
         structure = self._structures.read(composed.smiles, "smiles") if composed.smiles else None
         if structure is None:
             return None
@@ -362,9 +364,9 @@ class SubstanceIndex:
         confidence = 0.95 if composed.certain else 0.85
         return decide_in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
 
-    def _named_kin(self, found: Found, spelled: str) -> Found:
-        """Return a word on the stem of a family as the watched name that it misspells, if there is one."""
-        near = self._misspelt.kin(spelled[found.start : found.end])
+    def _misspelt_member(self, found: Found, spelled: str) -> Found:
+        """Return the watched name that a word on the stem of a family misspells, or the word itself if it misspells none."""
+        near = self._misspelt.nearest_member(spelled[found.start : found.end])
         if near is None:
             return found
         entry, errors = near
@@ -372,7 +374,7 @@ class SubstanceIndex:
 
     @property
     def _structures(self) -> StructureIndex:
-        # Built when the first structure is read, because it imports RDKit.
+        # Build it only when the first structure is read, because it imports RDKit.
         if self._structures_made is None:
             from features.substances.find.by_structure import StructureIndex
 
@@ -387,11 +389,11 @@ class SubstanceIndex:
         if found.distance:
             explanation = f"{found.distance} typing error{'s' if found.distance > 1 else ''} from a name."
         elif found.disguised:
-            explanation = "Name with figures or signs for letters."
+            explanation = "Name with digits or signs in place of letters."
         elif found.entry.abbreviation:
             explanation = "Abbreviation, which has other meanings too."
         elif found.ambiguous:
-            explanation = "Name inside a longer one."
+            explanation = "Name inside a longer name."
         return self._of_entry(found, piece, (explanation,))
 
     def _of_entry(self, found: Found, piece: str, evidence: tuple[str, ...]) -> Match:
@@ -405,8 +407,8 @@ class SubstanceIndex:
                 return decide_name(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
         if entry.group in WATCHED and entry.substance not in self._rows:
-            # A word on the stem of a family that is no name in any list.
-            kind, evidence = "class", ("On no list; a word on the stem of the family's names.",)
+            # The word ends in the stem of a family and is on no list.
+            kind, evidence = "class", ("On no list; the word ends in the stem of the family's names.",)
         watched = entry.group in WATCHED
         mention = watched and found.mention
         details = self._structures.details(entry.substance) if entry.group != BENIGN else None
@@ -437,14 +439,14 @@ def _beside(found: Found, spelled: str) -> bool:
     return _WORD_BEFORE.search(spelled[: found.start]) is not None or _WORD_AFTER.match(spelled, found.end) is not None
 
 
-def _holds(composed: Analogue, found: Found) -> bool:
-    """Return whether a composed name is longer than the name found in it."""
+def _contains(composed: Analogue, found: Found) -> bool:
+    """Return whether a composed name contains a found name and is longer."""
     within = composed.start <= found.start and found.end <= composed.end
     return within and composed.end - composed.start > found.end - found.start
 
 
-def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
-    # The "no" of "CAS no" is no denial.
+def _number_found(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
+    # The "no" of "CAS no" is not a denial, so the context begins before the label.
     label = _LABEL.search(spelled, max(0, start - 24), start)
     context, mention = around.context(label.start() if label else start, end) if entry.group in WATCHED else ("", False)
     return Found(entry, start, end, context, mention)

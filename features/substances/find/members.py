@@ -1,4 +1,4 @@
-"""Unlisted members of the watched families: words on the stem of a family."""
+"""Unlisted members of the watched families: words that end in the stem of a family."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.names import Entry, Found
 
-# An unlisted member of the family: any word on its stem, except words that only deny or detect it.
+# An unlisted member of a family: any word that ends in its stem, except those that deny or detect it.
 _STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
 _NOT_A_MEMBER: Final = frozenset(chemical_words()["before_a_stem"]["words"])
 
 
 def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
-    """Return words on the stem of a family that are neither a name nor a misspelling of one: chlorohexanoylfentanyl.
+    """Return the words that end in the stem of a family and are not among the ``known`` names: chlorohexanoylfentanyl.
 
     Args:
         spelled: the output of `normalise.spell`.
@@ -24,7 +24,7 @@ def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> 
         known: names already found, whose positions are skipped.
 
     Returns:
-        Ambiguous finds whose substance is the word itself, without CAS number or structure.
+        Ambiguous matches whose substance is the word itself, without CAS number or structure.
     """
     if "fentanyl" not in spelled and "nitazene" not in spelled:
         return []

@@ -1,12 +1,11 @@
-"""Search for watched names written with one or two typing errors, which rejects real words and other chemicals.
+"""Search for watched names with one or two typing errors. Real words and other chemicals are rejected.
 
-An error is an inserted, deleted, replaced or transposed letter (optimal string alignment, by RapidFuzz).
-The search uses the *anchors* of the names, their long words. For each word of the text, the anchors within reach
-are looked up, once for all texts; only if there are any is the whole name compared with the surrounding text.
+An error is an inserted, deleted, replaced or transposed letter (optimal string alignment, by RapidFuzz). The search uses the
+*anchors* of the names, their long words. The anchors close to a word are looked up and cached. Only if a word of the text has
+such anchors, their whole names are compared with the surrounding text.
 
-These are never corrected: digits (2-piperidone is not 4-piperidone) and other locants, real words
-(pentanol, piperidine), distinct name parts (methyl is no misspelt ethyl), and names
-closer to another chemical or medicine.
+These are never corrected: digits (2-piperidone is not 4-piperidone) and other locants, real words (pentanol, piperidine),
+distinct parts of names (methyl is not a misspelt ethyl), and names closer to another chemical or medicine.
 """
 
 from __future__ import annotations
@@ -32,23 +31,24 @@ from features.substances.normalise import TOKEN, compact, fold, skeleton, spelli
 from features.texts.remembered import remembered
 from features.texts.scan import near_words
 
-#: Minimum letters of a name for one and for two errors. Among shorter names, too many real words are as close.
+#: Minimum letters of a name for one and for two errors. Too many real words are as close to shorter names.
 ONE_ERROR: Final = 8
 TWO_ERRORS: Final = 9
 # Exception: fentanyl and fentanil, eight letters long, may have two errors.
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
-# Names in other scripts are not searched with typing errors, and none in pinyin: its syllables are too similar.
+# Languages whose names are not searched with typing errors: those in other scripts, and pinyin, because its syllables are too
+# similar.
 _NOT_LATIN: Final = frozenset({"ar", "el", "he", "hi", "ja", "ko", "ru", "th", "uk", "zh", "zh-Hant", "zh-Latn"})
-# A translated name is also indexed without its salt, which is found inside.
+# A translated name with its salt is skipped, because the name without the salt is found inside it.
 _SALT: Final = re.compile("|".join(chemical_words()["salts"]["translated"]))
-# A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
+# Maximum characters of a name. Longer names are hardly typed by hand, and comparing them is expensive.
 _LONGEST: Final = 160
 # Minimum letters of an anchor.
 _ANCHOR: Final = 5
 #: Minimum and maximum letters of two pieces that are read as one.
 FEWEST_LETTERS: Final = _ANCHOR
 MOST_LETTERS: Final = 40
-# Two errors leave one of three words intact. A fourth anchor covers two words written as one.
+# Maximum anchors of a name. Two errors leave one of three words intact. A fourth anchor covers two words written as one.
 _ANCHORS: Final = 4
 # Cache sizes, in words. The second cache serves only words close to a watched one.
 _REMEMBERED_WORDS: Final = 16_384
@@ -67,13 +67,20 @@ _MEMBER: Final = 14
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
 _STEMS: Final = ("fentanyl", "nitazene")
-_KIN: Final = frozenset({"fentanyl", "nitazene"})
+_FAMILIES: Final = frozenset({"fentanyl", "nitazene"})
 _SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Name:
-    """A watched name, ready for comparison."""
+    """A watched name, ready for comparison.
+
+    Attributes:
+        key: its words and numbers, joined.
+        figures: its numbers, in order.
+        initials: its capital letters that stand together, such as BOC.
+        errors: maximum number of errors.
+    """
 
     key: str
     words: tuple[str, ...]
@@ -86,7 +93,7 @@ class _Name:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Anchor:
-    """A word of a name: its start in the key, and the number of errors allowed in it."""
+    """A word of a name: its start in the key, and the maximum number of errors in it."""
 
     name: _Name
     offset: int
@@ -95,7 +102,7 @@ class _Anchor:
 
 @dataclass(frozen=True, slots=True)
 class _Tokenised:
-    """A tokenised text: positions in the joined text and in the text itself."""
+    """A tokenised text. ``begins`` and ``ends`` are positions in the joined tokens, ``spans`` positions in the text."""
 
     tokens: list[str]
     joined: str
@@ -105,11 +112,11 @@ class _Tokenised:
 
 
 class MisspeltNames:
-    """The watched names, ready for a search with typing errors.
+    """Search for watched names with typing errors.
 
     Args:
         named: names as written, with their entries.
-        others: names of other substances and goods as written, none of which is a misspelt watched name.
+        others: names of other substances and goods as written, which are not misspelt watched names.
         words: further real words close to a word of a watched name, folded.
     """
 
@@ -122,14 +129,14 @@ class MisspeltNames:
         for name in _names(named):
             names.setdefault(name.words, name)
         self._keys = frozenset(name.key for name in names.values())
-        self._kin_names = {
+        self._members = {
             name.key: name.entry for name in names.values() if name.key.isalpha() and name.key.endswith(_STEMS)
         }
         frequency = Counter(word for name in names.values() for word in {*name.words})
         for name in names.values():
             for word, anchor in _anchors(name, frequency):
                 self._anchors.setdefault(word, []).append(anchor)
-        self._reach = {word: max(anchor.errors for anchor in held) for word, held in self._anchors.items()}
+        self._reach = {word: max(anchor.errors for anchor in anchors) for word, anchors in self._anchors.items()}
         self._alike = Alike(self._reach)
         self._beginnings = {word[:size] for word in self._anchors for size in range(_PIECE, len(word))}
         self._endings = {word[-size:] for word in self._anchors for size in range(_PIECE, len(word))}
@@ -138,11 +145,11 @@ class MisspeltNames:
         for key in {compact(other) for other in others} - self._keys:
             self._others.setdefault(len(key), []).append(key)
         self._near = remembered(_REMEMBERED_WORDS)(self._near_anchors)
-        self._bearing = remembered(_REMEMBERED_ANCHORS)(self._anchors_of)
+        self._cached_anchors = remembered(_REMEMBERED_ANCHORS)(self._anchors_of)
         self._nearest_other = remembered(1024)(self._distance_to_others)
 
     def find(self, spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
-        """Return the misspelt names in a text, at most one at each place, the closest if several are possible.
+        """Return the misspelt names in a text, at most one at each place: the one with the most correct letters.
 
         Args:
             spelled: the output of `normalise.spell`.
@@ -150,35 +157,31 @@ class MisspeltNames:
             known: names already found, whose positions are skipped.
 
         Returns:
-            Finds of kind ``misspelt`` with the number of errors as ``distance``.
+            Names of kind ``misspelt``, with the number of errors as ``distance``.
         """
         tokens = around.tokens
         seeds = near_words(tokens, self._near, self._beginnings, self._endings, FEWEST_LETTERS, MOST_LETTERS)
         if not seeds:
             return []
-        return self._judged(_cut(spelled, tokens), seeds, spelled, around, known)
+        return self._compare(_tokenised(spelled, tokens), seeds, spelled, around, known)
 
     def role(self, word: str) -> tuple[bool, bool, bool]:
-        """Return whether a word of letters is close to one of a watched name, and whether it begins and ends one
-        exactly.
-        """
+        """Return whether a word is close to a word of a watched name, whether it begins one exactly, and whether it ends one."""
         near = len(word) >= FEWEST_LETTERS - 1 and bool(self._near_anchors(word))
         return near, word in self._beginnings, word in self._endings
 
-    def kin(self, word: str) -> tuple[Entry, int] | None:
-        """Return the closest one-word watched name on the same family stem, and the number of errors.
+    def nearest_member(self, word: str) -> tuple[Entry, int] | None:
+        """Return the closest one-word watched name on a family stem, and the number of errors; None if none is close.
 
-        The shorter the part before the stem, the fewer errors leave it recognisable.
+        A short part before the stem is recognisable with one error only.
         """
         written = word.replace("rn", "m")
         before = len(word) - len("fentanyl")
-        hit = process.extractOne(
-            written, list(self._kin_names), scorer=OSA.distance, score_cutoff=1 if before < 5 else 2
-        )
-        return (self._kin_names[hit[0]], max(1, int(hit[1]))) if hit is not None else None
+        hit = process.extractOne(written, list(self._members), scorer=OSA.distance, score_cutoff=1 if before < 5 else 2)
+        return (self._members[hit[0]], max(1, int(hit[1]))) if hit is not None else None
 
     def _near_anchors(self, token: str) -> tuple[tuple[str, int], ...]:
-        """Return the anchors within their allowed number of errors, with that number."""
+        """Return the anchors that a token may misspell, each with its number of errors."""
         if not (token.isascii() and token.isalpha()):
             return ()
         found: list[tuple[str, int]] = []
@@ -189,14 +192,14 @@ class MisspeltNames:
         return tuple(found)
 
     def _anchors_of(self, word: str, errors: int, figures: bool) -> list[_Anchor]:
-        """Return the anchors of a word that allow this many errors in it; of names without digits only, or of all names."""
+        """Return the anchors of a word that allow this many errors. Without ``figures``, names with digits are left out."""
         return [
             anchor for anchor in self._anchors[word] if errors <= anchor.errors and (figures or not anchor.name.figures)
         ]
 
-    def _judged(
+    def _compare(
         self,
-        cut: _Tokenised,
+        text: _Tokenised,
         seeds: Sequence[tuple[int, int, str, int]],
         spelled: str,
         around: Surroundings,
@@ -204,11 +207,11 @@ class MisspeltNames:
     ) -> list[Found]:
         best: list[tuple[int, int, int, _Name]] = []
         seen: set[tuple[int, tuple[str, ...]]] = set()
-        figures = {token for token in cut.tokens if token.isdigit()}
-        length = len(cut.joined)
+        figures = {token for token in text.tokens if token.isdigit()}
+        length = len(text.joined)
         for first, _, word, errors in seeds:
-            at = cut.begins[first]
-            for anchor in self._bearing(word, errors, bool(figures)):
+            at = text.begins[first]
+            for anchor in self._cached_anchors(word, errors, bool(figures)):
                 name, begin = anchor.name, at - anchor.offset
                 allowed = name.errors
                 # Most names are longer than the rest of the text, or have digits that the text lacks.
@@ -222,18 +225,18 @@ class MisspeltNames:
                 if place in seen:
                     continue
                 seen.add(place)
-                window = _window(cut, begin, name)
+                window = _window(text, begin, name)
                 if window is not None:
                     best.append((*window, name))
         finds: list[Found] = []
-        taken = bytearray(len(cut.tokens))
+        taken = bytearray(len(text.tokens))
         rivals: dict[tuple[int, int, int], set[str]] = {}
         for errors, first, last, name in best:
             rivals.setdefault((errors, first, last), set()).add(name.entry.substance)
-        # Prefer the most correct letters: for butyryl feentanyl not fentanyl alone, though that has fewer errors.
+        # Prefer the name with the most correct letters: "butiryl feentanyl" is butyrylfentanyl, although fentanyl has fewer errors.
         for errors, first, last, name in sorted(best, key=lambda item: (_COST * item[0] - len(item[3].key), item[1])):
-            start, end = cut.spans[first][0], cut.spans[last][1]
-            tokens = cut.tokens[first : last + 1]
+            start, end = text.spans[first][0], text.spans[last][1]
+            tokens = text.tokens[first : last + 1]
             if any(taken[first : last + 1]) or any(
                 start < item.end and item.start < end and not _extends(item, start, end, spelled) for item in known
             ):
@@ -241,7 +244,7 @@ class MisspeltNames:
             if not self._is_error(tokens, errors, name):
                 continue
             rival = len(rivals[errors, first, last]) > 1
-            joined = name.entry.group not in _KIN and _joined_on(spelled, start)
+            joined = name.entry.group not in _FAMILIES and _joined_on(spelled, start)
             found = _match_of(name, (start, end), errors, tokens, around, rival=rival, joined=joined)
             if found is not None:
                 finds.append(found)
@@ -250,8 +253,8 @@ class MisspeltNames:
 
     def _is_error(self, tokens: Sequence[str], errors: int, name: _Name) -> bool:
         """Return whether the difference is a typing error rather than another word, chemical or position."""
-        held = frozenset(tokens)
-        if held & LOCANTS - name.locants or name.locants & SIGNIFICANT_LOCANTS - held:
+        present = frozenset(tokens)
+        if present & LOCANTS - name.locants or name.locants & SIGNIFICANT_LOCANTS - present:
             return False
         parts = _parts(name.words)
         for token in tokens:
@@ -261,25 +264,26 @@ class MisspeltNames:
                     return False
                 own = min(OSA.distance(token, word) for word in name.words)
                 if own > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
-                    # The stem is intact: mirfentanil is its own member of the family, and no carfentanil.
+                    # The stem is intact: mirfentanil is another member of the family, not a misspelt carfentanil.
                     return False
-                # Closer to a word of another watched name, as phenathyl is to phenethyl and not to phentanyl.
+                # Reject a word closer to a word of another watched name: phenathyl is phenethyl, not phentanyl.
                 if any(
                     distance < own and all(OSA.distance(word, part, score_cutoff=1) > 1 for part in name.words)
                     for word, distance in self._near(token)
                 ):
                     return False
-        if errors > 1 and not name.initials <= held:
+        if errors > 1 and not name.initials <= present:
             return False
         if (len(tokens[0]) < _ANCHOR and "".join(tokens[1:]) in self._keys) or (
             len(tokens[-1]) < _ANCHOR and "".join(tokens[:-1]) in self._keys
         ):
-            # A complete name after a short word is not a longer name: or fentanyl is not norfentanyl.
+            # A complete name beside a short word is not a longer name: "or fentanyl" is not norfentanyl.
             return False
         text = "".join(tokens)
         return self._nearest_other(text) >= errors
 
     def _distance_to_others(self, text: str) -> int:
+        """Return the number of errors to the closest other name: 0, 1, or 3 if none is that close."""
         nearest = 3
         for size in range(len(text) - 1, len(text) + 2):
             choices = self._others.get(size)
@@ -302,7 +306,7 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
         written_out = spellings(folded)
         if "phenethyl" in folded and entry.kind != "translated":
             written_out.append(folded.replace("phenethyl", "2-phenylethyl"))
-        # A trade name is an ordinary word, and other languages have real words close to it.
+        # Allow fewer errors in trade names and in other languages, because real words are close to such names.
         trade = written != entry.substance and _CHEMICAL.search(written_out[0]) is None
         narrow = entry.kind == "translated"
         for spelled in written_out:
@@ -310,8 +314,8 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
             key = "".join(words)
             figures = tuple(word for word in words if word.isdigit())
             # A number of several digits is as distinctive as letters.
-            told = [word for word in words if len(word) > 1 or word.isalpha()]
-            letters = sum(len(word) for word in told if _SALT.match(word) is None)
+            counted = [word for word in words if len(word) > 1 or word.isalpha()]
+            letters = sum(len(word) for word in counted if _SALT.match(word) is None)
             if letters < ONE_ERROR:
                 continue
             locants = frozenset(words) & LOCANTS
@@ -322,19 +326,20 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
 
 
 def _parts(words: tuple[str, ...]) -> frozenset[str]:
-    """Return the words of a name and their parts, each also joined with its neighbours."""
+    """Return the words of a name, their parts, and all runs of adjacent parts."""
     pieces: list[str] = []
     for word in words:
         made_of = MORPHEME.findall(word)
         pieces += made_of if "".join(made_of) == word else [word]
     runs = range(1, len(pieces) + 1)
     parts = {"".join(pieces[at : at + count]) for count in runs for at in range(len(pieces) - count + 1)}
-    # Many omit or add the last e of piperidine and chloride; so the form with or without it is the same word.
+    # Writers often omit the last e of piperidine and chloride, so the form without it is the same word.
     parts |= {part.removesuffix("e") for part in parts if len(part) > _ANCHOR}
     return frozenset(parts)
 
 
 def _anchors(name: _Name, frequency: Counter[str]) -> Iterator[tuple[str, _Anchor]]:
+    """Yield the anchors of a name by word: its rarest long words, with fewer errors allowed if there are several."""
     placed: dict[str, int] = {}
     at = 0
     for word in name.words:
@@ -354,7 +359,7 @@ def _anchors(name: _Name, frequency: Counter[str]) -> Iterator[tuple[str, _Ancho
                 yield run, _Anchor(name, offset, name.errors if len(runs) == 1 else min(1, name.errors))
 
 
-def _cut(spelled: str, tokens: list[str]) -> _Tokenised:
+def _tokenised(spelled: str, tokens: list[str]) -> _Tokenised:
     begins, ends, count = [], [], 0
     for token in tokens:
         begins.append(count)
@@ -363,18 +368,18 @@ def _cut(spelled: str, tokens: list[str]) -> _Tokenised:
     return _Tokenised(tokens, "".join(tokens), begins, ends, [found.span() for found in TOKEN.finditer(spelled)])
 
 
-def _window(cut: _Tokenised, begin: int, name: _Name) -> tuple[int, int, int] | None:
-    """Return errors, first and last token of the text piece closest to a name that should begin about there."""
+def _window(text: _Tokenised, begin: int, name: _Name) -> tuple[int, int, int] | None:
+    """Return errors, first and last token of the piece of text closest to a name that begins near ``begin``, or None."""
     allowed, size = name.errors, len(name.key)
     nearest: tuple[int, int, int] | None = None
-    first = bisect_left(cut.begins, begin - allowed)
-    while first < len(cut.begins) and cut.begins[first] <= begin + allowed:
-        last = bisect_left(cut.ends, cut.begins[first] + size - allowed)
-        while last < len(cut.ends) and cut.ends[last] <= cut.begins[first] + size + allowed:
-            if tuple(token for token in cut.tokens[first : last + 1] if token.isdigit()) == name.figures:
-                piece = cut.joined[cut.begins[first] : cut.ends[last]]
+    first = bisect_left(text.begins, begin - allowed)
+    while first < len(text.begins) and text.begins[first] <= begin + allowed:
+        last = bisect_left(text.ends, text.begins[first] + size - allowed)
+        while last < len(text.ends) and text.ends[last] <= text.begins[first] + size + allowed:
+            if tuple(token for token in text.tokens[first : last + 1] if token.isdigit()) == name.figures:
+                piece = text.joined[text.begins[first] : text.ends[last]]
                 errors = OSA.distance(piece, name.key, score_cutoff=allowed)
-                # Skip exact matches: the exact search has already handled them.
+                # Skip exact matches, because the exact search has handled them.
                 if 0 < errors <= allowed and (nearest is None or errors < nearest[0]):
                     nearest = errors, first, last
             last += 1
@@ -383,7 +388,7 @@ def _window(cut: _Tokenised, begin: int, name: _Name) -> tuple[int, int, int] | 
 
 
 def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
-    """Return whether a piece of text is a longer watched name around one already found, by more than a short word."""
+    """Return whether a piece of text contains a watched name already found and at least one more long word."""
     if item.entry.group not in WATCHED or item.entry.abbreviation or not (start <= item.start and item.end <= end):
         return False
     added = [*tokens(spelled[start : item.start]), *tokens(spelled[item.end : end])]
@@ -391,7 +396,7 @@ def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
 
 
 def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
-    """Return all finds, without those that are only part of a longer misspelt name (fentanyl in acetil fentanyl)."""
+    """Return all names, without those that are only part of a longer misspelt name (fentanyl in acetil fentanyl)."""
     kept = [
         item for item in known if not any(other.start <= item.start and item.end <= other.end for other in misspelt)
     ]
@@ -413,18 +418,18 @@ def _match_of(
     rival: bool,
     joined: bool,
 ) -> Found | None:
-    """Return the find of a misspelt name, None if the text around it makes it another substance.
+    """Return a misspelt name with its context, or None if the text around it makes it another substance.
 
     Args:
         span: start and end in the spelled text.
         errors: number of typing errors in it.
-        rival: another name is as close.
-        joined: a hyphen, bracket or comma joins it to the word before it.
+        rival: whether another name is as close.
+        joined: whether a hyphen, bracket or comma joins it to the word before it.
     """
     entry, key = name.entry, name.key
     start, end = span
     longer = around.continue_name(start, end) or joined
-    if longer and (entry.group not in _KIN or entry.kind in _SYSTEMATIC):
+    if longer and (entry.group not in _FAMILIES or entry.kind in _SYSTEMATIC):
         return None
     context, mention = around.context(start, end)
     text = "".join(tokens)

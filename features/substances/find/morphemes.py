@@ -24,7 +24,7 @@ MORPHEME: Final = re.compile(_alternatives([*_PARTS, *_STEMS]))
 CHEMICAL_WORD: Final = re.compile(f"(?:{_alternatives([*_PARTS, *_WORDS['joints']['words']])})+")
 #: Short words that end systematic names.
 ENDING: Final = re.compile("yl|ol|one|al|ane|ene|ine|yne|oyl|oxy|oic|ide|ate|diol|dione|dial|amine|imine|thiol")
-#: Words that state where or how a group is attached: a name with another of them is another substance.
+#: Words that state where or how a group is attached. A name with a different one is another substance.
 LOCANTS: Final = frozenset(_WORDS["locants"]["words"])
-#: Those that must not be missing either; a missing longer one already counts as that many errors.
+#: Locants that must not be missing either. A longer locant needs no such rule: its missing letters count as errors.
 SIGNIFICANT_LOCANTS: Final = frozenset(_WORDS["locants"]["significant"])

@@ -1,7 +1,7 @@
-"""Names of substances in text: on token boundaries, with their positions, in any number of languages.
+"""Names of substances in a text: on token boundaries, with their positions, in any number of languages.
 
-Names are keyed by their letters and digits only. At each token of a text, the joined rest of the text is compared with
-the names that begin with the same characters: two dictionary lookups per token, for any number of names.
+The key of a name consists of its letters and digits. At each token, the joined rest of the text is compared with the names
+that begin with the same characters. This takes two dictionary lookups per token, for any number of names.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from features.substances.find.variants import variants
 from features.substances.match import BENIGN, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
 
-#: Minimum letters and digits of a name.
+#: Minimum number of letters and digits of a name.
 SHORTEST: Final = 3
-# Names of at least this many characters are indexed by a longer prefix: few names share six characters.
+# Names of at least this many characters are indexed by a prefix of this length, because few names share six characters.
 _HEAD: Final = 6
-_KIN: Final = frozenset({"fentanyl", "nitazene"})
+_FAMILIES: Final = frozenset({"fentanyl", "nitazene"})
 _SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 _PRIMED: Final = re.compile(r"\d['\u2032]")
 
 # Inflections and particles attached to a name, in folded letters.
 _ENDINGS: Final = frozenset(map(fold, chemical_words()["attached"]["endings"]))
-# Words that German and careless English attach to the name without belonging to it.
+# Words that German, and careless English, write as one word with a name although they are not part of it.
 _COMPOUNDED: Final = frozenset(chemical_words()["attached"]["words"])
 _COMPOUND_SIZES: Final = sorted({len(word) for word in _COMPOUNDED})
-# Minimum letters of a name that may take an ending.
+# Minimum number of letters of a name that may have an ending.
 _INFLECTED: Final = 6
 # Particles and the article that Arabic attaches to the noun.
 _ARABIC: Final = re.compile(r"(?:و|ف)?(?:بال|كال|لل|ال|ب|ل|ك)|و(?=..)")
 _ARABIC_LETTERS: Final = ("\u0621", "\u064a")
 
-# Head words whose first word looks like an inverted prefix: fentanyl, benzyl alcohol.
+# Words after an apparent inverted name that belong to its prefix: "fentanyl, benzyl alcohol" are two goods.
 _HEAD_WORD: Final = re.compile(f"[ -]*(?:{'|'.join(chemical_words()['attached']['heads'])})")
 
 
-# A digit or sign that joins a word to the following name.
+# A word with digits or signs for letters, directly before a name: acety1fentanyl.
 _GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
-# Maximum search distance before the name: no word is longer.
+# Maximum number of characters searched before the name. No word is longer.
 _LONGEST_GLUED: Final = 80
 
 
@@ -56,8 +56,8 @@ class Entry:
     Attributes:
         substance, group, cas, inchikey: as in `Match`.
         kind: the kind of match that this name gives.
-        abbreviation: letters with other meanings, a name only next to chemical words.
-        language: of a translated name, by its code (BCP 47); ``zh-Latn`` is pinyin.
+        abbreviation: whether it is an abbreviation with other meanings, which counts only next to chemical words.
+        language: language of a translated name (BCP 47; ``zh-Latn`` is pinyin), otherwise empty.
     """
 
     substance: str
@@ -71,14 +71,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A piece of text, by position in the spelled text, that is an entry's name.
+    """The name of an entry in a text.
 
     Attributes:
+        start, end: position in the spelled text.
         context, mention: as returned by `Surroundings.context`.
-        ambiguous: an abbreviation, or a name inside a longer one.
+        ambiguous: whether it is an abbreviation, or a name inside a longer one.
         confidence: 0..1, the certainty that the text means the substance.
         distance: number of typing errors (letters inserted, deleted, replaced or transposed).
-        disguised: letters were written as digits or signs.
+        disguised: whether digits or signs stand for letters.
     """
 
     entry: Entry
@@ -97,7 +98,7 @@ class Found:
 
     @property
     def rank(self) -> tuple[int, bool, bool, int, int, int]:
-        """Sort key of importance: a hit, then a mention, then a listed substance; certain and long ones first."""
+        """Sort key of importance: hits rank above mentions, then listed substances; certain and long names first."""
         group = self.entry.group
         importance = 3 if self.hit else 2 if self.mention else 1 if group != BENIGN else 0
         identifier = self.entry.kind == "identifier"
@@ -105,7 +106,7 @@ class Found:
 
 
 class NameIndex:
-    """All names of all substances. Fill it with `add`, then search with `find`."""
+    """Index of the names of all substances. Fill it with `add`, then search with `find`."""
 
     def __init__(self) -> None:
         self._names: dict[str, Entry] = {}
@@ -126,8 +127,7 @@ class NameIndex:
         Args:
             name: as written.
             entry: the substance.
-            yielding: a name from a broad source, which gives way to the same name of another substance instead of
-                clashing.
+            yielding: whether the name is from a broad source. It then gives way to the same name of another substance.
 
         Raises:
             ReferenceDataError: the name is too short, or already belongs to another substance.
@@ -139,9 +139,7 @@ class NameIndex:
         if len(key) < SHORTEST:
             if yielding:
                 return
-            reason = (
-                f"{name!r} of {entry.substance} is too short to be looked for, expected {SHORTEST} letters or digits"
-            )
+            reason = f"{name!r} of {entry.substance} is too short, expected at least {SHORTEST} letters or digits"
             raise ReferenceDataError("substances.csv", None, reason)
         earlier = self._names.get(key)
         if earlier is None or (key in self._yielding and not yielding):
@@ -162,7 +160,7 @@ class NameIndex:
                 self._add_variants(spelled, key, entry)
 
     def add_substance(self, substance: Substance, *, systematic: Kind = "identifier") -> None:
-        """Add name, synonyms, abbreviations and systematic name of a row of the reference data.
+        """Add the name, synonyms, abbreviations and systematic name of a row of the reference data.
 
         Args:
             substance: the row.
@@ -183,7 +181,7 @@ class NameIndex:
             self.add(substance.systematic_name, entry(systematic))
 
     def add_benign(self, chemical: BenignChemical) -> None:
-        """Add name and synonyms of a common chemical.
+        """Add the name and synonyms of a common chemical.
 
         Raises:
             ReferenceDataError: as `add`.
@@ -192,8 +190,7 @@ class NameIndex:
             self.add(name, Entry(chemical.name, BENIGN, chemical.cas, chemical.inchikey, "exact"))
 
     def find(self, spelled: str, around: Surroundings) -> list[Found]:
-        """Return the names in a text, in order, the longest at each position, unless the surrounding text rules them
-        out.
+        """Return the names in a text, the longest at each position, without those that the surrounding text rules out.
 
         Args:
             spelled: the output of `normalise.spell`.
@@ -201,7 +198,7 @@ class NameIndex:
         """
         found = self._names_in(spelled, around)
         watched = [item for item in found if item.entry.group in WATCHED]
-        # Digits for letters are searched if no watched name is written plainly, or only the end of a word:
+        # Search for digits in place of letters if no watched name is written plainly, or only as the end of a word:
         # acety1fentanyl.
         if not watched or any(_glued(spelled, item.start) for item in watched):
             revealed = reveal(spelled, self._words)
@@ -212,8 +209,8 @@ class NameIndex:
                 found += [item for item in read if not any(_within(item, other) for other in found)]
         return found
 
-    def whole(self, spelled: str, around: Surroundings) -> list[Found]:
-        """Return a declared chemical whose name appears only without the salt, grade and purity in its middle."""
+    def without_qualifiers(self, spelled: str, around: Surroundings) -> list[Found]:
+        """Return the name that a declared chemical has without salt, grade and purity, which may be within the name."""
         entry = self._names.get(core(spelled))
         if entry is None or entry.abbreviation:
             return []
@@ -221,22 +218,22 @@ class NameIndex:
         return [Found(entry, 0, len(spelled), context, mention)]
 
     def entry(self, name: str) -> Entry | None:
-        """Return the entry of a complete name."""
+        """Return the entry of a complete name; None if it is unknown."""
         return self._names.get(compact(name))
 
     def watched_names(self) -> tuple[tuple[str, Entry], ...]:
-        """Return the watch list: names of watched substances as added, with their entries.
+        """Return the names of watched substances as added, with their entries.
 
-        It excludes abbreviations and names from broad sources, and includes translations.
+        Abbreviations and names from broad sources are excluded. Translations are included.
         """
         return tuple(self._watched)
 
     def watched_words(self) -> frozenset[str]:
-        """Return the words of watched English names, and those names that are one word, of letters a to z."""
+        """Return the words of watched English names, and the joined names, as far as they consist of letters a to z."""
         return frozenset(self._english)
 
     def watched_keys(self) -> dict[str, str]:
-        """Return watched names without blanks and hyphens -> substance; no abbreviations and no other languages."""
+        """Return key -> substance of watched English names without abbreviations."""
         return {
             key: entry.substance
             for key, entry in self._names.items()
@@ -248,12 +245,14 @@ class NameIndex:
         return frozenset(key for key, entry in self._names.items() if entry.group not in WATCHED)
 
     def heads(self) -> list[str]:
-        """Return the prefixes of names, sorted."""
+        """Return the prefixes by which names are indexed, sorted."""
         return sorted(self._lengths)
 
     def may_begin(self, word: str, heads: list[str]) -> bool:
-        """Return whether a name may begin with a word, or the word with a name, whatever follows; ``heads`` as returned
-        by `heads`.
+        """Return whether a name may begin at the start of a word, whatever follows the word.
+
+        Args:
+            heads: the result of `heads`.
         """
         at = bisect_left(heads, word)
         if at < len(heads) and heads[at].startswith(word):
@@ -262,7 +261,7 @@ class NameIndex:
         return any(length > len(word) or word[:length] in self._names for length in found)
 
     def glance(self, judge: Callable[[str], int], fewest: int, most: int, remembered: int) -> Glance:
-        """Return a `Glance` for a complete set of names; for the arguments see there."""
+        """Return a `Glance` for a complete set of names. Arguments as in `Glance`."""
         return Glance(judge, self._lengths, self._names, _HEAD, SHORTEST, fewest, most, remembered)
 
     def _enter(self, key: str, entry: Entry) -> None:
@@ -289,7 +288,7 @@ class NameIndex:
                 if inverted:
                     self._inverted.add(key)
         if joined.endswith("fentanyl"):
-            # In two pieces, fent anil keeps its spelling; the joined key then has this ending.
+            # `spell` does not change a name in two pieces, such as fent anil. Its joined key has one of these endings.
             for ending in ("fentanil", "phentanyl"):
                 key = joined[: -len("fentanyl")] + ending
                 if key not in self._names:
@@ -304,7 +303,7 @@ class NameIndex:
         at, taken, ends = 0, 0, None
         for piece in pieces:
             begin, at = at, at + len(piece)
-            # A name inside one already found (piperidine in a longer name) is no second declaration.
+            # A name inside one already found (piperidine in a longer name) is not a second declaration.
             if begin < taken:
                 continue
             begins: tuple[int, ...] = (begin,)
@@ -335,7 +334,7 @@ class NameIndex:
                         found.append(judged)
                     elif entry.abbreviation:
                         continue
-                    # A name that continues into another one does not give a shorter one there.
+                    # If the name continues into a longer name, a shorter name at this position does not count either.
                     break
                 if taken > begin:
                     break
@@ -347,8 +346,8 @@ class NameIndex:
         if entry.abbreviation and not around.admits_abbreviation(start, end, entry.cas):
             return None
         longer = around.continue_name(start, end)
-        if longer and (entry.group not in _KIN or entry.abbreviation or entry.kind in _SYSTEMATIC):
-            # A derivative of a precursor is another chemical; one of an opioid still counts as that opioid's relative.
+        if longer and (entry.group not in _FAMILIES or entry.abbreviation or entry.kind in _SYSTEMATIC):
+            # A derivative of a precursor is another chemical. A derivative of a fentanyl or nitazene still counts as a relative.
             # A longer systematic name is read as a whole or not at all.
             return None
         # A primed locant is on the other ring: 3'-methylfentanyl is not 3-methylfentanyl.
@@ -382,7 +381,11 @@ class _Positions:
         return self._starts[count]
 
     def end(self, count: int, *, inflected: bool) -> int | None:
-        """Return where a name with this many characters up to its end ends; None inside a word."""
+        """Return the end of a name that ends after ``count`` characters of the joined text; None within a word.
+
+        Args:
+            inflected: whether the name may have an ending, which the result includes, or an attached word, which it excludes.
+        """
         known = self._ends.get(count)
         if known is not None or not inflected:
             return known
@@ -404,5 +407,5 @@ def _arabic_beginnings(piece: str, begin: int) -> tuple[int, ...]:
 
 
 def _glued(spelled: str, start: int) -> bool:
-    """Return whether the name that starts there is the end of a word with digits or signs for letters."""
+    """Return whether the name at a position is the end of a word with digits or signs for letters."""
     return _GLUED.search(spelled, max(0, start - _LONGEST_GLUED), start) is not None

@@ -1,6 +1,6 @@
-"""CAS numbers in a text: with hyphens or what stands for them, also where a label or the whole text shows a number.
+"""CAS numbers in a text: with hyphens, with other separators, after a label, or as the whole text.
 
-A number counts only if a known substance has it. Dates and sizes therefore do not count.
+A number counts only if it is that of a known substance. Dates and sizes therefore do not count.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _LABELLED: Final = re.compile(
 )
 _BARE: Final = re.compile(r"^\s*0*(\d{2,7})(\d\d)(\d)\s*$", re.ASCII)
 _LABEL: Final = re.compile(rf"\bcas(?:[ -]?(?:{_LABELS}))?(?![a-z])|\bregistry\b")
-# Digits of the first part that make a number with weak separators certain without a label.
+# Minimum digits of the first part of a number with weak separators (other than hyphens) and without a label.
 _CERTAIN: Final = 4
 
 
 def digits(text: str) -> str:
-    """Return a folded number with letters that stand for digits as digits."""
+    """Return a folded number with digits in place of the letters and signs that stand for them."""
     return text.translate(_LETTERS_FOR_DIGITS)
 
 
@@ -70,7 +70,7 @@ def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> I
 
 def _entry(known: Mapping[str, Entry], first: str, middle: str, check: str) -> Entry | None:
     plain = digits(f"{first}-{middle}-{check}").lstrip("0")
-    # At least half of the signs must be digits. The word "ill" is no number.
+    # At least half of the characters must be digits. The word "ill" is not a number.
     if sum(map(str.isdigit, first + middle + check)) * 2 < len(first) + 3:
         return None
     return known.get(plain)

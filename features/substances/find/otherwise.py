@@ -1,7 +1,7 @@
 """Other writings of watched names: by sound, without vowels, backwards, misread by a scanner, cut off, or encoded.
 
-A writing that a reader would see through is rewritten as the name itself; the search for names then reads the new text.
-Only words that tell of a watched name start this, so that nearly all texts cost one dictionary lookup per word.
+Such a writing is replaced by the name itself, and the search for names then reads the new text. This starts only if a word
+suggests a watched name, so that nearly all texts cost one dictionary lookup per word.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _SIGNS: Final = re.compile(r"[^\W_|!$@€+]*[\d|!$@€+][\w|!$@€+]*", re.ASCII)
 _VOWELS: Final = str.maketrans("", "", "aeiouy")
 _HARD_VOWELS: Final = re.compile("[aeiou]")
-# Pieces of letters that a scanner takes for another letter. Names and texts are reduced alike.
+# Letters that a scanner takes for other letters. Names and texts are reduced in the same way.
 _MISREAD: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("u", "ll"), ("v", "y"), ("h", "b"))
-# Minimum letters of a name that is read without its vowels, and of its consonants.
+# Minimum consonants, and letters, of a name that is read without its vowels.
 _FEWEST_CONSONANTS: Final = 5
 _FEWEST_LETTERS: Final = 6
-# A cut word keeps at least this many letters and this share of them.
+# A cut word has at least this many letters of the name, and this share of its letters.
 _CUT: Final = 5
 _CUT_SHARE: Final = 0.7
 # The same for a name of several words.
 _CUT_NAME: Final = 12
 _CUT_NAME_SHARE: Final = 0.75
 _MOST_TOKENS: Final = 12
-# Stems of one-word names, of which a cut word keeps some letters, and salts, which a cut name does not end in.
+# Stems of one-word names. A word whose end is cut off has at least `_KEPT` letters of the stem. Names that end in a salt are not
+# completed.
 _FAMILY: Final = re.compile("(?:fentan[iy]l|nitazene|brorphine)$")
 _KEPT: Final = 3
 _SALT: Final = re.compile("|".join(("hcl$", *chemical_words()["salts"]["at_end"])))
@@ -54,7 +55,7 @@ class OtherWritings:
     """Readings of texts in which a watched name is written in another way.
 
     Args:
-        words: words of watched names and names in one word, as spelled, of letters a to z.
+        words: words of watched names, and joined names, of letters a to z (`NameIndex.watched_words`).
         keys: watched names without blanks and hyphens -> their substances.
     """
 
@@ -69,9 +70,9 @@ class OtherWritings:
         )
         for word in long_words:
             consonants = word.translate(_VOWELS)
-            # Piperidine and piperidone have the same consonants; the longer list names piperidone.
             self._consonants.setdefault(consonants, word)
             self._misread.setdefault(_as_scanned(word), word)
+        # Piperidine and piperidone have the same consonants. Read them as piperidone.
         if "piperidone" in self._words:
             self._consonants["pprdn"] = "piperidone"
         self._beginnings, self._endings = _cut_pieces(long_words)
@@ -79,7 +80,7 @@ class OtherWritings:
         self._cut_ends = frozenset(word[:size] for word in written for size in range(3, len(word)))
         self._cut_starts = frozenset(word[-size:] for word in written for size in range(3, len(word)))
         self._keys = keys
-        # The first reading builds the table of sounds.
+        # Build the table of sounds now instead of at the first text.
         latin_reading("fentanil")
         self._forwards = sorted(key for key in keys if _SALT.search(key) is None)
         self._reversed = sorted(key[::-1] for key in self._forwards)
@@ -100,7 +101,7 @@ class OtherWritings:
         ) and not self._is_name(word)
 
     def suggested_by_text(self, text: str) -> bool:
-        """Return whether a text has a word of another alphabet with the sound of a watched name's main part."""
+        """Return whether a text has a word of another alphabet that sounds like the main part of a watched name."""
         return any(self._foreign(match[0].lower(), match.lastgroup or "") for match in FOREIGN_WORD.finditer(text))
 
     def begins_name(self, word: str) -> bool:
@@ -112,7 +113,7 @@ class OtherWritings:
         return word in self._words or word in self._cut_starts
 
     def readings(self, text: str) -> Iterator[Rewriting]:
-        """Yield the text with the other writings in it replaced, the likeliest reading first."""
+        """Yield the text with other writings replaced by names, the likeliest reading first."""
         plain = decoded(text)
         if plain is not None:
             yield plain
@@ -134,7 +135,7 @@ class OtherWritings:
         return word in self._words or spell(word) in self._words
 
     def _word(self, word: str) -> str | None:
-        """Return the watched word that a word without vowels, or a misread one, stands for."""
+        """Return the watched word that a word without vowels, or a misread word, stands for, or None."""
         if len(word) < _FEWEST_CONSONANTS:
             return None
         consonants = word.translate(_VOWELS)
@@ -143,12 +144,12 @@ class OtherWritings:
             return found
         return self._misread.get(_as_scanned(word))
 
-    def by_sound(self, text: str, *, telling: bool = True) -> Rewriting | None:
-        """Return the text with the words of other languages that sound like parts of names in English; None without one.
+    def by_sound(self, text: str, *, with_core: bool = True) -> Rewriting | None:
+        """Return the text with English parts of names in place of foreign words that sound like them; None without such words.
 
         Args:
             text: the text.
-            telling: only if one of the words has the sound of a watched name's main part.
+            with_core: whether one of the words must sound like the main part of a watched name.
         """
         replaced = (
             []
@@ -158,7 +159,7 @@ class OtherWritings:
                 for one in self._foreign_words(text)
             ]
         )
-        is_clear = not telling or (bool(replaced) and self.suggested_by_text(text))
+        is_clear = not with_core or (bool(replaced) and self.suggested_by_text(text))
         taken = [(start, end) for start, end, _ in replaced]
         for match in _WORD.finditer(text):
             word = fold(match[0])
@@ -166,7 +167,7 @@ class OtherWritings:
                 continue
             if self._is_name(word) or self.word(word) is not None:
                 continue
-            english = latin_reading(word, telling=False)
+            english = latin_reading(word, with_core=False)
             if english is not None and spell(english) != spell(word):
                 replaced.append((*match.span(), english))
                 is_clear = is_clear or latin_reading(word) is not None
@@ -177,13 +178,13 @@ class OtherWritings:
     def _foreign_words(self, text: str) -> Iterator[Reading]:
         """Yield the readings of the words of other alphabets in a text, by position in the text."""
         for match in FOREIGN_WORD.finditer(text):
-            reading = self._foreign(match[0].lower(), match.lastgroup or "", telling=False)
+            reading = self._foreign(match[0].lower(), match.lastgroup or "", with_core=False)
             if reading is not None:
                 start = match.start()
                 yield replace(reading, start=start + reading.start, end=start + reading.end)
 
     def _by_letters(self, text: str) -> Rewriting | None:
-        """Return the text with words without vowels, and words that a scanner misread, as they stand in names."""
+        """Return the text with watched words in place of words without vowels and words that a scanner misread, or None."""
         replaced: list[tuple[int, int, str]] = []
         for pattern in (_WORD, _SIGNS):
             for match in pattern.finditer(text):
@@ -194,10 +195,10 @@ class OtherWritings:
                         replaced.append((*match.span(), plain))
         if not replaced:
             return None
-        return rewritten(text, sorted(replaced), "misspelt", "Read without vowels, or as a scanner misreads it.", 0.8)
+        return rewritten(text, sorted(replaced), "misspelt", "Written without vowels, or misread by a scanner.", 0.8)
 
     def _abbreviated(self, text: str) -> Rewriting | None:
-        """Return the text with fent written out after another part of a name: carfent, acetyl fent, 4F-fent."""
+        """Return the text with fentanyl in place of fent after another part of a name (carfent, acetyl fent, 4F-fent), or None."""
         folded = fold(text)
         if "fent" not in folded or len(folded) != len(text):
             return None
@@ -208,14 +209,14 @@ class OtherWritings:
                 replaced.append((*match.span(), written))
         for match in _FENT.finditer(folded):
             before = match["before"]
-            if segment(before) is not None or latin_reading(before, telling=False) or _LETTERED.fullmatch(before):
+            if segment(before) is not None or latin_reading(before, with_core=False) or _LETTERED.fullmatch(before):
                 replaced.append((*match.span(), f"{before} fentanyl"))
         if not replaced:
             return None
         return rewritten(text, sorted(replaced), "misspelt", "Abbreviated name.", 0.7, whole=True)
 
     def _cut_word(self, text: str) -> Rewriting | None:
-        """Return the text with the word completed that its beginning or end cuts off."""
+        """Return the text with its last or first word completed, if that is cut off; otherwise None."""
         words = list(_WORD.finditer(text))
         if not words:
             return None
@@ -229,7 +230,7 @@ class OtherWritings:
         return None
 
     def cut_name(self, text: str) -> Rewriting | None:
-        """Return the text with the name of several words completed that its beginning or end cuts off."""
+        """Return the text with a name of several words completed that the end or beginning of the text cuts off, or None."""
         last, first = _LAST_WORD.search(text), _FIRST_WORD.match(text)
         if not (last is not None and last[1].lower() in self._cut_ends) and not (
             first is not None and first[1].lower() in self._cut_starts
@@ -247,9 +248,9 @@ class OtherWritings:
         return None
 
     def _rest(self, pieces: list[str], names: list[str]) -> str | None:
-        """Return the letters that complete the last tokens to a name; None if they complete to no or several substances.
+        """Return the letters that complete the last tokens to a name; None if the names found are of no or several substances.
 
-        A token of several letters is complete, and a word of a name.
+        The last token must have at least three letters.
         """
         backwards = names is self._reversed
         if len(pieces) < 2 or not pieces[-1].isalpha() or len(pieces[-1]) < 3:
@@ -281,7 +282,7 @@ def _as_scanned(word: str) -> str:
 
 
 def _cut_pieces(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the beginnings and the endings of names on the stem of a family, each -> the shortest such name."""
+    """Return the beginnings and the endings of names on the stem of a family, each mapped to the shortest such name."""
     beginnings: dict[str, str] = {}
     endings: dict[str, str] = {}
     known = frozenset(words)
@@ -299,8 +300,8 @@ def _cut_pieces(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _before_fent(part: str) -> str | None:
-    """Return the name whose end is abbreviated after a part, None if the part begins no name."""
+    """Return the name that consists of a part and the abbreviation fent; None if the part begins no name."""
     if part in _NAMES_IN_IL:
         return f"{part}fentanil"
-    english = latin_reading(part, telling=False) or part
+    english = latin_reading(part, with_core=False) or part
     return f"{english}fentanyl" if part == "nor" or segment(english) is not None else None

@@ -1,4 +1,4 @@
-"""Real words within two letters of a watched name that are never a misspelt one."""
+"""Real words within two typing errors of a watched name. They are never read as misspelt names."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ class StreetNames:
         return word in self._rarest_words
 
     def suggested_by_text(self, folded: str) -> bool:
-        """Return whether a folded text contains a street name that `suggested_by` cannot see, because it has other letters."""
+        """Return whether a folded text with characters outside ASCII contains a street name. `suggested_by` covers a to z only."""
         return not folded.isascii() and self._pattern.search(folded) is not None
 
     def find(self, text: str) -> Match | None:
-        """Return the match of the first street name that stands for a drug in a text, or None."""
+        """Return the match of the first name in a text that may mean a drug; None without one."""
         folded = fold(text)
         for found in self._pattern.finditer(folded):
             row = self._names[_key(found[0])]

@@ -16,7 +16,7 @@ _INVERTED: Final = re.compile(r"(.{4,40}(?:yl|o|oxy))[ -]?fentanyl")
 
 
 def variants(name: str) -> Iterator[str]:
-    """Yield rule-based spellings of a name. They give way if another substance has that name.
+    """Yield rule-based spellings of a name. A spelling does not count if another substance has that name.
 
     Args:
         name: the output of `normalise.spell`.
@@ -24,8 +24,8 @@ def variants(name: str) -> Iterator[str]:
     for position, (letter, figure) in _POSITION.items():
         if f"{position}-" in name or f"{position} " in name or name.startswith(position):
             yield re.sub(rf"\b{position}[- ]?", f"{letter}-", name)
-            placed = _POSITIONED.search(name)
-            if placed is not None and "fentanyl" in name and _ON_ANILINE.match(placed[3]) is not None:
+            positioned = _POSITIONED.search(name)
+            if positioned is not None and "fentanyl" in name and _ON_ANILINE.match(positioned[3]) is not None:
                 yield re.sub(rf"\b{position}[- ]?", f"{figure}-", name)
     for greek, letter in (("alpha", "a"), ("beta", "b")):
         if f"{greek}-" in name:

@@ -181,9 +181,9 @@ def test_a_match_carries_the_context_of_its_surroundings() -> None:
 
 def test_a_chemical_with_salt_and_purity_inside_its_name_matches_as_a_whole() -> None:
     spelled = spell(fold("4-anilino (98%) piperidine HCl"))
-    (match,) = INDEX.whole(spelled, Surroundings(spelled, chemical=True))
+    (match,) = INDEX.without_qualifiers(spelled, Surroundings(spelled, chemical=True))
     assert (match.entry.substance, match.start, match.end) == ("4-Anilinopiperidine", 0, len(spelled))
-    assert INDEX.whole("npp", Surroundings("npp", chemical=True)) == []
+    assert INDEX.without_qualifiers("npp", Surroundings("npp", chemical=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_name_of_the_table_replaces_yielding_and_derived_names() -> None:
 
 
 def test_a_name_below_the_minimum_length_is_refused() -> None:
-    with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short to be looked for, expected 3"):
+    with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short, expected at least 3"):
         NameIndex().add("AB", Entry("Alphane", "precursor", "", "", "exact", abbreviation=True))
 
 
