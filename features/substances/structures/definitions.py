@@ -1,7 +1,7 @@
 """Class definitions that a structure meets or may meet.
 
-This module only compares a structure with the wording (`class_matches`). `features.substances.law` decides whether
-the class is in force on a day, whether the substance is listed by name instead, and what is exempt.
+This module only compares a structure with the wording (`class_matches`). `features.substances.law` decides whether the class is
+in force on a day, and whether the substance is listed by name or exempt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from features.substances.structures.verdict import Verdict
 
 Rule = Callable[[Neighbours], Verdict | None]
 
-# A structure without any of these scaffolds is in no class: a piperidine with nitrogen or oxygen at position 4, a
+# A structure without either scaffold is in no class: a piperidine with nitrogen or oxygen at position 4, and a
 # 2-benzylbenzimidazole.
 _PIPERIDINE: Final = Chem.MolFromSmarts("[NX3;+0]1-[#6]-[#6]-[#6](~[#7,#8])-[#6]-[#6]-1")
 _NITAZENE: Final = Chem.MolFromSmarts("[CX4]([CX4][NX3])n1c([CX4]c)nc2c1cccc2")

@@ -13,8 +13,7 @@ SIDES: Final = (50, 2000)
 
 
 def drawing(smiles: str, *, width: int = 320, height: int = 220) -> str:
-    """Return an SVG of the parent structure of a SMILES on a white background; the same text for the same structure and
-    size.
+    """Return an SVG of the parent structure of a SMILES on a white background. Equal structures and sizes give equal texts.
 
     Raises:
         ValueError: the SMILES cannot be read, or a side is not between 50 and 2,000 pixels.
@@ -26,7 +25,7 @@ def drawing(smiles: str, *, width: int = 320, height: int = 220) -> str:
     if structure is None:
         raise ValueError(f"smiles is {smiles[:100]!r}, expected the SMILES of a molecule")
     canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
-    # A white background, because black bonds would be invisible on dark pages.
+    # Keep RDKit's white background, because black bonds would be invisible on dark pages.
     rdMolDraw2D.PrepareAndDrawMolecule(canvas, structure.mol)
     canvas.FinishDrawing()
     return str(canvas.GetDrawingText())

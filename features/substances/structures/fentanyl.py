@@ -18,8 +18,8 @@ from rdkit import Chem
 from features.substances.structures.groups import Neighbours, Piece, Substituent, substituent
 from features.substances.structures.verdict import Verdict, best, verdict
 
-# Piperidine with the nitrogen of an amide at position 4. Its ring bonds are single, so that an oxo group is still a
-# substituent.
+# Piperidine with the nitrogen of an amide at position 4. All ring bonds are single. An oxo group on the ring does not prevent a
+# match.
 _CORE: Final = Chem.MolFromSmarts("[NX3;+0]1-[#6]-[#6]-[#6](-[NX3;+0]-[CX3]=[OX1])-[#6]-[#6]-1")
 
 _US_ON_PHENETHYL: Final = frozenset({"alkyl", "alkenyl", "alkoxy", "hydroxyl", "halo", "haloalkyl", "amino", "nitro"})
@@ -37,7 +37,7 @@ _GB_LIMBS: Final = ("i", "ii", "iii", "iv", "v", "vi")
 
 @dataclass(frozen=True, slots=True)
 class _OnPiperidine:
-    """Substituent of the piperidine ring; ``group`` is None if it is fused, bridging, spiro or double-bonded."""
+    """Substituent of the piperidine ring. ``group`` is None if it is fused, bridging, spiro or double-bonded."""
 
     at_4: bool
     group: Substituent | None
@@ -125,7 +125,7 @@ def _china(reading: _Reading) -> Verdict | None:
         return None
     if ring.groups or not reading.near.benzene(ring.atoms):
         limbs.add("2")
-    # The list of substituents ends in "and the like", so it is open whether it covers others.
+    # The list of substituents ends in "and the like", so it may cover others.
     sure = all(change.group is not None and change.group.kinds & _CN_ON_PIPERIDINE for change in reading.on_piperidine)
     if reading.on_piperidine:
         limbs.add("3")
@@ -233,7 +233,7 @@ def _reading(near: Neighbours, found: tuple[int, ...]) -> _Reading | None:
 
 
 def _aromatic_monocycle(near: Neighbours, piece: Piece) -> _Ring | None:
-    """Return the aromatic ring at the root of the piece; None if there is none or it is fused to another ring."""
+    """Return the aromatic ring at the root of the piece; None without one, or if it shares an atom with another ring."""
     for ring in near.rings(piece.root):
         if near.aromatic(ring) and near.monocycle(ring):
             return _Ring(ring, tuple(near.pieces(ring, piece.atoms)))

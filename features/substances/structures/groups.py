@@ -39,23 +39,22 @@ class Piece:
 
     @property
     def substituent(self) -> bool:
-        """Whether it has one single bond to the scaffold, so that it is neither a fused or bridging ring nor
-        double-bonded.
-        """
+        """True if the only bond to the scaffold is a single bond: no fused or bridging ring, no double bond."""
         return len(self.joints) == 1 and self.joints[0].single
 
     @property
     def root(self) -> int:
+        """The atom of the piece that is bonded to the scaffold, the first of several."""
         return self.joints[0].outer
 
     @property
     def place(self) -> int:
-        """The scaffold atom that carries it."""
+        """The scaffold atom that is bonded to the piece, the first of several."""
         return self.joints[0].inner
 
 
 class Neighbours:
-    """Bonds of a molecule, read from RDKit once, because queries per atom are slow."""
+    """Bonds of a molecule. They are read from RDKit once, because queries per atom are slow."""
 
     __slots__ = ("_bonded", "mol")
 
@@ -72,11 +71,11 @@ class Neighbours:
         return (other for other, _ in self._bonded[atom])
 
     def bonds(self, atom: int) -> list[tuple[int, bool]]:
-        """Return the atoms bonded to an atom, each with whether the bond is single (an aromatic one is not)."""
+        """Return (bonded atom, whether the bond is single) for an atom. An aromatic bond is not single."""
         return self._bonded[atom]
 
     def pieces(self, scaffold: Collection[int], within: Collection[int] | None = None) -> list[Piece]:
-        """Return the connected parts outside the scaffold, as far as they lie ``within``."""
+        """Return the connected parts outside the scaffold that are bonded to it. Only atoms ``within`` count; None is all."""
         todo = set(range(len(self._bonded)) if within is None else within).difference(scaffold)
         found = []
         while todo:
@@ -122,7 +121,7 @@ class Substituent:
 
 
 def substituent(near: Neighbours, piece: Piece) -> Substituent:
-    """Return all legal terms that describe the piece; none if the laws do not name it."""
+    """Return the legal terms that describe the piece; no terms if the laws do not name it."""
     atoms = [near.mol.GetAtomWithIdx(index) for index in piece.atoms]
     elements = [atom.GetAtomicNum() for atom in atoms]
     carbons = elements.count(_C)
@@ -135,7 +134,7 @@ def substituent(near: Neighbours, piece: Piece) -> Substituent:
 
 
 def _small(near: Neighbours, piece: Piece) -> Iterator[str]:
-    """Yield terms for groups of up to three atoms with one form each."""
+    """Yield the terms of groups of up to three atoms: halo, hydroxyl, amino, cyano, nitro."""
     root = near.mol.GetAtomWithIdx(piece.root)
     size, element = len(piece.atoms), root.GetAtomicNum()
     if size == 1 and element in _HALOGENS:
@@ -155,7 +154,7 @@ def _small(near: Neighbours, piece: Piece) -> Iterator[str]:
 
 
 def _carbon_based(near: Neighbours, piece: Piece) -> Iterator[str]:
-    """Yield terms for hydrocarbon groups, open or not, and those with halogen, ether oxygen, one ester group or sulphur."""
+    """Yield the terms of open hydrocarbon chains, of ethers and esters, and of chains with halogen or sulphur."""
     mol = near.mol
     if any(near.element(atom) not in (_C, _O, _S) and near.element(atom) not in _HALOGENS for atom in piece.atoms):
         return
@@ -201,9 +200,7 @@ def _between_carbons(near: Neighbours, atom: int) -> bool:
 
 
 def _ester(near: Neighbours, piece: Piece, oxygen: int, *, chain: bool) -> Iterator[str]:
-    """Yield terms for a piece with one bridging oxygen and one other: an ester only if both are on one carbon of the
-    piece.
-    """
+    """Yield the terms of a piece with one bridging and one other oxygen. In an ester both are on one carbon of the piece."""
     carbonyls = [
         carbon
         for carbon in near.of(oxygen)
@@ -223,7 +220,7 @@ def _ester(near: Neighbours, piece: Piece, oxygen: int, *, chain: bool) -> Itera
 
 
 def _sulphur(near: Neighbours, piece: Piece, oxygens: list[int]) -> Iterator[str]:
-    """Yield alkylthio and alkylsulphonyl."""
+    """Yield thioalkyl or alkylsulphonyl."""
     if near.element(piece.root) != _S:
         return
     if not oxygens:

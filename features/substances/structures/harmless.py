@@ -1,4 +1,4 @@
-"""Whether a structure is unlike everything under control, so that its chemical may be called harmless."""
+"""Test whether a structure is unlike all controlled ones, so that its chemical may be called harmless."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rdkit import Chem
 from features.reference import ReferenceDataError, structure_motifs
 from features.substances.structures.molecule import Structure
 
-#: A harmless structure is less similar to each watched substance (Tanimoto on Morgan counts of radius 2). Vanillin reaches .2,
-#: reagents of the same families .5.
+#: A harmless structure is less similar than this to each watched substance (Tanimoto on Morgan counts of radius 2). Vanillin
+#: reaches 0.2, reagents of the same families 0.5.
 _UNLIKE: Final = 0.4
-#: A smaller molecule has too few parts to tell what it is.
+#: Minimum number of heavy atoms of a harmless structure. A smaller one has too few parts for a judgement.
 _FEWEST_ATOMS: Final = 6
 
 

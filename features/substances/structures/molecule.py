@@ -1,8 +1,8 @@
 """The parent structure of a SMILES or InChI, as laws refer to it.
 
-Laws name a substance together with its salts, hydrates and stereoisomers, so all of these reduce to one parent: the
-largest organic fragment that is no usual counter-ion or solvent, neutral, without isotope marks, with the hydrate of
-a cyclic ketone (4,4-piperidinediol) written as the ketone (4-piperidone) and an imidic acid as the amide.
+Laws name a substance together with its salts, hydrates and stereoisomers, so all of these have one parent. It is the largest
+organic fragment that is not a usual counter-ion or solvent, neutral and without isotope marks. The hydrate of a cyclic ketone
+(4,4-piperidinediol) becomes the ketone (4-piperidone), and an imidic acid the amide.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from features.reference.words import chemical_words
 MAX_TEXT: Final = 1000
 #: Maximum number of non-hydrogen atoms of a molecule.
 MAX_HEAVY_ATOMS: Final = 200
-# Maximum rings of a molecule: ring perception and aromaticity can take exponential time in dense cages. C60 has 32.
+# Maximum number of rings. Ring perception and aromaticity can take exponential time in dense cages. C60 has 32.
 _MAX_RINGS: Final = 40
 # Time limit of the InChI library in milliseconds. An ordinary molecule takes a tenth of a millisecond.
 _INCHI_OPTIONS: Final = "/WM500"
-# Maximum rounds until nothing changes; the second normally confirms the first.
+# Maximum rounds of reduction until nothing changes. Normally the second round changes nothing.
 _MAX_ROUNDS: Final = 4
 
 _SMILES: Final = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:/\\.%*~{}]+", re.ASCII)
@@ -56,7 +56,7 @@ class Structure:
 
 
 def from_smiles(text: str) -> Structure | None:
-    """Return the parent structure of a SMILES; None if the text is no SMILES of a whole molecule within the size limits.
+    """Return the parent structure of a SMILES; None if the text is not a SMILES of a whole molecule within the size limits.
 
     Wildcard atoms and names after the SMILES are refused. Nothing is printed.
     """
@@ -78,7 +78,7 @@ def listed_structures() -> Mapping[str, Structure]:
 
 
 def from_inchi(text: str) -> Structure | None:
-    """Return the parent structure of an InChI; None if the text is no InChI of a whole molecule within the size limits.
+    """Return the parent structure of an InChI; None if the text is not an InChI of a whole molecule within the size limits.
 
     Nothing is printed.
     """
@@ -152,7 +152,7 @@ def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
 
 @cache
 def _companions() -> frozenset[str]:
-    """Return acids, bases and solvents that accompany a substance. None is the parent if there is another organic fragment."""
+    """Return the acids, bases and solvents that accompany substances. Such a fragment is the parent only if it is alone."""
     lists = chemical_words()["companions"].values()
     return frozenset(_flat(Chem.MolFromSmiles(smiles)) for words in lists for smiles in words)
 
@@ -168,13 +168,11 @@ def _main_fragment(mol: Chem.Mol) -> Chem.Mol:
     if not organic:
         # An inorganic salt is a substance only as a whole.
         return mol
-    return cast("Chem.Mol", max(organic, key=_standing))
+    return cast("Chem.Mol", max(organic, key=_priority))
 
 
-def _standing(fragment: Chem.Mol) -> tuple[bool, int, str]:
-    """Return the sort key of a fragment: companions last, then size. The SMILES makes the result independent of the
-    fragments' order.
-    """
+def _priority(fragment: Chem.Mol) -> tuple[bool, int, str]:
+    """Return the sort key of a fragment: companions rank lowest, then size decides, then the SMILES, whatever the order."""
     return _flat(fragment) not in _companions(), fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)
 
 
@@ -191,7 +189,7 @@ def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
-    """Return the amide of an imidic acid: an InChI leaves the mobile hydrogen open, and it is parsed as the wrong form."""
+    """Return the amide of an imidic acid. An InChI does not fix the mobile hydrogen, and RDKit parses it as the imidic acid."""
     found = mol.GetSubstructMatch(_IMIDIC_ACID)
     if not found:
         return mol

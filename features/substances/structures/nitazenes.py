@@ -1,10 +1,9 @@
 """Class definitions of nitazenes: United Kingdom, and China, whose wording is unknown.
 
-Both are based on 2-(2-benzylbenzimidazol-1-yl)ethanamine. The beginning of the British clause was read in the
-published text (limbs i and ii). Of the rest it is known that it covers nitazenes with a nitro group on the
-benzimidazole and those with a dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Only
-the name of the Chinese class is known: the whole scaffold counts as covered, and its row in ``class_definitions.csv``
-says so.
+Both are based on 2-(2-benzylbenzimidazol-1-yl)ethanamine. Limbs i and ii follow the beginning of the British clause in the
+published text. The rest of the clause is known to cover nitazenes with a nitro group on the benzimidazole, and those with a
+dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Of the Chinese class only the name is known, so
+every substance with the scaffold is ``possible``, as its row in ``class_definitions.csv`` states.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _BENZYL_CARBONS: Final = {
     "alkoxy": 5,
     "haloalkoxy": 5,
     "thioalkyl": 5,
-    # The published text ends at this word; the number is that of the neighbouring kinds.
+    # The published text ends at this word. The number is assumed to be that of the kinds before it.
     "alkylsulphonyl": 5,
     "acetyloxy": 2,
     "hydroxyl": 0,
     "cyano": 1,
     "halo": 0,
 }
-# Rings fused to the benzyl group for which the advisers had the clause widened: dihydrobenzofuran and benzodioxole.
+# Fused rings on the benzyl group. The clause was widened for them on advice: dihydrobenzofuran and benzodioxole.
 _FUSED_ON_BENZYL: Final = Chem.MolFromSmarts("[$([OX2]1[CX4][CX4]cc1),$([OX2]1[CX4][OX2]cc1)]")
 
 
@@ -50,9 +49,7 @@ def united_kingdom(near: Neighbours) -> Verdict | None:
 
 
 def china(near: Neighbours) -> Verdict | None:
-    """Return the verdict of China's class "nitazenes": possible for every substance with the scaffold, since its wording
-    was not seen.
-    """
+    """Return the verdict of China's class "nitazenes": ``possible`` for every substance with the scaffold."""
     return verdict({"core"}, _CN_LIMBS, sure=False) if near.mol.HasSubstructMatch(_SCAFFOLD) else None
 
 

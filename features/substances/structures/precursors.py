@@ -1,8 +1,8 @@
 """Class wordings of the United States for precursors of fentanyl, 21 CFR 1310.02(a).
 
-4-Anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and carbamates,
-in any combination (salts are already removed). Nothing else may differ: with a carbon chain on the ring nitrogen
-(4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) it is another substance with its own listing.
+The classes are 4-anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and
+carbamates, in any combination. Salts are removed before. Nothing else may differ: with a carbon chain on the ring nitrogen
+(4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) a structure is another substance with its own listing.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ _PIPERIDONE_LIMBS: Final = ("acetal", "amide", "carbamate")
 
 
 def anilinopiperidine(near: Neighbours) -> Verdict | None:
-    """Return the verdict for 4-anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off
-    the aniline ring, a urea and a sulphonamide.
+    """Return the verdict for 4-anilinopiperidine, its amides, carbamates and halides.
+
+    It is ``possible`` for a halogen outside the aniline ring, a carbamic acid, a urea and a sulphonamide.
     """
     return best(_anilinopiperidine(near, found) for found in near.mol.GetSubstructMatches(_ANILINOPIPERIDINE))
 
 
 def piperidone(near: Neighbours) -> Verdict | None:
-    """Return the verdict for 4-piperidone, its acetals, amides and carbamates; ``possible`` for a urea and a
-    sulphonamide.
+    """Return the verdict for 4-piperidone, its acetals, amides and carbamates.
+
+    It is ``possible`` for a carbamic acid, a urea and a sulphonamide.
     """
     ketones = (_piperidone(near, found, set(), carbonyl=True) for found in near.mol.GetSubstructMatches(_PIPERIDONE))
     acetals = (_piperidone(near, found, {"acetal"}, carbonyl=False) for found in near.mol.GetSubstructMatches(_ACETAL))
@@ -49,7 +51,7 @@ def _anilinopiperidine(near: Neighbours, found: Sequence[int]) -> Verdict | None
             limb, certain = _on_nitrogen(near, piece)
         else:
             limb = "halide" if "halo" in substituent(near, piece).kinds else ""
-            # "Halides" of an amine are not defined; the rule mentions those on the aniline ring.
+            # "Halides" of an amine are not defined. The rule mentions those with halogen on the aniline ring.
             certain = piece.place in aniline
         if not limb:
             return None
@@ -60,7 +62,7 @@ def _anilinopiperidine(near: Neighbours, found: Sequence[int]) -> Verdict | None
 
 def _piperidone(near: Neighbours, found: Sequence[int], limbs: set[str], *, carbonyl: bool) -> Verdict | None:
     nitrogen = found[0]
-    # Only the carbon and the oxygens of an acetal are fixed; the groups on its oxygens are free, also as a ring.
+    # The carbon and the oxygens of an acetal are fixed. The groups on its oxygens may be any, also a ring.
     scaffold = frozenset(found) if carbonyl else frozenset((*found[:5], found[6], found[8], found[9]))
     oxygens = frozenset() if carbonyl else frozenset((found[4], found[6]))
     sure = True
@@ -87,7 +89,7 @@ def _on_nitrogen(near: Neighbours, piece: Piece) -> tuple[str, bool]:
         if beyond == 6:
             return "amide", True
         if beyond == 8:
-            # With hydrogen it is a carbamic acid, which is no carbamate and decomposes into the amine.
+            # With hydrogen on the oxygen it is a carbamic acid. That is not strictly a carbamate, and it decomposes into the amine.
             return "carbamate", near.mol.GetAtomWithIdx(rest[0]).GetDegree() == 2
         return ("amide", False) if beyond == 7 else ("", False)
     if near.element(root) == 16 and len(doubly) == 2:

@@ -1,4 +1,4 @@
-"""Search for the watched substance with the most similar structure, which is a hint for an officer and not a legal match."""
+"""Search for the watched substance with the most similar structure. It is a hint for an officer, not a legal match."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BINS: Final = 2048
 def nearest(structure: Structure) -> tuple[str, float]:
     """Return the name of the watched substance most similar to the structure, and their Tanimoto similarity, 0..1.
 
-    Of equally similar substances, it returns the first in ``substances.csv``. It ignores stereochemistry.
+    Among equally similar substances, the first in ``substances.csv`` counts. Stereochemistry is ignored.
     """
     names, prints = _watched()
     similarity = DataStructs.BulkTanimotoSimilarity(_generator().GetCountFingerprint(structure.mol), list(prints))
