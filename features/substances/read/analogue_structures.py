@@ -86,12 +86,11 @@ def structure(parts: tuple[str, ...]) -> tuple[str, bool]:
     """Return the SMILES that parts describe, and whether they state every position.
 
     Args:
-        parts: parts of the tables, digits and ``N`` from left to right. A locant with a prime ends in ``'``; the last
-            part
+        parts: parts of the tables, digits and ``N`` from left to right. A locant with a prime ends in ``'``. The last part
             is one of `STEMS`.
 
     Raises:
-        UnclearError: they describe no structure, or several.
+        UnclearError: the parts describe no structure, or several.
     """
     if parts[-1] in _NITAZENES:
         return _nitazene(parts[:-1], parts[-1])
@@ -135,16 +134,14 @@ def structure(parts: tuple[str, ...]) -> tuple[str, bool]:
 
 
 def _is_substituent(part: str, locant: str, *, alone: bool) -> bool:
-    """Return whether a possible beginning of an acyl group is a substituent instead, as its locant shows: para-methoxy
-    acetyl.
-    """
+    """Return whether a part that may begin an acyl group is a substituent by its locant, as in para-methoxy acetyl."""
     if alone:
         return locant.rstrip("'") in _GREEK and (part,) in _fragments()[Role.SIDE_CHAIN]
     return (part,) in _fragments()[Role.SUBSTITUENT]
 
 
 def _replace_tail(molecule: _Molecule, tail: str, locants: list[str]) -> None:
-    """Remove the phenethyl group. Benzyl, with or without "N", may replace it once more."""
+    """Replace the phenethyl group by ``tail``, or remove it if that is empty. Each may happen once."""
     if locants not in ([], [NITROGEN]) or (molecule.tail and tail) or (molecule.tail == "" == tail):
         raise UnclearError
     molecule.tail = tail or molecule.tail or ""
@@ -169,7 +166,7 @@ def _longest(parts: tuple[str, ...], role: Role) -> tuple[int, str]:
 
 
 def _place(molecule: _Molecule, locants: list[str], part: str, count: int, *, sulfur: bool = False) -> None:
-    """Put one kind of substituent, or what binds it through sulfur, at its locants."""
+    """Add a substituent at its locants; with ``sulfur``, an alkyl group bound through a sulfur atom."""
     smiles = _fragments()[Role.SUBSTITUENT].get((part,))
     if sulfur:
         if part not in _ALKYLS:
@@ -208,14 +205,14 @@ def _place(molecule: _Molecule, locants: list[str], part: str, count: int, *, su
 
 
 def _ring(substituents: dict[int, str], number: int) -> str:
-    """Return a phenyl ring, bound at its first atom, with substituents at positions 2 to 6."""
+    """Return the SMILES of a phenyl ring, bound at its first atom, with substituents at positions 2 to 6."""
     atoms = ["c" + (f"({substituents[place]})" if place in substituents else "") for place in range(2, 7)]
     atoms[-1] = f"c{number}" + (f"({substituents[6]})" if 6 in substituents else "")
     return f"c{number}" + "".join(atoms)
 
 
 def _fentanyl(molecule: _Molecule, stem: str) -> str:
-    """Return fentanyl, or the stem's variant of it, with its substituents."""
+    """Return the SMILES of fentanyl, or of the variant that the stem names, with its substituents."""
     fourth, end = _FENTANYLS[stem]
     if fourth and molecule.fourth:
         raise UnclearError
@@ -271,9 +268,12 @@ def _with_acyl_chain(acyl: str, substituents: dict[str, str]) -> str:
 
 
 def _nitazene(parts: tuple[str, ...], stem: str) -> tuple[str, bool]:
-    """Return a nitazene from the prefix of its ring, with the replacements of its amine and nitro group."""
+    """Return the SMILES of a nitazene from the prefix of its ring and the changes of its amine and nitro group.
+
+    The second value is True, because such a name states every position.
+    """
     amine, ring, nitro = _NITAZENES[stem], "", "[N+](=O)[O-]"
-    # "N" repeats what the next word says.
+    # The part after "N" already implies the nitrogen.
     parts = tuple(part for part in parts if part != NITROGEN)
     at = 0
     while at < len(parts):

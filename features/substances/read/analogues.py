@@ -1,9 +1,9 @@
 """Composed names of unlisted analogues, and their structures.
 
-``para-methoxyvalerylfentanyl`` is fentanyl with another acyl group and a substituent on the aniline ring. Such names
-follow rules in every language of the part tables. `analogue` reads the parts before the stem from right to left.
-`analogue_structures` then gives each part its position in the molecule and joins the pieces of `name_fragments.csv` into
-a SMILES, on which class definitions are tested.
+``para-methoxyvalerylfentanyl`` is fentanyl with another acyl group and a substituent on the aniline ring. Such names follow
+rules in every language of the part tables. `analogue` reads the parts before the stem from right to left.
+`analogue_structures` then gives each part its position in the molecule and joins the pieces of `name_fragments.csv` into a
+SMILES. Class definitions are tested on this SMILES.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Analogue:
         start, end: position in the spelled text.
         parts: parts of the tables from left to right, with the stem last. Digits and single letters are unchanged.
         smiles: structure, not canonical; empty if the parts do not determine one.
-        certain: False if there is no structure, if the name omits a position and the usual one (para) was assumed, or if
-            the name may be part of another name.
+        certain: False without a structure, if the name omits a position and the usual one (para) was assumed, or if the
+            name may be part of another name.
     """
 
     start: int
@@ -53,14 +53,14 @@ _DIGIT: Final = re.compile(r"[2-6]")
 _GAP: Final = re.compile(r"[\s,.\-()\[\]]*$")
 _BLANK: Final = re.compile(r"[\s,]")
 _PRIME: Final = re.compile(r"['\u2032\u2019]+$")
-# Words directly after the name which show that the text means a similar substance.
+# Text after the name that shows that a similar substance is meant.
 _RESEMBLES: Final = re.compile(
     rf"[^.;]{{0,40}}?\b(?:{'|'.join(chemical_words()['around']['resembling'])})\b"
     r"|[ ,-]+\d[ -]?(?:furan|thiophene)"
 )
 # Endings of name parts, directly before the name, that are not in the tables.
 _UNKNOWN_PART: Final = re.compile(r"(?:yl|oxy|ino|[a-z]oro|omo|odo|thio|oxo|ole|\bthf)[)\]]*[ .-]+$")
-# Longer than any composed name in use.
+# Maximum characters before the stem, parts, and steps of the search. No composed name in use is longer.
 _LONGEST: Final = 90
 _MOST_PARTS: Final = 14
 _MOST_STEPS: Final = 300
@@ -70,7 +70,7 @@ _MOST_STEPS: Final = 300
 def _forms() -> tuple[dict[str, str], int]:
     """Return folded form -> part for all languages, and the length of the longest form.
 
-    If a form means different parts in different languages, the first one in the table applies.
+    If a form means different parts in different languages, the first part in the table applies.
     """
     found: dict[str, str] = {"n": NITROGEN}
     generated: dict[str, str] = {}
@@ -119,8 +119,8 @@ def _stem_words() -> re.Pattern[str]:
     The letters must end the word if the stem continues after a character that is not a letter.
     """
     forms = filter(str.isascii, _stem_forms())
-    begun = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
-    return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in begun)))
+    starts = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
+    return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in starts)))
 
 
 def may_hold_stem(word: str) -> bool:
@@ -240,7 +240,7 @@ def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
 def _at_edge(spelled: str, start: int) -> bool:
     """Return whether a name can begin at ``start``.
 
-    It cannot begin inside a word of a script that separates words by spaces, or directly after a hyphen in one.
+    A name cannot begin within a word of a script that separates words by spaces, or after a hyphen within such a word.
     """
     if start == 0 or _ARTICLE.search(spelled, max(0, start - 4), start):
         return True

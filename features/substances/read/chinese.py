@@ -9,15 +9,14 @@ from features.substances.normalise import fold
 
 
 @cache
-def told_apart() -> frozenset[str]:
+def distinguished_characters() -> frozenset[str]:
     """Return the simplified characters that matching distinguishes from their traditional forms."""
     rows = han_characters().values()
     return frozenset(row.character for row in rows if {fold(form) for form in row.traditional} != {row.character})
 
 
 def traditional(chinese: str) -> tuple[str, ...]:
-    """Return a Chinese name in traditional characters. If a character has two forms, both spellings follow, the usual
-    one first.
+    """Return a Chinese name in traditional characters: one spelling, or two if a character has two forms, the usual one first.
 
     >>> traditional("对氟丁酰芬太尼")
     ('對氟丁醯芬太尼', '對氟丁酰芬太尼')
@@ -30,7 +29,7 @@ def traditional(chinese: str) -> tuple[str, ...]:
 
 
 def pinyin(chinese: str) -> tuple[str, ...]:
-    """Return a Chinese name in pinyin with tone marks and blanks. A name with ü is also written with v, as on keyboards.
+    """Return a Chinese name in pinyin with tone marks and blanks. A name with lǜ is also spelled with lv, as on keyboards.
 
     >>> pinyin("乙酰芬太尼"), pinyin("4-氯芬太尼")
     (('yǐ xiān fēn tài ní',), ('4-lǜ fēn tài ní', '4-lv fēn tài ní'))

@@ -1,7 +1,7 @@
 """Text that is written in a code for transport: base64, hexadecimal bytes, percent and backslash escapes.
 
-Software that passes descriptions on sometimes leaves such codes in them. They are read here so that the search sees what
-a reader of the decoded text sees.
+Software that passes descriptions on sometimes leaves such codes in them. This module decodes them, so that the search for names
+reads the decoded text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from features.substances.rewriting import Rewriting, rewritten
 
-# Fewer signs are no name.
+# Shorter pieces contain no name.
 _BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{8,400}={0,2}(?![A-Za-z0-9+/=_-])")
 _CHANGE: Final = re.compile(r"[a-z][A-Z]")
 _HEX_BYTE: Final = "[2-7][0-9A-Fa-f]"
@@ -32,7 +32,7 @@ _HOW: Final = "Decoded from {}."
 
 
 def decoded(text: str) -> Rewriting | None:
-    """Return the text with its encoded pieces decoded, None if it has none that decode to words."""
+    """Return the text with its encoded pieces decoded; None if no piece decodes to words."""
     replaced: list[tuple[int, int, str]] = []
     code = ""
     if "%" in text or "\\" in text or "=" in text or "+" in text:
@@ -70,7 +70,7 @@ def _of_escape(match: re.Match[str]) -> str | None:
 
 
 def _of_base64(piece: str) -> str | None:
-    """Return the decoded piece, None if it is an ordinary word or number: letters of one case, or no printable text."""
+    """Return the decoded piece; None for an ordinary word or number, or if the result is not printable text."""
     bare = piece.rstrip("=")
     if len(bare) < _FEWEST_SIGNS or not (piece.endswith("=") or len(_CHANGE.findall(bare)) > 1):
         return None

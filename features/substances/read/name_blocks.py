@@ -12,7 +12,7 @@ from features.reference.words import chemical_words
 
 _BLOCKS: Final = chemical_words()["blocks"]
 
-#: Blocks that rarely occur outside chemistry. The other words that contain them consist mostly of other letters.
+#: Distinctive blocks, which rarely occur outside chemistry. Other words with such blocks consist mostly of other letters.
 CORE: Final = frozenset(_BLOCKS["core"])
 #: Connecting blocks: multipliers, endings, prefixes of position and form, vowels.
 FILL: Final = frozenset(_BLOCKS["fill"])

@@ -46,9 +46,7 @@ _ENDINGS: Final = frozenset(("en", "ene", "enamide", "yl", "one", "ol", "amine",
 
 
 def reading(piece: str) -> str:
-    """Return the name as its reader expects it: one line, single blanks between words, N as a capital locant, no salt
-    formula.
-    """
+    """Return the name as OPSIN expects it: one line, single blanks, the locant N as a capital, no formula of a salt."""
     name = (piece if piece.isascii() else _primes(fold(piece))).replace("_", "-")
     name = _SPACED_HYPHEN.sub("-", " ".join(name.split()))
     name = _SALT_FORMULA.sub("", name)
@@ -59,16 +57,16 @@ def reading(piece: str) -> str:
     if " " not in name or not any(bracket in name for bracket in "([{"):
         return name
     words = name.split(" ")
-    kept = words[0]
+    result = words[0]
     depth = _opened(words[0])
     for word in words[1:]:
-        kept += (" " if depth <= 0 else _joint(kept, word)) + word
+        result += (" " if depth <= 0 else _joint(result, word)) + word
         depth += _opened(word)
-    return kept
+    return result
 
 
 def joined(reading: str) -> str:
-    """Return a name without its blanks, except before a salt. Hyphens join locants that stood alone."""
+    """Return a name without its blanks, except before a salt. Hyphens join separate locants to their parts."""
     words = reading.split(" ")
     name = words[0]
     for word in words[1:]:
@@ -79,9 +77,7 @@ def joined(reading: str) -> str:
 
 
 def readings(piece: str) -> list[str]:
-    """Return the spellings to try, the likeliest first: as written, without blanks, and with the missing hyphens of
-    locants.
-    """
+    """Return the spellings to try, the likeliest first: as written, without blanks, with hyphens added next to locants."""
     as_written = reading(piece)
     without = joined(as_written)
     return list(dict.fromkeys((as_written, without, _LOST_N.sub("N-", _LOST_HYPHEN.sub("-", without)))))

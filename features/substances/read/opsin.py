@@ -1,9 +1,9 @@
 """Systematic chemical names read as structures by OPSIN, one persistent java process per Python process.
 
-OPSIN's command line reads one name per line and writes one line with a SMILES, empty if it cannot read the name. A
-start takes half a second and a name well under a millisecond, so the process starts once, at the first name, and is
-queried through its pipes. A check with a known answer follows each name, so that answers out of step are detected and
-never assigned to another name. The process ends when its pipes close, even if Python is killed.
+OPSIN's command line reads one name per line and writes one line with a SMILES, empty if it cannot read the name. A start takes
+half a second and a name well under a millisecond. The process therefore starts once, at the first name, and is queried through
+its pipes. A check with a known answer follows each name, so that an answer is never assigned to another name. The process ends
+when its pipes close, even if Python is killed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from typing import Final
 
 from features.substances.read.opsin_process import Failure, OpsinProcess, find_command
 
-#: Maximum length of a name in characters. The longest of the UNII table has 250. A truncated name would be another
-#: substance.
+#: Maximum length of a name in characters. The longest of the UNII table has 250. A longer name is not truncated but refused,
+#: because a truncated name would be another substance.
 LONGEST_NAME: Final = 500
 _CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
-# Names repeat in trade. A cached answer takes a few hundred bytes.
+# Maximum number of cached answers. Names repeat in trade. An answer takes a few hundred bytes.
 _REMEMBERED: Final = 8_192
 _BAD_REMEMBERED: Final = 1_024
-# Names sent through the pipe before another thread gets its turn.
+# Maximum number of names sent before another thread may send its names.
 _BLOCK: Final = 256
 
 
@@ -43,17 +43,16 @@ class Limits:
     """Time limits and failure limits of OPSIN.
 
     Attributes:
-        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s; one second leaves
-            room for a
+        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s. One second is enough on a
             loaded machine.
         start_s: seconds until the first answer after a start.
-        deaths: this many ends of the process within ``window_s`` seconds stop it for a pause.
+        deaths: number of ends of the process within ``window_s`` seconds that lead to a pause.
         window_s: see ``deaths``.
-        first_pause_s: length of the first pause. Each further one is twice as long, until no process has ended for
+        first_pause_s: seconds of the first pause. Each further pause is twice as long, until no process has ended for
             ``window_s`` seconds.
-        pause_s: length of the longest pause, and of the pause after a start that hung.
+        pause_s: seconds of the longest pause, and of the pause after a start that hung.
         bad_s: seconds for which a name that exceeded its time, or ended the process twice, is not tried again. It is
-            tried later because the machine may have been the cause.
+            tried later, because the machine may have been the cause.
     """
 
     name_s: float = 1.0
@@ -79,10 +78,10 @@ class Counters:
 
     Attributes:
         names: names sent to OPSIN, without cached answers.
-        failures: names that it could not read.
+        failures: names that OPSIN could not read.
         timeouts: names that exceeded their time.
         restarts: starts after the first.
-        skipped: names not sent because OPSIN was not available or the name is known to stop it.
+        skipped: names not sent, because OPSIN was not available or the name is known to stop it.
     """
 
     names: int = 0
@@ -99,13 +98,13 @@ def cleaned(name: str) -> str:
 
 
 class Opsin:
-    """A persistent OPSIN process. Any thread may query it; names are answered one after the other.
+    """A persistent OPSIN process. Any thread may query it. Names are answered one after the other.
 
-    It starts with the first name. A process that dies is restarted; one that keeps dying pauses for a
-    while, and `problem` reports it.
+    The process starts with the first name, and again after it ended. After several ends it pauses for a while, and `problem`
+    reports this.
 
     Args:
-        enabled: if false, no process starts and every name is unread.
+        enabled: if false, no process starts and no name is read.
         limits: time and failure limits.
         command: the command to run instead of the installed one.
     """
@@ -120,10 +119,10 @@ class Opsin:
         self._answers: OrderedDict[str, str | None] = OrderedDict()
         self._bad: OrderedDict[str, float] = OrderedDict()
         self._forget()
-        _everyone.add(self)
+        _instances.add(self)
 
     def _forget(self) -> None:
-        """Reset to the initial state: for a new object, and for a forked child, whose parent owns the process."""
+        """Set the initial state, for a new object or in a forked child, where the process belongs to the parent."""
         self._lock = threading.Lock()
         self._process: OpsinProcess | None = None
         self._owner = os.getpid()
@@ -136,23 +135,21 @@ class Opsin:
 
     @property
     def available(self) -> bool:
-        """Return whether a name would be sent now."""
+        """True if a name would be sent now."""
         return self._enabled and self._paused_until <= time.monotonic() and not self._command()[1]
 
     @property
     def reads_all(self) -> bool:
-        """Return whether every name is read at present, and has been for `Limits.window_s` seconds."""
+        """True if no name is skipped now or was skipped during the last `Limits.window_s` seconds."""
         return self.available and not self._bad and time.monotonic() - self._skipped_at > self.limits.window_s
 
     def has_answered(self, name: str) -> bool:
-        """Return whether OPSIN has read the name, or has said that it cannot. A forgotten answer counts as none."""
+        """Return whether the cache has OPSIN's answer to a name, which may be that OPSIN cannot read it."""
         return cleaned(name) in self._answers
 
     @property
     def problem(self) -> str | None:
-        """Return why systematic names are not read at present and the remedy, for a visible warning; None if they are
-        read.
-        """
+        """Reason why systematic names are not read now, and the remedy, for a visible warning; None if they are read."""
         left = self._paused_until - time.monotonic()
         if not self._enabled:
             reason = "OPSIN is switched off"
@@ -164,7 +161,7 @@ class Opsin:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the running OPSIN; None if none runs."""
+        """Process id of OPSIN; None if it does not run."""
         process = self._process
         return process.pid if process is not None and self._owner == os.getpid() else None
 
@@ -205,13 +202,13 @@ class Opsin:
             finally:
                 self._lock.release()
         elif (process := self._process) is not None:
-            # Another thread waits for an answer and owns the pipes.
+            # Another thread waits for an answer and uses the pipes, so only end the process.
             process.kill()
 
     def smiles(self, name: str) -> str | None:
         """Return the SMILES of a systematic name.
 
-        None if OPSIN cannot read it, if it exceeded its time, or if OPSIN is not `available`.
+        Return None if OPSIN cannot read the name or is not `available`, or if the name is too long or exceeded its time.
         """
         return self.smiles_many((name,))[0]
 
@@ -220,18 +217,18 @@ class Opsin:
         lines = [cleaned(name) for name in names]
         result: dict[str, str | None] = {"": None}
         for line in lines:
-            # One lookup is atomic; two could be interleaved with another thread.
-            answer = self._answers.get(line, _NOT_ASKED)
-            if answer is not _NOT_ASKED:
+            # One lookup is atomic. Between two lookups, another thread could change the cache.
+            answer = self._answers.get(line, _NO_ANSWER)
+            if answer is not _NO_ANSWER:
                 result[line] = answer
-        asked = [line for line in dict.fromkeys(lines) if line not in result]
-        for begin in range(0, len(asked), _BLOCK):
+        unknown = [line for line in dict.fromkeys(lines) if line not in result]
+        for begin in range(0, len(unknown), _BLOCK):
             with self._lock:
-                result |= self._ask(asked[begin : begin + _BLOCK])
+                result |= self._query(unknown[begin : begin + _BLOCK])
         return [result[line] for line in lines]
 
-    def _ask(self, names: Sequence[str]) -> dict[str, str | None]:
-        """Return the answers to these names, restarting the process as needed. The caller holds the lock."""
+    def _query(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Return the answers to these names, and restart the process as needed. The caller holds the lock."""
         result: dict[str, str | None] = dict.fromkeys(names)
         pending = deque(name for name in names if not self._known_bad(name))
         self._skip(len(names) - len(pending))
@@ -244,7 +241,7 @@ class Opsin:
             try:
                 answers, failure = process.ask(pending, self.limits.name_s)
             except BaseException:
-                # After an interruption between question and answer, the pending answers belong to no question.
+                # After an interruption, the answers still in the pipe cannot be assigned to names.
                 self._end()
                 raise
             for answer in answers:
@@ -268,7 +265,7 @@ class Opsin:
             self._skipped_at = time.monotonic()
 
     def _running(self) -> OpsinProcess | None:
-        """Return the process, ready for a name; None if there can be none now."""
+        """Return the process, ready for a name; None if it cannot run now."""
         if self._owner != os.getpid():
             _after_fork(self)
         while self.available:
@@ -287,13 +284,12 @@ class Opsin:
             return
         self.counters.restarts += self._starts > 0
         self._starts += 1
-        with contextlib.suppress(
-            OSError
-        ):  # The process has ended, or memory is exhausted: both count as an immediate end.
+        # A failed start, for example for lack of memory, counts as an immediate end of the process.
+        with contextlib.suppress(OSError):
             self._process = OpsinProcess(command)
 
     def _died(self, *, hung: bool = False) -> None:
-        """Clean up a useless process. Start the next one, or pause after too many failures or a hang at the start."""
+        """Remove a useless process. Start the next one, or pause after too many failures or a hang at the start."""
         self._end()
         now = time.monotonic()
         if now - self._died_at > self.limits.window_s:
@@ -313,8 +309,8 @@ class Opsin:
             self._paused_for = f"OPSIN {f'did not start within {self.limits.start_s:g} s' if hung else often}"
             _LOG.warning("%s", self.problem)
         elif self.available:
-            # The process starts while Python continues.
-            _LOG.warning("OPSIN stopped and is started again")
+            # Start the next process now, so that it starts while Python continues.
+            _LOG.warning("OPSIN stopped and is being restarted")
             self._spawn()
 
     def _end(self) -> None:
@@ -349,13 +345,13 @@ class Opsin:
         return until is not None
 
 
-#: Marks a missing cache entry, since None is an answer. It occurs in no SMILES.
-_NOT_ASKED: Final = "?"
-_everyone: weakref.WeakSet[Opsin] = weakref.WeakSet()
+#: Marks a missing cache entry, because None is an answer. No SMILES contains it.
+_NO_ANSWER: Final = "?"
+_instances: weakref.WeakSet[Opsin] = weakref.WeakSet()
 
 
 def _after_fork(own: Opsin) -> None:
-    """In a forked child: release the parent's process without ending it, and a lock that may be held for ever."""
+    """In a forked child, release the parent's process without ending it, and replace the lock, which may be held for ever."""
     process = own._process
     if process is not None:
         process.abandon()
@@ -363,7 +359,7 @@ def _after_fork(own: Opsin) -> None:
 
 
 def _all_after_fork() -> None:
-    for own in list(_everyone):
+    for own in list(_instances):
         _after_fork(own)
 
 
@@ -374,10 +370,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def opsin() -> Opsin:
-    """Return the OPSIN of this Python process. It starts with the first name and ends with Python."""
+    """Return the `Opsin` of this Python process. It starts with the first name and ends with Python."""
     return _shared
 
 
 def configure(*, enabled: bool = True, time_limit_s: float | None = None, start_limit_s: float | None = None) -> None:
-    """Call `Opsin.configure` on the OPSIN of this Python process."""
+    """Call `Opsin.configure` on the `Opsin` of this Python process."""
     _shared.configure(enabled=enabled, time_limit_s=time_limit_s, start_limit_s=start_limit_s)

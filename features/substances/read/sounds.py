@@ -1,9 +1,9 @@
 """Names of substances by their sound: spellings of other languages and alphabets, rewritten with English parts.
 
 Each language spells the parts of a name in its own way (``acetylofentanyl``, ``asetilfentanil``, ``ацетилфентаніл``,
-``एसिटाइलफेंटानिल``), but the consonants stay. A word is reduced to its consonants and the vowel o, cut into parts of names
-that have the same sound, and written again with the English forms of these parts. Whether the result is the name of a
-substance is decided by the search for names, which reads it like any other text.
+``एसिटाइलफेंटानिल``), but the consonants stay. A word is reduced to its consonants and the vowel o, divided into parts of names
+with the same sound, and written again with the English forms of these parts. The search for names reads the result like any
+other text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOREIGN_WORD: Final = re.compile(
 )
 # Thai writes e, ae, o and ai before the consonants that they follow in speech.
 _THAI_VOWEL_FIRST: Final = re.compile("([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a]))?)")
-# The o stays, because languages spell this vowel alike. The other vowels vary, and are dropped.
+# The o stays, because languages spell this vowel alike. The other vowels vary and are dropped.
 _SOUND: Final = {
     letters: "" if sound == "-" else sound for sound, group in name_sounds()["latin"].items() for letters in group
 }
@@ -48,30 +48,35 @@ _RULES: Final = re.compile(
     )
 )
 _DOUBLED: Final = re.compile(r"(.)\1+")
-# Every watched name with these consonants contains one of the groups.
+# Sounds of the main parts of watched names.
 _CORES: Final = name_sounds()["sounds"]["cores"]
-# Only words with these letters can have one of the sounds above. The search costs less than the reduction to sounds.
-_MAY_TELL: Final = re.compile(
+# Only words with these letters can contain a core. This search costs less than the reduction to sounds.
+_MAY_HAVE_CORE: Final = re.compile(
     "[fp].*n.*t.*n.*l|n.*t.*[szc].*n|p.*p.*r.*d|n.*l.*n|f.*n.*t.*l|ph.*n.*t.*l|f.*n.*l.*t.*l|ph.*n.*l.*t.*l|p.*r.*p.*[on]|b.*r.*r.*[fp].*n"
 )
-# Fewest letters of a Latin word, of its sound, and of a sound in another alphabet. The sound of alpha has two letters.
+# Minimum letters of a Latin word, of its sound, and of a sound in another alphabet. The sound of alpha has two letters.
 _SHORTEST: Final = 4
 _FEWEST: Final = 3
 _FEWEST_FOREIGN: Final = 2
-# Parts that are no words of a name by themselves, but sound like ordinary words.
+# Parts that sound like ordinary words. A reading that ends in one of them needs a core.
 _NO_WORD: Final = name_sounds()["sounds"]["no_words"]
 _NAMED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Endings of cases and genders, and linking vowels, by sound.
 _ENDINGS: Final = name_sounds()["sounds"]["endings"]
 _PREFIXES: Final = {"hebrew": re.compile("[\u05d1\u05d4\u05d5\u05db\u05dc\u05de\u05e9]")}
 _LATIN_LANGUAGES: Final = (Language.ENGLISH, Language.SPANISH, Language.PORTUGUESE, Language.FRENCH, Language.GERMAN)
+# Maximum letters of a Latin word, and of a sound in another alphabet.
 _MOST: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A word written with English parts; ``start`` and ``end`` bound the letters of the word that it replaces. ``inside``:
-    other words may be next to it without a blank.
+    """A word written with English parts.
+
+    Attributes:
+        start, end: position, in the word, of the letters that are replaced.
+        english: the English parts.
+        inside: whether other words may be next to it without a blank.
     """
 
     start: int
@@ -81,7 +86,7 @@ class Reading:
 
 
 def sound(word: str) -> str:
-    """Return the consonants of a folded word in Latin letters, and its vowels o; a doubled letter counts once.
+    """Return the consonants of a folded word in Latin letters, with its vowels o. A doubled letter counts once.
 
     >>> sound("acetylofentanyl"), sound("karfentanil"), sound("phenethyl"), sound("panthenol")
     ('stlofntnl', 'krfntnl', 'fntl', 'pntnol')
@@ -118,7 +123,7 @@ def _parts() -> dict[str, tuple[dict[str, str], int]]:
     hebrew: dict[str, str] = {}
     for heard, part in found.items():
         hebrew.setdefault(heard.replace("p", "f"), part)
-    # Thai has the word mi (to have) before a name.
+    # In Thai, the word mi (to have) may stand before a name, so me- is not a part.
     thai = {heard: part for heard, part in found.items() if heard != sound("mefentanyl")}
     tables = {"latin": found, **dict.fromkeys(_ALPHABETS, found), "hebrew": hebrew, "thai": thai}
     return {alphabet: (table, max(map(len, table))) for alphabet, table in tables.items()}
@@ -159,23 +164,23 @@ def sounds_watched(word: str) -> bool:
     return any(core in heard for core in _CORES)
 
 
-def latin_reading(word: str, *, telling: bool = True) -> str | None:
-    """Return a word of letters a to z with English parts, or None if it is no name by its sound.
+def latin_reading(word: str, *, with_core: bool = True) -> str | None:
+    """Return the English parts that a word of letters a to z sounds like, joined; None if it sounds like no name.
 
     Args:
         word: the word.
-        telling: only words with the sound of a watched name's main part.
+        with_core: whether the word must sound like the main part of a watched name.
 
     >>> latin_reading("acetylofentanyl"), latin_reading("piperydon"), latin_reading("fountain")
     ('acetylfentanyl', 'piperidone', None)
     """
     if len(word) < _SHORTEST or len(word) > _MOST:
         return None
-    if telling and _MAY_TELL.search(word) is None:
+    if with_core and _MAY_HAVE_CORE.search(word) is None:
         return None
     heard = sound(word)
     core = any(core in heard for core in _CORES)
-    if (telling and not core) or len(heard) < _FEWEST:
+    if (with_core and not core) or len(heard) < _FEWEST:
         return None
     english = _whole(heard, "latin")
     if english is None or english == word or (not core and english.endswith(_NO_WORD)):
@@ -183,13 +188,13 @@ def latin_reading(word: str, *, telling: bool = True) -> str | None:
     return english
 
 
-def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Reading | None:
-    """Return a word of another alphabet with English parts, or None if it is no name by its sound.
+def foreign_reading(word: str, alphabet: str, *, with_core: bool = True) -> Reading | None:
+    """Return the English parts that a word of another alphabet sounds like; None if it sounds like no name.
 
     Args:
         word: letters of the alphabet, in lower case.
         alphabet: a name of the groups of `FOREIGN_WORD`.
-        telling: only words with the sound of a watched name's main part.
+        with_core: whether the word must sound like the main part of a watched name.
     """
     pattern, table = _letters()[alphabet]
     prefix = _PREFIXES.get(alphabet)
@@ -201,7 +206,7 @@ def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Readin
         # Position of each Latin letter in the word; the swap of Thai vowels moves a boundary by one letter at most.
         heard, places = _heard(written, pattern, table)
         core = any(core in heard for core in _cores(alphabet))
-        if not _FEWEST_FOREIGN <= len(heard) <= _MOST or not (core or not telling):
+        if not _FEWEST_FOREIGN <= len(heard) <= _MOST or not (core or not with_core):
             continue
         if alphabet in _UNSPACED and core:
             inner = _inside(heard, alphabet)
@@ -232,18 +237,18 @@ def _heard(written: str, pattern: re.Pattern[str], table: dict[str, str]) -> tup
 
 
 def _whole(heard: str, alphabet: str) -> str | None:
-    """Return the English parts of a whole word, with or without an ending."""
+    """Return the English parts of a whole word, with or without an ending; None if it is not made of parts."""
     for ending in ("", *_ENDINGS):
         if heard.endswith(ending):
             stem = heard[: len(heard) - len(ending)]
-            parts = _cut(stem, alphabet)
+            parts = _parts_of(stem, alphabet)
             if parts is not None:
                 return "".join(parts)
     return None
 
 
 def _inside(heard: str, alphabet: str) -> tuple[int, int, str] | None:
-    """Return start, end and English parts of the longest name within a text without blanks."""
+    """Return start, end and English parts of the longest name within a text without blanks, or None."""
     best: tuple[int, int, str] | None = None
     for core in _cores(alphabet):
         at = heard.find(core)
@@ -253,15 +258,15 @@ def _inside(heard: str, alphabet: str) -> tuple[int, int, str] | None:
             for last in range(min(len(heard), at + len(core) + 12), at + len(core) - 1, -1):
                 if best is not None and last - first <= best[1] - best[0]:
                     break
-                parts = _cut(heard[first:last], alphabet)
+                parts = _parts_of(heard[first:last], alphabet)
                 if parts is not None:
                     best = first, last, "".join(parts)
                     break
     return best
 
 
-def _cut(heard: str, alphabet: str) -> tuple[str, ...] | None:
-    """Return the fewest parts with this sound, None if it is not made of parts."""
+def _parts_of(heard: str, alphabet: str) -> tuple[str, ...] | None:
+    """Return the fewest parts with this sound; None if it is not made of parts."""
     table, longest = _parts()[alphabet]
     best: list[tuple[str, ...] | None] = [(), *[None] * len(heard)]
     for end in range(1, len(heard) + 1):

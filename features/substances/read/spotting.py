@@ -1,7 +1,7 @@
 """Candidate structures in a declared text: InChIKeys, InChIs, SMILES and systematic names.
 
-This module reads no structures. A candidate is cheap; RDKit or OPSIN decides whether it is a structure. For most
-texts, one search finds no candidate.
+This module only finds candidates, which is cheap. RDKit or OPSIN decides whether a candidate is a structure. Most texts have no
+candidate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from features.substances.read.spotting_names import flatten, hints_at_a_name, na
 
 Form = Literal["smiles", "inchi", "inchikey", "systematic"]
 
-#: Maximum candidates of one form per text: a list of structures is a document, not a description.
+#: Maximum candidates of one form per text. A list of structures is a document, not a description.
 MOST: Final = 3
 
 
@@ -39,23 +39,23 @@ class Piece:
     reading: str
 
 
-# Systems keep or change the letter case; a key has a fixed shape either way.
+# Some systems change the letter case. The shape of a key is fixed.
 _INCHIKEY: Final = re.compile(r"(?<![A-Za-z\d-])[A-Za-z]{14}-[A-Za-z]{8}[SNsn][A-Za-z]-[A-Za-z](?![A-Za-z\d-])")
 _KEY_LENGTH: Final = 27
 _INCHI: Final = re.compile(r"inchi[\s:=]{0,4}1s?/[a-z\d+\-/(),.;?*]+", re.IGNORECASE)
 _INCHI_LABEL: Final = re.compile(r"inchi[\s:=]*", re.IGNORECASE)
 _LABELLED: Final = re.compile(r"\bsmiles?\b[\s:=\-]*(?:string|code|notation|is)?[\s:=\-]*([^\s,;\"']+)", re.IGNORECASE)
-# One atom, bond, branch, ring number or bracket atom after the other. Each begins with a different character, so that
+# A sequence of atoms, bonds, branches, ring numbers and bracket atoms. Each of these begins with a different character, so that
 # the search is linear.
 _SMILES: Final = re.compile(
     r"(?<![^\s\"'(,;:=|<>\[])(?=[BCNOPSFIbcnops(\[])(?:Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]{1,16}\]|[\d()=#.+\-/\\$:@]|%\d\d)+"
 )
 _PART: Final = re.compile(r"(Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]+\])|(%\d\d|\d)|(\()|(\))|([=#$/\\:\-]|\.)")
-# A bracket atom contains a charge, hydrogens, an isotope or a configuration: not [C] or [2].
+# A bracket atom is an element with or without isotope, configuration, hydrogens, charge and atom class: [C], but not [2].
 _BRACKET_ATOM: Final = re.compile(r"\[\d*(?:[A-Z][a-z]?|[cnops]|se|as)(?:@@?)?(?:H\d?)?(?:[+-]+\d?)?(?::\d+)?\]")
 _CARBON: Final = re.compile(r"[Cc]$|\[\d*[Cc](?![a-z])")
 _HYDROGEN: Final = re.compile(r"\[\d*H[+-]?\]")
-# Words that may be pieces of one SMILES with blanks in it, and the fewest atoms of such a SMILES.
+# Words that may be pieces of one SMILES with blanks in it, and minimum atoms of such a SMILES.
 _SMILES_WORDS: Final = re.compile(
     r"(?<!\S)[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+(?:[ \t]{1,3}[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+)+(?!\S)"
 )
@@ -63,7 +63,7 @@ _FEWEST_SPACED_ATOMS: Final = 10
 _FEWEST_ATOMS: Final = 5
 _LONGEST: Final = 1_000
 _WORD: Final = re.compile(r"\S+")
-# Words at the ends of such a SMILES that are none of its pieces: an amount, a label.
+# Fewer words than this at each end of such a SMILES may be none of its pieces: an amount, a label.
 _MOST_LEFT_OUT: Final = 3
 
 
@@ -72,8 +72,8 @@ def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
 
     Args:
         text: as declared, in its own letter case.
-        chemical: the text is from a field for chemicals. One-word names without numbers, and SMILES without rings or
-            double bonds, are candidates too.
+        chemical: whether the text is from a field for chemicals. One-word names without numbers, and SMILES without rings
+            or double bonds, are then candidates too.
 
     Returns:
         At most `MOST` of each form: InChIKeys, InChIs, SMILES, then systematic names. Empty for most texts.
@@ -99,7 +99,7 @@ def _first(pieces: Iterator[Piece]) -> list[Piece]:
 
 def _identifiers(text: str, pattern: re.Pattern[str], form: Form) -> Iterator[Piece]:
     for matched in pattern.finditer(text):
-        # An InChI of several components can end in a semicolon. Reading it shows whether the semicolon belongs to it.
+        # An InChI of several components can end in a semicolon, so keep one. The parser also tries the text without it.
         start, end = matched.start(), _without_trailing(text, *matched.span(), ",.-/" if form == "inchi" else ",.;-/")
         piece = text[start:end]
         if end - start <= _LONGEST * 2:
@@ -128,7 +128,7 @@ def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
 
 
 def _spaced_smiles(text: str) -> Iterator[Piece]:
-    """Yield SMILES with blanks in them: all of the words that may be their pieces, or all but some at the ends."""
+    """Yield SMILES with blanks in them, made of all adjacent words that may be their pieces, or all but some at the ends."""
     for matched in _SMILES_WORDS.finditer(text):
         words = [
             (found.start() + matched.start(), found.end() + matched.start()) for found in _WORD.finditer(matched[0])
@@ -153,7 +153,7 @@ def _spaced_smiles(text: str) -> Iterator[Piece]:
 
 
 def _without_trailing(text: str, start: int, end: int, marks: str) -> int:
-    """Return the end of the piece without sentence punctuation and without closing brackets that have no partner."""
+    """Return the end of the piece without punctuation after it and without unpaired closing brackets."""
     surplus = text.count(")", start, end) - text.count("(", start, end)
     while end > start and (text[end - 1] in marks or (text[end - 1] == ")" and surplus > 0)):
         surplus -= text[end - 1] == ")"
@@ -196,9 +196,7 @@ def _atoms(piece: str) -> list[str]:
 
 
 def _looks_like_smiles(piece: str, *, chemical: bool) -> bool:
-    """Return whether the piece has what words and part numbers lack: closed rings, double bonds, branches in a carbon
-    chain.
-    """
+    """Return whether the piece has rings, double bonds or branches in a carbon chain, which words and part numbers lack."""
     # Hydrogens may be written out.
     atoms = [atom for atom in _atoms(piece) if _HYDROGEN.fullmatch(atom) is None]
     fewest = 3 if chemical else _FEWEST_ATOMS

@@ -1,8 +1,8 @@
 """Candidate systematic names in a text, and their readings.
 
 A word counts as part of a name if nearly all its letters belong to the building blocks of such names (methyl, oxo,
-piperidin ...). Adjacent words of that kind form one candidate, however it is written: with blanks, inverted as in the
-index of Chemical Abstracts, in capitals, with a salt, between purity and amount.
+piperidin ...). Adjacent words of this kind form one candidate. The name may be written with blanks, inverted as in the index
+of Chemical Abstracts, in capitals, with a salt, or between purity and amount.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _by_first_letter(words: Iterable[str]) -> str:
 
 
 _BLOCK: Final = re.compile(_by_first_letter(CORE | FILL))
-#: Every systematic name of interest contains one of these; few other texts do.
+#: Every systematic name of interest contains one of these. Few other texts do.
 _HINTS: Final = list(chemical_words()["hints"]["systematic_names"])
 _HINT: Final = re.compile("|".join(_HINTS))
 _HINT_BEGINS: Final = Beginnings(_HINTS)
@@ -41,14 +41,14 @@ _UNITS: Final = "|".join(unit for units in chemical_words()["units"].values() fo
 _AMOUNT: Final = re.compile(
     rf"(?<!\d)(?<!\d[.,])[<>=~\u2265]?\d{{1,9}}(?:[.,]\d{{1,9}})?\s{{0,3}}(?:%|\u2030|(?:{_UNITS})\b(?!-))"
 )
-# Letters of another alphabet that remain after `flatten` end a name as well.
+# Letters of another alphabet that remain after `flatten` also end a name.
 _WORD: Final = re.compile(
     r"(?:[^\s;|\"=<>%/:!?&\x00\x80-\U0010ffff]|(?<=[\d')]):(?=\d)|(?<=-[a-z]):(?=\d)|(?<=\+)/(?=-))+"
 )
 _LOCANT_WORD: Final = re.compile(
     r"[(\[{+\-]*(?:\d{1,2}[a-z]?'*|[nospmrdlhez])(?:[,.](?:\d{1,2}[a-z]?'*|[nospmrdlhez]))*[)\]}\-]*,?"
 )
-# Configuration and proportion in brackets of their own: (2r,3s)-, (+/-)-, (1:1).
+# Configuration and proportion in separate brackets: (2r,3s)-, (+/-)-, (1:1).
 _STEREO_WORD: Final = re.compile(
     r"[(\[](?:\d{1,2}[a-h][rsez](?![a-z])|[\d.,'*:+\-/()\[\]]|alpha|beta|gamma|delta|trans|endo|anti|cis|rel|exo|syn|xi|[a-z](?![a-z])|rs|sr)++"
 )
@@ -82,7 +82,7 @@ class _Word:
 
 
 class _Flat(dict[int, str]):
-    """Mapping of each character to one character, as `fold` maps it if the result is a single one."""
+    """Mapping of each character to one character: the result of `fold`, or the first character of several in ASCII."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -109,12 +109,12 @@ _FLAT: Final = _Flat()
 
 
 def flatten(text: str) -> str:
-    """Return the text in lower case and, as far as possible, in Latin letters, with every character at its position."""
+    """Return the text in lower case and, as far as possible, in Latin letters. Every character keeps its position."""
     return text.lower().replace("_", "-") if text.isascii() else text.translate(_FLAT)
 
 
 def hints_at_a_name(flat: str) -> bool:
-    """Return whether a search for names in a flattened text is worthwhile; fast, and false for most texts."""
+    """Return whether a flattened text may contain a name. This is fast, and false for most texts."""
     if not flat.isascii() or ("-" in flat and _JOINED_HINT.search(flat) is not None):
         return True
     at = _HINT_BEGINS.find(flat, 0)
@@ -128,12 +128,12 @@ def hints_at_a_name(flat: str) -> bool:
 def names_in(
     text: str, flat: str, *, chemical: bool = False, most: int = 3, taken: Iterable[tuple[int, int]] = ()
 ) -> list[tuple[int, int, str]]:
-    """Return candidates: their start, end and reading; the likeliest first.
+    """Return the candidates as (start, end, reading), the likeliest first.
 
     Args:
         text: as declared.
-        flat: its `flatten`.
-        chemical: the text is from a field for chemicals: one word, or a name without numbers, is sufficient.
+        flat: the result of `flatten`.
+        chemical: whether the text is from a field for chemicals. One word, or a name without numbers, is then sufficient.
         most: maximum number of candidates.
         taken: positions that were recognised as something else.
     """
@@ -150,15 +150,13 @@ def names_in(
     found.sort(key=lambda item: item[:3], reverse=True)
     best = [proposal for _, _, _, proposals in found[:1] for proposal in proposals]
     others = [proposals[0] for _, _, _, proposals in found[1:] if proposals]
-    # All readings of a single name; the first reading of each of several names.
+    # All readings of the likeliest name, but with room for one other name. Of each other name, only the first reading.
     chosen = dict.fromkeys([*best[: most - min(1, len(others))], *others, *best])
     return list(chosen)[:most]
 
 
 def _cores(word: str) -> int:
-    """Return the number of building blocks in a word; 0 if too few of its letters belong to any, or for an everyday
-    word.
-    """
+    """Return the number of distinctive blocks in a word; 0 for an everyday word, or if too few of its letters are in blocks."""
     if word.strip("(),.-'") in EVERYDAY:
         return 0
     total, covered, cores = 0, 0.0, 0
@@ -177,17 +175,15 @@ def _blocks(letters: str) -> tuple[int, float]:
     cores, covered = 0, 0.0
     for block in _BLOCK.findall(letters):
         cores += block in CORE
-        # A single letter joins blocks, but a word of single letters is no name.
+        # A single letter joins blocks, but a word of single letters is not a name.
         covered += len(block) if len(block) > 1 else 0.5
     return cores, covered
 
 
 def made_of(word: str) -> tuple[bool, bool, bool]:
-    """Return three properties of a word (letters a to z): consists of building blocks, contains a distinctive one, is an
-    everyday word.
+    """Return whether a word (letters a to z) consists of blocks, whether it contains a distinctive one, and whether it is everyday.
 
-    A name has a word with the first and one with the second property. A word between blanks that is an everyday word
-    has neither.
+    A name has a word with the first property and a word with the second. An everyday word between blanks counts for neither.
     """
     cores, covered = _blocks(word)
     return len(word) > 1 and covered >= _COVERED * len(word), len(word) > 1 and cores > 0, word in EVERYDAY
@@ -197,7 +193,7 @@ def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
     """Yield adjacent words that may belong to a name, at least one of them made of building blocks."""
     run: list[_Word] = []
     last = 0
-    # An amount contains a digit.
+    # Only a text with a digit can contain an amount.
     bare = _AMOUNT.sub(_blank, flat) if any(map(str.isdigit, flat)) else flat
     found = list(_WORD.finditer(bare))
     cores_of = [_cores(matched[0]) if matched.end() - matched.start() <= _LONGEST_NAME else 0 for matched in found]
@@ -220,9 +216,7 @@ def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
 
 
 def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
-    """Return whether an unknown word is the parent of an inverted name: "uric acid, 1,3-dimethyl-", "taurine,
-    N-acetyl-".
-    """
+    """Return whether an unknown word is the parent of an inverted name, as in "taurine, N-acetyl-" or "uric acid, 1-methyl-"."""
     after = [matched[0] for matched in following]
     if after and not word.endswith(",") and after[0] == "acid,":
         after = after[1:]
@@ -255,9 +249,7 @@ def _with_cores(run: list[_Word]) -> Iterator[list[_Word]]:
 
 
 def _groups(run: list[_Word]) -> Iterator[list[_Word]]:
-    """Yield the names of a run. A comma at the end of a word separates two names, unless the next word can only belong
-    to the first.
-    """
+    """Yield the names of a run. A comma after a word separates two names, unless the next words can only continue the first."""
     group: list[_Word] = []
     segments: list[list[_Word]] = [[]]
     for word in run:
@@ -306,7 +298,7 @@ def _trimmed(words: list[_Word]) -> list[_Word]:
         end -= 1
     while begin < end and not words[begin].cores:
         word = words[begin].text
-        # A number counts packages if the name that follows has its own.
+        # A number before a name with its own locants counts packages.
         counted = _NUMBER.fullmatch(word) and begin + 1 < end and words[begin + 1].located
         if not (counted or (word.strip("(),.") in LINKS and word not in _NITROGEN)):
             break
@@ -322,9 +314,7 @@ def _located(words: list[_Word]) -> bool:
 
 
 def _proposals(text: str, flat: str, words: list[_Word]) -> Iterator[tuple[int, int, str]]:
-    """Yield readings of the words as one name: as written, without any blanks, without words before and after its
-    numbers.
-    """
+    """Yield (start, end, reading) of the words as one name, then of the name without the words around its locants."""
     start, end = _balanced(flat, words[0].start, words[-1].end)
     for name in readings(text[start:end]):
         yield start, end, name
@@ -340,9 +330,7 @@ def _proposals(text: str, flat: str, words: list[_Word]) -> Iterator[tuple[int, 
 
 
 def _balanced(flat: str, start: int, end: int) -> tuple[int, int]:
-    """Return the bounds without punctuation around the name, brackets without a partner, and a pair of brackets around
-    all of it.
-    """
+    """Return the bounds of a name without outer punctuation, unpaired brackets at its ends, and brackets around all of it."""
     while start < end and flat[start] in ",.'*" and not _DOTTED_GREEK.match(flat, start):
         start += 1
     while start < end and flat[end - 1] in ",.'*":

@@ -1,9 +1,9 @@
 """Names of the listed substances in Chinese, Spanish, Portuguese, French, German, Russian, Japanese, Korean and Arabic.
 
-An English name is split into parts (``para | fluoro | isobutyryl | fentanyl``), and each language combines its own
-forms of the parts, so that a new row of `substances.csv` gets names in all languages. Text around the rest of a name
-(``... chloride``) is a frame, because many languages put it in front (``cloruro de ...``). `translated_names.csv`
-contains names that do not follow from parts.
+An English name is split into parts (``para | fluoro | isobutyryl | fentanyl``), and each language combines its own forms of the
+parts. A new row of `substances.csv` therefore gets names in all languages. A part around the rest of a name (``... chloride``)
+is a frame, because many languages put it in front (``cloruro de ...``). `translated_names.csv` contains names that do not
+follow from parts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from features.reference.translations import (
 )
 from features.reference.words import chemical_words
 from features.substances.normalise import fold
-from features.substances.read.chinese import pinyin, told_apart, traditional
+from features.substances.read.chinese import distinguished_characters, pinyin, traditional
 
 
 class TranslatedName(NamedTuple):
@@ -39,13 +39,13 @@ class TranslatedName(NamedTuple):
 
 
 class Composition(NamedTuple):
-    """An English name in parts: frames from the outside in, then pieces in order, each with whether it is a part."""
+    """An English name in parts: frames from the outside in, and (text, whether it is a part) of each piece in order."""
 
     frames: tuple[str, ...]
     pieces: tuple[tuple[str, bool], ...]
 
 
-#: What `_choices` returns, perhaps cached.
+#: Type of `_choices`, with or without a cache.
 _Choices: TypeAlias = Callable[[tuple[int, ...], int], tuple[tuple[int, ...], ...]]
 
 
@@ -84,15 +84,18 @@ _REWORDED: Final = (
     (re.compile(r"^(N-(?:phenyl|\(\d-[a-z]+phenyl\)))-(N-[(\[].+[)\]])([a-z]+)$"), r"\2-\1\3"),
     (re.compile(r"^(N-[(\[].+[)\]])-(N-(?:phenyl|\(\d-[a-z]+phenyl\)))([a-z]+)$"), r"\2-\1\3"),
 )
-# Of the many wordings of a long name, only the usual spelling is likely. Precursors are traded under all of them.
+# Number of spellings per rewording of a long name, because only the usual one is likely. Precursors have no such limit: they are
+# traded under all spellings.
 _VARIANTS_REWORDED: Final = 1
 _RUN: Final = re.compile(r"[^\W\d_]+|[\W\d_]")
-# A short name is tried in many spellings. A systematic one has so many parts that only the closest are likely.
+# Maximum parts of a short name, and maximum spellings of a short and of a longer name. A systematic name has so many parts that
+# only the usual spellings are likely.
 _SHORT: Final = 4
 _VARIANTS_OF_SHORT: Final = 36
 _VARIANTS_OF_LONG: Final = 6
 _MOST_COMBINATIONS: Final = 4096
-# Number of variants, the usual ones first, that also appear inflected, in the other script, or in pinyin.
+# Number of spellings, the usual ones first, that are also generated inflected, in the other script, or in pinyin; and number of
+# those joined with an article or ending, or with Persian letters.
 _INFLECTED: Final = 8
 _RANKS_JOINED: Final = 2
 
@@ -100,7 +103,7 @@ _CASE_ENDINGS: Final = ("а", "у", "ом", "е")
 _CONSONANTS: Final = frozenset("бвгджзклмнпрстфхцчшщ")
 _ARTICLE: Final = "ال"
 _ARABIC_N: Final = "ن"
-# Persian has its own yeh and kaf. Where matching distinguishes them from the Arabic ones, names exist with both.
+# Persian has its own yeh and kaf. If matching distinguishes them from the Arabic ones, a name is generated with both.
 _PERSIAN: Final = str.maketrans("يك", "یک")
 # The article joined with "with", "and", "for".
 _JOINED_ARTICLES: Final = ("بال", "وال", "لل")
@@ -110,7 +113,7 @@ _GERMAN_SALTED: Final = ("yl", "il", "in", "on", "en")
 _SHORTEST: Final = 6
 _SHORTEST_PINYIN: Final = 8
 _SHORTEST_EAST_ASIAN: Final = 3
-# Characters that matching does not distinguish (normalise.fold), as far as they occur here; much faster than folding.
+# Characters of these names that matching does not distinguish (`normalise.fold`). This table is much faster than folding.
 _ALIKE: Final = str.maketrans(
     {
         **dict.fromkeys(" -,'()[]·\u2019", ""),
@@ -140,7 +143,7 @@ def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
 
 
 def segment(word: str) -> tuple[str, ...] | None:
-    """Return a run of lower-case letters as the fewest parts, or None. Single letters are parts only on their own.
+    """Return the fewest parts that make up a run of lower-case letters, or None. A single letter is a part only if it is alone.
 
     >>> segment("fluoroisobutyrylfentanyl"), segment("ibuprofen")
     (('fluoro', 'isobutyryl', 'fentanyl'), None)
@@ -160,7 +163,7 @@ def segment(word: str) -> tuple[str, ...] | None:
 
 
 def decompose(english: str) -> Composition | None:
-    """Return an English name as frames and pieces; None if some word of it is not made of known parts.
+    """Return an English name as frames and pieces; None if one of its words is not made of known parts.
 
     Single letters (``N``), digits, and other characters stay unchanged.
     """
@@ -190,7 +193,7 @@ def decompose(english: str) -> Composition | None:
 
 
 def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
-    """Return which form of each part to use: the usual ones first, then those with few and close alternatives."""
+    """Return up to ``limit`` choices of a form (index) for each part: all usual forms first, then few and close alternatives."""
     if prod(sizes) > _MOST_COMBINATIONS:
         usual = (0,) * len(sizes)
         single = (
@@ -206,9 +209,7 @@ def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
 def _spelled(
     composition: Composition, language: Language, limit: int | None = None, choices: _Choices = _choices
 ) -> Iterator[str]:
-    """Yield spellings of a composed name in a language, the usual one first; none if the language lacks one of its
-    parts.
-    """
+    """Yield spellings of a composed name in a language, the usual one first. Yield nothing if the language lacks a part."""
     rows: dict[str, NamePart] = {}
     for part in (*composition.frames, *(text for text, is_part in composition.pieces if is_part)):
         row = name_parts()[part].get(language)
@@ -261,7 +262,7 @@ def _line(composition: Composition, chosen: dict[str, str], language: Language) 
 
 
 def _inflected(name: str, language: Language, rank: int) -> Iterator[str]:
-    """Yield the name as it occurs in a sentence or joined with a salt; less usual spellings have fewer forms."""
+    """Yield forms of a name that occur in a sentence or joined with a salt; fewer forms for a less usual spelling."""
     if language is Language.RUSSIAN and name[-1] in _CONSONANTS and " " not in name:
         for ending in _CASE_ENDINGS:
             yield name + ending
@@ -310,18 +311,18 @@ def _composed(substance: Substance, choices: _Choices) -> Iterator[_Candidate]:
 
 
 def _with_other_locant(english: str) -> str:
-    """Return a name with the other locant: the nitrogen of a piperidine is its position 1, so N- and 1- are equivalent."""
+    """Return a name with 1- for N- or N- for 1-, empty without one. The nitrogen of a piperidine is its position 1."""
     match = _NITROGEN_FIRST.match(english)
     return "" if match is None else ("N" if match[1] == "1" else "1") + english[1:]
 
 
 def _reworded(names: Iterable[str]) -> list[str]:
-    """Return other wordings of names, and the other wordings of those, without the names themselves."""
+    """Return the rewordings of names, and the rewordings of these, without the names themselves."""
     wordings = dict.fromkeys(names)
-    left = list(wordings)
-    given = len(left)
-    while left:
-        english = left.pop()
+    pending = list(wordings)
+    given = len(pending)
+    while pending:
+        english = pending.pop()
         others = [rule.sub(new, english) for rule, new in _REWORDED]
         # In a name ending in -amine, N is the nitrogen outside the ring.
         if english.endswith("one"):
@@ -329,7 +330,7 @@ def _reworded(names: Iterable[str]) -> list[str]:
         for other in others:
             if other and other not in wordings:
                 wordings[other] = None
-                left.append(other)
+                pending.append(other)
     return list(wordings)[given:]
 
 
@@ -338,10 +339,10 @@ def _derived(name: str, language: Language, rank: int) -> Iterator[tuple[Languag
     for written in _inflected(name, language, rank):
         yield language, written
     if language is Language.CHINESE:
-        if not told_apart().isdisjoint(name):
+        if not distinguished_characters().isdisjoint(name):
             for written in traditional(name):
                 yield Language.TRADITIONAL, written
-        # A name of two syllables may just as well be that of a firm.
+        # A name of two syllables may equally be that of a firm.
         if sum(map(han_characters().__contains__, name)) >= _SHORTEST_EAST_ASIAN:
             for written in pinyin(name):
                 yield Language.PINYIN, written
@@ -376,8 +377,8 @@ def _long_enough(key: str, language: Language) -> bool:
 def translated_names() -> tuple[TranslatedName, ...]:
     """Return every name of every listed substance in the other languages, computed once, in a fixed order.
 
-    No two differ only in letter case, accents, blanks or hyphens. A spelling that could mean two substances, or that
-    is the English name of a substance or a common chemical, is left out.
+    Names that differ only in letter case, accents, blanks or hyphens occur once. A spelling is left out if it could mean two
+    substances, or if it is the English name of a substance or a common chemical.
 
     Raises:
         ReferenceDataError: a file is invalid, or two substances have the same usual name.
@@ -411,7 +412,11 @@ def translated_names() -> tuple[TranslatedName, ...]:
 
 
 def _owner(earlier: _Candidate, later: _Candidate) -> _Candidate | None:
-    """Return the owner of a name that two substances claim: the one whose usual name it is, otherwise none."""
+    """Return the candidate for a name of two substances whose usual name it is; None if it is the usual name of neither.
+
+    Raises:
+        ReferenceDataError: it is the usual name of both.
+    """
     if earlier.usual and later.usual:
         reason = f"{later.name!r} ({later.language}) stands for {earlier.substance} and {later.substance}"
         raise ReferenceDataError("name_parts.csv", None, f"{reason}, expected one substance")

