@@ -1,8 +1,8 @@
 """The context of a name: whether the text declares the substance, only mentions it, or contains it in another name.
 
-A text may list several goods, so a word applies to a name only within its clause and near it: semicolons, line breaks
-and full stops separate clauses, commas and "and" separate goods within one. If the substance is also declared in an
-amount or a form, the word is noted and the substance stays declared.
+A text may list several goods, so a word applies to a name only if both are close together in one clause. Semicolons, line
+breaks and full stops separate clauses. Commas and "and" separate goods within a clause. If the text also states an amount or
+a form of the substance, the context is noted and the substance stays declared.
 """
 
 from __future__ import annotations
@@ -37,21 +37,22 @@ from features.substances.cues import (
 )
 from features.substances.normalise import CAS, tokens
 
-# Substituents: a name that follows one of these belongs to a longer name, of another substance.
+# A name that follows a substituent is part of a longer name, which is that of another substance.
 _SUBSTITUENT: Final = re.compile(
     r"(?:[a-z]*(?:yl|oxy|oyl|fluoro|chloro|bromo|iodo|nitro|nitroso|amino|anilino|hydroxy|oxo|aza|thio|cyano|amido|imino|spiro)"
     r"|boc|cbz|fmoc|tert|iso|nor)"
 )
-# These count too if joined to the name: benzene is a separate product before a blank, but not before a hyphen.
+# Words with these endings also continue a name if joined to it: benzene is a separate product before a blank, but not before
+# a hyphen.
 _JOINED_ON: Final = re.compile(r"[a-z]*(?:ene|ane|ine|one|ol|ate|idene|ium)")
-# These are a locant only if just a hyphen, comma or bracket joins them to the name. Stereodescriptors
-# (cis, D, R ...) are none: they do not change the substance.
+# These are locants only if hyphens, commas, brackets or primes alone join them to the name. Stereodescriptors (cis, D, R ...)
+# are not in the list, because they do not change the substance.
 _LOCANT: Final = re.compile(r"(?:\d{1,2}|[anomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
-# Letters with brackets or bonds between them are a formula: P(F)F is no pFF.
+# Letters with brackets or bonds between them are a formula: P(F)F is not pFF.
 _FORMULA: Final = re.compile(r"[()\[\]{}=#+/\\@,;:]")
 _JOINT: Final = re.compile(r"(?:\.?-\.?|[,'()\[\]{}\u2032])+")
-# Single-letter Greek locants within a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl bromide is the
-# substance itself.
+# A single-letter Greek locant after other letters is inside a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl
+# bromide is the substance itself.
 _GREEK_BEFORE: Final = re.compile(r"[a-z]-[ab]-$")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
@@ -66,9 +67,9 @@ _HYPHENATED: Final = re.compile(r"(?:[a-z]{4}|(?<![a-z])(?!cis|rac|rel|hcl)[a-z]
 _LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
 # The number in a manufacturer's code name.
 _CODE: Final = re.compile(r"\d{4}")
-# The other half of a mixed anhydride.
+# The name of the other acid of a mixed anhydride.
 _ACID_BEFORE: Final = re.compile(r"(?:^|[^a-z])[a-z]{3,}ic[ -]$")
-# A Chinese name after one of these characters, with or without a locant between, is part of a longer one.
+# A Chinese name after one of these characters, with or without a locant in between, is part of a longer name.
 _CHINESE_BEFORE: Final = re.compile(
     r"[五六全聚基氯溴氟碘苯甲乙丙丁戊己异代羟氨硝酰氧硫二三四环氰萘苄叔烯炔对邻间位][-\d,'()]*$"
 )
@@ -82,13 +83,13 @@ _HARD: Final = re.compile(
 _SOFT: Final = re.compile(
     r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:" + "|".join(chemical_words()["around"]["conjunctions"]) + ")[ ]"
 )
-# Maximum distance of a word. Sixty characters fit "rapid test panel for morphine, cocaine, methadone, oxycodone,
-# fentanyl".
+# Maximum number of characters between a word and the name. The text "rapid test panel for morphine, cocaine, methadone,
+# oxycodone, fentanyl" fits.
 _REACH: Final = 64
 
 
 class Surroundings:
-    """The text around the names found in it. Properties of the whole text are computed once, on first use.
+    """The text around the names found in it. Properties of the whole text are computed on first use.
 
     Args:
         spelled: the output of `normalise.spell`.
@@ -119,16 +120,14 @@ class Surroundings:
 
     @property
     def chemical(self) -> bool:
-        """Whether the text is from a field for chemicals."""
+        """True if the text is from a field for chemicals."""
         return self._field
 
     def context(self, start: int, end: int) -> tuple[str, bool]:
-        """Return the context of the name at a position, and whether it is only mentioned.
+        """Return the context of the name at a position, and whether the text only mentions the substance.
 
-        Returns: One of ``""`` (declared), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``,
-            ``publication`` and ``permit``; and whether the substance is only mentioned. ``standard``, ``permit`` and
-            the others may accompany a declared substance (a standard by the gram, a medicine that travels with its
-            permit), which is no mention.
+        The context is ``""`` (none), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``, ``publication`` or
+        ``permit``. A declared substance may have a context too: a standard by the gram, or a medicine with its permit.
         """
         text = self._spelled
         # A denial is close to its object; eighty characters fit "does not contain any added" and a short list.
@@ -158,7 +157,7 @@ class Surroundings:
         return self._permit(clause, at, to, form=form)
 
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
-        """Return whether letters at a position can be the abbreviation of the substance with that CAS number."""
+        """Return whether the letters at a position can be the abbreviation of the substance with that CAS number."""
         text = self._spelled
         piece = text[start:end]
         if " " in piece and _CODE.search(piece) is None:
@@ -180,8 +179,9 @@ class Surroundings:
         return self._chemical
 
     def _admits_iso(self, start: int, end: int) -> bool:
-        """Return whether the letters iso begin no name, are no mark after another one ([ISO]) and are next to no other
-        goods.
+        """Return whether the letters iso stand alone, neither begin a name nor follow a bracket ([ISO]).
+
+        All other words of the text must be words of chemical trade.
         """
         text = self._spelled
         words = _LONG_WORD.findall(text[:start] + text[end:])
@@ -215,8 +215,9 @@ class Surroundings:
         return not text.isascii() and _continues_unspaced(head, name, tail)
 
     def _names_no_other_goods(self, start: int, end: int, denied: str) -> bool:
-        """Return whether the text consists of the denied name, a form such as powder, and amounts: a powder of nothing
-        else.
+        """Return whether the text names a form such as powder beside the denied name, and otherwise only plain words.
+
+        Such a text names no other goods, so the denial does not make the substance a mention.
         """
         text = self._spelled
         rest = text[:start].removesuffix(denied) + " " + text[end:].removeprefix(denied)
@@ -226,7 +227,7 @@ class Surroundings:
         )
 
     def _clause(self, start: int, end: int) -> tuple[int, int]:
-        """Return the bounds of the clause that contains the name, within the maximum distance of a word."""
+        """Return the bounds of the clause that contains the name, at most twice `_REACH` on each side."""
         text, first = self._spelled, max(0, start - 2 * _REACH)
         for hard in _HARD.finditer(text, first, start):
             first = hard.end()
@@ -237,13 +238,17 @@ class Surroundings:
     def _about(
         cue: re.Pattern[str], clause: str, at: int, to: int, *, listed: bool
     ) -> tuple[re.Match[str], bool] | None:
-        """Return the cue that refers to the name, and whether it leaves the name a mention only."""
+        """Return the cue that refers to the name, and whether the name is then only mentioned. Return None without such a cue.
+
+        Args:
+            listed: whether the cue may refer to all items of a list.
+        """
         head, tail = clause[:at], clause[to:]
         for found in cue.finditer(tail):
             between = tail[: found.start()]
             if len(between) > _REACH or AMOUNT.search(between) is not None:
                 break
-            # A separate item: fentanyl powder, test strips. In a list, the strips may be for all of it.
+            # After a separator, the cue may be a separate item (fentanyl powder, test strips) or refer to a whole list.
             apart = _SOFT.search(between) is not None
             if apart and (not listed or FORM.search(between) is not None or AMOUNT.search(clause) is not None):
                 break
@@ -287,9 +292,7 @@ class Surroundings:
 
 
 def _own_form(clause: str, at: int, to: int) -> bool:
-    """Return whether the clause's item that contains the name, or the next one, states an amount or a form of the
-    substance.
-    """
+    """Return whether the item of the clause that contains the name, or the next item, states an amount or a form."""
     before = clause[:at]
     for soft in _SOFT.finditer(before):
         before = clause[soft.end() : at]
@@ -300,7 +303,7 @@ def _own_form(clause: str, at: int, to: int) -> bool:
 
 
 def _continues_unspaced(head: str, name: str, tail: str) -> bool:
-    """`Surroundings.continue_name` for scripts without blanks between words."""
+    """Do the same as `Surroundings.continue_name` for scripts without blanks between words."""
     if _CHINESE_BEFORE.search(head) is not None or _CHINESE_AFTER.match(tail) is not None:
         return True
     if head and _RUNNING.match(head[-1]) is not None and _RUNNING.match(name) is not None:

@@ -1,7 +1,7 @@
 """State of the law on a substance: listed, not listed, or not recorded.
 
-A listing is known wherever it is recorded. That a law does not list a substance is known only up to the day until which that
-law is recorded for the substance's group. Everything else is unknown, which is not the same as not controlled.
+A recorded listing means "listed". No listing means "not listed" only up to the day until which the law is recorded for the
+substance's group. Otherwise the state is unknown, which does not mean that the substance is not controlled.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ class LawOn:
     """One jurisdiction's own law on a substance on one day.
 
     Attributes:
-        jurisdiction: whose law it is; law of the Union has an entry of its own.
-        recorded_until: the last day for which its law on the substance's group is recorded, None if it is not.
-        groups: all groups for which its law is recorded.
-        listed: None if its law does not list the substance as far as recorded, but is not recorded for that group and day.
+        jurisdiction: the jurisdiction; law of the Union has a separate entry.
+        recorded_until: the last day for which the law on the substance's group is recorded; None if it is not recorded.
+        groups: all groups for which the law is recorded.
+        listed: whether the law lists the substance. None if no listing is recorded and the law is not recorded for the group
+            and day, or if it is open whether a class covers the substance.
     """
 
     jurisdiction: str
@@ -59,25 +60,25 @@ def _recorded() -> dict[str, dict[str, RecordedLaw]]:
 
 @cache
 def _known_jurisdictions() -> tuple[str, ...]:
-    """Return every jurisdiction with a listing or a recorded law: `UN`, `EU`, then by code."""
+    """Return all jurisdictions with a listing or a recorded law: `UN`, `EU`, then by code."""
     places = {row.jurisdiction for row in control_listings()} | set(_recorded())
     return tuple(sorted(places, key=lambda place: (place != "UN", place != "EU", place)))
 
 
 def _applying(place: str, on: date) -> list[str]:
-    """Return the jurisdictions whose law applies in a place: its own, its country's, and the Union's."""
+    """Return the jurisdictions whose law applies in a place: the place itself, its country and the Union."""
     country = place.partition("-")[0]
     return [code for code in dict.fromkeys((place, country, "EU")) if applies(code, place, on)]
 
 
 def law_on(match: Match | None, legal: LegalStatus | None, on: date, jurisdiction: str | None) -> tuple[LawOn, ...]:
-    """Return the law of each jurisdiction that applies in a place, or of all known ones if the place is None.
+    """Return the law of each jurisdiction that applies in a place, or of all known jurisdictions.
 
     Args:
         match: the recognised substance, None if nothing was recognised.
         legal: its legal status on that day in that place, None without a match.
         on: the day whose law applies.
-        jurisdiction: the place, as for `status`.
+        jurisdiction: the place, as for `status`; None means all known jurisdictions.
     """
     places = _known_jurisdictions() if jurisdiction is None else _applying(jurisdiction, on)
     return tuple(_law_of(place, match, legal, on) for place in places)
@@ -85,7 +86,7 @@ def law_on(match: Match | None, legal: LegalStatus | None, on: date, jurisdictio
 
 def _law_of(place: str, match: Match | None, legal: LegalStatus | None, on: date) -> LawOn:
     groups = _recorded().get(place, {})
-    # A common chemical, and a structure that only resembles another, have no group for which a law could be recorded.
+    # No law is recorded for the group of a common chemical, or of a structure that only resembles a listed one.
     row = None if match is None else groups.get(match.group)
     listed: bool | None = None
     if legal is not None and place in legal.listed_in:
@@ -96,15 +97,15 @@ def _law_of(place: str, match: Match | None, legal: LegalStatus | None, on: date
 
 
 def _open(legal: LegalStatus, place: str) -> bool:
-    """Return whether an open-ended class, or a possible exemption, leaves the result in that jurisdiction open."""
+    """Return whether the result in a jurisdiction is open because of an open-ended class or a possible exemption."""
     return any(control.by == "possible" for control in legal.controlled if control.jurisdiction == place)
 
 
 def listed(laws: Iterable[LawOn], jurisdiction: str | None) -> bool | None:
-    """Return whether the substance is listed: None if that is not recorded.
+    """Return whether the substance is listed; None if this is not known.
 
-    In a place, a substance is not listed only if none of the laws that apply there lists it and all of them are recorded.
-    Without a place, it is not listed if no recorded law lists it and at least one is recorded for its group and day.
+    In a place, a substance is not listed only if all laws that apply there are recorded and none of them lists it.
+    Without a place, it is not listed if no law lists it and at least one is recorded for its group and day.
     """
     answers = [law.listed for law in laws]
     if True in answers:
@@ -115,7 +116,7 @@ def listed(laws: Iterable[LawOn], jurisdiction: str | None) -> bool | None:
 
 
 def listed_in_place(match: Match, on: date, jurisdiction: str) -> bool | None:
-    """Return whether a substance is listed in a place on a day; None if the law there is not recorded for it."""
+    """Return whether a substance is listed in a place on a day; None if this is not known."""
     return listed(law_on(match, status(match, on, jurisdiction), on, jurisdiction), jurisdiction)
 
 
@@ -128,9 +129,9 @@ def _parties() -> dict[str, tuple[ConventionParty, ...]]:
 
 
 def obligations(match: Match, on: date, jurisdiction: str | None) -> tuple[Obligation, ...]:
-    """Return the listings by the United Nations of conventions to which the country of a place is a party on that day.
+    """Return the listings under United Nations conventions to which the country of a place is a party on that day.
 
-    They oblige the country to control the substance. How its own law does so is a separate question.
+    They oblige the country to control the substance. The country's own law may do so in another way, or not yet.
     """
     if jurisdiction is None or jurisdiction == "UN":
         return ()

@@ -1,7 +1,7 @@
-"""Patterns for the context of a watched name: tests, books, denials and documents, where it is not the goods, and words of trade.
+"""Patterns for the words around a watched name: goods and documents that only mention it, denials, and words of trade.
 
-The words are in `context_cues.toml`, in twenty languages and pinyin. All patterns apply to the output of
-`normalise.fold`, so words of other alphabets are folded here too.
+The words are in `context_cues.toml`, in twenty languages and pinyin. All patterns apply to folded text (`normalise.fold`), so
+the words are folded here too.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Law that controls a substance at a place on a day: by name, or as a member of a class.
+"""Law that controls a substance in a place on a day, by name or as a member of a class.
 
 A shipment is judged by the law on the day of its declaration. Jurisdictions are ISO 3166 codes, `UN` and `EU`.
 
-The definitions that a structure meets (`ClassMatch`) and the law's result are separate: a listing by name takes
-precedence over a class, an exemption removes a substance from a class, and a class controls only while a listing puts
-it in force.
+A structure that meets a definition (`ClassMatch`) is not always controlled by its class. A listing by name takes precedence
+over a class, an exemption removes a substance from a class, and a class controls only while a listing puts it in force.
 
-A missing listing is an answer only where the law is recorded (`features.substances.coverage`).
+A missing listing means "not listed" only where the law is recorded (`features.substances.coverage`).
 """
 
 from __future__ import annotations
@@ -38,15 +37,15 @@ def eu_members() -> frozenset[str]:
     """Return the member states of the European Union, ISO alpha-2 (python-stdnum's list)."""
     from stdnum.eu import vat
 
-    # Northern Ireland (XI) is in the VAT area but is no member state.
+    # Northern Ireland (XI) belongs to the VAT area but is not a member state.
     return frozenset(state.upper() for state in vat.MEMBER_STATES) - {"XI"}
 
 
 def applies(listing_jurisdiction: str, place: str, on: date) -> bool:
-    """Return whether law of ``listing_jurisdiction`` applies in ``place`` on that day.
+    """Return whether the law of ``listing_jurisdiction`` applies in ``place`` on that day.
 
-    Law of the Union applies to its members, law of a country to its subdivisions (``US`` to ``US-SD``, not the other
-    way round). Hong Kong (``HK``) and Macao (``MO``) have their own law: that of ``CN`` does not apply.
+    Law of the Union applies in its member states, and law of a country in its subdivisions (``US`` in ``US-SD``, not the
+    other way round). Hong Kong (``HK``) and Macao (``MO``) have their own law, so that of ``CN`` does not apply.
     """
     if listing_jurisdiction == place:
         return True
@@ -69,7 +68,7 @@ def _by_substance() -> dict[str, tuple[Listing, ...]]:
 
 @cache
 def _limb_begins() -> dict[tuple[str, str], date]:
-    """Return the limbs that came into force later than the listing of their class."""
+    """Return (definition, limb) -> first day in force, for limbs that came into force after the listing of their class."""
     return {
         (row.definition, row.limb): row.effective_from for row in class_definitions() if row.effective_from is not None
     }
@@ -81,9 +80,12 @@ def _exemptions() -> dict[tuple[str, str], ClassExemption]:
 
 
 def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listing, ...]:
-    """Return the listings of the substance (by the name of its row) in force on that day; None means all jurisdictions.
+    """Return the listings of a substance in force on that day, in a jurisdiction or, for None, in all.
 
-    Only `listed` and `temporary` count; a listing of unknown date counts on every day.
+    Only the statuses `listed` and `temporary` count. A listing of unknown date counts on every day.
+
+    Args:
+        substance: name of its row in ``substances.csv``.
     """
     return tuple(
         row
@@ -94,9 +96,11 @@ def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listin
 
 @dataclass(frozen=True, slots=True)
 class ClassControl:
-    """A class definition that a structure meets or may meet, with the listings that put the class in force on that day.
+    """A class definition that a structure meets or may meet.
 
-    ``exemption`` removes, or may remove, the substance from the class.
+    Attributes:
+        listings: listings that put the class in force on the day; empty if it is not in force.
+        exemption: exemption that removes, or may remove, the substance from the class.
     """
 
     match: ClassMatch
@@ -105,18 +109,23 @@ class ClassControl:
 
     @property
     def exempt(self) -> bool:
-        """Whether the class's own wording excludes the substance."""
+        """True if the wording of the class itself excludes the substance."""
         return self.exemption is not None and self.exemption.effect is Effect.OUTSIDE
 
     @property
     def controls(self) -> bool:
-        """Whether this class controls the substance on the day."""
+        """True if this class controls the substance on the day."""
         return bool(self.listings) and self.match.result == "met" and self.exemption is None
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The law's result in one jurisdiction: a listing by name before a class, an exemption before that class."""
+    """Result of the law in one jurisdiction. A listing by name takes precedence over a class.
+
+    Attributes:
+        by: ``name``, ``class``, ``exempt`` from a class, or ``possible`` if it is open whether a class covers the substance.
+        listing: name of the listing.
+    """
 
     jurisdiction: str
     by: Literal["name", "class", "exempt", "possible"]
@@ -130,9 +139,9 @@ class LegalStatus:
     Attributes:
         on: the day.
         jurisdiction: the place, None for all.
-        listings: listings by name in force there and then, including those of the substance that it is a salt of.
-        classes: class definitions that it meets or may meet there, in force or not.
-        controlled: the result in each jurisdiction whose law covers it.
+        listings: listings by name in force in the place on the day; for a salt or hydrate, also those of its parent.
+        classes: class definitions of the place that the substance meets or may meet, in force or not.
+        controlled: the result in each jurisdiction with such a listing, or with such a class in force.
         since: the first recorded day of the control in force.
     """
 
@@ -145,33 +154,32 @@ class LegalStatus:
 
     @property
     def months(self) -> float | None:
-        """Months since control began, if it is in force and its first day is recorded."""
+        """Months since control began; None if the substance is not controlled or the first day is not recorded."""
         return None if self.since is None else months((self.on - self.since).days)
 
     @property
     def listed(self) -> bool:
-        """Whether a recorded law lists it there and then, temporarily too, by name or as a member of a class.
+        """True if a recorded law lists the substance in the place on the day, by name or by class, also temporarily.
 
-        False also where the law is not recorded; `features.substances.coverage` tells the two apart.
+        False also where the law is not recorded. `features.substances.coverage` distinguishes the two cases.
         """
         return bool(self.listed_in)
 
     @property
     def listed_in(self) -> tuple[str, ...]:
-        """Jurisdictions that list it: `UN` first, then by code."""
+        """Jurisdictions that list the substance: `UN` first, then by code."""
         return tuple(control.jurisdiction for control in self.controlled if control.by in ("name", "class"))
 
 
 def months(days: int) -> float:
-    """Return days as months."""
+    """Convert days to months of mean length."""
     return days / _DAYS_PER_MONTH
 
 
 def era(on: date) -> date:
-    """Return the first day of the period between two law changes that contains a day: `date.min` before the first
-    change.
+    """Return the first day of the period without a change of law that contains a day: `date.min` before the first change.
 
-    All its days have one law, and the same laws are recorded. Of a `LegalStatus`, only the months differ from day to day.
+    Neither a law nor its record changes within the period. A `LegalStatus` changes only in ``on`` and ``months``.
     """
     changes = _changes()
     return changes[bisect_right(changes, on) - 1]
@@ -179,7 +187,7 @@ def era(on: date) -> date:
 
 @cache
 def _changes() -> tuple[date, ...]:
-    """Return the days on which some law may change or is no longer recorded, ascending."""
+    """Return the days on which a law may change or is no longer recorded, ascending."""
     days = {date.min, _EU_LAW_IN_UK_UNTIL + timedelta(days=1), *_limb_begins().values()}
     days.update(row.recorded_until + timedelta(days=1) for row in recorded_law())
     for row in control_listings():
@@ -196,10 +204,10 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
     Args:
         match: the recognised substance.
         on: the day of the declaration.
-        jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies to its members. None means all
+        jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies in its member states. None means all
             jurisdictions.
     """
-    # A substance that merely resembles a listed one is on no list.
+    # A structure that only resembles a listed one is on no list itself.
     rows = _named(match) if match.kind != "similar" else ()
     named = tuple(row for row in rows if row.in_force(on) and _applies(row, jurisdiction, on))
     classes = tuple(
@@ -234,9 +242,7 @@ def _named(match: Match) -> tuple[Listing, ...]:
 
 @cache
 def _parents() -> dict[str, tuple[str, ...]]:
-    """Return, for each row that is a salt or hydrate, the rows of its parent: the instruments list a substance with its
-    salts.
-    """
+    """Return the rows of the parent for each row that is a salt or hydrate. Laws list a substance with its salts."""
     from features.reference import substances
     from features.substances.structures import listed_structures
 
@@ -269,5 +275,5 @@ def _in_force(one: ClassMatch, on: date) -> tuple[Listing, ...]:
 
 
 def _since(rows: list[Listing], on: date) -> date | None:
-    """A permanent listing that follows a temporary one counts from the temporary one."""
+    """Return the first day of control up to a day. A permanent listing continues the temporary one before it."""
     return min((row.effective_from for row in rows if row.effective_from and row.effective_from <= on), default=None)

@@ -28,14 +28,14 @@ WATCHED: Final = frozenset({"fentanyl", "nitazene", "other_opioid", "precursor"}
 
 @dataclass(frozen=True, slots=True)
 class ClassMatch:
-    """A class definition and how far a structure meets its wording, which is not yet what the law says.
+    """A class definition whose wording a structure meets or may meet. The law may still exempt the substance.
 
     Attributes:
         definition: identifier of its row in ``class_definitions.csv``.
         jurisdiction: its jurisdiction.
         listing: name of the row in ``control_listings.csv`` that puts the class under control.
         result: ``met``, or ``possible`` if an open-ended wording may cover it.
-        limbs: the limbs by which the structure differs from the parent, ``parent`` for the parent itself.
+        limbs: the limbs by which the structure differs from the parent; ``parent`` for the parent itself.
     """
 
     definition: str
@@ -52,25 +52,25 @@ class Match:
     Attributes:
         kind: ``exact`` by name, synonym or abbreviation; ``identifier`` by CAS number, SMILES, InChI or InChIKey;
             ``systematic`` by a systematic name; ``translated`` by a name in another language; ``misspelt`` by a name
-            with
-            typing errors; ``class`` by a structure that is on no list but meets a class definition; ``mention`` if
+            with typing errors; ``class`` by a structure that is on no list but meets a class definition; ``mention`` if
             the text names the substance without declaring it; ``similar`` if a structure only resembles a listed one;
             ``street`` by a street or advertising name, which names no substance for certain.
-        substance: name of the reference row; its declared name if it has none.
+        substance: name of the reference row, or the declared name of a substance without a row.
         group: its group, or ``benign``.
         matched_text: the recognised piece of the declared text.
         cas: CAS number, empty if unknown.
         inchikey: InChIKey, empty if unknown.
-        hit: whether a watched substance is declared; never for a mention or a similar structure.
-        ambiguous: an abbreviation with other meanings, or a name inside a longer one.
+        hit: whether a watched substance is declared; never for a mention, a similar structure or a street name.
+        ambiguous: whether it is an abbreviation with other meanings, or a name inside a longer one.
         confidence: 0..1, the certainty that the text means this substance; not a probability of illicit content.
         context: the meaning of the surrounding words (``test``, ``publication``, ``denied``, ``permit`` ...), empty
             for none.
         smiles: canonical structure without salt and water; empty if unknown.
         classes: the class definitions that the structure meets or may meet.
-        nearest: the listed substance with the most similar structure, and ``similarity`` (Tanimoto, 0..1) to it;
-            empty and None if no structure is known or the substance itself is listed.
-        evidence: how it was recognised, in plain sentences.
+        nearest: the watched substance with the most similar structure; empty if no structure is known, or if the substance
+            is listed or harmless.
+        similarity: Tanimoto similarity to ``nearest``, 0..1; None without it.
+        evidence: how the substance was recognised, in plain sentences.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""One canonical form for names of chemicals, and the tokens on which names are matched.
+"""Canonical form of the names of chemicals, and the tokens on which names are matched.
 
 Declared names differ in letter case, width, accents, Greek letters written as symbols or words, look-alike letters of
 other alphabets, and in hyphens, blanks, brackets and primes between their parts. Normalisation removes these
@@ -17,14 +17,15 @@ from typing import Final
 from features.reference.words import chemical_words
 from features.texts.scan import mixes_letters_and_figures, name_tokens
 
-# Greek letters that stand alone are locants and are spelled out. Next to Latin letters they imitate one (below).
+# Greek letters that stand alone are locants and are spelled out. Next to Latin letters they imitate Latin ones (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
 _GREEK: Final = "".join(_GREEK_NAMES)
 _LONE_GREEK: Final = re.compile(f"[{_GREEK}](?<![^\\W\\d_][{_GREEK}])(?![^\\W\\d_])")
 # A sharp s in the position of a locant is a beta.
 _SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
-# Greek capitals that look like a Latin one, where their small letters look like another one, outside Greek words.
+# Greek capitals that look like a Latin capital, but whose small letters look like another Latin letter. They are replaced only
+# outside Greek words.
 _CAPITALS: Final = "\u0396\u0397\u039c\u039d\u03a5"
 _GREEK_CAPITAL: Final = re.compile(f"[{_CAPITALS}](?<![\u0370-\u03ff][{_CAPITALS}])(?![\u0370-\u03ff])")
 _AS_LATIN: Final = dict(zip(_CAPITALS, "ZHMNY", strict=True))
@@ -34,7 +35,7 @@ _SMALL_KANA: Final = dict(zip("ァィゥェォッャュョヮ", "アイウエオ
 _TRADITIONAL: Final = dict(
     zip("醯鹽氫異環鄰間對羥銨單雙檢測試紙劑無書體號標準", "酰盐氢异环邻间对羟铵单双检测试纸剂无书体号标准", strict=True)
 )
-# Letters of other alphabets that look like a Latin one (Unicode's confusables, those that occur in lower case).
+# Letters of other alphabets that look like a Latin letter (Unicode's confusables in lower case).
 _LOOK_ALIKES: Final = str.maketrans(
     {
         **dict(zip("авеёзикмнорстухіјѕһԁԛԝьүӏ", "abee3ukmhopctyxijshdqwbyl", strict=True)),
@@ -52,15 +53,15 @@ _LOOK_ALIKES: Final = str.maketrans(
         **dict.fromkeys("\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\ufe58\ufe63\uff0d", "-"),
     }
 )
-# A soft hyphen becomes a hyphen, because writers of CAS numbers mean one. Other invisible characters are dropped.
+# A soft hyphen becomes a hyphen, because it stands for one in CAS numbers. Other invisible characters are dropped.
 _KEPT_INVISIBLE: Final = "\u00ad"
 
 _WORDS: Final = chemical_words()
 # Spelling of a fragment of names -> the one that replaces it.
 _SPELLED: Final = {other: one for one, others in _WORDS["spellings"].items() for other in others}
-# Fragments with several spellings. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and stays.
-# Every alternative begins with its first character and looks behind it afterwards, so that the search skips most of a text: this
-# is five times as fast.
+# Fragments with several spellings. 2-phenylethyl is phenethyl. After the locant 1 it is the other isomer and stays.
+# Every alternative begins with its first character, and the look-behind follows. The search then skips most of a text, which
+# makes it five times as fast.
 _FRAGMENTS: Final = re.compile(
     r"2(?<!\d2)[ -]*phenyl[ -]*ethyl"
     r"|1(?<!\d1)(?<!\d 1)[ -]*phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
@@ -69,7 +70,7 @@ _FRAGMENTS: Final = re.compile(
     rf"|phenyl(?<=\bn-phenyl)[ -]*ethyl|{'|'.join(_SPELLED)}|phenyl[ -]?amino(?!m)"
     r"|t(?<![a-z]t)(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|t(?<![a-z]t)[ -]*boc(?![a-z])|t(?<![a-z]t)[ -]*butyl"
 )
-# Each of the fragments contains one of these, within one word.
+# Each fragment contains one of these within one word.
 _IN_FRAGMENTS: Final = re.compile(rf"phenyl|{'|'.join(_SPELLED)}|butyl|butoxy|boc$")
 #: Scripts written without blanks between words, or with attached particles: each character is a token.
 UNSPACED: Final = (
@@ -93,31 +94,31 @@ _QUALIFIERS: Final = re.compile(
     r"(?:min\b\.?|purity\b|pure\b|\+)?[)\]]?|\bpurity\b|(?:盐酸|塩酸)盐?塩?|水合物|一水|염산염?)"
 )
 
-# Digits and signs that imitate letters. The letters i and l, and the digit that resembles both, become one.
+# Digits and signs that imitate letters. The letters i and l, and the digit that resembles both, become the same letter.
 _SKELETON: Final = str.maketrans("0134@$!|578962€+i", "oleaasllstbggzetl")
 _DISGUISED: Final = re.compile(r"[a-z0-9@$!|€+]{5,}")
 _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 
 
-# Next to Latin letters it imitates an n; in a Russian word it stays unchanged.
+# Next to a Latin letter, the Cyrillic letter imitates an n. In a Russian word it stays unchanged.
 _LATIN_BESIDE_PE: Final = re.compile(r"(?<=[a-z])п|п(?=[a-z])")
 
 
-#: Number of characters whose plain form is kept.
+#: Maximum number of characters that `_Visible` caches.
 _KEPT_CHARACTERS: Final = 16_384
 
 
 class _Visible(dict[int, int | None]):
-    """Mapping for `str.translate` that removes accents, vowel signs and invisible characters, and gives digits of all
-    scripts as 0 to 9. It is filled as characters occur, up to a limit: hostile texts hold characters of all kinds.
+    """Mapping for `str.translate` that removes accents, vowel signs and invisible characters, and replaces digits of all
+    scripts by 0 to 9. It caches each character that occurs, up to a limit, because hostile texts contain many.
     """
 
     def __missing__(self, code: int) -> int | None:
         char = chr(code)
         category = unicodedata.category(char)
         gone = category in ("Mn", "Mc", "Me", "Cf") and char not in _KEPT_INVISIBLE
-        # A number sign without a digit equivalent is neither letter nor digit.
+        # A numeral without a decimal value becomes a blank.
         digit = ord(str(unicodedata.decimal(char))) if category == "Nd" else code
         visible = None if gone else 0x20 if category in ("No", "Nl") else digit
         if len(self) < _KEPT_CHARACTERS:
@@ -168,7 +169,7 @@ def _same_fragment(match: re.Match[str]) -> str:
 
 
 def spell(folded: str) -> str:
-    """Return folded text in which fragments of chemical names with two spellings have one."""
+    """Return folded text with a single spelling of each fragment of chemical names that has several."""
     # Most goods descriptions contain none of these letter sequences, and the expression is expensive.
     if (
         "phen" in folded
@@ -191,7 +192,7 @@ def may_hold_fragment(word: str) -> bool:
 def spellings(folded: str, unspelled: int = 2) -> list[str]:
     """Return the spelled text, then texts in which up to ``unspelled`` fragments stay as written.
 
-    A typing error within a fragment hides it from `spell`, so a misspelt text is compared with these.
+    `spell` does not recognise a fragment with a typing error. Misspelt texts are therefore compared with all these spellings.
     """
     found = list(_FRAGMENTS.finditer(folded))
     texts: dict[str, None] = {}
@@ -225,7 +226,7 @@ def normalise(text: str) -> str:
 def _stable(pieces: list[str]) -> str:
     """Return the tokens of a spelled text joined by single blanks."""
     current = " ".join(pieces)
-    # Without separators, two halves of a fragment can meet; a second round then rewrites them.
+    # Without separators, two halves of a fragment can meet. A second round then rewrites them.
     while (again := spell(current)) != current:
         previous, current = current, " ".join(tokens(again))
         if current == previous:
@@ -234,7 +235,7 @@ def _stable(pieces: list[str]) -> str:
 
 
 def compact(text: str) -> str:
-    """Return `normalise` without blanks: the key of the index, since names are written with and without gaps."""
+    """Return `normalise` without blanks. It is the key of the index, because names are written with and without blanks."""
     return compacted(tokens(spell(fold(text))))
 
 
@@ -249,12 +250,12 @@ def core(text: str) -> str:
     >>> core("4-Piperidone hydrochloride, AR grade, 98%"), core("Sufentanil citrate"), core("4-piperidone.HCl 25 kg")
     ('4piperidone', 'sufentanyl', '4piperidone')
     """
-    # Collapse blanks first: the expression's optional blanks backtrack on long runs of them.
+    # Collapse blanks first, because the optional blanks of the expression backtrack on long runs of blanks.
     return compact(_QUALIFIERS.sub(" ", " ".join(spell(fold(text)).split())))
 
 
 def skeleton(word: str) -> str:
-    """Return the word with digits and signs read as the letters they imitate, in the same length.
+    """Return the word with the letters that its digits and signs imitate. The length stays the same.
 
     >>> skeleton("f3nt4ny1") == skeleton("fentanyl") == skeleton("fentanyi")
     True
@@ -263,10 +264,10 @@ def skeleton(word: str) -> str:
 
 
 def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
-    """Return the text with digits in words read as letters if that gives a known word; otherwise None.
+    """Return the text with letters in place of digits and signs within words, or None if this gives no known word.
 
-    Only words that mix letters with digits or signs are rewritten. A leading locant stays one: ``4piperid0ne`` is
-    4-piperidone. The length, and with it every position, stays the same.
+    Only words that mix letters with digits or signs are rewritten. A leading locant stays: ``4piperid0ne`` is 4-piperidone.
+    The length and all positions stay the same.
 
     Args:
         spelled: the output of `spell`.
@@ -298,15 +299,15 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
 
 
 def _ending_in_il(word: str, words: Mapping[str, str]) -> str | None:
-    """Return the word that a disguised one in -il represents: names are spelled with -yl."""
+    """Return the known word in -yl that a disguised word in -il represents, or None."""
     return words.get(skeleton(word[:-2] + "yl")) if word[-2:] in ("il", "i1", "1l") else None
 
 
 def original(text: str, spelled: str, start: int, end: int) -> str:
     """Return the declared text between two positions of its spelled form.
 
-    If folding moved positions, it is the first run of words with the same letters and digits; if there is
-    none, the piece is returned as spelled.
+    If folding moved positions, return the first run of words with the same letters and digits. Without such a run, return the
+    piece as spelled.
     """
     wanted = spelled[start:end]
     piece = text[start:end]

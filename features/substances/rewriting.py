@@ -1,4 +1,4 @@
-"""Texts with replaced pieces, whose positions are kept, so that a match in the new text can be shown as it was declared."""
+"""Texts with replaced pieces. The positions of the pieces are kept, so that a match can be shown as it was declared."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Rewriting:
     Attributes:
         text: the new text.
         declared: the old text.
-        pieces: start and end of a replaced piece in the new text, and in the old one.
-        kind: kind of a match that was found by the replaced pieces.
-        how: how they were read, as a sentence.
+        pieces: start and end of each replaced piece in the new text, then in the old text.
+        kind: kind of a match that uses a replaced piece.
+        how: how the pieces were read, as a sentence.
         confidence: 0..1, the certainty of the reading.
         whole: whether to ignore a name that is only a part of a replaced piece.
     """
@@ -31,13 +31,16 @@ class Rewriting:
     whole: bool = False
 
     def shown(self, match: Match) -> Match | None:
-        """Return a match in the new text as one in the old text; None if it uses no replaced piece."""
+        """Return a match in the new text as a match in the old text.
+
+        Return None if the match uses no replaced piece or, with ``whole``, only a part of one.
+        """
         at = self.text.lower().find(match.matched_text.lower())
         start, end = (at, at + len(match.matched_text)) if at >= 0 else (0, len(self.text))
         used = [piece for piece in self.pieces if piece[0] < end and start < piece[1]]
         if not used or (self.whole and any(piece[0] < start or end < piece[1] for piece in used)):
             return None
-        declared = self.declared[self._before(start) : self._before(end, end=True)]
+        declared = self.declared[self._old_position(start) : self._old_position(end, end=True)]
         kind = (
             self.kind if match.kind in ("exact", "translated", "misspelt", "systematic", "identifier") else match.kind
         )
@@ -49,8 +52,8 @@ class Rewriting:
             evidence=(self.how, *match.evidence),
         )
 
-    def _before(self, at: int, *, end: bool = False) -> int:
-        """Return the position in the old text of a position in the new one; inside a replaced piece its nearer bound."""
+    def _old_position(self, at: int, *, end: bool = False) -> int:
+        """Return the position in the old text of a position in the new text; within a replaced piece its start, or its end."""
         moved = 0
         for begin, stop, old_begin, old_stop in self.pieces:
             if at >= stop:
@@ -69,7 +72,7 @@ def rewritten(
     *,
     whole: bool = False,
 ) -> Rewriting:
-    """Return a text with pieces (start, end, new text), in order and without overlap, replaced."""
+    """Return a text with replaced pieces. ``replaced`` are (start, end, new text), in order and without overlap."""
     parts: list[str] = []
     pieces: list[tuple[int, int, int, int]] = []
     at = size = 0

@@ -1,6 +1,6 @@
 """Substances named outside the fields that name goods: in a number, in the consignor's name, or split over two fields.
 
-Only unambiguous matches of watched substances count, because these fields serve other purposes.
+Only watched substances count. In the consignor's name they must be unambiguous, because that field serves another purpose.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CACHED_TEXTS: Final = 16_384
 
 
 def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
-    """Yield each column outside the goods fields that names watched substances, with pairs of text code and match."""
+    """Yield each column outside the goods fields that names watched substances, with its (text code, match) pairs."""
     for name in _NUMBER_FIELDS:
         column = table.text(name)
         matches = [
@@ -65,14 +65,14 @@ def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[t
 
 
 def _may_name(parties: list[str]) -> list[int]:
-    """Return the indexes of the names that contain the stem of a watched name: nearly always none, as one search tells."""
+    """Return the indices of the names that contain the stem of a watched name. One search in all names usually finds none."""
     joined = "\n".join(parties).lower()
     stems = [stem for stem in _STEMS if stem in joined]
     return [code for code, name in enumerate(parties) if any(stem in name.lower() for stem in stems)] if stems else []
 
 
 class SplitNames:
-    """Search for names that begin in one field or goods item and end in the next.
+    """Search for names of substances that begin in one field or goods item and end in another.
 
     Args:
         index: index of the substance names.
@@ -84,7 +84,10 @@ class SplitNames:
         self._open_start = remembered(_CACHED_TEXTS)(self._begins_within_a_name)
 
     def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
-        """Yield each row with the match of a name that is split between this row and another field or the next row."""
+        """Yield (row, match) for each name that is split between two fields, or between the descriptions of two adjacent items.
+
+        A name split between two items is yielded for both rows.
+        """
         goods, chemical = table.text("goods_description"), table.text("declared_chemical")
         if chemical.values:
             for row in np.flatnonzero((goods.codes >= 0) & (chemical.codes >= 0)).tolist():
@@ -110,7 +113,7 @@ class SplitNames:
         for text in (first + second, f"{first} {second}"):
             match = self._index.resolve(text)
             if budget is not None and text in budget.unread:
-                # No field holds the text itself, so what is reported as unread are its halves.
+                # Report the two halves as unread, because no field contains the joined text.
                 budget.unread.update((first, second))
             if (
                 match is not None
@@ -132,7 +135,7 @@ class SplitNames:
 
 
 def _repeats(first: str, second: str) -> bool:
-    """Return whether one of two texts begins with the other, as a description often repeats the declared chemical."""
+    """Return whether one of two texts begins with the other. A description often repeats the declared chemical."""
     shorter, longer = sorted((first.casefold(), second.casefold()), key=len)
     return longer.startswith(shorter)
 

@@ -31,7 +31,7 @@ class Resolution:
     matches: list[Match]
 
     def per_row(self) -> list[Match | None]:
-        """Return the match of each row."""
+        """Return the match of each row, None for a row that names no substance."""
         if not self.matches:
             return [None] * len(self.number)
         choices = [*self.matches, None]
@@ -39,17 +39,18 @@ class Resolution:
 
 
 class SubstanceResolver:
-    """Resolver of substances with a cache of the descriptions that name no substance, which are nearly all."""
+    """Resolver of the substances of tables. It caches which descriptions name no substance, because nearly all name none."""
 
     def __init__(self) -> None:
-        # Without OPSIN, systematic names are not read. Use separate caches for the times with and without it.
         self._split: SplitNames | None = None
+        # Without OPSIN, systematic names are not read. Therefore use separate caches for the times with and without OPSIN.
         self._names = {available: _texts_without_a_name() for available in (False, True)}
 
     def resolve(self, table: ManifestTable, descriptions: TextSlots) -> Resolution:
-        """Return the substances that description, declared chemical and CAS number name.
+        """Return the substance that each row of a table names.
 
-        The match with the highest rank counts. Among equal ranks, the declared chemical has priority, then the CAS number.
+        The match with the highest rank counts. Among equal ranks the order is: declared chemical, CAS number, description, other
+        fields, names that are split over two fields.
 
         Args:
             descriptions: slots of the texts of ``goods_description``.
@@ -72,7 +73,7 @@ class SubstanceResolver:
                 available, skipped = opsin().available, opsin().counters.skipped
                 at = self._names[available].nonzero(descriptions)
                 if opsin().counters.skipped != skipped:
-                    # OPSIN stopped meanwhile. A name that it skipped must not count as harmless from now on.
+                    # OPSIN stopped meanwhile. Discard the cache, because it counts the skipped names as harmless.
                     self._names[available] = _texts_without_a_name()
                 resolved = index.resolve_all([column.values[i] for i in at])
             named = [(i, match) for i, match in zip(at, resolved, strict=True) if match is not None]
@@ -100,7 +101,7 @@ def _texts_without_a_name() -> TextRows:
 def _choose_by_code(
     column: Coded, named: list[tuple[int, Match]], matches: list[Match], chosen: Codes, best: Codes
 ) -> None:
-    """Add the matches of a column's texts to ``matches``, and choose them for the rows that name nothing of a higher rank."""
+    """Add the matches of a column's texts to ``matches``, and choose them for the rows without a match of equal or higher rank."""
     numbers, ranks = np.zeros((2, len(column.values) + 1), dtype=np.int32)
     for code, match in named:
         numbers[code], ranks[code] = len(matches), _rank(match)
@@ -109,7 +110,7 @@ def _choose_by_code(
 
 
 def resolve(table: ManifestTable) -> list[Match | None]:
-    """Return the match of each row of a table, without a cache."""
+    """Return the match of each row of a table, without a cache of earlier tables."""
     descriptions = TextIndex(0).look_up(table.text("goods_description").values)
     return SubstanceResolver().resolve(table, descriptions).per_row()
 
@@ -129,9 +130,9 @@ def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Code
 
 
 def _rank(match: Match) -> int:
-    """Return the rank of a match: hits rank highest, then mentions, other listed substances, and similar ones.
+    """Return the rank of a match: hits, mentions, other listed substances, similar structures, common chemicals, street names.
 
-    A street name comes last, so that it changes no score.
+    Street names rank last, so that they displace no other match.
     """
     if match.hit:
         return 6
@@ -143,7 +144,7 @@ def _rank(match: Match) -> int:
 
 
 def _name_substance(texts: list[str]) -> list[float]:
-    """Return 1 for each text that names a substance, or was not read, otherwise 0."""
+    """Return 1 for each text that names a substance or was not read, and 0 for the others."""
     matches = SubstanceIndex.load().resolve_all(texts)
     budget = current_budget()
     unread = budget.unread if budget is not None else ()
