@@ -215,11 +215,7 @@ class SubstanceIndex:
         return max((match for match in matches if match is not None), key=importance, default=None)
 
     def _resolve(self, text: str, chemical: bool, flags: int) -> Match | None:
-        """Return the substance that a text names, as written or in another writing.
-
-        Args:
-            flags: what to search for, from `worth_looking_for`.
-        """
+        """Return the substance that a text names, as written or in another writing. ``flags`` state what to search for."""
         match = self._resolve_written(text, chemical, flags) if flags & ~(OTHERWISE | STREET) else None
         if match is not None and match.kind == "mention":
             return match
@@ -258,7 +254,7 @@ class SubstanceIndex:
         return shown if shown is not None and len(shown.matched_text) > len(match.matched_text) else match
 
     def _resolve_written(self, text: str, chemical: bool, flags: int) -> Match | None:
-        """Return the substance that a text names as written. ``flags`` state what to search for."""
+        """Return the substance that a text names as written. ``flags`` as in `_resolve`."""
         structures: list[Piece] | None = None
         if not flags & ~STRUCTURED and not (structures := structures_in(text)):
             return None
