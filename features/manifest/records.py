@@ -120,7 +120,7 @@ def read_record(data: object) -> Record:
     if texts[0] is None:
         fatal.insert(0, Problem("shipment_id", "is missing; every shipment needs its own reference"))
     if not record.items and not _concern_items(fatal):
-        fatal.append(Problem("items", "hold no goods item; at least one with a value of any field is needed"))
+        fatal.append(Problem("items", "contain no goods item; at least one with a value of any field is needed"))
     if fatal:
         raise Refused(fatal, texts[0])
     return record

@@ -58,7 +58,7 @@ class CsvPieces:
         """Read the header.
 
         Raises:
-            Unreadable: there is no header, or the bytes are not text.
+            Unreadable: there is no header, the header is too wide, or the bytes are not text.
         """
         source.refuse_other_kinds()
         self._source = source

@@ -70,10 +70,10 @@ def _open_parquet(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, o
     return ParquetPieces(_path(file))
 
 
-def _refuse_pipes(source: ByteSource, what: str) -> None:
+def _refuse_pipes(source: ByteSource, subject: str) -> None:
     if not source.rereadable:
         raise Unreadable(
-            source.name, f"{what} read more than once, which a pipe does not allow.", "Write it to a file first."
+            source.name, f"{subject} read more than once, which a pipe does not allow.", "Write it to a file first."
         )
 
 

@@ -153,7 +153,7 @@ class TableReader:
         yield from self._iterator
 
     def _cut(self, pending: Piece, starts: NDArray[np.int64]) -> int | None:
-        """Return the row before which a chunk ends, which begins a shipment so that none is split. None for too few rows."""
+        """Return the row that begins the next chunk, normally the first row of a shipment. None if more rows are needed."""
         wanted = self._rows_per_chunk
         if pending.n_bytes > BYTES_PER_CHUNK and pending.n_rows > 1:
             wanted = min(wanted, max(1, pending.n_rows * BYTES_PER_CHUNK // pending.n_bytes))

@@ -121,9 +121,9 @@ class LineBlocks:
 def _is_utf8(block: bytes) -> bool:
     # A cast to text validates as strictly as decoding and is twenty times faster.
     ends = pa.py_buffer(np.array([0, len(block)], dtype=np.int64).tobytes())
-    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(block)])
+    array = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(block)])
     try:
-        whole.cast(pa.large_string())
+        array.cast(pa.large_string())
     except pa.ArrowInvalid:
         return False
     return True

@@ -19,7 +19,7 @@ from features.reference.tables import benign_chemicals, substances
 from features.reference.translations import Language
 
 _FILE: Final = "chemical_names.csv"
-#: Columns of names. The English ones are only names of materials in goods descriptions, such as polypropylene.
+#: Languages of the columns of names. English names are those that `benign_chemicals.csv` does not contain.
 LANGUAGES: Final = (
     Language.ENGLISH,
     Language.SPANISH,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE: Final = "usd_rates.csv"
-# The last rate serves for a while after a series ends: the currency joined the euro, publication was suspended, or the bundled
-# file is a little old. It does not serve for years, in which exchange rates drift by tens of per cent.
+# The last rate is used for a while after a series ends: the currency joined the euro, publication was suspended, or the bundled
+# file is a little old. It is not used for years, because exchange rates then drift by tens of per cent.
 MAX_AGE_MONTHS: Final = 18
 
 

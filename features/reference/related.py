@@ -62,7 +62,7 @@ class StreetName:
 
     Attributes:
         name: as written; letter case, blanks and hyphens are ignored.
-        group: group of the substances that it usually stands for.
+        group: group of the substances that the name usually means.
         certain: whether the word has no other use, so that it counts without words of the drug trade next to it.
         source: publication.
         verified: how far the source was checked.

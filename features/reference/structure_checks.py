@@ -81,8 +81,8 @@ def repeated_structure(rows: Iterable[Substance], skeletons: dict[str, str]) -> 
         if key is None:
             continue
         first = owner.setdefault(key, row.name)
-        ours, theirs = letters_and_digits(row.name), letters_and_digits(first)
-        if first != row.name and not (ours.startswith(theirs) or ours.endswith(theirs)):
+        later, earlier = letters_and_digits(row.name), letters_and_digits(first)
+        if first != row.name and not (later.startswith(earlier) or later.endswith(earlier)):
             return first, row.name
     return None
 

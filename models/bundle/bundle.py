@@ -10,7 +10,7 @@ Files of a bundle::
     history.npz           the initial history for scoring
     card.json CARD.md     the model card
     rules.toml            the default rules; optional, because older bundles lack it: they get the default rules of the code
-    evidence.toml         the entries of evidence; absent from a model of data alone
+    evidence.toml         the entries of evidence; absent if the model uses data only
     check.npz             up to 256 feature rows with LightGBM's raw log-odds, which the loaded model must reproduce to the
                           last bit; optional, because older bundles lack it
 
@@ -66,7 +66,7 @@ __all__ = ["PROTOCOL", "BundleInfo", "BundleRefused", "describe", "load", "save"
 def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     """Write a model as a bundle and return its digest. Equal models give equal bytes.
 
-    The bundle is written to a temporary folder beside the target, verified, and then renamed to the target.
+    The bundle is written to a temporary folder next to the target, verified, and then renamed to the target.
 
     Raises:
         FileExistsError: the folder exists, is not empty, and ``replace`` is not set.
@@ -250,6 +250,6 @@ def _feature_problems(code: list[str], bundle: list[str]) -> list[str]:
     if not problems and code != bundle:
         # The sets are equal, so the orders differ, or a name repeats and the lengths differ.
         pairs = zip(code, bundle, strict=False)
-        first = next((i for i, (ours, theirs) in enumerate(pairs) if ours != theirs), min(len(code), len(bundle)))
+        first = next((i for i, (ours, stored) in enumerate(pairs) if ours != stored), min(len(code), len(bundle)))
         problems.append(f"{MANIFEST}: features in another order than the code's, from position {first} on")
     return problems

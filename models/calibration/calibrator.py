@@ -219,7 +219,7 @@ class _Segments:
         self._numbers = knots.tolist(), self._start.tolist(), self._value.tolist(), self._slope.tolist()
 
     def value(self, x: float) -> float:
-        """Return what `map` returns for one number, to the last bit."""
+        """Return the value of `map` for one number, equal to the last bit."""
         knots, start, value, slope = self._numbers
         piece = bisect_right(knots, x)
         return float(value[piece] + slope[piece] * (x - start[piece]))

@@ -24,8 +24,8 @@ def mark_permits(
 ) -> None:
     """Write `NONE` for placeholders and `REGISTERED` for permits in the register into the column of `FEATURE`.
 
-    This is not part of the feature space, which also serves training, because the register is that of the moment of scoring. Trees
-    treat `REGISTERED` as they treat `DECLARED`.
+    The feature space is also used for training, but the register is that of the moment of scoring. Therefore the feature is changed
+    here. Trees treat `REGISTERED` as they treat `DECLARED`.
 
     Args:
         matrix: (n, F) features of the table, changed in place.
