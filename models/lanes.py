@@ -27,13 +27,13 @@ GREEN, YELLOW, RED = range(3)
 RED_SHARE: Final = 0.005
 YELLOW_SHARE: Final = 0.02
 
-#: Shares between which a lane fits the traffic, by name of the lane: half to twice the share for which it is usually set.
+#: Lowest and highest share of the traffic that a lane may have, by name: half to twice its default share.
 FITTING: Final[Mapping[str, tuple[float, float]]] = MappingProxyType({"red": (0.0025, 0.01), "yellow": (0.01, 0.04)})
-#: The part of a lane's share that its threshold keeps where rules and unread items alone fill the lane.
+#: Part of a lane's share that is left to the score even if rules and unread items alone would fill the lane.
 _LEAST_BY_SCORE: Final = 0.5
-#: Up to this many scores get their lanes one by one, which takes less time than arrays.
+#: Arrays of at most this length are handled score by score, which is faster than array operations.
 _FEW: Final = 8
-#: Fewest shipments by which lanes are judged. Of so many, ten are red.
+#: Fewest shipments for comparing lanes with `FITTING`: ten of them are red at the default share.
 LEAST_JUDGED: Final = 2_000
 
 
@@ -81,7 +81,7 @@ class Lanes:
         Args:
             risk_log_odds: (shipments,) uncorrected risk log-odds.
             weight: (shipments,) number of shipments of base-rate traffic that each one represents; default 1.
-            floor: (shipments,) code of the lane that rules and unread items ask for; default green.
+            floor: (shipments,) code of the lowest lane that rules and unread items allow; default green.
 
         Raises:
             ValueError: there are no shipments, lengths differ, or a value is not finite.
@@ -134,10 +134,10 @@ class Lanes:
 
 
 def misfitting(counts: Mapping[str, int]) -> list[str]:
-    """Return the lanes whose share of the shipments lies outside `FITTING`; none over fewer than `LEAST_JUDGED` shipments.
+    """Return the lanes whose share of the shipments lies outside `FITTING`. Below `LEAST_JUDGED` shipments the list is empty.
 
     Args:
-        counts: shipments per lane, without the random share.
+        counts: shipments per lane, without those of the random share.
     """
     total = sum(counts.values())
     if total < LEAST_JUDGED:
@@ -152,7 +152,7 @@ def misfit(counts: Mapping[str, int], lanes: Lanes) -> str | None:
     '31 % red, designed for 0.5 %: run `tidewaiter adapt`'
 
     Args:
-        counts: shipments per lane, without the random share.
+        counts: shipments per lane, without those of the random share.
     """
     designed = {"red": lanes.red_share, "yellow": lanes.yellow_share}
     wrong = [

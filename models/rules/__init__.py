@@ -1,4 +1,4 @@
-"""Rules that raise or lower the lane of a shipment, and goods items that could not be read."""
+"""Rules that raise or lower the lane of a shipment, and the search for goods items that could not be read."""
 
 from models.rules.default import bundled_rules, default_rules, known_names
 from models.rules.environment import office_rules

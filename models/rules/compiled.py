@@ -1,4 +1,4 @@
-"""Conditions compiled to functions: of one row for the few goods items of a request, of whole columns for batches and files.
+"""Conditions compiled to functions of one row, for requests with few goods items, and of whole columns, for larger tables.
 
 Both forms give the same results.
 """
@@ -45,11 +45,11 @@ _ARRAY_TESTS: Final[Mapping[Op, Callable[[FloatArray, float], BoolArray]]] = {
 
 
 class UnknownName(ValueError):
-    """The condition ``leaf`` names a feature that this model does not have."""
+    """A condition (``leaf``) names a feature that this model does not have."""
 
     def __init__(self, leaf: Leaf) -> None:
         self.leaf = leaf
-        super().__init__(f"{leaf.name!r} is no {leaf.subject.value} of this model")
+        super().__init__(f"{leaf.name!r} is not a {leaf.subject.value} of this model")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ def compiled(condition: Condition, columns: Mapping[str, int]) -> Compiled:
         return Compiled(lambda source, row: holds, lambda source: np.full(source.table.n_rows, holds))
     parts = [compiled(part, columns) for part in condition.parts]
     rows = tuple(part.row for part in parts)
-    # Test numbers first. Tests of texts are slower, and are skipped if the numbers decide all rows.
+    # Test numbers first. Text tests are slower, and are skipped if the numbers decide all rows.
     order = sorted(range(len(parts)), key=lambda number: _tests_texts(condition.parts[number]))
     tests = tuple(parts[number].column for number in order)
     if isinstance(condition, All):
@@ -98,7 +98,7 @@ def _tests_texts(condition: Condition) -> bool:
     return not isinstance(condition, Constant) and any(map(_tests_texts, condition.parts))
 
 
-# Plain loops: `all` and `any` with a generator take three times as long for the few parts of a rule.
+# `all` and `any` with a generator take three times as long for the few parts of a rule.
 def _all_of(rows: tuple[RowTest, ...]) -> RowTest:
     def test(source: Source, row: int) -> bool:
         for part in rows:  # noqa: SIM110
@@ -159,7 +159,7 @@ def _number_leaf(leaf: Leaf, values: Callable[[Source], FloatArray]) -> Compiled
 
 
 def _array_test(leaf: Leaf) -> Callable[[FloatArray], BoolArray]:
-    # Comparisons with NaN are false, as a missing value requires. Only `!=` is true for NaN.
+    # A missing value fails every comparison. NaN does so by itself, except in `!=`.
     op = leaf.op
     if op is Op.MISSING:
         return np.isnan
@@ -193,7 +193,7 @@ def _text_leaf(leaf: Leaf, *, split: bool) -> Compiled:
 
 
 def _times(source: Source, name: str) -> FloatArray:
-    """Return a time field in seconds since 1970 (UTC); NaN where missing. A float is exact for all years up to 9999."""
+    """Return a time field in seconds since 1970 (UTC); NaN where missing. Floats are exact for all years up to 9999."""
     times = source.table.seconds(name)
     return np.where(times == TIME_MISSING, np.nan, times.astype(np.float64))
 

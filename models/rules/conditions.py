@@ -1,4 +1,4 @@
-"""Conditions of rules: leaves on fields, features and evidence, joined by all, any and not."""
+"""Conditions of rules: leaves on fields, features and evidence, combined by all, any and not."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-#: A value of a leaf: a number (of a feature, an evidence entry or a number field; seconds since 1970 of a time field) or a text in
-#: the field's normal form.
+#: A value of a leaf: a number for a feature, an evidence entry or a number field; seconds since 1970 for a time field; otherwise a
+#: text in the field's normal form.
 Value: TypeAlias = float | str
 
 
 class Op(StrEnum):
-    """Comparison of a leaf. A missing value makes each of them false, except `MISSING`."""
+    """Comparison of a leaf. For a missing value, all comparisons except `MISSING` are false."""
 
     EQ = "eq"
     NE = "ne"
@@ -28,7 +28,7 @@ class Op(StrEnum):
     MATCHES = "matches"
 
 
-#: Comparisons without a value, those that need an order, and those of texts alone.
+#: Comparisons without a value, and comparisons that need an order.
 WITHOUT_VALUE: Final = frozenset({Op.PRESENT, Op.MISSING})
 ORDERED: Final = frozenset({Op.LT, Op.LE, Op.GT, Op.GE})
 
@@ -78,7 +78,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A leaf whose result is fixed, see `with_leaves_fixed`."""
+    """A leaf with a fixed result (see `with_leaves_fixed`)."""
 
     holds: bool
 
@@ -96,7 +96,11 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 
 
 def with_leaves_fixed(condition: Condition, fixed: Callable[[Leaf], bool | None]) -> Condition:
-    """Return the condition in which each leaf with a result of ``fixed`` that is not None always has that result."""
+    """Return the condition with some leaves replaced by constants.
+
+    Args:
+        fixed: returns the result of a leaf to replace, and None for other leaves.
+    """
     if isinstance(condition, Constant):
         return condition
     if isinstance(condition, Leaf):
@@ -106,11 +110,11 @@ def with_leaves_fixed(condition: Condition, fixed: Callable[[Leaf], bool | None]
 
 
 def text_test(op: Op, values: tuple[Value, ...], *, split: bool = False) -> Callable[[str], bool]:
-    """Return the test of a text that is not missing, without regard to case.
+    """Return the test of a text that is not missing. Tests ignore case.
 
     Args:
-        split: the text is a list of codes separated by ``;``. A test then holds if it holds for one of them, `Op.NE` if it holds
-            for all.
+        split: the text is a list of codes separated by ``;``. `Op.EQ` and `Op.IN` hold if one of the codes passes, `Op.NE` if all
+            codes differ.
     """
     if op in WITHOUT_VALUE:
         return (lambda _: True) if op is Op.PRESENT else (lambda _: False)
@@ -125,7 +129,7 @@ def text_test(op: Op, values: tuple[Value, ...], *, split: bool = False) -> Call
 
 
 def number_test(op: Op, values: tuple[Value, ...]) -> Callable[[float], bool]:
-    """Return the test of a number, NaN where missing."""
+    """Return the test of a number; NaN is a missing value."""
     if op is Op.MISSING:
         return lambda value: value != value
     if op is Op.PRESENT:

@@ -1,4 +1,4 @@
-"""Leaves that depend on countries and places, which alone never carry a shipment into the red lane."""
+"""Conditions on countries and places, which alone never raise a shipment to the red lane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from features.space import COUNTRY_NEUTRAL
 from models.rules.conditions import Condition, Leaf, Op, Subject, leaves, number_test, with_leaves_fixed
 from models.rules.facts import FACTS_OF_PLACES
 
-#: Fields that name a country or a place. A telephone number begins with a country's code.
+#: Fields that name a country or a place. A telephone number contains a country code.
 PLACE_FIELDS: Final = frozenset(
     field.name
     for field in FIELDS
@@ -45,7 +45,7 @@ def has_places(condition: Condition) -> bool:
 
 
 def without_places(condition: Condition) -> Condition:
-    """Return the condition as it is with all country and place fields blank."""
+    """Return the condition as if all country and place fields were blank."""
 
     def blank(leaf: Leaf) -> bool | None:
         if not is_of_places(leaf):
@@ -58,7 +58,7 @@ def without_places(condition: Condition) -> Condition:
 
 
 def places_alone(condition: Condition) -> Condition:
-    """Return the condition as it is with everything blank but countries and places."""
+    """Return the condition as if all fields except countries and places were blank."""
 
     def blank(leaf: Leaf) -> bool | None:
         return None if is_of_places(leaf) and leaf.name not in FACTS_OF_PLACES else leaf.op is Op.MISSING

@@ -1,7 +1,8 @@
-"""The order in which score, rules, watch lists, unread items and the random share decide the lane of a shipment.
+"""The lane of a shipment, decided by score, rules, watch lists, unread items and the random share.
 
-Score; exemptions (at most green); floors (at least yellow, at least red); watch lists; unread items; the random share. A later step
-never lowers the lane, so an exemption never defeats a floor.
+The order is: score; exemptions (at most green); floors (at least yellow, at least red); watch lists; unread items; the random
+    share.
+Only exemptions lower the lane. Floors come later, so an exemption never defeats a floor.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from models.lanes import GREEN, RED, YELLOW
 BoolArray: TypeAlias = NDArray[np.bool_]
 LaneArray: TypeAlias = NDArray[np.int8]
 
-#: What set a lane, by the code that `decide` returns; None for green that no exemption set.
+#: What set the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to it.
 SELECTED_BY: Final = (None, "score", "rule", "unread", "random", "watch_list")
 NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST = range(6)
 
@@ -24,7 +25,7 @@ NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST = range(6)
 def decide_one(
     score: int, *, exempt: bool, floor: int, unread: bool, drawn: bool, watched: int = GREEN
 ) -> tuple[int, int]:
-    """Return what `decide` returns for one shipment, in a tenth of the time."""
+    """Return the lane of one shipment and what set it, as `decide` does. For one shipment this takes a tenth of the time."""
     lane, by = score, SCORE if score > GREEN else NOTHING
     if exempt and lane > GREEN:
         lane, by = GREEN, RULE
@@ -51,10 +52,10 @@ def decide(
     Args:
         score: (S,) lane by the score.
         exempt: (S,) an exemption holds.
-        floor: (S,) the highest lane that a rule asks for; green without a rule.
+        floor: (S,) the highest lane that a fired rule requires; green without one.
         unread: (S,) a goods item could not be read.
         drawn: (S,) the shipment belongs to the random share.
-        watched: (S,) the highest lane that a watch list asks for; None without hits.
+        watched: (S,) the highest lane that a watch list requires; None without hits.
     """
     lanes = score.copy()
     by = np.where(lanes > GREEN, np.int8(SCORE), np.int8(NOTHING))

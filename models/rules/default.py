@@ -1,4 +1,4 @@
-"""The default rules, and the names that rules may use."""
+"""The default rules, and the names that all rules may use."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def bundled_rules(data: bytes) -> RuleSet:
     """Return the rules of a bundle.
 
     Raises:
-        RulesError: they are unsound.
+        RulesError: a rule is invalid.
     """
     return parse_rules(data.decode(), known_names(), f"{DEFAULT_NAME} of the bundle")

@@ -10,21 +10,21 @@ from models.rules.default import known_names
 from models.rules.reading import load_rules
 from models.rules.rulebook import OfficeRules
 
-#: Instead of a file: switches all rules off.
+#: Stands in place of a rule file and switches all rules off.
 NONE: Final = "none"
 RULES_VARIABLE: Final = "TIDEWAITER_RULES"
 REGISTER_VARIABLE: Final = "TIDEWAITER_REGISTER"
 
 
 def office_rules(rules: str | os.PathLike[str] | None, register: str | os.PathLike[str] | None) -> OfficeRules | None:
-    """Return the rules of an office; None if neither is given.
+    """Return the rules of an office; None if neither file is given.
 
     Args:
         rules: a rule file, or ``none``, which switches all rules off.
         register: a file of permits.
 
     Raises:
-        RulesError, RegisterError: a file cannot be read or is unsound.
+        RulesError, RegisterError: a file cannot be read or is invalid.
     """
     if not rules and not register:
         return None

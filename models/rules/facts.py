@@ -1,7 +1,7 @@
-"""Facts of goods items that rules need beside the features of the model.
+"""Facts of goods items that rules need in addition to the features of the model.
 
-A fact is named like a feature and read by leaves of the kind ``feature``. Facts are no columns of the model's matrix, because a new
-column would make every bundle unusable.
+A rule names a fact like a feature. Facts are not columns of the model's matrix, because a new column would make every bundle
+unusable.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ FACT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "customs_value_usd": ("customs_value", "currency"),
     }
 )
-#: Facts that depend on countries, with their values where all country fields are blank.
+#: Facts that depend on countries, with their values if all country fields are blank.
 FACTS_OF_PLACES: Final[Mapping[str, float]] = MappingProxyType({"permit_registered": 0.0, "party_licensed": 0.0})
-#: The feature that tells a company or an institution from a private person.
+#: The feature that distinguishes companies and institutions from private persons.
 COMPANY_FEATURE: Final = "consignee_company"
 
 
 class Facts:
-    """The facts of a table's n rows, each computed when it is first asked for.
+    """The facts of a table's n rows, each computed when it is first used.
 
     Args:
         matrix: (n, F) features.
         columns: feature name -> column.
-        register: the office's permits; None without a register, then no permit is registered.
+        register: the office's permits; if None, no permit is registered.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Facts:
         self._known: dict[str, FloatArray] = {}
 
     def column(self, name: str) -> FloatArray:
-        """Return a fact of all rows (n,), NaN where missing."""
+        """Return a fact of all rows (n,); NaN where missing."""
         values = self._known.get(name)
         if values is None:
             values = self._known[name] = _COMPUTED[name](self)
@@ -94,7 +94,7 @@ class Facts:
         """Return for each row whether the register passes a test of its permit, its parties and its day.
 
         Args:
-            permits: code of each row's permit (n,); rows with a negative one do not pass.
+            permits: code of each row's permit (n,); rows with a negative code do not pass.
         """
         table, register = self._table, self._register
         passed = np.zeros(table.n_rows)
@@ -104,7 +104,7 @@ class Facts:
         if not len(rows):
             return passed
         parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
-        # Rows repeat permits and parties, and few goods have a permit.
+        # Test each combination once, because rows repeat permits and parties.
         keys = np.stack(
             [
                 permits[rows],

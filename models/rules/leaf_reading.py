@@ -1,4 +1,4 @@
-"""Read the condition of a rule and check every name, comparison and value in it."""
+"""Read the condition of a rule and check every name, comparison and value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEAF_KEYS: Final = (*_SUBJECTS, "op", "value")
 #: Maximum depth of nested conditions. Deeper rules are hard to read.
 _MAX_DEPTH: Final = 8
 _MAX_PATTERN: Final = 500
-#: Maximum size of a number. Manifests and features have no larger ones. The limit also excludes infinity and NaN.
+#: Largest absolute value of a number. Manifests and features have no larger ones. The limit also excludes infinity and NaN.
 _LARGEST: Final = 1e15
 
 
@@ -127,7 +127,7 @@ class _LeafReader:
             place.fault(f"{self._value['op']!r}; expected one of {', '.join(Op)}")
             return None
 
-    def _values(self, op: Op, about: Field | None) -> tuple[Value, ...] | None:
+    def _values(self, op: Op, manifest_field: Field | None) -> tuple[Value, ...] | None:
         place = self._place.within("value")
         if op in WITHOUT_VALUE:
             if "value" in self._value:
@@ -142,13 +142,13 @@ class _LeafReader:
             if not isinstance(given, list) or not given:
                 place.fault(f"{given!r}; op 'in' needs a list of one or more values")
                 return None
-            read = [_value(one, about, place.within(number)) for number, one in enumerate(given)]
+            read = [_value(one, manifest_field, place.within(number)) for number, one in enumerate(given)]
             values = tuple(one for one in read if one is not None)
             return values if len(values) == len(read) else None
         if isinstance(given, list):
             place.fault(f"a list; op {op.value!r} compares with one value, 'in' with several")
             return None
-        one = _pattern(given, place) if op is Op.MATCHES else _value(given, about, place)
+        one = _pattern(given, place) if op is Op.MATCHES else _value(given, manifest_field, place)
         return None if one is None else (one,)
 
 
@@ -165,31 +165,34 @@ def _pattern(given: object, place: Place) -> str | None:
     return given
 
 
-def _value(given: object, about: Field | None, place: Place) -> Value | None:
+def _value(given: object, manifest_field: Field | None, place: Place) -> Value | None:
     """Return a value in the form that the leaf compares, or None after reporting its fault.
 
     Args:
-        about: the field of the leaf; None for a feature or an evidence entry, which are numbers.
+        manifest_field: the field of the leaf; None for a feature or an evidence entry, whose values are numbers.
     """
-    if about is None or about.kind is Kind.NUMBER:
-        # Accept True as 1 for a feature, because feature columns hold flags as 0 and 1. A number field holds no flags.
-        if isinstance(given, int | float) and (about is None or not isinstance(given, bool)) and abs(given) <= _LARGEST:
+    if manifest_field is None or manifest_field.kind is Kind.NUMBER:
+        # Accept True as 1 for a feature, because feature columns contain flags as 0 and 1. A number field contains no flags.
+        is_flag = isinstance(given, bool) and manifest_field is not None
+        if isinstance(given, int | float) and not is_flag and abs(given) <= _LARGEST:
             return float(given)
         place.fault(f"{given!r}; expected a number")
         return None
-    if about.kind is Kind.TIME:
+    if manifest_field.kind is Kind.TIME:
         moment = seconds(given)
         if moment is None:
             place.fault(f"{given!r}; expected a day or a time, such as 2026-05-04T09:30:00Z")
             return None
         return float(moment)
-    if isinstance(given, bool) and about.kind is Kind.FLAG:
+    if isinstance(given, bool) and manifest_field.kind is Kind.FLAG:
         return "true" if given else "false"
     if not isinstance(given, str) or not given.strip():
         place.fault(f"{given!r}; expected a text in quotes")
         return None
-    form, problem = normalise.normaliser(about)(given.strip())
+    form, problem = normalise.normaliser(manifest_field)(given.strip())
     if form is None:
-        place.fault((problem or f"{given!r} is not a value of {about.name}").removesuffix("; treated as missing"))
+        place.fault(
+            (problem or f"{given!r} is not a value of {manifest_field.name}").removesuffix("; treated as missing")
+        )
         return None
     return form

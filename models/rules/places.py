@@ -1,4 +1,4 @@
-"""A place in a rule file, at which a fault may be reported."""
+"""Places in a rule file, to report faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Place:
 
     @property
     def line(self) -> int:
-        """The line of the key, or of the nearest key around it that stands in the file."""
+        """The line of the key, or of the nearest enclosing key that the file contains."""
         for length in range(len(self.path), 0, -1):
             if self.path[:length] in self.lines:
                 return self.lines[self.path[:length]]
@@ -40,7 +40,7 @@ class Place:
 
     @property
     def field(self) -> str:
-        """The key within the rule, as people write it: ``when.all[1].op``."""
+        """The key within the rule, for example ``when.all[1].op``."""
         text = ""
         for part in self.path[2:]:
             text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

@@ -1,4 +1,6 @@
-"""Read rules from TOML. Faults name line, rule and field; all faults of a file are reported together.
+"""Read rules from TOML. All faults of a file are reported together, each with line, rule and field.
+
+Example of a rule:
 
 [[rule]]
 id = "opioid-without-permit"
@@ -9,7 +11,7 @@ when = {all = [
 effect = "at_least_red"          or at_least_yellow, at_most_green
 reason = "An opioid is declared without a registered permit"
 citation = "..."                 optional, as are author, from and until
-from = 2026-01-01                the first and last day of `declared_at` for which the rule holds
+from = 2026-01-01                first and last day of `declared_at` on which the rule is in force
 until = 2026-12-31
 """
 
@@ -30,14 +32,14 @@ from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet
 from models.rules.times import seconds
 from models.rules.toml_lines import Path, lines_of
 
-#: No office needs more. The limits keep a mistaken file from slowing every request.
+#: The limits keep a wrong file from slowing every request. No office needs more.
 MAX_BYTES: Final = 2**20
 MAX_RULES: Final = 500
 _REQUIRED: Final = ("id", "when", "effect", "reason")
 _OPTIONAL: Final = ("citation", "author", "from", "until")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)$")
-#: A reason is one line on a screen.
+#: Maximum length of a reason, citation or author in characters.
 _MAX_TEXT: Final = 500
 
 
@@ -45,7 +47,7 @@ def load_rules(path: str | os.PathLike[str], known: KnownNames) -> RuleSet:
     """Read the rules of a file.
 
     Raises:
-        RulesError: the file cannot be read, or a rule is unsound.
+        RulesError: the file cannot be read, or a rule is invalid.
     """
     name = str(path)
     try:
@@ -67,10 +69,10 @@ def parse_rules(text: str, known: KnownNames, name: str = "the rules") -> RuleSe
 
     Args:
         known: the names that leaves may use.
-        name: the file in messages.
+        name: name of the file, for messages.
 
     Raises:
-        RulesError: with all faults.
+        RulesError: the text is not TOML, or a rule is invalid. The error lists all faults.
     """
     try:
         document = tomllib.loads(text)
@@ -78,14 +80,14 @@ def parse_rules(text: str, known: KnownNames, name: str = "the rules") -> RuleSe
         at = _AT_LINE.search(str(error))
         line = int(at.group(1)) if at else text.count("\n") + 1
         problem = _AT_LINE.sub("", str(error)).strip()
-        raise RulesError(name, [RuleFault(line, "", "", f"no TOML: {problem}")]) from None
+        raise RulesError(name, [RuleFault(line, "", "", f"not TOML: {problem}")]) from None
     except RecursionError:
         raise RulesError(name, [RuleFault(0, "", "", "the file is nested too deeply")]) from None
     return _Reader(document, lines_of(text.replace("\r\n", "\n")), known).read(name, text)
 
 
 class _Reader:
-    """Turns a parsed document into rules and collects its faults."""
+    """Converts a parsed document to rules and collects its faults."""
 
     def __init__(self, document: Mapping[str, Any], lines: Mapping[Path, int], known: KnownNames) -> None:
         self._document, self._lines, self._known = document, lines, known
@@ -118,7 +120,7 @@ class _Reader:
         return RuleSet(name, text, tuple(rules))
 
     def _rule(self, number: int, entry: Mapping[str, Any]) -> Rule | None:
-        """Return a rule, or None if it is unsound."""
+        """Return a rule, or None after reporting its faults."""
         identifier = entry.get("id")
         is_named = isinstance(identifier, str) and _ID.fullmatch(identifier) is not None
         shown = str(identifier) if is_named else f"number {number + 1}"
@@ -163,7 +165,7 @@ class _Reader:
             return None
 
     def _second(self, place: Place, value: object, *, end: bool) -> int | None:
-        """Return the second of `from` or `until`; a day ends with its last second."""
+        """Return `from` or `until` in seconds since 1970. As ``end``, a day means its last second."""
         if value is None:
             return None
         found = seconds(value)

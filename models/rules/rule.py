@@ -29,11 +29,11 @@ class Rule:
         id: its name in answers, files and reports.
         when: the condition on a goods item.
         reason: the sentence that an officer reads.
-        citation: the law or document behind it; empty for none.
-        author: the person who answers for it; may be empty.
-        first_s, last_s: the first and last second of `declared_at` for which it holds, since 1970; None for no limit.
-        line: its line in the file.
-        fields: the manifest fields that its condition rests on, in order.
+        citation: the law or document that supports it; may be empty.
+        author: the person responsible for it; may be empty.
+        first_s, last_s: first and last second of `declared_at`, since 1970, at which it is in force; None for no limit.
+        line: its line in the file, counted from 1.
+        fields: the manifest fields that its condition uses, in order.
     """
 
     id: str
@@ -60,7 +60,7 @@ def _fields_of(leaf: Leaf) -> Iterable[str]:
     of_fact = FACT_FIELDS.get(leaf.name)
     if of_fact is not None:
         return of_fact
-    # Some features measure no field of the manifest, but for example earlier shipments.
+    # Some features measure no manifest field, for example earlier shipments.
     measured = measured_fields(leaf.name) if leaf.name in SOURCE_FIELDS else ()
     return [name for name in measured if name in FIELD]
 
@@ -70,7 +70,7 @@ class RuleFault:
     """One fault of a rule file.
 
     Attributes:
-        line: counted from 1; 0 for the whole file.
+        line: its line, counted from 1; 0 for the whole file.
         rule: id of the rule, or its position (``number 2``) if it has none; empty for the whole file.
         field: the key, for example ``when.all[1].op``; empty for the whole rule.
         problem: what is wrong and what is expected.
@@ -88,7 +88,7 @@ class RuleFault:
 
 
 class RulesError(ValueError):
-    """A rule file that cannot be used, with all of its faults in the order of their lines."""
+    """A rule file that cannot be used. The message lists all of its faults by line."""
 
     def __init__(self, name: str, faults: Iterable[RuleFault]) -> None:
         self.name = name
@@ -102,7 +102,7 @@ class RuleSet:
 
     Attributes:
         name: the file, for messages.
-        text: the TOML that the rules were read from.
+        text: the TOML text of the file.
     """
 
     name: str
@@ -119,7 +119,7 @@ def joined(sets: Sequence[RuleSet]) -> tuple[Rule, ...]:
     """Return the rules of several sets, in order.
 
     Raises:
-        RulesError: a rule has the id of a rule of an earlier set.
+        RulesError: two sets contain a rule with the same id.
     """
     owners: dict[str, str] = {}
     rules: list[Rule] = []

@@ -26,13 +26,13 @@ from models.rules.unread import UnreadItems
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
-#: Up to this many rows are tested one by one, more of them as whole columns: about the size at which both take the same time.
+#: Tables of at most this many rows are tested row by row, larger ones by columns. At this size both take about the same time.
 _FEW_ROWS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfficeRules:
-    """The rules of an office, beside those of the model's bundle.
+    """The rules of an office, in addition to those of the model's bundle.
 
     Attributes:
         added: sets of rules in addition to the bundle's.
@@ -51,8 +51,9 @@ class _Ready:
 
     Attributes:
         when: its condition.
-        blank: the condition with country and place fields blank, and ``alone`` with everything else blank; both None where a red
-            lane of this rule does not depend on countries or places.
+        blank: the condition as if country and place fields were blank.
+        alone: the condition as if all other fields were blank. Both are None unless the rule is a red floor that uses countries or
+            places.
     """
 
     rule: Rule
@@ -71,7 +72,7 @@ class Rulebook:
             bundled: the rules of the model's bundle.
 
         Raises:
-            RulesError: a rule names a feature that this model does not have, or two rules have one id.
+            RulesError: a rule names a feature that this model does not have, or two rules have the same id.
         """
         office = office or OfficeRules()
         sets = [*([] if office.off else [bundled]), *office.added]
@@ -92,13 +93,13 @@ class Rulebook:
         evidence: EvidenceLookup | None = None,
         lists: Screening | None = None,
     ) -> Ruling:
-        """Return what rules, watch lists and unread items say about the shipments of a table.
+        """Apply rules, watch lists and the search for unread items to the shipments of a table.
 
         Args:
             matrix: (n, F) features of the table.
-            substances: (n,) what each row's declared chemical, CAS number or description names.
-            evidence: the evidence entries of the rows, where the model has them.
-            lists: the office's watch lists and suppressions; None without any.
+            substances: (n,) substance that each row's declared chemical, CAS number or description names.
+            evidence: the evidence entries of the rows; None if the model has none.
+            lists: the office's watch lists and suppressions, if any.
         """
         unread = self._unread.of(table, substances)
         fired = self._fired_rules(table, matrix, evidence)
@@ -128,7 +129,7 @@ class Rulebook:
         return last[1]
 
     def _fired_in_few(self, source: Source) -> Fired | None:
-        """Return the rules that fired, as `_fired` does, row by row."""
+        """Return the same as `_fired`, computed row by row."""
         table, rows = source.table, range(source.table.n_rows)
         found: list[tuple[int, int, bool]] = []
         shipment_of = table.shipment.tolist()
@@ -155,13 +156,13 @@ class Rulebook:
         return Fired(self.rules, fired, demoted)
 
     def _fired(self, source: Source) -> Fired | None:
-        """Return the rules that fired, from whole columns; None if none did."""
+        """Return the rules that fired, computed by columns; None if none did."""
         table = source.table
         fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
         demoted = np.zeros_like(fired)
         for number, one in enumerate(self._ready):
             rows = one.when.column(source)
-            # A shipment is exempt if all of its items are; a floor needs one.
+            # An exemption must hold for all items of a shipment, a floor for one.
             reduce = np.logical_and if one.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
             fired[number] = _in_force(one.rule, table, reduce.reduceat(rows, table.first_row))
             if one.blank is not None and one.alone is not None and fired[number].any():
@@ -171,7 +172,7 @@ class Rulebook:
 
 
 def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tuple[int, int], Suppression]:
-    """Return the suppressions of floors that fired, by position of the rule and shipment."""
+    """Return the suppressions of floors that fired: (position of the rule, shipment) -> suppression."""
     names = table.text("consignor_name")
     found: dict[tuple[int, int], Suppression] = {}
     for number, shipment in np.argwhere(fired.fired).tolist():
@@ -201,7 +202,7 @@ def _holds_on(rule: Rule, second: int) -> bool:
 
 
 def _in_force(rule: Rule, table: ManifestTable, shipments: BoolArray) -> BoolArray:
-    """Return those of the shipments (S,) at whose declaration a rule is in force."""
+    """Return the mask ``shipments`` (S,) without the shipments at whose declaration the rule is not in force."""
     if rule.first_s is not None:
         shipments = shipments & (table.declared_s >= rule.first_s)
     if rule.last_s is not None:

@@ -30,17 +30,17 @@ class LaneReason(StrEnum):
     UNREAD = "UNREAD"
 
 
-_ASKED: Final = {Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
-#: Up to this many shipments are decided one by one, which takes less time than whole columns.
+_FLOORS: Final = {Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
+#: At most this many shipments are decided one by one, which is faster than by columns.
 _FEW_SHIPMENTS: Final = 8
 _UNREAD_SOURCE: Final = "an item that could not be read is at least yellow"
 _DEMOTED: Final = "; yellow instead of red, because without countries and places it would not hold"
 _DISMISSED_SOURCE: Final = "dismissal by an officer"
 _SUPPRESSED_SOURCE: Final = "suppression of the office"
-#: Before the id of an entry in `Ruling.rule_ids`. Ids of rules contain no colon.
+#: Prefix of an entry's id in `Ruling.rule_ids`. Ids of rules contain no colon.
 _ENTRY: Final = "watch_list:"
 _NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
-#: What set a lane that the score alone set, by lane code.
+#: What set the lane if only the score counts, by lane code.
 _BY_SCORE: Final = np.array([None, "score", "score"], dtype=np.object_)
 
 
@@ -51,8 +51,8 @@ class Fired:
     Attributes:
         rules: the R rules in force.
         fired: (R, S) whether the rule fired.
-        demoted: (R, S) whether it asks for yellow only, because countries and places carry it.
-        suppressed: position of a rule and shipment -> the suppression that takes the floor of the rule back.
+        demoted: (R, S) whether the rule requires yellow instead of red, because it rests on countries and places alone.
+        suppressed: (position of a rule, shipment) -> the suppression that cancels the rule's floor.
     """
 
     rules: tuple[Rule, ...]
@@ -61,50 +61,50 @@ class Fired:
     suppressed: Mapping[tuple[int, int], Suppression] = field(default_factory=dict)
 
     def exempt(self, rules: Sequence[int] | None = None) -> BoolArray:
-        """Return whether an exemption fired (S,), by default of all rules, else of those at some positions."""
-        exemptions = [number for number in self._those(rules) if self.rules[number].effect is Effect.AT_MOST_GREEN]
+        """Return whether an exemption fired (S,) among the rules at some positions, by default all."""
+        exemptions = [number for number in self._positions(rules) if self.rules[number].effect is Effect.AT_MOST_GREEN]
         return np.asarray(self.fired[exemptions].any(axis=0), dtype=np.bool_)
 
     def floor(self, rules: Sequence[int] | None = None) -> LaneArray:
-        """Return the highest lane that a rule asks for (S,), by default of all rules, else of those at some positions."""
+        """Return the highest lane (S,) that a fired rule requires, among the rules at some positions, by default all."""
         floor = np.full(self.fired.shape[1], GREEN, dtype=np.int8)
-        for number in self._those(rules):
-            asked = _ASKED.get(self.rules[number].effect)
-            if asked is not None and self.fired[number].any():
-                # A boolean times a lane is the lane or green.
-                lanes = self.fired[number] * (asked - self.demoted[number])
+        for number in self._positions(rules):
+            lane = _FLOORS.get(self.rules[number].effect)
+            if lane is not None and self.fired[number].any():
+                # False times a lane is 0, which is green.
+                lanes = self.fired[number] * (lane - self.demoted[number])
                 lanes[[shipment for rule, shipment in self.suppressed if rule == number]] = GREEN
                 np.maximum(floor, lanes, out=floor, casting="unsafe")
         return floor
 
     def of_shipment(self, shipment: int) -> tuple[bool, int]:
-        """Return for one shipment whether an exemption fired, and the highest lane that a rule asks for."""
+        """Return for one shipment whether an exemption fired, and the highest lane that a fired rule requires."""
         exempt, floor = False, GREEN
         for number, (rule, has_fired, is_demoted) in enumerate(
             zip(self.rules, self.fired[:, shipment].tolist(), self.demoted[:, shipment].tolist(), strict=True)
         ):
             if has_fired:
-                asked = _ASKED.get(rule.effect)
-                if asked is None:
+                lane = _FLOORS.get(rule.effect)
+                if lane is None:
                     exempt = True
                 elif (number, shipment) not in self.suppressed:
-                    floor = max(floor, asked - is_demoted)
+                    floor = max(floor, lane - is_demoted)
         return exempt, floor
 
-    def _those(self, rules: Sequence[int] | None) -> Sequence[int]:
+    def _positions(self, rules: Sequence[int] | None) -> Sequence[int]:
         return range(len(self.rules)) if rules is None else rules
 
 
-# Not frozen, because freezing doubles the time to make one, and each request makes one.
+# Not frozen, because creating a frozen instance takes twice as long and each request creates one.
 @dataclass(slots=True, eq=False)
 class Ruling:
     """The decision on S shipments.
 
     Attributes:
-        digest: SHA-256 of the rules in force and of the register; None with the rules switched off.
+        digest: SHA-256 of the rules in force, the register and any lists; None if rules are off and there are no lists.
         fired: the rules that fired; None if none did for any shipment.
         unread: shipment -> the fields of its items that could not be read.
-        hits: shipment -> its hits on watch lists, also those that raise nothing.
+        hits: shipment -> its hits on watch lists, including dismissed and suppressed ones.
     """
 
     digest: str | None
@@ -113,8 +113,8 @@ class Ruling:
     hits: Mapping[int, tuple[ListHit, ...]] = field(default_factory=dict)
 
     @property
-    def says_nothing(self) -> bool:
-        """Whether no rule fired, no list was hit and every item was read."""
+    def is_empty(self) -> bool:
+        """True if no rule fired, no list was hit and every item was read."""
         return self.fired is None and not self.unread and not self.hits
 
     def lanes(
@@ -124,10 +124,10 @@ class Ruling:
 
         Args:
             score: (S,) lanes by the score.
-            drawn: (S,) members of the random share; None for none.
-            rules: positions of the rules that count; by default all.
+            drawn: (S,) members of the random share; None if there are none.
+            rules: positions of the rules to apply; by default all.
         """
-        if self.says_nothing and drawn is None:
+        if self.is_empty and drawn is None:
             return score, _BY_SCORE.take(score)
         if len(score) <= _FEW_SHIPMENTS and rules is None:
             return self._lanes_of_few(score, drawn)
@@ -145,7 +145,7 @@ class Ruling:
         return lanes, _NAMES[by]
 
     def _lanes_of_few(self, score: LaneArray, drawn: BoolArray | None) -> tuple[LaneArray, NDArray[np.object_]]:
-        """Return what `lanes` returns, one shipment after the other."""
+        """Return the same as `lanes`, computed one shipment after the other."""
         lanes, by = score.copy(), np.empty(len(score), dtype=np.object_)
         for shipment, lane in enumerate(score.tolist()):
             exempt, floor = (False, GREEN) if self.fired is None else self.fired.of_shipment(shipment)
@@ -161,14 +161,14 @@ class Ruling:
         return lanes, by
 
     def _watched(self, count: int) -> LaneArray:
-        """Return the highest lane (S,) that a watch list asks for."""
+        """Return the highest lane (S,) that a watch list requires."""
         watched = np.full(count, GREEN, dtype=np.int8)
         for shipment, hits in self.hits.items():
             watched[shipment] = _highest(hits)
         return watched
 
     def rule_ids(self, shipment: int) -> list[str]:
-        """Return the ids of the rules that fired for a shipment, in their order, then those of the watch lists' entries."""
+        """Return the ids of the rules that fired for a shipment, then those of its watch-list hits that are not dismissed."""
         ids: list[str] = []
         if self.fired is not None:
             ids = [self.fired.rules[number].id for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist()]
@@ -176,7 +176,9 @@ class Ruling:
         return ids + list(dict.fromkeys(entries))
 
     def rule_texts(self, count: int) -> tuple[NDArray[np.int32], list[str]]:
-        """Return `rule_ids` of all shipments, joined by ``;``: codes (S,), -1 for none, into the list of texts.
+        """Return `rule_ids` of all shipments, joined by ``;``.
+
+        The first value contains codes (S,) into the second, the list of texts. The code is -1 for a shipment without ids.
 
         Args:
             count: S, the number of shipments.
@@ -200,7 +202,7 @@ class Ruling:
         return of_combination[codes.reshape(-1)], texts
 
     def unread_text(self, shipment: int) -> str:
-        """Return the unread fields of a shipment as ``item: field; item: field``, empty if all was read."""
+        """Return the unread fields of a shipment as ``item: field; item: field``, empty if there are none."""
         return "; ".join(f"{one.item_number}: {one.field}" for one in self.unread.get(shipment, ()))
 
     def unread_json(self, shipment: int) -> list[dict[str, str]]:
@@ -247,7 +249,7 @@ class Ruling:
 
 
 def _highest(hits: Sequence[ListHit]) -> int:
-    """Return the highest lane that hits ask for."""
+    """Return the highest lane that hits require."""
     return max((hit.lane for hit in hits if hit.counts), default=GREEN)
 
 
@@ -263,7 +265,7 @@ def _hit_reason(hit: ListHit) -> dict[str, Any]:
         }
     if hit.suppressed is not None:
         return _suppressed(name, hit.suppressed, (hit.field,))
-    # Rounding up would call a different spelling the same.
+    # Round down, because 100 % would mean the same spelling.
     percent = int(100.0 * hit.similarity)
     return {
         "code": LaneReason.WATCH_LIST.value,

@@ -1,7 +1,7 @@
-"""Screening of shipments against an office's watch lists, and its suppressions: what the rules ask of the lists.
+"""Interface of the rules to an office's watch lists and suppressions.
 
-The lists themselves belong to the service, which keeps them up to date. A screening is immutable, so that one state of the lists
-decides a whole table.
+The service holds the lists and keeps them up to date. A screening is immutable, so that one state of the lists decides a whole
+table.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Final, Protocol
 
 from features.table.table import ManifestTable
 
-#: Rules that no suppression takes back: a declared controlled substance without a verified permit is never green.
+#: Rules that cannot be suppressed: a declared controlled substance without a verified permit is never green.
 NEVER_SUPPRESSED: Final = frozenset({"watched-without-permit"})
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A time in which a rule or a list asks for nothing.
+    """A period in which a rule or a watch list does not raise lanes.
 
     Attributes:
-        until: last moment, ISO 8601.
-        by: who decided it; empty if unknown.
+        until: its end, ISO 8601.
+        by: the person who decided it; empty if unknown.
     """
 
     id: str
@@ -43,11 +43,12 @@ class ListHit:
         list_name: name of the list.
         field: the manifest field.
         similarity: 0 to 1; 1 for identifiers.
-        lane: code of the lane that the entry asks for.
+        lane: code of the lane that the entry requires.
         reason: why the entry is on the list.
-        source: who says so; empty if unknown.
-        dismissed: why the entry and the party are not the same, where an officer said so. Such a hit raises nothing.
-        suppressed: the suppression in force. Such a hit raises nothing.
+        source: origin of the entry; empty if unknown.
+        dismissed: an officer's reason why the party is not that of the entry; None without a dismissal. A dismissed hit raises no
+            lane.
+        suppressed: the suppression in force, if any. A suppressed hit raises no lane.
     """
 
     entry: str
@@ -62,7 +63,7 @@ class ListHit:
 
     @property
     def counts(self) -> bool:
-        """Whether the hit asks for its lane."""
+        """True if the hit is neither dismissed nor suppressed."""
         return self.dismissed is None and self.suppressed is None
 
 
@@ -76,13 +77,13 @@ class Screening(Protocol):
 
     @property
     def suppresses_rules(self) -> bool:
-        """Whether a suppression of rules is in force."""
+        """True if a suppression of rules is in force."""
         ...
 
     def hits(self, table: ManifestTable) -> Mapping[int, tuple[ListHit, ...]]:
-        """Return the hits of a table by shipment, without shipments that have none."""
+        """Return the hits of a table by shipment. Shipments without hits are left out."""
         ...
 
     def suppression(self, rule: str, consignor: str | None) -> Suppression | None:
-        """Return the suppression of a rule for a consignor's name as declared; None without one."""
+        """Return the suppression of a rule for a consignor's declared name, if one is in force."""
         ...

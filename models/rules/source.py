@@ -18,7 +18,7 @@ class EvidenceLookup(Protocol):
     """The evidence entries of a table's goods items."""
 
     def column(self, name: str) -> FloatArray:
-        """Return the weight of an entry for each row (n,), NaN for a row without it.
+        """Return the weight of an entry for each row (n,); NaN if the entry does not hold for the row.
 
         Raises:
             KeyError: there is no such entry.
@@ -26,14 +26,14 @@ class EvidenceLookup(Protocol):
         ...
 
 
-# Not frozen, for the time that freezing takes on each request.
+# Not frozen, because creating a frozen instance is slower and each request creates one.
 @dataclass(slots=True, eq=False)
 class Source:
     """The values of n goods items.
 
     Attributes:
         matrix: (n, F) features, NaN where missing.
-        evidence: None where a model has no evidence entries; leaves on evidence then read a missing value.
+        evidence: None if the model has no evidence entries; a condition on evidence then compares a missing value.
     """
 
     table: ManifestTable

@@ -1,6 +1,6 @@
-"""The lines of the keys and array entries of a TOML document, which `tomllib` does not tell.
+"""Line numbers of the keys and array entries of a TOML document, which `tomllib` does not report.
 
-The document must be valid TOML: `tomllib` reads it first, and this module only finds where things stand.
+The document must be valid TOML, because this module only finds positions. `tomllib` reads the document first.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Reader:
         return self._lines
 
     def _header(self) -> Path:
-        """Read ``[table]`` or ``[[array of tables]]`` and return the path of what follows."""
+        """Read ``[table]`` or ``[[array of tables]]`` and return the path of the pairs that follow."""
         line = self._tokens[self._at][2]
         is_array = self._is_mark("[", 1)
         self._at += 2 if is_array else 1
@@ -75,7 +75,7 @@ class _Reader:
         return path
 
     def _resolved(self, keys: list[str]) -> Path:
-        """Return the path of a header's keys; a key of an array of tables means its last entry."""
+        """Return the path of a header's keys. The key of an array of tables refers to its last entry."""
         path: Path = ()
         for key in keys:
             path = (*path, key)
@@ -143,12 +143,12 @@ class _Reader:
 
 
 def _tokens(document: str) -> Iterator[tuple[str, str, int]]:
-    """Yield kind, text and line of each token but blanks and comments."""
+    """Yield kind, text and line of each token except blanks and comments."""
     line, at = 1, 0
     while at < len(document):
         match = _TOKEN.match(document, at)
         if match is None:
-            raise ValueError(f"line {line} is no TOML")
+            raise ValueError(f"line {line} is not TOML")
         kind = match.lastgroup or ""
         if kind != "skip":
             yield kind, match.group(), line

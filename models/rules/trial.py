@@ -1,4 +1,4 @@
-"""Trial of a set of rules: the shipments for which each rule fires, and the lanes that it would move, by origin."""
+"""Trial of a set of rules: for each rule and origin, the shipments for which it fires and those whose lane it would change."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ LaneArray: TypeAlias = NDArray[np.int8]
 MOVES: Final = {
     (old, new): f"{LANE_NAMES[old]}_to_{LANE_NAMES[new]}" for old, new in permutations((GREEN, YELLOW, RED), 2)
 }
-#: Origin of a shipment that declares none.
+#: Origin of a shipment without origin and country of export.
 UNKNOWN: Final = "unknown"
 
 
 @dataclass(slots=True)
 class Moved:
-    """Shipments for which a rule fires, and those that it moves."""
+    """Counts of shipments for which a rule fires, and of those whose lane it changes."""
 
     shipments: int = 0
     moved: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MOVES.values(), 0))
 
     def add(self, fired: NDArray[np.bool_], before: LaneArray, after: LaneArray) -> None:
-        """Count the shipments (S,) for which it fired, and their lanes without and with it."""
+        """Add shipments (S,): whether the rule fired, and their lanes without and with the rule."""
         self.shipments += int(fired.sum())
         for (old, new), name in MOVES.items():
             self.moved[name] += int(((before == old) & (after == new)).sum())
@@ -44,13 +44,13 @@ class Moved:
 
 @dataclass(slots=True)
 class RuleTrial:
-    """Counts of the rules that are tried, over one or more tables.
+    """Counts of the rules on trial, over one or more tables.
 
-    A rule's moves are those that it alone would add to the rules in force.
+    The moves of a rule are those that it alone would add to the rules in force.
 
     Attributes:
-        ids: ids of the rules that are tried. They stand behind the rules in force.
-        shipments: shipments so far.
+        ids: ids of the rules on trial. They follow the rules in force in each ruling.
+        shipments: number of shipments so far.
     """
 
     ids: tuple[str, ...]
@@ -66,7 +66,7 @@ class RuleTrial:
         """Count the shipments of a table.
 
         Args:
-            ruling: of the rules in force and the rules that are tried.
+            ruling: decision of the rules in force followed by the rules on trial.
             by_score: (S,) lane codes by the score.
             drawn: (S,) members of the random share.
         """
@@ -74,10 +74,10 @@ class RuleTrial:
         if ruling.fired is None:
             return
         origins = np.array(origins_of(table), dtype=np.object_)
-        known = len(ruling.fired.rules) - len(self.ids)
-        in_force = list(range(known))
+        first = len(ruling.fired.rules) - len(self.ids)
+        in_force = list(range(first))
         before, _ = ruling.lanes(by_score, drawn, in_force)
-        for number, name in enumerate(self.ids, known):
+        for number, name in enumerate(self.ids, first):
             fired = ruling.fired.fired[number]
             if not fired.any():
                 continue
@@ -88,7 +88,7 @@ class RuleTrial:
                 self.by_origin[name].setdefault(origin, Moved()).add(fired[at], before[at], after[at])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts as plain JSON values; origins by the number of shipments, the largest first."""
+        """Return the counts as plain JSON values, origins sorted by descending number of shipments."""
         return {
             "shipments": self.shipments,
             "rules": [
@@ -108,7 +108,7 @@ class RuleTrial:
 
 
 def origins_of(table: ManifestTable) -> Sequence[str]:
-    """Return the origin of each shipment (S,): that of its first item, or its country of export, or `UNKNOWN`."""
+    """Return the origin of each shipment (S,): that of its first item, otherwise its country of export, otherwise `UNKNOWN`."""
     origin, export = table.text("origin_country"), table.text("export_country")
     return [
         origin.values[o] if o >= 0 else export.values[e] if e >= 0 else UNKNOWN

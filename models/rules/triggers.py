@@ -1,4 +1,4 @@
-"""Triggers: features without which no rule can hold, so that most goods are settled by a few comparisons."""
+"""Triggers: tests of features. If all of them fail, no rule can hold, so a few comparisons settle most goods items."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Trigger: TypeAlias = tuple[int, Callable[[float], bool]]
 
 
 def triggers_of(conditions: Iterable[Condition], columns: Mapping[str, int]) -> tuple[Trigger, ...] | None:
-    """Return tests of which at least one holds wherever a condition holds; None if a condition may hold without any.
+    """Return tests of which at least one holds whenever one of the conditions holds; None if there are no such tests.
 
-    A condition takes tests that an earlier one needs, where it can: a rule about watched substances adds no test.
+    Conditions share tests where possible, so a further rule about watched substances adds none.
 
     Args:
         columns: feature name -> column of the matrix.
@@ -29,8 +29,9 @@ def triggers_of(conditions: Iterable[Condition], columns: Mapping[str, int]) -> 
 
 
 def _cover(condition: Condition, columns: Mapping[str, int], found: Collection[Leaf]) -> tuple[Leaf, ...] | None:
-    """Return leaves on features of which at least one holds if the condition does, as few as possible that are not in ``found``;
-    None if there are none.
+    """Return leaves on features of which at least one holds if the condition holds, with as few as possible that ``found`` lacks.
+
+    The result is None if there are no such leaves.
     """
     if isinstance(condition, Leaf):
         # A missing value is common, so it would trigger for most goods.

@@ -1,7 +1,8 @@
 """Goods items that could not be read: a declared chemical that nothing recognises, or a text that arrived damaged.
 
-Such an item is at least yellow, also with the rules switched off. What was read and is harmless, and what is only vague, is left to
-the score. A declared chemical of everyday words is read: "mica powder" and "fragrance oil" name no substance, but they name goods.
+Such an item is at least yellow, also with the rules switched off. Texts that are harmless or only vague are not unread: they affect
+the score alone. A declared chemical in everyday words counts as read: "mica powder" and "fragrance oil" name no substance, but they
+name goods.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from features.texts.reading import current_budget, reading_within
 from features.texts.remembered import remembered
 
 _CACHED: Final = 8_192
-#: Stands where a decoder met bytes that are no character.
+#: Replaces bytes that a decoder could not read.
 _REPLACEMENT: Final = "\ufffd"
 _MAX_SHOWN: Final = 60
-#: Fields in which substances are looked for. They are cut, or left out, where reading them would take too long.
+#: Fields that are searched for substances. Long texts are truncated, and texts beyond the time budget of a request are skipped.
 _READ: Final = ("declared_chemical", "goods_description", "consignor_name")
-#: Probability from which words tell the chapter of the goods. White crystals may be anything.
+#: Least probability at which words identify the HS chapter of goods. "White crystals" may be anything.
 _LIKELY: Final = 0.5
-_CHEMICAL: Final = "the declared chemical {} is no known name, number or structure"
+_CHEMICAL: Final = "the declared chemical {} is not a known name, number or structure"
 _NAME: Final = "the description holds a systematic name, which is not read at present: {}"
-_CAS: Final = "the CAS number {} is that of no known chemical, and nothing else names the goods"
+_CAS: Final = "the CAS number {} belongs to no known chemical, and nothing else names the goods"
 _BAD_CAS: Final = "the CAS number {} is invalid (its check digit must agree), and nothing else names the goods"
 _DAMAGED: Final = "the text arrived damaged: {}"
 _NO_TIME: Final = "the request has more texts to read than its time allows; this one was not read: {}"
@@ -55,7 +56,7 @@ class UnreadItem:
 
 
 class UnreadItems:
-    """Search for unread fields of goods items, with caches of what texts name. Threads may share it."""
+    """Search for unread fields of goods items. Results are cached by text, and threads may share an instance."""
 
     def __init__(self) -> None:
         self._chemical_problem = remembered(_CACHED)(_chemical_problem)
@@ -66,7 +67,7 @@ class UnreadItems:
         """Return the unread fields of a table by shipment.
 
         Args:
-            substances: (n,) what each row's declared chemical, CAS number or description names.
+            substances: (n,) substance that each row's declared chemical, CAS number or description names.
         """
         chemicals, numbers = table.declared("declared_chemical"), table.declared("cas_number")
         descriptions = table.text("goods_description")
@@ -95,7 +96,7 @@ class UnreadItems:
         return _by_shipment(table, found) if found else {}
 
     def _chemical_problems(self, texts: list[str], names_are_read: bool) -> list[str]:
-        """Return why each declared chemical is unread, empty if it was read, as far as the request's budget suffices."""
+        """Return the problem of each declared chemical, empty if it was read. The request's budget limits the reading."""
         problems = _within_budget(texts, partial(self._chemical_problem, names_are_read=names_are_read), chemical=True)
         return [
             "" if problem and self._names_goods(text) else problem
@@ -103,7 +104,7 @@ class UnreadItems:
         ]
 
     def _is_described(self, descriptions: Coded, row: int) -> bool:
-        """Return whether the description of a row is itself the name of a chemical that was read, or names goods in known words."""
+        """Return whether the description of a row names goods in known words, or is the name of a chemical that was read."""
         code = descriptions.codes.item(row)
         text = descriptions.values[code] if code >= 0 else ""
         if self._names_goods(text):
@@ -112,15 +113,15 @@ class UnreadItems:
         return any(map(str.isalnum, text)) and _within_budget([text], names_a_chemical, chemical=True) == [""]
 
     def _name_problems(self, texts: list[str]) -> list[str]:
-        """Return `_name_problem` of each description, as far as the request's budget suffices. Plain goods need none of it."""
+        """Return `_name_problem` of each description. Plain goods take nothing from the request's budget."""
         may_name = SubstanceIndex.load().may_name(texts)
         problems = iter(_within_budget([*compress(texts, may_name)], self._name_problem, chemical=False))
         return [next(problems) if may else "" for may in may_name]
 
     def _name_problem(self, text: str) -> str:
-        """Return why a description is unread while some or all systematic names are not read; empty if it holds none of these."""
+        """Return the problem of a description with a systematic name that OPSIN has not read; empty if there is none."""
         names = self._systematic_names(text)
-        # Names that were read earlier are remembered. One without an answer exceeded its time, or OPSIN was not available.
+        # Answers are cached. A name has no answer if it exceeded its time limit or OPSIN was not available.
         if not names or all(
             smiles or opsin().has_answered(name) for name, smiles in zip(names, opsin().smiles_many(names), strict=True)
         ):
@@ -132,7 +133,7 @@ class UnreadItems:
 
 
 def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
-    """Return row, field and problem of each text that was cut, or for which the request's budget for reading did not suffice."""
+    """Return row, field and problem of each text that was truncated, or skipped because the request's time budget was spent."""
     found: list[tuple[int, str, str]] = []
     budget = current_budget()
     unread = budget.unread if budget is not None else set()
@@ -145,7 +146,7 @@ def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
             column = table.text(name)
             problems = [_NO_TIME.format(_quoted(text)) if text in unread else "" for text in column.values]
             found += _unreadable(column, name, problems)
-    # A party's name stands in every row of its shipment. Once is enough.
+    # Every row of a shipment repeats the party's name. Report it for the first row only.
     return [one for one in found if one[1] != "consignor_name" or table.first_row[table.shipment[one[0]]] == one[0]]
 
 
@@ -161,7 +162,7 @@ def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[in
 def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Mapping[int, tuple[UnreadItem, ...]]:
     numbers = table.declared("item_number")
     by_shipment: dict[int, list[UnreadItem]] = {}
-    # A text may have two problems; the first says enough.
+    # If a text has two problems, keep the first.
     problems = {(row, field): problem for row, field, problem in reversed(found)}
     for (row, field), problem in sorted(problems.items()):
         shipment = int(table.shipment[row])
@@ -172,10 +173,10 @@ def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Map
 
 
 def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemical: bool) -> list[str]:
-    """Return the problem of each text, as far as the request's budget suffices.
+    """Return the problem of each text. Unknown texts are not read once the request's time budget is spent.
 
     Args:
-        problem_of: a function with a cache. Each text is therefore read completely or not at all.
+        problem_of: a function with a cache. It runs without a budget, so that the cache never gets the result of a half-read text.
     """
     budget = current_budget()
     if budget is None:
@@ -194,7 +195,7 @@ def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemic
 
 
 def _chemical_problem(text: str, names_are_read: bool) -> str:
-    """Return why a text names no chemical, empty if it names one. ``names_are_read`` belongs to the key of the cache."""
+    """Return the problem of a text that names no chemical, empty if it names one. ``names_are_read`` is part of the cache key."""
     if not any(map(str.isalnum, text)):
         return ""
     index = SubstanceIndex.load()
@@ -204,7 +205,7 @@ def _chemical_problem(text: str, names_are_read: bool) -> str:
 
 
 def _names_goods(text: str) -> bool:
-    """Return whether all words of a declared chemical are known from texts on goods, and rather tell goods outside chemistry."""
+    """Return whether all words of a text are known from goods texts and its likeliest HS chapter is outside chemistry."""
     reader = goods_reader()
     if not reader.knows_words(text):
         return False
@@ -213,10 +214,13 @@ def _names_goods(text: str) -> bool:
 
 
 def _has_structure(text: str) -> bool:
-    """Return whether a chemical's structure was read: then it is known to be on no list and near none."""
+    """Return whether the structure of a chemical was read.
+
+    Such a chemical counts as read although the index does not find it: it is on no list and similar to no listed substance.
+    """
     from features.substances.structures import from_inchi, from_smiles
 
-    # OPSIN reads whole names that are not spotted as systematic in a text, such as sodium bicarbonate.
+    # OPSIN also reads names that `structures_in` does not find in a text, such as sodium bicarbonate.
     if opsin().smiles(text):
         return True
     for piece in structures_in(text, chemical=True):
@@ -229,7 +233,7 @@ def _has_structure(text: str) -> bool:
 
 
 def _cas_problem(text: str) -> str:
-    """Return why a CAS number is unread, empty if it is that of a known chemical."""
+    """Return the problem of a CAS number, empty if it belongs to a known chemical."""
     from features.table import normalise
 
     number, _ = normalise.cas(text)

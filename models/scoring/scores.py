@@ -173,7 +173,7 @@ class Scores:
         ]
         if self.explained:
             self._add_reasons(answers, items, (start, first), reasons)
-        if not self.ruling.says_nothing:
+        if not self.ruling.is_empty:
             self._add_rules(answers, start)
         for position, warnings in self._warnings(rows).items():
             answers[position]["warnings"] = warnings

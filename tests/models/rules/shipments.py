@@ -1,4 +1,4 @@
-"""Invented shipments, and what the rules say about them."""
+"""Invented shipments, and the decisions of rules on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASS_MEMBER = {"declared_chemical": "CCCCC(=O)N(c1cccc(Cl)c1)C1CCN(CCc2ccccc2)C
 
 
 def shipment(*items: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return a shipment of a known company to another, both with a history of their own."""
+    """Return a shipment from one known company to another."""
     return {
         "shipment_id": "HB-1",
         "channel": "express",
@@ -39,7 +39,7 @@ def table_of(*records: dict[str, Any]) -> ManifestTable:
 
 
 def ruling_on(*records: dict[str, Any], office: OfficeRules | None = None, seen: bool = True) -> Ruling:
-    """Return what the default rules and those of an office say.
+    """Return the decision of the default rules and those of an office.
 
     Args:
         seen: whether the parties were seen before.
@@ -59,7 +59,7 @@ def fired_for(record: dict[str, Any], office: OfficeRules | None = None, *, seen
 
 
 def floor(record: dict[str, Any], office: OfficeRules | None = None) -> int:
-    """Return the lowest lane that rules allow a shipment."""
+    """Return the lowest lane that rules allow for a shipment."""
     fired = ruling_on(record, office=office).fired
     return GREEN if fired is None else int(fired.floor()[0])
 

@@ -50,7 +50,7 @@ def test_a_registered_permit_is_an_exception_of_the_rule_but_never_for_a_private
     "text",
     ["fentanyl test strips", "book about fentanyl", "fentanyl-free foot cream", "naloxone antidote for fentanyl"],
 )
-def test_a_mention_is_no_declaration(text: str) -> None:
+def test_a_mention_is_not_a_declaration(text: str) -> None:
     assert fired_for(shipment({"goods_description": text})) == []
 
 
@@ -110,6 +110,6 @@ def test_one_item_is_enough_and_a_shipment_of_harmless_goods_fires_nothing() -> 
     assert "opioid-without-permit" in fired_for(shipment(FENTANYL | PERMIT, FENTANYL), REGISTERED)
 
 
-def test_none_switches_all_rules_off() -> None:
+def test_the_file_none_switches_all_rules_off() -> None:
     ruling = ruling_on(shipment(FENTANYL), office=OfficeRules(off=True))
     assert (ruling.fired, ruling.digest) == (None, None)

@@ -1,4 +1,4 @@
-"""Rule files: what is read, and faults that name line, rule and field."""
+"""Rule files: conditions and values that are read, and faults with line, rule and field."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def faults(text: str) -> list[tuple[int, str, str, str]]:
     return [(fault.line, fault.rule, fault.field, fault.problem) for fault in caught.value.faults]
 
 
-def test_a_sound_file_is_read_completely() -> None:
+def test_a_valid_file_is_read_completely() -> None:
     first, second = parse_rules(SOUND, known_names()).rules
     assert (first.id, first.effect, first.line) == ("first", Effect.AT_LEAST_YELLOW, 2)
     assert first.when == Leaf(Subject.FIELD, "channel", Op.EQ, ("postal",))
@@ -58,7 +58,7 @@ def test_a_sound_file_is_read_completely() -> None:
         )
     )
     assert second.first_s == (dt.datetime(2026, 1, 1, tzinfo=dt.UTC) - EPOCH).total_seconds()
-    # The last day belongs to it.
+    # The last day is included.
     assert second.last_s == (dt.datetime(2027, 1, 1, tzinfo=dt.UTC) - EPOCH).total_seconds() - 1
     assert (second.citation, second.author) == ("A law", "An office")
 
@@ -91,7 +91,7 @@ def test_a_sound_file_is_read_completely() -> None:
         ('author = "An office"', 'autor = "An office"', 17, "second", "autor", "unknown key"),
         ('reason = "Because"\ncitation', 'reason = " "\ncitation', 15, "second", "reason", "a text"),
         ("# A comment before.", "rules = 1", 1, "", "rules", "[[rule]] only"),
-        ("until = 2026-12-31", "until = = 3", 19, "", "", "no TOML"),
+        ("until = 2026-12-31", "until = = 3", 19, "", "", "not TOML"),
     ],
 )  # fmt: skip
 def test_a_fault_names_line_rule_and_field(old: str, new: str, line: int, rule: str, field: str, words: str) -> None:
@@ -114,14 +114,14 @@ def test_all_faults_are_reported_in_the_order_of_their_lines_and_in_words() -> N
     ]
 
 
-def test_files_that_are_no_text_or_missing_are_refused_with_a_reason(tmp_path: Path) -> None:
+def test_missing_files_and_files_that_are_not_text_are_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes('# a\nreason = "é"'.encode("latin-1"))
     for name, words in (("latin.toml", "line 2: the file is not UTF-8"), ("none.toml", "No such file")):
         with pytest.raises(RulesError, match=words):
             load_rules(tmp_path / name, known_names())
 
 
-def test_deep_nesting_and_huge_numbers_are_faults_and_no_crashes() -> None:
+def test_deep_nesting_and_huge_numbers_are_faults_not_crashes() -> None:
     deep = SOUND.replace('{field = "channel", op = "eq", value = "postal"}', "{not = [" * 400 + "1" + "]}" * 400)
     assert any("deep" in fault[3] or "nested" in fault[3] for fault in faults(deep))
     huge = SOUND.replace('op = "ge", value = 1', f"op = 'ge', value = {'9' * 400}")
@@ -194,7 +194,7 @@ def without_values(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(st.lists(CONDITIONS, min_size=1, max_size=3), st.sampled_from(sorted(Effect)))
-def test_any_sound_rules_are_read_as_they_were_written(conditions: list[dict[str, Any]], effect: str) -> None:
+def test_any_valid_rules_are_read_as_they_were_written(conditions: list[dict[str, Any]], effect: str) -> None:
     text = "\n".join(
         f"[[rule]]\nid = 'r{number}'\nwhen = {toml(condition)}\neffect = '{effect}'\nreason = 'Because'"
         for number, condition in enumerate(conditions)

@@ -61,7 +61,7 @@ def source(rows: int, seed: int) -> Source:
 
 
 @given(CONDITIONS, st.integers(0, 50))
-def test_rows_one_by_one_and_whole_columns_give_the_same(condition: dict[str, Any], seed: int) -> None:
+def test_rows_one_by_one_and_whole_columns_give_the_same_results(condition: dict[str, Any], seed: int) -> None:
     text = f"[[rule]]\nid = 'one'\nwhen = {toml(condition)}\neffect = 'at_least_red'\nreason = 'Because'"
     when = compiled(parse_rules(text, known_names()).rules[0].when, COLUMNS)
     given_rows = source(7, seed)
@@ -69,7 +69,7 @@ def test_rows_one_by_one_and_whole_columns_give_the_same(condition: dict[str, An
 
 
 @given(st.lists(CONDITIONS, min_size=1, max_size=3), st.integers(0, 50))
-def test_where_a_condition_holds_a_trigger_does(conditions: list[dict[str, Any]], seed: int) -> None:
+def test_a_trigger_holds_wherever_a_condition_holds(conditions: list[dict[str, Any]], seed: int) -> None:
     text = "\n".join(
         f"[[rule]]\nid = 'r{number}'\nwhen = {toml(condition)}\neffect = 'at_least_red'\nreason = 'Because'"
         for number, condition in enumerate(conditions)
@@ -93,7 +93,7 @@ def test_the_default_rules_have_few_triggers() -> None:
 
 
 @pytest.mark.parametrize(("feature", "added"), [("substance_opioid", 0), ("description_dye", 1)])
-def test_a_rule_takes_the_triggers_of_earlier_rules_where_it_can(feature: str, added: int) -> None:
+def test_a_rule_reuses_the_triggers_of_earlier_rules(feature: str, added: int) -> None:
     when = f"""{{all = [
         {{any = [
             {{feature = "substance_precursor", op = "eq", value = 2}},
@@ -146,7 +146,7 @@ def test_texts_compare_without_regard_to_case_and_lists_by_their_entries() -> No
         assert ruling_on(record, office=only(leaf, "at_least_yellow")).rule_ids(0) == (["own"] if fires else []), leaf
 
 
-def test_a_rule_knows_licensed_parties_and_a_licence_is_no_permit() -> None:
+def test_rules_may_use_licensed_parties_and_a_licence_is_not_a_permit() -> None:
     licensed = register(",Lakeside Pharma Ltd,US,2026-01-01,2026-12-31")
     office = replace(
         only('{feature = "party_licensed", op = "eq", value = 1}', "at_least_yellow"), register=licensed.register
@@ -211,7 +211,7 @@ def test_an_exemption_needs_all_items_and_a_floor_one() -> None:
     assert floor(one, only(MUGS)) == RED
 
 
-def test_batches_and_single_shipments_are_ruled_alike() -> None:
+def test_batches_and_single_shipments_get_the_same_ruling() -> None:
     office = OfficeRules(
         (
             *only(f"{{any = [{MUGS}, {FROM_CHINA}]}}").added,
@@ -249,7 +249,7 @@ def test_rules_do_nothing_to_a_table_without_rows() -> None:
     assert ruling.lanes(np.empty(0, dtype=np.int8), None)[0].tolist() == []
 
 
-def test_a_feature_that_the_model_lacks_is_reported_with_its_rule() -> None:
+def test_a_feature_that_the_model_does_not_have_is_reported_with_its_rule() -> None:
     office = only('{feature = "own_warehouse_rate", op = "gt", value = 0}')
     with pytest.raises(RulesError, match=r"office.toml.*\n.*line 1, rule own, field when: 'own_warehouse_rate'"):
         Rulebook(COLUMNS, default_rules(), office)

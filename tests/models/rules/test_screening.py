@@ -1,4 +1,4 @@
-"""Watch lists and suppressions in the order of lanes, whatever the other steps ask."""
+"""Watch lists and suppressions among the steps that decide the lane."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def hit(lane: int, **changes: object) -> ListHit:
 
 
 def by_hand(score: int, exempt: bool, floor: int, watched: int, unread: bool, drawn: bool) -> tuple[int, str | None]:
-    """Return lane and selection as the contract's order says: each step may only do its own."""
+    """Return lane and selection, computed step by step in the order of the contract."""
     lane, by = score, "score" if score else None
     if exempt and lane:
         lane, by = GREEN, "rule"
@@ -93,7 +93,7 @@ def test_each_hit_is_a_reason_without_a_weight(changes: dict[str, object], code:
     assert text in reason["text"]
 
 
-def test_dismissed_entries_are_no_ids() -> None:
+def test_dismissed_entries_have_no_rule_id() -> None:
     ruling = Ruling(None, None, {}, {1: (hit(RED), hit(RED, dismissed="x"))})
     assert ruling.rule_ids(1) == ["watch_list:e"]
     codes, texts = ruling.rule_texts(3)

@@ -1,4 +1,4 @@
-"""Lines of keys agree with where a generated document wrote them."""
+"""Lines of keys agree with those at which a generated document was written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCALARS = st.sampled_from(
 
 
 class Writer:
-    """Writes a document and notes the line of each key and entry."""
+    """Writes a document and records the line of each key and entry."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -21,7 +21,7 @@ def unread(*items: dict[str, Any]) -> list[dict[str, str]]:
     [
         ({"declared_chemical": "zorblaxine prime"}, "declared_chemical"),
         ({"goods_description": "citric acid", "declared_chemical": "zorblaxine"}, "declared_chemical"),
-        # Known words that tell chemistry, or no goods.
+        # Known words of chemistry, and words that identify no goods.
         ({"declared_chemical": "benzyl amine compound"}, "declared_chemical"),
         ({"declared_chemical": "white crystals"}, "declared_chemical"),
         ({"declared_chemical": "fragrance oil zorblaxine"}, "declared_chemical"),
@@ -43,7 +43,7 @@ def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, 
         {"goods_description": "zorblaxine prime"},
         {"goods_description": "手机壳"},
         {"declared_chemical": "citric acid"},
-        # Its name in another language, and the name of one that is not called harmless.
+        # The same chemical in another language, and one that is not in the list of harmless chemicals.
         {"declared_chemical": "ácido cítrico anhidro"},
         {"declared_chemical": "ацетон"},
         # Everyday words of goods outside chemistry.
@@ -51,19 +51,19 @@ def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, 
         {"declared_chemical": "fragrance oil"},
         {"declared_chemical": "cotton shirts"},
         {"declared_chemical": "fentanyl"},
-        # Read as a structure, which is on no list and near none.
+        # A structure that is on no list and similar to no listed substance.
         {"declared_chemical": "c1ccccc1C(=O)OCC"},
         {"goods_description": "citric acid", "cas_number": "12345-67-8"},
-        # Names in no table that OPSIN reads.
+        # Names in no table, which OPSIN reads.
         {"declared_chemical": "sodium bicarbonate"},
         {"goods_description": "formaldehyde", "cas_number": "50-00-0"},
-        # The number of a known chemical says what the words do not, and words of goods what a number does not.
+        # A known number identifies goods that the words do not, and words identify goods that the number does not.
         {"goods_description": "intermediate", "cas_number": "50-00-0"},
         {"goods_description": "plastic bags", "cas_number": "9003-07-0"},
         {"declared_chemical": "-", "goods_description": "mug"},
     ],
 )
-def test_what_was_read_or_is_only_vague_is_not_unread(item: dict[str, Any]) -> None:
+def test_read_texts_and_vague_texts_are_not_unread(item: dict[str, Any]) -> None:
     assert unread(item) == []
 
 
@@ -105,4 +105,4 @@ def test_a_systematic_name_that_exceeded_its_time_is_unread_although_others_are_
 def test_the_reason_names_item_and_text_and_has_no_weight() -> None:
     [reason] = ruling_on(shipment({"declared_chemical": "zorblaxine"})).reasons(0)
     assert (reason["code"], reason["weight"], reason["fields"]) == ("UNREAD", None, ["declared_chemical"])
-    assert reason["text"] == "Goods item 1: the declared chemical `zorblaxine` is no known name, number or structure"
+    assert reason["text"] == "Goods item 1: the declared chemical `zorblaxine` is not a known name, number or structure"
