@@ -1,8 +1,8 @@
-"""Permits: placeholders that stand for none, and the office's register of permits and licensed parties.
+"""Permit numbers: placeholders, and the office's register of permits and licensed parties.
 
 A permit number on a manifest is a declaration, not proof. It counts as registered only if an office's own register holds it for one
-of the parties, on the day of the declaration. A row without a permit number names a licensed party. That is no permit, because
-anyone can declare the name of a known firm; rules of an office may take account of it.
+of the parties, on the day of the declaration. A row of the register without a permit number names a licensed party. A licence does
+not count as a permit, because anyone can declare the name of a known firm. An office's own rules may use it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from features.texts.folding import folded
 
 #: Columns of a register, in any order.
 COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", "valid_until")
-#: A register of a hundred thousand permits has some ten megabytes. The limit protects memory.
+#: Maximum size of a register, to protect memory. A hundred thousand permits take about ten megabytes.
 MAX_BYTES: Final = 64 * 2**20
-#: Words that say "permit" or its number and identify nothing.
+#: Words such as "permit" and "number", which do not identify a permit.
 _GENERIC: Final = re.compile(rf"\b(?:{'|'.join(declared_words()['permits']['generic'])})\b")
 _NOT_PLAIN: Final = re.compile(r"[\W_]+")
-#: Digits in their order, either way and around: 12345, 98765, 67890.
+#: Ascending and descending digits, continued past 9 and 0: 12345, 98765, 67890.
 _UP: Final = "01234567890123456789"
 _SEQUENCES: Final = (_UP, _UP[::-1])
-#: Number of licensed parties among the permits.
+#: Permit number under which licensed parties are stored.
 _LICENSED: Final = ""
-#: Shorter numbers identify no permit.
+#: Shorter numbers are placeholders.
 _SHORTEST: Final = 3
-#: Placeholders with a digit that no other test finds.
+#: Placeholders with digits that the other tests do not find.
 _DUMMIES: Final = frozenset(declared_words()["permits"]["placeholders"])
 
 
 class RegisterError(ValueError):
-    """A register that cannot be used. The message lists the file, and per fault the line, the column and the problem."""
+    """A register that cannot be used. The message names the file and, for each fault, the line, the column and the problem."""
 
     def __init__(self, name: str, faults: list[str]) -> None:
         self.name, self.faults = name, faults
@@ -54,7 +54,10 @@ def plain_number(number: str) -> str:
 
 
 def is_placeholder(number: str) -> bool:
-    """Return whether a declared permit number stands for none: no digit in it, one digit repeated, digits in sequence, a dummy.
+    """Return whether a declared permit number is a placeholder, which counts as no permit.
+
+    Placeholders have fewer than three letters and digits, no digit, only zeros as digits, one repeated character, digits in
+    sequence, or are listed in `declared_words.toml`.
 
     >>> [is_placeholder(text) for text in ("N/A", "12345", "Permit No. 0000", "pending", "IP-2026-0042")]
     [True, True, True, True, False]
@@ -69,7 +72,7 @@ def is_placeholder(number: str) -> bool:
 
 
 def plain_party(name: str) -> str:
-    """Return a party's name for comparisons: folded letters and digits, words separated by single blanks."""
+    """Return a party's name for comparisons: folded words separated by single blanks, without punctuation."""
     return _NOT_PLAIN.sub(" ", folded(name)).strip()
 
 
@@ -81,7 +84,7 @@ class Party:
     country: str
 
 
-#: Number and party of a permit, plain.
+#: `plain_number` and `plain_party` of a permit.
 _Key: TypeAlias = tuple[str, str]
 
 
@@ -97,7 +100,7 @@ class Register:
     """The permits and licensed parties of an office.
 
     Attributes:
-        name: the file that it was read from, for messages.
+        name: the file or list that it was read from, for messages.
         digest: SHA-256 of its content.
     """
 
@@ -163,7 +166,7 @@ class Register:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, str]], name: str) -> Register:
-        """Return the register of rows with `COLUMNS`, which `check_permit` accepts.
+        """Return a register of rows with `COLUMNS`.
 
         Raises:
             ValueError: see `check_permit`.
@@ -177,7 +180,7 @@ class Register:
         return cls(name, content.hexdigest(), {key: tuple(of_key) for key, of_key in permits.items()})
 
     def with_permits_of(self, other: Register) -> Register:
-        """Return the register that holds the permits of both."""
+        """Return a register with the permits of both registers."""
         permits = dict(self._permits)
         for key, of_key in other._permits.items():
             permits[key] = (*permits.get(key, ()), *of_key)
@@ -187,20 +190,20 @@ class Register:
     def holds(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
         """Return whether a permit is registered for one of the parties on a day.
 
-        The party's name must be that of the register, whatever case, accents and punctuation; its country too, where the register
-        states one.
+        The party's name must equal that of the register, apart from case, accents and punctuation. If the register states a
+        country, the party's country must equal it.
 
         Args:
             number: the permit number as declared. A placeholder is never registered.
-            day: day of the declaration, counted from 1970.
+            day: day of the declaration, in days since 1970-01-01.
         """
-        return not is_placeholder(number) and self._names(plain_number(number), parties, day)
+        return not is_placeholder(number) and self._is_valid(plain_number(number), parties, day)
 
     def licenses(self, parties: tuple[Party, ...], day: int) -> bool:
-        """Return whether one of the parties is licensed on a day. Names and countries agree as in `holds`."""
-        return self._names(_LICENSED, parties, day)
+        """Return whether one of the parties is licensed on a day. Names and countries are compared as in `holds`."""
+        return self._is_valid(_LICENSED, parties, day)
 
-    def _names(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
+    def _is_valid(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
         return any(
             permit.first_day <= day <= permit.last_day and permit.country in ("", party.country)
             for party in parties
@@ -209,10 +212,10 @@ class Register:
 
 
 def check_permit(row: Mapping[str, str]) -> None:
-    """Check a row with `COLUMNS`, whose texts have no surrounding blanks.
+    """Check a row with `COLUMNS`. Its values must have no surrounding blanks.
 
     Raises:
-        ValueError: with the column, the value and what is expected.
+        ValueError: a value is invalid; the message names the column, the value and the expected form.
     """
     _permit(row)
 
@@ -221,7 +224,7 @@ def _permit(row: Mapping[str, str]) -> tuple[_Key, _Permit]:
     """Return the permit of a row and its key.
 
     Raises:
-        ValueError: with the column, the value and what is expected.
+        ValueError: a value is invalid; the message names the column, the value and the expected form.
     """
     if row["permit_number"] and is_placeholder(row["permit_number"]):
         raise ValueError(
@@ -240,7 +243,7 @@ def _permit(row: Mapping[str, str]) -> tuple[_Key, _Permit]:
 
 
 def _day(row: Mapping[str, str], column: str, blank: dt.date) -> int:
-    """Return the day of a column counted from 1970, that of ``blank`` where it is blank."""
+    """Return the day of a column in days since 1970-01-01; that of ``blank`` if the column is blank."""
     value = row[column]
     try:
         day = dt.date.fromisoformat(value) if value else blank

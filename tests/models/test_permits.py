@@ -29,7 +29,7 @@ def test_placeholders_count_as_no_permit(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["IP-2026-0042", "US/3381/26", "40917", "DE12345", "2026-11111", "EXP 77120"])
-def test_numbers_of_permits_are_no_placeholders(number: str) -> None:
+def test_numbers_of_permits_are_not_placeholders(number: str) -> None:
     assert not is_placeholder(number)
 
 
@@ -53,7 +53,7 @@ def test_a_permit_holds_for_its_party_in_its_country_and_its_time() -> None:
     assert not permits.holds("IP-2026-0042", (), DAY)
 
 
-def test_blank_country_and_days_are_no_limits_and_a_permit_may_have_several_parties() -> None:
+def test_blank_countries_and_days_set_no_limit_and_a_permit_may_have_several_parties() -> None:
     permits = register("A-77,First Company,,,", "A-77,Société Générique,France,2026-05-04,")
     assert len(permits) == 2
     assert permits.holds("A-77", (Party("First Company", ""),), -100_000)
@@ -69,7 +69,7 @@ def test_a_party_without_a_permit_number_is_licensed_in_its_country_and_its_time
     assert not permits.licenses((party,), DAY + 1)
     assert not permits.licenses((Party("Lakeside Pharma Ltd", "MX"),), DAY)
     assert not permits.licenses((Party("First Company", "US"),), DAY)
-    # A licence is no permit, whatever number is declared.
+    # A licence does not count as a permit, whatever number is declared.
     assert not any(permits.holds(number, (party,), DAY) for number in ("", "N/A", "IP-2026-0042", "Permit No."))
     assert register().with_permits_of(permits).licenses((party,), DAY)
 
