@@ -1,4 +1,4 @@
-"""Entries of evidence: what an office knows, each with a weight, a basis and a source."""
+"""Entries of evidence, each with a weight, a basis and a source."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Term:
     """A condition on one feature.
 
     Attributes:
-        feature: its name.
+        feature: name of the feature.
         low, high: a step holds from ``low`` to ``high`` inclusive; a ramp rises from 0 at ``low`` to 1 at ``high``, or falls where
             ``low`` lies above ``high``.
-        is_ramp: whether it is a ramp.
+        is_ramp: True for a ramp, False for a step.
     """
 
     feature: str
@@ -35,7 +35,7 @@ class Term:
     is_ramp: bool = False
 
 
-#: Terms of which the strongest counts.
+#: Alternative terms, of which the strongest counts.
 Clause = tuple[Term, ...]
 
 
@@ -45,7 +45,7 @@ class EvidenceGroup:
 
     Attributes:
         id: its name.
-        d: share of the evidence beyond the strongest entry that counts, 0 to 1.
+        d: factor, 0 to 1, of the weights of all entries but the strongest.
         text: what the entries have in common.
     """
 
@@ -65,13 +65,13 @@ class Entry:
         heads: the heads that it concerns.
         log_odds: change of a head's log-odds at full strength; the log-odds themselves for ``base``.
         low, high: the range in which a fit may move ``log_odds``.
-        when: clauses that are the evidence. All must hold; the strength is that of the weakest.
-        where: further clauses that limit the entry. They must hold too, but the entry does not rest on their fields.
+        when: clauses that make up the evidence. All must hold. The strength of the entry is that of its weakest clause.
+        where: further clauses that must hold. They limit the entry, which does not rest on their fields.
         one_of: entries of a group with the same name are alternatives, of which only the strongest counts; empty for none.
         basis: ``published`` if a published figure or law gives the weight, otherwise ``assumed``.
-        source: the publication, or the reason of the assumption.
+        source: the publication, or the reason for the assumption.
         dated: the day on which weight and wording were last reviewed.
-        reason: code of the reason that its share counts towards; None for ``base``.
+        reason: code of the reason that its contribution counts towards; None for ``base``.
         text: the reason in an officer's words, with places in braces (`models.reasons.wording`).
     """
 
@@ -108,11 +108,11 @@ class Evidence:
     """A file of evidence.
 
     Attributes:
-        title, dated, author: what the file is, its day, and who answers for it.
+        title, dated, author: title of the file, its day, and the person responsible for it.
         groups: by id, in the order of the file.
         entries: in the order of the file.
         source: the bytes of the file.
-        factors: factor in [0, 1] of the weights of all entries but the base, per head; 1 for heads without one.
+        factors: head -> factor, 0 to 1, of the weights of all entries except ``base``. Other heads have the factor 1.
     """
 
     title: str
@@ -125,7 +125,7 @@ class Evidence:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the file, which an office can sign."""
+        """SHA-256 of the file. An office can sign it."""
         return hashlib.sha256(self.source).hexdigest()
 
     def for_heads(self, heads: tuple[str, ...]) -> tuple[Entry, ...]:
@@ -137,9 +137,9 @@ class Evidence:
         return head in entry.heads or (head == OWN_LABEL and head in self.factors)
 
     def for_own_label(self, factor: float) -> Evidence:
-        """Return the evidence for an office's own label: all entries, their weights times ``factor``.
+        """Return the evidence for an office's own label: all entries, with weights multiplied by ``factor``.
 
-        The factor stands at the top of the file, so that the file still says all that a bundle needs.
+        The factor is written at the top of the file, so that a bundle needs no other record of it.
         """
         source = f"[factor]\n{OWN_LABEL} = {factor!r}\n\n".encode() + self.source
         return replace(self, source=source, factors=MappingProxyType({OWN_LABEL: factor}))

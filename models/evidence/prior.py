@@ -18,7 +18,7 @@ class Prior:
     """Weighs feature rows by the entries of evidence. Threads may share a prior.
 
     Attributes:
-        evidence: the file.
+        evidence: the file of evidence; None for a prior of 0.
         heads: (K,) names of the heads.
         entries: (E,) entries in the order of the contributions, by group, with alternatives side by side. Base entries are not
             included.
@@ -49,7 +49,7 @@ class Prior:
         missing = {feature: entry.id for entry in entries for feature in entry.features if feature not in column_of}
         if missing:
             raise ValueError(
-                "Entries of evidence name features that the model lacks: "
+                "Entries of evidence name features that the model does not have: "
                 + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
             )
         self._weigher = _weigher(self.entries, self.base, weights_of, groups, column_of)
@@ -83,7 +83,7 @@ class _WeightsOf:
         self._evidence, self._heads = evidence, heads
 
     def base(self) -> FloatArray:
-        """Return the log-odds (K,) without any evidence. Those of an office's own label are of any content: odds add up."""
+        """Return the log-odds (K,) without any evidence. The odds of an office's own label are the sum of the odds of all heads."""
         base = np.zeros(len(self._heads))
         for column, head in enumerate(self._heads):
             evidence = self._evidence
@@ -104,14 +104,14 @@ class _WeightsOf:
 
 
 class EntryWeights:
-    """The weights of entries for the rows of a matrix, before groups discount them; computed when the first is asked for."""
+    """The weights of entries for the rows of a matrix, before the discount within groups. Strengths are computed on first use."""
 
     def __init__(self, prior: Prior, matrix: FloatArray) -> None:
         self._prior, self._matrix = prior, matrix
         self._strengths: FloatArray | None = None
 
     def column(self, name: str) -> FloatArray:
-        """Return the log-odds of an entry times its strength for each row (n,), NaN where it does not fire.
+        """Return the log-odds of an entry times its strength for each row (n,); NaN where it does not fire.
 
         Raises:
             KeyError: there is no such entry.
@@ -161,5 +161,5 @@ def _weigher(
 
 
 def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
-    """Return the start of each of consecutive parts with these sizes, and the end of the last."""
+    """Return the start of each of consecutive parts with these sizes, and the end of the last part."""
     return np.cumsum([0, *sizes], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Read a file of evidence. Every fault is reported with the entry and the key."""
+"""Read a file of evidence and report every fault with its entry and key."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from models.evidence.entries import OWN_LABEL, Basis, Clause, Direction, Entry, 
 
 T = TypeVar("T")
 
-#: The evidence that comes with the code.
+#: The default evidence.
 DEFAULT: Final = Path(__file__).with_name("evidence.toml")
-#: No file of evidence is larger. The limit protects memory.
+#: Maximum size of a file, to protect memory.
 MAX_BYTES: Final = 2**20
 _MOST_LOG_ODDS: Final = 30.0
 #: Places in braces that a text may have; `models.reasons.wording` fills them.
@@ -45,10 +45,10 @@ _OPTIONAL: Final = ("group", "when", "where", "one_of", "reason", "text")
 
 
 class EvidenceFault(ValueError):
-    """A file of evidence is unsound.
+    """A file of evidence is invalid.
 
     Attributes:
-        problems: all faults, each starting with the entry or group that it is in.
+        problems: all faults, each starting with its entry or group.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -65,8 +65,8 @@ def parse_evidence(source: bytes) -> Evidence:
     """Return the evidence of the bytes of a TOML file.
 
     Raises:
-        EvidenceFault: with all faults: an unknown or missing key, a feature without declared fields, a log-odds outside its range,
-            entries of two groups that rest on the same field, and so on.
+        EvidenceFault: lists all faults, for example an unknown or missing key, a feature without declared fields, log-odds outside
+            their range, or entries of two groups that rest on the same field.
     """
     if len(source) > MAX_BYTES:
         raise EvidenceFault([f"file: larger than {MAX_BYTES} bytes"])
@@ -90,7 +90,7 @@ def parse_evidence(source: bytes) -> Evidence:
     entries = _each(data.get("entry", []), "entry", _entry, problems)
     by_id = {group.id: group for group in groups}
     if not problems:
-        problems = _whole_file(by_id, entries)
+        problems = _faults_across(by_id, entries)
     if problems:
         raise EvidenceFault(problems)
     assert isinstance(head, dict)
@@ -98,7 +98,7 @@ def parse_evidence(source: bytes) -> Evidence:
 
 
 def _each(tables: Any, kind: str, build: Callable[[Mapping[str, Any]], T], problems: list[str]) -> list[T]:
-    """Return what ``build`` makes of each table, and add the faults and repeated ids to ``problems``."""
+    """Return the results of ``build`` for all tables, and add faults and repeated ids to ``problems``."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append(f"file: {kind} must be written as [[{kind}]]")
         return []
@@ -191,9 +191,12 @@ def _weight(table: Mapping[str, Any], direction: str) -> tuple[float, float, flo
         raise ValueError("log_odds must be a number and range two numbers")
     low, high = float(limits[0]), float(limits[1])
     if not -_MOST_LOG_ODDS <= low <= log_odds <= high <= _MOST_LOG_ODDS:
-        raise ValueError(f"log_odds {log_odds} must lie in its range {limits}, and that within +-{_MOST_LOG_ODDS:g}")
+        raise ValueError(
+            f"log_odds {log_odds} must lie in its range {limits}, and the range within +-{_MOST_LOG_ODDS:g}"
+        )
     if (direction == "for" and low < 0.0) or (direction == "against" and high > 0.0):
-        raise ValueError(f"a range {limits} on both sides of 0 or on the other side cannot be evidence {direction}")
+        side = "below" if direction == "for" else "above"
+        raise ValueError(f"range {limits} has values {side} 0, so the entry cannot be evidence {direction}")
     return float(log_odds), low, high
 
 
@@ -208,7 +211,7 @@ def _clause(table: Mapping[str, Any], key: str) -> Clause:
         return (_term(table, key),)
     terms = table["any"]
     if set(table) != {"any"} or not isinstance(terms, list) or not terms:
-        raise ValueError(f"{key}: any needs a list of conditions and nothing beside it")
+        raise ValueError(f"{key}: any needs a list of conditions and no other key")
     return tuple(_term(term, key) for term in terms)
 
 
@@ -245,8 +248,8 @@ def _term(table: Any, key: str) -> Term:
     return Term(feature, float(low), float(high))
 
 
-def _whole_file(groups: Mapping[str, EvidenceGroup], entries: list[Entry]) -> list[str]:
-    """Return the faults that show only across entries."""
+def _faults_across(groups: Mapping[str, EvidenceGroup], entries: list[Entry]) -> list[str]:
+    """Return the faults that involve several entries or groups."""
     problems = []
     for head in HEADS:
         count = sum(entry.direction == "base" and head in entry.heads for entry in entries)

@@ -20,7 +20,7 @@ IntArray = NDArray[np.int32]
 
 
 class Weigher:
-    """Entries of a prior as flat arrays. The entries of a set of alternatives are contiguous, and so are the sets of a group.
+    """Entries of a prior as flat arrays. The entries of each set of alternatives are contiguous, and so are the sets of each group.
 
     Args:
         terms: (column, low, high, is_ramp) arrays (T,). A step is 1 from low to high inclusive and 0 elsewhere. A ramp rises from
@@ -106,7 +106,7 @@ class Weigher:
         for group in range(self.d.shape[0]):
             first = self.first_entry[self.first_set[group]]
             end = self.first_entry[self.first_set[group + 1]]
-            # Skip a group without a firing entry, as most are.
+            # Skip a group without a firing entry. Most groups have none.
             entry = first
             while entry < end and strength[entry] == 0.0:
                 contributions[entry] = 0.0

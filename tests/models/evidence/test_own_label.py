@@ -1,4 +1,4 @@
-"""Tests of evidence for an office's own label, for which all entries count, times one factor."""
+"""Evidence for an office's own label: all entries count, with weights multiplied by one factor."""
 
 from __future__ import annotations
 

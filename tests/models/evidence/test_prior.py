@@ -141,7 +141,7 @@ def test_a_ramp_gives_part_of_the_weight(days: float, share: float) -> None:
         ("at_least = 1, below = 3", [1.0, 2.0]),
     ],
 )
-def test_steps_hold_where_they_say(condition: str, fires: list[float]) -> None:
+def test_a_step_holds_within_its_bounds(condition: str, fires: list[float]) -> None:
     weighed = prior(entry("a", 1.0, f'{{ feature = "description_grade", {condition} }}'))
     assert [x for x in (1.0, 2.0, 3.0) if weighed.contributions(row(description_grade=x), 0)[0, 0]] == fires
 
@@ -193,9 +193,9 @@ def test_one_row_and_many_rows_are_equal_to_the_last_bit_and_contributions_add_u
         assert np.abs(weighed.base[head] + contributions.sum(axis=1) - together[:, head]).max() <= 1e-9
 
 
-def test_a_feature_that_the_model_lacks_is_named() -> None:
+def test_a_feature_that_the_model_does_not_have_is_named() -> None:
     evidence = parse_evidence((HEAD + GROUPS + BASES + entry("press", 1.0, GRADE)).encode())
-    with pytest.raises(ValueError, match=r"lacks: description_grade \(press\)"):
+    with pytest.raises(ValueError, match=r"does not have: description_grade \(press\)"):
         Prior(evidence, HEADS_LIST, ("substance_opioid",))
 
 
@@ -251,13 +251,13 @@ GOOD = entry("a", 1.5, GRADE)
         ("nonsense", "file: not TOML"),
     ],
 )
-def test_an_unsound_file_is_refused_and_the_fault_named(text: str, problem: str) -> None:
+def test_an_invalid_file_is_refused_and_the_fault_named(text: str, problem: str) -> None:
     with pytest.raises(EvidenceFault) as fault:
         parse_evidence((HEAD + GROUPS + BASES + text).encode())
     assert problem in str(fault.value)
 
 
-def test_the_digest_is_that_of_the_files_bytes() -> None:
+def test_the_digest_is_the_hash_of_the_file() -> None:
     source = (HEAD + GROUPS + BASES).encode()
     evidence: Evidence = parse_evidence(source)
     assert evidence.source == source
