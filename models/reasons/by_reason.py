@@ -32,7 +32,7 @@ class FeaturesByReason:
         names: (F,) feature names.
         columns: feature name -> column.
         entries: (E,) entries.
-        measured: (F + E,) for each feature its values in words; empty texts for entries, which have texts of their own.
+        measured: (F + E,) texts for the values of each feature. They are empty for entries, which have their own texts.
     """
 
     def __init__(self, features: Sequence[Feature], entries: Sequence[Entry] = ()) -> None:
@@ -109,9 +109,9 @@ class FeaturesByReason:
 
         Args:
             reason: position of the reason in ``codes``.
-            items: the items that have it.
-            leading: columns of the leading features or entries.
-            measured: values of the leading features in words.
+            items: the items with this reason.
+            leading: column of the leading feature or entry of each item.
+            measured: text for the value of the leading feature of each item.
         """
         if max(leading) < len(self.names):
             return self._feature_texts(reason, items, leading, measured)

@@ -29,7 +29,7 @@ _NO_NUMBERS: Final = np.empty((0, 0))
 _NO_COLUMNS: Final = np.empty((0, 0), dtype=np.int32)
 
 
-#: Code of the reason that sums up those that an answer omits.
+#: Code of the reason that adds up the reasons that an answer omits.
 OTHER_CODE: Final = "OTHER"
 
 
@@ -157,7 +157,7 @@ class Explanations(Mapping[int, "Explanation"]):
         return reasons
 
     def _others(self, omitted: NDArray[np.intp]) -> list[list[dict[str, Any]]]:
-        """Return per shipment a list: one reason in place of those at ``omitted`` (m, k), or nothing if their weights are 0."""
+        """Return per shipment a list with one reason in place of those at ``omitted`` (m, k); empty if their weights are 0."""
         weights = np.take_along_axis(self.weights, omitted, axis=1)
         return [
             [

@@ -118,13 +118,13 @@ class ExplainedItems:
         return list(map(self.scored.table.seconds(name).item, self._rows))
 
     def declared_on(self) -> list[dt.date]:
-        """Return the UTC days of declaration, whose law applies."""
+        """Return the UTC days of declaration. The law of these days applies."""
         table = self.scored.table
         shipment_of, declared = table.shipment.item, table.declared_s.item
         return [day_of(declared(shipment_of(row))) for row in self._rows]
 
     def substances(self) -> list[Match | None]:
-        """Return the substances that the declared chemical, CAS number or description name."""
+        """Return the substances named by declared chemical, CAS number or description; None where there is none."""
         return [self.scored.substances[row] for row in self._rows]
 
     def feature(self, name: str) -> list[float | None]:

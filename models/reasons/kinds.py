@@ -23,8 +23,9 @@ class ReasonKind:
     Attributes:
         fields: manifest fields that contain the evidence.
         typologies: ids of the published typologies that support the reason (`features.reference`).
-        declared: writer of the declared facts, to which the text for the leading feature is appended.
-        render: writer of the complete text, instead of ``declared``. Without both, the text is that for the leading feature.
+        declared: function that writes the declared facts. The text for the leading feature is appended to them.
+        render: function that writes the complete text, instead of ``declared``. Without both, the text is that for the leading
+            feature.
         learned: origin of a relation without a typology.
     """
 

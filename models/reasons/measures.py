@@ -68,7 +68,7 @@ def _ratio(value: float) -> str:
     return "no" if value <= 0.0 else f"{math.exp(min(value, 20.0)):,.3g} to 1"
 
 
-#: Features without a rule for their meaning: label, and function that formats the value.
+#: Features whose meaning does not determine the text: label, and function that formats the value.
 _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType(
     {
         "consignor_contact": ("Contacts given for the consignor", _word(_CONTACTS)),
@@ -93,13 +93,16 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
 
 
 class MeasuredText(dict[float, str]):
-    """Cached texts for the values of one feature, to append to the declared facts: value -> text; NaN is missing.
+    """Texts for the values of one feature, to append to the declared facts: value -> text. NaN is a missing value.
 
-    Counts and flags repeat between items, so three texts out of four come from the cache.
+    Texts are cached. Counts and flags repeat between items, so three texts out of four come from the cache.
     """
 
     def __init__(self, feature: Feature, *, missing: bool = True) -> None:
-        """``missing``: whether a missing value has the text "not known", or none."""
+        """
+        Args:
+            missing: whether a missing value gets the text "not known"; otherwise its text is empty.
+        """
         super().__init__()
         by_name = _BY_NAME.get(feature.name)
         label, self._words = _by_meaning(feature.meaning.rstrip(".")) if by_name is None else by_name

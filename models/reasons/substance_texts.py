@@ -15,7 +15,7 @@ from models.reasons.items import Evidence, quote
 from models.reasons.texts import hs
 
 _MAX_LISTINGS: Final = 3
-#: The field of the country whose law is shown first.
+#: The field of the country whose law is shown before that of other countries.
 _DESTINATION: Final = "consignee_country"
 #: Fields that may name a substance, in descending order of specificity.
 _NAMED_IN: Final = {
@@ -189,6 +189,6 @@ def substance_and_hs(evidence: Evidence) -> list[str]:
 
 
 def _listing_order(listing: Listing, on: dt.date, place: str | None) -> tuple[bool, bool, bool, str]:
-    # The UN conventions bind nearly every country, the destination decides, and an officer can act on a verified entry.
+    # UN conventions come first, because they bind nearly every country. Then come the law of the destination and verified entries.
     abroad = place is None or not applies(listing.jurisdiction, place, on)
     return listing.jurisdiction != "UN", abroad, listing.verified == "unverified", listing.jurisdiction

@@ -25,7 +25,11 @@ def money(usd: float) -> str:
 
 
 def _labelled(items: ExplainedItems, *labels: tuple[str, str]) -> list[str]:
-    """Return the declared values of fields with their labels. ``labels`` are pairs of field and label."""
+    """Return the declared values of fields with their labels.
+
+    Args:
+        labels: pairs of field and label.
+    """
     fields = [[f"{label} {text}" if text else "" for text in items.text(field)] for field, label in labels]
     return [", ".join(filter(None, texts)).replace(";", ", ") for texts in zip(*fields, strict=True)]
 
@@ -192,7 +196,7 @@ def declared_mass(items: ExplainedItems) -> list[str]:
 
 
 def _masses(items: ExplainedItems) -> tuple[list[str], list[str]]:
-    """Write the net and the gross mass, each empty where missing."""
+    """Return the texts of the net and of the gross mass, empty where missing."""
     net, gross = (
         ["" if value is None else f"{label} {number_text(value)} kg" for value in items.number(name)]
         for name, label in (("net_mass_kg", "net"), ("gross_mass_kg", "gross"))
@@ -257,7 +261,7 @@ def trade_lane(items: ExplainedItems) -> list[str]:
 
 
 def account(evidence: Evidence) -> list[str]:
-    """Write the age of the consignor's account. If it is missing, also write when the consignor was first seen."""
+    """Write the age of the consignor's account. If another feature leads, append its value."""
     items = evidence.items
     opened, consignors = items.seconds("consignor_account_opened_on"), items.quoted("consignor_name")
     ages = list(map(account_age, opened, items.declared_on(), consignors))

@@ -105,7 +105,7 @@ def text_of(
 
 
 def measured(feature: Feature, *values: float | None) -> list[str]:
-    """Return the values of a feature in words, as they follow the declared facts; None is missing."""
+    """Return the texts for values of a feature that follow the declared facts; None is a missing value."""
     measure = MeasuredText(feature)
     return [measure[math.nan if value is None else value].removeprefix(". ") for value in values]
 
