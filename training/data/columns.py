@@ -15,7 +15,7 @@ from features.table.table import Coded
 
 
 class ColumnsBuilder:
-    """Builder that concatenates chunks of coded columns. A chunk without a column gets blanks."""
+    """Builder that concatenates chunks of coded columns. If a chunk lacks a column, its rows get blanks."""
 
     def __init__(self) -> None:
         self._codes: dict[str, list[NDArray[np.int32]]] = {}
@@ -36,7 +36,7 @@ class ColumnsBuilder:
                 codes.append(_blank(n_rows))
 
     def columns(self) -> dict[str, Coded]:
-        """Return the concatenated columns and empty the builder, because its chunks take as much memory again."""
+        """Return the concatenated columns and empty the builder, because its chunks take the same memory again."""
         return {
             name: Coded(np.concatenate(self._codes.pop(name)), list(self._code_of.pop(name)), True)
             for name in list(self._codes)

@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 
 class BadData(ValueError):
-    """Error for a data file that is unusable for training or evaluation; the message names the file and what is expected."""
+    """Error for a data file that is unusable for training or evaluation. The message names the file and the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Dataset:
     own: OwnFields | None = None
 
     def shipment_has_find(self) -> Bools:
-        """Whether each shipment (n_shipments,) has a find, whenever it became known."""
+        """Return whether each shipment (n_shipments,) has a find, whenever it became known."""
         return np.asarray(self.labels.shipment_find(self.table).any(axis=1))
 
     def truth_of_shipment(self) -> Bools | None:
-        """True contents per shipment (n_shipments, heads); None if they are unknown."""
+        """Return the true contents per shipment (n_shipments, heads); None if they are unknown."""
         return None if self.truth is None else any_of_shipment(self.table, self.truth)
 
     def span(self) -> tuple[str, str]:
@@ -65,7 +65,7 @@ class Dataset:
         return self.table.take(self.window_rows(window))
 
     def window_labels(self, window: Window) -> KnownLabels:
-        """Return the labels of a window's rows and shipments, as known at its cut."""
+        """Return the labels of a window's rows and shipments, as known at the window's cut."""
         labels = self.labels.known_at(self.table, window.cut_s)
         return labels.take(self.window_rows(window), window.shipments)
 

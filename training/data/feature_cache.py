@@ -22,7 +22,7 @@ import features
 from training.data.dataset import Dataset
 from training.data.windows import Window
 
-#: JSON values, and arrays by name.
+#: JSON values, and arrays by name, of a cache entry.
 Entry = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 _STATE: Final = "state.json"

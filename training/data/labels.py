@@ -46,7 +46,7 @@ _LISTED_PROBLEMS: Final = 5
 
 
 class BadLabels(ValueError):
-    """Error for unusable label columns; the message names file, row, field, value and the expected values."""
+    """Error for unusable label columns. The message names file, row, field, value and the expected values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,10 @@ def any_of_shipment(table: ManifestTable, of_row: Bools) -> Bools:
 
 
 def assumed_delay(declared_s: Ints, stated_s: int | None = None) -> int:
-    """Return the delay from declaration to result in seconds for results without a time: ``stated_s``, or by default two weeks or
-    6 % of the data's span, the shorter."""
+    """Return the delay from declaration to result, in seconds, for results without a time.
+
+    The delay is ``stated_s``, by default the shorter of two weeks and 6 % of the data's span.
+    """
     if stated_s is not None:
         return stated_s
     span = int(declared_s.max() - declared_s.min()) if len(declared_s) else 0
@@ -343,8 +345,8 @@ def _known_s(
 ) -> tuple[Ints, tuple[str, ...]]:
     """Return the time of each shipment's result, and notes for the user.
 
-    The time is the latest of the shipment's rows (``known_row``), and at least one second after the declaration. It is
-    assumed if no row has one.
+    The time is the latest of the shipment's rows (``known_row``), and at least one second after the declaration. If no row has a
+    time, it is `assumed_delay` after the declaration.
     """
     if not has_times:
         return np.full(table.n_shipments, NEVER, dtype=np.int64), ()

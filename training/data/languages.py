@@ -55,7 +55,7 @@ _PLAIN: Final = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o"})
 
 @cache
 def _lexicon() -> Mapping[str, str]:
-    """Return a mapping from words to languages. Words that two languages share are left out."""
+    """Return a mapping from words to languages, without words that two languages share."""
     with FILE.open("rb") as file:
         words = tomllib.load(file)
     of_word: dict[str, str] = {}

@@ -11,7 +11,7 @@ _SHOWN_LINES: Final = 5
 
 
 def left_out_note(refused: Iterable[tuple[int, str]], rows: int, *, unit: str = "line") -> str | None:
-    """Return a note on the refused rows with the most frequent reasons first; None if no row is refused.
+    """Return a note on the refused rows, with the most frequent reasons first; None if no row is refused.
 
     Args:
         refused: line and reason of each refused row.

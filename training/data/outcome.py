@@ -17,5 +17,5 @@ class Outcome:
 
     @property
     def any(self) -> NDArray[np.bool_]:
-        """Whether each shipment (n,) has a find for any head."""
+        """(n,) True if the shipment has a find for any head."""
         return np.asarray(self.find.any(axis=1))

@@ -22,8 +22,8 @@ from training.data.labels import Labels
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: Minimum share of numbers among the values of a numeric column, and minimum counts of distinct numbers: in general, and if all are
-#: whole. Columns with fewer are categories that look like numbers, such as office numbers and procedure codes.
+#: Minimum share of numbers among the values of a numeric column; minimum counts of distinct numbers, in general and if all are
+#: whole. Columns with fewer numbers are categories written as numbers, such as office numbers and procedure codes.
 _NUMBERS_SHARE: Final = 0.95
 _LEAST_NUMBERS: Final = 20
 _LEAST_WHOLE_NUMBERS: Final = 200
@@ -34,7 +34,7 @@ _ID_LEAST_ROWS: Final = 50
 #: and at least this many finds (or clean rows) must be expected among its rows. The probability of this by chance is about 1e-13.
 _DETERMINING_SHARE: Final = 0.01
 _DETERMINING_EXPECTED: Final = 30.0
-#: A column holds results if its determining values cover at least these shares of the clean rows or of the finds. Declared data
+#: A column contains results if its determining values cover at least these shares of the clean rows or of the finds. Declared data
 #: has determining values too, such as a genus that was never a find, but they cover few rows.
 _MOST_CLEAN: Final = 0.5
 _MOST_FINDS: Final = 0.2
@@ -48,7 +48,7 @@ _MODEL_OUTPUTS: Final = frozenset(ALL_SCORE_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class FieldCandidates:
-    """Columns that may become further fields; ``named`` maps the columns named in the mapping file to their kinds."""
+    """Columns that may become further fields. ``named`` maps the columns named in the mapping file to their kinds."""
 
     columns: tuple[str, ...]
     named: Mapping[str, Kind]
@@ -190,7 +190,7 @@ def _kind(column: Coded, numbers: NDArray[np.float64]) -> Kind:
 
 
 def _mostly_numbers(column: Coded) -> bool:
-    """Return whether nearly all values are numbers, and none has leading zeros like a code."""
+    """Return whether nearly all values are numbers, and none has leading zeros, as codes have."""
     coded = any(text[0] == "0" and text[1:].isdigit() for text in column.values if len(text) > 1)
     numbers = sum(not np.isnan(normalise.signed_number(text)) for text in column.values)
     return not coded and numbers >= _NUMBERS_SHARE * len(column.values)

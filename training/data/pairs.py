@@ -1,4 +1,4 @@
-"""Choice of the column pairs that get find rates of their own, because they predict later results."""
+"""Choice of the pairs of columns whose find rates become features, because they predict later results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_ROWS: Final = 150_000
 _LEARNED: Final = 0.7
 #: Weight, in results, of the parent's rate in a smoothed rate, as in `features.groups.own.keys`.
 _WEIGHT: Final = 5.0
-#: Minimum mean gain, in standard errors. If 276 pairs are uninformative, one of them reaches 3 in two of five cases.
+#: Minimum mean gain, in standard errors. If 276 pairs are uninformative, one of them exceeds 3 in about three of ten cases.
 _LEAST_ERRORS: Final = 3.0
 
 
@@ -73,11 +73,11 @@ def pairs_note(own: OwnFields) -> str | None:
         return None
     meanings = {key.name: key.meaning for key in own.simple()}
     named = "; ".join(" with ".join(meanings[part] for part in pair) for pair in own.pairs)
-    return f"Pairs of columns that tell more about later results than either column: {named}."
+    return f"Pairs of columns that predict later results better than either column: {named}."
 
 
 def _combined(own: OwnFields) -> list[Key]:
-    """Return the keys to combine: those of single columns. Of the HS code, use only the heading."""
+    """Return the keys to combine: those of single columns, and of the HS code the heading alone."""
     keys = [key for key in own.simple() if key.name == "hs4" or (key.parent is None and key.name != "hs2")]
     return keys[:_MOST_COLUMNS]
 

@@ -23,9 +23,9 @@ FOUR: Final = {"fit": 0.60, "stop": 0.12, "calibrate": 0.15, "lanes": 0.13}
 THREE: Final = {"fit": 0.55, "held": 0.25, "test": 0.20}
 TWO: Final = {"fit": 0.65, "held": 0.35}
 
-#: Number of finds per window that a plan is worth; with fewer, a plan with fewer windows is tried. Stop: with fewer, the loss is
-#: noise. Calibrate: two parameters and a margin. The plan of two windows also serves with fewer finds, or none: trees then shrink
-#: towards the prior of evidence.
+#: Minimum number of finds per window of a plan. If a window has fewer, a plan with fewer windows is tried. With fewer finds, the
+#: loss on the stop window is noise; calibration fits two parameters. The plan of two windows is also used with fewer finds or none,
+#: because trees then shrink towards the prior of evidence.
 FINDS_NEEDED: Final = {"fit": 20, "stop": 5, "calibrate": 10, "lanes": 0, "held": 10, "test": 0}
 #: Minimum number of shipments per window. The red lane is 0.5 % of traffic and must contain at least one shipment.
 SHIPMENTS_NEEDED: Final = {"fit": 100, "stop": 20, "calibrate": 40, "lanes": 200, "held": 200, "test": 1}
@@ -40,7 +40,7 @@ def plan(data: Dataset, *, with_test: bool, seed: int, shares: Sequence[float] |
     """Plan windows in time, or at random for data without times.
 
     ``with_test=False`` plans no test window, for runs with a separate holdout file. ``shares`` of the traffic per window, in the
-    order of `FIVE` or `FOUR`, replace these; there are then no plans with fewer windows. Raises `TooLittleData`.
+    order of `FIVE` or `FOUR`, replace the defaults and exclude plans with fewer windows. Raises `TooLittleData`.
     """
     named = _named_shares(shares, with_test=with_test)
     find = data.shipment_has_find()
@@ -64,7 +64,7 @@ def plan(data: Dataset, *, with_test: bool, seed: int, shares: Sequence[float] |
 
 
 def _named_shares(shares: Sequence[float] | None, *, with_test: bool) -> Mapping[str, float] | None:
-    """Return the shares per window, which add up to 1; None without any."""
+    """Return the shares by name of the window, scaled to add up to 1; None if ``shares`` is None."""
     if shares is None:
         return None
     return {name: share / sum(shares) for name, share in zip(FIVE if with_test else FOUR, shares, strict=True)}
@@ -97,9 +97,8 @@ def plan_windows(
     """Plan windows over shipments sorted by ``declared_s`` (n,), with ``find`` (n,) and result times ``known_s`` (n,).
 
     If the data is too short or has few finds, one window replaces stop, calibrate and lanes. If that is not enough, there is no
-    test window.
-    The notes state both. ``with_test=False`` never plans a test window. ``complete`` states that every shipment has its
-    result, so that the refit may use the last shipments. ``shares`` per window replace all plans.
+    test window. Notes report both cases. ``with_test=False`` never plans a test window. ``complete`` states that every shipment has
+    its result, so that the refit may use the last shipments. ``shares`` per window replace all plans.
 
     Raises:
         TooLittleData: The data is too short for every plan.
@@ -217,7 +216,7 @@ def _consecutive(times: _Times, shares: Mapping[str, float]) -> list[Window]:
 
 
 def _lacking(windows: Sequence[Window], find: Bools | None, known_s: Ints) -> list[str]:
-    """Describe the finds and shipments that each window lacks; without ``find``, the shipments."""
+    """Describe the finds and shipments that each window lacks. Without ``find``, only shipments are checked."""
     lacking: list[str] = []
     for window in windows:
         finds = window.finds(find, known_s) if find is not None else FINDS_NEEDED[window.name]
@@ -235,7 +234,7 @@ def _sentence(lacking: Sequence[str]) -> str:
 
 
 def _after_fit(by_name: Mapping[str, Window]) -> tuple[Window, Window, Window]:
-    """Return the windows for stopping, calibration and lanes: three windows, or three times ``held``."""
+    """Return the windows for stopping, calibration and lanes: three windows, or ``held`` three times."""
     stop, calibrate, lanes = (by_name.get("held") or by_name[name] for name in ("stop", "calibrate", "lanes"))
     return stop, calibrate, lanes
 
@@ -247,7 +246,7 @@ def _windows_in_time(windows: Sequence[Window], times: _Times, note: str | None,
     cut_s = test.start_s if test is not None else lanes.cut_s
     end_s = lanes.end_s
     if test is None and not complete:
-        # Leave out the last gap before the cut, because finds without a result would be learned as clean.
+        # Leave out the last gap before the cut, because finds whose results are not known yet would be learned as clean.
         end_s = max(fit.end_s, min(end_s, cut_s - times.gap_s + 1))
     end = int(np.searchsorted(times.declared_s, end_s, side="left"))
     refit = Window("refit", windows[0].start_s, end_s, cut_s, np.arange(0, end, dtype=np.int64))

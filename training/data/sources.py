@@ -37,8 +37,8 @@ class RawData:
     """Coded columns of a source with ``n_rows`` rows, including rows that will be refused.
 
     Names of further fields start with ``further:``; the name of an office's own label column starts with ``label:``.
-    ``lines`` (n_rows,) holds the line of each row (in Parquet, its number), and ``rejected`` line and reason of the rows that the
-    reader rejected. ``recognised`` maps input columns to the manifest fields that they fill.
+    ``lines`` (n_rows,) contains the line of each row (in Parquet, its number), and ``rejected`` the lines and reasons of the rows
+    that the reader rejected. ``recognised`` maps input columns to the manifest fields that they fill.
     """
 
     columns: Mapping[str, Coded]
@@ -109,7 +109,8 @@ def from_file(
         delay_s: Seconds from declaration to result for results without a time; by default assumed.
         progress: Called with the number of rows read so far.
 
-    A column that is mapped to a manifest field and holds no valid value of it is a candidate for a further field, with a note.
+    If a column is mapped to a manifest field but contains no valid value for it, the column becomes a candidate for a further
+    field, and a note reports it.
 
     Raises:
         BadData: The file has no rows or lacks a column.
@@ -136,9 +137,9 @@ def _read(
     unread: tuple[str, ...],
     progress: RowProgress | None,
 ) -> tuple[RawData, Sequence[str]]:
-    """Read the columns of a file; return them and the names of all columns. See `from_file`.
+    """Read a file. Return its data and the names of all columns. See `from_file`.
 
-    ``unread`` names recognised columns that are candidates for further fields nevertheless.
+    ``unread`` names columns that are recognised as manifest fields but are also candidates for further fields.
     """
     builder = ColumnsBuilder()
     lines: list[Ints] = []
@@ -180,9 +181,9 @@ def _read(
 def _candidates(
     reader: TableReader, mapping: ColumnMapping | None, label: str | None, path: Path
 ) -> FieldCandidates | None:
-    """Return the columns that may become further fields, or None.
+    """Return the columns that may become further fields.
 
-    None is returned if the labels are the manifest's and the mapping names no further fields.
+    The result is None if the labels are the manifest's and the mapping names no further fields.
     """
     if label is None and (mapping is None or not mapping.further):
         return None
@@ -275,5 +276,5 @@ def _labels(
 
 
 def _further(others: Mapping[str, Coded]) -> dict[str, Coded]:
-    """Return the columns of further fields by their names without prefix."""
+    """Return the columns of further fields. Their names have no prefix."""
     return {name.removeprefix(_FURTHER): column for name, column in others.items() if name.startswith(_FURTHER)}

@@ -1,4 +1,4 @@
-"""Columns that are mapped to manifest fields, but hold no valid value of them."""
+"""Columns that are mapped to manifest fields, but contain no valid value for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class UnreadColumn:
-    """Input column without any valid value, the fields that it was read as, and an example with its problem."""
+    """Input column without a valid value, its fields, the number of its values, and an example with its problem."""
 
     name: str
     fields: str
@@ -27,14 +27,14 @@ class UnreadColumn:
     problem: str
 
     def note(self, use: str) -> str:
-        """Return a note for the user; ``use`` says what becomes of the column."""
+        """Return a note for the user. ``use`` is a sentence on how the column is used instead."""
         shown = f"'{self.example[:_SHOWN]}'"
         problem = self.problem if shown in self.problem else f"{shown} {self.problem}"
         return f"Column {self.name!r} is read as {self.fields}, but none of its {self.values:,} values is valid: {problem}. {use}"
 
 
 def unread_columns(table: ManifestTable, recognised: Mapping[str, str | None]) -> list[UnreadColumn]:
-    """Return the input columns all of whose manifest fields are declared and never valid.
+    """Return the input columns whose manifest fields are all declared but never valid.
 
     Args:
         table: The rows.

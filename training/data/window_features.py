@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Number of rows per computation of features: about 60 MB at 150 doubles per row.
+#: Number of rows whose features are computed at a time: about 60 MB at 150 doubles per row.
 _ROWS_AT_A_TIME: Final = 50_000
 #: Key of the feature matrix among the arrays of a cache entry.
 _MATRIX: Final = "features"
@@ -34,7 +34,7 @@ _MATRIX: Final = "features"
 _AS_NEW: Final = "as_new"
 #: Key of the matrix of a window that the space was not fitted on.
 _PART: Final = "matrix"
-#: Part of the cache key. Raise it when this module computes other values: the key holds the code of `features` only.
+#: Part of the cache key. Increase it if this module computes other values, because the key contains only the code of `features`.
 _VERSION: Final = 3
 
 
@@ -47,8 +47,8 @@ class WindowFeatures:
         labels: Labels as known at the window's cut.
         first_row: (n,) first row of each shipment.
         row_shipment: (m,) shipment of each row, counted within the window.
-        as_new: rows as if their declarations had never been seen; None unless the space was fitted on this window and the label is
-            an office's own.
+        as_new: copies of rows as if their declarations had never been seen; None unless the space was fitted on this window and the
+            label is an office's own.
     """
 
     matrix: Floats
@@ -105,7 +105,7 @@ def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Flo
 
 
 def _with_permits(space: FeatureSpace, table: ManifestTable, matrix: Floats) -> Floats:
-    """Count placeholders of permits as none, as scoring does, because the prior weighs permits."""
+    """Treat placeholder permit numbers as no permit, as scoring does, because the prior uses permits."""
     mark_permits(table, matrix, {name: column for column, name in enumerate(space.names)}, None)
     return matrix
 
@@ -116,8 +116,8 @@ def parts_of(
     """Split a large table; yield the rows, the table and the shipments of each part.
 
     Args:
-        start, end: first shipment, and the end of the last; by default all. Rows are counted from the first.
-        rows_at_a_time: about so many rows are a part.
+        start, end: half-open range of shipments; by default all. Yielded rows are counted from the first of these shipments.
+        rows_at_a_time: approximate number of rows per part.
     """
     end = table.n_shipments if end is None else end
     ends = np.append(table.first_row, table.n_rows)
@@ -132,12 +132,12 @@ def parts_of(
 
 @dataclass(frozen=True, slots=True)
 class _Unfitted:
-    """Columns of a window's rows that depend neither on a fit nor on other rows, without those of the history.
+    """Columns of a window's rows that depend neither on a fit nor on other rows. History columns are not included.
 
-    They take about a third of the memory of all columns. Parts are freed one by one while they are copied for the last time.
+    They take about a third of the memory of all columns. Each part is freed as soon as it has been copied for the last time.
 
     Attributes:
-        columns: (U,) the columns in the matrix of all features.
+        columns: (U,) positions of the columns in the matrix of all features.
         parts: The values (rows of the part, U) of consecutive rows.
     """
 
@@ -145,7 +145,7 @@ class _Unfitted:
     parts: list[Floats]
 
     def write(self, rows: Ints, matrix: Floats, *, last: bool) -> None:
-        """Write the values of the rows (m,), ascending, into ``matrix`` (m, F); with ``last``, free them."""
+        """Write the values of ``rows`` (m,), ascending, into ``matrix`` (m, F). If ``last``, free all values."""
         start = written = 0
         for number, part in enumerate(self.parts):
             end = int(np.searchsorted(rows, start + len(part)))
@@ -182,7 +182,7 @@ class FeatureSource:
     ) -> tuple[FeatureSpace, WindowFeatures]:
         """Fit a feature space on a window and return it with the window's features. Target encodings are out of fold.
 
-        ``later`` are the only windows that will be computed after this one; the history of all others is freed.
+        ``later`` lists all windows that will be computed after this one. The history of other shipments is freed.
         """
         table = self.data.window_table(window)
 
@@ -193,10 +193,10 @@ class FeatureSource:
             space = FeatureSpace(own)
             matrix = self._unfitted_columns(window, table, progress)
             if later is not None:
-                # It has been copied into the matrix.
+                # The matrix already contains the history of this window.
                 self.keep(*later)
             progress("learned statistics")
-            # The matrix already has the history, and a copy of it for a million shipments takes 600 MB.
+            # Pass no history: the matrix contains it, and a copy for a million shipments takes 600 MB.
             matrix, as_new = space.fit_also_as_new(table, self._history[:0], seed=seed, results=results, matrix=matrix)
             computed = {_MATRIX: _with_permits(space, table, matrix)}
             computed |= {} if as_new is None else as_new.to_arrays(_AS_NEW)
@@ -220,7 +220,7 @@ class FeatureSource:
         return space, self._labelled(found[_MATRIX], window, table, AsNew.from_arrays(found, _AS_NEW))
 
     def transform(self, window: Window, space: FeatureSpace, fitted_on: Window) -> WindowFeatures:
-        """Compute a window's features with a space that was fitted on the window ``fitted_on``, part of the cache key."""
+        """Compute a window's features with a space that was fitted on the window ``fitted_on``, which is part of the cache key."""
         table = self.data.window_table(window)
 
         def entry() -> Entry:
@@ -236,7 +236,7 @@ class FeatureSource:
         return self._labelled(arrays[_PART], window, table)
 
     def keep(self, *windows: Window) -> None:
-        """Free the history features of shipments outside these windows. Call it when no other window will be computed."""
+        """Free the history features of shipments outside these windows. No other window can be computed afterwards."""
         shipments = np.unique(np.concatenate([self._shipments[:0], *(window.shipments for window in windows)]))
         self._shipments, self._history = shipments, self._history_of(shipments)
 
@@ -266,7 +266,7 @@ class FeatureSource:
         return reuse is not None and bool(np.isin(window.shipments, reuse.shipments, assume_unique=True).all())
 
     def _unfitted_columns(self, window: Window, table: ManifestTable, progress: Progress = no_progress) -> Floats:
-        """Return a matrix (m, F) of a window's table with values in the columns of the groups that do not learn."""
+        """Return a matrix (m, F) for a window's table, filled in the columns of the groups that are not fitted."""
         space = FeatureSpace(self.data.own)
         rows = np.arange(table.n_rows, dtype=np.int64)
         last = True
@@ -278,7 +278,7 @@ class FeatureSource:
         else:
             unfitted = self._compute_unfitted(space, window, progress)
         matrix = np.empty((table.n_rows, len(space.names)))
-        # The matrix takes memory as its rows are written, while the parts of the unfitted columns are freed.
+        # Memory stays bounded: the matrix takes memory as its rows are written, while parts of the unfitted columns are freed.
         unfitted.write(rows, matrix, last=last)
         of_history = space.columns_of(is_history)
         for part in range(0, table.n_rows, _ROWS_AT_A_TIME):

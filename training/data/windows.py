@@ -19,7 +19,7 @@ MOST_GAP_OF_SPAN: Final = 0.06
 
 
 class TooLittleData(ValueError):
-    """Error for data without enough finds and shipments for any plan; the message lists what each window has and needs."""
+    """Error for data without enough finds or shipments for any plan. The message lists what each window has and needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ Rows = list[dict[str, str]]
 
 
 def declared(n: int = 4000, seed: int = 0) -> Rows:
-    """Declarations in which the office's regime and the duty per value alone determine the finds; the manifest is noise."""
+    """Return declarations in which the office's regime and the duty per value alone determine the finds; the manifest is noise."""
     rng = np.random.default_rng(seed)
     regime = rng.integers(0, 12, n)
     duty = rng.lognormal(2.0, 0.6, n)

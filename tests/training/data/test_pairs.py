@@ -1,4 +1,4 @@
-"""Choice of pairs of columns by what they tell about later results."""
+"""Choice of the pairs of columns that predict later results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN = OwnFields(FIELDS, ("origin_country",))
 
 
 def _rows(n: int, *, interact: bool, timed: bool = True) -> tuple[ManifestTable, Results]:
-    """Return rows in which genus and port decide together (``interact``) or each by itself."""
+    """Return rows whose finds depend on genus and port together (``interact``) or on each separately."""
     rng = np.random.default_rng(4)
     genus, port, noise, origin = (rng.integers(0, size, n) for size in (6, 6, 6, 3))
     high = (genus + port) % 6 == 0 if interact else (genus == 0) | (port == 0)
@@ -37,13 +37,13 @@ def _rows(n: int, *, interact: bool, timed: bool = True) -> tuple[ManifestTable,
 
 
 @pytest.mark.parametrize("timed", [True, False])
-def test_only_columns_that_decide_together_become_a_pair(timed: bool) -> None:
+def test_only_columns_that_interact_become_a_pair(timed: bool) -> None:
     own = OwnFields(FIELDS, ("origin_country", "customs_value"))
     table, results = _rows(6000, interact=True, timed=timed)
     assert choose_pairs(table, own, results, seed=0) == (("field_genus", "field_port"),)
     table, results = _rows(6000, interact=False, timed=timed)
     chosen = choose_pairs(table, own, results, seed=0)
-    # Columns that decide by themselves tell more together; the others tell nothing.
+    # Separate effects add up, so genus and port may form a pair; other columns have no effect.
     assert set(chosen) <= {("field_genus", "field_port")}
     assert len(chosen) <= MOST_PAIRS
 
@@ -61,7 +61,7 @@ def test_a_chosen_pair_is_counted_saved_and_listed() -> None:
     table, _ = _rows(300, interact=True)
     assert len(np.unique(hashed(table, own)[key.name])) == 36
     assert pairs_note(own) == (
-        "Pairs of columns that tell more about later results than either column: value of 'Genus' with value of 'Port'."
+        "Pairs of columns that predict later results better than either column: value of 'Genus' with value of 'Port'."
     )
     assert pairs_note(OWN) is None
 
