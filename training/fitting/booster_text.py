@@ -13,7 +13,7 @@ def first_trees(booster: lgb.Booster, trees: int) -> lgb.Booster:
 
 
 def join_trees(start: lgb.Booster, booster: lgb.Booster, trees: int) -> lgb.Booster:
-    """Return all trees of ``start`` followed by the first ``trees`` of ``booster``, which was trained from its scores."""
+    """Return all trees of ``start``, followed by the first ``trees`` of ``booster``, which was trained from its scores."""
     before = start.num_trees()
     first, rest = _text(start, before), _text(booster, trees)
     header, _, own = rest.partition("\nTree=0\n")
@@ -23,12 +23,12 @@ def join_trees(start: lgb.Booster, booster: lgb.Booster, trees: int) -> lgb.Boos
 
 
 def shrunk(booster: lgb.Booster, factor: float) -> lgb.Booster:
-    """Return the booster with all values times ``factor``; with a factor of 0, one tree that says nothing."""
+    """Return the booster with all values multiplied by ``factor``; for a factor of 0, only its first tree, with values of 0."""
     lines = _text(booster, booster.num_trees() if factor else 1).splitlines()
     for i, line in enumerate(lines):
         name, _, values = line.partition("=")
         if name in ("leaf_value", "internal_value"):
-            # Adding zero turns minus zero into zero.
+            # Adding zero converts minus zero to zero.
             lines[i] = f"{name}=" + " ".join(repr(float(value) * factor + 0.0) for value in values.split())
     return lgb.Booster(model_str="\n".join(lines) + "\n")
 

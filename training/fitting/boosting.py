@@ -38,8 +38,8 @@ class HeadFit:
         constant: Whether the booster gives every row the same value.
         common: Number of leading trees that all heads share.
         common_finds: Number of training rows with a find for the common trees.
-        shrinkage: Factor of all leaf values that moves them towards the prior.
-        slope: Share of the prior's log-odds that the trees start from; leaf values are divided by it.
+        shrinkage: Factor of all leaf values that shrinks them towards the prior.
+        slope: Factor of the prior's log-odds from which the trees start; leaf values are divided by it.
     """
 
     booster: lgb.Booster
@@ -55,8 +55,8 @@ class HeadFit:
 def fit_heads(spec: BoosterSpec, train: Examples, stop: Examples) -> dict[str, HeadFit]:
     """Fit boosters with early stopping on ``stop``.
 
-    With a prior of evidence in the examples, boosters learn what it leaves unexplained, and their values shrink towards it with
-    few finds (`training.fitting.residual.shrinkage`). Without one, a head with too few finds becomes a constant.
+    With a prior of evidence in the examples, boosters learn the residual, and few finds shrink their values towards the prior
+    (`training.fitting.residual.shrinkage`). Without a prior, a head with too few finds becomes a constant.
 
     Several heads share their first trees, which detect any illicit content, and each head continues from there. Most evidence is
     common to all heads, and each head has few finds. On 600,000 simulated goods items, shared trees raised the PR-AUC against
@@ -128,7 +128,7 @@ def _more_trees(trees: int, finds: int, finds_before: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Raw scores of the training rows and of the stop rows to continue from, and the booster among them, if any."""
+    """Raw scores of the training and stop rows to continue from, and the booster that contributed to them, if any."""
 
     booster: lgb.Booster | None
     on_train: Floats
@@ -143,7 +143,7 @@ class _Learner:
         settings = spec.lightgbm()
         data = train.binned(spec.names, settings)
         n, as_new = len(train.matrix), train.as_new
-        #: Positions among the rows of the rows as if new, and the factors of the weights of both.
+        #: Positions, within the training rows, of the rows that are repeated as if new.
         self._again: Ints | None = None
         factors = (1.0, 1.0)
         if rows is not None:
@@ -156,7 +156,7 @@ class _Learner:
         self._data = data
         self._weight = train.weight if rows is None else train.weight[rows]
         if self._again is not None and len(self._again):
-            # Rows as they are and rows as if new have half the weight each.
+            # The original rows and the rows as if new each get half of the total weight.
             factors = (0.5, 0.5 * float(self._weight.sum() / self._weight[self._again].sum()))
         weights = self._repeated(self._weight)
         weights[: len(self._weight)] *= factors[0]
@@ -165,21 +165,21 @@ class _Learner:
 
     @property
     def has_prior(self) -> bool:
-        """Whether boosters start from a prior."""
+        """True if boosters start from a prior."""
         return self._train.prior is not None
 
     @property
     def least_finds(self) -> int:
-        """Number of finds that a head needs."""
+        """Minimum number of finds for a head."""
         return 1 if self.has_prior else MIN_HEAD_FINDS
 
     def constant(self, find: Bools) -> HeadFit:
-        """Return the fit of a head with too few finds: its share of finds, or with a prior nothing beside that."""
+        """Return the fit of a head with too few finds: its share of finds, or 0 in addition to the prior."""
         fit = constant(find, self._weight, self._spec.names, seed=self._spec.seed)
         return replace(fit, booster=shrunk(fit.booster, 0.0), shrinkage=0.0) if self.has_prior else fit
 
     def shrunk(self, fit: HeadFit) -> HeadFit:
-        """Return the fit with its values in the unit of the prior and shrunk towards it; unchanged without a prior."""
+        """Return the fit with leaf values divided by the slope and shrunk towards the prior; unchanged without a prior."""
         if not self.has_prior:
             return fit
         factor, slope = shrinkage(fit.finds), self._train.slope
@@ -188,7 +188,10 @@ class _Learner:
     def with_prior(
         self, trees: _Start | None, find: Bools, stop: Examples | None = None, k: int | None = None
     ) -> _Start | None:
-        """Return ``trees`` on the prior of head ``k``, or of all heads, at the share of finds; ``trees`` without a prior."""
+        """Return the start from the prior and ``trees``, shifted to the share of finds; without a prior, return ``trees``.
+
+        The prior is that of head ``k``, by default that of any head.
+        """
         prior = self._train.prior
         if prior is None:
             return trees
@@ -209,7 +212,7 @@ class _Learner:
         )
 
     def start_from(self, booster: lgb.Booster | None, stop: Examples | None = None) -> _Start | None:
-        """Return ``booster`` with its scores, which all boosters that continue from it share."""
+        """Return the start from ``booster``. All boosters that continue from it share its scores."""
         if booster is None:
             return None
         on_train = self._raw(booster, self._train.matrix)
@@ -225,7 +228,7 @@ class _Learner:
         """Fit a booster that continues from ``start``, with early stopping on ``stop``."""
         params = self._spec.params
         if not find_stop.any():
-            # Early stopping is impossible without finds: use a moderate number of trees, too few to overfit.
+            # Early stopping is impossible without finds. Use a moderate number of trees, too few to overfit.
             return self.fit(find, params.unstopped_trees, start, number=number)
         settings = self._spec.lightgbm(number)
         valid = stop.binned(self._spec.names, settings, self._data)
@@ -266,12 +269,12 @@ class _Learner:
         return self._data
 
     def _repeated(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the values (n,) of rows, followed by those of the rows as if new."""
+        """Return the values (n,) of the training rows, followed by those of the rows as if new."""
         return np.concatenate([values, values[self._again]]) if self._again is not None else values.copy()
 
 
 def _joined(start: _Start | None, *boosters: lgb.Booster) -> lgb.Booster:
-    """Return the trees of ``start`` followed by the mean of boosters."""
+    """Return the trees of ``start``, followed by the mean of the boosters."""
     first, *others = boosters if len(boosters) == 1 else [shrunk(one, 1.0 / len(boosters)) for one in boosters]
     mean = first if start is None or start.booster is None else join_trees(start.booster, first, first.num_trees())
     for one in others:
@@ -285,15 +288,15 @@ def raw_score(booster: lgb.Booster, matrix: Floats, threads: int) -> Floats:
 
 
 def constant(find: Bools, weight: Floats, names: Sequence[str], *, seed: int) -> HeadFit:
-    """Return a booster that predicts the prior for every row: one tree with one leaf."""
+    """Return a booster that predicts the share of finds for every row: one tree with one leaf."""
     finds = float(weight[find].sum())
-    prior = (finds + 0.5) / (float(weight.sum()) + 1.0)
+    share = (finds + 0.5) / (float(weight.sum()) + 1.0)
     settings = {"feature_pre_filter": False, "verbosity": -1, "min_data_in_leaf": 10}
     # LightGBM cannot split two rows, so their weighted mean becomes the only leaf.
     data = lgb.Dataset(
         np.zeros((2, len(names))),
         np.array([0.0, 1.0]),
-        weight=np.array([1.0 - prior, prior]),
+        weight=np.array([1.0 - share, share]),
         feature_name=list(names),
         params=settings,
     )

@@ -37,7 +37,7 @@ _CLEAN_PER_FIND: Final = 3
 #: data, 61).
 DETECTION: Final = 0.93
 _ROUNDS: Final = 4
-#: Probabilities of a missed find below this are treated as 0.
+#: Probabilities of a missed find below this value are treated as 0.
 _LEAST_MISSED: Final = 0.01
 
 
@@ -82,7 +82,7 @@ class HeldOutScores:
 
     @property
     def has_find(self) -> Bools:
-        """Return whether each shipment (n,) has a find for any head."""
+        """(n,) True if the shipment has a find for any head."""
         return np.asarray(self.find.any(axis=1))
 
     def largest(self, of_row: Floats) -> Floats:
@@ -96,14 +96,14 @@ def raw_scores(fits: Mapping[str, HeadFit], matrix: Floats, threads: int) -> Flo
 
 
 def share_of_finds(calibrator: Calibrator) -> float:
-    """Return the share of a calibrator that its finds decide; the rest are the odds that the prior states."""
+    """Return the weight, 0 to 1, of the fitted map of a calibrator. The rest is the weight of the odds that the prior states."""
     return calibrator.n_positive / (calibrator.n_positive + HALF_FINDS)
 
 
 def _towards_stated(calibrator: Calibrator, base_rate: float | None) -> Calibrator:
     """Return the mean of a calibrator and the odds that the prior states, weighted by `share_of_finds`.
 
-    ``base_rate`` is the rate at which the stated odds hold; None for odds at the training prevalence.
+    ``base_rate`` is the base rate of the stated odds; None for odds at the training prevalence.
     """
     if not calibrator.n_positive:
         prevalence = calibrator.prevalence if base_rate is None else base_rate
@@ -132,8 +132,8 @@ def fit_calibrators(
     weight, in a few rounds of expectation maximisation. Otherwise no calibrated probability could exceed d, and after the
     correction to a base rate the highest probabilities would be far too low.
 
-    ``stated`` holds the base rate of each head at which a prior of evidence states its odds. Calibrators then move from these odds
-    to the fitted map as finds become more. None calibrates boosters alone.
+    ``stated`` contains the base rate of each head at which a prior of evidence states its odds. With more finds, calibrators move
+    from these odds to the fitted map. None is for boosters without a prior.
     """
     known = learnable(held_out)
     weight = np.minimum(held_out.weight[known], MOST_CALIBRATING_WEIGHT)

@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 #: one end. Above the second, the sample of clean traffic lacks unusual but harmless cases.
 LOWEST_PREVALENCE: Final = 1e-3
 TARGET_PREVALENCE: Final = 5e-3
-#: Number of finds among repeated and among new declarations that the stop window needs to weigh both equally.
+#: Minimum number of finds among repeated and among new declarations of the stop window to weigh both equally.
 LEAST_STOP_FINDS: Final = 20
 
 
@@ -38,9 +38,9 @@ class Examples:
         weight: (n,) sample weights.
         shipment: (n,) index of each item's shipment within the window; optional.
         prior: (n, heads) log-odds that boosters start from: slope times the prior's; None for boosters alone.
-        slope: found log-odds per log-odds that the prior states.
-        as_new: rows as if their declarations had never been seen; None without such rows. Boosters learn from these too, and all
-            rows together weigh as much as those as if new.
+        slope: factor of the prior's log-odds in ``prior``.
+        as_new: copies of rows as if their declarations had never been seen; None without such rows. Boosters learn from the
+            original rows and from the copies, with equal total weight.
 
     All boosters share the binned features.
     """
@@ -59,7 +59,7 @@ class Examples:
     def binned(
         self, names: Sequence[str], settings: dict[str, Any], reference: lgb.Dataset | None = None
     ) -> lgb.Dataset:
-        """Return the features binned like ``reference``, or in bins of their own and followed by the rows as if new."""
+        """Return the features in the bins of ``reference``; by default in new bins, followed by the rows as if new."""
         # The entry also stores the reference, so that its id stays unique.
         own = settings["max_bin"], settings.get("bin_construct_sample_cnt")
         key = own if reference is None else f"by {id(reference)}"
@@ -79,7 +79,7 @@ class Examples:
     def on(self, prior: Floats | None, slope: float = 1.0) -> Examples:
         """Return the same rows, sharing their bins, for boosters that start from ``slope`` times ``prior`` (n, heads).
 
-        With None they learn alone.
+        With ``prior`` None, boosters start without a prior.
         """
         other = replace(self, prior=None if prior is None else slope * prior, slope=slope)
         object.__setattr__(other, "_binned", self._binned)
@@ -91,7 +91,7 @@ class Examples:
 
 
 class _Rows(lgb.Sequence):
-    """Rows of a matrix, or some of them as if new, for LightGBM to bin in parts: a copy of a million rows takes gigabytes."""
+    """Rows of a matrix, or some rows as if new. LightGBM bins them in parts, because a copy of a million rows takes gigabytes."""
 
     batch_size = 50_000
 
@@ -108,13 +108,13 @@ class _Rows(lgb.Sequence):
 
 
 def even_seen(examples: Examples, seen: Bools) -> Examples:
-    """Return the examples with weights by which declarations seen before and new ones count equally.
+    """Return the examples with weights that give repeated and new declarations equal totals.
 
-    A window full of repeated declarations would stop boosters when they know the repeats. With too few finds among either, the
-    weights stay as they are.
+    In a window full of repeated declarations, early stopping would otherwise measure how well boosters remember the repeats. With
+    too few finds in one of the two groups, the weights are unchanged.
 
     Args:
-        seen: (n,) whether the row repeats a declaration that the boosters may know.
+        seen: (n,) whether the row repeats a declaration of the training rows.
     """
     find = any_head(examples.find)
     if min(find[seen].sum(), find[~seen].sum()) < LEAST_STOP_FINDS:

@@ -14,7 +14,7 @@ MOST_SEEDS: Final = 50
 TREES_PER_CALL: Final = 10
 #: Number of rows from which an office's boosters use `BoostingParams.for_many_rows`.
 MANY_ROWS: Final = 500_000
-#: Number of rows of the data that each tree then sees, and the largest share of them. Fewer rows cost accuracy.
+#: Number of rows from which each tree then learns, and their largest share of the data. Fewer rows reduce accuracy.
 _ROWS_PER_TREE: Final = 350_000
 _MOST_SHARE: Final = 0.45
 #: Share of the rows per tree below which LightGBM copies them, and number of rows from which bins are then made.
@@ -44,14 +44,14 @@ class BoostingParams:
 
     @property
     def unstopped_trees(self) -> int:
-        """Number of trees where no find can stop them: moderate, too few to overfit."""
+        """Number of trees if the stop window has no finds: moderate, too few to overfit."""
         return max(1, self.most_trees // 8)
 
     def for_many_rows(self, rows: int) -> Self:
         """Return parameters for `MANY_ROWS` rows or more: fewer trees in larger steps, each from a sample of the rows.
 
-        A million rows would take half an hour with the parameters of small data. Parameters that differ from the defaults stay as
-        they are.
+        A million rows would take half an hour with the parameters for small data. Parameters that differ from the defaults are
+        kept.
         """
         usual = type(self)()
         faster: dict[str, float | int] = {
@@ -122,6 +122,6 @@ class BoosterSpec:
         return [report]
 
     def lightgbm(self, number: int = 0, repeat: int = 0) -> dict[str, Any]:
-        """Return LightGBM's parameters for booster ``number``: each booster, and each ``repeat`` of it, has its own random seed."""
+        """Return LightGBM's parameters for a booster. Each ``number``, and each ``repeat`` of it, has a different random seed."""
         seed = self.seed + number + repeat * SEEDS_APART
         return self.params.lightgbm(seed=seed, threads=self.threads, monotone=self.monotone)

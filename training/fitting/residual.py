@@ -1,4 +1,4 @@
-"""Learning the residual: boosters start from the prior's log-odds, so that trees learn only what the prior leaves unexplained."""
+"""Residual learning: boosters start from the log-odds of the prior, so that trees learn only what the prior does not explain."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Largest shift of log-odds, either way.
+#: Largest absolute shift of log-odds.
 _FARTHEST: Final = 40.0
-#: Number of finds at which trees weigh half: they tell as much as the prior.
+#: Number of finds at which leaf values are halved.
 HALF_FINDS: Final = 20.0
-#: Weight of (factor - 1)^2 relative to the log-likelihood of one find: a prior of factor 1 +- 0.5, as for slopes of calibrators.
+#: Weight of (factor - 1)^2 in the loss: a normal prior of the factor with mean 1 and standard deviation 0.5, as for slopes of
+#: calibrators.
 _RIDGE: Final = 2.0
 _FACTOR_DECIMALS: Final = 3
-#: Values of trees are at most this many times larger in the unit of the prior.
+#: Lowest slope. Leaf values are divided by the slope, so they grow tenfold at most.
 LEAST_SLOPE: Final = 0.1
 
 
 def shrinkage(finds: int) -> float:
-    """Return the factor of all leaf values of trees that learned from so many finds: 0 without finds, and close to 1 with many."""
+    """Return the factor of all leaf values of trees that learned from ``finds`` finds: 0 for no finds, close to 1 for many."""
     return finds / (finds + HALF_FINDS)
 
 
 def prior_factor(evidence: Floats, find: Bools, weight: Floats) -> float:
-    """Return the factor in [0, 1] by which the log-odds of evidence serve a label.
+    """Return the factor in [0, 1] of the log-odds of evidence for a label.
 
-    It is the slope of a logistic model of the finds, at the maximum of a likelihood that pulls it towards 1: it is 1 without finds,
-    and moves smoothly to what the finds say as they become more. A label that has nothing to do with the evidence gets
-    about 0.
+    The factor is the slope of a logistic model of the finds, regularised towards 1. It is 1 without finds and approaches the
+    unregularised slope with more finds. For a label that is unrelated to the evidence it is about 0.
 
     Args:
         evidence: (n,) prior log-odds without the base value.
         find: (n,) whether the row is a find.
-        weight: (n,) of the rows.
+        weight: (n,) weights of the rows.
     """
     # Imported here because only the training extra installs scipy.
     from scipy.optimize import minimize
 
     if not find.any() or find.all():
         return 1.0
-    # The finds' weights add up to their effective number (Kish), so that the pull does not depend on how rows were weighted.
+    # Scale the weights of finds to their effective number (Kish), so that the regularisation does not depend on the weighting.
     scaled = weight * (weight[find].sum() / np.square(weight[find]).sum())
     y = find.astype(np.float64)
 
@@ -66,15 +66,15 @@ def prior_factor(evidence: Floats, find: Bools, weight: Floats) -> float:
 
 
 def prior_slope(log_odds: Floats, find: Bools, weight: Floats) -> float:
-    """Return the found log-odds per log-odds that the prior states for any head, from `LEAST_SLOPE` to 1.
+    """Return the slope, from `LEAST_SLOPE` to 1, of the observed log-odds of any head over those of the prior.
 
-    Trees that start from odds that are too far apart spend themselves on what the prior overrates. They start from the slope times
-    the prior, and their values are divided by it.
+    If the prior is too confident, trees that start from it learn little except to correct it. They therefore start from the slope
+    times the prior, and their leaf values are divided by the slope.
 
     Args:
         log_odds: (n, K) prior log-odds.
         find: (n, K) finds.
-        weight: (n,) of the rows.
+        weight: (n,) weights of the rows.
     """
     return max(LEAST_SLOPE, prior_factor(combined(log_odds), np.asarray(find.any(axis=1), dtype=np.bool_), weight))
 
@@ -82,7 +82,7 @@ def prior_slope(log_odds: Floats, find: Bools, weight: Floats) -> float:
 def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequence[int]) -> list[int]:
     """Return the monotone constraint of each feature: the declared one, otherwise the direction of its evidence entries.
 
-    A feature that entries use in both directions, or between two bounds, is free.
+    A feature that entries use in both directions, or between two bounds, has no constraint.
     """
     found: dict[str, set[int]] = {}
     for entry in entries:
@@ -95,7 +95,7 @@ def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequenc
             elif np.isinf(term.low):
                 rising = -1
             elif term.low == term.high:
-                # equals 1 of a yes-or-no feature
+                # A condition such as `equals = 1` on a feature with the values 0 and 1.
                 rising = 1 if term.low == 1.0 else -1 if term.low == 0.0 else 0
             else:
                 rising = 0
@@ -126,7 +126,7 @@ def intercept(log_odds: Floats, find: Bools, weight: Floats) -> float:
     def excess(shift: float) -> float:
         return float((weight / (1.0 + np.exp(-np.clip(log_odds + shift, -500.0, 500.0)))).sum()) - target
 
-    # Without finds, or without others, the shift is a limit.
+    # If no row or every row is a find, the shift is a limit.
     if excess(-_FARTHEST) >= 0.0:
         return -_FARTHEST
     if excess(_FARTHEST) <= 0.0:
@@ -137,8 +137,8 @@ def intercept(log_odds: Floats, find: Bools, weight: Floats) -> float:
 def choose_evidence(heads: Sequence[str]) -> Evidence:
     """Return the evidence for these heads.
 
-    Entries say what indicates the contents of the manifest's own labels. A label of another kind (fraud, wildlife) has the factor
-    0: its prior is the base rate.
+    Entries concern the contents in the manifest's label columns. An office's own label (such as fraud or wildlife) gets the factor
+    0, so its prior is the base rate.
     """
     evidence = read_evidence()
     return evidence if tuple(heads) != (RISK,) else evidence.for_own_label(0.0)
@@ -152,7 +152,7 @@ def boosted(
     settings: Mapping[str, object],
     callbacks: Sequence[Callable[..., None]] = (),
 ) -> lgb.Booster:
-    """Return a booster of ``trees`` trees that learn ``find`` (n,) from the log-odds ``start`` (n,)."""
+    """Return a booster of ``trees`` trees fitted to ``find`` (n,), starting from the log-odds ``start`` (n,)."""
     data.set_label(find.astype(np.float64))
     data.set_init_score(start)
     return lgb.train(dict(settings), data, num_boost_round=trees, callbacks=list(callbacks))

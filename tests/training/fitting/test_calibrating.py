@@ -25,7 +25,7 @@ HEADS = ("fentanyl_or_analogue", "precursor")
 
 
 def office(n: int, seed: int, *, leads: float = 0.0, detection: float = 1.0) -> tuple[HeldOutScores, NDArray[np.bool_]]:
-    """Shipments of one item with known probabilities, inspected far more often at high scores.
+    """Return shipments of one item with known probabilities, inspected far more often at high scores.
 
     Tips (``leads``) lead to illicit shipments only, and an inspection finds content with probability ``detection``.
     """

@@ -14,7 +14,7 @@ from training.fitting.params import BoosterSpec, BoostingParams
 from training.fitting.search import fit_searched
 
 
-def test_given_parameters_stay_and_others_become_those_of_many_rows() -> None:
+def test_changed_parameters_stay_and_defaults_become_those_of_many_rows() -> None:
     params = BoostingParams(learning_rate=0.02, num_leaves=15).for_many_rows(1_000_000)
     assert (params.learning_rate, params.num_leaves) == (0.02, 15)
     assert (params.most_trees, params.bagging_fraction) == (320, 0.35)
@@ -29,7 +29,7 @@ def _examples(n: int, seed: int) -> Examples:
     return Examples(matrix, find[:, None], np.ones(n), prior=np.zeros((n, 1)))
 
 
-def test_the_quick_comparison_has_fewer_trees_and_the_chosen_boosters_have_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_quick_comparison_has_fewer_trees_than_the_chosen_boosters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.fitting.search._COMPARED_TREES", 3)
     monkeypatch.setattr("training.fitting.search._COMPARED_ROWS", 1000)
     fitted: list[tuple[int, int]] = []

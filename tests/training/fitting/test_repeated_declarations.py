@@ -1,4 +1,4 @@
-"""Boosters that learn from each row twice, as it is and as if its declaration were new."""
+"""Boosters that learn from each row twice: unchanged, and as if its declaration were new."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEC = BoosterSpec(("risk",), ("general", "twin"), (0, 0), PARAMS, seed=0, threa
 
 
 def _examples(n: int = 3000, seed: int = 0) -> Examples:
-    """Return rows whose twin tells the answer, and whose other feature tells a little; as if new, the twin tells nothing."""
+    """Return rows with a weak feature ``general`` and a feature ``twin`` that equals the label and is missing as if new."""
     draw = np.random.default_rng(seed)
     general = draw.random(n)
     find = draw.random(n) < 0.1 + 0.4 * general
@@ -27,7 +27,7 @@ def _examples(n: int = 3000, seed: int = 0) -> Examples:
     return Examples(matrix, find[:, None], np.ones(n), prior=np.zeros((n, 1)), as_new=as_new)
 
 
-def test_boosters_learn_from_rows_as_if_new_what_twins_would_hide() -> None:
+def test_rows_as_if_new_teach_the_feature_that_a_twin_would_hide() -> None:
     train, stop = _examples(), _examples(seed=1)
     new = np.stack([np.array([0.05, 0.95]), np.full(2, np.nan)], axis=1)
     low, high = raw_score(fit_heads(SPEC, train, stop)["risk"].booster, new, 1)

@@ -1,4 +1,4 @@
-"""Trees learn what the prior leaves unexplained, and shrink towards it with few finds."""
+"""Trees learn the residual of the prior, and few finds shrink them towards it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADS = ("x", "y")
 
 
 def _examples(finds: int, *, seed: int = 0, n: int = 4000, known: bool = False) -> Examples:
-    """Return rows whose first feature decides; ``known`` gives a prior that already says so."""
+    """Return rows whose first feature determines the finds; with ``known``, the prior already predicts them."""
     draw = np.random.default_rng(seed)
     matrix = draw.random((n, 2))
     find = np.zeros((n, 2), dtype=bool)
@@ -31,7 +31,7 @@ def _spec() -> BoosterSpec:
     return BoosterSpec(HEADS, NAMES, (0, 0), PARAMS, seed=0, threads=1)
 
 
-def test_shrinkage_grows_smoothly_from_nothing_with_the_number_of_finds() -> None:
+def test_shrinkage_grows_smoothly_from_zero_with_the_number_of_finds() -> None:
     factors = [shrinkage(finds) for finds in range(2000)]
     assert factors[0] == 0.0
     assert shrinkage(round(HALF_FINDS)) == pytest.approx(0.5)
@@ -41,7 +41,7 @@ def test_shrinkage_grows_smoothly_from_nothing_with_the_number_of_finds() -> Non
     assert steps.max() < 0.06
 
 
-def test_without_finds_boosters_say_nothing_beside_the_prior() -> None:
+def test_without_finds_boosters_add_nothing_to_the_prior() -> None:
     train, stop = _examples(0), _examples(0, seed=1)
     first = fit_heads(_spec(), train, stop)
     for fits in (first, refit_heads(_spec(), train, first)):
@@ -64,7 +64,7 @@ def test_the_values_of_trees_are_those_of_the_residual_times_the_shrinkage(
     np.testing.assert_allclose(raw_score(shrunk["x"].booster, train.matrix, 1), expected, atol=1e-12)
 
 
-def test_trees_learn_only_what_the_prior_leaves_unexplained() -> None:
+def test_trees_learn_only_what_the_prior_does_not_explain() -> None:
     spread = [
         float(np.ptp(raw_score(fit_heads(_spec(), train, stop)["x"].booster, train.matrix, 1)))
         for train, stop in (
@@ -91,14 +91,14 @@ def test_boosters_alone_are_not_shrunk() -> None:
 
 
 def _label(finds: int, slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return evidence, a label whose log-odds rise with it by ``slope``, and weights."""
+    """Return evidence, a label whose log-odds are ``slope`` times the evidence, and weights."""
     draw = np.random.default_rng(3)
     evidence = np.sort(draw.normal(0.0, 2.0, 20_000))
     find = np.zeros(len(evidence), dtype=bool)
     if slope:
         find[np.argsort(-(slope * evidence + draw.gumbel(size=len(evidence))))[:finds]] = True
     else:
-        # Evenly spaced, so that chance says nothing either.
+        # Evenly spaced, so that there is no correlation by chance either.
         find[((np.arange(finds) + 0.5) / max(1, finds) * len(find)).astype(int)] = True
     return evidence, find, np.ones(len(evidence))
 
@@ -107,14 +107,14 @@ def test_without_finds_the_evidence_counts_in_full() -> None:
     assert prior_factor(*_label(0, 0.0)) == 1.0
 
 
-def test_evidence_fades_smoothly_as_finds_show_that_it_says_nothing() -> None:
+def test_the_factor_of_irrelevant_evidence_falls_smoothly_with_the_number_of_finds() -> None:
     factors = [prior_factor(*_label(finds, 0.0)) for finds in (0, 1, 2, 5, 20, 100, 1000)]
     assert factors == sorted(factors, reverse=True)
     assert factors[1] > 0.3
     assert factors[-1] < 0.05
 
 
-def test_evidence_that_serves_a_label_keeps_its_weight() -> None:
+def test_evidence_that_predicts_a_label_keeps_its_weight() -> None:
     assert prior_factor(*_label(1000, 1.0)) > 0.8
 
 
@@ -124,7 +124,7 @@ def test_the_factor_does_not_depend_on_the_unit_of_weights() -> None:
 
 
 @pytest.mark.parametrize("stated", [1.0, 2.5, 50.0])
-def test_the_slope_says_how_far_the_prior_exaggerates(stated: float) -> None:
+def test_the_slope_measures_how_overconfident_the_prior_is(stated: float) -> None:
     draw = np.random.default_rng(3)
     log_odds = draw.normal(-4.0, 1.5, (20_000, 1))
     find = draw.random((20_000, 1)) < 1.0 / (1.0 + np.exp(-log_odds))
@@ -132,12 +132,12 @@ def test_the_slope_says_how_far_the_prior_exaggerates(stated: float) -> None:
     assert slope == pytest.approx(max(1.0 / stated, LEAST_SLOPE), rel=0.1)
 
 
-def test_values_of_trees_from_half_the_prior_are_in_the_unit_of_the_whole_prior() -> None:
+def test_values_of_trees_that_start_from_half_the_prior_are_scaled_to_the_full_prior() -> None:
     train, stop = _examples(100), _examples(100, seed=1)
     whole = fit_heads(_spec(), train, stop)["x"]
     assert train.prior is not None
     assert stop.prior is not None
-    # A prior of the same odds for all rows leaves the same to learn, whatever its slope.
+    # If all rows have the same prior, the residual does not depend on the slope.
     halved = fit_heads(_spec(), train.on(train.prior, 0.5), stop.on(stop.prior, 0.5))["x"]
     assert halved.slope == 0.5
     np.testing.assert_allclose(
