@@ -1,1 +1,1 @@
-"""Learning from worlds by several authors: leave one author out, and train the champion on all."""
+"""Learning from worlds by several authors: leave each author out in turn, then train the champion on all."""

@@ -1,6 +1,6 @@
 """Train the champion on worlds by several authors: ``python -m training.authors --bundle DIR [--json FILE]``.
 
-Each author is left out in turn first; the figures of the left-out worlds go into the card, the JSON file and MLflow.
+First, each author is left out in turn. The figures of the left-out worlds go into the card, the JSON file and MLflow.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Shipments that declare a controlled substance without a permit: by law each is a find, whatever surrounds it.
+"""Shipments that declare a controlled substance without a permit. By law each is a find, regardless of its other fields.
 
-The authors' worlds hold hundreds of lawful opioids, nearly all of them long controlled, and few that are declared without a permit.
-Trees that learn from these alone take firms, drums or a law of long standing for signs that a declared opioid is lawful. They also
-learn from shipments of all kinds in which such goods stand for the shipment's own.
+The authors' worlds contain hundreds of lawful opioids, nearly all of them controlled for a long time, and few that are declared
+without a permit. From these alone, trees would learn that firms, drums or an old law make a declared opioid lawful. Therefore they
+also learn from shipments of all kinds whose goods were replaced by controlled substances.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits
 from training.authors.world_data import Bools, Floats, Ints
 
-#: Shipments per run of a world, at most. A run has at least 200 finds.
+#: Maximum number of shipments drawn per run of a world. A run has at least 200 finds of its own.
 DRAWN: Final = 36
-#: HS chapters of chemicals. Half of the shipments that are drawn have goods of these.
+#: HS chapters of chemicals. Half of the drawn shipments have goods of these chapters.
 _CHEMICALS: Final = tuple(str(chapter) for chapter in range(28, 40))
-#: Head of the find by group of substances. Two of three are opioids: the worlds have precursors of their own in all settings.
+#: Head of the find by group of substances. Two of three groups are opioids, because the worlds already contain precursors in all
+#: settings.
 _HEAD: Final = {
     Group.FENTANYL: "fentanyl_or_analogue",
     Group.NITAZENE: "fentanyl_or_analogue",
@@ -35,18 +36,18 @@ _LISTED: Final = ("substance_listed_destination", "substance_listed_export", "su
 
 @dataclass(frozen=True, slots=True)
 class ByLaw:
-    """Features (x, F) of the declaring item of x shipments, and for which head each is a find (x, K)."""
+    """Features (x, F) of the item of each of x shipments, and whether it is a find for each head (x, K)."""
 
     matrix: Floats
     find: Bools
 
     @classmethod
     def of(cls, table: ManifestTable, history: Floats, space: FeatureSpace, seed: int) -> ByLaw:
-        """Draw shipments of a table, and exchange their goods for controlled substances.
+        """Draw shipments of a table, and replace their goods with controlled substances.
 
         Args:
-            history: (s, H) history of each shipment of the table.
-            space: what is usual.
+            history: (s, H) history features of each shipment of the table.
+            space: the fitted feature space.
         """
         draw = np.random.default_rng(seed)
         rows = _drawn(table, draw)
@@ -61,7 +62,7 @@ class ByLaw:
 
 
 def _drawn(table: ManifestTable, draw: np.random.Generator) -> Ints:
-    """Return the rows of shipments of one item that declare no permit, in order."""
+    """Draw rows of one-item shipments without a permit, half of them with chemicals. Return them in order."""
     alone = np.bincount(table.shipment, minlength=table.n_shipments)[table.shipment] == 1
     candidates = alone & (table.declared("permit_number").codes < 0)
     codes = table.text("hs_code")
@@ -78,7 +79,7 @@ def _substance(draw: np.random.Generator) -> Substance:
 
 
 def _declaring(table: ManifestTable, chosen: list[Substance], draw: np.random.Generator) -> ManifestTable:
-    """Return the table with the goods exchanged: named, named beside the CAS number, or by the CAS number alone."""
+    """Return the table with the goods replaced. They are declared by name, by name and CAS number, or by CAS number alone."""
     columns = dict(table.raw)
     ways = draw.integers(3, size=len(chosen)).tolist()
     codes = [*_texts(columns["hs_code"])] if "hs_code" in columns else [None] * len(chosen)

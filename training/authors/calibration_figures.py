@@ -1,7 +1,7 @@
-"""Calibration per author: what a calibrator fitted on the other authors' left-out scores states, and what is found.
+"""Calibration per author: a calibrator fitted on the left-out scores of the other authors, compared with the observed finds.
 
-Each author has the same total weight and a prevalence of 5e-3. The spread between authors is the real uncertainty of `risk`: an
-office does not know which author its traffic resembles.
+Each author has the same total weight and a prevalence of 5e-3. The spread between authors is the real uncertainty of `risk`,
+because an office does not know which author its traffic resembles.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training.authors.figures import ranked
 from training.authors.learning import PREVALENCE
 from training.authors.world_data import Bools, Floats
 
-#: The top bin, in shares of the author's traffic at the prevalence.
+#: The top bin, as a share of the author's traffic at the prevalence.
 TOP_SHARE: Final = 0.01
 _STEPS: Final = 50
 
@@ -25,7 +25,8 @@ def calibration(worlds: Mapping[str, tuple[Floats, Bools]]) -> dict[str, Any]:
     """Return the slope and the ratio of observed to stated finds in the top percent of each author, and their spread.
 
     Args:
-        worlds: name -> left-out risk log-odds (s,), and whether each shipment is illicit. Of fewer than two nothing is returned.
+        worlds: name -> left-out risk log-odds (s,), and whether each shipment is illicit. With fewer than two worlds, the result is
+            empty.
     """
     if len(worlds) < 2:
         return {}
@@ -46,7 +47,7 @@ def calibration(worlds: Mapping[str, tuple[Floats, Bools]]) -> dict[str, Any]:
 
 
 def _weights(illicit: Bools) -> Floats:
-    """Return weights (s,) with the total 1, of which finds have the share `PREVALENCE`."""
+    """Return weights (s,) that add up to 1, with the share `PREVALENCE` for finds."""
     finds = int(illicit.sum())
     return np.where(illicit, PREVALENCE / max(1, finds), (1.0 - PREVALENCE) / max(1, len(illicit) - finds))
 

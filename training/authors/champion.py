@@ -1,4 +1,4 @@
-"""The champion: a prior of evidence, corrected by trees that learned from all authors' worlds."""
+"""The champion: a prior of evidence, corrected by trees that learned from the worlds of all authors."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def train_champion(
 ) -> RiskModel:
     """Return a model whose trees learned from all authors.
 
-    Its statistics are pooled over all authors, and its history is empty: parties of a simulator must not appear in the reasons of
-    an office. Lanes and percentiles are those of the left-out scores, each author with the same weight.
+    Its statistics are pooled over all authors. Its history is empty, because parties of a simulator must not appear in the reasons
+    of an office. Lanes and percentiles come from the left-out scores, with the same weight for each author.
 
     Args:
         results: the left-out scores of each author.
@@ -83,10 +83,10 @@ def train_champion(
 
 
 def _as_stated() -> dict[str, Calibrator]:
-    """Return calibrators that keep the odds of prior plus trees, which hold at the default base rates.
+    """Return calibrators that leave the odds of prior plus trees unchanged. These odds hold at the default base rates.
 
-    Calibrators fitted on the left-out scores would bend the evidence of law to the authors' lawful trade in listed goods, which is
-    far more frequent there than in traffic. The card states the slopes that they would have.
+    Calibrators fitted on the left-out scores would weaken the evidence of law, because lawful trade in listed goods is far more
+    frequent in the authors' worlds than in real traffic. The card states the slopes that such calibrators would have.
     """
     calibrators = {
         head: Calibrator((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, DEFAULT_BASE_RATES[head]) for head in HEADS
@@ -95,7 +95,7 @@ def _as_stated() -> dict[str, Calibrator]:
 
 
 def _traffic(results: Sequence[LeftOut]) -> tuple[Lanes, ReferenceScores]:
-    """Return lanes and percentiles of clean shipments, each author with the same weight.
+    """Return lanes and percentiles of clean shipments, with the same weight for each author.
 
     At the base rates, finds are too rare to matter for shares of the traffic.
     """

@@ -30,7 +30,8 @@ class Resamples:
 
     Attributes:
         consignor: (s,) consignor of each shipment, counted from 0.
-        times: (G, draws + 1) how often each of G consignors is drawn. The first column is the world itself: each once.
+        times: (G, draws + 1) how often each of G consignors is drawn. The first column is the world itself, with each consignor
+            once.
     """
 
     consignor: Ints
@@ -38,7 +39,7 @@ class Resamples:
 
     @classmethod
     def of(cls, views: AuthorViews, *, draws: int = DRAWS, seed: int = 0) -> Resamples:
-        """Draw the consignors of an author's scored shipments. Each shipment without the name of one counts as one of its own."""
+        """Draw the consignors of an author's scored shipments. A shipment without a consignor's name is its own group."""
         codes = views.office.table.text("consignor_name").codes[views.first_row].astype(np.int64)
         nameless = codes < 0
         codes[nameless] = -1 - np.arange(nameless.sum())
@@ -54,7 +55,7 @@ class Resamples:
         return cls(consignor, np.concatenate([np.ones((count, 1)), times], axis=1))
 
     def totals(self, column: Ints, columns: int) -> Floats:
-        """Return the weight (columns, draws) of the shipments by their ``column`` (s,); those of column -1 are left out."""
+        """Return the weight (columns, draws + 1) of the shipments by ``column`` (s,). Shipments with column -1 are left out."""
         kept = column >= 0
         ones = np.ones(int(kept.sum()))
         counts = csr_array((ones, (column[kept], self.consignor[kept])), shape=(columns, len(self.times)))
@@ -62,10 +63,10 @@ class Resamples:
 
 
 def pr_aucs(score: Floats, illicit: Bools, resamples: Resamples) -> Floats:
-    """Return the average precision (draws,) of scores (s,); equal scores count as one step."""
+    """Return the average precision (draws + 1,) of scores (s,). Equal scores count as one step."""
     step = np.unique(-score, return_inverse=True)[1]
     with_finds = np.unique(step[illicit])
-    # Shipments between two steps with finds count at the lower one. Those below the last such step change nothing.
+    # Shipments between two steps with finds count at the step with the lower score. Those below the last such step change nothing.
     place = np.searchsorted(with_finds, step)
     place = np.where(place < len(with_finds), place, -1)
     finds = resamples.totals(np.where(illicit, place, -1), len(with_finds))
@@ -75,7 +76,7 @@ def pr_aucs(score: Floats, illicit: Bools, resamples: Resamples) -> Floats:
 
 
 def recalls(score: Floats, illicit: Bools, resamples: Resamples, share: float = SHARE) -> Floats:
-    """Return the share of finds (draws,) inside the top ``share`` of scores (s,)."""
+    """Return the share of finds (draws + 1,) inside the top ``share`` of scores (s,)."""
     order = ranked(score)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -91,10 +92,10 @@ def recalls(score: Floats, illicit: Bools, resamples: Resamples, share: float = 
 
 
 def compare(worlds: Mapping[str, tuple[AuthorViews, Mapping[str, Floats]]]) -> dict[str, Any]:
-    """Return the differences of ``both`` to the better of ``prior`` and ``boosters`` per world, and their mean over the worlds.
+    """Return the differences between ``both`` and the better of ``prior`` and ``boosters``, per world and as mean over the worlds.
 
     Args:
-        worlds: name -> the views, and the scores (s,) of each kind of model.
+        worlds: name -> the views, and kind of model -> scores (s,).
 
     Returns:
         ``worlds``: name -> measure -> ``against``, ``value``, ``low``, ``high`` (90 %). ``mean``: the same without ``against``.
@@ -106,7 +107,7 @@ def compare(worlds: Mapping[str, tuple[AuthorViews, Mapping[str, Floats]]]) -> d
         of_world[name] = {}
         for measure, measured in zip(MEASURES, (pr_aucs, recalls), strict=True):
             values = {kind: measured(scores[kind], views.illicit, resamples) for kind in ("prior", "boosters", "both")}
-            # The better one on the world itself, the first column.
+            # Choose the better one on the world itself, which is the first column.
             against = max(("prior", "boosters"), key=lambda kind: float(values[kind][0]))
             difference = values["both"] - values[against]
             draws[measure].append(difference)
@@ -116,6 +117,6 @@ def compare(worlds: Mapping[str, tuple[AuthorViews, Mapping[str, Floats]]]) -> d
 
 
 def interval(values: Floats) -> dict[str, float]:
-    """Return the value of the world itself, the first of the draws (draws,), and the bounds of the other draws."""
+    """Return the first of ``values`` (draws + 1,), which is that of the world itself, and the `INTERVAL` of the others."""
     low, high = np.percentile(values[1:], INTERVAL)
     return {"value": float(values[0]), "low": float(low), "high": float(high)}

@@ -16,7 +16,7 @@ from training.authors.world_data import AuthorData, Bools, Floats
 SHARES: Final = (0.001, 0.005, 0.01)
 _FOLDS: Final = 5
 _TREES: Final = 150
-#: The author's best: trees on the generator's own evidence.
+#: LightGBM's parameters for `best_of_author`.
 _BEST: Final = {
     "objective": "binary",
     "num_leaves": 15,
@@ -39,11 +39,11 @@ def ranked(score: Floats) -> NDArray[np.int64]:
 
 
 def figures(score: Floats, illicit: Bools, hard: Bools, lanes: Lanes | None = None) -> dict[str, float]:
-    """Return how well scores (n,) rank.
+    """Return figures on the ranking by scores (n,).
 
     Args:
         illicit, hard: (n,) truth of each shipment.
-        lanes: thresholds on the scores; None leaves out the shares of clean shipments in the lanes.
+        lanes: thresholds on the scores; None leaves out the figures of lanes.
     """
     order = ranked(score)
     found = {"pr_auc": float(average_precision_score(illicit, score))}
@@ -62,7 +62,7 @@ def figures(score: Floats, illicit: Bools, hard: Bools, lanes: Lanes | None = No
 def best_of_author(data: AuthorData, threads: int) -> Floats:
     """Return the score (s,) of trees on the generator's own noise-free evidence, cross-validated by consignor.
 
-    No model that reads manifests can know more, so this is the measure of what a world lets be found.
+    No model that reads manifests has more information, so this score shows how much can be found in a world.
     """
     scored = data.scored
     evidence, illicit = data.evidence[scored], data.illicit[scored]

@@ -1,12 +1,12 @@
 """Trees that correct the prior, learned from worlds by several authors.
 
-The target is the residual: LightGBM starts from the prior's log-odds (``init_score``), so a tree only learns what the prior leaves
-unexplained. Common trees learn on the combined prior of all heads; each head goes on from its own prior plus the common trees.
-All leaf values are then multiplied by one factor per model: shrinkage towards the prior.
+The target is the residual: LightGBM starts from the prior's log-odds (``init_score``), so trees learn only what the prior does not
+explain. Common trees start from the combined prior of all heads. The trees of each head start from the head's prior plus the common
+trees. All leaf values are then multiplied by one factor per model, the shrinkage towards the prior.
 
-In a world that the prior has not seen, the odds that it states are too far apart (docs/worlds.md). Trees that start from them spend
-themselves on the lawful trade that the prior overrates. They start from ``slope`` times the stated log-odds instead, and their leaf
-values are divided by the slope, so that prior and trees have one unit.
+In new worlds, the prior is too confident (docs/worlds.md). Trees that start from its log-odds would learn little except to correct
+it on lawful trade. Trees therefore start from ``slope`` times its log-odds, and their leaf values are divided by the slope, so that
+they can be added to the full prior.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from training.authors.world_data import Bools, Floats, Ints
 from training.fitting.booster_text import first_trees, join_trees, shrunk
 from training.fitting.residual import boosted, combined, intercept, largest_rows
 
-#: The prevalence at which trees learn, the same for each author.
+#: Prevalence of finds in training, the same for each author.
 PREVALENCE: Final = 5e-3
-#: Share of an author's shipments that are learned from as a new office sees them.
+#: Share of an author's shipments whose training rows are those of a new office.
 NEW_OFFICE: Final = 1 / 3
-#: Share of an author's clean shipments that are learned from. They are a hundred times as many as finds.
+#: Share of an author's clean shipments in training. There are a hundred times as many of them as finds.
 CLEAN_SHARE: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class ResidualParams:
-    """How trees learn the residual. Leaving one author out chose the values (docs/worlds.md).
+    """Parameters of the trees. The values were chosen by leaving one author out (docs/worlds.md).
 
     Attributes:
         shrinkage: factor of all leaf values; 0 leaves the prior alone.
-        slope: found log-odds per log-odds that the prior states.
+        slope: factor of the prior's log-odds from which trees start.
         common_trees: trees that all heads share.
         head_trees: further trees per head.
     """
@@ -85,13 +85,13 @@ class ResidualParams:
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Rows to learn from, of several authors.
+    """Training rows of several authors.
 
     Attributes:
         matrix: (n, F) features.
         prior: (n, K) log-odds that trees start from: slope times the prior's, plus the author's intercept.
         find: (n, K) whether the row is a find for the head.
-        weight: (n,) each author has the same total, and finds the share `PREVALENCE` of it.
+        weight: (n,) weights. Finds have the share `PREVALENCE` of the total of their author.
     """
 
     matrix: Floats
@@ -105,7 +105,7 @@ class Lessons:
         """Join the lessons of several authors.
 
         Args:
-            matrix: (n, F) the features, if those of the parts are already consecutive rows of it; None copies them.
+            matrix: (n, F) the features, if those of the parts are already its consecutive rows; None copies them.
         """
         if matrix is None:
             matrix = np.concatenate([part.matrix for part in parts])
@@ -114,13 +114,13 @@ class Lessons:
         )
 
     def without_prior(self) -> Lessons:
-        """Return the same rows for trees that start from no prior. Both share the binned features."""
+        """Return the same rows for trees that start without a prior. Both share the binned features."""
         bare = replace(self, prior=np.zeros_like(self.prior))
         object.__setattr__(bare, "_binned", self._binned)
         return bare
 
     def binned(self, names: Sequence[str], settings: Mapping[str, object]) -> lgb.Dataset:
-        """Return the features binned once."""
+        """Return the binned features. They are binned on the first call."""
         if not self._binned:
             self._binned[0] = lgb.Dataset(
                 self.matrix,
@@ -134,18 +134,18 @@ class Lessons:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """Rows of one run of an author's world that trees learn from, whatever a new office takes for usual.
+    """Training rows from one run of an author's world, before the statistics of a new office are chosen.
 
-    The truth of a world belongs to shipments. The item of an illicit shipment with the largest prior stands for it; its other items
-    teach nothing.
+    The truth is known per shipment. An illicit shipment is represented by its item with the largest prior; its other items are left
+    out.
 
     Attributes:
-        settled: (r, F) features of the rows as a settled office. The last ones are those of `ByLaw`.
+        settled: (r, F) features of the rows for a settled office. The last rows are those of `ByLaw`.
         find: (r, K) whether the row is a find for the head.
-        as_new: (r,) whether a new office sees the row; so it is with a third of the shipments.
-        office: the shipments that a new office sees, complete.
-        within: (a,) row in ``office`` of each row that is seen by a new office.
-        digest: of the run's manifests and truth.
+        as_new: (r,) whether the row gets the features of a new office. This holds for the share `NEW_OFFICE` of the shipments.
+        office: all rows of the shipments with features of a new office.
+        within: (a,) row in ``office`` of each row with ``as_new``.
+        digest: SHA-256 of the run's manifests and truth.
     """
 
     settled: Floats
@@ -165,7 +165,7 @@ class Taught:
         stands[largest_rows(combined(prior.log_odds(views.settled)), views.shipment)] = True
         kept = np.flatnonzero(np.where(views.illicit[views.shipment], stands, drawn[views.shipment]))
         seen = as_new & (views.illicit | drawn)
-        # Row of each row among those of the shipments that a new office sees.
+        # Position of each row among the rows of ``office``.
         position = np.cumsum(seen[views.shipment]) - 1
         as_new_row = as_new[views.shipment[kept]]
         by_law = views.by_law
@@ -184,9 +184,9 @@ class Taught:
         """Return the lessons.
 
         Args:
-            pooled: what a new office takes for usual.
+            pooled: statistics of a new office.
             slope: factor of the prior's log-odds.
-            matrix: (r, F) to be filled with the features, in C order; by default a new one.
+            matrix: (r, F) C-ordered array that receives the features; by default a new one.
         """
         matrix = np.empty_like(self.settled) if matrix is None else matrix
         matrix[:] = self.settled
@@ -197,16 +197,16 @@ class Taught:
         is_find = np.asarray(self.find.any(axis=1), dtype=np.bool_)
         share = np.where(is_find, PREVALENCE / max(1, is_find.sum()), (1.0 - PREVALENCE) / max(1, (~is_find).sum()))
         start = slope * prior.log_odds(matrix)
-        # The same score means different odds in different worlds. An intercept per author leaves that out of what trees learn.
+        # The same score means different odds in different worlds. An intercept per author keeps trees from learning the difference.
         start += intercept(combined(start), is_find, share)
-        # LightGBM's regularisation counts in units of a row.
+        # Scale weights to a mean of 1, because LightGBM's regularisation is relative to the weight of a row.
         return Lessons(matrix, start, self.find, share * len(matrix))
 
 
 def fit_residual(
     lessons: Lessons, heads: Sequence[str], names: Sequence[str], monotone: Sequence[int], params: ResidualParams
 ) -> dict[str, lgb.Booster]:
-    """Fit a booster per head: common trees, then trees of its own, all shrunk and in the unit of the prior."""
+    """Fit a booster per head: common trees, then trees of the head. Leaf values are shrunk and divided by the slope."""
     any_find: Bools = np.asarray(lessons.find.any(axis=1))
     start = combined(lessons.prior)
     start = start + intercept(start, any_find, lessons.weight)

@@ -1,4 +1,4 @@
-"""Leave one author out: learn from all other authors, and score the world of the one left out as a new office would see it."""
+"""Leave one author out: learn from all other authors, and score the left-out author's world with the features of a new office."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ KINDS: Final = ("prior", "boosters", "both")
 
 @dataclass(slots=True)
 class Authors:
-    """Worlds of several authors, with what leaving one out needs.
+    """Worlds of several authors, as data for leaving each author out.
 
     Attributes:
-        views: the authors' views by name.
-        taught: the rows that trees learn from by name, one of each run of the author's world.
+        views: name of the author -> views of the first run of the author's world.
+        taught: name of the author -> training rows of each run of the author's world.
         prior: the evidence as a prior on the features.
-        names, monotone: the features, and their monotone constraints for trees.
+        names, monotone: names of the features, and their monotone constraints for trees.
     """
 
     views: dict[str, AuthorViews]
@@ -69,10 +69,10 @@ class Authors:
     ) -> Authors:
         """Simulate the worlds and compute their features; by default all worlds by other authors.
 
-        The first run of a world is learned from and scored. Further runs, with other seeds, are only learned from.
+        The first run of a world is used for training and for scoring. Further runs, with other seeds, are used for training only.
 
         Raises:
-            RuntimeError: OPSIN runs but did not read some names, so that the features would depend on how busy the machine is.
+            RuntimeError: OPSIN runs but did not read some names, so the features would depend on the load of the machine.
         """
         reader = opsin()
         reader.configure(time_limit_s=_PATIENCE_S, start_limit_s=_PATIENCE_S)
@@ -90,25 +90,25 @@ class Authors:
         return authors
 
     def pooled(self, names: frozenset[str]) -> FeatureSpace:
-        """Return statistics pooled over the warm-up of some authors."""
+        """Return statistics pooled over the warm-up of the named authors."""
         space = self._spaces.get(names)
         if space is None:
             space = self._spaces[names] = pooled_space([self.views[name].data for name in sorted(names)])
         return space
 
     def new(self, name: str, *, without: str = "") -> Floats:
-        """Return the features of an author's rows as a new office: statistics of the other authors, ``without`` one of them."""
+        """Return the features of an author's rows for a new office (see `usual`)."""
         return self.views[name].new(self.usual(name, without=without))
 
     def usual(self, name: str, *, without: str = "") -> FeatureSpace:
-        """Return what a new office takes for usual: statistics pooled over the other authors, ``without`` one of them."""
+        """Return the statistics of a new office: those pooled over the other authors, except the author ``without``."""
         others = frozenset(self.views) - {name, without}
         return self.pooled(others or frozenset({name}))
 
     def lessons(self, *, slope: float, without: str = "") -> Lessons:
-        """Return the lessons of all authors ``without`` one, whose trees start from ``slope`` times the prior."""
+        """Return the lessons of all authors except ``without``. Trees start from ``slope`` times the prior."""
         every = [(name, taught) for name, of_author in self.taught.items() if name != without for taught in of_author]
-        # The features of all rows take most of the memory, so they are written in place, not joined.
+        # The features of all rows take most of the memory. Write them in place instead of joining copies.
         ends = np.cumsum([0, *(len(taught.find) for _, taught in every)]).tolist()
         matrix = np.empty((ends[-1], len(self.names)))
         parts = [
@@ -123,7 +123,8 @@ class LeftOut:
     """Scores of one author's world by models that did not see it.
 
     Attributes:
-        raw: (m, K) raw log-odds of prior plus trees, of the scored rows.
+        views: the author's views.
+        raw: (m, K) raw log-odds of prior plus trees for the scored rows.
         scores: kind of model -> (s,) risk log-odds per shipment.
     """
 
@@ -133,7 +134,7 @@ class LeftOut:
 
 
 def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
-    """Learn from all other authors and score the world of one."""
+    """Learn from all authors except ``name``, and score the world of ``name``."""
     views, heads = authors.views[name], tuple(HEADS)
     lessons = authors.lessons(slope=params.slope, without=name)
     matrix = np.ascontiguousarray(authors.new(name))
@@ -165,7 +166,7 @@ def leave_each_out(authors: Authors, params: ResidualParams, progress: Progress 
 
 
 def lanes_of(results: Sequence[LeftOut], kind: str) -> Lanes:
-    """Return lanes whose thresholds are shares of the clean shipments of several authors, each with the same weight."""
+    """Return lanes set on the clean shipments of several authors, with the same weight for each author."""
     scores = [result.scores[kind][~result.views.illicit] for result in results]
     weight = [np.full(len(part), 1.0 / len(part)) for part in scores]
     return Lanes.from_scores(np.concatenate(scores), np.concatenate(weight))
@@ -174,7 +175,7 @@ def lanes_of(results: Sequence[LeftOut], kind: str) -> Lanes:
 def best_scores(
     results: Mapping[str, LeftOut], *, threads: int = 2, progress: Progress = lambda _: None
 ) -> dict[str, Floats]:
-    """Return the scores (s,) of each author's best."""
+    """Return the scores (s,) of `best_of_author` for each author."""
     best = {}
     for name, result in results.items():
         progress(name)
@@ -185,8 +186,8 @@ def best_scores(
 def report(results: Mapping[str, LeftOut], best: Mapping[str, Floats]) -> dict[str, Any]:
     """Return the figures of each left-out world, as JSON values.
 
-    ``authors`` has the figures of each world. Beside them stand the paired ``comparison`` of both with the better of prior and
-    trees, the ``calibration`` per author, and the false positives by origin, ``origins``.
+    ``authors`` contains the figures of each world, ``comparison`` the paired comparison of both with the better of prior and trees,
+    ``calibration`` the calibration per author, and ``origins`` the false positives by origin.
     """
     found: dict[str, Any] = {}
     origins: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""False positives by origin at 1 % inspected, and what a bound on their ratio costs.
+"""False positives by origin at 1 % inspected, and the recall under a bound on their ratio.
 
 An origin is the country of export. Origins with fewer than 2,000 clean shipments are left out, because their rates are noise.
 """
@@ -15,18 +15,18 @@ from training.authors.figures import ranked
 from training.authors.views import AuthorViews
 from training.authors.world_data import Bools, Floats, Ints
 
-#: Least number of clean shipments of an origin.
+#: Minimum number of clean shipments of an origin.
 LEAST_CLEAN: Final = 2_000
-#: The largest ratio of rates between two origins that an office should accept.
+#: Largest acceptable ratio of the rates of two origins.
 BOUND: Final = 3.0
-#: Rates are whole numbers of shipments, so the ratio is kept a little below the bound.
+#: Factor of the bound in the search: rates are whole numbers of shipments, so the ratio must stay a little below the bound.
 _MARGIN: Final = 0.97
 _FLOORS: Final = 40
 _STEPS: Final = 40
 
 
 def origins_of(views: AuthorViews) -> tuple[Ints, dict[int, str]]:
-    """Return the origin (s,) of each scored shipment, and the names of those with enough clean shipments."""
+    """Return the origin code (s,) of each scored shipment, and the names of the origins with enough clean shipments."""
     column = views.office.table.text("export_country")
     origin = column.codes[views.first_row].astype(np.int64)
     clean = np.bincount(origin[~views.illicit & (origin >= 0)], minlength=len(column.values))
@@ -41,7 +41,7 @@ def rates(inside: Bools, clean: Bools, origin: Ints, names: Mapping[int, str]) -
 def origin_figures(views: AuthorViews, score: Floats, resamples: Resamples) -> dict[str, Any]:
     """Return the ratios of false-positive rates with 90 % intervals, and the recall at 1 % under the bound.
 
-    The intervals concern the origins whose rates are the largest and the smallest in the world itself. A ratio is None if the
+    The intervals are those of the origins with the largest and the smallest rate in the world itself. A ratio is None if the
     smallest rate is 0, or if fewer than two origins have enough clean shipments.
     """
     origin, names = origins_of(views)
@@ -62,7 +62,7 @@ def origin_figures(views: AuthorViews, score: Floats, resamples: Resamples) -> d
 
     top, low = drawn(origin == code_of[largest]), drawn(origin == code_of[smallest])
     overall = drawn(np.ones(len(score), dtype=np.bool_))
-    # A draw without a false positive of the smaller origin counts as one with half a false positive.
+    # If a draw has no false positive of the smallest origin, count half a false positive.
     least = 0.5 / (clean & (origin == code_of[smallest])).sum()
     return out | {
         "largest": largest,
@@ -76,13 +76,13 @@ def origin_figures(views: AuthorViews, score: Floats, resamples: Resamples) -> d
 def bounded(
     score: Floats, illicit: Bools, origin: Ints, names: Mapping[int, str], bound: float = BOUND
 ) -> dict[str, Any]:
-    """Return recall at 1 % where an offset per origin keeps the ratio of false-positive rates at most at ``bound``.
+    """Return the recall at 1 % if an offset per origin limits the ratio of false-positive rates to ``bound``.
 
-    All rates are kept between a floor and ``bound`` times the floor. Of several floors, the one that changes the fewest inspections
-    is taken. As many shipments are inspected as without.
+    Offsets keep all rates between a floor and ``bound`` times the floor. Of several floors, the one that changes the fewest
+    inspections is chosen. The number of inspected shipments stays the same.
 
     Returns:
-        ``recall``, ``recall_without``, ``ratio`` of the rates, and ``offsets`` in log-odds of the origins that move.
+        ``recall`` with and ``recall_without`` offsets, ``ratio`` of the rates, and nonzero ``offsets`` per origin, in log-odds.
     """
     many = round(SHARE * len(score))
     inside = np.zeros(len(score), dtype=np.bool_)
@@ -125,7 +125,7 @@ def _per_shipment(offsets: Mapping[int, float], origin: Ints) -> Floats:
 def _offsets(
     score: Floats, clean: Mapping[int, Floats], origin: Ints, limits: tuple[float, float], many: int
 ) -> dict[int, float]:
-    """Return the offset of each origin that keeps its rate within the limits, with ``many`` shipments inspected.
+    """Return the offset of each origin that keeps its rate within the limits if ``many`` shipments are inspected.
 
     Args:
         clean: ascending scores of the clean shipments of each origin.

@@ -1,7 +1,7 @@
-"""The first table of report, card and docs: figures of each left-out world.
+"""Tables of the report and of docs/worlds.md: figures of each left-out world.
 
-PR-AUC, recall at .1, .5 and 1 % inspected, the share of hard negatives inside 1 %, the shares of clean shipments in the
-lanes, and the recall at 1 % over that of the author's best. An asterisk marks sealed worlds.
+The first table contains PR-AUC, recall at .1, .5 and 1 % inspected, the share of hard negatives inside 1 %, the shares of clean
+shipments in the lanes, and the recall at 1 % divided by that of `best_of_author`. An asterisk marks sealed worlds.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _number(value: float | None, key: str) -> str:
 
 
 def comparison_rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    """Return the differences of both to the better of prior and trees as rows of texts, with a header."""
+    """Return the differences between both and the better of prior and trees as rows of texts, with a header."""
     rows = [["left out", "PR-AUC (90 %)", "to", "at 1 % (90 %)", "to"]]
     of_world = _unsealed_first(figures, figures["comparison"]["worlds"])
     for name, of_measure in [*of_world.items(), ("mean", figures["comparison"]["mean"])]:

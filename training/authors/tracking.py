@@ -34,11 +34,11 @@ def log_authors(
     *,
     scores: Mapping[str, tuple[Mapping[str, Floats], Bools]] | None = None,
 ) -> str:
-    """Log the figures; return the id of the parent run. Tables, plots and the bundle are its artifacts.
+    """Log the figures and return the id of the parent run. Its artifacts are tables, plots and the bundle.
 
     Args:
-        scores: of each left-out world, the scores (s,) by kind of model and whether each shipment is illicit. Curves of a world
-            are artifacts of its run.
+        scores: name of the left-out world -> scores (s,) by kind of model, and whether each shipment is illicit. The curves of a
+            world become artifacts of its run.
     """
     from mlflow.entities import Metric, Param, RunTag
 

@@ -1,8 +1,8 @@
-"""Feature matrices of authors' worlds, as an office with fitted statistics or a new office would see them.
+"""Feature matrices of authors' worlds, for a settled office and for a new office.
 
-A world is seen in two ways. The *settled* office has fitted what is usual on the author's warm-up, has a history of all earlier
-shipments, and knows the results of some inspections. The *new* office uses statistics pooled over other authors, and a history
-that starts empty with the scored part and knows no result.
+A *settled* office has statistics fitted on the author's warm-up, a history of all earlier shipments, and the results of some
+inspections. A *new* office has statistics pooled over other authors, and a history without results that is empty at the start of
+the scored part.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from training.authors.world_data import AuthorData, Bools, Floats, Ints
 from training.data.columns import ColumnsBuilder
 from training.data.window_features import is_history, parts_of, transform
 
-#: A settled office inspects these shares of illicit and of clean shipments, and knows the result two weeks later.
+#: A settled office inspects these shares of illicit and of clean shipments, and gets the result two weeks later.
 INSPECTED_ILLICIT: Final = 0.3
 INSPECTED_CLEAN: Final = 0.01
 RESULT_DELAY_S: Final = 14 * 86_400
-#: At most so many rows of an author's warm-up enter the pooled statistics, so that each author weighs about the same.
+#: Maximum number of rows of an author's warm-up in the pooled statistics, so that authors have about the same weight.
 POOLED_ROWS: Final = 12_000
 
 
 @dataclass(frozen=True, slots=True)
 class NewOffice:
-    """Manifests as a new office sees them, whatever it takes for usual.
+    """Manifests and history of a new office, without its statistics.
 
-    Its other features are those of the settled office, so they are not kept twice.
+    Features that depend on neither are those of the settled office and are stored only there.
 
     Attributes:
         table: m rows of s shipments.
@@ -46,16 +46,13 @@ class NewOffice:
     history: Floats
 
     def take(self, shipments: Bools) -> NewOffice:
-        """Return the shipments (s,) that are true."""
+        """Return the shipments that are true in ``shipments`` (s,)."""
         rows = np.flatnonzero(shipments[self.table.shipment])
-        # Without the texts of other rows: all runs of all worlds are kept until the champion has learned.
+        # Drop the texts of other rows, because all runs of all worlds stay in memory until the champion is trained.
         return NewOffice(alone(self.table, rows), self.history[shipments])
 
     def write(self, pooled: FeatureSpace, matrix: Floats) -> None:
-        """Write the features that depend on what is usual or on the history into ``matrix`` (m, F).
-
-        `changing_columns` are the columns that it writes.
-        """
+        """Write the features that depend on statistics or history (`changing_columns`) into ``matrix`` (m, F)."""
         for rows, table, shipments in parts_of(self.table):
             pooled.fill(table, self.history[shipments], matrix[rows], learned=True)
         matrix[:, pooled.columns_of(is_history)] = self.history[self.table.shipment]
@@ -72,11 +69,11 @@ class AuthorViews:
 
     Attributes:
         data: the world.
-        first_row: (s,) first of these rows per scored shipment.
+        first_row: (s,) first of the m rows of each scored shipment.
         shipment: (m,) scored shipment of each row, counted from 0.
-        settled: (m, F) as a settled office.
-        office: the rows as a new office sees them.
-        by_law: shipments that declare a controlled substance instead of their own goods, as a settled office sees them.
+        settled: (m, F) features for a settled office.
+        office: the rows for a new office.
+        by_law: shipments whose goods were replaced by a controlled substance, for a settled office.
     """
 
     data: AuthorData
@@ -93,37 +90,37 @@ class AuthorViews:
         scored = np.flatnonzero(data.scored)
         rows = data.rows(data.scored)
         part = table.take(rows)
-        # As `tidewaiter adapt` does, so that trees learn on what they will see.
+        # Refit as `tidewaiter adapt` does, so that training and scoring have the same kind of features.
         own = FeatureSpace().refitted(table.take(data.rows(~data.scored)))
         known = _known_results(data)
         settled_history = History.empty().replay(table, data.illicit, known).values[scored]
         nothing = np.full(len(scored), -1, dtype=np.int64)
         new_history = History.empty().replay(part, data.illicit[scored], nothing).values
         settled = transform(own, part, settled_history)
-        # Placeholders of permits count as none. They are the same in both views.
+        # Placeholder permit numbers count as no permit, in both views.
         mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
         by_law = ByLaw.of(part, settled_history, own, seed=int(data.digest[:8], 16))
         return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history), by_law)
 
     def new(self, pooled: FeatureSpace) -> Floats:
-        """Return the features (m, F) as a new office with these statistics."""
+        """Return the features (m, F) for a new office with these statistics."""
         matrix = self.settled.copy()
         self.office.write(pooled, matrix)
         return matrix
 
     @property
     def illicit(self) -> Bools:
-        """Whether each scored shipment (s,) is illicit."""
+        """(s,) True if the scored shipment is illicit."""
         return self.data.illicit[self.data.scored]
 
     @property
     def content(self) -> Bools:
-        """True contents (s, K) of the scored shipments."""
+        """(s, K) True if the scored shipment contains goods of the head."""
         return self.data.content[self.data.scored]
 
     @property
     def hard(self) -> Bools:
-        """Whether each scored shipment (s,) is a hard negative."""
+        """(s,) True if the scored shipment is a hard negative."""
         return self.data.hard[self.data.scored]
 
 
@@ -143,7 +140,7 @@ def pooled_space(worlds: Sequence[AuthorData]) -> FeatureSpace:
 
 
 def _known_results(data: AuthorData) -> Ints:
-    """Return when the result of each shipment (S,) is known, -1 for never."""
+    """Return the time at which the result of each shipment (S,) becomes known, in seconds since 1970; -1 for never."""
     drawn = np.random.default_rng(int(data.digest[:8], 16)).random(len(data.illicit))
     inspected = drawn < np.where(data.illicit, INSPECTED_ILLICIT, INSPECTED_CLEAN)
     return np.where(inspected, data.table.declared_s + RESULT_DELAY_S, -1).astype(np.int64)

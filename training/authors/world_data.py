@@ -21,10 +21,10 @@ Ints = NDArray[np.int64]
 
 #: Scored shipments per world.
 SHIPMENTS: Final = 40_000
-#: Runs of each world with seeds of their own that trees learn from. More finds per author help (docs/worlds.md).
+#: Runs of each world, with different seeds, for training. More finds per author help (docs/worlds.md).
 RUNS: Final = 3
 _SEED: Final = 1
-#: Worlds that decide nothing: no modelling choice was made with a figure of theirs.
+#: Worlds whose figures have not influenced any modelling choice.
 SEALED: Final = ("austral_post", "levant_freezone")
 
 
@@ -33,15 +33,15 @@ class AuthorData:
     """One author's world of S shipments and n goods items, in order of time.
 
     Attributes:
-        name: of the world.
-        table: its manifests.
+        name: name of the world.
+        table: manifests of the world.
         content: (S, K) true contents per head.
         group: (S,) illicit group or group of hard negatives, empty for other traffic.
         hard: (S,) whether the shipment is a hard negative.
         scored: (S,) False for the warm-up.
-        evidence: (S, E) what a perfect reader of the manifest would note.
-        points: (S,) score of the author's points system.
-        digest: of the manifests and the truth.
+        evidence: (S, E) evidence that a perfect reader of the manifest would find.
+        points: (S,) score by the author's points system.
+        digest: SHA-256 of the manifests and the truth.
     """
 
     name: str
@@ -56,11 +56,11 @@ class AuthorData:
 
     @property
     def illicit(self) -> Bools:
-        """Whether each shipment (S,) is illicit."""
+        """(S,) True if the shipment is illicit."""
         return np.asarray(self.content.any(axis=1))
 
     def rows(self, shipments: Bools) -> Ints:
-        """Return the rows of the shipments (S,) that are true."""
+        """Return the rows of the shipments that are true in ``shipments`` (S,)."""
         return rows_of(self.table, np.flatnonzero(shipments))
 
 

@@ -14,14 +14,14 @@ World = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 def world(seed: int, stretch: float = 1.0, n: int = 60_000) -> World:
-    """Return log-odds that hold at the prevalence, but for a factor around it."""
+    """Return log-odds, calibrated at the prevalence before ``stretch`` multiplies their distances from the mean, and outcomes."""
     draw = np.random.default_rng(seed)
     mean = logit(PREVALENCE) - 1.0
     true = draw.normal(mean, 1.5, n)
     return mean + stretch * (true - mean), draw.random(n) < probability(true)
 
 
-def test_authors_of_one_kind_are_calibrated() -> None:
+def test_authors_with_equal_calibration_have_slopes_near_one() -> None:
     found = calibration({name: world(seed) for seed, name in enumerate("abc")})
     for of_author in found["authors"].values():
         assert of_author["slope"] == pytest.approx(1.0, abs=0.15)
@@ -29,13 +29,13 @@ def test_authors_of_one_kind_are_calibrated() -> None:
     assert found["prevalence"] == PREVALENCE
 
 
-def test_an_author_whose_scores_mean_less_is_seen() -> None:
+def test_an_author_with_overconfident_scores_is_detected() -> None:
     worlds = {"a": world(0), "b": world(1), "odd": world(2, stretch=2.0)}
     found = calibration(worlds)
     assert found["authors"]["odd"]["slope"] < 0.7
     assert found["authors"]["odd"]["top_ratio"] < 0.8
     assert found["spread"]["slope"]["least"] == found["authors"]["odd"]["slope"]
-    # Its own outcomes do not calibrate it.
+    # The calibrator does not depend on the outcomes of the author itself.
     score, illicit = worlds["odd"]
     other = calibration(worlds | {"odd": (score, np.roll(illicit, 1))})
     assert other["authors"]["odd"]["slope"] == pytest.approx(0.0, abs=0.2)

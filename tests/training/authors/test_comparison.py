@@ -1,4 +1,4 @@
-"""Paired differences of models on one world, with consignors drawn again."""
+"""Paired differences of models on one world, with resampled consignors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_draw_repeats_all_shipments_of_a_consignor() -> None:
     np.testing.assert_allclose(pr_aucs(score, illicit, resamples), expected)
     assert (resamples.times.sum(axis=0) == len(resamples.times)).all()
     assert resamples.times[:, 1:].max() >= 3
-    # Without ties, a draw has the recall of the world in which each shipment stands as often as its consignor is drawn.
+    # Without ties, a draw has the recall of a world that contains each shipment as often as its consignor is drawn.
     distinct = score + np.random.default_rng(1).random(len(score)) * 1e-6
     drawn = recalls(distinct, illicit, resamples, 0.05)
     for number, weight in enumerate(weights.T.astype(int)):
@@ -71,7 +71,7 @@ def test_five_hundred_draws_of_a_whole_world_take_seconds() -> None:
     assert time.process_time() - start < 10
 
 
-def test_shipments_without_the_name_of_a_consignor_are_drawn_one_by_one(authors: Authors) -> None:
+def test_shipments_without_a_consignor_are_drawn_one_by_one(authors: Authors) -> None:
     views = authors.views[NAMES[0]]
     resamples = Resamples.of(views, draws=2)
     codes = views.office.table.text("consignor_name").codes[views.first_row]

@@ -1,4 +1,4 @@
-"""Trees learn what the prior leaves unexplained, from several authors alike."""
+"""Trees learn the residual of the prior, with equal weight for each author."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUICK = ResidualParams(common_trees=20, head_trees=5, num_leaves=3, min_data_in_
 
 
 def lessons(seed: int = 0, n: int = 3000) -> Lessons:
-    """Return rows whose first feature decides and whose prior knows nothing."""
+    """Return rows whose first feature determines the finds and whose prior is constant."""
     draw = np.random.default_rng(seed)
     matrix = draw.random((n, 4))
     find = np.zeros((n, 3), dtype=bool)
@@ -32,13 +32,13 @@ def raw(boosters: Mapping[str, lgb.Booster], matrix: NDArray[np.float64]) -> NDA
     return np.stack([np.asarray(booster.predict(matrix, raw_score=True)) for booster in boosters.values()], axis=1)
 
 
-def test_trees_find_what_the_prior_does_not_know() -> None:
+def test_trees_learn_what_the_prior_does_not_explain() -> None:
     learned = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
     values = raw(learned, np.array([[0.95, 0.5, 0.5, 0.5], [0.2, 0.5, 0.5, 0.5]]))
     assert values[0, 0] > values[1, 0] + 0.5
 
 
-def test_the_trees_are_silent_where_the_prior_explains_everything() -> None:
+def test_trees_add_nothing_if_the_prior_explains_everything() -> None:
     part = lessons()
     knows = np.where(part.find.any(axis=1), 12.0, -12.0)[:, None] * np.array([[1.0, 0.0, 0.0]]) - np.array(
         [[0.0, 30.0, 30.0]]
@@ -47,7 +47,7 @@ def test_the_trees_are_silent_where_the_prior_explains_everything() -> None:
     assert np.abs(raw(learned, part.matrix[:200])[:, 0]).max() < 0.1
 
 
-def test_the_shrinkage_multiplies_what_trees_say() -> None:
+def test_the_shrinkage_multiplies_the_values_of_trees() -> None:
     full = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, replace(QUICK, shrinkage=1.0))
     half = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
     none = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, replace(QUICK, shrinkage=0.0))
@@ -56,7 +56,7 @@ def test_the_shrinkage_multiplies_what_trees_say() -> None:
     assert np.abs(raw(none, rows)).max() == 0.0
 
 
-def test_trees_that_start_from_half_the_prior_are_in_the_unit_of_the_whole_prior() -> None:
+def test_trees_that_start_from_half_the_prior_are_scaled_to_the_full_prior() -> None:
     part = lessons()
     whole = fit_residual(part, HEADS, list("abcd"), [0] * 4, QUICK)
     halved = fit_residual(part, HEADS, list("abcd"), [0] * 4, replace(QUICK, slope=0.5))
@@ -114,7 +114,7 @@ def test_the_intercept_restores_the_share_of_finds(shift: float) -> None:
     assert mean == pytest.approx(PREVALENCE, rel=1e-6)
 
 
-def test_the_largest_item_stands_for_its_shipment() -> None:
+def test_the_largest_item_represents_its_shipment() -> None:
     assert largest_rows(np.array([1.0, 3.0, 2.0, 5.0, 5.0]), np.array([0, 0, 0, 1, 1])).tolist() == [1, 3]
     np.testing.assert_allclose(combined(np.log([[0.1, 0.2, 0.3]])), np.log([0.6]))
 

@@ -1,4 +1,4 @@
-"""An author's world says nothing to the model that is tested on it."""
+"""A model does not learn from the author's world on which it is tested."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def test_labels_and_traffic_of_the_left_out_author_change_nothing(
     np.testing.assert_array_equal(leave_out(other, name, QUICK).raw, results[name].raw)
 
 
-def test_the_left_out_world_is_seen_as_by_a_new_office(authors: Authors) -> None:
+def test_the_left_out_world_has_the_features_of_a_new_office(authors: Authors) -> None:
     views = authors.views[NAMES[1]]
     new = authors.new(NAMES[1])
     assert new.shape == views.settled.shape
     first = authors.names.index("consignor_finds")
-    # A new office knows no result, a settled one knows some.
+    # A new office has no results, a settled office has some.
     assert np.nanmax(new[:, first]) == 0.0
     assert np.nanmax(views.settled[:, first]) > 0.0
     # Its history begins with the first shipment.
     assert new[0, authors.names.index("consignor_shipments")] == 0.0
 
 
-def test_each_author_weighs_the_same_and_finds_have_the_same_share(authors: Authors) -> None:
+def test_each_author_has_the_same_weight_and_the_same_share_of_finds(authors: Authors) -> None:
     for name in NAMES:
         lessons = authors.taught[name][0].lessons(authors.usual(name), authors.prior)
         is_find = lessons.find.any(axis=1)
@@ -97,14 +97,14 @@ def test_lessons_of_all_authors_are_those_of_each_run_in_order(authors: Authors)
         np.testing.assert_array_equal(getattr(every, name), np.concatenate([getattr(part, name) for part in parts]))
 
 
-def test_a_third_of_what_trees_learn_from_is_seen_as_by_a_new_office(authors: Authors) -> None:
+def test_a_third_of_the_training_rows_has_the_features_of_a_new_office(authors: Authors) -> None:
     name = NAMES[0]
     views, taught = authors.views[name], authors.taught[name][0]
     assert taught.as_new.mean() == pytest.approx(NEW_OFFICE, abs=0.05)
     assert len(taught.settled) == pytest.approx(CLEAN_SHARE * len(views.settled), rel=0.1)
     matrix = taught.lessons(authors.usual(name), authors.prior).matrix
     np.testing.assert_array_equal(matrix[~taught.as_new], taught.settled[~taught.as_new])
-    # Each row that is seen as new equals one of the complete features of the new office.
+    # Each of these rows equals a row of the new office's features.
     complete = {row.tobytes() for row in authors.new(name)}
     assert all(row.tobytes() in complete for row in matrix[taught.as_new])
 
@@ -121,7 +121,7 @@ def test_the_report_has_the_keys_of_the_contract(figures: dict[str, Any]) -> Non
     assert rows_of(figures)[1][0] == sorted(NAMES)[0]
 
 
-def test_beside_the_authors_stand_comparison_calibration_and_origins(figures: dict[str, Any]) -> None:
+def test_the_report_contains_comparison_calibration_and_origins(figures: dict[str, Any]) -> None:
     assert set(figures) == {"authors", "comparison", "calibration", "origins"}
     comparison = figures["comparison"]
     assert set(comparison["worlds"]) == set(NAMES)
@@ -143,14 +143,14 @@ def test_beside_the_authors_stand_comparison_calibration_and_origins(figures: di
     assert len(further_tables(figures)) == 3
 
 
-def test_a_prior_ranks_better_than_a_draw(results: dict[str, LeftOut]) -> None:
+def test_the_prior_ranks_better_than_chance(results: dict[str, LeftOut]) -> None:
     from sklearn.metrics import roc_auc_score
 
     for result in results.values():
         assert roc_auc_score(result.views.illicit, result.scores["prior"]) > 0.65
 
 
-def test_the_champion_knows_no_party_and_says_which_worlds_it_learned_from(
+def test_the_champion_has_an_empty_history_and_its_card_names_its_worlds(
     authors: Authors, results: dict[str, LeftOut], figures: dict[str, Any], tmp_path: Path
 ) -> None:
     saved = save(train_champion(authors, results, QUICK, report=figures), tmp_path / "bundle")

@@ -1,4 +1,4 @@
-"""False positives by origin, and what a bound on their ratio costs."""
+"""False positives by origin, and recall under a bound on their ratio."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLACES = {0: "AA", 1: "BB", 2: "CC"}
 
 
 def world(lift: float, n: int = 30_000) -> World:
-    """Return scores, outcomes and origins; the scores of the first origin are lifted."""
+    """Return scores, outcomes and origins. The scores of the first origin are raised by ``lift``."""
     draw = np.random.default_rng(0)
     origin = draw.integers(3, size=n)
     illicit = draw.random(n) < 0.01
@@ -37,7 +37,7 @@ def test_an_offset_per_origin_keeps_the_ratio() -> None:
     score, illicit, origin = world(1.0)
     found = bounded(score, illicit, origin, PLACES)
     assert found["ratio"] <= 3.0
-    # Lowering the first origin or raising the others comes to the same.
+    # Lowering the first origin is equivalent to raising the others.
     assert found["offsets"].get("AA", 0.0) < max(found["offsets"].get(name, 0.0) for name in ("BB", "CC"))
     moved = score + np.array([found["offsets"].get(PLACES[code], 0.0) for code in origin.tolist()])
     inside = np.zeros(len(score), dtype=bool)
@@ -45,7 +45,7 @@ def test_an_offset_per_origin_keeps_the_ratio() -> None:
     of_origin = rates(inside, ~illicit, origin, PLACES)
     assert max(of_origin.values()) <= 3.0 * min(of_origin.values())
     assert found["recall"] == pytest.approx(illicit[inside].sum() / illicit.sum())
-    # The bound binds: without it the ratio is far larger.
+    # Without the bound, the ratio is far larger.
     inside[:] = False
     inside[ranked(score)[: len(score) // 100]] = True
     before = rates(inside, ~illicit, origin, PLACES)
