@@ -4,7 +4,7 @@ Adaptation refits the statistics of usual trade, the history, the percentiles an
 calibrators stay. The boosters need no refit: they were trained on the worlds of several authors, each with the statistics of its
 own earlier traffic (`training.authors.views`), so their features already compare a shipment with an office's own usual trade.
 
-Use files that are earlier than those to be scored. Statistics of the scored file itself would make a repeated cover look usual.
+Use files that are earlier than those to score. Statistics of the scored file itself would make a repeated cover look usual.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def reading_names() -> Iterator[None]:
 def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: RowProgress | None = None) -> Adapted:
     """Return the parent refitted to the traffic. Equal inputs give equal bytes.
 
-    For the thresholds, each shipment has the weight 1 - p, where p is its probability at the training prevalence, so that illicit
-    shipments in the traffic hardly raise them. A shipment that a rule or an unread item puts into a lane counts towards the share
-    of that lane.
+    For the thresholds, each shipment has the weight 1 - p, where p is its probability at the training prevalence. Illicit shipments
+    in the traffic therefore hardly raise them. Shipments of large parties have less weight (`training.adapting.parties`). A
+    shipment that a rule or an unread item puts into a lane counts towards the share of that lane.
 
     Args:
         parent: a model loaded from a bundle.
@@ -110,7 +110,8 @@ def _continued(snapshot: History, table: ManifestTable, fresh: History) -> Histo
     """Return the history of the adapted model.
 
     If the parent's ``snapshot`` is empty, this is ``fresh``, which has counted the whole table. Otherwise it is a copy of the
-    snapshot, advanced with the shipments after its last one: it may contain finds, and may have counted the earlier shipments.
+    snapshot, advanced with the shipments after its last one. The snapshot is kept because it may contain finds. Earlier shipments
+    are left out because it may have counted them.
     """
     if not snapshot.sequence:
         return fresh
@@ -130,14 +131,14 @@ def _version(parent: RiskModel, traffic: Traffic) -> str:
 
 
 def _created_at(parent: RiskModel, traffic: Traffic) -> str:
-    """Return the time of the last shipment. The current time would give other bytes in each run."""
+    """Return the time of the last shipment, because the current time would give different bytes in each run."""
     if not traffic.has_times:
         return parent.created_at
     return datetime.fromtimestamp(int(traffic.table.declared_s[-1]), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _card(parent: RiskModel, document: dict[str, Any]) -> dict[str, Any]:
-    """Return the parent's card with a new first section on the adaptation, which omits the names of parties."""
+    """Return the parent's card with a new first section on the adaptation. The section omits the names of parties."""
     section = {key: value for key, value in document.items() if key != "concentration"}
     section["concentration"] = {
         "parties_over_1_percent": len(document["concentration"]),

@@ -1,7 +1,7 @@
-"""Concentration of traffic, and the bound on what one party can teach.
+"""Concentration of traffic, and the bound on the influence of one party.
 
-A consignor or consignee with more than `MOST` of the shipments counts as that share. Otherwise a party that sends enough could make
-its own covers usual, or raise the thresholds of the lanes by shipments made to look risky.
+A consignor or consignee with more than the share `MOST` of the shipments counts as if it had that share. Otherwise a party that
+sends enough could make its own covers usual, or raise the thresholds of the lanes by shipments that are made to look risky.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from features.table.table import ManifestTable
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: The largest share of shipments that one party counts for.
+#: Largest share of shipments with which one party counts.
 MOST: Final = 0.01
 #: Roles of parties, with the manifest column of their names.
 _ROLES: Final = {Entity.CONSIGNOR: "consignor_name", Entity.CONSIGNEE: "consignee_name"}
@@ -36,11 +36,11 @@ class LargeParty:
 
 @dataclass(frozen=True, slots=True)
 class Concentration:
-    """How much each of S shipments counts.
+    """Weights of S shipments, and the large parties.
 
     Attributes:
-        weight: (S,) 1, or less for a shipment of a party with more than `MOST` of them.
-        large: these parties, the largest first.
+        weight: (S,) 1, or less for a shipment of a large party.
+        large: parties with more than `MOST` of the shipments, the largest first.
     """
 
     weight: Floats
@@ -71,6 +71,9 @@ class Concentration:
 
     @property
     def counted(self) -> Bools:
-        """Whether each shipment (S,) teaches what is usual: all, or of a large party evenly spaced ones, as its weight says."""
+        """(S,) True if the shipment enters the statistics of usual trade.
+
+        Of a large party, evenly spaced shipments enter, in the share that their weight gives.
+        """
         total = np.floor(np.cumsum(self.weight) + 1e-9)
         return np.diff(total, prepend=0.0) > 0.0

@@ -1,4 +1,4 @@
-"""Records that the service wrote of its own traffic."""
+"""Files in which the service recorded its own traffic."""
 
 from __future__ import annotations
 

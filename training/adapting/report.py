@@ -1,4 +1,4 @@
-"""Report of an adaptation, as JSON values: what moved, what could not be judged, the top, distances, calibration, concentration."""
+"""Report of an adaptation, as JSON values: lanes, features, missing data, top scores, distances, calibration and concentration."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from training.adapting.traffic import Traffic
 
 Floats = NDArray[np.float64]
 
-#: Shares of traffic whose list of shipments is compared.
+#: Shares of traffic with the highest scores that are compared before and after.
 _TOPS: Final = (0.001, 0.005, 0.01, 0.025)
 #: Bounds of the bins of reference traffic for the population stability index, finer towards the highest scores.
 _BINS: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995)
 #: A population stability index above this is usually called a large shift.
 _LARGE_SHIFT: Final = 0.25
-#: Fewest shipments of a channel from which its usual trade and its lanes can be judged.
+#: Fewest shipments from which usual trade and lanes of a channel can be judged.
 LEAST_OF_CHANNEL: Final = 500
 #: Fewest shipments for a red threshold with a relative standard error below a sixth: 40 of them are red.
 LEAST_FOR_RED: Final = 8_000
-#: Mean risk over the base rate outside these bounds contradicts the base rate or the calibration.
+#: Bounds of the ratio of mean risk to base rate. Values outside contradict the base rate or the calibration.
 _MEAN_RISK: Final = (1 / 3, 3.0)
-#: Features whose share of known values moved least are left out.
+#: Number of features in the report: those that moved most.
 _FEATURES_SHOWN: Final = 20
 _EMPTY_BIN: Final = 1e-6
-#: Why a field could not be judged.
+#: Reason why a field could not be judged.
 NEVER_FILLED: Final = "never filled"
 
 
@@ -91,13 +91,13 @@ def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str,
 
 
 def _shares(by_score: LaneCodes, floor: LaneCodes) -> dict[str, float]:
-    """Return the share of shipments per lane, of lanes by score raised to those that rules and unread items ask for."""
+    """Return the share of shipments per lane. ``floor`` contains the lanes that rules and unread items require."""
     codes = np.maximum(by_score, floor)
     return {name: float((codes == code).mean()) for name, code in (("red", RED), ("yellow", YELLOW), ("green", GREEN))}
 
 
 def _features(parent: RiskModel, scored: Scored) -> list[dict[str, Any]]:
-    """Return the features that learn what is usual, those first whose share of known values or mean moved most."""
+    """Return the features that compare with usual trade, sorted by the change in their share of known values and their mean."""
     learned = {group.name for group in parent.space.groups if group.learns}
     rows = [
         {
@@ -126,7 +126,7 @@ def _movement(row: dict[str, Any]) -> float:
 
 
 def _not_judged(table: ManifestTable, scored: int) -> list[dict[str, Any]]:
-    """Return what the files are too small or too empty for: channels, fields, and the red threshold."""
+    """Return the channels, the fields and the red threshold for which the files have too little data."""
     found: list[dict[str, Any]] = []
     channel = table.text("channel").take(table.first_row)
     counts = np.bincount(channel.codes[channel.codes >= 0], minlength=len(channel.values))
@@ -145,7 +145,7 @@ def _not_judged(table: ManifestTable, scored: int) -> list[dict[str, Any]]:
 
 
 def _tops(scored: Scored) -> list[dict[str, Any]]:
-    """Return how many of the highest scores before are among the highest after, per share."""
+    """Return per share how many of the highest scores before are among the highest after."""
     orders = [np.argsort(-scores, kind="stable") for scores in (scored.before, scored.after)]
     tops = []
     for share in _TOPS:
@@ -156,7 +156,7 @@ def _tops(scored: Scored) -> list[dict[str, Any]]:
 
 
 def _distances(reference: ReferenceScores, scored: Scored) -> dict[str, Any]:
-    """Return the distances of the scores from the parent's reference: population stability index, Kolmogorov-Smirnov."""
+    """Return the distances of the scores from the parent's reference: population stability index and Kolmogorov-Smirnov."""
     return {
         "reference": "the parent's",
         "before": {"psi": _psi(reference, scored.before), "ks": _ks(reference, scored.before)},
@@ -180,7 +180,7 @@ def _ks(reference: ReferenceScores, scores: Floats) -> float:
 def _calibration(
     parent: RiskModel, scored: Scored, distance: dict[str, Any], not_judged: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return signs that the parent's calibrators, which stay, do not hold for this traffic."""
+    """Return signs that the parent's calibrators, which adaptation keeps, do not hold for this traffic."""
     rate = sum(parent.base_rates.values())
     mean = float(probability(shift(scored.after, parent.prevalence[RISK], rate)).mean())
     beyond = float((scored.after > parent.reference.log_odds[-1]).mean())
@@ -192,7 +192,7 @@ def _calibration(
         )
     if distance["after"]["psi"] > _LARGE_SHIFT:
         doubts.append(
-            f"The scores are distributed unlike the reference (PSI {distance['after']['psi']:.2f}): read risk as a rank "
+            f"The distribution of scores differs from the reference (PSI {distance['after']['psi']:.2f}): read risk as a rank "
             "until results of inspections confirm it."
         )
     if beyond > 0.0:

@@ -1,7 +1,7 @@
-"""Scores of an office's traffic under statistics that did not see it, as later shipments will be scored.
+"""Scores of an office's traffic with statistics that do not include it, as later shipments will be scored.
 
-A mass that itself entered the median of its goods lies closer to it than a later one does, so thresholds set on such scores
-would let too many later shipments into the lanes. The traffic is therefore cut into consecutive blocks, and each is scored with
+A mass that entered the median of its goods lies closer to the median than a later mass does. Thresholds set on such scores would
+therefore let too many later shipments into the lanes. The traffic is split into consecutive blocks, and each block is scored with
 statistics of the others. The first block is left out of the thresholds, because its history is too short.
 """
 
@@ -30,23 +30,23 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 LaneCodes = NDArray[np.int8]
 
-#: Consecutive blocks. The first gives history only.
+#: Number of consecutive blocks. The first block contributes to the history only.
 BLOCKS: Final = 3
-#: Number of rows that are scored at once. Features, their prior and their trees take some 8 kB per row.
+#: Number of rows that are scored at once. Their features, prior and trees take about 8 kB per row.
 _ROWS_AT_A_TIME: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of the shipments after the first block, and how the features that compare with usual trade moved.
+    """Scores of the shipments after the first block, and statistics of their features before and after.
 
     Attributes:
-        shipments: (s,) their numbers in the traffic, ascending.
+        shipments: (s,) indices of the shipments in the traffic, ascending.
         before: (s,) uncorrected risk log-odds with the parent's statistics.
         after: (s,) the same with statistics of the office's other blocks.
-        floor: (s,) code of the lane that the parent's rules and unread items ask for.
-        known: (2, F) share of their goods items with a value of the feature, before and after.
-        mean: (2, F) mean of these values.
+        floor: (s,) code of the lowest lane that the parent's rules and unread items allow.
+        known: (2, F) share of goods items with a value of the feature, before and after.
+        mean: (2, F) mean of these values, before and after.
     """
 
     shipments: Ints
@@ -58,7 +58,7 @@ class Scored:
 
 
 def usual_space(parent: FeatureSpace, table: ManifestTable, counted: Bools) -> FeatureSpace:
-    """Return the parent's features with what is usual among the shipments of the table that are ``counted`` (S,)."""
+    """Return the parent's feature space, refitted to the shipments of the table that are true in ``counted`` (S,)."""
     if counted.all():
         return parent.refitted(table)
     return parent.refitted(table.take(rows_of(table, np.flatnonzero(counted))).compact())
@@ -78,12 +78,12 @@ def score_blocks(
     Args:
         model: the parent.
         table: the traffic in order of time.
-        history: advanced by the whole traffic.
+        history: is advanced by the whole traffic.
     """
     counted = concentration.counted
     block = np.arange(table.n_shipments) * BLOCKS // table.n_shipments
     ends = np.searchsorted(block, np.arange(BLOCKS + 1))
-    # Fits are made while the history is empty, because both take memory.
+    # Fit all spaces while the history is still empty, because both take memory.
     spaces = {number: usual_space(model.space, table, counted & (block != number)) for number in range(1, BLOCKS)}
     shipments = np.flatnonzero(block > 0)
     before, after = np.empty(len(shipments)), np.empty(len(shipments))
@@ -91,7 +91,7 @@ def score_blocks(
     moved = _Moved(len(model.space.names))
     rows = 0
     for number in range(BLOCKS):
-        # A space fills caches of texts, so it is freed after its block.
+        # Free each space after its block, because it fills caches of texts.
         space = spaces.pop(number, None)
         for _, piece, of_piece in parts_of(table, ends.item(number), ends.item(number + 1), _ROWS_AT_A_TIME):
             past = history.advance(piece).values
@@ -120,7 +120,7 @@ def _risk(model: RiskModel, table: ManifestTable, matrix: Floats, threads: int) 
 
 
 def _floor(model: RiskModel, table: ManifestTable, measured: Measured) -> LaneCodes:
-    """Return the lanes that the model's rules and unread items ask for. Rules and lists of an office are not known here."""
+    """Return the lowest lanes that the model's rules and unread items allow, without rules and lists of an office."""
     evidence = EntryWeights(model.prior, measured.matrix) if model.evidence is not None else None
     ruling = model.rulebook().rule_on(table, measured.matrix, measured.substances, evidence)
     lanes, _ = ruling.lanes(np.full(table.n_shipments, GREEN, dtype=np.int8), None)
@@ -128,7 +128,7 @@ def _floor(model: RiskModel, table: ManifestTable, measured: Measured) -> LaneCo
 
 
 class _Moved:
-    """Sums of the features before and after."""
+    """Sums and counts of feature values before and after."""
 
     def __init__(self, features: int) -> None:
         self._known, self._sum = np.zeros((2, features)), np.zeros((2, features))
@@ -140,5 +140,5 @@ class _Moved:
         self._sum[when] += np.nansum(matrix, axis=0)
 
     def figures(self) -> tuple[Floats, Floats]:
-        """Return the shares of known values and their means, both (2, F)."""
+        """Return the shares of known values, and the means of these values, both (2, F)."""
         return self._known / max(self._rows, 1), self._sum / np.maximum(self._known, 1.0)

@@ -17,7 +17,7 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         f"Learned from {data['shipments']:,} shipments ({data['goods_items']:,} goods items) "
         f"of {data['first_day']} to {data['last_day']}. Score later files with it, never these."
     )
-    for when, words in (("before", "With the lanes and statistics of before"), ("after", "Now")):
+    for when, words in (("before", "With the previous lanes and statistics"), ("after", "Now")):
         lanes = moved["lanes"][when]
         yield (
             f"{words}, {lanes['red']:.2%} of the last {moved['scored_shipments']:,} are red and {lanes['yellow']:.2%} yellow"

@@ -24,7 +24,7 @@ from training.progress import RowProgress
 
 Ints = NDArray[np.int64]
 
-#: Fewest shipments to learn from. Five of them are the red lane.
+#: Minimum number of shipments. Five of them are in the red lane.
 LEAST_SHIPMENTS: Final = 1_000
 _USED: Final = frozenset(MANIFEST_NAMES) - frozenset(LABEL_NAMES)
 _FURTHER: Final = "further:"
@@ -32,7 +32,7 @@ _FURTHER: Final = "further:"
 
 @dataclass(frozen=True, slots=True)
 class TrafficFile:
-    """One of the files: its name, SHA-256 and number of rows."""
+    """Name, SHA-256 and number of rows of a file."""
 
     name: str
     sha256: str
@@ -41,13 +41,13 @@ class TrafficFile:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Accepted shipments of several files in order of (declared_at, arrival), each `shipment_id` once.
+    """Accepted shipments of several files in order of (declared_at, arrival), each ``shipment_id`` once.
 
     Attributes:
         table: the S shipments and their goods items.
-        files: the files, in the order in which they were given.
-        rows_refused: rows that could not be read.
-        repeated: shipments left out because their `shipment_id` occurred before.
+        files: the files, in the given order.
+        rows_refused: number of rows that could not be read.
+        repeated: number of shipments left out because their ``shipment_id`` occurred before.
         has_times: whether any row states a time.
         notes: remarks for the user.
     """
@@ -61,7 +61,7 @@ class Traffic:
 
     @property
     def span(self) -> tuple[str, str]:
-        """First and last day, ISO 8601; of files without a time, that of the previous model."""
+        """First and last day, ISO 8601; for files without times, the day of the previous model."""
         return span_of(self.table)
 
 
@@ -76,9 +76,9 @@ def read_traffic(
     """Read manifest files. Label columns are ignored.
 
     Args:
-        further: fields beyond the manifest's that the model uses.
-        otherwise_s: time of shipments before the first row with a time, in seconds since 1970. The clock would give other bytes
-            each time.
+        further: fields outside the manifest that the model uses.
+        otherwise_s: time of the shipments in files without any time, in seconds since 1970. The current time would give different
+            bytes in each run.
 
     Raises:
         Unreadable, MappingError: a file cannot be read, or does not fit the mapping.
@@ -107,7 +107,7 @@ def read_traffic(
 
 
 def created_s(created_at: str) -> int:
-    """Return a model's time in seconds since 1970, the time of shipments in files without any time."""
+    """Return the time of a model in seconds since 1970. Shipments in files without any time get this time."""
     return int(datetime.fromisoformat(created_at).timestamp())
 
 
@@ -130,7 +130,7 @@ def traffic_of(
     """
     first_s, has_times = _first_time(columns, otherwise_s)
     table = _table(columns, n_rows, first_s).accepted()
-    # Before sorting, because repeats of one time would become neighbours, and so one shipment.
+    # Remove repeats before sorting: sorting would make repeats with the same time adjacent, and so merge them into one shipment.
     references = keys_of(table)[KeyRow.REFERENCE]
     firsts = np.sort(np.unique(references, return_index=True)[1])
     repeated = table.n_shipments - len(firsts)
@@ -147,14 +147,14 @@ def traffic_of(
         names = ", ".join(file.name for file in files)
         raise BadData(
             f"{names}: {table.n_shipments:,} shipments can be read; adapting needs at least {LEAST_SHIPMENTS:,} "
-            "of the months before"
+            "from earlier months"
         )
     refused = n_rows + rejected - table.n_rows
     return Traffic(table, files, refused, repeated, has_times, notes)
 
 
 def _with_points(columns: Mapping[str, Coded]) -> dict[str, Coded]:
-    """Return the columns with decimal points. Files with commas and files with points become one table."""
+    """Return the columns with decimal points, because files with commas and files with points become one table."""
 
     def point(text: str) -> str:
         value, _, infinite = normalise.number(text, ",")
@@ -166,7 +166,7 @@ def _with_points(columns: Mapping[str, Coded]) -> dict[str, Coded]:
 
 
 def _first_time(columns: Mapping[str, Coded], otherwise_s: int) -> tuple[int, bool]:
-    """Return the first stated time in the order of the rows, and whether there is any."""
+    """Return the first stated time in the order of the rows, and True; ``otherwise_s`` and False if no row states a time."""
     column = columns.get("declared_at")
     if column is not None and len(column.values):
         seconds = np.array(normalise.times(column.values)[0], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""MLflow tracking of an adaptation: a run of its report and bundle, and a registered version that names its parent."""
+"""MLflow tracking of an adaptation: a run with its report and bundle, and a registered version that names its parent."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from training.reports.card import code_version
 PARENT_DIGEST_TAG: Final = "parent_digest"
 PARENT_VERSION_TAG: Final = "parent_version"
 PARENT_NUMBER_TAG: Final = "parent_registered_version"
-#: The largest value of a tag.
+#: Maximum length of a tag's value.
 _TAG_LENGTH: Final = 5_000
 
 
 def log_adapted(model: RiskModel, report: Mapping[str, Any], bundle: Path, tracking_uri: str | None = None) -> str:
-    """Log an adaptation and register its bundle as challenger; return the number of the version.
+    """Log an adaptation, register its bundle as challenger, and return the number of the version.
 
     Args:
         model: the adapted model, with the digest of its bundle.
-        report: its report. Names of parties stay out of MLflow.
+        report: the report of the adaptation. Its names of parties are not logged.
     """
     uri = tracking_uri or default_tracking_uri()
     tracking = client(uri)

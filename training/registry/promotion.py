@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 class PromotionRefused(RuntimeError):
-    """Error of a failed check, before any change; the message names the check and the expected result."""
+    """Error of a check that failed before any change. The message names the check and the expected result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Result of a promotion, rollback or download; ``version`` is None if the registry does not contain the bundle."""
+    """Result of a promotion, rollback or download. ``version`` is None if the registry does not contain the bundle."""
 
     version: str | None
     model_version: str
@@ -77,9 +77,9 @@ def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
 
 
 def alias_bundle(digest: str, tracking_uri: str | None = None) -> str | None:
-    """Move the alias ``champion`` to the registered version of a bundle that was put into service, and return it.
+    """Move the alias ``champion`` to the registered version of a bundle that was put into service. Return the version.
 
-    If the registry does not contain the bundle, no version has the alias. Without a registry nothing happens.
+    If the registry does not contain the bundle, the alias is removed. Without a registry nothing happens.
     """
     uri = tracking_uri or default_tracking_uri()
     return None if missing_store(uri) is not None else _alias_of(client(uri), digest)

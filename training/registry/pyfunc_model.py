@@ -1,7 +1,7 @@
 """MLflow pyfunc model from code, which maps a data frame of manifest columns to scores.
 
-MLflow executes this file when it loads the registered model. The code converts input and output. As in the service,
-`models.bundle.bundle` reads the bundle and `models.scoring.risk_model` computes the scores.
+MLflow executes this file when it loads the registered model. The code only converts input and output. `models.bundle` reads the
+bundle and `models.scoring` computes the scores, as in the service.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from models.scoring import RiskModel, ScoreSettings
 
 
 class TidewaiterModel(PythonModel):
-    """Model that scores goods items, one per row. Rows of a shipment must be adjacent.
+    """Model that scores goods items, one per row. The rows of a shipment must be adjacent.
 
     Each call starts from the bundle's history and updates it row by row, like the scoring of a file.
     """
@@ -42,7 +42,7 @@ class TidewaiterModel(PythonModel):
 
         Returns n rows with the columns ``risk percentile risk_<head>... item_risk lane selected_by model_version
         bundle_digest one_in rank_one_in rule_ids unread error``. An unreadable row has an empty risk, and a reason in ``error``.
-        ``params`` is unused. The environment variables ``TIDEWAITER_RULES`` and ``TIDEWAITER_REGISTER`` hold as in the service.
+        ``params`` is unused. The environment variables ``TIDEWAITER_RULES`` and ``TIDEWAITER_REGISTER`` apply as in the service.
         """
         if self._model is None:
             raise RuntimeError("The model was not loaded")
@@ -81,7 +81,7 @@ def _text(value: Any) -> str | None:
 
 
 def _texts(texts: Iterable[str]) -> Any:
-    """Return texts as an array of objects, None for empty ones."""
+    """Return texts as an array of objects, with None for empty texts."""
     values = [text or None for text in texts]
     array = np.empty(len(values), dtype=object)
     array[:] = values
@@ -114,7 +114,7 @@ def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings |
     out["selected_by"] = spread(scores.selected_by[of_row], None, object)
     out["model_version"] = model.version
     out["bundle_digest"] = model.digest
-    # Missing numbers need floats.
+    # Integers become floats, because missing values are NaN.
     out["one_in"] = spread(scores.one_in[of_row], np.nan, np.float64)
     out["rank_one_in"] = spread(scores.rank_one_in[of_row], np.nan, np.float64)
     ruling = scores.ruling

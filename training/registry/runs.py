@@ -20,7 +20,7 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class UnknownRun(ValueError):
-    """Error for an unknown run; the message says where it was searched."""
+    """Error for an unknown run. The message names the places that were searched."""
 
 
 def load_side(name: str, tracking_uri: str | None = None) -> Side:

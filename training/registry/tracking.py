@@ -1,4 +1,4 @@
-"""MLflow tracking: logs a run with parameters, metrics, data, plots and bundle, and registers the model as challenger.
+"""MLflow tracking: log a run with parameters, metrics, data, plots and bundle, and register the model as challenger.
 
 Functions of this package import MLflow when called, because the import takes seconds and the serving image has no MLflow.
 """
@@ -79,17 +79,17 @@ def missing_store(uri: str) -> str | None:
 
 def client(tracking_uri: str | None = None) -> MlflowClient:
     """Connect to a tracking server and its registry, by default those of `default_tracking_uri`."""
-    # Models of shipments are confidential, and MLflow sends usage data by default.
+    # MLflow sends usage data by default, but models of shipments are confidential.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    # A bundle is a few small files, and the bars of MLflow would stand between the lines of our own progress.
+    # A bundle is a few small files, and the progress bars of MLflow would interrupt our own.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Hide MLflow's warnings about its own deprecations, type hints and examples, because users cannot act on them.
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
 
     uri = tracking_uri or default_tracking_uri()
-    # Migrations of a new SQLite file would log a hundred lines.
+    # The migrations of a new SQLite file would log a hundred lines.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(uri)
@@ -98,7 +98,7 @@ def client(tracking_uri: str | None = None) -> MlflowClient:
 
 
 def _artifact_location(uri: str) -> str | None:
-    """Return the artifact folder ``mlartifacts`` beside a SQLite file, or None for a server, which configures its own."""
+    """Return the artifact folder ``mlartifacts`` beside a SQLite file, or None for a server, which configures its own folder."""
     if not uri.startswith("sqlite:///"):
         return None
     database = Path(uri.removeprefix("sqlite:///").split("?")[0]).absolute()
@@ -144,7 +144,7 @@ def _parameters(result: TrainResult, data: Dataset, config: TrainConfig) -> dict
 
 
 def code_folder(scratch: Path) -> list[str]:
-    """Copy the two packages that scoring needs, without the bundled champion, into ``scratch`` and return their folders."""
+    """Copy the packages that scoring needs, without the bundled champion, into ``scratch`` and return their folders."""
     copies: list[str] = []
     for name in ("features", "models"):
         target = scratch / name
@@ -154,7 +154,7 @@ def code_folder(scratch: Path) -> list[str]:
 
 
 def log_run(result: TrainResult, bundle: Path, data: Dataset, config: TrainConfig) -> tuple[str, str]:
-    """Log a finished training run and register its model; return the id of the run and the registered version.
+    """Log a finished training run and register its model. Return the id of the run and the registered version.
 
     The version gets the alias ``challenger`` and the tags ``bundle_digest`` and ``model_version``.
     """
@@ -196,7 +196,7 @@ def mark_challenger(tracking: MlflowClient, version: str, tags: Mapping[str, str
 
 
 def version_of(registry: MlflowClient, digest: str) -> str | None:
-    """Return the newest registered version with this bundle."""
+    """Return the newest registered version of a bundle, or None."""
     versions = [
         str(one.version)
         for one in registry.search_model_versions(f"name = '{REGISTERED_NAME}'")
@@ -222,7 +222,7 @@ def _log_input(model: RiskModel, data: Dataset, run_id: str, tracking: MlflowCli
     from mlflow.entities import Dataset as LoggedDataset
     from mlflow.entities import DatasetInput, InputTag
 
-    # MLflow allows at most 36 characters. A tag of the run contains the whole digest.
+    # MLflow allows digests of at most 36 characters. A tag of the run contains the complete digest.
     logged = LoggedDataset(
         name=str(model.card["data"]["source"])[:500],
         digest=data.digest[:36],
@@ -258,7 +258,7 @@ def register_bundle(model: RiskModel, bundle: Path, scratch: Path) -> str:
     """Log the bundle as a pyfunc model from code, register it and return the new version number."""
     import mlflow
 
-    # MLflow names an artifact after its folder.
+    # MLflow names the artifact after its folder.
     folder = scratch / BUNDLE_ARTIFACT
     shutil.copytree(bundle, folder)
     info = mlflow.pyfunc.log_model(

@@ -1,4 +1,4 @@
-"""A small model, and files of unlabelled traffic of an office whose goods are four times as heavy as those the model knows."""
+"""A small model, and files of unlabelled traffic of an office whose goods are four times as heavy as in the training data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.models.small_model import manifest, train
 
 Columns = Mapping[str, list[str | None]]
 HEAVIER = 4.0
-#: Log-odds by which the parent's finds are rarer than those of the small model.
+#: Log-odds by which finds are rarer for the parent than for the small model.
 RARER = 8.0
 
 
@@ -25,7 +25,7 @@ def office(shipments: int, seed: int = 3, consignors: int = 150) -> dict[str, li
     """Return columns of an office's traffic, in order of time, without a party of more than 1 %."""
     columns = manifest(shipments, seed)
     columns["net_mass_kg"] = [f"{HEAVIER * float(mass or 0):.3f}" for mass in columns["net_mass_kg"]]
-    # The names of one shipment stay the same.
+    # All rows of a shipment have the same consignor.
     columns["consignor_name"] = [
         f"Sender {int((shipment_id or '')[-6:]) % consignors}" for shipment_id in columns["shipment_id"]
     ]
@@ -44,7 +44,7 @@ def write(path: Path, columns: Columns, delimiter: str = ",") -> Path:
 def parent_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("adapting") / "parent"
     model = train()
-    # Like the champion, the parent knows no party, and states rare finds.
+    # Like the champion, the parent has an empty history and low base rates.
     calibrator = model.calibrators[RISK]
     model = replace(
         model,

@@ -1,4 +1,4 @@
-"""The bound on what one party can teach."""
+"""The bound on the influence of one party."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_without_large_parties_every_shipment_counts() -> None:
     assert found.counted.all()
 
 
-def test_shipments_without_a_name_are_no_party() -> None:
+def test_shipments_without_a_name_do_not_form_a_party() -> None:
     columns = office(1_000)
     columns["consignor_name"] = [None] * len(columns["shipment_id"])
     found = Concentration.of(table_of(columns))
