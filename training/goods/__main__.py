@@ -2,8 +2,8 @@
 
     python -m training.goods --out DIR [--without SOURCE ...] [--contributions]
 
-A source left out is in no part of the model, and the model is measured on it. Contributions are what each kind of sources adds:
-models without it and without the UK texts are measured on the UK texts.
+A source named by --without is used in no part of the model, and the model is measured on it. --contributions measures what each
+kind of sources adds: models without the kind and without the UK texts are measured on the UK texts.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from training.goods.fitting import Fitted, Settings, fit
 from training.goods.measuring import contributions_table, measure, measure_vague, table
 from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
 
-#: Groups of sources. Each is left out in turn, and what the model then says of it calibrates the model.
+#: Groups of sources. Each is left out in turn, and predictions for it then calibrate the model.
 GROUPS: Final = (UK, "shopify")
 _CALIBRATION_TEXTS: Final = 4000
 #: Parts of the UK texts.
 _UK_PARTS: Final = (f"{UK}/index_term", f"{UK}/parcel")
-#: Measures of a contribution. The others depend on the calibration, which all models of that table share.
+#: Measures in the table of contributions. Other measures depend on the calibration, which all models of the table share.
 _CONTRIBUTIONS: Final = ("chapter_top_1", "chapter_top_3", "roc_auc")
 console = Console(stderr=True)
 
@@ -64,7 +64,7 @@ class Trainer:
             return fit(self.corpus, rows, self.fixed, self.settings, show, weight)
 
     def texts(self, source: str, most: int | None = None) -> tuple[list[str], NDArray[np.int32], NDArray[np.float64]]:
-        """Return texts, labels and weights of a source; its parts weigh the same."""
+        """Return texts, labels and weights of a source. The parts of the UK texts have equal total weights."""
         rows = np.flatnonzero([is_of(row, source) for row in self.corpus.rows])
         rows = rows[self.corpus.labels[rows, HsLevel.CHAPTER] >= 0]
         if most is not None and len(rows) > most:
@@ -80,7 +80,7 @@ def _text(row: Row) -> str:
 
 
 def train(trainer: Trainer, without: tuple[str, ...]) -> GoodsModel:
-    """Return the calibrated model of all sources but those left out."""
+    """Return a calibrated model fitted on all sources except ``without``."""
     samples, vague = [], []
     for group in GROUPS:
         if group in without:
@@ -101,7 +101,7 @@ def train(trainer: Trainer, without: tuple[str, ...]) -> GoodsModel:
 
 
 def report(trainer: Trainer, model: GoodsModel, sources: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """Return the measures of a model on some sources; the UK texts by kind."""
+    """Return the measures of a model on some sources. The UK texts are measured by kind."""
     results: dict[str, dict[str, float]] = {}
     for source in sources:
         for part in _UK_PARTS if source == UK else (source,):
@@ -114,17 +114,17 @@ def report(trainer: Trainer, model: GoodsModel, sources: tuple[str, ...]) -> dic
 
 
 def contributions(trainer: Trainer, model: GoodsModel, kinds: dict[str, list[str]]) -> list[dict[str, str | float]]:
-    """Return the measures on the UK texts of models without each kind of sources.
+    """Return the measures, on the UK texts, of models without each kind of sources.
 
     Args:
-        model: a calibrated model without the UK texts. All models have its calibration, so that only the words differ.
-        kinds: the sources of each kind; a kind without other texts than those of the UK has no row.
+        model: a calibrated model without the UK texts. All models get its calibration, so that only the words differ.
+        kinds: the sources of each kind. A kind with only UK texts gets no row.
     """
     corpus = trainer.corpus
     texts = {part: trainer.texts(part) for part in _UK_PARTS}
     calibrated = {name: model.arrays[name] for name in ("declared", "vague_grams")}
-    # A row of weight 0.2 is drawn in one of five cases and then weighs 1, which shortens the fits. All models draw the same rows
-    # of the sources that they share.
+    # To shorten the fits, a row of weight 0.2 is drawn with probability 0.2 and then has the weight 1. All models draw the same
+    # rows of the sources that they share.
     drawn = np.random.default_rng(0).random(len(corpus.rows)) < corpus.weight
     weight = np.maximum(corpus.weight, np.float32(1.0))
     everything = trainer.rows_without(UK)

@@ -1,4 +1,4 @@
-"""A fit as the arrays of a goods model."""
+"""Conversion of a fit to the arrays of a goods model."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, NDArray[Any]]
 
-#: A word of fewer training texts counts as unknown and has no vector of its own.
+#: A word in fewer training texts counts as unknown and gets no vector.
 LEAST_TEXTS: Final = 2
-#: Words in the table, the most frequent first: 4 MB of vectors.
+#: Maximum number of words, the most frequent first: 4 MB of vectors.
 MOST_WORDS: Final = 80_000
-#: Share of each prior that is spread evenly, so that no code is impossible.
+#: Share of each prior that is spread evenly among codes, so that no code is impossible.
 _EVEN: Final = 0.3
 
 
 def neutral(width: int) -> Settings:
-    """Return settings that change nothing, for a model that is yet to be calibrated."""
+    """Return settings without effect, for a model before calibration."""
     doubt = (-20.0, *[0.0] * (STATISTICS - 1))
     return Settings((), 1.0, 1.0, 1.0, 0.0, 0.0, doubt, tuple([0.0] * (STATISTICS + width)), -1e9, 1.0)
 
@@ -38,12 +38,12 @@ def languages(corpus: Corpus) -> tuple[str, ...]:
 
 
 def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays:
-    """Return the arrays of a model fitted on some rows of a corpus, with priors of those rows."""
+    """Return the arrays of a model that was fitted on ``rows`` of a corpus, with the priors of these rows."""
     frequent = np.argsort(-fitted.counts, kind="stable")[:MOST_WORDS]
     frequent = frequent[fitted.counts[frequent] >= LEAST_TEXTS]
     words = list(corpus.vocabulary)
     keys = np.array([word_key(words[number]) for number in frequent.tolist()], dtype=np.uint32)
-    # Of two words with one key the more frequent one stays.
+    # Of two words with the same key, keep the more frequent one.
     keys, first = np.unique(keys, return_index=True)
     table = frequent[first]
     grams, gram_scale = _quantised(fitted.grams)
@@ -68,13 +68,13 @@ def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays
 
 
 def _quantised(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return vectors as bytes, and the value of a unit in each column. The largest values, one in ten thousand, are clipped."""
+    """Return vectors as bytes, and the value of one unit per column. The largest values, one in ten thousand, are clipped."""
     scale = np.maximum(np.quantile(np.abs(vectors), 0.9999, axis=0) / 127.0, 1e-9).astype(np.float32)
     return np.clip(np.round(vectors / scale), -127, 127).astype(np.int8), scale
 
 
 def _prior(corpus: Corpus, rows: NDArray[np.int64], level: int) -> NDArray[np.float32]:
-    """Return the share of each code of a level among the codes of its parent, each source counting as much as any other."""
+    """Return the share of each code of a level among the codes of its parent, by the weights of the corpus."""
     parent = CODES.parents[level]
     labels = corpus.labels[rows, level]
     labelled = labels >= 0

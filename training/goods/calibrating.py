@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-#: Share of correct codes that may be flagged as contradictory, and of acceptable texts that may be flagged as vague.
-#: 3 % of the correct codes of texts unlike those of the calibration are tolerable, so these leave a margin.
+#: Share of correct codes that are flagged as contradictory, and of acceptable texts that are flagged as vague, in the calibration.
+#: Up to 3 % of the correct codes of other kinds of texts are tolerable, so the first share leaves a margin.
 CORRECT_FLAGGED: Final = 0.02
 ACCEPTABLE_FLAGGED: Final = 0.045
-#: A larger share of excused codes must flag this many more codes of other texts.
+#: Least gain in flagged codes of other texts for which a larger share in `_declared` is chosen.
 _MATERIAL: Final = 0.005
 _SHARES: Final = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
 
@@ -42,8 +42,8 @@ class Sample:
     Attributes:
         arrays: the model's arrays.
         texts: (n,) the texts.
-        labels: (n, 3) their codes by number, -1 where unknown; all -1 for a vague text.
-        weight: (n,) weights; those of a sample add up to 1.
+        labels: (n, 3) numbers of their codes, -1 where unknown; all -1 for a vague text.
+        weight: (n,) weights, which add up to 1.
     """
 
     arrays: Arrays
@@ -86,7 +86,7 @@ def _chapters(model: GoodsModel, vectors: Floats, scale: float) -> Floats:
 
 
 def calibrate(samples: list[Sample], settings: Settings) -> tuple[Settings, NDArray[np.float16]]:
-    """Return the settings that fit the samples, all samples weighing the same, and how goods of a chapter are declared."""
+    """Return the settings that fit the samples, all with the same weight, and the matrix of `_declared`."""
     models = [GoodsModel(sample.arrays, settings, "") for sample in samples]
     raws = [_raw(model, sample.texts) for model, sample in zip(models, samples, strict=True)]
     settings = _fit_chapters(models, raws, samples, settings)
@@ -119,9 +119,9 @@ def _fit_chapters(models: list[GoodsModel], raws: list[Raw], samples: list[Sampl
 
 
 def _fit_doubt(of_label: Floats, prior: Floats, measures: FloatArray, weight: FloatArray) -> tuple[float, FloatArray]:
-    """Return the loss and the coefficients of the doubt that explains the labels best."""
+    """Return the lowest loss, and the coefficients of doubt that give it."""
 
-    # Doubt is fitted before the vagueness of letters is known.
+    # Doubt is fitted before the vagueness of letters, so this statistic must have no effect.
     measures = np.where(np.arange(measures.shape[1]) == Statistic.LETTERS_VAGUE, 0.0, measures)
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
@@ -142,7 +142,10 @@ def _fit_doubt(of_label: Floats, prior: Floats, measures: FloatArray, weight: Fl
 def _declared(
     models: list[GoodsModel], raws: list[Raw], samples: list[Sample], settings: Settings
 ) -> NDArray[np.float16]:
-    """Return the share of goods of each chapter that are declared under another, by how sources disagree with the words."""
+    """Return the share of goods of each chapter that are declared under each chapter, (chapters, chapters).
+
+    Shares of other chapters are estimated from codes of the sources that disagree with the words.
+    """
     size = len(CODES.names[HsLevel.CHAPTER])
     counts = np.zeros((size, size))
     for model, raw, sample in zip(models, raws, samples, strict=True):
@@ -159,8 +162,9 @@ def _declared(
     neighbours = counts + 0.2 * counts.sum() / size * prior[None, :]
     np.fill_diagonal(neighbours, 0.0)
     neighbours /= neighbours.sum(axis=1, keepdims=True)
-    # The share with which most codes of other texts are flagged. The likelihood prefers 0.2 or more, which excuses codes of unlike
-    # goods as well: of index terms left out, 62 % of the codes of another chapter are flagged, without any share 71 %.
+    # Choose the share of other chapters at which most codes of other texts are flagged. Maximum likelihood would choose 0.2 or
+    # more, which also excuses wrong codes: of left-out index terms, 62 % of the codes of another chapter would be flagged, instead
+    # of 71 % with a share of 0.
     best: tuple[float, float] = (-1.0, 0.0)
     for share in _SHARES:
         matrix = (1.0 - share) * np.eye(size) + share * neighbours
@@ -174,7 +178,7 @@ def _declared(
 
 
 def _ratios(model: GoodsModel, raw: Raw, settings: Settings, declared: FloatArray) -> FloatArray:
-    """Return how each chapter agrees with each text of a sample (n, chapters): log-likelihood ratios."""
+    """Return the log-likelihood ratio of each chapter for each text of a sample, (n, chapters)."""
     chapters = _chapters(model, raw.vectors, settings.chapter_scale)
     doubt = logistic(statistics(chapters, raw.known, raw.counts) @ np.array(settings.doubt))[:, None]
     doubt[raw.known[:, Known.WORDS] == 0] = 1.0
@@ -183,7 +187,7 @@ def _ratios(model: GoodsModel, raw: Raw, settings: Settings, declared: FloatArra
 
 
 def _flagged_codes(ratios: FloatArray, sample: Sample) -> float:
-    """Return the share of chapters of other texts, drawn at random, that a threshold flags which right ones seldom reach."""
+    """Return the share of chapters of random other texts that are flagged when `CORRECT_FLAGGED` of the right ones are flagged."""
     at = np.flatnonzero(sample.labels[:, HsLevel.CHAPTER] >= 0)
     labels, weight = sample.labels[at, HsLevel.CHAPTER], sample.weight[at]
     threshold = _quantile(ratios[at, labels], weight, CORRECT_FLAGGED)
@@ -236,11 +240,12 @@ def _fit_level(level: HsLevel, models: list[GoodsModel], raws: list[Raw], sample
 def fit_vagueness(samples: list[Sample], vague: list[list[str]], settings: Settings) -> tuple[Settings, Floats]:
     """Fit the vagueness of texts by logistic regression.
 
-    The first regression is on the n-grams of the words, with each text predicted by the others; the second on its result, the other
-    statistics of the text and the fixed part of its vector.
+    The first regression is on the n-grams of the words, cross-validated. The second is on its result, the other statistics of the
+    text and the fixed part of its vector.
 
     Args:
-        samples: acceptable texts. ``vague``: vague texts, by the same models.
+        samples: acceptable texts.
+        vague: vague texts for the model of each sample.
 
     Returns:
         The settings, and the weights (buckets,) of the n-grams.
@@ -265,7 +270,7 @@ def fit_vagueness(samples: list[Sample], vague: list[list[str]], settings: Setti
     buckets = len(samples[0].arrays["grams"])
     grams = _gram_matrix(texts, buckets)
     of_grams = LogisticRegression(C=3.0, max_iter=2000)
-    # Texts with the same first word stay together, because the parts of a list often share it.
+    # Keep texts with the same first word in one fold, because the entries of a list often share it.
     groups = np.unique([text.split(" ")[0].casefold() for text in texts], return_inverse=True)[1]
     x[:, Statistic.LETTERS_VAGUE] = cross_val_predict(
         of_grams, grams, y, groups=groups, cv=GroupKFold(5), params={"sample_weight": w}, method="decision_function"
@@ -279,16 +284,17 @@ def fit_vagueness(samples: list[Sample], vague: list[list[str]], settings: Setti
     coefficients = fitted.coef_[0] / scale
     coefficients[0] += fitted.intercept_[0]
     learned = GoodsModel(samples[0].arrays, settings, "").learned
-    whole = np.concatenate([coefficients[:STATISTICS], np.zeros(learned), coefficients[STATISTICS:]])
-    # The n-grams of these texts were read by a regression without them, so the shares hold for new texts.
+    # The learned part of the vectors has no influence.
+    vague_weights = np.concatenate([coefficients[:STATISTICS], np.zeros(learned), coefficients[STATISTICS:]])
+    # The regression on n-grams is cross-validated, so the flagged share holds for new texts.
     vagueness = logistic(x @ coefficients)
     flagged = max(_quantile(vagueness[start:end], w[start:end], 1.0 - ACCEPTABLE_FLAGGED) for start, end in acceptable)
-    settings = replace(settings, vague=tuple(np.round(whole, 5).tolist()), vague_flagged=round(flagged, 4))
+    settings = replace(settings, vague=tuple(np.round(vague_weights, 5).tolist()), vague_flagged=round(flagged, 4))
     return settings, vague_grams
 
 
 def _gram_matrix(texts: list[str], buckets: int) -> csr_matrix:
-    """Return the n-grams of texts (n, buckets), scaled as `features.goods` sums them."""
+    """Return the n-grams of texts (n, buckets), scaled as in the sums of `features.goods`."""
     values: list[FloatArray] = []
     columns: list[NDArray[np.int32]] = []
     ends = [0]
@@ -303,14 +309,14 @@ def _gram_matrix(texts: list[str], buckets: int) -> csr_matrix:
 
 
 def vague_inputs(model: GoodsModel, texts: list[str]) -> FloatArray:
-    """Return what vagueness is computed from (n, STATISTICS + fixed dimensions); the vagueness of letters may be 0 still."""
+    """Return the inputs of vagueness, (n, STATISTICS + fixed dimensions). Before `fit_vagueness`, the vagueness of letters is 0."""
     raw = _raw(model, texts)
     chapters = _chapters(model, raw.vectors, model.settings.chapter_scale)
     return np.hstack([statistics(chapters, raw.known, raw.counts), raw.vectors[:, model.learned :].astype(np.float64)])
 
 
 def set_contradicted(samples: list[Sample], settings: Settings, arrays: Arrays) -> Settings:
-    """Set the threshold of contradiction by the share of right codes beyond it.
+    """Set the threshold of contradiction at which `CORRECT_FLAGGED` of the right codes are flagged: the mean over the samples.
 
     Args:
         arrays: the calibrated arrays, which replace those of the samples' models.

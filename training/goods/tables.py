@@ -1,4 +1,4 @@
-"""Sources of goods words, and their rows as training arrays."""
+"""Sources of goods words, and their conversion to training arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from features.texts.folding import words
 from training.goods.descent import Examples
 
 WORDS: Final = Path(__file__).parent / "words"
-#: Source of the UK texts: parcels and the tariff's index with their codes, and texts that the authority rejects as vague.
+#: Source of the UK texts: descriptions of parcels and index terms of the tariff with codes, and texts that the authority rejects as
+#: vague.
 UK: Final = "uk_goods_words"
 #: A source with more rows than this has a smaller weight per row, so that it does not dominate the others.
 _FULL_WEIGHT_ROWS: Final = 8000
@@ -34,7 +35,7 @@ class Row:
         source: name of the table; for UK texts, followed by ``/`` and their kind.
         code: HS code of 2, 4 or 6 digits; "" for a vague text.
         text: the text itself if the source may be copied; otherwise empty.
-        weight: number of texts that the row stands for.
+        weight: number of texts that the row represents.
     """
 
     source: str
@@ -89,7 +90,7 @@ class Corpus:
     Attributes:
         rows: the n rows that have words.
         source: (n,) source of each row.
-        vocabulary: number of each distinct word.
+        vocabulary: word -> its number.
         labels: (n, 3) numbers of chapter, heading and subheading; -1 where unknown.
     """
 

@@ -119,7 +119,7 @@ def test_wrong_labels_make_calibrated_probabilities_smaller(sample: Sample) -> N
     assert p[0] > p[1] + 0.1
 
 
-def test_rare_codes_of_unlike_goods_are_not_excused(sample: Sample) -> None:
+def test_rare_codes_of_unlike_goods_stay_flagged(sample: Sample) -> None:
     # A fifth of the texts on chocolate have the code of shirts.
     labels = sample.labels.copy()
     chocolate, shirts = (np.flatnonzero(labels[:, 0] == CODES.numbers(code)[0]) for code in ("18", "61"))
@@ -139,7 +139,7 @@ class SmallTrainer(Trainer):
         self.fixed = np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
-def test_a_kind_of_sources_contributes_the_goods_that_only_it_knows() -> None:
+def test_a_kind_of_sources_contributes_the_goods_that_only_it_contains() -> None:
     shoes = [row for row in rows("catalogue", 1) if row.code == "640399"]
     others = [row for row in rows("tariff", 2) if row.code != "640399"]
     trainer = SmallTrainer([*shoes, *others, *rows(f"{UK}/index_term", 3), *rows(f"{UK}/parcel", 4)])
