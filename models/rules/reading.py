@@ -168,10 +168,10 @@ class _Reader:
         """Return `from` or `until` in seconds since 1970. As ``end``, a day means its last second."""
         if value is None:
             return None
-        found = seconds(value)
-        if found is None:
+        second = seconds(value)
+        if second is None:
             place.fault(f"{value!r}; expected a day or a time, such as 2026-05-04")
             return None
         is_day = isinstance(value, str) and len(value.strip()) == 10
         is_day = is_day or (isinstance(value, dt.date) and not isinstance(value, dt.datetime))
-        return found + 86399 if end and is_day else found
+        return second + 86399 if end and is_day else second

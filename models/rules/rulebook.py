@@ -131,26 +131,30 @@ class Rulebook:
     def _fired_in_few(self, source: Source) -> Fired | None:
         """Return the same as `_fired`, computed row by row."""
         table, rows = source.table, range(source.table.n_rows)
-        found: list[tuple[int, int, bool]] = []
+        firings: list[tuple[int, int, bool]] = []
         shipment_of = table.shipment.tolist()
-        for number, one in enumerate(self._ready):
-            test = one.when.row
+        for number, ready in enumerate(self._ready):
+            test = ready.when.row
             holding = [row for row in rows if test(source, row)]
             if not holding:
                 continue
             shipments = {shipment_of[row] for row in holding}
-            if one.rule.effect is Effect.AT_MOST_GREEN:
+            if ready.rule.effect is Effect.AT_MOST_GREEN:
                 shipments -= {shipment_of[row] for row in rows if row not in holding}
             red = shipments
-            if one.blank is not None and one.alone is not None:
-                blank, alone = one.blank.row, one.alone.row
+            if ready.blank is not None and ready.alone is not None:
+                blank, alone = ready.blank.row, ready.alone.row
                 red = {shipment_of[row] for row in holding if blank(source, row) and not alone(source, row)}
-            found += [(number, at, at not in red) for at in shipments if _holds_on(one.rule, table.declared_s.item(at))]
-        if not found:
+            firings += [
+                (number, shipment, shipment not in red)
+                for shipment in shipments
+                if _holds_on(ready.rule, table.declared_s.item(shipment))
+            ]
+        if not firings:
             return None
         fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
         demoted = np.zeros_like(fired)
-        for number, shipment, is_demoted in found:
+        for number, shipment, is_demoted in firings:
             fired[number, shipment] = True
             demoted[number, shipment] = is_demoted
         return Fired(self.rules, fired, demoted)
@@ -160,13 +164,13 @@ class Rulebook:
         table = source.table
         fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
         demoted = np.zeros_like(fired)
-        for number, one in enumerate(self._ready):
-            rows = one.when.column(source)
+        for number, ready in enumerate(self._ready):
+            rows = ready.when.column(source)
             # An exemption must hold for all items of a shipment, a floor for one.
-            reduce = np.logical_and if one.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
-            fired[number] = _in_force(one.rule, table, reduce.reduceat(rows, table.first_row))
-            if one.blank is not None and one.alone is not None and fired[number].any():
-                stays = rows & one.blank.column(source) & ~one.alone.column(source)
+            reduce = np.logical_and if ready.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
+            fired[number] = _in_force(ready.rule, table, reduce.reduceat(rows, table.first_row))
+            if ready.blank is not None and ready.alone is not None and fired[number].any():
+                stays = rows & ready.blank.column(source) & ~ready.alone.column(source)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
         return Fired(self.rules, fired, demoted) if fired.any() else None
 
@@ -174,7 +178,7 @@ class Rulebook:
 def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tuple[int, int], Suppression]:
     """Return the suppressions of floors that fired: (position of the rule, shipment) -> suppression."""
     names = table.text("consignor_name")
-    found: dict[tuple[int, int], Suppression] = {}
+    suppressions: dict[tuple[int, int], Suppression] = {}
     for number, shipment in np.argwhere(fired.fired).tolist():
         rule = fired.rules[number]
         if rule.effect is Effect.AT_MOST_GREEN or rule.id in NEVER_SUPPRESSED:
@@ -182,8 +186,8 @@ def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tu
         code = names.codes.item(table.first_row.item(shipment))
         suppression = lists.suppression(rule.id, names.values[code] if code >= 0 else None)
         if suppression is not None:
-            found[number, shipment] = suppression
-    return found
+            suppressions[number, shipment] = suppression
+    return suppressions
 
 
 def _any_triggered(triggers: Sequence[Trigger], matrix: FloatArray) -> bool:

@@ -242,10 +242,10 @@ class Ruling:
 
     def shipments_with_reasons(self) -> list[int]:
         """Return the shipments for which a rule fired, a list was hit or an item is unread, ascending."""
-        found = {*self.unread, *self.hits}
+        shipments = {*self.unread, *self.hits}
         if self.fired is not None:
-            found.update(np.flatnonzero(self.fired.fired.any(axis=0)).tolist())
-        return sorted(found)
+            shipments.update(np.flatnonzero(self.fired.fired.any(axis=0)).tolist())
+        return sorted(shipments)
 
 
 def _highest(hits: Sequence[ListHit]) -> int:

@@ -138,8 +138,8 @@ class _Reader:
                 self._pair(path)
         self._at += 1
 
-    def _is_mark(self, mark: str, ahead: int = 0) -> bool:
-        return self._tokens[self._at + ahead][:2] == ("mark", mark)
+    def _is_mark(self, mark: str, offset: int = 0) -> bool:
+        return self._tokens[self._at + offset][:2] == ("mark", mark)
 
 
 def _tokens(document: str) -> Iterator[tuple[str, str, int]]:

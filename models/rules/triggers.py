@@ -19,19 +19,19 @@ def triggers_of(conditions: Iterable[Condition], columns: Mapping[str, int]) -> 
     Args:
         columns: feature name -> column of the matrix.
     """
-    found: dict[Leaf, None] = {}
+    chosen: dict[Leaf, None] = {}
     for condition in conditions:
-        cover = _cover(condition, columns, found)
+        cover = _cover(condition, columns, chosen)
         if cover is None:
             return None
-        found |= dict.fromkeys(cover)
-    return tuple((columns[leaf.name], number_test(leaf.op, leaf.values)) for leaf in found)
+        chosen |= dict.fromkeys(cover)
+    return tuple((columns[leaf.name], number_test(leaf.op, leaf.values)) for leaf in chosen)
 
 
-def _cover(condition: Condition, columns: Mapping[str, int], found: Collection[Leaf]) -> tuple[Leaf, ...] | None:
-    """Return leaves on features of which at least one holds if the condition holds, with as few as possible that ``found`` lacks.
+def _cover(condition: Condition, columns: Mapping[str, int], chosen: Collection[Leaf]) -> tuple[Leaf, ...] | None:
+    """Return leaves on features of which at least one holds if the condition holds, with as few new ones as possible.
 
-    The result is None if there are no such leaves.
+    Leaves that are not in ``chosen`` are new. The result is None if there are no such leaves.
     """
     if isinstance(condition, Leaf):
         # A missing value is common, so it would trigger for most goods.
@@ -40,9 +40,9 @@ def _cover(condition: Condition, columns: Mapping[str, int], found: Collection[L
         )
         return (condition,) if is_feature else None
     if isinstance(condition, All):
-        covers = [cover for part in condition.parts if (cover := _cover(part, columns, found)) is not None]
-        return min(covers, key=lambda cover: (len(set(cover).difference(found)), len(cover)), default=None)
+        covers = [cover for part in condition.parts if (cover := _cover(part, columns, chosen)) is not None]
+        return min(covers, key=lambda cover: (len(set(cover).difference(chosen)), len(cover)), default=None)
     if isinstance(condition, Any):
-        parts = [_cover(part, columns, found) for part in condition.parts]
+        parts = [_cover(part, columns, chosen) for part in condition.parts]
         return None if None in parts else tuple(leaf for part in parts if part is not None for leaf in part)
     return None

@@ -72,13 +72,13 @@ class UnreadItems:
         chemicals, numbers = table.declared("declared_chemical"), table.declared("cas_number")
         descriptions = table.text("goods_description")
         names_are_read = opsin().available
-        found: list[tuple[int, str, str]] = _not_read(table)
+        unread_texts: list[tuple[int, str, str]] = _not_read(table)
         if chemicals.values:
-            found += _unreadable(
+            unread_texts += _unreadable(
                 chemicals, "declared_chemical", self._chemical_problems(chemicals.values, names_are_read)
             )
         if numbers.values:
-            found += [
+            unread_texts += [
                 one
                 for one in _unreadable(numbers, "cas_number", [_cas_problem(text) for text in numbers.values])
                 if substances[one[0]] is None and not self._is_described(descriptions, one[0])
@@ -87,13 +87,13 @@ class UnreadItems:
         all_are_read = opsin().reads_all
         if not all_are_read or True in damaged:
             texts = descriptions.values
-            unread = [""] * len(texts) if all_are_read else self._name_problems(texts)
+            name_problems = [""] * len(texts) if all_are_read else self._name_problems(texts)
             problems = [
                 _DAMAGED.format(_quoted(text)) if is_damaged else problem
-                for text, is_damaged, problem in zip(texts, damaged, unread, strict=True)
+                for text, is_damaged, problem in zip(texts, damaged, name_problems, strict=True)
             ]
-            found += _unreadable(descriptions, "goods_description", problems)
-        return _by_shipment(table, found) if found else {}
+            unread_texts += _unreadable(descriptions, "goods_description", problems)
+        return _by_shipment(table, unread_texts) if unread_texts else {}
 
     def _chemical_problems(self, texts: list[str], names_are_read: bool) -> list[str]:
         """Return the problem of each declared chemical, empty if it was read. The request's budget limits the reading."""
@@ -134,20 +134,22 @@ class UnreadItems:
 
 def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
     """Return row, field and problem of each text that was truncated, or skipped because the request's time budget was spent."""
-    found: list[tuple[int, str, str]] = []
+    unread_texts: list[tuple[int, str, str]] = []
     budget = current_budget()
-    unread = budget.unread if budget is not None else set()
+    skipped = budget.unread if budget is not None else set()
     for name in _READ:
         if cut := table.cut.get(name):
             declared = table.declared(name)
             problems = [_TOO_LONG if code in cut else "" for code in range(len(declared.values))]
-            found += _unreadable(declared, name, problems)
-        if unread:
+            unread_texts += _unreadable(declared, name, problems)
+        if skipped:
             column = table.text(name)
-            problems = [_NO_TIME.format(_quoted(text)) if text in unread else "" for text in column.values]
-            found += _unreadable(column, name, problems)
+            problems = [_NO_TIME.format(_quoted(text)) if text in skipped else "" for text in column.values]
+            unread_texts += _unreadable(column, name, problems)
     # Every row of a shipment repeats the party's name. Report it for the first row only.
-    return [one for one in found if one[1] != "consignor_name" or table.first_row[table.shipment[one[0]]] == one[0]]
+    return [
+        one for one in unread_texts if one[1] != "consignor_name" or table.first_row[table.shipment[one[0]]] == one[0]
+    ]
 
 
 def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[int, str, str]]:
@@ -159,11 +161,13 @@ def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[in
     return [(row, field, problems[column.codes.item(row)]) for row in rows.tolist()]
 
 
-def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Mapping[int, tuple[UnreadItem, ...]]:
+def _by_shipment(
+    table: ManifestTable, unread_texts: list[tuple[int, str, str]]
+) -> Mapping[int, tuple[UnreadItem, ...]]:
     numbers = table.declared("item_number")
     by_shipment: dict[int, list[UnreadItem]] = {}
     # If a text has two problems, keep the first.
-    problems = {(row, field): problem for row, field, problem in reversed(found)}
+    problems = {(row, field): problem for row, field, problem in reversed(unread_texts)}
     for (row, field), problem in sorted(problems.items()):
         shipment = int(table.shipment[row])
         code = numbers.codes.item(row)

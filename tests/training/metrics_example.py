@@ -17,7 +17,7 @@ def nothing(reason: str = "3 finds in this window; at least 10 are needed") -> d
 
 
 def figures(strength: float, *, finds: int = 260, base_rate: float = 1.6e-6) -> dict[str, Any]:
-    """Figures of one score; ``strength`` from 0 to 1 is its recall at 0.5 %."""
+    """Return figures of one score; ``strength`` from 0 to 1 is its recall at 0.5 %."""
     recalls = {"0.001": 0.6 * strength, "0.005": strength, "0.01": strength**0.8, "0.05": strength**0.4}
     bins = []
     for low in np.linspace(-16.0, -5.0, 6).tolist():
@@ -75,7 +75,7 @@ def _slice(recall: float, finds: int = 60) -> dict[str, Any]:
 
 
 def example_metrics() -> dict[str, Any]:
-    """A document with every section."""
+    """Return a document with every section."""
     heads = ("fentanyl_or_analogue", "precursor", "equipment")
     labels = {
         kind: {"risk": figures(strength), **{head: figures(strength - 0.1, finds=80) for head in heads}}
@@ -236,7 +236,7 @@ def _without_bins(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def example_card() -> dict[str, Any]:
-    """A card as `training.reports.card` builds it, before its sections are written."""
+    """Return a card as `training.reports.card` builds it, before its sections are written."""
     window = {"shipments": 1000, "finds": 20, "from": "2025-04-14T00:04:16Z", "to": "2025-12-10T06:37:42Z"}
     return {
         "description": "Probability, from the manifest alone, that a shipment holds watched content",

@@ -1,8 +1,8 @@
 """Refitting of a model to an office's unlabelled traffic.
 
 Adaptation refits the statistics of usual trade, the history, the percentiles and the lane thresholds. Evidence, boosters and
-calibrators stay. The boosters need no refit: they were trained on the worlds of several authors, each with the statistics of its
-own earlier traffic (`training.authors.views`), so their features already compare a shipment with an office's own usual trade.
+calibrators stay. The boosters need no refit: in their training, each author's world had the statistics of its own earlier traffic
+(`training.authors.views`). Their features therefore already compare a shipment with the usual trade of one office.
 
 Use files that are earlier than those to score. Statistics of the scored file itself would make a repeated cover look usual.
 """

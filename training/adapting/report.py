@@ -127,21 +127,21 @@ def _movement(row: dict[str, Any]) -> float:
 
 def _not_judged(table: ManifestTable, scored: int) -> list[dict[str, Any]]:
     """Return the channels, the fields and the red threshold for which the files have too little data."""
-    found: list[dict[str, Any]] = []
+    too_little: list[dict[str, Any]] = []
     channel = table.text("channel").take(table.first_row)
     counts = np.bincount(channel.codes[channel.codes >= 0], minlength=len(channel.values))
     of_channel = dict(zip(channel.values, counts.tolist(), strict=True))
     for name in CHANNELS:
         if of_channel.get(name, 0) < LEAST_OF_CHANNEL:
-            found.append({"what": f"channel {name}", "shipments": int(of_channel.get(name, 0)), "least": LEAST_OF_CHANNEL,
+            too_little.append({"what": f"channel {name}", "shipments": int(of_channel.get(name, 0)), "least": LEAST_OF_CHANNEL,
                           "why": "too few shipments to learn what is usual in it"})  # fmt: skip
     for name in MANIFEST_NAMES:
         if name not in LABEL_NAMES and not (table.declared(name).codes >= 0).any():
-            found.append({"what": f"field {name}", "shipments": 0, "least": 1, "why": NEVER_FILLED})
+            too_little.append({"what": f"field {name}", "shipments": 0, "least": 1, "why": NEVER_FILLED})
     if scored < LEAST_FOR_RED:
-        found.append({"what": "red threshold", "shipments": scored, "least": LEAST_FOR_RED,
+        too_little.append({"what": "red threshold", "shipments": scored, "least": LEAST_FOR_RED,
                       "why": "its share of later traffic may differ by more than a sixth"})  # fmt: skip
-    return found
+    return too_little
 
 
 def _tops(scored: Scored) -> list[dict[str, Any]]:
@@ -167,14 +167,14 @@ def _distances(reference: ReferenceScores, scored: Scored) -> dict[str, Any]:
 def _psi(reference: ReferenceScores, scores: Floats) -> float:
     percentile = reference.percentile(scores)
     counts = np.bincount(np.searchsorted(_BINS, percentile, side="right"), minlength=len(_BINS) + 1)
-    found = np.maximum(counts / len(scores), _EMPTY_BIN)
+    observed = np.maximum(counts / len(scores), _EMPTY_BIN)
     expected = np.diff(np.array([0.0, *_BINS, 1.0]))
-    return float(((found - expected) * np.log(found / expected)).sum())
+    return float(((observed - expected) * np.log(observed / expected)).sum())
 
 
 def _ks(reference: ReferenceScores, scores: Floats) -> float:
-    found = np.searchsorted(np.sort(scores), reference.log_odds, side="left") / len(scores)
-    return float(np.abs(found - reference.below).max())
+    observed = np.searchsorted(np.sort(scores), reference.log_odds, side="left") / len(scores)
+    return float(np.abs(observed - reference.below).max())
 
 
 def _calibration(

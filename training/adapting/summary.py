@@ -47,10 +47,10 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _not_judged(found: list[dict[str, Any]]) -> Iterator[str]:
-    fields = [one["what"].removeprefix("field ") for one in found if one["why"] == NEVER_FILLED]
+def _not_judged(entries: list[dict[str, Any]]) -> Iterator[str]:
+    fields = [one["what"].removeprefix("field ") for one in entries if one["why"] == NEVER_FILLED]
     if fields:
         yield f"Not judged, because never filled: {', '.join(fields)}."
-    for one in found:
+    for one in entries:
         if one["why"] != NEVER_FILLED:
             yield f"Not judged: {one['what']}, {one['shipments']:,} shipments of at least {one['least']:,}: {one['why']}."

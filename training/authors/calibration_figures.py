@@ -55,16 +55,16 @@ def _weights(illicit: Bools) -> Floats:
 def slope(stated: Floats, illicit: Bools, weight: Floats) -> float:
     """Return b of the weighted logistic model a + b * ``stated`` (s,): 1 if calibrated, below 1 if overconfident."""
     design = np.stack([np.ones_like(stated), stated], axis=1)
-    found = np.array([0.0, 1.0])
+    coefficients = np.array([0.0, 1.0])
     for _ in range(_STEPS):
-        p = probability(design @ found)
+        p = probability(design @ coefficients)
         gradient = design.T @ (weight * (illicit - p))
         step = np.linalg.solve((design * (weight * p * (1.0 - p))[:, None]).T @ design, gradient)
         # Bounded steps converge from any start, because the likelihood is concave.
-        found = found + np.clip(step, -1.0, 1.0)
+        coefficients = coefficients + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-9:
             break
-    return float(found[1])
+    return float(coefficients[1])
 
 
 def top_ratio(stated: Floats, illicit: Bools, weight: Floats) -> float:

@@ -85,8 +85,8 @@ def train_champion(
 def _as_stated() -> dict[str, Calibrator]:
     """Return calibrators that leave the odds of prior plus trees unchanged. These odds hold at the default base rates.
 
-    Calibrators fitted on the left-out scores would weaken the evidence of law, because lawful trade in listed goods is far more
-    frequent in the authors' worlds than in real traffic. The card states the slopes that such calibrators would have.
+    Calibrators fitted on the left-out scores would weaken the evidence of law. The reason is that lawful trade in listed goods is
+    far more frequent in the authors' worlds than in real traffic. The card states the slopes that such calibrators would have.
     """
     calibrators = {
         head: Calibrator((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, DEFAULT_BASE_RATES[head]) for head in HEADS

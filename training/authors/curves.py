@@ -21,9 +21,9 @@ _SHARES: Final = np.geomspace(1e-3, 1.0, 90)
 
 def recall_at(score: Floats, illicit: Bools, shares: Floats) -> Floats:
     """Return the share of finds (k,) inside each of the top ``shares`` (k,) of scores (s,)."""
-    found = np.concatenate([[0], np.cumsum(illicit[ranked(score)])])
+    finds = np.concatenate([[0], np.cumsum(illicit[ranked(score)])])
     inspected = np.round(shares * len(score)).astype(np.int64)
-    return np.asarray(found[inspected] / max(1, illicit.sum()), dtype=np.float64)
+    return np.asarray(finds[inspected] / max(1, illicit.sum()), dtype=np.float64)
 
 
 def curves_of(name: str, scores: Mapping[str, Floats], illicit: Bools) -> Figure:

@@ -46,17 +46,17 @@ def figures(score: Floats, illicit: Bools, hard: Bools, lanes: Lanes | None = No
         lanes: thresholds on the scores; None leaves out the figures of lanes.
     """
     order = ranked(score)
-    found = {"pr_auc": float(average_precision_score(illicit, score))}
+    measured = {"pr_auc": float(average_precision_score(illicit, score))}
     for share in SHARES:
         inside = order[: max(1, round(share * len(order)))]
-        found[f"recall_{share:g}"] = float(illicit[inside].sum() / illicit.sum())
+        measured[f"recall_{share:g}"] = float(illicit[inside].sum() / illicit.sum())
     inside = order[: round(SHARES[-1] * len(order))]
-    found["hard_in_0.01"] = float(hard[inside].sum() / max(1, hard.sum()))
+    measured["hard_in_0.01"] = float(hard[inside].sum() / max(1, hard.sum()))
     if lanes is not None:
         lane = lanes.assign(score[~illicit])
-        found |= {"red_clean": float((lane == RED).mean()), "yellow_clean": float((lane == YELLOW).mean())}
-        found["green_illicit"] = float((lanes.assign(score[illicit]) == GREEN).mean())
-    return found
+        measured |= {"red_clean": float((lane == RED).mean()), "yellow_clean": float((lane == YELLOW).mean())}
+        measured["green_illicit"] = float((lanes.assign(score[illicit]) == GREEN).mean())
+    return measured
 
 
 def best_of_author(data: AuthorData, threads: int) -> Floats:

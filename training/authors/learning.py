@@ -5,8 +5,8 @@ explain. Common trees start from the combined prior of all heads. The trees of e
 trees. All leaf values are then multiplied by one factor per model, the shrinkage towards the prior.
 
 In new worlds, the prior is too confident (docs/worlds.md). Trees that start from its log-odds would learn little except to correct
-it on lawful trade. Trees therefore start from ``slope`` times its log-odds, and their leaf values are divided by the slope, so that
-they can be added to the full prior.
+it on lawful trade. Trees therefore start from ``slope`` times its log-odds. Their leaf values are then divided by the slope, to
+fit the full prior.
 """
 
 from __future__ import annotations

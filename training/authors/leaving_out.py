@@ -189,7 +189,7 @@ def report(results: Mapping[str, LeftOut], best: Mapping[str, Floats]) -> dict[s
     ``authors`` contains the figures of each world, ``comparison`` the paired comparison of both with the better of prior and trees,
     ``calibration`` the calibration per author, and ``origins`` the false positives by origin.
     """
-    found: dict[str, Any] = {}
+    of_authors: dict[str, Any] = {}
     origins: dict[str, Any] = {}
     for name, result in results.items():
         views = result.views
@@ -205,9 +205,9 @@ def report(results: Mapping[str, LeftOut], best: Mapping[str, Floats]) -> dict[s
         figures_of["sealed"] = name in SEALED
         origins[name] = origin_figures(views, result.scores["both"], Resamples.of(views))
         figures_of["false_positives_by_origin"] = origins[name]["rates"]
-        found[name] = figures_of
+        of_authors[name] = figures_of
     return {
-        "authors": found,
+        "authors": of_authors,
         "comparison": compare({name: (result.views, result.scores) for name, result in results.items()}),
         "calibration": calibration(
             {name: (result.scores["both"], result.views.illicit) for name, result in results.items()}

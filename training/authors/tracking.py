@@ -84,16 +84,16 @@ def log_authors(
 
 def further_metrics(figures: Mapping[str, Any], name: str) -> dict[str, float]:
     """Return the paired differences, the calibration and the ratios of origins of one left-out world as flat metrics."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for measure, of_measure in figures["comparison"]["worlds"].get(name, {}).items():
-        found |= {f"difference.{measure}.{key}": of_measure[key] for key in _BOUNDS}
+        metrics |= {f"difference.{measure}.{key}": of_measure[key] for key in _BOUNDS}
     of_author = figures["calibration"].get("authors", {}).get(name, {})
-    found |= {f"calibration.{key}": value for key, value in of_author.items()}
+    metrics |= {f"calibration.{key}": value for key, value in of_author.items()}
     for ratio in ("largest_over_smallest", "largest_over_overall"):
         of_ratio = figures["origins"][name][ratio]
         if of_ratio is not None:
-            found |= {f"origins.{ratio}.{key}": of_ratio[key] for key in _BOUNDS}
-    return found
+            metrics |= {f"origins.{ratio}.{key}": of_ratio[key] for key in _BOUNDS}
+    return metrics
 
 
 def mean_metrics(figures: Mapping[str, Any]) -> dict[str, float]:

@@ -72,8 +72,8 @@ def load_author(name: str, shipments: int = SHIPMENTS, seed: int = _SEED) -> Aut
         for column in world.items
     }
     table = ManifestTable.from_columns(columns, len(world.items))
-    read = pd.unique(world.items["shipment_id"][~table.refused])
-    kept = world.truth["shipment_id"].isin(read).to_numpy()
+    accepted_ids = pd.unique(world.items["shipment_id"][~table.refused])
+    kept = world.truth["shipment_id"].isin(accepted_ids).to_numpy()
     truth = world.truth[kept]
     contents = truth["content"].to_numpy()
     digest = hashlib.sha256(world.items.to_csv(index=False).encode())

@@ -109,8 +109,8 @@ def from_file(
         delay_s: Seconds from declaration to result for results without a time; by default assumed.
         progress: Called with the number of rows read so far.
 
-    If a column is mapped to a manifest field but contains no valid value for it, the column becomes a candidate for a further
-    field, and a note reports it.
+    A column that is mapped to a manifest field, but contains no valid value for it, becomes a candidate for a further field. A note
+    reports this.
 
     Raises:
         BadData: The file has no rows or lacks a column.

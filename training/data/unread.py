@@ -41,7 +41,7 @@ def unread_columns(table: ManifestTable, recognised: Mapping[str, str | None]) -
         recognised: Input columns -> manifest fields, separated by commas (`TableReader.recognised`).
     """
     unread = {name for name in MANIFEST_NAMES if name in table.raw and name not in REFERENCES and _never(table, name)}
-    found = []
+    columns = []
     for column, names in recognised.items():
         fields = (names or "").split(", ")
         if not unread.issuperset(fields):
@@ -50,8 +50,8 @@ def unread_columns(table: ManifestTable, recognised: Mapping[str, str | None]) -
         row = int(np.argmax(given.codes >= 0))
         problem = next((one.problem for one in table.warnings_of_row(row) if one.field == fields[0]), "is not valid")
         count = int((given.codes >= 0).sum())
-        found.append(UnreadColumn(column, " and ".join(fields), count, given.values[given.codes[row]], problem))
-    return found
+        columns.append(UnreadColumn(column, " and ".join(fields), count, given.values[given.codes[row]], problem))
+    return columns
 
 
 def _never(table: ManifestTable, name: str) -> bool:

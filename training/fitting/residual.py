@@ -84,7 +84,7 @@ def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequenc
 
     A feature that entries use in both directions, or between two bounds, has no constraint.
     """
-    found: dict[str, set[int]] = {}
+    signs_of: dict[str, set[int]] = {}
     for entry in entries:
         sign = {"for": 1, "against": -1}.get(entry.direction, 0)
         for term in (term for clause in entry.when for term in clause):
@@ -99,8 +99,8 @@ def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequenc
                 rising = 1 if term.low == 1.0 else -1 if term.low == 0.0 else 0
             else:
                 rising = 0
-            found.setdefault(term.feature, set()).add(sign * rising)
-    of_entries = {name: next(iter(signs)) for name, signs in found.items() if len(signs) == 1}
+            signs_of.setdefault(term.feature, set()).add(sign * rising)
+    of_entries = {name: next(iter(signs)) for name, signs in signs_of.items() if len(signs) == 1}
     return [own or of_entries.get(name, 0) for name, own in zip(names, declared, strict=True)]
 
 

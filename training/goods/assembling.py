@@ -91,6 +91,6 @@ def _word_languages(corpus: Corpus) -> NDArray[np.uint16]:
     number = {language: bit for bit, language in enumerate(languages(corpus))}
     sizes = corpus.word_ends - corpus.word_starts
     bits = np.array([1 << number[row.language] for row in corpus.rows], dtype=np.uint16)
-    found = np.zeros(len(corpus.vocabulary), dtype=np.uint16)
-    np.bitwise_or.at(found, corpus.words, np.repeat(bits, sizes))
-    return found
+    bits_of_word = np.zeros(len(corpus.vocabulary), dtype=np.uint16)
+    np.bitwise_or.at(bits_of_word, corpus.words, np.repeat(bits, sizes))
+    return bits_of_word

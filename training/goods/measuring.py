@@ -60,13 +60,15 @@ def measure_vague(model: GoodsModel, vague: list[str], acceptable: list[str]) ->
     for texts in (vague, acceptable):
         tokens, rows = tokenised(model, texts)
         values.append(read_texts(model, tokens, rows).vague)
-    found, clean = values
-    threshold = np.quantile(clean, 0.95)
+    of_vague, of_acceptable = values
+    threshold = np.quantile(of_acceptable, 0.95)
     return {
         "texts": float(len(vague)),
-        "vague_flagged": float((found >= model.settings.vague_flagged).mean()),
-        "found_at_0.05_false_alarms": float((found > threshold).mean()),
-        "roc_auc": float(roc_auc_score(np.r_[np.ones(len(found)), np.zeros(len(clean))], np.r_[found, clean])),
+        "vague_flagged": float((of_vague >= model.settings.vague_flagged).mean()),
+        "found_at_0.05_false_alarms": float((of_vague > threshold).mean()),
+        "roc_auc": float(
+            roc_auc_score(np.r_[np.ones(len(of_vague)), np.zeros(len(of_acceptable))], np.r_[of_vague, of_acceptable])
+        ),
     }
 
 
