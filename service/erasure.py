@@ -101,7 +101,7 @@ def _refuse_open_jobs(database: Database, settings: Settings, selection: Selecti
     shipments = store.erasure.shipments_of(database, selection)
     found = [
         job_id
-        for job_id, created_at in store.jobs.Jobs(database).open_ones()
+        for job_id, created_at in store.jobs.Jobs(database).open_jobs()
         if (selection.before is not None and created_at < selection.before)
         or (shipments and any(contains(path, shipments) for path in JobFiles(settings.jobs_dir, job_id).all()))
     ]

@@ -1,1 +1,1 @@
-"""Who may use the service: valid keys, their rates, and the first key."""
+"""Access to the service: valid keys, their rate limits, and the first key."""

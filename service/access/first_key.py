@@ -1,4 +1,4 @@
-"""The first API key. A service that requires keys and has never had one makes it, and shows it once."""
+"""First API key: a service that requires keys and has never had one makes a key at its start, and shows it once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from service.store.engine.database import Database
 
-#: Maker of the key in the audit chain.
+#: Actor of the key's entry in the audit chain.
 ACTOR = "first start"
 #: Name of the key in lists of keys.
 NAME = "administrator, made at the first start"
@@ -25,14 +25,14 @@ NAME = "administrator, made at the first start"
 def make_first_key(database: Database, scopes: Iterable[str], file: Path) -> Key | None:
     """Make a key if the database has never had one, and show it once.
 
-    It is shown on standard error if that is a terminal, otherwise in ``file``.
+    The key is written to standard error if that is a terminal, otherwise to ``file``.
 
     Args:
         scopes: scopes of the key. Pass all of them: its holder may make keys of any scope, so leaving one out protects nothing.
-        file: is replaced. Only its owner may read it.
+        file: path of a file that only its owner may read. An existing file is replaced.
 
     Returns:
-        The key; None if the database has or had a key, or if another process made the first one.
+        The key; None if the database has or had a key, also one that another process has just made.
 
     Raises:
         OSError: the file cannot be written. No key is made.

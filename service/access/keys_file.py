@@ -1,7 +1,8 @@
-"""The file of keys, for a service without a store and for keys that a deployment brings along.
+"""Keys file: for a service without a store, and for keys that a deployment provides.
 
 JSON: ``{"keys": [{"id", "name", "prefix", "sha256", "scopes", "requests_per_minute", "expires_at"}]}``. ``sha256`` has hexadecimal
-digits; ``expires_at`` is a time in UTC, and like ``requests_per_minute`` may be missing. The file contains no key.
+digits, and ``expires_at`` is a time with its zone. ``requests_per_minute`` and ``expires_at`` may be missing. The file contains
+digests, not the keys themselves.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from service.store.key import MOST_KEYS, MOST_NAME, Key
 
 
 class BadKeysFile(ValueError):
-    """Error for a file of keys that cannot be read. The message names the file and the fault."""
+    """Error for a keys file that cannot be read. The message names the file and the fault."""
 
 
 class _Entry(BaseModel):
@@ -43,17 +44,17 @@ class _File(BaseModel):
 
 
 def read_keys(path: Path) -> list[Key]:
-    """Return the keys of a file.
+    """Return the keys of a file, including expired ones.
 
     Raises:
-        BadKeysFile: it cannot be read, or is not of the form.
+        BadKeysFile: the file cannot be read, or its content does not have the form above.
     """
     try:
         entries = _File.model_validate_json(read_small(path)).keys
     except OSError as error:
         raise BadKeysFile(f"{path}: {error.strerror or error}") from None
     except ValidationError as error:
-        # Without the values: a key that stands there by mistake must not get into a log.
+        # Leave out the values: a key that was put into the file by mistake must not reach a log.
         faults = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
         raise BadKeysFile(f"{path}: {'; '.join(faults)}") from None
     if len({entry.prefix for entry in entries}) < len(entries):
@@ -62,7 +63,7 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def write_keys(path: Path, keys: Iterable[Key]) -> None:
-    """Replace the file by one that contains ``keys``, readable to its owner only. Readers see the old file or the new one.
+    """Replace the file atomically. Only its owner may read it.
 
     Raises:
         OSError: the file cannot be written.
@@ -74,13 +75,13 @@ def write_keys(path: Path, keys: Iterable[Key]) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, and put it into its place at once.
+    """Write a file atomically. Only its owner may read it.
 
     Raises:
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A new file has the mode 0600.
+    # mkstemp creates the file with mode 0600.
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(number, "wb") as file:

@@ -1,4 +1,4 @@
-"""Rates of requests: token buckets per key, and per address for failed attempts."""
+"""Rate limits: a token bucket per key, and one per address for failed attempts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from typing import Final
 
-#: A key may spend so many seconds of its rate at once.
+#: Burst: a key may use this many seconds of its rate at once.
 _BURST_SECONDS: Final = 10.0
 _SECONDS_PER_MINUTE: Final = 60.0
 
@@ -19,8 +19,8 @@ class TokenBucket:
     def __init__(self, per_second: float, capacity: float, now: float) -> None:
         """
         Args:
-            capacity: tokens of the full bucket, at least 1. It is full at first.
-            now: time in seconds, of the clock that `take` is given.
+            capacity: tokens of a full bucket, at least 1. The bucket starts full.
+            now: time in seconds, on the same clock as in `take`.
         """
         self._per_second = per_second
         self._capacity = self._tokens = capacity
@@ -28,12 +28,12 @@ class TokenBucket:
 
     @classmethod
     def per_minute(cls, requests: int, now: float) -> TokenBucket:
-        """Return a bucket for a rate per minute that allows bursts of ten seconds' requests."""
+        """Return a full bucket for a rate per minute. It allows bursts of ten seconds' requests."""
         per_second = requests / _SECONDS_PER_MINUTE
         return cls(per_second, max(1.0, per_second * _BURST_SECONDS), now)
 
     def take(self, now: float) -> int:
-        """Take a token. Return 0, or the whole seconds after which there will be one."""
+        """Take a token and return 0. If there is none, return the whole seconds until the next one."""
         tokens = min(self._capacity, self._tokens + (now - self._at) * self._per_second)
         self._at = now
         if tokens >= 1.0:
@@ -44,7 +44,7 @@ class TokenBucket:
 
 
 class Failures:
-    """Failed attempts per address. Each address has a small budget; the addresses seen longest ago are forgotten."""
+    """Rate limits of failed attempts per address. Of more than 4,096 addresses, the least recently seen are dropped."""
 
     _PER_SECOND: Final = 1.0
     _AT_ONCE: Final = 20.0
@@ -54,7 +54,7 @@ class Failures:
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def count(self, address: str, now: float) -> int:
-        """Count a failed attempt. Return 0, or the seconds to wait if the address has failed too often."""
+        """Count a failed attempt. Return 0, or the whole seconds to wait if the address has failed too often."""
         bucket = self._buckets.get(address)
         if bucket is None:
             bucket = self._buckets[address] = TokenBucket(self._PER_SECOND, self._AT_ONCE, now)

@@ -1,7 +1,7 @@
-"""The ring of valid keys that a worker holds in memory, read again about once a second.
+"""Key ring: the valid keys in the memory of a worker, read again every second by default.
 
-A request is checked against the ring alone, so it never waits for the database. A new key is known, and a revoked one unknown, in
-every worker at the next reading. While a source of keys does not answer, its last known keys stay valid until they expire.
+A request is checked against the ring alone, so it never waits for the database. Every worker accepts a new key, and refuses a
+revoked one, from its next reading on. If a source cannot be read, the keys of its last reading stay valid until they expire.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from service.logs import logger
 from service.periodic import repeated
 from service.store.key import Key, digest_of, prefix_of
 
-#: Reads all valid keys of one source: the database, or the file of keys.
+#: Function that returns the keys of one source: the database or the keys file. Expired keys may be among them.
 Source = Callable[[], Sequence[Key]]
 
 
 class HeldKey:
-    """A key with its rate in this worker."""
+    """A key with its rate limit in this worker; ``bucket`` is None for a key without a limit."""
 
     __slots__ = ("bucket", "key")
 
@@ -41,33 +41,33 @@ class KeyRing:
     """Valid keys by their prefixes.
 
     Args:
-        sources: read one after the other; of keys with the same prefix the first counts.
+        sources: name -> source. Of several keys with the same prefix, that of the source read first counts.
     """
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self.sources: Final = dict(sources)
         self._keys: dict[str, Sequence[Key]] = {}
-        self._held: dict[str, HeldKey] = {}
+        self._by_prefix: dict[str, HeldKey] = {}
         self._failed: frozenset[str] = frozenset()
         self._reading = threading.Lock()
         self._log = logger()
 
     @property
     def is_complete(self) -> bool:
-        """Whether each source has answered once."""
+        """True if each source has been read at least once."""
         return len(self._keys) == len(self.sources)
 
     def find(self, text: bytes) -> HeldKey | None:
         """Return the valid key with this text, or None."""
         prefix = prefix_of(text)
-        held = None if prefix is None else self._held.get(prefix)
+        held = None if prefix is None else self._by_prefix.get(prefix)
         if held is None or not hmac.compare_digest(held.key.digest, digest_of(text)):
             return None
-        # Between two readings a key may expire.
+        # A key may expire between two readings.
         return held if held.key.expires_at is None or held.key.is_valid(time.time_ns() // 1000) else None
 
     def read(self) -> None:
-        """Read all sources. It blocks; it may run in any thread."""
+        """Read all sources. The call blocks, and any thread may make it."""
         with self._reading:
             self._read()
 
@@ -77,21 +77,21 @@ class KeyRing:
             try:
                 self._keys[name] = source()
             except Exception as error:
-                # Whatever it is, the other keys must stay in use.
+                # No error of one source may affect the keys of the others.
                 failed.add(name)
                 if name not in self._failed:
                     self._log.error("keys_unread", source=name, problem=f"{type(error).__name__}: {error}")
         for name in self._failed - failed:
             self._log.info("keys_read_again", source=name)
         self._failed = frozenset(failed)
-        held: dict[str, HeldKey] = {}
+        by_prefix: dict[str, HeldKey] = {}
         for keys in self._keys.values():
             for key in keys:
-                before = self._held.get(key.prefix)
-                # An unchanged key goes on with its bucket.
-                held.setdefault(key.prefix, before if before is not None and before.key == key else HeldKey(key))
-        # One assignment, so that requests see the old ring or the new one.
-        self._held = held
+                before = self._by_prefix.get(key.prefix)
+                # An unchanged key keeps its bucket.
+                by_prefix.setdefault(key.prefix, before if before is not None and before.key == key else HeldKey(key))
+        # One assignment: a request sees either the old ring or the new one.
+        self._by_prefix = by_prefix
 
     @contextlib.asynccontextmanager
     async def refreshing(self, every: float) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Keys of a service: where they come from, and what happens at its start."""
+"""Sources of the keys of a service, and its first key."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from service.store.engine.database import Database
 
 
-#: Name of the source.
+#: Name of the source in `KeyRing.sources`.
 _DATABASE: Final = "database"
 
 
 class _StoredKeys:
-    """Source of the keys of a database. It makes the first key before it reads for the first time.
+    """Source of the keys of a database. It makes the first key before the first reading.
 
     Args:
-        file: see `make_first_key`; None: no first key is needed.
+        file: see `make_first_key`; None if no first key is needed.
     """
 
     def __init__(self, database: Database, scopes: Iterable[str], file: Path | None) -> None:
@@ -48,10 +48,10 @@ class _StoredKeys:
 
 
 def ring_of(settings: Settings, database: Database | None, scopes: Iterable[str]) -> KeyRing | None:
-    """Return the ring of keys of a service, not yet read; None where no keys are needed.
+    """Return the key ring of a service, before its first reading; None if the service needs no keys.
 
     Args:
-        scopes: of the first key. A service with a file of keys needs no first key.
+        scopes: scopes of the first key. A service with a keys file needs no first key.
     """
     if not settings.needs_keys:
         return None
@@ -76,7 +76,7 @@ async def keys_in_use(ring: KeyRing | None, settings: Settings) -> AsyncIterator
         return
     stored = ring.sources.get(_DATABASE)
     if isinstance(stored, _StoredKeys):
-        # While the database is away, the next reading tries again.
+        # If the database does not answer, the next reading tries again.
         with contextlib.suppress(DatabaseAway):
             await asyncio.to_thread(stored.make_first)
     async with ring.refreshing(settings.keys_poll_seconds):

@@ -1,4 +1,4 @@
-"""Process of the worker inside the service, see `service.jobs.child`."""
+"""Entry point of the worker process inside the service, see `service.jobs.child`."""
 
 from __future__ import annotations
 

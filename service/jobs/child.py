@@ -1,7 +1,7 @@
-"""The worker inside the service: a process that the service starts when a job waits, and that ends when none has come for a while.
+"""In-service worker: a child process that the service starts when a job waits, and that ends after two minutes without jobs.
 
-A process of its own does not hold the interpreter lock of the service, and its low priority leaves the processor to requests.
-Services that share a folder of jobs share one such process: it holds a lock in the folder.
+A separate process does not hold the interpreter lock of the service, and its low priority leaves the processor to requests.
+Services that share a folder of jobs share one such process, which holds a lock in the folder.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from service.settings import Settings, variables
 if TYPE_CHECKING:
     from service.store.engine.database import Database
 
-#: Seconds between two looks for a waiting job or an ended child.
+#: Seconds between checks for a waiting job or an ended child.
 _POLL_SECONDS: Final = 5.0
-#: Seconds without a job after which the child ends: it needs about 300 MB.
+#: Seconds without a job after which the child ends, because it needs about 300 MB.
 _IDLE_SECONDS: Final = 120.0
-#: Seconds that a child has to finish its chunk. After a kill the job goes on just as well.
+#: Seconds that a child has to finish its chunk before it is killed. The job later continues after its last commit in both cases.
 _GRACE_SECONDS: Final = 10.0
-#: Added to the priority: the processor goes to requests first.
+#: Niceness of the child: requests get the processor first.
 _NICE: Final = 10
 _LOCK_NAME: Final = ".worker.lock"
-#: Exit status of a child whose place is taken.
+#: Exit status of a child if another process holds the lock.
 _TAKEN: Final = 3
 
 
@@ -45,7 +45,7 @@ class InServiceWorker:
     """Starts a child process when a job waits. Use it on the event loop.
 
     Attributes:
-        wake: set it when a job was queued.
+        wake: event to set after queueing a job.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
@@ -57,7 +57,7 @@ class InServiceWorker:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Watch the queue during the context, and end the child at its end."""
+        """Watch the queue until the context ends, then end the child."""
         task = asyncio.create_task(self._watch(), name="jobs")
         try:
             yield
@@ -70,14 +70,14 @@ class InServiceWorker:
     async def _watch(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self._look)
+                await asyncio.to_thread(self._check)
             except (OSError, store.away.SQLAlchemyError, DatabaseAway) as error:
                 logger().error("job_worker_not_started", problem=str(error).splitlines()[0])
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), _POLL_SECONDS)
             self.wake.clear()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         with self._lock:
             if not self._closed:
                 self._start_if_needed()
@@ -99,14 +99,14 @@ class InServiceWorker:
             )
 
     def _stop(self) -> None:
-        # A look that was cancelled may still be starting a child.
+        # A cancelled check may still be starting a child in its thread.
         with self._lock:
             self._closed = True
             child, self._child = self._child, None
         if child is None:
             return
         assert child.stdin is not None
-        # The child ends when its standard input does, also if this process is killed.
+        # The child ends when its standard input is closed, which also happens if this process is killed.
         child.stdin.close()
         try:
             child.wait(_GRACE_SECONDS)
@@ -118,12 +118,12 @@ class InServiceWorker:
 
 
 def owner_of(process: int) -> str:
-    """Return the name of a child in leases."""
+    """Return the name under which a child leases jobs."""
     return f"{os.uname().nodename}:{process}:service"
 
 
 def exported(settings: Settings) -> dict[str, str]:
-    """Return settings that differ from their defaults as environment variables."""
+    """Return the settings that were set explicitly, as environment variables."""
     given = {name: variable for variable, name in variables().items() if name in settings.model_fields_set}
     return {variable: _text(getattr(settings, name)) for name, variable in given.items()}
 
@@ -146,7 +146,7 @@ def main() -> int:
     settings = Settings()
     configure(settings.log_level)
     os.nice(_NICE)
-    with _place(settings.jobs_dir) as lock:
+    with _folder_lock(settings.jobs_dir) as lock:
         if lock is None:
             return _TAKEN
         chemistry.set_up(settings)
@@ -164,8 +164,8 @@ def _stop_at_end_of_input(stop: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def _place(folder: Path) -> Iterator[IO[bytes] | None]:
-    """Hold the lock of the folder; yield None if another process does."""
+def _folder_lock(folder: Path) -> Iterator[IO[bytes] | None]:
+    """Hold the lock of the folder; yield None if another process holds it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / _LOCK_NAME).open("ab") as file:
         try:

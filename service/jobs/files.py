@@ -1,4 +1,4 @@
-"""Files of jobs: a folder per job with the upload and the results. Only the owner of the service may read them."""
+"""Files of jobs: a folder per job with the upload and the results. Only the user that runs the service may read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _OWNER_ONLY: Final = 0o600
 _OWNER_FOLDER: Final = 0o700
-#: Format of a result whose input has another ending.
+#: Format of the result for an input with any other ending.
 DEFAULT_FORMAT: Final = "csv"
 
 
@@ -47,7 +47,7 @@ class JobFiles:
         return self.folder / f"result-{attempt}.{result_format}"
 
     def parts(self, attempt: int) -> Path:
-        """Return the path of an attempt's result before it is complete, for formats that have an end."""
+        """Return the path of an attempt's incomplete result, for formats whose files cannot grow."""
         return self.folder / f"result-{attempt}.parts"
 
     def rejects(self, attempt: int) -> Path:
@@ -59,7 +59,7 @@ class JobFiles:
         return sorted(self.folder.iterdir()) if self.folder.is_dir() else []
 
     def keep_only(self, paths: Iterable[Path]) -> None:
-        """Delete what earlier attempts have left."""
+        """Delete all files except ``paths`` and the upload."""
         kept = set(paths)
         for path in self.folder.iterdir():
             if path not in kept and not path.name.startswith("upload"):
@@ -71,10 +71,10 @@ class JobFiles:
 
 
 def delete_files(database: Database, settings: Settings, finished_before: int | None = None) -> list[str]:
-    """Delete upload and results of ended jobs, and return the ids of the jobs.
+    """Delete the uploads and results of ended jobs, and return the ids of the jobs.
 
     Args:
-        finished_before: of jobs that ended before this time alone.
+        finished_before: only those of jobs that ended before this time, in microseconds since 1970.
     """
     jobs = store.jobs.Jobs(database)
     ended = jobs.with_files(finished_before)
@@ -86,16 +86,16 @@ def delete_files(database: Database, settings: Settings, finished_before: int | 
 
 
 def private(path: Path, mode: str) -> BinaryIO:
-    """Open a file for writing that only its owner may read."""
+    """Open a file for writing that only its owner may read. Mode ``w`` empties it."""
     flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if mode == "w" else 0)
     return os.fdopen(os.open(path, flags, _OWNER_ONLY), "r+b")
 
 
 def ending_of(name: str, *, gunzipped: bool = False) -> str:
-    """Return the file extension by which readers tell formats apart; empty for an unknown one.
+    """Return the file extension from which readers derive the format; empty for an unknown one.
 
     Args:
-        gunzipped: whether the content was decompressed, so that ``.gz`` no longer holds.
+        gunzipped: whether the content was decompressed, so that ``.gz`` no longer applies.
     """
     lower = name.lower()
     if gunzipped:
@@ -105,7 +105,7 @@ def ending_of(name: str, *, gunzipped: bool = False) -> str:
 
 
 def result_format_of(name: str) -> str:
-    """Return the format of the result for an input: the format of its name, uncompressed."""
+    """Return the format of the result for an input name: that of the input, without compression."""
     lower = name.lower().removesuffix(".gz")
     known = {ending: output.endings[0] for output in FORMATS for ending in output.endings}
     return next((first[1:] for ending, first in known.items() if lower.endswith(ending)), DEFAULT_FORMAT)

@@ -1,7 +1,7 @@
-"""Results of a job that grow chunk by chunk and go on after a kill.
+"""Results of a job, which grow chunk by chunk and survive a kill.
 
-Each attempt writes files of its own. It begins with a copy of what the attempt before had committed, so that an attempt that lost
-its lease, and perhaps does not know it yet, cannot write into them.
+Each attempt writes separate files, and begins with a copy of what the previous attempt committed. A worker that has lost its lease,
+perhaps without noticing yet, therefore cannot write into the files of the next attempt.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class _ArrowParts:
-    """Writer of tables as Arrow streams, one after the other, for formats whose files cannot grow."""
+    """Writer of tables as consecutive Arrow streams, for formats whose files cannot grow."""
 
     def __init__(self, file: BinaryIO) -> None:
-        # Types of pyarrow want one of Python's own files, which `private` opens.
+        # The type annotations of pyarrow require `IOBase`, which the file from `private` is.
         self._file = cast("IOBase", file)
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
@@ -46,10 +46,10 @@ class _ArrowParts:
 
 
 class Results:
-    """Growing result and rejects of an attempt. `sync` puts on disk what the next commit will name.
+    """Growing result and rejects files of an attempt. Call `sync` before the commit of their sizes.
 
     Attributes:
-        rejected: rejected rows.
+        rejected: number of rejected rows.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Results:
 
 @contextmanager
 def growing(files: JobFiles, lease: Lease, *, excel_safe: bool) -> Iterator[Results]:
-    """Open the results of an attempt, with what earlier ones have committed."""
+    """Open the results of an attempt, beginning with what earlier attempts committed."""
     job, progress = lease.job, lease.progress
     with (
         _continued(
@@ -93,12 +93,12 @@ def growing(files: JobFiles, lease: Lease, *, excel_safe: bool) -> Iterator[Resu
 
 
 def growing_path(files: JobFiles, attempt: int, result_format: str) -> Path:
-    """Return the path of a result that may still grow."""
+    """Return the path of a result while it grows."""
     return files.result(attempt, result_format) if BY_NAME[result_format].grows else files.parts(attempt)
 
 
-def hold(files: JobFiles, lease: Lease) -> bool:
-    """Return whether the files contain all results that earlier attempts have committed."""
+def contain_committed(files: JobFiles, lease: Lease) -> bool:
+    """Return whether the files contain all results that earlier attempts committed."""
     job, progress = lease.job, lease.progress
     wanted = (
         (growing_path(files, job.file_attempt, job.result_format), progress.result_bytes),
@@ -108,7 +108,7 @@ def hold(files: JobFiles, lease: Lease) -> bool:
 
 
 def complete(files: JobFiles, attempt: int, result_format: str) -> Path:
-    """Make the result of the parts, if its format has parts, and return its path."""
+    """Build the result from its Arrow streams, if its format needs them, and return its path."""
     result = files.result(attempt, result_format)
     if not BY_NAME[result_format].grows:
         with files.parts(attempt).open("rb") as parts, open_writer(result) as writer:
@@ -122,7 +122,7 @@ def complete(files: JobFiles, attempt: int, result_format: str) -> Path:
 
 @contextmanager
 def _continued(earlier: Path, path: Path, size: int) -> Iterator[BinaryIO]:
-    """Open a file that begins with the first ``size`` bytes of an earlier one, at its end."""
+    """Create a file with the first ``size`` bytes of an earlier one, and open it at its end."""
     with private(path, "w") as file:
         if size:
             with earlier.open("rb") as source:

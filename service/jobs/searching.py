@@ -1,4 +1,4 @@
-"""Search of files for references of shipments, in any form in which a job may have them."""
+"""Search for references of shipments in the files of jobs, in all encodings and escaped forms that the files may use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "cp1252")
 
 
 def contains(path: Path, shipments: Collection[str]) -> bool:
-    """Return whether a file contains the reference of one of some shipments. What cannot be read may contain anything."""
+    """Return whether a file contains the reference of any of the shipments. True also if the file cannot be searched."""
     if path.suffix == ".parquet":
         return _parquet_contains(path, shipments)
     wanted = {form for shipment in shipments for form in _forms(shipment)}
@@ -38,7 +38,7 @@ def contains(path: Path, shipments: Collection[str]) -> bool:
 
 
 def _forms(shipment: str) -> set[bytes]:
-    """Return the bytes of a reference in CSV and JSON."""
+    """Return the forms of a reference in CSV and JSON, in all encodings."""
     texts = {
         shipment,
         shipment.replace('"', '""'),

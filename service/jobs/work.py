@@ -1,8 +1,8 @@
 """Scoring of one job.
 
-The result is that of `service.files.batch.score_file` for the same file, byte by byte. After each chunk, its decisions and then the
-sizes of the files are committed. A worker that takes the job later continues there: it reads the earlier chunks once more, which
-advances the history as before, and scores the remaining ones.
+The result equals that of `service.files.batch.score_file` for the same file, byte for byte. After each chunk, the worker commits
+its decisions and then the sizes of the result files. A worker that takes the job later continues there: it reads the earlier
+chunks again, which advances the history as before, and scores the remaining ones.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from service.files.formats import format_of
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 from service.jobs.files import JobFiles, gone
-from service.jobs.results import Results, complete, growing, growing_path, hold
+from service.jobs.results import Results, complete, contain_committed, growing, growing_path
 from service.lists.current import CurrentLists
 from service.scoring.recording import Receipt, decisions_of_table
 from service.store.jobs import Jobs, Lease, Lost, Progress, digest_of, now
-from service.store.webhooks import record_and_tell
+from service.store.webhooks import record_with_deliveries
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,29 +42,29 @@ if TYPE_CHECKING:
     from service.store.log.decision import NewDecision
 
 _UPLOAD: Final = "the uploaded file"
-#: Decisions per transaction. On SQLite, requests that store decisions wait for it.
+#: Decisions per transaction. On SQLite, requests that store decisions wait meanwhile.
 _AT_ONCE: Final = 250
-#: Stores the decisions of a chunk in a transaction.
+#: Function that stores the decisions of a chunk in an open transaction, at a time in microseconds since 1970.
 Recorder = Callable[["Database", "Connection", Sequence["NewDecision"], int], object]
 
 
 class Stopped(Exception):
-    """The worker is asked to end. The job goes on later."""
+    """The worker was asked to end. The job continues later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Tools with which a worker scores jobs.
+    """Resources with which a worker scores jobs.
 
     Attributes:
-        record: stores the decisions of a chunk; tests observe it.
-        rows_per_chunk: only tests use other chunks than those of files, which would change Parquet's row groups.
+        record: stores the decisions of a chunk; tests replace it to observe them.
+        rows_per_chunk: only tests change it, because other chunks give other row groups in a Parquet result.
     """
 
     database: Database
     settings: Settings
     stop: threading.Event
-    record: Recorder = record_and_tell
+    record: Recorder = record_with_deliveries
     rows_per_chunk: int = ROWS_PER_CHUNK
 
 
@@ -74,7 +74,7 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
     Raises:
         Unreadable, MappingError: the file cannot be read.
         Lost: the job was cancelled, or another worker has it.
-        Stopped: the worker is asked to end.
+        Stopped: the worker was asked to end.
     """
     job, jobs = lease.job, Jobs(bench.database)
     files = JobFiles(bench.settings.jobs_dir, job.id)
@@ -85,7 +85,7 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
     score = _score_settings(bench)
     setup = setup_of(model, bench.settings, score)
     rows_total = job.rows_total if job.rows_total is not None else _count(bench, upload, mapping, job.file_name)
-    lease = jobs.begin(lease, setup, rows_total, anew=job.setup != setup or not hold(files, lease))
+    lease = jobs.begin(lease, setup, rows_total, anew=job.setup != setup or not contain_committed(files, lease))
     with growing(files, lease, excel_safe=bench.settings.excel_safe) as results:
         _score(bench, lease, model, (upload, mapping), results, score)
     result = complete(files, job.attempt, job.result_format)
@@ -101,16 +101,16 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
 
 
 def _score_settings(bench: Bench) -> ScoreSettings:
-    """Return the settings of scores with the office's lists as they are now. One state of the lists decides all of a job."""
+    """Return the score settings with the current lists of the office. They do not change while the job is scored."""
     current = CurrentLists(bench.settings.score_settings(), bench.database)
     current.refresh()
     return current.settings
 
 
 def setup_of(model: RiskModel, settings: Settings, score: ScoreSettings) -> str:
-    """Return a digest of what decides a row's result besides the row: the model, its rules, the office's lists, and settings.
+    """Return a digest of everything except the row that its result depends on: model, rules, lists of the office, and settings.
 
-    A job whose first rows were scored with another setup begins anew, so that no result mixes two.
+    A job whose first rows were scored with another setup starts again, so that no result mixes two setups.
     """
     key = settings.random_key.get_secret_value() if settings.random_key else None
     parts: list[Any] = [
@@ -136,14 +136,14 @@ def _score(
     job, settings = lease.job, bench.settings
     upload, mapping = source
     files = JobFiles(settings.jobs_dir, job.id)
-    kept: list[tuple[Scores, HistoryRows, float]] = []
+    unstored: list[tuple[Scores, HistoryRows, float]] = []
     options = ScoreOptions(
         mapping=mapping,
         explain=job.explain,
         settings=score,
         top=0,
         excel_safe=settings.excel_safe,
-        keep=lambda *scored: kept.append(scored),
+        keep=lambda *scored: unstored.append(scored),
     )
     receipt, features = Receipt("job", job.caller, job.created_at), features_digest(model.space.names)
     progress = lease.progress
@@ -168,39 +168,40 @@ def _score(
                     result_bytes,
                     rejects_bytes,
                 )
-                # Make the answers before the transaction, during which no other process can write to SQLite.
+                # Build the decisions before the transaction, during which no other process can write to SQLite.
                 decisions = [
                     decision
-                    for scores, _, seconds in kept
+                    for scores, _, seconds in unstored
                     for piece in decisions_of_table(
                         scores, features, receipt, orders=[None] * len(scores), what_if=False, seconds=seconds
                     )
                     for decision in piece
                 ]
-                kept.clear()
+                unstored.clear()
                 _commit(bench, lease, decisions, progress)
                 files.keep_only([growing_path(files, job.attempt, job.result_format), files.rejects(job.attempt)])
                 del scored
 
 
 def _commit(bench: Bench, lease: Lease, decisions: Sequence[NewDecision], progress: Progress) -> None:
-    """Store the decisions of a chunk, then the progress, in transactions that each keep other writers waiting for a moment only.
+    """Store the decisions of a chunk, then the progress, in short transactions, so that other writers wait only briefly.
 
-    After a kill in between, the decisions that are there count as repeated, whenever that is: their time of receipt is the job's.
+    After a kill in between, the next attempt finds the stored decisions as repeats, however late it is, because their time of
+    receipt is that of the job.
     """
     jobs = Jobs(bench.database)
     for start in range(0, max(len(decisions), 1), _AT_ONCE):
         with bench.database.write() as connection:
-            # First make sure that the job is still this worker's, and hold its row until the commit.
+            # First check that this worker still holds the job, and lock its row until the commit.
             if start + _AT_ONCE < len(decisions):
-                jobs.hold(connection, lease)
+                jobs.lock(connection, lease)
             else:
                 jobs.advance(connection, lease, progress)
             bench.record(bench.database, connection, decisions[start : start + _AT_ONCE], now())
 
 
 def _count(bench: Bench, upload: Path, mapping: ColumnMapping | None, name: str | None) -> int:
-    """Return the number of rows of a file, also of those that do not fit its header."""
+    """Return the number of rows of a file, including those that do not fit its header."""
     options = mapping.files if mapping else None
     opened = open_pieces(
         upload,
@@ -221,11 +222,7 @@ def _count(bench: Bench, upload: Path, mapping: ColumnMapping | None, name: str 
 
 
 class Heartbeat:
-    """Thread that renews a lease while its job is scored. Use it as a context.
-
-    Attributes:
-        lost: set once the job is no longer this worker's.
-    """
+    """Thread that renews a lease while its job is scored. Use it as a context."""
 
     def __init__(self, jobs: Jobs, lease: Lease, seconds: float) -> None:
         self._jobs, self._lease, self._seconds = jobs, lease, seconds
@@ -240,12 +237,12 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        # Three chances before the lease ends.
+        # Twice per lease, so that one renewal may fail.
         while not self._end.wait(self._seconds / 3):
             try:
                 self._jobs.renew(self._lease, self._seconds)
             except Lost:
                 return
             except (SQLAlchemyError, DatabaseAway):
-                # The database may answer again before the lease ends. Otherwise the next commit finds the job lost.
+                # The database may answer again before the lease ends. If not, the next commit raises `Lost`.
                 continue

@@ -1,7 +1,7 @@
-"""A worker: it takes one job after the other and scores it.
+"""Worker that takes and scores one job after the other.
 
-The service starts one as a process of its own (`service.jobs.child`), because a thread would hold the interpreter lock that
-requests need. `tidewaiter worker` starts more, also on other machines that share the database and the folder of jobs.
+The service starts one in a separate process (`service.jobs.child`), because a thread would hold the interpreter lock that requests
+need. `tidewaiter worker` starts more, also on other machines that share the database and the folder of jobs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from service.jobs.work import Bench, Heartbeat, Stopped, run
 from service.logs import logger
 from service.scoring.model_host import load_current, signature_of
 from service.store.jobs import Jobs, Lease, Lost, now
-from service.store.webhooks import record_and_tell
+from service.store.webhooks import record_with_deliveries
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.engine.database import Database
 
-#: Attempts without progress after which a job fails: its file ends the worker each time, for example for lack of memory.
+#: Attempts without progress after which a job fails. Its file probably ends the worker each time, for example for lack of memory.
 MOST_FRUITLESS: Final = 10
-#: Seconds between two looks for a job, and before the next one after an error.
+#: Seconds between checks for a job, and before the next check after an error.
 _POLL_SECONDS: Final = 1.0
 _ERROR_SECONDS: Final = 5.0
-#: Interval in seconds between two deletions of files that are kept long enough.
+#: Seconds between deletions of files whose retention has ended.
 _CLEAN_SECONDS: Final = 600.0
-#: Errors after which a job goes on later.
+#: Errors of the database, after which a job continues later.
 _AWAY: Final = (SQLAlchemyError, DatabaseAway)
 _DAY: Final = dt.timedelta(days=1)
 
@@ -53,20 +53,20 @@ class Worker:
 
     Attributes:
         owner: name of the worker in leases.
-        stop: set it to end the worker after the current chunk. Its job goes on later.
+        stop: event that ends the worker after the current chunk. Its job continues later.
     """
 
     database: Database
     settings: Settings
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{new_ids(1)[0][:8]}")
-    record: Recorder = record_and_tell
+    record: Recorder = record_with_deliveries
     rows_per_chunk: int = ROWS_PER_CHUNK
     stop: threading.Event = field(default_factory=threading.Event)
     _loaded: LoadedModel | None = None
     _cleaned: float = float("-inf")
 
     def work(self, idle_seconds: float | None = None) -> None:
-        """Score jobs until `stop` is set, or until none has waited for ``idle_seconds``."""
+        """Score jobs until `stop` is set, or until no job has come for ``idle_seconds``."""
         idle_since = time.monotonic()
         try:
             while not self.stop.is_set():
@@ -86,10 +86,10 @@ class Worker:
             self._release()
 
     def work_once(self) -> bool:
-        """Take one job and score it, and return whether there was one.
+        """Take one job and score it. Return whether there was one.
 
         Raises:
-            DatabaseAway: the database does not answer. The job goes on later.
+            DatabaseAway: the database does not answer. The job continues later.
         """
         jobs = Jobs(self.database)
         lease = jobs.take(self.owner, self.settings.job_lease_seconds)
@@ -113,9 +113,9 @@ class Worker:
         return True
 
     def _problem_of(self, lease: Lease) -> str | None:
-        """Score a job, and return why that failed; None if it is done."""
+        """Score a job. Return None if it is done, otherwise the reason of its failure."""
         if lease.job.fruitless > MOST_FRUITLESS:
-            return f"The worker ended {MOST_FRUITLESS} times at the same place of the file; see its log."
+            return f"The worker ended {MOST_FRUITLESS} times at the same place in the file; see its log."
         try:
             bench = Bench(self.database, self.settings, self.stop, self.record, self.rows_per_chunk)
             run(bench, lease, self._model())
@@ -126,7 +126,7 @@ class Worker:
         except (Lost, Stopped, *_AWAY):
             raise
         except Exception as error:
-            # A cancelled job's folder is deleted, perhaps while files are opened in it.
+            # The folder of a cancelled job is deleted, perhaps while this worker opens files in it.
             if _was_lost(Jobs(self.database), lease):
                 raise Lost from error
             logger().error("job_failed", job=lease.job.id, exc_info=error)
@@ -134,7 +134,7 @@ class Worker:
         return None
 
     def _model(self) -> RiskModel:
-        """Return the model in service, which is loaded again after a promotion, and stays if the pointer to it is lost."""
+        """Return the model in service. It is loaded again after a promotion, and kept if the pointer to it is lost."""
         store = self.settings.store()
         signature = signature_of(store.current() or champion_dir())
         has_changed = self._loaded is None or self._loaded.signature != signature
@@ -143,13 +143,13 @@ class Worker:
         return self._loaded.model
 
     def _forget(self, lease: Lease) -> None:
-        """Delete the files of a cancelled job, to which this worker has perhaps written after they were deleted."""
+        """Delete the files of a cancelled job again, because this worker may have written some after their deletion."""
         job = Jobs(self.database).get(lease.job.id)
         if job is None or job.files_deleted_at is not None:
             JobFiles(self.settings.jobs_dir, lease.job.id).delete()
 
     def _clean(self) -> None:
-        """Delete the files of jobs that ended long enough ago, from time to time."""
+        """Delete the files of jobs whose retention has ended, at most once in `_CLEAN_SECONDS`."""
         if time.monotonic() - self._cleaned >= _CLEAN_SECONDS:
             self._cleaned = time.monotonic()
             before = now() - int(self.settings.job_retention_days * _DAY / dt.timedelta(microseconds=1))
@@ -159,7 +159,7 @@ class Worker:
         try:
             Jobs(self.database).release(self.owner)
         except _AWAY:
-            # The lease ends by itself.
+            # The lease expires without it.
             logger().warning("job_not_released")
 
 

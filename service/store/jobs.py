@@ -1,8 +1,8 @@
-"""Jobs: queue them, lease one to a worker, and record how far it is.
+"""Jobs: queue them, lease them to workers, and record their progress.
 
-A worker takes a job for a limited time and renews the lease while it works. Each time a job is taken, its number of attempts grows,
-and every change by a worker names the attempt. A worker that lost its lease, for example because its machine stood still, changes
-nothing any more.
+A worker leases a job for a limited time and renews the lease while it works. Each lease raises the job's number of attempts, and
+every change by a worker requires its own attempt. A worker that lost its lease, for example because its machine was suspended, can
+therefore change nothing any more.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ RUNNING: Final = "running"
 DONE: Final = "done"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
-#: States in which a job needs work.
+#: States of a job that has not ended.
 OPEN: Final = (QUEUED, RUNNING)
-#: Columns of an ended job that its entry of the audit chain contains.
+#: Columns of an ended job that its entry in the audit chain contains.
 END_FACTS: Final = ("finished_at", "rejected", "rows_done", "setup", "state")
-#: Who finishes jobs, in the chain.
+#: Actor of the entry when a worker ends a job.
 _WORKER: Final = "worker"
 _SALT_BYTES: Final = 16
 _SECOND: Final = 1_000_000
@@ -50,7 +50,7 @@ class Lost(Exception):
 
 
 class QueueFull(Exception):
-    """As many jobs as allowed are open already."""
+    """The maximum number of jobs is already open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Results on disk. Attributes are those of `service.store.tables.Job`."""
+    """Progress of a job whose results are on disk. Attributes are those of `service.store.tables.Job`."""
 
     rows_done: int = 0
     rejected: int = 0
@@ -80,11 +80,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A job in the hands of a worker.
+    """A job that a worker has leased.
 
     Attributes:
-        job: the row of the job as it was taken, with the new attempt.
-        progress: results of earlier attempts that the work goes on from.
+        job: the row of the job when it was leased, with the new attempt.
+        progress: progress of earlier attempts, from which the worker continues.
     """
 
     job: Row[Any]
@@ -103,21 +103,21 @@ class Jobs:
         self._database = database
 
     def add(self, job: NewJob, most_open: int, upload: str | None = None) -> None:
-        """Queue a job in a transaction of its own; see `queue`."""
+        """Queue a job in a new transaction; see `queue`."""
         with self._database.write() as connection:
             self.queue(connection, job, most_open, upload)
 
     def queue(self, connection: Connection, job: NewJob, most_open: int, upload: str | None = None) -> None:
-        """Queue a job, and tell the audit chain.
+        """Queue a job, and record it in the audit chain.
 
         Args:
-            connection: of `Database.write`.
+            connection: connection of `Database.write`.
             upload: `digest_of` the uploaded file.
 
         Raises:
             QueueFull: ``most_open`` jobs are open already.
         """
-        # Before the job gets its position, which has the order of the entries.
+        # Lock before the job gets its position, because positions must have the order of the entries.
         self._database.lock_audit(connection)
         if self._count_open(connection) >= most_open:
             raise QueueFull
@@ -134,8 +134,8 @@ class Jobs:
         with self._database.read() as connection:
             return self._count_open(connection)
 
-    def open_ones(self) -> list[tuple[str, int]]:
-        """Return id and time of arrival of the jobs that are queued or running."""
+    def open_jobs(self) -> list[tuple[str, int]]:
+        """Return the id and the time of arrival of each job that is queued or running."""
         query = select(Job.id, Job.created_at).where(Job.state.in_(OPEN)).order_by(Job.position)
         with self._database.read() as connection:
             return [(row.id, row.created_at) for row in connection.execute(query)]
@@ -143,7 +143,7 @@ class Jobs:
     def waits(self) -> bool:
         """Return whether a worker would get a job now."""
         with self._database.read() as connection:
-            return connection.execute(_next_one()).first() is not None
+            return connection.execute(_next_job()).first() is not None
 
     def get(self, job_id: str) -> Row[Any] | None:
         """Return the job with this id; None if it does not exist."""
@@ -151,7 +151,7 @@ class Jobs:
             return connection.execute(select(Job.__table__).where(Job.id == job_id)).first()
 
     def page(self, before: int | None, limit: int) -> Sequence[Row[Any]]:
-        """Return up to ``limit`` jobs, the latest first, that arrived before the one at a position."""
+        """Return up to ``limit`` jobs with positions below ``before``, the latest first."""
         query = select(Job.__table__).order_by(desc(Job.position)).limit(limit)
         if before is not None:
             query = query.where(Job.position < before)
@@ -171,14 +171,19 @@ class Jobs:
                 .values(state=CANCELLED, finished_at=now(), owner=None)
             )
             if changed.rowcount:
-                self._tell_end(connection, job_id, caller, {})
+                self._append_end(connection, job_id, caller, {})
             return changed.rowcount > 0
 
     def take(self, owner: str, seconds: float) -> Lease | None:
-        """Lease the job that has waited longest: a queued one, or a running one whose lease has ended. None if no job waits."""
+        """Lease the oldest job that is queued, or running with an expired lease; return None if there is none.
+
+        Args:
+            owner: name of the worker.
+            seconds: duration of the lease.
+        """
         while True:
             with self._database.write() as connection:
-                found = connection.execute(_next_one()).first()
+                found = connection.execute(_next_job()).first()
                 if found is None:
                     return None
                 changed = connection.execute(
@@ -193,7 +198,7 @@ class Jobs:
                         leased_until=_until(seconds),
                     )
                 )
-                # On PostgreSQL, another worker may have taken it in between.
+                # On PostgreSQL, another worker may have leased it since the query.
                 if changed.rowcount:
                     row = connection.execute(select(Job.__table__).where(Job.id == found.id)).one()
                     return Lease(row, Progress(*(getattr(row, name) for name in Progress.__slots__)))
@@ -208,13 +213,13 @@ class Jobs:
             _change(connection, lease, leased_until=_until(seconds))
 
     def begin(self, lease: Lease, setup: str, rows_total: int, *, anew: bool) -> Lease:
-        """Note what the rows are scored with.
+        """Record the setup that the rows are scored with, and the number of rows.
 
         Args:
-            anew: whether results of earlier attempts do not count.
+            anew: whether to discard the results of earlier attempts.
 
         Returns:
-            The lease with the progress that counts.
+            The lease with the progress to continue from.
 
         Raises:
             Lost: the job is no longer this worker's.
@@ -223,8 +228,8 @@ class Jobs:
             _change(connection, lease, setup=setup, rows_total=rows_total, **(_NO_RESULTS if anew else {}))
         return Lease(lease.job, Progress()) if anew else lease
 
-    def hold(self, connection: Connection, lease: Lease) -> None:
-        """Keep others from taking or cancelling the job until the caller's transaction ends.
+    def lock(self, connection: Connection, lease: Lease) -> None:
+        """Prevent others from leasing or cancelling the job until the caller's transaction ends.
 
         Raises:
             Lost: the job is no longer this worker's.
@@ -232,7 +237,7 @@ class Jobs:
         _change(connection, lease, owner=lease.job.owner)
 
     def advance(self, connection: Connection, lease: Lease, progress: Progress) -> None:
-        """Note results on disk, in the caller's transaction.
+        """Record the progress of results on disk, in the caller's transaction.
 
         Raises:
             Lost: the job is no longer this worker's.
@@ -241,7 +246,7 @@ class Jobs:
         _change(connection, lease, file_attempt=lease.job.attempt, fruitless=0, **values)
 
     def finish(self, lease: Lease, problem: str | None = None, digests: Mapping[str, str | None] | None = None) -> None:
-        """End a job: it is done, or it failed with a problem. The audit chain is told.
+        """End a job, as failed if there is a problem and as done otherwise, and record this in the audit chain.
 
         Args:
             digests: name of a file -> its `digest_of`.
@@ -253,9 +258,9 @@ class Jobs:
         with self._database.write() as connection:
             values: dict[str, Any] = {"rows_total": Job.rows_done} if state == DONE else {}
             _change(connection, lease, state=state, problem=problem, finished_at=now(), owner=None, **values)
-            self._tell_end(connection, lease.job.id, _WORKER, digests or {})
+            self._append_end(connection, lease.job.id, _WORKER, digests or {})
 
-    def _tell_end(
+    def _append_end(
         self, connection: Connection, job_id: str, actor: str | None, digests: Mapping[str, str | None]
     ) -> None:
         row = connection.execute(select(Job.__table__).where(Job.id == job_id)).mappings().one()
@@ -263,14 +268,14 @@ class Jobs:
         audit.append(self._database, connection, [Fact("job_ended", job_id, facts, actor)], row["finished_at"])
 
     def release(self, owner: str) -> None:
-        """Return the jobs of a worker that has ended, so that another one takes them at once."""
+        """Return the running jobs of an ended worker to the queue, so that another one can lease them at once."""
         with self._database.write() as connection:
             connection.execute(
                 update(Job).where(Job.owner == owner, Job.state == RUNNING).values(state=QUEUED, owner=None)
             )
 
     def with_files(self, finished_before: int | None = None) -> list[str]:
-        """Return the ids of ended jobs whose files are not deleted yet: all, or those that ended before a time."""
+        """Return the ids of ended jobs whose files are not deleted yet, optionally only of those that ended before a time."""
         query = select(Job.id).where(Job.state.not_in(OPEN), Job.files_deleted_at.is_(None))
         if finished_before is not None:
             query = query.where(Job.finished_at < finished_before)
@@ -278,7 +283,7 @@ class Jobs:
             return list(connection.execute(query).scalars())
 
     def files_deleted(self, job_ids: Sequence[str]) -> None:
-        """Note that the files of jobs were deleted, and forget the names of the files."""
+        """Record that the files of jobs were deleted, and delete the file names, mappings and salts of the jobs."""
         with self._database.write() as connection:
             connection.execute(
                 update(Job)
@@ -300,12 +305,12 @@ def digest_of(salt: bytes | None, file: Path) -> str | None:
 
 
 def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the audit chain says about a new job without personal data."""
+    """Return the facts about a new job that contain no personal data."""
     return {name: row[name] for name in ("created_at", "explain", "result_format", "upload_ending")}
 
 
 def salted_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the digests of what may be personal in the row of a new job."""
+    """Return the salted digests of values of a new job that may be personal."""
     salt = bytes(row["salt"])
     name, mapping = row["file_name"], row["mapping"]
     return {
@@ -314,8 +319,8 @@ def salted_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _next_one() -> Any:
-    # A lease that ends later than any is from before the clock was set back.
+def _next_job() -> Any:
+    # A lease with an impossibly late end was written before the clock was set back.
     ended = or_(Job.leased_until < now(), Job.leased_until > _until(_LONGEST_LEASE))
     ready = or_(Job.state == QUEUED, and_(Job.state == RUNNING, ended))
     return select(Job.id, Job.attempt).where(ready).order_by(Job.position).limit(1)

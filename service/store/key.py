@@ -1,7 +1,8 @@
-"""One API key: its form, its text and its digest. `service.store.keys` keeps keys.
+"""One API key: its form, its text and its digest. `service.store.keys` stores keys.
 
-A key is ``tw_``, a prefix of 8 characters, ``_`` and a secret of 256 random bits. The store keeps its SHA-256. A slow hash would
-protect passwords, which can be guessed; 256 random bits cannot, and a fast hash costs a request less than a microsecond.
+A key consists of ``tw_``, 8 characters, ``_`` and a secret of 256 random bits; its prefix is all before the second ``_``. The store
+keeps its SHA-256. Passwords need a slow hash because they can be guessed. 256 random bits cannot be guessed, so a fast hash is
+enough; it costs a request less than a microsecond.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Final
 from service.identifiers import new_ids
 from service.store.engine.times import now_us
 
-#: Keys that are valid at the same time, so that each worker can hold all of them.
+#: Maximum number of valid keys, because each worker holds all of them in memory.
 MOST_KEYS: Final = 1_000
-#: Characters of a name.
+#: Longest name of a key, in characters.
 MOST_NAME: Final = 200
-#: Of all keys. Scanners of leaked secrets recognise keys by it.
+#: Beginning of all keys, by which scanners for leaked secrets recognise them.
 MARK: Final = "tw_"
 PREFIX_LENGTH: Final = 8
 _PREFIX_LETTERS: Final = string.ascii_lowercase + string.digits
@@ -27,12 +28,12 @@ _SECRET_BYTES: Final = 32
 
 
 class KeyRefused(ValueError):
-    """Error for a key that cannot be made; the message says why."""
+    """Error for a key that cannot be made. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key, without its secret. Attributes are those of `service.store.tables.ApiKey`."""
+    """API key without its secret. Attributes are those of `service.store.tables.ApiKey`."""
 
     id: str
     prefix: str
@@ -55,8 +56,8 @@ class KeyWishes:
     """Properties of a new key.
 
     Attributes:
-        expires_at: in microseconds since 1970; None: it does not expire.
-        requests_per_minute: limit per worker; None: no limit.
+        expires_at: time in microseconds since 1970; None for a key that does not expire.
+        requests_per_minute: limit per worker; None for no limit.
     """
 
     name: str
@@ -66,10 +67,10 @@ class KeyWishes:
 
 
 def new_key(wishes: KeyWishes, created_by: str | None) -> tuple[Key, str]:
-    """Return a new key and its text, which is kept nowhere.
+    """Return a new key and its text, which is not stored anywhere.
 
     Raises:
-        KeyRefused: the name is empty or too long, there is no scope, or the key would never be valid.
+        KeyRefused: the name is empty, too long or not printable, there is no scope, the rate is below 1, or the expiry is past.
     """
     name = wishes.name.strip()
     if not 0 < len(name) <= MOST_NAME or not name.isprintable():
@@ -80,7 +81,7 @@ def new_key(wishes: KeyWishes, created_by: str | None) -> tuple[Key, str]:
         raise KeyRefused("requests_per_minute: at least 1 is needed")
     now = now_us()
     if wishes.expires_at is not None and wishes.expires_at <= now:
-        raise KeyRefused("expires_at: it lies in the past")
+        raise KeyRefused("expires_at: is in the past")
     prefix = MARK + "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(PREFIX_LENGTH))
     text = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     key = Key(
@@ -99,12 +100,12 @@ def new_key(wishes: KeyWishes, created_by: str | None) -> tuple[Key, str]:
 
 
 def digest_of(text: bytes) -> bytes:
-    """Return the digest by which a key is known."""
+    """Return the SHA-256 of a key's text."""
     return hashlib.sha256(text).digest()
 
 
 def prefix_of(text: bytes) -> str | None:
-    """Return the prefix of a key's text; None if it has not the form of a key."""
+    """Return the prefix of a key's text, with ``tw_``; None if the text does not have the form of a key."""
     end = len(MARK) + PREFIX_LENGTH
     if len(text) <= end or text[end] != ord("_") or not text.startswith(MARK.encode()):
         return None

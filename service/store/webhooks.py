@@ -1,8 +1,9 @@
-"""Webhooks and their outbox: add and remove addresses, enqueue deliveries, claim those that are due, and record what came of them.
+"""Webhooks and their outbox: add and remove addresses, enqueue deliveries, claim due ones, and record the results.
 
-A delivery is inserted in the transaction of its decision, so that a message is sent for every stored red decision and for no
-other. A worker claims a delivery by a lease in a short transaction, sends it outside of any, and records the result. After a
-crash the lease ends and another worker sends it again: receivers see a delivery at least once, always with the same id.
+A delivery is inserted in the transaction of its decision, so that a message is sent for every stored red decision except what-if
+ones, and for no other. A worker claims a delivery by a lease in a short transaction, sends it outside of any transaction, and
+records the result. After a crash the lease ends and another worker sends the delivery again: receivers get it at least once, always
+with the same id.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ EVENT: Final = "decision.red"
 _RED: Final = "red"
 _SECOND: Final = 1_000_000
 _SECRET_BYTES: Final = 32
-#: Time in which a worker sends what it claimed.
+#: Lease of a claimed delivery, in microseconds: the worker must send it within this time.
 LEASE: Final = 120 * _SECOND
-#: Time that no attempt is ahead: delays grow to 6 hours, and small corrections of the clock do not matter.
+#: No valid time lies further in the future: delays grow to 6 hours, and one hour allows for small corrections of the clock.
 _FURTHEST: Final = 7 * 3600 * _SECOND
-#: Time of failure without a success after which an address is disabled.
+#: Time without a success, in microseconds, after which a failing address is disabled.
 PATIENCE: Final = 3 * 24 * 3600 * _SECOND
 
 
@@ -45,16 +46,16 @@ class Outbox:
     """Deliveries of the red decisions of a service.
 
     Attributes:
-        in_use: whether any address is in use, as of the last `look`; True before the first one. If False, `add` does nothing.
+        in_use: whether any address was in use at the last `look`; True before the first one. If False, `add` does nothing.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Decisions of the journal and of commands are stored without a look, so `add` has to ask the database for them.
+        # Some processes, such as commands, never call `look`. True makes `add` query the database.
         self.in_use = True
 
     def look(self) -> bool:
-        """Read whether an address is in use, and return it."""
+        """Read whether any address is in use, and return this."""
         with self._database.read() as connection:
             self.in_use = bool(_in_use(connection))
         return self.in_use
@@ -80,10 +81,10 @@ class Outbox:
         connection.execute(insert(Delivery), rows)
 
 
-def record_and_tell(
+def record_with_deliveries(
     database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
 ) -> list[Stored]:
-    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones."""
+    """Store the decisions of a job's chunk as `service.store.log.decisions.record` does, with the deliveries of new red ones."""
     stored = record_decisions(database, connection, decisions, at)
     Outbox(database).add(connection, decisions, stored, at)
     return stored
@@ -100,7 +101,7 @@ def _in_use(connection: Connection) -> list[str]:
 
 
 def _message(decision: NewDecision) -> dict[str, Any]:
-    """Return the message about a decision. It contains no personal data and no identifier of the sender."""
+    """Return the message about a decision, which contains no personal data and no identifier from the manifest."""
     answer = orjson.loads(decision.answer)
     return {
         "decision_id": decision.id,
@@ -142,12 +143,12 @@ def add(database: Database, url: str, description: str, actor: str | None, at: i
 
 
 def remove(database: Database, id_: str, actor: str | None, at: int) -> bool:
-    """Remove an address, and return whether it was there. Its waiting deliveries are given up."""
+    """Remove an address, and return whether it existed. Its waiting deliveries are never sent."""
     return _change(database, id_, "webhook_removed", {"removed_at": at, "secret": ""}, actor, at)
 
 
 def enable(database: Database, id_: str, actor: str | None, at: int) -> bool:
-    """Use a disabled address again, and return whether it is there. Its waiting deliveries are sent."""
+    """Use a disabled address again, and return whether it exists. Its waiting deliveries are sent."""
     return _change(database, id_, "webhook_enabled", {"disabled_at": None, "failing_since": None}, actor, at)
 
 
@@ -168,14 +169,14 @@ def webhooks(connection: Connection) -> list[Row[Any]]:
 
 
 def exists(connection: Connection, id_: str) -> bool:
-    """Return whether an address exists that was not removed."""
+    """Return whether an address exists and was not removed."""
     return connection.scalar(select(Webhook.id).where(Webhook.id == id_, Webhook.removed_at.is_(None))) is not None
 
 
 def deliveries(
     connection: Connection, webhook: str, *, state: str | None = None, before: int | None = None, limit: int = 100
 ) -> list[Row[Any]]:
-    """Return up to ``limit`` deliveries of an address, the latest first, before the position ``before``."""
+    """Return up to ``limit`` deliveries of an address with positions below ``before``, the latest first."""
     query = select(Delivery.__table__).where(Delivery.webhook_id == webhook)
     if state is not None:
         query = query.where(Delivery.state == state)
@@ -185,7 +186,7 @@ def deliveries(
 
 
 def send_again(database: Database, webhook: str, id_: str, actor: str | None, at: int) -> bool:
-    """Let a delivery be sent again now, and return whether it is there."""
+    """Queue a delivery to be sent again now, and return whether it exists."""
     with database.write() as connection:
         changed = connection.execute(
             update(Delivery)
@@ -217,7 +218,7 @@ def claim(database: Database, at: int, most: int) -> list[Due]:
             .join(Webhook, Webhook.id == Delivery.webhook_id)
             .where(
                 Delivery.state == WAITING,
-                # Times further ahead than any are from before the clock was set back.
+                # Times impossibly far in the future were written before the clock was set back.
                 or_(Delivery.next_at <= at, Delivery.next_at > at + _FURTHEST),
                 or_(Delivery.leased_until <= at, Delivery.leased_until > at + _FURTHEST),
                 Webhook.removed_at.is_(None),
@@ -240,9 +241,10 @@ class Attempt:
     """Result of an attempt.
 
     Attributes:
-        status: HTTP status of the answer; None without one.
+        at: time of the attempt, in microseconds since 1970.
+        status: HTTP status of the answer; None without an answer.
         problem: None after a success.
-        next_at: time of the next attempt; None to give up.
+        next_at: time of the next attempt; None to give up after a problem.
     """
 
     at: int
@@ -252,7 +254,7 @@ class Attempt:
 
 
 def record(database: Database, due: Due, attempt: Attempt) -> bool:
-    """Record an attempt, and return whether its address was disabled by it."""
+    """Record an attempt, and return whether it caused its address to be disabled."""
     succeeded = attempt.problem is None
     values: dict[str, Any] = {
         "attempts": due.attempts + 1,

@@ -1,6 +1,7 @@
-"""The background task that sends what waits in the outbox.
+"""Background task that sends the messages in the outbox.
 
-Each worker of the service has one. It looks once per second whether any address is in use, one small query, and sends what is due.
+Each worker of the service has one. Once per second a small query checks whether any address is in use; if so, the task sends the
+messages that are due.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
     from service.store.engine.database import Database
     from service.store.webhooks import Due, Outbox
 
-#: Seconds between looks at the outbox.
+#: Seconds between checks of the outbox.
 POLL_SECONDS: Final = 1.0
 #: Messages that one worker sends at the same time.
 _AT_ONCE: Final = 4
 _SECOND: Final = 1_000_000
-#: Delay after the first failure; it doubles with each further one, up to the longest.
+#: Longest delay after the first failure. It doubles with each further failure, up to `_LONGEST_DELAY`.
 _FIRST_DELAY: Final = 5 * _SECOND
 _LONGEST_DELAY: Final = 6 * 3600 * _SECOND
-#: Attempts after which a delivery is given up: the delays add up to three days.
+#: Attempts after which a delivery is given up: its delays add up to three days at most.
 MOST_ATTEMPTS: Final = 24
 
 
 def delay(attempts: int, chance: float) -> int:
-    """Return the microseconds to wait after a number of failed attempts: half of the doubled delay, and a random part of it.
+    """Return the microseconds to wait after a number of failed attempts: between half of the doubled delay and all of it.
 
     Args:
-        chance: random number from 0 to 1. It spreads the attempts of many deliveries.
+        chance: random number from 0 to 1, which spreads the attempts of many deliveries.
     """
     whole = min(_FIRST_DELAY << min(attempts - 1, 32), _LONGEST_DELAY)
     return int(whole * (0.5 + 0.5 * chance))
@@ -53,7 +54,7 @@ class Deliverer:
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook")
 
     def work(self) -> int:
-        """Send what is due, and return the number of messages sent.
+        """Send all due messages, and return their number.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database does not answer.
@@ -77,20 +78,20 @@ class Deliverer:
         if reply.problem is not None:
             if attempts < MOST_ATTEMPTS:
                 next_at = at + delay(attempts, random.random())
-            # The address may contain a token, so the log names its id alone.
+            # The address may contain a token, so the log only gives the id of the webhook.
             logger().warning("webhook_failed", webhook=due.webhook_id, attempts=attempts, problem=reply.problem)
         if store.webhooks.record(self._database, due, store.webhooks.Attempt(at, reply.status, reply.problem, next_at)):
             logger().error("webhook_disabled", webhook=due.webhook_id, problem=reply.problem)
 
     @contextlib.asynccontextmanager
     async def working(self, every: float = POLL_SECONDS) -> AsyncIterator[None]:
-        """Work every ``every`` seconds, in a thread, until the context ends.
+        """Call `work` every ``every`` seconds, in a thread, until the context ends.
 
-        What was claimed and not sent by then is sent after its lease, by any worker.
+        Messages that were claimed but not sent by then are sent by any worker after their leases end.
         """
-        await asyncio.to_thread(self._looked)
+        await asyncio.to_thread(self._look_or_skip)
         try:
-            async with repeated(self._tried, every, "webhooks"):
+            async with repeated(self._work_or_log, every, "webhooks"):
                 try:
                     yield
                 finally:
@@ -98,13 +99,13 @@ class Deliverer:
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _looked(self) -> None:
+    def _look_or_skip(self) -> None:
         with contextlib.suppress(Exception):
             self._outbox.look()
 
-    def _tried(self) -> None:
+    def _work_or_log(self) -> None:
         try:
             self.work()
         except Exception as error:
-            # The task must survive, because only it empties the outbox.
+            # The task must survive, because it alone sends the messages of this worker.
             logger().error("webhooks_not_sent", fault=type(error).__name__)

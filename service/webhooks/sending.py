@@ -1,7 +1,7 @@
 """Sending of one message: checked address, signature, no redirects, limited time.
 
-The host is resolved once. All of its addresses must be public, and the connection goes to one of those that were checked, so that a
-name server cannot answer differently in between. TLS verifies the certificate for the host's name.
+The host is resolved once, and all of its addresses must be public. The connection goes to one of the checked addresses, so that a
+name server cannot give another answer between check and connection. TLS verifies the certificate for the host's name.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from urllib.parse import SplitResult, urlsplit
 if TYPE_CHECKING:
     from service.settings import Settings
 
-#: Longest URL of a webhook.
+#: Longest URL of a webhook, in characters.
 LONGEST: Final = 2_000
-#: Seconds for connecting and for each read, and for the whole exchange, so that a slow receiver does not hold a thread.
+#: Time limits in seconds, so that a slow receiver does not occupy a thread: for connecting and each read, and for the exchange.
 _STEP_SECONDS: Final = 10.0
 _WHOLE_SECONDS: Final = 20.0
 _PORTS: Final = {"https": 443, "http": 80}
-#: Addresses that carry an address of IPv4 in their last bits: NAT64 (RFC 6052 and RFC 8215).
+#: Networks of NAT64 (RFC 6052 and RFC 8215), whose addresses contain an IPv4 address in their last bits.
 _NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-#: Longest description of a problem.
+#: Longest description of a problem, in characters.
 _LONGEST_PROBLEM: Final = 200
 _USER_AGENT: Final = "Tidewaiter"
 _FIRST_SUCCESS, _FIRST_OTHER = 200, 300
 
-#: Resolves a host and a port to addresses, as `socket.getaddrinfo` does.
+#: Function that returns the addresses of a host and a port, see `resolve`.
 Resolve = Callable[[str, int], list[str]]
 
 
 class Refused(ValueError):
-    """An address that messages may not be sent to."""
+    """Error for an address that messages may not be sent to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where messages may be sent.
+    """Addresses that messages may be sent to: public ones with TLS, and those that the attributes add.
 
     Attributes:
-        http: whether also without TLS.
-        private: whether also to private, loopback and link-local addresses.
+        http: whether addresses without TLS are allowed.
+        private: whether private, loopback and link-local addresses are allowed.
     """
 
     http: bool = False
@@ -56,20 +56,20 @@ class Policy:
 
 
 def policy_of(settings: Settings) -> Policy:
-    """Return where an administrator lets messages be sent."""
+    """Return the policy that the settings give."""
     return Policy(settings.webhook_http, settings.webhook_private)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Result of a message: the HTTP status if there was an answer, and the problem unless it was accepted."""
+    """Result of a message: the HTTP status if there was an answer, and the problem unless the receiver accepted it."""
 
     status: int | None
     problem: str | None
 
 
 def check_url(url: str, policy: Policy) -> SplitResult:
-    """Return the parts of a URL.
+    """Check a URL and return its parts.
 
     Raises:
         Refused: the URL cannot be used.
@@ -86,7 +86,7 @@ def check_url(url: str, policy: Policy) -> SplitResult:
     if parts.username is not None or parts.password is not None:
         raise Refused("must not contain a user or a password; messages are signed")
     if parts.fragment or not url.isprintable() or not url.isascii() or " " in url or len(url) > LONGEST or port == 0:
-        raise Refused(f"must be ASCII without blanks and fragment, of at most {LONGEST} characters")
+        raise Refused(f"must be ASCII of at most {LONGEST} characters, without blanks, fragment or port 0")
     if _is_address(parts.hostname) and not policy.private and not is_public(parts.hostname):
         raise Refused("is a private address (TIDEWAITER_WEBHOOK_PRIVATE allows it)")
     return parts
@@ -119,7 +119,7 @@ def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host.
 
     Raises:
-        OSError: it has none.
+        OSError: the host has none, or cannot be resolved.
     """
     return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
@@ -130,7 +130,7 @@ def signature(secret: str, at: int, body: bytes) -> str:
     ``v1`` is the HMAC-SHA256 of ``t``, a point and the body, in hexadecimal digits.
 
     Args:
-        at: seconds since 1970. Receivers refuse old ones, so that a message cannot be sent again by others.
+        at: seconds since 1970. Receivers refuse old times, so that nobody else can send a recorded message again.
     """
     digest = hmac.new(secret.encode(), b"%d.%s" % (at, body), hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
@@ -142,13 +142,13 @@ class Sender:
     def __init__(self, policy: Policy, *, resolve: Resolve = resolve, context: ssl.SSLContext | None = None) -> None:
         """
         Args:
-            context: of TLS; by default one that trusts the authorities of the system.
+            context: TLS context; by default one that trusts the certificate authorities of the system.
         """
         self._policy, self._resolve = policy, resolve
         self._context = ssl.create_default_context() if context is None else context
 
     def send(self, url: str, body: bytes, headers: dict[str, str]) -> Reply:
-        """Send a message. Any status from 200 to 299 accepts it. The answer's body is not read."""
+        """Send a message. A status from 200 to 299 means that the receiver accepted it; the body of the answer is not read."""
         try:
             parts = check_url(url, self._policy)
             port = parts.port or _PORTS[parts.scheme]
@@ -156,7 +156,7 @@ class Sender:
         except Refused as error:
             return Reply(None, f"the address {error}")
         except (OSError, UnicodeError) as error:
-            return Reply(None, f"the host cannot be resolved: {_said(error)}")
+            return Reply(None, f"the host cannot be resolved: {_text_of(error)}")
         ending = threading.Timer(_WHOLE_SECONDS, connection.abort)
         ending.daemon = True
         ending.start()
@@ -167,7 +167,7 @@ class Sender:
         except (OSError, http.client.HTTPException) as error:
             late = connection.aborted
             return Reply(
-                None, f"no answer within {_WHOLE_SECONDS:.0f} seconds" if late else f"no answer: {_said(error)}"
+                None, f"no answer within {_WHOLE_SECONDS:.0f} seconds" if late else f"no answer: {_text_of(error)}"
             )
         finally:
             ending.cancel()
@@ -192,7 +192,7 @@ class Sender:
 
 
 class _Connection(http.client.HTTPConnection):
-    """Connection to one address, whose certificate is verified for the host's name."""
+    """Connection to one IP address. The certificate is verified for the name of the host."""
 
     def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext | None) -> None:
         super().__init__(host, port, timeout=_STEP_SECONDS)
@@ -213,9 +213,9 @@ class _Connection(http.client.HTTPConnection):
             self.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _said(error: BaseException) -> str:
-    said: str = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:_LONGEST_PROBLEM]
-    return said
+def _text_of(error: BaseException) -> str:
+    text: str = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:_LONGEST_PROBLEM]
+    return text
 
 
 def headers_of(delivery: str, event: str, signed: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Tables of the store. Each module describes the tables of one concern; migrations create them.
 
-Times are whole microseconds since 1970 in UTC, so that both engines keep and compare them alike. Names of columns for times end
-in ``_at``. JSON documents are UTF-8 bytes, kept exactly as they were made.
+Times are whole microseconds since 1970 in UTC, so that both engines store and compare them alike. Names of columns for times end
+in ``_at``. JSON documents are stored as UTF-8 bytes, exactly as they were written.
 """
 
 from service.store.tables.audit import AuditEntry

@@ -9,17 +9,17 @@ from service.store.tables.base import Base
 
 
 class AuditEntry(Base):
-    """Entry of the audit chain. Entries are only ever added; see `service.store.audit`.
+    """Entry of the audit chain. Entries are only added, never changed; see `service.store.audit`.
 
     Attributes:
         number: position in the chain, from 1, without gaps.
         at: time of the entry.
-        kind: what happened, such as ``decision`` or ``key_created``.
-        subject: id of what it happened to.
+        kind: kind of the event, such as ``decision`` or ``key_created``.
+        subject: id of the object of the event.
         actor: id of the API key, or the name of the command.
-        facts: canonical JSON of what the entry proves: digests and values without personal data.
-        previous: digest of the entry before; 32 zero bytes for the first.
-        digest: SHA-256 of all of the above.
+        facts: JSON with sorted keys of what the entry proves: digests, and values without personal data.
+        previous: digest of the previous entry; 32 zero bytes for the first.
+        digest: SHA-256 of all values above, see `service.store.audit`.
     """
 
     __tablename__ = "audit_entries"

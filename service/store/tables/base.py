@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Double, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-#: Names of constraints, so that migrations can name them on both engines.
+#: Patterns of the names of constraints, so that migrations can refer to them on both engines.
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -16,7 +16,7 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
-#: Number that the engine assigns to each row. SQLite assigns numbers to columns of the type INTEGER alone.
+#: Number that the engine assigns to each row. SQLite assigns numbers only to columns of the type INTEGER.
 RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 

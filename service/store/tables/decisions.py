@@ -14,18 +14,18 @@ class Decision(Base):
     Attributes:
         position: position in the log of decisions. Later decisions have larger positions.
         id: ``decision_id`` of the answer.
-        content_digest: SHA-256 of the manifest's canonical JSON.
-        received_at: time of receipt, which stands for a missing ``declared_at``.
-        declared_s: time that history used, in seconds since 1970.
-        history_order: order of the shipments in the live history; None if the shipment did not reach it (what-if).
-        what_if: whether the request left the history alone. Such decisions are in no queue.
+        content_digest: SHA-256 of the manifest's JSON with sorted fields; empty after erasure.
+        received_at: time of receipt, which replaces a missing ``declared_at``.
+        declared_s: time that the history used, in seconds since 1970.
+        history_order: order of the shipment in the live history; None if it did not enter the history (what-if).
+        what_if: whether the request left the history unchanged. Such decisions do not enter the queue.
         channel: code of the shipment's channel; an unknown one as declared.
         site: ``unloading_location`` of the shipment as UN/LOCODE; an unknown one as declared.
-        selected_by: what set the lane, see the contract of lanes; None for a plain green.
+        selected_by: reason of the lane, see CONTRACT.md; None for an ordinary green.
         via: ``score``, ``batch``, ``csv``, ``job`` or ``file``.
         duration_us: processor time of the table that the shipment was scored in, divided by its shipments.
         caller: id of the API key, or the name of the command; None without keys.
-        earlier_id: the latest decision before on the same ``shipment_id``.
+        earlier_id: id of the previous decision on the same ``shipment_id``.
         salt: random bytes that the audit chain's digests of manifest and answer contain; None after erasure.
         manifest: JSON of the manifest as received; None after erasure.
         answer: JSON of the answer as sent, without personal fields after erasure.

@@ -11,10 +11,10 @@ class AuditHead(Base):
     """Head of the audit chain at some time, signed with the office's key; see `service.store.proof.heads`.
 
     Attributes:
-        number: of the last entry.
-        digest: of that entry.
+        number: number of the last entry.
+        digest: digest of that entry.
         key: SHA-256 of the public key, by which its holder recognises it.
-        signature: Ed25519, of number, digest and ``signed_at``.
+        signature: Ed25519 signature of number, digest and ``signed_at``.
     """
 
     __tablename__ = "audit_heads"

@@ -1,4 +1,4 @@
-"""Tables of the durable history: checkpoints of its state, and events that the log of decisions does not show."""
+"""Tables of the durable history: checkpoints of its state, and events that are not in the log of decisions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from service.store.tables.base import Base, RowNumber
 
 
 class HistoryEvent(Base):
-    """Changes of the live history beside the decisions.
+    """Change of the live history that is not a decision.
 
     Attributes:
-        history_order: order of the event in the live history; of ``unanswered``, that of its first shipment.
-        kind: ``repeated``: a shipment that got the answer of an earlier decision, and so has none of its own.
-            ``unanswered``: shipments without a decision, because scoring or the commit failed, or the client went away.
-            ``learned`` and ``unlearned``: a result of an inspection.
-        decision_id: whose manifest it is about; None for ``unanswered``.
-        declared_s: time that history used for a repeated shipment.
-        find: whether the result is a find.
-        orders, keys: of ``unanswered``: orders (n,) and history keys (KEY_ROWS, n) as little-endian int64. Keys are sealed like a
+        history_order: order of the event in the live history; for ``unanswered``, that of its first shipment.
+        kind: ``repeated``: a shipment that got the answer of an earlier decision.
+            ``unanswered``: shipments without a decision, because scoring or the commit failed, or the client disconnected.
+            ``learned``, ``unlearned``: a result of an inspection that the history learned or took back.
+        decision_id: decision whose manifest the event concerns; None for ``unanswered``.
+        declared_s: time that the history used for a repeated shipment, in seconds since 1970.
+        find: for a result, whether it is a find.
+        shipments: number of shipments that the event counted; 0 for a result.
+        orders, keys: for ``unanswered``, orders (n,) and history keys (KEY_ROWS, n) as little-endian int64. Keys are sealed like a
             checkpoint.
     """
 
@@ -38,14 +39,14 @@ class HistoryEvent(Base):
 
 
 class HistoryCheckpoint(Base):
-    """State of the live history after the shipment of ``history_order``. Its content is in parts, which are not read to choose one.
+    """State of the live history after the shipment of ``history_order``. Its content is stored in separate parts.
 
     Attributes:
         version: version of the history's state, `features.groups.history.state.VERSION`.
-        created_at: time of the copy.
+        created_at: time at which the state was copied.
         shipments: number of shipments that the history has counted.
         digest: SHA-256 of the content as stored.
-        sealed: whether the content is encrypted. Those of earlier versions may not be.
+        sealed: whether the content is encrypted; earlier versions could leave it open.
     """
 
     __tablename__ = "history_checkpoints"
@@ -60,7 +61,7 @@ class HistoryCheckpoint(Base):
 
 
 class CheckpointPart(Base):
-    """Part of the content of a checkpoint. Parts keep the largest value, and the memory of a transfer, small."""
+    """Part of the content of a checkpoint. Parts bound the size of a value and the memory that its transfer needs."""
 
     __tablename__ = "history_checkpoint_parts"
 

@@ -9,14 +9,14 @@ from service.store.tables.base import Base
 
 
 class IdempotentRequest(Base):
-    """A request that is answered once, and its answer. Rows live for 24 hours.
+    """A request that is answered once, and its answer. Rows are deleted after 24 hours.
 
     Attributes:
         caller: id of the API key; empty without keys.
-        key: the header's value.
-        digest: SHA-256 of method, path, query string and body; of a job, of the file and the fields of the form.
-        created_at: when a process began to work on it.
-        status: status of the answer; None while the request is in work.
+        key: value of the header.
+        digest: SHA-256 of method, path, query string and body; for a job, of the file and the fields of the form.
+        created_at: time at which a process began to work on the request.
+        status: status of the answer; None while a process works on the request.
         media_type: ``Content-Type`` of the answer.
         body: the answer.
     """

@@ -9,30 +9,30 @@ from service.store.tables.base import Base, RowNumber
 
 
 class Job(Base):
-    """One uploaded file, and how far its result is.
+    """One uploaded file, and the progress of its result.
 
     Attributes:
         position: order of arrival.
         state: ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
         caller: id of the API key; None without keys.
-        file_name: name that the client gave the file; None after its files were deleted.
+        file_name: name that the client gave the file; None after the files were deleted.
         upload_ending: file extension of the upload on disk.
         result_format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``.
         explain: shipments that get reasons.
         mapping: the column mapping, TOML.
-        setup: digest of the model and of the settings that the rows so far were scored with.
+        setup: digest of the model, lists and settings that the rows so far were scored with.
         rows_total: rows of the file; None until a worker has counted them.
-        rows_done: scored and rejected rows whose results are on disk.
-        chunks_done, result_bytes, rejects_bytes: where the work goes on, see `service.jobs.work`.
-        attempt: number of times that a worker took the job. A worker may write while the job has its attempt.
+        rows_done: number of scored and rejected rows whose results are on disk.
+        chunks_done, result_bytes, rejects_bytes: progress from which a worker continues, see `service.jobs.work`.
+        attempt: number of times that a worker leased the job. A worker may write only while this is its attempt.
         file_attempt: attempt whose files contain the results so far.
-        fruitless: attempts since the last progress.
-        owner: the worker that has the job.
+        fruitless: number of attempts since the last progress.
+        owner: name of the worker that has leased the job.
         leased_until: time after which another worker may take a running job.
-        problem: why the job failed.
+        problem: reason why the job failed.
         files_deleted_at: time at which upload and results were deleted.
-        salt: of the digests of the files and their name in the audit chain; None after they were deleted, and for a job of an
-            earlier version.
+        salt: random bytes in the audit chain's digests of the files, their name and the mapping; None after the files were deleted,
+            and for a job of an earlier version.
     """
 
     __tablename__ = "jobs"

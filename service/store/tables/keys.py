@@ -8,18 +8,18 @@ from service.store.tables.base import Base
 
 
 class ApiKey(Base):
-    """API key. A row is never deleted, so that decisions keep the name of their caller.
+    """API key. Rows are never deleted, so that the callers of decisions can still be named.
 
     Attributes:
-        id: name of the key in decisions, in the audit chain and in logs.
+        id: identifies the key in decisions, in the audit chain and in logs.
         prefix: first characters of the key, by which its holder recognises it.
-        digest: SHA-256 of the whole key; see `service.store.keys`.
+        digest: SHA-256 of the whole key; see `service.store.key`.
         scopes: separated by spaces, sorted.
-        requests_per_minute: limit per worker; None: no limit.
+        requests_per_minute: limit per worker; None for no limit.
         created_by: id of the key, or name of the command, that made it.
-        expires_at: end of its validity; None: it does not expire.
-        revoked_at: time of its revocation; None: it is not revoked.
-        salt: of the digest of the name in the audit chain; None for a key that an earlier version made.
+        expires_at: end of its validity; None if it does not expire.
+        revoked_at: time of its revocation; None if it is not revoked.
+        salt: random bytes in the audit chain's digest of the name; None for a key of an earlier version.
     """
 
     __tablename__ = "api_keys"

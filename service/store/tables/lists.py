@@ -1,7 +1,7 @@
 """Tables of watch lists, dismissals, suppressions and permits.
 
-Rows are never changed but for their removal, so that a decision can be explained later. Each table has a revision in
-`ListRevision`, which grows with each change; a service reads it to see whether its lists are current.
+Rows are changed only by removal and erasure, so that a decision can be explained later. Each table has a revision in
+`ListRevision`, which grows with each change. A service compares it with the revision of its lists.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class Listed:
     Attributes:
         position: order of the entries.
         revision: revision of the table at the latest change of the entry.
-        batch: id of the import or the entry that the audit chain names.
-        reason: why it was entered.
-        salt: random bytes that the audit chain's digest of the entry contains; None after erasure.
+        batch: id of the first entry that was added together with this one. The audit chain names it.
+        reason: reason of the entry.
+        salt: random bytes in the audit chain's digest of the entry; None after erasure.
         added_by, removed_by: id of the API key, or the name of the command.
-        expires_at: last moment in which the entry counts; None for no limit.
+        expires_at: time from which the entry no longer counts; None for no limit.
     """
 
     @declared_attr.directive
@@ -52,8 +52,8 @@ class WatchEntry(Listed, Base):
         country: ISO 3166-1 alpha-2 of the party; empty for any.
         place: city or postcode of an address; empty for any.
         threshold: least similarity of names and addresses, in percent.
-        lane: ``yellow`` or ``red``: the least lane.
-        source: who says so; empty if unknown.
+        lane: least lane of a matching shipment, ``yellow`` or ``red``.
+        source: source of the entry; empty if unknown.
     """
 
     __tablename__ = "watch_entries"
@@ -83,7 +83,7 @@ class Dismissal(Listed, Base):
 
 
 class SuppressionRow(Listed, Base):
-    """Suppression of what rules and lists ask for. Empty columns match everything.
+    """Suppression of rules and of hits on lists. Empty columns match everything.
 
     Attributes:
         rule_id: id of a rule.

@@ -9,19 +9,19 @@ from service.store.tables.base import Base, RowNumber
 
 
 class Outcome(Base):
-    """Results of inspections. Rows are only ever added: a correction is a row that points to the corrected one.
+    """Result of an inspection. A correction is a new row that refers to the corrected one.
 
     Attributes:
         position: order of recording.
-        shipment_id: that of the decision, so that the outcomes of a shipment are found without its decisions.
+        shipment_id: that of the decision, so that queries for a shipment need not join its decisions.
         content: a value of the manifest's label ``content``; empty if a correction takes the corrected outcome back.
-        found_at: when the result was known.
-        by: who found it; personal.
+        found_at: time at which the result was known.
+        by: person who found it; None after erasure.
         caller: id of the API key, or the name of the command.
         corrects: id of the corrected outcome. An outcome is corrected once; its correction may be corrected in turn.
-        method: free text, which may be personal.
+        method: free text, which may be personal; None after erasure.
         salt: random bytes in the audit chain's digests of ``by`` and ``method``; None after erasure.
-        learned: whether the live history has taken account of the row, see `service.store.history.learning`.
+        learned: whether the row was processed for the live history, see `service.store.history.learning`.
     """
 
     __tablename__ = "outcomes"
@@ -46,7 +46,7 @@ class Outcome(Base):
 
 
 class Override(Base):
-    """A lane that a person chose instead of the decision's. The latest one holds.
+    """A lane that a person chose instead of that of the decision. The latest one is in force.
 
     Attributes:
         reason: free text, which may be personal; None after erasure.
@@ -71,7 +71,7 @@ class QueueEntry(Base):
 
     Attributes:
         decision_id: the latest decision on the shipment.
-        rank: 0 for red, 1 for yellow, 2 for a green one that is held and not shown.
+        rank: 0 for red, 1 for yellow, 2 for a claimed green shipment, which is not shown.
         minus_risk: the negative risk, so that an index in ascending order has the riskiest first.
         overridden: whether a person chose the lane.
         claimed_by: holder of the latest claim, see `service.store.findings.queue.holder_of`. A name in it is personal.

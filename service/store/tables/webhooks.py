@@ -1,4 +1,4 @@
-"""Tables of webhooks and of their deliveries, which are the outbox."""
+"""Tables of webhooks and of their deliveries, which form the outbox."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Webhook(Base):
     """Address that gets a message about each red decision.
 
     Attributes:
-        secret: key of the signatures. It must be known to sign, so it is not hashed.
+        secret: key of the signatures. Signing needs it, so it is not hashed. Empty after removal.
         failing_since: time of the first failure since the last success; None while deliveries succeed.
-        disabled_at: time at which it was disabled after long failure; None while it is in use.
-        problem: why the latest delivery failed; None after a success.
+        disabled_at: time at which it was disabled after three days of failures; None while it is in use.
+        problem: reason why the latest delivery failed; None after a success.
     """
 
     __tablename__ = "webhooks"
@@ -34,15 +34,15 @@ class Webhook(Base):
 
 
 class Delivery(Base):
-    """One message to one address. It stays after it was delivered.
+    """One message to one address. Rows stay after delivery.
 
     Attributes:
-        body: JSON as it is sent, each time the same bytes.
+        body: JSON of the message. Each attempt sends the same bytes.
         state: ``waiting``, ``delivered`` or ``failed`` (given up).
         next_at: time of the next attempt of a waiting delivery.
-        leased_until: until then, a worker is sending it.
+        leased_until: end of the lease of a worker that is sending it.
         status: HTTP status of the latest answer; None without an answer.
-        problem: why the latest attempt failed.
+        problem: reason why the latest attempt failed.
     """
 
     __tablename__ = "webhook_deliveries"

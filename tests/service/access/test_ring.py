@@ -1,4 +1,4 @@
-"""The ring of keys: which texts are valid, and what a new reading changes."""
+"""The key ring: which texts are valid, and what a new reading changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.access.ring import KeyRing
 from service.store.key import Key, KeyRefused, KeyWishes, new_key
 
 
-def wished(rate: int | None = None) -> tuple[Key, bytes]:
+def new_key_with(rate: int | None = None) -> tuple[Key, bytes]:
     key, text = new_key(KeyWishes("a test", frozenset({"read"}), requests_per_minute=rate), None)
     return key, text.encode()
 
@@ -37,15 +37,15 @@ def ring_of(**sources: Source) -> KeyRing:
 
 
 def test_a_key_is_found_by_its_whole_text() -> None:
-    key, text = wished()
-    held = ring_of(file=Source(key)).find(text)
-    assert held is not None
-    assert held.key == key
+    key, text = new_key_with()
+    found = ring_of(file=Source(key)).find(text)
+    assert found is not None
+    assert found.key == key
 
 
 @pytest.mark.parametrize("change", ["last letter", "cut", "longer", "upper case", "prefix alone", "empty", "not ASCII"])
-def test_another_text_is_not(change: str) -> None:
-    key, text = wished()
+def test_another_text_finds_no_key(change: str) -> None:
+    key, text = new_key_with()
     changed = {
         "last letter": text[:-1] + (b"A" if text[-1:] != b"A" else b"B"),
         "cut": text[:-1],
@@ -59,7 +59,7 @@ def test_another_text_is_not(change: str) -> None:
 
 
 def test_a_revoked_key_is_unknown_after_the_next_reading() -> None:
-    (first, first_text), (second, second_text) = wished(), wished()
+    (first, first_text), (second, second_text) = new_key_with(), new_key_with()
     source = Source(first, second)
     ring = ring_of(database=source)
     source.keys = [second]
@@ -70,13 +70,13 @@ def test_a_revoked_key_is_unknown_after_the_next_reading() -> None:
 
 
 def test_a_key_expires_between_two_readings() -> None:
-    key, text = wished()
+    key, text = new_key_with()
     source = Source(replace(key, expires_at=time.time_ns() // 1000 - 1))
     assert ring_of(database=source).find(text) is None
 
 
-def test_keys_stay_valid_while_their_source_does_not_answer() -> None:
-    (old, old_text), (new, new_text) = wished(), wished()
+def test_keys_stay_valid_while_their_source_cannot_be_read() -> None:
+    (old, old_text), (new, new_text) = new_key_with(), new_key_with()
     database, file = Source(old), Source()
     ring = ring_of(database=database, file=file)
     database.fails, file.keys = True, [new]
@@ -85,7 +85,7 @@ def test_keys_stay_valid_while_their_source_does_not_answer() -> None:
     assert ring.find(new_text) is not None
 
 
-def test_a_ring_is_complete_once_each_source_has_answered() -> None:
+def test_a_ring_is_complete_once_each_source_was_read() -> None:
     database, file = Source(), Source()
     database.fails = True
     ring = ring_of(database=database, file=file)
@@ -97,8 +97,8 @@ def test_a_ring_is_complete_once_each_source_has_answered() -> None:
     assert ring.is_complete
 
 
-def test_a_reading_gives_no_new_burst() -> None:
-    key, text = wished(rate=1)
+def test_a_new_reading_keeps_the_bucket_of_a_key() -> None:
+    key, text = new_key_with(rate=1)
     ring = ring_of(file=Source(key))
     before = ring.find(text)
     ring.read()
@@ -113,7 +113,7 @@ def test_a_reading_gives_no_new_burst() -> None:
         (KeyWishes("x" * 201, frozenset({"read"})), "name: 1 to 200"),
         (KeyWishes("a\0b", frozenset({"read"})), "printable"),
         (KeyWishes("a", frozenset()), "scopes: at least one"),
-        (KeyWishes("a", frozenset({"read"}), expires_at=1), "expires_at: it lies in the past"),
+        (KeyWishes("a", frozenset({"read"}), expires_at=1), "expires_at: is in the past"),
         (KeyWishes("a", frozenset({"read"}), requests_per_minute=0), "requests_per_minute: at least 1"),
     ],
 )
@@ -123,6 +123,6 @@ def test_a_key_that_would_be_useless_is_refused(wishes: KeyWishes, problem: str)
 
 
 def test_keys_are_long_and_differ() -> None:
-    texts = {wished()[1] for _ in range(100)}
+    texts = {new_key_with()[1] for _ in range(100)}
     assert len(texts) == 100
     assert {len(text) for text in texts} == {3 + 8 + 1 + 43}
