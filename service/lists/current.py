@@ -1,8 +1,8 @@
-"""The lists in service, exchanged within a second of a change in every worker.
+"""The lists in service. Every worker takes over a change within a second.
 
-A thread reads the revisions of the lists once per `POLL_SECONDS`, four rows. It reads entries only when a revision changed, and
-indexes only those that are new. The result is an immutable `ScoreSettings`, which one assignment replaces. A request reads the
-reference once, so one state of the lists decides all of it.
+A thread reads the four revisions of the lists every `POLL_SECONDS`. It reads the entries only if a revision changed, and indexes
+only the new ones. The result is an immutable `ScoreSettings`, which one assignment replaces. A request reads this reference once,
+so that all of it uses the same lists.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from service.store.engine.database import Database
     from service.store.lists import Revision
 
-#: Half of the second within which a change takes effect. The query takes a fraction of a millisecond.
+#: Seconds between readings: half of the second within which a change takes effect. The query takes a fraction of a millisecond.
 POLL_SECONDS: Final = 0.5
-#: Most segments. More are joined to one, because each costs every request a few microseconds.
+#: Maximum number of segments. `_joined` merges more of them, because each costs every request a few microseconds.
 _MOST_SEGMENTS: Final = 4
 
 
@@ -46,10 +46,10 @@ class _State:
     """Content of the database as last read.
 
     Attributes:
-        revisions: revision of each table when it was read; 0 for one that was not.
-        segments: entries by the time at which they were read.
+        revisions: revision of each table when it was read; 0 for a table that has not been read.
+        segments: entries of watch lists, in groups that were read together.
         gone: ids of removed entries in the segments.
-        expiries: id of an entry -> last moment in which it counts, for entries with one.
+        expiries: id of an entry -> time from which it no longer counts, for entries that expire.
         register: the permits of the database; None without any.
     """
 
@@ -64,16 +64,16 @@ class _State:
 
 
 class CurrentLists:
-    """Holder of the settings of scores with the lists in force.
+    """Score settings with the lists in force.
 
     Attributes:
-        settings: read it once per request.
+        settings: the current settings. Read this reference once per request.
     """
 
     def __init__(self, base: ScoreSettings, database: Database | None) -> None:
         """
         Args:
-            base: settings without lists of the database. Its register is joined with that of the database.
+            base: settings without the lists of the database. Its register of permits is joined with that of the database.
             database: None without a store; the settings then never change.
         """
         self._base = base
@@ -85,15 +85,15 @@ class CurrentLists:
 
     @property
     def are_read(self) -> bool:
-        """Whether the lists have been read since the start, or there is nothing to read."""
+        """True if the lists have been read since the start, or there is no database to read."""
         return not isinstance(self.settings.lists, UnreadLists)
 
     def refresh(self) -> bool:
-        """Read what changed, and return whether the settings changed.
+        """Read the changed lists. Return whether the settings changed.
 
         Raises:
-            DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database does not answer. The lists that were read stay in force until
-                they expire.
+            DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database does not answer. The entries that were read stay in force
+                until they expire.
         """
         if self._database is None:
             return False
@@ -111,11 +111,11 @@ class CurrentLists:
 
     @property
     def _is_due(self) -> bool:
-        """Whether something has expired that is still in force."""
+        """True if an expired entry is still in force."""
         return self._next_expiry is not None and now_us() >= self._next_expiry
 
     def _newest(self, database: Database) -> _State:
-        """Return the state of the database; the present one if nothing was changed."""
+        """Return the state of the database; the current object if nothing changed."""
         with database.read() as connection:
             revisions = store.lists.revisions(connection)
             if {name: revision.number for name, revision in revisions.items()} == self._state.revisions:
@@ -138,31 +138,31 @@ class CurrentLists:
         """Read the lists now and then every ``every`` seconds, in a thread, until the context ends.
 
         Args:
-            needed: whether the context may not begin without the lists.
+            needed: whether the lists must be read before the context begins.
 
         Raises:
-            DatabaseAway, sqlalchemy.exc.SQLAlchemyError: they are needed and cannot be read.
+            DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the lists are needed and cannot be read.
         """
         if self._database is None:
             yield
             return
-        tried = partial(_tried, self.refresh)
-        await asyncio.to_thread(self.refresh if needed else tried)
-        async with repeated(tried, every, "lists"):
+        refresh_or_log = partial(_refresh_or_log, self.refresh)
+        await asyncio.to_thread(self.refresh if needed else refresh_or_log)
+        async with repeated(refresh_or_log, every, "lists"):
             yield
 
 
-def _tried(refresh: Callable[[], bool]) -> None:
+def _refresh_or_log(refresh: Callable[[], bool]) -> None:
     try:
         if refresh():
             logger().info("lists_changed")
     except Exception as error:
-        # The last lists stay in force; only this thread can read newer ones.
+        # The thread must survive, because it alone reads newer lists. Until then the last ones stay in force.
         logger().error("lists_not_read", fault=type(error).__name__)
 
 
 def _read(connection: Connection, state: _State, revisions: dict[str, Revision]) -> _State:
-    """Return the state of the database, in which unchanged tables are those of ``state``."""
+    """Return the state of the database. Tables whose revision did not change are taken from ``state``."""
 
     def is_new(topic: Topic) -> bool:
         return revisions[topic.name].number != state.revisions[topic.name]
@@ -192,7 +192,7 @@ def _read(connection: Connection, state: _State, revisions: dict[str, Revision])
 
 
 def _joined(segments: tuple[Segment, ...], gone: frozenset[str]) -> tuple[Segment, ...]:
-    """Return the largest segment, and one of all others. The largest is joined too once the others are a quarter of it."""
+    """Merge all segments but the largest into one; merge the largest too if the others have at least a quarter of its entries."""
     largest = max(segments, key=len)
     others = [entry for one in segments if one is not largest for entry in one.entries if entry.id not in gone]
     if 4 * len(others) < len(largest):
@@ -201,7 +201,7 @@ def _joined(segments: tuple[Segment, ...], gone: frozenset[str]) -> tuple[Segmen
 
 
 def _screening(state: _State, at: int) -> tuple[ListScreening, int | None]:
-    """Return what is in force at a time, and the next time at which something expires."""
+    """Return the lists in force at a time, and the next time at which an entry expires; None if none will."""
     expired = {entry for entry, last in state.expiries.items() if last <= at}
     rows = [row for row in (*state.dismissals, *state.suppressions) if row.expires_at is None or row.expires_at > at]
     in_force = {row.id for row in rows}
@@ -211,7 +211,7 @@ def _screening(state: _State, at: int) -> tuple[ListScreening, int | None]:
     screening = ListScreening(
         state.segments,
         state.gone | expired,
-        {(row.entry_id, bytes(row.party)): _said(row) for row in state.dismissals if row.id in in_force},
+        {(row.entry_id, bytes(row.party)): _dismissal_reason(row) for row in state.dismissals if row.id in in_force},
         tuple(_suppressed(row) for row in state.suppressions if row.id in in_force and row.consignor is not None),
         state.secret,
     )
@@ -244,7 +244,7 @@ def register_of(rows: list[Row[Any]]) -> Register | None:
     )
 
 
-def _said(row: Row[Any]) -> str:
+def _dismissal_reason(row: Row[Any]) -> str:
     return f"{row.reason}{f' (dismissed by {row.added_by})' if row.added_by else ''}"
 
 

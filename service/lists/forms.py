@@ -1,6 +1,6 @@
-"""Forms of names, addresses and identifiers in which a manifest and an entry of a watch list are compared.
+"""Normal forms of names, addresses and identifiers, in which manifests are compared with entries of watch lists.
 
-All rest on the normalisation of the model's features: case, accents, full-width letters and punctuation do not matter.
+They use the normalisation of the model's features, which removes differences of case, accents, full-width letters and punctuation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class EntryKind(StrEnum):
     IDENTIFIER = "identifier"
 
 
-#: Manifest fields that each kind is compared with. Identifiers are compared with an office's own fields, too.
+#: Manifest fields that each kind is compared with. Identifiers are also compared with an office's own fields.
 FIELDS: Final[Mapping[EntryKind, tuple[str, ...]]] = {
     EntryKind.NAME: ("consignor_name", "consignee_name", "agent_name"),
     EntryKind.ADDRESS: ("consignor_address", "consignee_address"),
@@ -32,25 +32,25 @@ FIELDS: Final[Mapping[EntryKind, tuple[str, ...]]] = {
     EntryKind.EMAIL: ("consignor_email", "consignee_email"),
     EntryKind.IDENTIFIER: ("house_id", "master_id", "permit_number", "shipment_id", "carrier_id", "marketplace"),
 }
-#: Kinds whose spellings may differ.
+#: Kinds that are compared by similarity. Texts of the other kinds match if their forms are equal.
 FUZZY: Final = frozenset({EntryKind.NAME, EntryKind.ADDRESS})
-#: Words up to this length are looked up as they are, longer ones with one letter changed, missing or added.
+#: Words up to this length must be equal in a lookup. Longer ones may have one letter changed, missing or added.
 _EXACT_LENGTH: Final = 3
-#: First and last letters of a street that select the entries to compare with.
+#: Number of letters at the beginning and at the end of a street that select the entries to compare with.
 _STREET_LETTERS: Final = 3
-#: Longest word that is looked up with a letter missing. No name has a longer one, so a long text costs no more.
+#: Longest word that is looked up with a letter missing, which bounds the cost of a long text. Words of names are shorter.
 _LONGEST_WORD: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A name or address in the form for comparison.
+    """Normal form of a name or address.
 
     Attributes:
-        ordered: the words in alphabetical order; of an address the building.
-        joined: the letters in their order, without blanks; of an address the building.
-        words: the words that select entries; of an address number and street letters.
-        unit: the unit of an address (flat, suite, locker), which is equal or different; empty for names.
+        ordered: the words in alphabetical order; for an address, the building.
+        joined: the words in their order, without blanks; for an address, the building.
+        words: the words that select entries; for an address, its number with letters of its street.
+        unit: the unit of an address (flat, suite, locker), which is not compared by similarity; empty for names.
     """
 
     ordered: str
@@ -75,14 +75,14 @@ def address_forms(texts: Sequence[str]) -> list[Form]:
         number = "".join(filter(str.isdigit, building))
         street = "".join(letter for letter in building if not letter.isdigit())
         ends = (f"{number}<{street[:_STREET_LETTERS]}", f"{number}>{street[-_STREET_LETTERS:]}")
-        # Streets without a number agree if they are spelled alike.
+        # Streets without a number match only if they are spelled alike.
         words = ends if number else (building,)
         forms.append(Form(building, building, words if building else (), unit))
     return forms
 
 
 def without_a_letter(word: str) -> list[str]:
-    """Return a word and the words that lack one of its letters. Two words that differ in one letter have one in common."""
+    """Return a word and all forms of it with one letter missing. Two words that differ in one letter share one of these."""
     if not _EXACT_LENGTH < len(word) <= _LONGEST_WORD:
         return [word]
     return [word, *[word[:at] + word[at + 1 :] for at in range(len(word))]]
@@ -105,7 +105,7 @@ EXACT_FORMS: Final[Mapping[EntryKind, Callable[[Sequence[str]], list[str]]]] = {
 
 
 def exact_form(kind: EntryKind, text: str) -> str:
-    """Return the form in which two texts of a kind are the same party's, for dismissals; empty if it identifies nothing."""
+    """Return the normal form of a text, for dismissals: equal forms mean the same party. Empty if the text identifies nothing."""
     if kind is EntryKind.NAME:
         return name_forms([text])[0].ordered
     if kind is EntryKind.ADDRESS:

@@ -1,4 +1,4 @@
-"""Entries for the store: one, or those of a CSV file."""
+"""Adding entries to the store: a single one, or those of a CSV file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ImportOptions:
 
     Attributes:
         list_name: watch list of rows that name none.
-        replace: whether the rows replace the entries of that list, or all entries of other topics.
+        replace: whether the rows replace the present entries: for watch lists those of ``list_name``, for other topics all.
     """
 
     list_name: str = ""
@@ -41,11 +41,11 @@ def add_entry(database: Database, topic: Topic, given: object, actor: str | None
     """Add an entry, and return it as plain JSON values.
 
     Args:
-        given: its members.
+        given: its members, as parsed JSON.
         actor: id of the API key, or the name of the command.
 
     Raises:
-        Faulty: it cannot be used.
+        Faulty: the entry cannot be used.
     """
     row = read_entry(topic, given, known_of(database, topic))
     [id_] = store.lists.add(database, topic, [row], actor)
@@ -57,6 +57,8 @@ def import_csv(
     database: Database, topic: Topic, data: bytes, options: ImportOptions, actor: str | None
 ) -> ImportResult:
     """Import a file. Faulty lines are left out; the others are added in one transaction.
+
+    A file without a valid line replaces nothing.
 
     Args:
         actor: id of the API key, or the name of the command.

@@ -1,11 +1,13 @@
 """Matching of names and addresses against a hundred thousand entries in microseconds.
 
-1. A text is compared with those entries alone that share a key with it. For names, the keys of an entry are its two rarest words
-   and its letters without blanks; words that differ in one letter count as shared (each word is kept with one letter missing, as in
-   symmetric-delete spelling correction). An entry is thus missed only if both of its rarest words have two wrong letters. For
-   addresses the keys are the house number with the first and with the last letters of the street.
-2. Sets of letters that differ too much are left out: each letter that only one text has is a difference.
-3. RapidFuzz compares the remaining pairs in C: twice the longest common subsequence by the length of both texts.
+1. A text is compared only with entries that share a key with it. For names, the keys of an entry are its two rarest words and its
+   letters without blanks. Each word is also a key with one letter missing, as in symmetric-delete spelling correction, so that
+   words which differ in one letter share a key. A similar entry is missed only if both of its rarest words have two wrong letters,
+   or one in a word of up to three letters. For addresses the keys are the house number with the first and with the last letters
+   of the street.
+2. Pairs whose sets of letters differ too much are dropped. Each letter that only one of the texts has is one difference.
+3. RapidFuzz computes the similarity of the remaining pairs in C: twice the length of the longest common subsequence, divided by the
+   sum of both lengths.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ Match: TypeAlias = tuple[int, int, float]
 
 #: Words of an entry that select it, the rarest first.
 _KEY_WORDS: Final = 2
-#: Covers the rounding of shares, so that a similarity of just the threshold is found.
+#: Tolerance for rounding, so that a pair whose similarity equals the threshold is not dropped.
 _ROUNDING: Final = 1e-9
-#: Bits of a hash, and of a set of letters, half of which are for letters that occur again.
+#: Bits of a hash and of a set of letters. The upper half of a set is for letters that occur more than once.
 _BITS: Final = 64
 _LETTERS: Final = 32
 
@@ -37,13 +39,13 @@ _LETTERS: Final = 32
 class NameIndex:
     """Immutable index of the names of n entries.
 
-    The P pairs of a key and an entry are sorted by the hash of the key. A directory finds them by the first bits of the hash.
+    The pairs of a key and an entry are sorted by the hash of the key. A directory maps the first bits of a hash to its pairs.
     """
 
     def __init__(self, forms: Sequence[Form], thresholds: Sequence[float]) -> None:
         """
         Args:
-            thresholds: (n,) least similarity in percent.
+            thresholds: (n,) least similarity to each entry, in percent.
         """
         self._forms = tuple(forms)
         self._thresholds = np.array(thresholds, dtype=np.float64)
@@ -55,14 +57,14 @@ class NameIndex:
         order = np.argsort(hashes, kind="stable")
         self._keys, self._owners = hashes[order], owners[order]
         letters, lengths = _letter_sets(forms)
-        # Beside the keys, so that the entries of one key are read in one piece.
+        # Repeated for each pair, so that the values for one key are contiguous in memory.
         self._letters, self._lengths = letters[self._owners], lengths[self._owners]
         bits = max(len(hashes).bit_length(), 1)
         self._shift = np.uint64(_BITS - bits)
         self._directory = np.searchsorted(self._keys >> self._shift, np.arange(2**bits + 1, dtype=np.uint64))
 
     def match(self, forms: Sequence[Form]) -> list[Match]:
-        """Return the entries that each of m texts agrees with, in order of the texts."""
+        """Return the entries that match each text, in order of the texts."""
         keys: list[str] = []
         counts: list[int] = []
         for form in forms:
@@ -78,14 +80,14 @@ class NameIndex:
         total = int(sizes.sum())
         if not total:
             return []
-        # The positions of all pairs in the buckets, one bucket after the other, and the key that asks for each.
+        # Positions of all pairs in the buckets, bucket by bucket, and the key whose bucket each is in.
         positions = np.arange(total) + np.repeat(start - (np.cumsum(sizes) - sizes), sizes)
-        asking = np.repeat(np.arange(len(keys)), sizes)
-        equal = np.flatnonzero(self._keys[positions] == wanted[asking])
+        looked_up_by = np.repeat(np.arange(len(keys)), sizes)
+        equal = np.flatnonzero(self._keys[positions] == wanted[looked_up_by])
         if not len(equal):
             return []
         positions = positions[equal]
-        texts = np.repeat(np.arange(len(forms)), counts)[asking[equal]]
+        texts = np.repeat(np.arange(len(forms)), counts)[looked_up_by[equal]]
         letters, lengths = _letter_sets(forms)
         differences = np.bitwise_count(letters[texts] ^ self._letters[positions])
         near = np.flatnonzero(differences <= self._allowed * (lengths[texts] + self._lengths[positions]))
@@ -101,14 +103,14 @@ class AddressIndex:
     def __init__(self, forms: Sequence[Form], thresholds: Sequence[float]) -> None:
         """
         Args:
-            thresholds: (n,) least similarity in percent.
+            thresholds: (n,) least similarity to each entry, in percent.
         """
         self._forms = tuple(forms)
         self._thresholds = np.array(thresholds, dtype=np.float64)
         self._entries = _by_key(form.words for form in forms)
 
     def match(self, forms: Sequence[Form]) -> list[Match]:
-        """Return the entries that each text agrees with, in order of the texts."""
+        """Return the entries that match each text, in order of the texts."""
         entries = self._entries
         pairs = {
             (text, entry)
@@ -126,18 +128,18 @@ class ExactIndex:
     def __init__(self, forms: Iterable[str]) -> None:
         """
         Args:
-            forms: (n,) forms of the entries; empty for an entry that agrees with nothing.
+            forms: (n,) forms of the entries; empty for an entry that matches nothing.
         """
         self._entries = _by_key([form] if form else [] for form in forms)
 
     def match(self, forms: Sequence[str]) -> list[Match]:
-        """Return the entries that each text agrees with, in order of the texts."""
+        """Return the entries that match each text, in order of the texts."""
         entries = self._entries
         return [(text, entry, 100.0) for text, form in enumerate(forms) if form in entries for entry in entries[form]]
 
 
 def _name_keys(forms: Sequence[Form]) -> list[list[str]]:
-    """Return the keys of each name: its rarest words with a letter missing, and its letters."""
+    """Return the keys of each name: its rarest words, also with a letter missing, and its letters without blanks."""
     frequency = Counter(word for form in forms for word in set(form.words))
     return [
         [
@@ -168,7 +170,7 @@ def _by_key(keys_of: Iterable[Iterable[str]]) -> dict[str, list[int]]:
 def _letter_sets(forms: Sequence[Form]) -> tuple[WordArray, NDArray[np.int32]]:
     """Return the set of letters of each text as bits, and its length with blanks.
 
-    A letter that occurs again has a second bit. Letters may share a bit, which hides differences and makes none.
+    A letter that occurs more than once sets a second bit. Letters may share a bit, which can hide a difference but never adds one.
     """
     sets = np.array([_letter_set(form.joined) for form in forms], dtype=np.uint64)
     return sets, np.array([len(form.ordered) for form in forms], dtype=np.int32)
@@ -186,7 +188,7 @@ def _letter_set(text: str) -> int:
 def _compared(
     forms: Sequence[Form], entries: Sequence[Form], thresholds: FloatArray, pairs: Sequence[tuple[int, int]]
 ) -> list[Match]:
-    """Return the pairs of a text and an entry that are similar enough, whatever the order and the blanks of the words."""
+    """Return the pairs of a text and an entry that are similar enough, regardless of the order of the words and of blanks."""
     of_texts, of_entries = [forms[text] for text, _ in pairs], [entries[entry] for _, entry in pairs]
     similarity = np.maximum(
         _ratio([form.ordered for form in of_texts], [form.ordered for form in of_entries]),

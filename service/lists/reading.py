@@ -1,6 +1,6 @@
-"""Entries of lists as administrators write them, in JSON or CSV, become rows of the store.
+"""Reading of list entries in JSON or CSV into rows of the store.
 
-Both forms have the same members and pass through the same checks. Each fault names its field.
+Both forms have the same members and pass the same checks. Each fault names its field.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIE
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-#: Longest text of an entry, and longest reason.
+#: Longest value of a member, in characters.
 LONGEST: Final = 300
-#: Lower thresholds make most names agree.
+#: Least and greatest threshold, in percent. With a lower one most names would match.
 THRESHOLDS: Final = (60.0, 100.0)
 DEFAULT_THRESHOLD: Final = 90.0
 LANES: Final = ("yellow", "red")
-#: Fewer letters and digits identify nothing.
+#: Least number of letters and digits that identify something.
 _SHORTEST: Final = 3
 _MICROSECONDS: Final = 1_000_000
 _DAY: Final = dt.timedelta(days=1)
@@ -86,7 +86,7 @@ class _Reader:
         return text
 
     def moment(self, name: str, *, needed: bool = False) -> int | None:
-        """Return a time in microseconds since 1970. A day alone means its end, in UTC."""
+        """Return a time in microseconds since 1970; None if it is blank. A day alone means its end, in UTC."""
         text = self.text(name, needed=needed)
         if not text:
             return None
@@ -195,11 +195,12 @@ def _permit(reader: _Reader, known: Known) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How entries of a topic are written.
+    """Form of the entries of a topic.
 
     Attributes:
-        members: members of an object, and columns of a file in any order.
+        members: members of a JSON object, and columns of a CSV file in any order.
         needed: columns that a file must have.
+        read: function that returns the row of an entry.
     """
 
     topic: Topic
@@ -233,7 +234,7 @@ def read_entry(topic: Topic, given: object, known: Known) -> dict[str, Any]:
     """Return the row of an entry.
 
     Raises:
-        Faulty: it cannot be used.
+        Faulty: the entry cannot be used.
     """
     form = FORMS[topic.name]
     if not isinstance(given, Mapping):
@@ -246,7 +247,7 @@ def read_entry(topic: Topic, given: object, known: Known) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Rows of a file, and its faulty lines as line and faults."""
+    """Rows of a file, and its faulty lines: the number of each and its faults."""
 
     rows: list[dict[str, Any]]
     rejected: list[tuple[int, tuple[tuple[str, str], ...]]]
@@ -259,7 +260,7 @@ def read_file(topic: Topic, text: str, known: Known, defaults: Mapping[str, str]
         defaults: values of columns for rows that leave them blank, such as the name of the list.
 
     Raises:
-        Faulty: the header lacks a column or has an unknown one, or the file is no CSV.
+        Faulty: the header lacks a column or has an unknown one, or the file is not CSV.
     """
     form, defaults = FORMS[topic.name], defaults or {}
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)

@@ -1,4 +1,4 @@
-"""One state of an office's lists: entries, dismissals and suppressions that are in force, and what they say about shipments."""
+"""Screening of shipments against one state of an office's lists: its entries, dismissals and suppressions in force."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from service.lists.forms import (
 from service.lists.matching import AddressIndex, ExactIndex, NameIndex
 
 _DIGEST_BYTES: Final = 16
-#: Texts of a kind whose results are remembered: some megabytes.
+#: Texts per kind whose matches are cached. They take some megabytes.
 _REMEMBERED: Final = 16_384
 Index: TypeAlias = NameIndex | AddressIndex | ExactIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Entry of a watch list. Attributes are those of `service.store.tables.WatchEntry`; ``lane`` is the code of a lane."""
+    """Entry of a watch list. Attributes are those of `service.store.tables.WatchEntry`; ``lane`` is an index of `LANE_NAMES`."""
 
     id: str
     list_name: str
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Cover of a suppression. Empty texts cover everything; ``consignor`` is the form of a name."""
+    """Rules and hits that a suppression covers. An empty text covers everything; ``consignor`` is the normal form of a name."""
 
     suppression: Suppression
     rule: str = ""
@@ -59,11 +59,11 @@ class Suppressed:
     consignor: str = ""
 
     def covers_rule(self, rule: str, consignor: str) -> bool:
-        """Return whether it covers a rule for a consignor."""
+        """Return whether the suppression covers a rule for a consignor."""
         return not self.list_name and not self.entry and self.rule in ("", rule) and self.consignor in ("", consignor)
 
     def covers_hit(self, hit: ListHit, consignor: str) -> bool:
-        """Return whether it covers a hit for a consignor."""
+        """Return whether the suppression covers a hit for a consignor."""
         return (
             not self.rule
             and self.list_name in ("", hit.list_name)
@@ -72,12 +72,12 @@ class Suppressed:
         )
 
 
-#: Entries that a text agrees with, each with its similarity from 0 to 1.
+#: Entries that match a text, each with its similarity from 0 to 1.
 _Matches: TypeAlias = tuple[tuple[Entry, float], ...]
 
 
 class Segment:
-    """Entries that were added together, indexed by kind. It never changes."""
+    """Immutable group of entries, indexed by kind."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
@@ -107,7 +107,7 @@ def _forms(kind: EntryKind, texts: Sequence[str]) -> list[Any]:
 
 
 def party_digest(secret: bytes, kind: EntryKind, text: str) -> bytes:
-    """Return the keyed digest of a name, address or identifier, which does not depend on spelling."""
+    """Return the keyed digest of the normal form of a name, address or identifier."""
     return hashlib.blake2b(f"{kind}\0{exact_form(kind, text)}".encode(), key=secret, digest_size=_DIGEST_BYTES).digest()
 
 
@@ -116,14 +116,14 @@ class ListScreening:
     """Immutable state of the lists; see `models.rules.Screening`.
 
     Attributes:
-        segments: the entries, also removed ones.
+        segments: the entries, including those in ``gone``.
         gone: ids of entries that were removed or have expired.
-        dismissals: id of an entry and digest of a party -> why they are not the same.
-        suppressions: those in force, in order of their entry.
+        dismissals: (id of an entry, digest of a party) -> reason why they are not the same.
+        suppressions: those in force, in the order in which they were added.
         secret: key of the digests of parties.
-        digest: SHA-256 of what is in force.
+        digest: SHA-256 that identifies the entries, dismissals and suppressions in force.
 
-    Parties send again and again, so the results of texts are remembered, in bounded memory.
+    The matches of texts are cached in bounded memory, because the same parties send again and again.
     """
 
     segments: tuple[Segment, ...] = ()
@@ -132,7 +132,7 @@ class ListScreening:
     suppressions: tuple[Suppressed, ...] = ()
     secret: bytes = b""
     digest: str = field(init=False)
-    _known: dict[EntryKind, dict[str, _Matches]] = field(init=False, repr=False, default_factory=dict)
+    _cache: dict[EntryKind, dict[str, _Matches]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._digest())
@@ -144,16 +144,16 @@ class ListScreening:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no shipment can be affected."""
+        """True if no shipment can be affected."""
         return not self.suppressions and next(self.entries, None) is None
 
     @property
     def suppresses_rules(self) -> bool:
-        """Whether a suppression of rules is in force."""
+        """True if a suppression of rules is in force."""
         return any(not one.list_name and not one.entry for one in self.suppressions)
 
     def suppression(self, rule: str, consignor: str | None) -> Suppression | None:
-        """Return the suppression of a rule for a consignor's name as declared; None without one."""
+        """Return the suppression of a rule for the declared name of a consignor; None without one."""
         form = _consignor_form(consignor)
         return next((one.suppression for one in self.suppressions if one.covers_rule(rule, form)), None)
 
@@ -200,9 +200,9 @@ class ListScreening:
     def _matches(
         self, kind: EntryKind, segments: Sequence[tuple[list[Entry], Index]], texts: Sequence[str]
     ) -> dict[str, _Matches]:
-        """Return the entries in force that texts agree with, without texts that agree with none. Known texts are not compared."""
-        known = self._known.setdefault(kind, {})
-        answers = {text: known.get(text) for text in texts}
+        """Return the entries in force that match each text, from the cache for known texts. Texts without a match are left out."""
+        cached = self._cache.setdefault(kind, {})
+        answers = {text: cached.get(text) for text in texts}
         new = [text for text, answer in answers.items() if answer is None]
         if new:
             fresh: dict[str, list[tuple[Entry, float]]] = {text: [] for text in new}
@@ -213,10 +213,10 @@ class ListScreening:
                         fresh[new[at]].append((entries[number], percent / 100.0))
             remembered = {text: tuple(found) for text, found in fresh.items()}
             answers |= remembered
-            if len(known) + len(new) > _REMEMBERED:
-                known.clear()
+            if len(cached) + len(new) > _REMEMBERED:
+                cached.clear()
             if len(new) <= _REMEMBERED:
-                known |= {text: found for text, found in remembered.items() if len(text) <= LONGEST_REMEMBERED}
+                cached |= {text: found for text, found in remembered.items() if len(text) <= LONGEST_REMEMBERED}
         return {text: found for text, found in answers.items() if found}
 
     def _dismissed(self, entry: Entry, text: str) -> str | None:
@@ -248,7 +248,7 @@ class ListScreening:
 
 
 def _columns(table: ManifestTable, kind: EntryKind) -> list[tuple[str, Coded]]:
-    """Return the columns with texts that entries of a kind are compared with."""
+    """Return the columns that entries of a kind are compared with, without empty columns."""
     columns = [(name, table.text(name)) for name in FIELDS[kind]]
     if kind is EntryKind.IDENTIFIER:
         columns += [(name, table.further(name)) for name in table.further_names]
@@ -256,7 +256,10 @@ def _columns(table: ManifestTable, kind: EntryKind) -> list[tuple[str, Coded]]:
 
 
 def _is_same_place(entry: Entry, table: ManifestTable, row: int, name: str) -> bool:
-    """Return whether country and place of a party are those of the entry. What is not declared does not differ."""
+    """Return whether the country, place and unit of a party are those of the entry.
+
+    A country or place that is not declared counts as equal. If the entry has a unit, the party must declare the same one.
+    """
     if not entry.country and not entry.place and entry.kind is not EntryKind.ADDRESS:
         return True
     role = name.partition("_")[0]

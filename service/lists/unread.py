@@ -22,14 +22,14 @@ WARNING: Final = Problem(
 class UnreadLists:
     """Screening without lists, see `models.rules.Screening`.
 
-    Its digest differs from that of any lists, so that a shipment that is sent again once they are read gets a new decision.
+    Its digest differs from that of any lists, so that a shipment sent again after the lists were read gets a new decision.
     """
 
     digest: Final = "unread"
     suppresses_rules: Final = False
 
     def hits(self, table: ManifestTable) -> Mapping[int, tuple[ListHit, ...]]:
-        """Warn of each row, and return no hits."""
+        """Add the warning to each row, and return no hits."""
         for row in range(table.n_rows):
             table.warn(row, WARNING)
         return {}

@@ -1,4 +1,4 @@
-"""Entries of lists as clients and commands see them, and what readers of entries need to know of the store."""
+"""Entries of lists as JSON for clients and commands, and facts of the store that reading an entry needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.store.topics import DISMISSALS, Topic
 if TYPE_CHECKING:
     from service.store.engine.database import Database
 
-#: Members whose columns have another name.
+#: Member -> its column, where their names differ.
 COLUMN_OF: Final = {"list": "list_name"}
 _MEMBER_OF: Final = {column: member for member, column in COLUMN_OF.items()}
 #: Columns that are not shown.
@@ -35,7 +35,7 @@ def shown(topic: Topic, row: Any) -> dict[str, Any]:
 
 
 def known_of(database: Database, topic: Topic) -> Known:
-    """Return what the readers of a topic's entries need: for dismissals the kinds of the watch lists' entries."""
+    """Return the facts that reading an entry needs: for dismissals, the kinds of entries and the key of the digests."""
     if topic is not DISMISSALS:
         return Known()
     with database.read() as connection:
