@@ -1,12 +1,12 @@
-"""The store: decisions, outcomes, lists, keys, jobs and the audit chain, in SQLite or PostgreSQL.
+"""The store: decisions, outcomes, lists, keys, jobs, webhooks and the audit chain, in SQLite or PostgreSQL.
 
-Read the package in this order: tables, engine, audit, log, writer, history, findings, offline, then the modules beside them. SQL
-lives in the repositories (modules named after what they keep) and nowhere else. `Database.write` opens and commits a transaction.
+Read the package in this order: tables, engine, audit, log, writer, history, findings, offline, then the other modules.
+Only the repositories contain SQL; each is a module named after its contents. `Database.write` opens and commits a transaction.
 
-The service imports the package and names its modules where it calls them (``store.keys.create``). They load at their first use, so
-that a service without a store does not load SQLAlchemy and the tables: importing `service.app` takes 0.38 s less processor time, a
-quarter (measured in five runs). The modules ``decision``, ``key``, ``references``, ``times`` and ``topics`` load no library.
-Outside this package, import other names of it for type checks only.
+The service imports the package and calls its modules by name (``store.keys.create``). Modules are loaded at their first use, so
+that a service without a store does not load SQLAlchemy and the tables. Importing `service.app` therefore takes 0.38 s less
+processor time, a quarter (measured in five runs). The modules ``decision``, ``key``, ``references``, ``times`` and ``topics`` do
+not load SQLAlchemy and may be imported directly. Outside this package, import other names of it for type checks only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The audit chain: append-only entries, each with the digest of the entry before.
+"""The audit chain: append-only entries, each with the digest of the previous entry.
 
-Every change that matters appends an entry in its own transaction. An entry contains digests and plain facts without personal
-data, so that erasure leaves it provable. The digest of an entry is the SHA-256 of its canonical JSON
+Every important change appends an entry in its own transaction. An entry contains digests and plain facts without personal data, so
+that it can still be proven after an erasure. The digest of an entry is the SHA-256 of its canonical JSON
 ``[number, at, kind, subject, actor, facts, previous]`` with hexadecimal digests.
 """
 
@@ -35,9 +35,9 @@ class Fact:
     """Content of an entry to append.
 
     Attributes:
-        kind: what happened, such as ``decision``.
-        subject: id of what it happened to.
-        facts: values without personal data; JSON with sorted keys is made of them.
+        kind: kind of the event, such as ``decision``.
+        subject: id of the object of the event.
+        facts: values without personal data, stored as JSON with sorted keys.
         actor: id of the API key, or the name of the command.
     """
 
@@ -51,7 +51,7 @@ def append(database: Database, connection: Connection, facts: Sequence[Fact], at
     """Append entries to the chain, in the caller's transaction.
 
     Args:
-        connection: of `Database.write`. On PostgreSQL other writers of the chain wait until it commits.
+        connection: connection of `Database.write`. On PostgreSQL other writers of the chain wait until it commits.
         at: time, in microseconds since 1970.
     """
     if facts:
@@ -61,7 +61,7 @@ def append(database: Database, connection: Connection, facts: Sequence[Fact], at
 
 
 def append_after(connection: Connection, last: Sequence[tuple[Any, ...]], facts: Sequence[Fact], at: int) -> None:
-    """Append entries in a transaction that has the lock of the chain already, see `append`.
+    """Append entries in a transaction that already holds the lock of the chain, see `append`.
 
     Args:
         last: rows of the query `LAST`.
@@ -92,6 +92,6 @@ def digest_of(number: int, at: int, kind: str, subject: str, actor: str | None, 
 def salted(salt: bytes, content: bytes) -> str:
     """Return the SHA-256 of ``salt`` and ``content`` in hexadecimal digits.
 
-    Without the salt, which erasure deletes, the digest does not confirm a guessed manifest.
+    Erasure deletes the salt. Without it, nobody can confirm a guessed content by its digest.
     """
     return hashlib.sha256(salt + content).hexdigest()

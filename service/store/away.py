@@ -1,4 +1,4 @@
-"""Errors of the database: a wrong one, and those that mean it is away (it does not answer or write now, and may again later)."""
+"""Errors of the database. It is *away* if it does not answer or cannot write now, but may do so again later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import SQLAlchemyError as SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-#: Results of SQLite that an administrator or time mends: locked by another process, disk full, broken or read-only.
+#: Result codes of SQLite for faults that pass or that an administrator can remove: locked, disk full, broken or read-only file.
 _SQLITE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -22,14 +22,14 @@ _SQLITE: Final = frozenset(
     }
 )
 _PRIMARY: Final = 0xFF
-#: Transactions of a standby server are read-only until it takes over.
+#: SQLSTATE of a write in a read-only transaction. Those of a standby server are read-only until it takes over.
 _READ_ONLY: Final = "25006"
-#: Class of errors of values that PostgreSQL never takes, such as too long ones for an index. psycopg counts them as operational.
+#: SQLSTATE class of exceeded limits, such as a value too long for an index. psycopg raises `OperationalError` for these too.
 _LIMITS: Final = "54"
 
 
 class BadDatabase(ValueError):
-    """The URL of the database is wrong, or its schema is newer than this code. The message says what would be right."""
+    """The URL of the database is wrong, or its schema is newer than this code. The message says what is expected."""
 
 
 class NoDatabase(ValueError):
@@ -37,7 +37,7 @@ class NoDatabase(ValueError):
 
 
 def away(error: SQLAlchemyError) -> str | None:
-    """Return what the database said if the error means that it is away, otherwise None."""
+    """Return the message of the database if the error means that it is away, otherwise None."""
     if isinstance(error, PoolTimeout):
         return "all connections are in use"
     if not isinstance(error, DBAPIError):
@@ -50,6 +50,6 @@ def away(error: SQLAlchemyError) -> str | None:
     if sqlstate.startswith(_LIMITS):
         return None
     if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
-        # The first line names the problem; further lines give hints and the address.
+        # The first line names the problem. Further lines contain hints and the address of the server.
         return (str(original).splitlines() or ["no answer"])[0]
     return "the database is read-only" if sqlstate == _READ_ONLY else None

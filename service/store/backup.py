@@ -1,8 +1,8 @@
 """Backups: one compressed file with all rows of all tables, which can be restored into either engine.
 
-The rows are read in one transaction, so they belong to one moment, and the service goes on meanwhile. The file is gzipped JSON
-lines: a header; per table a line with its columns and a line per row; and at the end the numbers of rows, the head of the audit
-chain and the SHA-256 of all lines before. Bytes are written in base64.
+The rows are read in one transaction, so they show one state of the database, and the service continues meanwhile. The file is
+gzipped JSON lines: a header; per table a line with its columns and a line per row; and a last line with the numbers of rows, the
+head of the audit chain and the SHA-256 of all lines before it. Bytes are written in base64.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     from service.store.engine.database import Database
 
-#: Version of the format.
+#: Version of the file format.
 FORMAT: Final = 1
 _KIND: Final = "tidewaiter backup"
 _LEVEL: Final = 6
-#: Rows that are read or inserted at once.
+#: Rows per read or insertion.
 _ROWS: Final = 1_000
 _VERSION_TABLE: Final = "alembic_version"
-#: Tables that migrations fill. Who changes their rows also appends to the audit chain.
+#: Tables that migrations fill, so their rows do not count as content. Changing them also appends to the audit chain.
 _FILLED: Final = frozenset({"list_revisions"})
 
 
@@ -45,7 +45,7 @@ class BadBackup(ValueError):
 
 
 class NotEmpty(ValueError):
-    """The database to restore into has rows already."""
+    """The database to restore into already has rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ class Summary:
 
 
 def dump(database: Database, file: IO[bytes], created_at: int) -> Summary:
-    """Write a backup of a database with the present schema."""
+    """Write a backup of a database whose schema is `SCHEMA`.
+
+    Args:
+        created_at: time in microseconds since 1970.
+    """
     rows: dict[str, int] = {}
     digest = hashlib.sha256()
     # Leave file name and time out of the gzip header, so that equal content gives equal files.
@@ -84,7 +88,7 @@ def dump(database: Database, file: IO[bytes], created_at: int) -> Summary:
 
         write({"kind": _KIND, "format": FORMAT, "schema": SCHEMA, "created_at": created_at})
         for table in Base.metadata.sorted_tables:
-            # SQLAlchemy's names are of a type of their own.
+            # SQLAlchemy's names are a subclass of str, which orjson refuses as a key.
             name = str(table.name)
             write({"table": name, "columns": [str(column.name) for column in table.columns]})
             rows[name] = 0
@@ -130,10 +134,10 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
 
     Args:
         secret: the history key.
-        any_key: whether it need not be that of the backup.
+        any_key: True accepts a key that is not that of the backup.
 
     Raises:
-        WrongKey: it is another one.
+        WrongKey: the key is not that of the backup.
         BadBackup: see `check`.
         NotEmpty: the database has rows.
         BadDatabase: a newer version of Tidewaiter made the backup.
@@ -141,7 +145,8 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
     summary = check(file)
     if summary.schema > SCHEMA:
         raise BadDatabase(
-            f"A newer version of Tidewaiter made the backup (schema {summary.schema}); this one knows {SCHEMA}. Use that version."
+            f"A newer version of Tidewaiter made the backup (schema {summary.schema}); this one reads up to {SCHEMA}. "
+            "Use the newer version."
         )
     from service.store.migrations.running import upgrade
 
@@ -158,7 +163,7 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
         for name, rows in summary.rows.items():
             found = connection.execute(select(func.count()).select_from(tables.tables[name])).scalar_one()
             if found != rows:
-                raise BadBackup(f"The backup is damaged: {name} should have {rows} rows, and has {found}.")
+                raise BadBackup(f"The backup is damaged: {name} should have {rows} rows, but has {found}.")
         if not database.is_sqlite:
             _advance_sequences(connection, tables)
         upgrade(connection)
@@ -166,7 +171,7 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
             checkpoints.check_key(connection, Sealer(secret))
             history_key.check(connection, secret)
         if _audit_head(connection) != summary.audit_head:
-            raise BadBackup("The backup is damaged: the head of its audit chain is another one.")
+            raise BadBackup("The backup is damaged: the head of its audit chain differs.")
     return summary
 
 
@@ -202,7 +207,7 @@ def _header(line: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         header = None
     if not isinstance(header, dict) or (header.get("kind"), header.get("format")) != (_KIND, FORMAT):
-        raise BadBackup("This is not a backup of Tidewaiter, or one of another format.")
+        raise BadBackup("This is not a backup of Tidewaiter, or its format is another one.")
     return header
 
 
@@ -244,7 +249,7 @@ def _load(connection: Connection, file: IO[bytes], tables: MetaData) -> None:
 
 
 def _advance_sequences(connection: Connection, tables: MetaData) -> None:
-    """Let PostgreSQL number further rows after the restored ones."""
+    """Make PostgreSQL continue its numbers of rows after the restored ones."""
     for table in tables.tables.values():
         for column in table.primary_key.columns:
             sequence = connection.execute(

@@ -1,7 +1,7 @@
-"""Changes of the service itself for the audit chain: its settings, its model and its rules.
+"""Changes of the service itself in the audit chain: its settings, its model, its rules, and backups.
 
-Each worker notes what it serves with. An entry is appended if it differs from the last one of its kind, so several workers that
-change to the same model append one entry, and a restart without a change none.
+Each worker notes the settings, model and rules that it uses. An entry is appended if it differs from the last one of its kind. So
+several workers that change to the same model append one entry, and a restart without a change appends none.
 """
 
 from __future__ import annotations
@@ -30,28 +30,32 @@ if TYPE_CHECKING:
 
 #: Kinds of entries about the service itself.
 KINDS: Final = ("settings", "model", "rules")
-#: Who notes them, in the chain.
+#: Actor of these entries.
 _ACTOR: Final = "service"
-#: Changes that wait for a database that is away. More are not to be expected in any failure.
+#: Changes that can wait while the database is away. No failure is expected to cause more.
 _MOST_WAITING: Final = 1_000
 
 
 #: Kind of the entries about backups.
 _BACKUP: Final = "backup"
-#: Backups that an erasure names.
+#: Maximum number of backups that an erasure names.
 _MOST_BACKUPS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that `tidewaiter backup` made: when, in microseconds since 1970, and the SHA-256 of its content."""
+    """A backup that `tidewaiter backup` made: its time in microseconds since 1970, and the SHA-256 of its content."""
 
     taken_at: int
     digest: str
 
 
 def note_backup(database: Database, backup: Backup, actor: str) -> None:
-    """Tell the audit chain of a backup, so that erasures can name it."""
+    """Record a backup in the audit chain, so that erasures can name it.
+
+    Args:
+        actor: name of the command.
+    """
     with database.write() as connection:
         audit.append(
             database, connection, [Fact(_BACKUP, backup.digest, {"taken_at": backup.taken_at}, actor)], now_us()
@@ -59,7 +63,7 @@ def note_backup(database: Database, backup: Backup, actor: str) -> None:
 
 
 def backups(database: Database) -> list[Backup]:
-    """Return the backups that the audit chain tells of, the newest first, at most `_MOST_BACKUPS`."""
+    """Return the newest backups in the audit chain, the newest first, at most `_MOST_BACKUPS`."""
     query = (
         select(AuditEntry.subject, AuditEntry.facts)
         .where(AuditEntry.kind == _BACKUP)
@@ -71,10 +75,11 @@ def backups(database: Database) -> list[Backup]:
 
 
 def note_promotion(database: Database, digest: str, facts: Mapping[str, Any], actor: str) -> None:
-    """Tell the audit chain that a person put a model into service, also if no worker ever serves with it.
+    """Record in the audit chain that a person put a model into service, even if no worker ever loads it.
 
     Args:
-        digest: of the bundle.
+        digest: digest of the bundle.
+        facts: values without personal data and secrets.
         actor: name of the command.
     """
     with database.write() as connection:
@@ -82,7 +87,7 @@ def note_promotion(database: Database, digest: str, facts: Mapping[str, Any], ac
 
 
 class Changes:
-    """Changes that are on their way into the chain. Any thread may note one."""
+    """Changes that wait to be appended to the chain. Any thread may note one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -90,17 +95,17 @@ class Changes:
         self._lock = threading.Lock()
 
     def note(self, kind: str, subject: str, facts: Mapping[str, Any]) -> None:
-        """Append an entry unless the last one of its kind has the same subject. While the database is away, the change waits.
+        """Append an entry unless the last one of its kind has the same subject. If the database is away, the change waits.
 
         Args:
-            subject: what is in service now; a digest, where facts may be long.
+            subject: name or digest of what is in service now.
             facts: values without personal data and secrets.
         """
         self._waiting.append(Fact(kind, subject, facts, _ACTOR))
         self.flush()
 
     def flush(self) -> None:
-        """Append what waits. It blocks; it leaves all where it is while the database is away."""
+        """Append the waiting changes. The call blocks. If the database is away, the changes keep waiting."""
         with self._lock:
             while self._waiting:
                 try:
@@ -112,7 +117,7 @@ class Changes:
                 self._waiting.popleft()
 
     def _append(self, connection: Connection, fact: Fact) -> None:
-        # Before the look at the last entry, because another worker may append the same.
+        # Lock before the query, because another worker may append the same entry.
         self._database.lock_audit(connection)
         last = select(AuditEntry.subject).where(AuditEntry.kind == fact.kind).order_by(desc(AuditEntry.number)).limit(1)
         if connection.execute(last).scalar() != fact.subject:
@@ -120,5 +125,5 @@ class Changes:
 
 
 def digest_of_values(values: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of values, as a subject of `Changes.note`."""
+    """Return the SHA-256 of values, for use as a subject of `Changes.note`."""
     return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()

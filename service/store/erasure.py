@@ -1,9 +1,10 @@
 """Erasure of personal data from the database.
 
-What is erased: the manifests of decisions and the salts of their digests, every text of their answers, who found an outcome, the
-reasons of overrides, places in the queue, answers kept for repeated requests, and list entries that were removed before the
-day. What remains: ids, scores, lanes, reason codes, what was found, and the audit chain. An erasure appends an entry that names
-everything it erased, so that a missing salt without such an entry is a break.
+Erased are the manifests of decisions with the salts of their digests, all texts of answers, the watch-list entries that messages to
+webhooks name, ``by`` and ``method`` of outcomes, reasons of overrides, places in the queue, and answers stored for repeated
+requests. An erasure by time also covers texts of list entries that were removed before it, and history keys of unanswered
+shipments. Ids, scores, lanes, reason codes, contents of outcomes and the audit chain remain. An erasure appends an entry that names
+all erased rows, so that a missing salt without such an entry is a fault of the chain.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
 
 #: Decisions per transaction, which bounds the time that other writers wait.
 _AT_ONCE: Final = 500
-#: Ids that are searched in an answer at once. SQLite allows no condition deeper than 1,000.
+#: Ids per search of the answers. SQLite limits the depth of an expression to 1,000.
 _IDS_AT_ONCE: Final = 100
-#: Members of an answer that say nothing about a person. Others are emptied, also those that later versions add.
+#: Members of an answer that contain nothing about a person. All others are emptied, including those that later versions add.
 _KEPT: Final = frozenset(
     {
         *(
@@ -62,9 +63,9 @@ _KEPT: Final = frozenset(
 )
 _KEPT_OF_ITEM: Final = frozenset({"item_number", "risk", "content"})
 _KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
-#: Before the id of an entry in ``watch_list:ID``. Ids of rules do not contain it.
+#: Separator before the id of an entry in ``watch_list:ID``. Ids of rules do not contain it.
 _ENTRY: Final = ":"
-#: Instead of the SHA-256 of a manifest, which would confirm a guess.
+#: Replacement of the SHA-256 of an erased manifest, which would confirm a guess.
 NO_DIGEST: Final = b""
 
 
@@ -73,7 +74,7 @@ class Selection:
     """Selection to erase: everything received before a time, or one shipment, or one decision.
 
     Attributes:
-        before: microseconds since 1970.
+        before: time in microseconds since 1970.
     """
 
     before: int | None = None
@@ -87,8 +88,8 @@ class Erased:
 
     Attributes:
         id: subject of its audit entries.
-        decisions: ids of the decisions that were erased, themselves or what was recorded about them after an earlier erasure.
-        shipments: their shipments.
+        decisions: ids of the erased decisions, including earlier erased ones with new outcomes or overrides to erase.
+        shipments: references of their shipments, as declared.
     """
 
     id: str
@@ -97,11 +98,11 @@ class Erased:
 
 
 def erase(database: Database, selection: Selection, actor: str | None, *, silent: bool = False) -> Erased:
-    """Erase personal data. It is done in steps, so that the service goes on meanwhile; repeat it after an interruption.
+    """Erase personal data, in several transactions, so that the service continues meanwhile. Repeat it after an interruption.
 
     Args:
         actor: id of the API key, or the name of the command.
-        silent: whether an erasure that finds nothing leaves no audit entry.
+        silent: True appends no audit entry if there is nothing to erase.
     """
     erased = Erased(new_ids(1)[0], [], set())
     while True:
@@ -123,7 +124,7 @@ def erase(database: Database, selection: Selection, actor: str | None, *, silent
 
 
 def shipments_of(database: Database, selection: Selection) -> set[str]:
-    """Return the references of a selection of one shipment or decision, as declared; none for a time."""
+    """Return the references, as declared, of a selection of one shipment or decision; an empty set for a time."""
     if selection.shipment_id is not None:
         return {selection.shipment_id}
     if selection.decision_id is None:
@@ -133,24 +134,24 @@ def shipments_of(database: Database, selection: Selection) -> set[str]:
 
 
 def _declared(row: Any) -> str:
-    """Return the reference of a decision as declared: columns shorten long ones."""
+    """Return the reference of a decision as declared. The column contains a shortened form of long ones."""
     return str(orjson.loads(bytes(row.answer)).get("shipment_id", row.shipment_id))
 
 
 def erased_answer(answer: bytes) -> bytes:
     """Return an answer without its texts. Numbers, codes and names of fields stay."""
     content = orjson.loads(answer)
-    kept: dict[str, Any] = {name: value if name in _KEPT else _emptied(value) for name, value in content.items()}
-    kept["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
-    kept["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
+    remaining: dict[str, Any] = {name: value if name in _KEPT else _emptied(value) for name, value in content.items()}
+    remaining["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
+    remaining["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
     if "rule_ids" in content:
-        kept["rule_ids"] = [_without_entry(rule) for rule in content["rule_ids"]]
-    kept["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
-    return orjson.dumps(kept)
+        remaining["rule_ids"] = [_without_entry(rule) for rule in content["rule_ids"]]
+    remaining["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
+    return orjson.dumps(remaining)
 
 
 def _without_entry(rule: str) -> str:
-    """Return the id of a rule; of an entry of a watch list, whose text may name the party, only that it was one."""
+    """Return the id of a rule without the id of a watch-list entry, whose text may name the party."""
     return rule.partition(_ENTRY)[0]
 
 
@@ -164,13 +165,13 @@ def _emptied(value: object) -> object:
 
 
 def _chosen(selection: Selection) -> Any:
-    # An outcome or override may have come after the decision was erased.
+    # An outcome or override may have been recorded after the decision was erased.
     with_texts = [
         Decision.id.in_(select(table.decision_id).where(table.salt.is_not(None))) for table in (Outcome, Override)
     ]
-    is_whole = Decision.salt.is_not(None)
+    is_unerased = Decision.salt.is_not(None)
     columns = (Decision.id, Decision.shipment_id, Decision.channel, Decision.site, Decision.answer)
-    query = select(*columns, is_whole.label("is_whole")).where(or_(is_whole, *with_texts))
+    query = select(*columns, is_unerased.label("is_unerased")).where(or_(is_unerased, *with_texts))
     if selection.before is not None:
         query = query.where(Decision.received_at < selection.before)
     if selection.shipment_id is not None:
@@ -181,19 +182,19 @@ def _chosen(selection: Selection) -> Any:
 
 
 def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str, Any]:
-    """Erase decisions and what belongs to them, and return what the audit chain says: the rows that are erased now."""
+    """Erase decisions and all that belongs to them. Return the facts for the audit chain: the rows that this call erased."""
     ids = [row.id for row in chosen]
-    whole = [row for row in chosen if row.is_whole]
-    answers = {row.id: erased_answer(bytes(row.answer)) for row in whole}
+    unerased = [row for row in chosen if row.is_unerased]
+    answers = {row.id: erased_answer(bytes(row.answer)) for row in unerased}
     connection.execute(
         update(Decision).where(Decision.id.in_(answers)).values(manifest=None, salt=None, content_digest=NO_DIGEST)
     )
     if answers:
         _store_answers(connection, answers)
-        _erase_hits_in_messages(connection, [row.id for row in whole if b"watch_list" in bytes(row.answer)])
+        _erase_hits_in_messages(connection, [row.id for row in unerased if b"watch_list" in bytes(row.answer)])
     facts: dict[str, Any] = {"decisions": list(answers)}
-    if whole:
-        facts["remains"] = [remains_of(row.shipment_id, row.channel, row.site, answers[row.id]) for row in whole]
+    if unerased:
+        facts["remains"] = [remains_of(row.shipment_id, row.channel, row.site, answers[row.id]) for row in unerased]
     personal: tuple[tuple[str, Any, dict[str, None]], ...] = (
         ("outcomes", Outcome, {"by": None, "method": None}),
         ("overrides", Override, {"reason": None}),
@@ -219,7 +220,7 @@ def _store_answers(connection: Connection, answers: dict[str, bytes]) -> None:
 
 
 def _erase_hits_in_messages(connection: Connection, decisions: Sequence[str]) -> None:
-    """Erase which entries of watch lists the messages to webhooks name."""
+    """Erase the ids of watch-list entries in messages to webhooks."""
     if not decisions:
         return
     found = connection.execute(select(Delivery.id, Delivery.body).where(Delivery.decision_id.in_(decisions))).all()
@@ -230,12 +231,12 @@ def _erase_hits_in_messages(connection: Connection, decisions: Sequence[str]) ->
 
 
 def remains_of(shipment_id: str, channel: str | None, site: str | None, answer: bytes) -> str:
-    """Return the SHA-256 of what an erased decision keeps and only its lost salt could prove."""
+    """Return the SHA-256 of values that an erased decision keeps, but that cannot be proven without its salt."""
     return salted(orjson.dumps([shipment_id, channel, site]), answer)
 
 
 def _erase_rest(connection: Connection, selection: Selection, erased: Erased) -> dict[str, list[str]]:
-    """Erase what does not belong to one decision, and return the ids of list entries per list."""
+    """Erase personal data that does not belong to one decision. Return the ids of the erased list entries by table."""
     if selection.before is None:
         _forget_answers(connection, erased)
         return {}
@@ -267,7 +268,7 @@ def _forget_answers(connection: Connection, erased: Erased) -> None:
     body = IdempotentRequest.body
     for start in range(0, len(erased.decisions), _IDS_AT_ONCE):
         ids = [decision_id.encode() for decision_id in erased.decisions[start : start + _IDS_AT_ONCE]]
-        # SQLite's LIKE does not read bytes, and PostgreSQL has no instr. Neither loads the answers into this process.
+        # SQLite's LIKE does not search bytes, and PostgreSQL has no instr. Neither loads the answers into this process.
         if connection.dialect.name == "sqlite":
             named = [func.instr(body, decision_id) > 0 for decision_id in ids]
         else:

@@ -1,4 +1,4 @@
-"""Requests with an ``Idempotency-Key``: who works on one, and what was answered."""
+"""Requests with an ``Idempotency-Key``: claims by processes, and stored answers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from service.store.tables import IdempotentRequest
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
-#: Microseconds that an answer is kept.
+#: Microseconds for which an answer is kept.
 KEPT: Final = 24 * 3600 * 1_000_000
-#: Microseconds after which the process that worked on a request counts as ended. Requests take seconds at most.
+#: Microseconds after which a claim no longer counts, because its process has presumably ended. Requests take seconds at most.
 IN_WORK: Final = 60 * 1_000_000
 
 
@@ -31,7 +31,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """An answer that was given before."""
+    """Stored answer to an earlier request."""
 
     status: int
     media_type: str | None
@@ -39,22 +39,23 @@ class Replay:
 
 
 class OtherRequest(Exception):
-    """The caller used the key for another request."""
+    """The caller has used the key for another request."""
 
 
 class InWork(Exception):
-    """A process works on the request."""
+    """A process is working on the request."""
 
 
 def begin(connection: Connection, request: Request, now: int) -> Replay | None:
-    """Claim a request for this process, or return the answer that it got. Answers past their time are deleted.
+    """Claim a request for this process, or return its stored answer. Expired answers are deleted.
 
     Args:
-        connection: of `Database.write`.
-        now: microseconds since 1970.
+        connection: connection of `Database.write`.
+        now: time in microseconds since 1970.
 
     Raises:
-        OtherRequest, InWork: the key is taken.
+        OtherRequest: the caller has used the key for another request.
+        InWork: a process is working on the request.
     """
     connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < now - KEPT))
     columns = (
@@ -77,7 +78,7 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
         raise OtherRequest
     if found.status is not None:
         return Replay(found.status, found.media_type, bytes(found.body))
-    # A time far ahead is from before the clock was set back.
+    # A time far in the future was written before the clock was set back.
     if abs(now - found.created_at) < IN_WORK:
         raise InWork
     connection.execute(update(IdempotentRequest).where(_is(request)).values(created_at=now))
@@ -85,22 +86,22 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
 
 
 def is_taken(connection: Connection, caller: str, key: str) -> bool:
-    """Return whether a caller used a key, and its answer may still be there."""
+    """Return whether a claim or an answer is stored for the key of a caller."""
     query = select(IdempotentRequest.key).where(IdempotentRequest.caller == caller, IdempotentRequest.key == key)
     return connection.execute(query).first() is not None
 
 
 def finish(connection: Connection, request: Request, answer: Replay) -> None:
-    """Keep the answer to a claimed request."""
+    """Store the answer to a claimed request."""
     values = {"status": answer.status, "media_type": answer.media_type, "body": answer.body}
     if not connection.execute(update(IdempotentRequest).where(_is(request)).values(values)).rowcount:
-        # The claim was deleted meanwhile, because the clock was set forward by a day.
+        # The claim has been deleted, because the clock was set forward by a day.
         claim = {"caller": request.caller, "key": request.key, "digest": request.digest, "created_at": steady_us()}
         connection.execute(insert(IdempotentRequest).values(claim | values))
 
 
 def give_up(connection: Connection, request: Request) -> None:
-    """Forget a claimed request that was not answered, so that it can be sent again."""
+    """Delete the claim of an unanswered request, so that the request can be sent again."""
     connection.execute(delete(IdempotentRequest).where(_is(request), IdempotentRequest.status.is_(None)))
 
 

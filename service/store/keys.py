@@ -23,13 +23,13 @@ _SALT_BYTES: Final = 16
 
 
 def create(database: Database, wishes: KeyWishes, actor: str | None) -> tuple[Key, str]:
-    """Make a key, keep its digest, and append it to the audit chain.
+    """Make a key, store its digest, and record it in the audit chain.
 
     Returns:
         The key and its text, which cannot be read again.
 
     Raises:
-        KeyRefused: see `new_key`; or `MOST_KEYS` keys are valid.
+        KeyRefused: see `new_key`; also if `MOST_KEYS` keys are valid already.
     """
     key, text = new_key(wishes, actor)
     with database.write() as connection:
@@ -45,16 +45,16 @@ def create(database: Database, wishes: KeyWishes, actor: str | None) -> tuple[Ke
 def create_first(
     database: Database, wishes: KeyWishes, actor: str, shown: Callable[[str], None] | None = None
 ) -> tuple[Key, str] | None:
-    """Make a key if there has never been one. Of several processes that do so together, one makes it.
+    """Make a key if there has never been one. If several processes do so together, one of them makes it.
 
     Args:
-        shown: called with the key's text before the key is kept. If it raises, no key is made.
+        shown: called with the key's text before the key is committed. If it raises, no key is made.
 
     Returns:
-        The key and its text; None if there are keys.
+        The key and its text; None if there has been a key.
     """
     with database.write() as connection:
-        # On PostgreSQL, writers do not wait for each other without it.
+        # On PostgreSQL, writers do not wait for each other without this lock.
         database.lock_audit(connection)
         if connection.execute(select(ApiKey.id).limit(1)).first() is not None:
             return None
@@ -80,13 +80,13 @@ def valid(database: Database) -> list[Key]:
 
 
 def revoke(database: Database, name: str, actor: str | None) -> Key | None:
-    """Revoke the key with an id or prefix. A key that is revoked already stays as it is.
+    """Revoke the key with this id or prefix. An already revoked key is not changed.
 
     Returns:
         The key; None if no key has that id or prefix.
     """
     if not name.isprintable():
-        # PostgreSQL refuses a NUL.
+        # PostgreSQL refuses a NUL character.
         return None
     now = now_us()
     with database.write() as connection:
@@ -103,7 +103,7 @@ def revoke(database: Database, name: str, actor: str | None) -> Key | None:
 
 
 def facts_of(key: Key, salt: bytes) -> dict[str, Any]:
-    """Return what the audit chain says about a new key. Its name may name a person."""
+    """Return the facts about a new key for the audit chain. Its name is salted, because it may name a person."""
     return {
         "digest": key.digest.hex(),
         "expires_at": key.expires_at,
@@ -115,7 +115,7 @@ def facts_of(key: Key, salt: bytes) -> dict[str, Any]:
 
 
 def scopes_text(scopes: Iterable[str]) -> str:
-    """Return scopes as the table keeps them."""
+    """Return scopes in the form of the table: sorted, separated by spaces."""
     return " ".join(sorted(scopes))
 
 

@@ -1,7 +1,7 @@
-"""Entries of watch lists, dismissals, suppressions and permits: add, remove, page through, and find what changed.
+"""Entries of watch lists, dismissals, suppressions and permits: add, remove and page through them, and find changes.
 
 Each change raises the revision of its table in the same transaction, under a lock on the row of the revision. Revisions are
-therefore committed in order, and a reader that knows a revision needs only the rows with a later one.
+therefore committed in order, and a reader that has read one revision then needs only the rows with later ones.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from service.store.engine.database import Database
 
 _SALT_BYTES: Final = 16
-#: Parameters of one statement, below the limits of both engines.
+#: Ids per statement, below the limits of both engines.
 _IDS_AT_ONCE: Final = 10_000
-#: Columns that the store fills in.
+#: Columns that this module fills in.
 _OWN: Final = frozenset(
     {"position", "id", "revision", "batch", "salt", "added_by", "added_at", "removed_by", "removed_at"}
 )
@@ -47,7 +47,7 @@ def table_of(topic: Topic) -> type[WatchEntry | Dismissal | SuppressionRow | Per
 
 
 def columns_of(topic: Topic) -> tuple[str, ...]:
-    """Return the columns that the caller of `add` gives."""
+    """Return the columns for which the caller of `add` gives values."""
     return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _OWN)
 
 
@@ -59,12 +59,12 @@ def add(
     *,
     replaces: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Add entries in one transaction, and return their ids. The audit chain gets one entry for all.
+    """Add entries in one transaction, and return their ids. The audit chain gets one entry for all of them.
 
     Args:
-        rows: values of `columns_of`.
+        rows: values of the columns in `columns_of`.
         actor: id of the API key, or the name of the command.
-        replaces: column -> value; entries with these values are removed in the same transaction. Empty for all, None for none.
+        replaces: column -> value; entries with these values are removed in the same transaction. Empty removes all, None none.
     """
     if not rows:
         return []
@@ -74,7 +74,7 @@ def add(
         if replaces is not None:
             _remove(database, connection, topic, _present(connection, topic, replaces), actor)
         revision = _next_revision(connection, topic)
-        whole = [
+        complete = [
             {
                 **{column: row[column] for column in columns_of(topic)},
                 "id": id_,
@@ -86,14 +86,14 @@ def add(
             }
             for id_, row in zip(ids, rows, strict=True)
         ]
-        connection.execute(insert(table_of(topic)), whole)
-        facts = {"entries": len(whole), "digests": _digest(topic, whole), "revision": revision}
+        connection.execute(insert(table_of(topic)), complete)
+        facts = {"entries": len(complete), "digests": _digest(topic, complete), "revision": revision}
         audit.append(database, connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
     return ids
 
 
 def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | None) -> list[str]:
-    """Remove entries, and return the ids of those that were there. Their rows stay, so that decisions can be explained."""
+    """Remove entries, and return the ids of those that existed. Their rows stay, so that decisions can be explained."""
     with database.write() as connection:
         found = list(
             connection.scalars(
@@ -107,7 +107,7 @@ def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | No
 
 
 def remove_all(database: Database, topic: Topic, filters: Mapping[str, str], actor: str | None) -> int:
-    """Remove the entries with some values, such as those of one watch list, and return their number."""
+    """Remove the entries that match ``filters`` (column -> value), such as those of one watch list, and return their number."""
     with database.write() as connection:
         found = _present(connection, topic, filters)
         _remove(database, connection, topic, found, actor)
@@ -115,7 +115,7 @@ def remove_all(database: Database, topic: Topic, filters: Mapping[str, str], act
 
 
 def _present(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> list[str]:
-    """Return the ids of the entries with some values that were not removed."""
+    """Return the ids of the entries that match ``filters`` and were not removed, in order."""
     table = table_of(topic)
     wanted = [table.__table__.c[column] == value for column, value in filters.items()]
     return list(
@@ -157,37 +157,37 @@ def page(
 
 
 def one(connection: Connection, topic: Topic, id_: str) -> Row[Any] | None:
-    """Return the entry with this id, also a removed one; None if it does not exist."""
+    """Return the entry with this id, even if it was removed; None if it does not exist."""
     return connection.execute(select(table_of(topic).__table__).where(table_of(topic).id == id_)).first()
 
 
 def count(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> int:
-    """Return the number of entries with some values that were not removed."""
+    """Return the number of entries that match ``filters`` and were not removed."""
     return len(_present(connection, topic, filters))
 
 
 def kinds(connection: Connection) -> dict[str, str]:
-    """Return the kind of each entry of the watch lists by its id."""
+    """Return the kind of each entry of the watch lists that was not removed, by id."""
     rows = connection.execute(select(WatchEntry.id, WatchEntry.kind).where(WatchEntry.removed_at.is_(None)))
     return {row.id: row.kind for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Revision of a table, and the key of its digests."""
+    """Revision of a table, and the key of the digests of parties in it."""
 
     number: int
     secret: bytes
 
 
 def revisions(connection: Connection) -> dict[str, Revision]:
-    """Return the revision of each table by name."""
+    """Return the revision of each table by its name."""
     rows = connection.execute(select(ListRevision.name, ListRevision.revision, ListRevision.secret))
     return {row.name: Revision(row.revision, bytes(row.secret)) for row in rows}
 
 
 def changed(connection: Connection, topic: Topic, since: int) -> list[Row[Any]]:
-    """Return the entries that changed after a revision, in order. From revision 0 on, removed ones are left out."""
+    """Return the entries that changed after a revision, in order. After revision 0, removed entries are left out."""
     table = table_of(topic)
     wanted = [table.revision > since, *([] if since else [table.removed_at.is_(None)])]
     return list(connection.execute(select(table.__table__).where(*wanted).order_by(table.position)))
@@ -204,7 +204,7 @@ def _next_revision(connection: Connection, topic: Topic) -> int:
 
 
 def _digest(topic: Topic, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the SHA-256 of the salted digests of entries, in order."""
+    """Return the SHA-256 of the salted digests of entries in their order, in hexadecimal digits."""
     return salted(b"", "\n".join(entry_digest(topic, row) for row in rows).encode())
 
 

@@ -23,17 +23,17 @@ _WAIT_WITH_JOURNAL: Final = 2
 
 
 class Store:
-    """Store of a service. `start` migrates the database; `close` writes what was submitted."""
+    """Store of a service. `start` migrates the database; `close` writes all submitted decisions."""
 
     def __init__(
         self, url: str, *, journal: Path | None = None, is_journaling: bool = True, metrics: Metrics | None = None
     ) -> None:
         """
         Args:
-            journal: folder of the decisions that wait while the database is away; None for a store without one.
+            journal: folder of the decisions that wait while the database is away; None for a store without a journal.
             is_journaling: whether new decisions may wait there. Otherwise they are refused while the database is away, and
-                `start` delivers what earlier processes left.
-            metrics: what counts them.
+                `start` delivers the decisions that earlier processes left.
+            metrics: counters of the decisions that wait or were delivered.
 
         Raises:
             BadDatabase: the URL is wrong.
@@ -53,15 +53,15 @@ class Store:
 
     @property
     def has_journal(self) -> bool:
-        """Whether decisions are taken while the database is away."""
+        """True if decisions are accepted while the database is away."""
         return self._delivery is not None
 
     def start(self) -> None:
-        """Bring the schema up to date, deliver what waits in the journal, and start the writer.
+        """Bring the schema up to date, deliver the decisions in the journal, and start the writer.
 
         Raises:
             BadDatabase: the schema is newer than this code.
-            DatabaseAway: the database does not answer, and no journal takes decisions.
+            DatabaseAway: the database does not answer, and there is no journal for new decisions.
             OSError: the folder of the journal cannot be used.
         """
         if self._delivery is not None:
@@ -77,7 +77,7 @@ class Store:
         return self._writer.submit(decisions)
 
     def close(self) -> None:
-        """Write what was submitted and close the database."""
+        """Write all submitted decisions and close the database."""
         self._writer.close()
         if self._delivery is not None:
             self._delivery.close()

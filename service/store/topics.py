@@ -1,4 +1,4 @@
-"""The tables of lists, without their rows. `service.store.lists` keeps those."""
+"""The tables of lists: their names and filters. `service.store.lists` contains their queries."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One of the tables.
+    """One of the tables of lists.
 
     Attributes:
         name: name of the table.
-        kind: what the audit chain calls an entry.
-        filters: columns that a page may be limited by.
+        kind: name of an entry in kinds of the audit chain.
+        filters: columns by which entries may be filtered.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Writer of decisions: one thread that commits the decisions of concurrent requests together.
 
-A commit waits for the disk, so one commit per request would allow some hundred requests per second. While the writer commits one
-group of decisions, it queues the next group. An answer is sent after the commit of its group; while the database is away, after
-its decision is in the journal.
+A commit waits for the disk, so one commit per request would allow only some hundred requests per second. While the writer commits
+one group of decisions, the next group gathers in its queue. An answer is sent after the commit of its group or, while the database
+is away, after its decision is in the journal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from service.store.offline.delivery import Delivery
     from service.store.webhooks import Outbox
 
-#: Number of decisions from which a group is committed without further submissions.
+#: A group with this number of decisions or more is committed without further submissions.
 _FULL_GROUP: Final = 2_000
 
 
@@ -43,8 +43,8 @@ class DecisionWriter:
     def __init__(self, database: Database, outbox: Outbox, delivery: Delivery | None = None) -> None:
         """
         Args:
-            outbox: receives the messages about red decisions, in the same transaction.
-            delivery: takes the decisions while the database is away; without it they fail with `DatabaseAway`.
+            outbox: gets the deliveries of red decisions, in the same transaction.
+            delivery: receives the decisions while the database is away; without it they fail with `DatabaseAway`.
         """
         self._database, self._outbox = database, outbox
         self._delivery = delivery
@@ -58,7 +58,7 @@ class DecisionWriter:
         self._thread.start()
 
     def submit(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:
-        """Queue decisions, and return a future of the stored decisions in the same order. It completes after the commit.
+        """Queue decisions, and return a future of the stored decisions in the same order, which completes after the commit.
 
         The future fails with the error of the database: `DatabaseAway` if it does not answer.
         """
@@ -81,7 +81,7 @@ class DecisionWriter:
         self._disconnect()
 
     def _gather(self) -> tuple[list[_Submission], bool]:
-        """Wait for a submission. Return it with the other queued ones, and whether the writer should end."""
+        """Wait for a submission. Return it with the other queued ones, and whether the thread should end."""
         group: list[_Submission] = []
         count = 0
         while count < _FULL_GROUP:

@@ -1,1 +1,1 @@
-"""SQLite and PostgreSQL: connections, transactions, statements, times, and errors of a database that is away."""
+"""SQLite and PostgreSQL: connections, transactions, statements of frequent queries, times, and overwriting of erased content."""

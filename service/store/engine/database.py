@@ -21,9 +21,9 @@ from service.logs import logger
 from service.store.away import BadDatabase as BadDatabase
 from service.store.away import NoDatabase, away
 
-#: Revision of the schema that this code needs. A test holds it to the latest migration.
+#: Revision of the schema that this code needs. A test compares it with the latest migration.
 SCHEMA: Final = "0008"
-#: Seconds that a write waits for the writes of other processes on SQLite, and for a connection to PostgreSQL.
+#: Seconds that a write on SQLite waits for the writes of other processes, and that connecting to PostgreSQL may take.
 _WAIT: Final = 30
 _CONNECT_SECONDS: Final = 5
 #: Mode of a new SQLite file, which contains personal data and secrets.
@@ -33,10 +33,10 @@ _MODE_ATTEMPTS: Final = 100
 _MODE_PAUSE: Final = 0.02
 #: Milliseconds that a check of the database waits for other writers.
 _SHORT_WAIT_MS: Final = 1_000
-#: Pages of SQLite's log after which they move to the database file, which takes several writes to the disk: 16 MB. With the
-#: default of 4 MB this happens every few hundred decisions.
+#: Pages of SQLite's write-ahead log (16 MB) after which they are moved to the database file. This needs several writes to the disk,
+#: and would happen every few hundred decisions with the default of 4 MB.
 _WAL_PAGES: Final = 4_000
-#: Key of the advisory locks on PostgreSQL: "tide" in ASCII, and the two purposes.
+#: Keys of the advisory locks on PostgreSQL: "tide" in ASCII, and the two purposes.
 _LOCK_SPACE: Final = 0x74696465
 _MIGRATION_LOCK: Final = 1
 _AUDIT_LOCK: Final = 2
@@ -46,15 +46,15 @@ _LOCK_AUDIT: Final = f"SELECT pg_advisory_xact_lock({_LOCK_SPACE}, {_AUDIT_LOCK}
 class Database:
     """Connections to the store's database.
 
-    Writes on SQLite are one after the other: `write` takes the only write lock at its start. On PostgreSQL writes may overlap;
-    those that append to the audit chain take a lock for that, see `lock_audit`.
+    On SQLite there is one write at a time: `write` takes the only write lock at its start. On PostgreSQL writes may overlap, and
+    those that append to the audit chain take a lock for it, see `lock_audit`.
     """
 
     def __init__(self, url: str, *, wait: int = _WAIT) -> None:
         """
         Args:
             url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
-            wait: seconds that a write waits for those of other processes on SQLite.
+            wait: seconds that a write on SQLite waits for those of other processes.
 
         Raises:
             BadDatabase: the URL cannot be read, or names another engine.
@@ -68,7 +68,7 @@ class Database:
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
-            # Only pipelines prepare statements. psycopg would deallocate theirs at a rollback together with its own.
+            # Only pipelines prepare statements. At a rollback, psycopg would deallocate their statements together with its own.
             arguments = {"connect_timeout": _CONNECT_SECONDS, "prepare_threshold": None}
             self._engine = create_engine(parsed, pool_pre_ping=True, connect_args=arguments)
             from service.store.engine.pipeline import use_pipelines
@@ -77,7 +77,7 @@ class Database:
         event.listen(self._engine, "checkin", self._returned)
         self._writing = self._engine.execution_options(writes=True)
         self._wait = wait
-        #: Whether the last write found the database away. It may still answer queries, for example on a full disk.
+        #: Whether the last write failed because the database was away. It may still answer queries, for example on a full disk.
         self._failed_to_write = False
         self._is_closed = False
 
@@ -88,7 +88,10 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads. It sees one state of the database from its first query on.
+        """Open a transaction that only reads.
+
+        On SQLite it sees one state of the database from its first query on. On PostgreSQL each query sees the commits before it;
+        `snapshot` sees one state.
 
         Raises:
             DatabaseAway: the database does not answer.
@@ -98,12 +101,12 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a transaction that reads one state of the database to its end, while others write.
+        """Open a transaction that reads one state of the database until it ends, while others write.
 
         Raises:
             DatabaseAway: the database does not answer.
         """
-        # SQLite reads one state in any transaction.
+        # On SQLite every transaction reads one state.
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with reporting(), self._engine.connect().execution_options(**level) as connection, connection.begin():
             yield connection
@@ -120,7 +123,7 @@ class Database:
 
     @contextlib.contextmanager
     def reporting_writes(self) -> Iterator[None]:
-        """Do as `reporting` does for a transaction that writes, and remember for `problem` whether it could."""
+        """Do as `reporting` does for a transaction that writes, and record for `problem` whether it succeeded."""
         try:
             with reporting():
                 yield
@@ -131,15 +134,15 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a connection for a thread that writes one transaction after the other; each is a `begin` of it."""
+        """Open a connection for a thread that writes one transaction after the other. Its `begin` starts each of them."""
         with reporting(), self._writing.connect() as connection:
             yield connection
 
     def lock_audit(self, connection: Connection, *, later: bool = False) -> None:
-        """Wait until this transaction alone may append to the audit chain. SQLite's write lock does that already.
+        """Wait until only this transaction may append to the audit chain. On SQLite the write lock ensures this already.
 
         Args:
-            later: whether to wait for the lock together with the next query.
+            later: whether to send the statement together with the next query.
         """
         if self.is_sqlite:
             return
@@ -151,7 +154,7 @@ class Database:
             connection.exec_driver_sql(_LOCK_AUDIT)
 
     def migrate(self) -> None:
-        """Bring the schema to `SCHEMA`. Several processes may do so at the same time: one migrates, the others wait.
+        """Bring the schema to `SCHEMA`. If several processes do so at the same time, one migrates and the others wait.
 
         Raises:
             BadDatabase: the schema is newer than this code.
@@ -159,9 +162,9 @@ class Database:
         with self.read() as connection:
             if _revision(connection) == SCHEMA:
                 return
-        # Alembic writes a line for each of its plug-ins and steps; one of ours says what was done.
+        # Alembic logs a line for each of its plug-ins and steps. One line of our own is enough.
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        # It takes a quarter of a second to import, which only a migration needs.
+        # Alembic takes a quarter of a second to import, and only a migration needs it.
         from service.store.migrations.running import upgrade
 
         with self.write() as connection:
@@ -182,7 +185,7 @@ class Database:
             return _revision(connection)
 
     def problem(self) -> str | None:
-        """Return why the database does not answer now; None if it does. After a failed write, it also has to take a small one."""
+        """Return why the database does not answer now; None if it does. After a failed write, it must also accept a small one."""
         try:
             with self.read() as connection:
                 connection.execute(text("SELECT 1"))
@@ -191,23 +194,23 @@ class Database:
         except DatabaseAway as error:
             return error.problem
         except SQLAlchemyError:
-            return "it answers no query"
+            return "it does not answer queries"
         self._failed_to_write = False
         return None
 
     def _write_a_little(self, connection: Connection) -> None:
-        """Write what is there already, without a long wait for other writers."""
+        """Write the present value of a row, without a long wait for other writers."""
         wait = "PRAGMA busy_timeout = {}" if self.is_sqlite else "SET LOCAL lock_timeout = {}"
         connection.exec_driver_sql(wait.format(_SHORT_WAIT_MS))
         try:
             connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         finally:
             if self.is_sqlite:
-                # The connection goes back to the pool.
+                # The connection returns to the pool, where the usual wait applies.
                 connection.exec_driver_sql(wait.format(self._wait * 1000))
 
     def close(self) -> None:
-        """Close all idle connections at once, and each other one at the end of its use."""
+        """Close all idle connections at once, and the others at the end of their use."""
         self._is_closed = True
         self._engine.dispose()
 
@@ -218,7 +221,7 @@ class Database:
 
 
 def exists(url: str) -> bool:
-    """Return whether there may be a database under a URL. Opening a file of SQLite that is not there would create it.
+    """Return whether there may be a database under a URL. Opening a missing file of SQLite would create it.
 
     Raises:
         BadDatabase: the URL cannot be read, or names another engine.
@@ -228,7 +231,7 @@ def exists(url: str) -> bool:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file of an SQLite database under a URL; None for one without a file, and for another engine.
+    """Return the file of an SQLite database under a URL; None for a database without a file or of another engine.
 
     Raises:
         BadDatabase: the URL cannot be read, or names another engine.
@@ -260,7 +263,7 @@ def open_existing(url: str) -> Database:
 
 @contextlib.contextmanager
 def reporting() -> Iterator[None]:
-    """Raise `DatabaseAway` for the errors that another try later may not have."""
+    """Raise `DatabaseAway` for errors that may be gone at a later attempt, see `service.store.away`."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -286,23 +289,24 @@ def _parsed(url: str) -> URL:
 
 
 def _is_special(database: str) -> bool:
-    """Return whether the name of an SQLite database is not that of a file."""
+    """Return whether the name of an SQLite database is not a path."""
     return database.startswith((":memory:", "file:"))
 
 
 def _create(file: Path) -> None:
-    """Create a file that only its owner may read, unless it is there. SQLite gives the files beside it the same mode."""
+    """Create a file that only its owner may read, unless it exists. SQLite gives its additional files the same mode."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # It is not opened if it is there: closing it would end the locks that this process holds on it. SQLite reports what else fails.
+    # An existing file is not opened, because closing it would end the locks that this process holds on it. SQLite reports all other
+    # errors.
     with contextlib.suppress(OSError):
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
-    # Python's driver would begin and commit by itself, too late for reads and around schema changes.
+    # Otherwise Python's driver would begin and commit by itself: too late for reads, and around schema changes.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # Deleted and changed content is overwritten with zeros, so that erasure leaves nothing in the file.
+    # secure_delete overwrites deleted and changed content with zeros, so that an erasure removes it from the file.
     settings = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
     _use_write_ahead_log(cursor)
     for setting in (*settings, f"wal_autocheckpoint={_WAL_PAGES}"):
@@ -311,7 +315,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
 
 
 def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
-    # The change of a new file's mode fails at once while another process changes it, whatever the time to wait for locks.
+    # Changing the journal mode of a new file fails at once while another process changes it, regardless of the timeout for locks.
     for _ in range(_MODE_ATTEMPTS):
         with contextlib.suppress(sqlite3.OperationalError):
             cursor.execute("PRAGMA journal_mode=WAL")
@@ -321,7 +325,7 @@ def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later could not wait for the lock: it would fail.
+    # A transaction that reads first and writes later would fail if another one writes, instead of waiting for the lock.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

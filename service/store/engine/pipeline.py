@@ -1,9 +1,9 @@
 """Pipelined statements for PostgreSQL.
 
 A commit of decisions has eight statements. Without a pipeline, each waits for the server, and then for the interpreter lock, which
-the event loop takes in the meantime. A pipeline waits twice: once for BEGIN, the lock of the audit chain and all reads, and once
-for all writes and COMMIT. Statements are prepared once per connection. Values use the binary format of PostgreSQL, which needs a
-third of the processor time of psycopg's cursors.
+the event loop takes meanwhile. With a pipeline there are two waits: one for BEGIN, the lock of the audit chain and all reads, and
+one for all writes and COMMIT. Statements are prepared once per connection. Values use the binary format of PostgreSQL, which needs
+a third of the processor time of psycopg's cursors.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 Statement = tuple[str, Sequence[bytes | None]]
 Rows = list[tuple[Any, ...]]
 
-#: Maximum number of queued statements: some megabytes.
+#: Maximum number of queued statements, which take some megabytes.
 _MAX_QUEUED: Final = 1_000
-#: PostgreSQL compresses manifests and answers. Its default method, pglz, takes an eighth of its time for a decision; LZ4 is faster.
-#: Servers that are built without LZ4 keep their default.
+#: PostgreSQL compresses manifests and answers. The default method, pglz, takes an eighth of its time for a decision; LZ4 is faster.
+#: Servers built without LZ4 keep their default.
 _COMPRESS_FAST: Final = """
 SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
 WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
@@ -44,7 +44,7 @@ _DECODERS: Final[Mapping[int, Callable[[bytes], Any]]] = {
     _TEXT: bytes.decode,
     _VARCHAR: bytes.decode,
 }
-#: Header of an array: number of dimensions, whether there are NULLs, type, length, index of the first element.
+#: Header of an array: number of dimensions, flag for NULLs, type, length, index of the first element.
 _ARRAY: Final = struct.Struct("!iiIii")
 _LENGTH: Final = struct.Struct("!i")
 
@@ -183,7 +183,7 @@ class _Connection(psycopg.Connection[Any]):
         return [result for result, keep in zip(results, is_statement, strict=True) if keep]
 
     def _send(self, statements: Sequence[Statement], new: dict[str, bytes]) -> list[bool]:
-        """Pass statements to libpq. Return for each expected result whether it belongs to a statement, not to its preparation.
+        """Pass statements to libpq. Return for each expected result True for a statement and False for its preparation.
 
         Args:
             new: receives the newly prepared statements and their names.
@@ -192,7 +192,7 @@ class _Connection(psycopg.Connection[Any]):
         for statement, values in statements:
             name = self._statements.get(statement) or new.get(statement)
             if name is None:
-                # Never reuse a name: after a failure, the server may still know the statements that it prepared before.
+                # Never reuse a name: after a failure, the server may still have the statements that it prepared before.
                 name = new[statement] = f"tidewaiter_{next(self._numbers)}".encode()
                 self.pgconn.send_prepare(name, statement.encode())
                 is_statement.append(False)
@@ -206,7 +206,7 @@ class _Connection(psycopg.Connection[Any]):
         server = self.pgconn
         poll = select.poll()
         results: list[PGresult] = []
-        # Read while sending, because the server stops if many results are not read.
+        # Read while sending, because the server stops when many results are unread.
         unsent = server.flush()
         while True:
             while server.is_busy():

@@ -1,7 +1,7 @@
-"""Statements of the path of every decision, which go to the driver as they are.
+"""Statements that every decision needs, which bypass SQLAlchemy's expressions.
 
-SQLAlchemy's expressions take 0.2 ms a statement, as long as scoring a shipment. SQLite executes each statement at once;
-PostgreSQL gets them together, see `service.store.engine.pipeline`.
+An expression takes 0.2 ms per statement, as long as scoring a shipment. SQLite executes each statement at once; PostgreSQL gets
+them together, see `service.store.engine.pipeline`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from service.store.tables import Base
 
-#: Values of one statement that SQLite takes at most: 32,766.
+#: Maximum number of values per statement. SQLite accepts 32,766.
 _MOST_VALUES: Final = 30_000
-#: PostgreSQL's binary forms of values, by the types of their columns.
+#: Type of a column -> function that returns a value in PostgreSQL's binary format.
 _ENCODERS: Final[Mapping[type[Any], Callable[[Any], bytes]]] = {
     BigInteger: struct.Struct("!q").pack,
     Boolean: struct.Struct("!?").pack,
@@ -39,9 +39,9 @@ class Insertion:
         self._encoders = tuple(_ENCODERS[type(table.__table__.columns[name].type)] for name in columns)
 
     def add(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of values in the order of the columns. On PostgreSQL they go with the next statement or the commit."""
+        """Insert rows of values in the order of the columns. On PostgreSQL they are sent with the next statement or the commit."""
         if connection.dialect.name == "sqlite":
-            # One statement has many rows, because the driver gives up Python's lock for each and has to wait for it afterwards.
+            # Use many rows per statement, because the driver releases the interpreter lock for each and then waits for it.
             step = _MOST_VALUES // len(self._encoders)
             for start in range(0, len(rows), step):
                 some = rows[start : start + step]
@@ -57,14 +57,14 @@ class Insertion:
 
 
 class Lookup:
-    """Query for texts.
+    """Query for the rows of texts.
 
-    PostgreSQL plans a prepared statement once, maybe while the tables are empty, and then may read whole tables for each query. A
-    query for the row of one text, with LIMIT, is planned with an index; so ask for each text of the array.
+    PostgreSQL plans a prepared statement once, perhaps while the tables are empty, and may then read whole tables for each query.
+    For the row of one text, with LIMIT, it plans an index. Write the SQL as one such query for each text of the array.
 
     Attributes:
-        sqlite: SQL with a place ``{}`` for the texts in brackets.
-        postgresql: SQL with ``$1`` for an array of them.
+        sqlite: SQL with a placeholder ``{}`` for the list of texts with its brackets.
+        postgresql: SQL with ``$1`` for an array of the texts.
     """
 
     def __init__(self, sqlite: str, postgresql: str) -> None:
@@ -74,7 +74,11 @@ class Lookup:
 def look_up(
     connection: Connection, lookups: Sequence[tuple[Lookup, Sequence[str] | None]]
 ) -> list[Sequence[tuple[Any, ...]]]:
-    """Return the rows of several queries, each with its texts; None for a query that has no place for them."""
+    """Return the rows of each query.
+
+    Args:
+        lookups: queries, each with its texts; None for a query without a placeholder.
+    """
     if connection.dialect.name == "sqlite":
         return [_look_up_sqlite(connection, lookup, () if texts is None else texts) for lookup, texts in lookups]
     from service.store.engine import pipeline

@@ -1,8 +1,8 @@
-"""Overwriting of what was erased in the files of SQLite.
+"""Overwriting of erased content in the files of SQLite.
 
-With ``secure_delete`` SQLite overwrites a row that it deletes or changes, and a page that it frees. It does not overwrite the
-copies that it leaves behind when it moves other rows to make room: a page of a tree that is filled anew keeps old bytes in its
-unallocated space, between the pointers to its cells and the cells. A row that is erased later may have a copy there.
+With ``secure_delete`` SQLite overwrites each row that it deletes or changes, and each page that it frees. It does not overwrite
+copies that it leaves behind when it moves rows to make room: a tree page that is filled again keeps old bytes in its unallocated
+space, between the pointers to its cells and the cells. A row that is erased later may have a copy there.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from service.store.engine.database import Database
 
-#: Bytes of the header of a page per kind of tree page, which its first byte names (https://www.sqlite.org/fileformat2.html#b_tree_pages).
+#: First byte of a tree page, its kind -> bytes of its header (https://www.sqlite.org/fileformat2.html#b_tree_pages).
 _HEADER_BYTES: Final = {2: 12, 5: 12, 10: 8, 13: 8}
-#: Pages that a file must have less of. Other pages in use begin with the number of a page, so up to here with a zero, and none is
-#: taken for one of a tree. With 4 KB per page these are 64 GB.
+#: The file must have fewer pages, 64 GB with 4 KB per page. All other pages in use begin with the number of a page, so below this
+#: limit with a zero, and cannot be mistaken for tree pages.
 _MOST_PAGES: Final = 1 << 24
 _HAS_PAGES: Final = "SELECT count(*) FROM pragma_module_list WHERE name = 'sqlite_dbpage'"
 _ALL_PAGES: Final = "SELECT pgno, data FROM sqlite_dbpage"
@@ -27,22 +27,21 @@ _CHANGE_PAGE: Final = "UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?"
 
 
 def scrub(database: Database) -> bool | None:
-    """Overwrite on disk what was erased, and return whether that succeeded; None if the database does it by itself, later.
+    """Overwrite erased content on disk, and return whether that succeeded; None for PostgreSQL, which does it later by itself.
 
     On SQLite it overwrites unallocated space, and empties the write-ahead log. If SQLite was built without access to pages
-    (``SQLITE_ENABLE_DBPAGE_VTAB``), or the file is larger than 64 GB or shrinks by itself (``auto_vacuum``), it writes the whole
-    file anew. Other writers wait meanwhile.
-    PostgreSQL overwrites by itself in time (``VACUUM``), and at once with ``VACUUM FULL``, which locks the tables; its
-    administrators decide.
+    (``SQLITE_ENABLE_DBPAGE_VTAB``), or if the file has 64 GB or more or shrinks by itself (``auto_vacuum``), it rewrites the whole
+    file. Other writers wait meanwhile. PostgreSQL overwrites erased content in time (``VACUUM``). ``VACUUM FULL`` does so at
+    once but locks the tables, so its administrators decide.
     """
     if not database.is_sqlite:
         return None
-    # Not through SQLAlchemy's transactions, in which SQLite refuses VACUUM and checkpoints.
+    # Bypass SQLAlchemy's transactions, because SQLite refuses VACUUM and checkpoints in a transaction.
     connection = database.engine.raw_connection()
     try:
         cursor = connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
-        by_page = _tells_pages_apart(cursor)
+        by_page = _identifies_tree_pages(cursor)
         if by_page:
             _overwrite_unallocated(cursor)
         cursor.execute("COMMIT")
@@ -51,16 +50,16 @@ def scrub(database: Database) -> bool | None:
         busy = _value(cursor, "PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.close()
     except OperationalError:
-        # Another process reads or writes for too long. The pool rolls a transaction back.
+        # Another process has read or written for too long. The pool rolls back an open transaction.
         return False
     finally:
         connection.close()
     return not busy
 
 
-def _tells_pages_apart(cursor: DBAPICursor) -> bool:
-    """Return whether SQLite gives access to pages, and their first bytes tell which are of a tree."""
-    # A file that shrinks by itself has pages that begin with the kind of another page.
+def _identifies_tree_pages(cursor: DBAPICursor) -> bool:
+    """Return whether SQLite gives access to pages, and their first bytes identify tree pages."""
+    # A file that shrinks by itself has pages that begin with the type of another page, which may look like a tree page.
     shrinks = _value(cursor, "PRAGMA auto_vacuum") != 0
     return _value(cursor, _HAS_PAGES) == 1 and not shrinks and _value(cursor, "PRAGMA page_count") < _MOST_PAGES
 
@@ -71,7 +70,7 @@ def _value(cursor: DBAPICursor, query: str) -> int:
 
 
 def _overwrite_unallocated(cursor: DBAPICursor) -> None:
-    # The numbers alone are kept, because most pages of a file may need it the first time.
+    # Collect only the numbers, because the first time most pages of a file may need a change.
     numbers = [number for number, page in cursor.execute(_ALL_PAGES) if blanked(page) is not None]
     for number in numbers:
         page = cursor.execute(_ONE_PAGE, (number,)).fetchone()[0]
@@ -79,9 +78,9 @@ def _overwrite_unallocated(cursor: DBAPICursor) -> None:
 
 
 def blanked(page: bytes) -> bytes | None:
-    """Return a page of a tree with zeros in its unallocated space; None if it needs no change or is no such page.
+    """Return a tree page with zeros in its unallocated space; None if it needs no change or is not a tree page.
 
-    The first page of a file, which contains the schema, begins with the file's own header and is no such page here.
+    The first page of a file, which contains the schema, begins with the header of the file and does not count as a tree page here.
     """
     header = _HEADER_BYTES.get(page[0])
     if header is None:

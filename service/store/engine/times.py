@@ -1,4 +1,4 @@
-"""Times of the store: whole microseconds since 1970 in UTC, and ISO 8601 for people and programs outside."""
+"""Times of the store: whole microseconds since 1970 in UTC, and ISO 8601 outside the store."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-#: Time at the start of the process, less what the clock of intervals said then.
+#: Time minus the monotonic clock at the start of the process, in nanoseconds.
 _BEGAN: Final = time.time_ns() - time.monotonic_ns()
 
 
 def steady_us() -> int:
-    """Return the time in microseconds since 1970, as the clock would show it if nobody had set it since the process started."""
+    """Return the time in microseconds since 1970, without changes of the clock since the process started."""
     return (_BEGAN + time.monotonic_ns()) // 1000
 
 
@@ -30,10 +30,10 @@ def iso_time(microseconds: int) -> str:
 
 
 def iso_time_or_none(microseconds: int | None) -> str | None:
-    """Return `iso_time`; None for no time."""
+    """Return `iso_time`; None for None."""
     return None if microseconds is None else iso_time(microseconds)
 
 
 def microseconds_of(when: dt.datetime) -> int:
-    """Return a time with a zone as the store keeps it."""
+    """Return a time with a zone in microseconds since 1970."""
     return (when - _EPOCH) // _MICROSECOND

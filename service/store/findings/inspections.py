@@ -1,4 +1,4 @@
-"""Transactions of officers: outcomes and overrides with their audit entries, and the queue brought up to date; claims."""
+"""Transactions of officers: outcomes and overrides, with their audit entries and the update of the queue, and claims."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def record_outcome(database: Database, decision_id: str, finding: Finding, *, caller: str | None, at: int) -> Recorded:
-    """Record an outcome at the time ``at``. It takes its shipment out of the queue.
+    """Record an outcome at the time ``at``, and update the queue.
 
     Raises:
         NotRecorded: see `service.store.findings.outcomes.add_outcome`.
@@ -30,7 +30,7 @@ def record_outcome(database: Database, decision_id: str, finding: Finding, *, ca
 def record_override(
     database: Database, decision_id: str, lane: str, reason: str, *, caller: str | None, at: int
 ) -> Overridden:
-    """Record an override at the time ``at``. The queue takes the new lane.
+    """Record an override at the time ``at``, and update the queue.
 
     Raises:
         UnknownDecision: there is no such decision.

@@ -1,4 +1,4 @@
-"""Outcomes and overrides: record them, and find those of decisions. Neither is ever changed; a correction is a new outcome."""
+"""Outcomes and overrides: record them, and find those of decisions. A correction is a new outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SALT_BYTES: Final = 16
 
 
 class NotRecorded(ValueError):
-    """An outcome or override does not fit what is stored.
+    """An outcome or override does not fit the stored rows.
 
     Attributes:
         field: the field that is wrong.
@@ -37,7 +37,7 @@ class UnknownDecision(NotRecorded):
 
 
 class AlreadyCorrected(NotRecorded):
-    """The outcome has a correction already."""
+    """The outcome already has a correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Overridden:
 
 
 def holding() -> ColumnElement[bool]:
-    """Return the condition that an outcome holds: it has no correction, and takes nothing back."""
+    """Return the condition that an outcome is valid: it has no correction, and is not a retraction (empty content)."""
     correction = aliased(Outcome)
     return (Outcome.content != "") & ~exists().where(correction.corrects == Outcome.id)
 
@@ -100,8 +100,8 @@ def add_outcome(
 
     Raises:
         UnknownDecision: there is no such decision.
-        AlreadyCorrected: the outcome to correct is corrected already.
-        NotRecorded: it belongs to another decision, or does not exist.
+        AlreadyCorrected: the outcome to correct already has a correction.
+        NotRecorded: the outcome to correct does not exist or belongs to another decision.
     """
     shipment_id = _shipment_of(connection, decision_id)
     if finding.corrects is not None:
@@ -119,7 +119,7 @@ def add_outcome(
     connection.execute(insert(Outcome), [values | {"salt": salt, "learned": False}])
     plain = ("content", "corrects", "decision_id", "found_at", "quantity", "recorded_at", "substance", "unit")
     facts = {name: values[name] for name in plain}
-    # Both may name persons.
+    # Both may name persons, so only their salted digests enter the chain.
     for name in ("by", "method"):
         facts[name] = None if values[name] is None else salted(salt, values[name].encode())
     return Recorded(**values), Fact("outcome", outcome_id, facts, caller)
@@ -128,7 +128,7 @@ def add_outcome(
 def add_override(
     connection: Connection, decision_id: str, lane: str, reason: str, *, caller: str | None, at: int
 ) -> tuple[Overridden, Fact]:
-    """Record an override of a decision's lane. The caller appends the fact to the audit chain.
+    """Record an override of a decision's lane. The caller holds the lock of the audit chain, and appends the fact to it.
 
     Raises:
         UnknownDecision: there is no such decision.
@@ -143,7 +143,7 @@ def add_override(
 
 
 def outcomes_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str, list[Recorded]]:
-    """Return the outcomes of decisions in the order of recording, also corrected ones; none for decisions without any."""
+    """Return the outcomes of decisions in the order of recording, including corrected ones. Decisions without any have no key."""
     correction = aliased(Outcome)
     names = [name for name in Recorded.__slots__ if name != "corrected_by"]
     found = connection.execute(
@@ -159,7 +159,7 @@ def outcomes_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str
 
 
 def overrides_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str, list[Overridden]]:
-    """Return the overrides of decisions in the order of recording; the last one of a decision holds."""
+    """Return the overrides of decisions in the order of recording. The last one of a decision is in force."""
     found = connection.execute(
         select(*(getattr(Override, name) for name in Overridden.__slots__))
         .where(Override.decision_id.in_(decision_ids))
@@ -186,4 +186,4 @@ def _check_correction(connection: Connection, decision_id: str, corrected: str) 
         raise NotRecorded("corrects", f"outcome {corrected} belongs to decision {of_decision}")
     later: Any = connection.execute(select(Outcome.id).where(Outcome.corrects == corrected)).scalar()
     if later is not None:
-        raise AlreadyCorrected("corrects", f"outcome {corrected} is corrected by {later} already; correct that one")
+        raise AlreadyCorrected("corrects", f"outcome {corrected} already has the correction {later}; correct that one")

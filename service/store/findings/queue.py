@@ -1,10 +1,10 @@
-"""The queue: shipments that wait for an inspection, and who holds them.
+"""The queue: shipments that wait for an inspection, and claims of officers on them.
 
-A shipment is in the queue while its latest decision is red or yellow, after an override if there is one, and it has no outcome
-that still holds. An override after the outcome counts: a person who raises an inspected shipment wants it inspected again. The
-table holds the open shipments only, so its size is that of the work, not that of the log. A shipment that turns green while it
-is claimed stays as a hidden row until the claim ends, because it may turn red again before. `refresh` brings the table up to date
-in the transaction of whatever changes it: decisions, outcomes and overrides.
+A shipment is in the queue while its latest decision is red or yellow, after an override if there is one, and it has no valid
+outcome. An override to red or yellow after the outcome puts it back: a person who raises an inspected shipment wants another
+inspection. The table contains only the open shipments, so its size follows the work and not the log. A shipment that turns green
+while it is claimed stays as a hidden row until the claim ends, because it may turn red again before then. `refresh` brings the
+table up to date in the transaction of each change: decisions, outcomes and overrides.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
-#: Rank of green shipments.
+#: Rank of green shipments, which are not shown.
 _HIDDEN: Final = 2
-#: Those of some shipments that have outcomes.
+#: Which of some shipments have outcomes.
 INSPECTED: Final = Lookup(
     "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}",
     """
@@ -35,7 +35,7 @@ INSPECTED: Final = Lookup(
     (SELECT FROM outcomes WHERE shipment_id = asked.shipment_id LIMIT 1) AS found
     """,
 )
-#: Columns that the first decision on a shipment gives.
+#: Columns whose values come from the first decision on a shipment.
 FIRST_COLUMNS: Final = (
     "shipment_id",
     "lane",
@@ -49,7 +49,7 @@ FIRST_COLUMNS: Final = (
 )
 _LANE: Final = FIRST_COLUMNS.index("lane")
 _FIRST: Final = Insertion(QueueEntry, (*FIRST_COLUMNS, "rank", "overridden"))
-#: Between the id of a key and a name. Neither contains it.
+#: Separator of the id of a key and a name. Neither contains it.
 _BETWEEN: Final = "\n"
 #: Shipments per query. SQLite allows 32,766 parameters.
 _AT_ONCE: Final = 1_000
@@ -57,7 +57,7 @@ _AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A shipment of the queue. Attributes are those of `service.store.tables.QueueEntry`, with the end of a claim in force."""
+    """A shipment of the queue. Attributes are those of `service.store.tables.QueueEntry`; a claim that has ended is None."""
 
     decision_id: str
     shipment_id: str
@@ -74,18 +74,18 @@ class Waiting:
 
 
 def holder_of(key: str | None, name: str | None) -> str:
-    """Return the holder of a claim: the API key, the name, or the name under the key, so that officers can share a key."""
+    """Return the holder of a claim: the API key, the name, or both, so that officers can share a key."""
     return _BETWEEN.join(part for part in (key, name) if part is not None)
 
 
 def parts_of(holder: str) -> tuple[str, str | None]:
-    """Return the key of a holder and the name under it; of a holder without a key the name and None."""
+    """Return the key and the name of a holder. If only one was given to `holder_of`, return this and None."""
     first, _, name = holder.partition(_BETWEEN)
     return first, name or None
 
 
 def refresh(connection: Connection, shipment_ids: Iterable[str]) -> None:
-    """Bring the queue up to date with the decisions, outcomes and overrides of some shipments. Claims stay.
+    """Bring the queue up to date with the decisions, outcomes and overrides of some shipments. Claims are kept.
 
     The caller holds the lock of the audit chain, so that no other transaction changes the same shipments.
     """
@@ -95,10 +95,10 @@ def refresh(connection: Connection, shipment_ids: Iterable[str]) -> None:
 
 
 def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) -> None:
-    """Do the same as `refresh` for new decisions. A green shipment that is not queued needs nothing.
+    """Do the same as `refresh` for new decisions. Green shipments that are not queued are skipped.
 
     Args:
-        decisions: shipment and lane of each, except what-if decisions.
+        decisions: shipment and lane of each decision, without what-if decisions.
     """
     changed = {shipment_id for shipment_id, lane in decisions if lane in RANKS}
     others = sorted({shipment_id for shipment_id, _ in decisions} - changed)
@@ -112,7 +112,7 @@ def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) 
 def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]], inspected: Collection[str]) -> None:
     """Add shipments by their first decisions, which are red or yellow. The caller holds the lock of the audit chain.
 
-    They have no overrides and are not queued, so nothing but outcomes that were recorded before can keep them out.
+    They have no overrides and are not queued, so only outcomes recorded before can keep them out of the queue.
 
     Args:
         firsts: values of `FIRST_COLUMNS`.
@@ -140,18 +140,18 @@ def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:
 
 
 def _delete_hidden(connection: Connection) -> None:
-    """Delete hidden rows without a claim in force. One statement checks and deletes, so that no claim of this moment is lost."""
+    """Delete hidden rows without a claim in force. One statement checks and deletes, so that no concurrent claim is lost."""
     ended = or_(QueueEntry.claimed_until.is_(None), QueueEntry.claimed_until <= now_us())
     connection.execute(delete(QueueEntry).where(QueueEntry.rank == _HIDDEN, ended))
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row with its key under another name, because a statement cannot set and compare a column by one parameter."""
+    """Return the row with its key under another name, because one parameter cannot both set and compare a column."""
     return {"of_shipment" if name == "shipment_id" else name: value for name, value in row.items()}
 
 
 def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of shipments without an outcome that still holds, also of green ones."""
+    """Yield the rows of shipments that have no valid outcome, or an override after it; green shipments are included."""
     latest = (
         select(func.max(Decision.position))
         .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
@@ -196,11 +196,11 @@ def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterato
 
 
 def waiting(connection: Connection, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
-    """Return the first ``most`` shipments of the queue: red before yellow, the riskiest first, of equal ones the oldest.
+    """Return the first ``most`` shipments of the queue: red before yellow, then by falling risk, then the oldest first.
 
     Args:
         site, channel: only shipments of this site or channel; None for all.
-        now: time, in microseconds since 1970. Claims that ended before it are not shown.
+        now: time in microseconds since 1970. Claims that have ended by then are not shown.
     """
     order = (QueueEntry.rank, QueueEntry.minus_risk, QueueEntry.received_at)
     query = select(QueueEntry.__table__).where(QueueEntry.rank < _HIDDEN).order_by(*order).limit(most)
@@ -212,12 +212,12 @@ def waiting(connection: Connection, *, site: str | None, channel: str | None, mo
 
 
 def claim(connection: Connection, decision_id: str, holder: str, now: int, until: int) -> Waiting | None:
-    """Give a shipment to ``holder`` until a time, or prolong the holder's claim.
+    """Give a shipment to ``holder`` until a time, or extend the holder's claim.
 
     One statement checks and sets the claim, so two claims at the same time cannot both succeed.
 
     Returns:
-        The shipment with its holder; the claim failed if that is another. None if the shipment is not in the queue.
+        The shipment with its holder, who is another one if the claim failed. None if the shipment is not in the queue.
     """
     connection.execute(
         update(QueueEntry)
@@ -233,10 +233,10 @@ def claim(connection: Connection, decision_id: str, holder: str, now: int, until
 
 
 def release(connection: Connection, decision_id: str, holder: str, now: int) -> Waiting | None:
-    """End the holder's claim on a shipment, also on one that is green meanwhile.
+    """End the holder's claim on a shipment, even if it has turned green.
 
     Returns:
-        The shipment with its present holder; None if the shipment is neither in the queue nor held.
+        The shipment with its present holder; None if it has no row in the queue.
     """
     connection.execute(
         update(QueueEntry)
@@ -257,7 +257,7 @@ def _of(connection: Connection, decision_id: str, now: int) -> Waiting | None:
 
 
 def _entry(row: Any, now: int) -> Waiting:
-    held = row.claimed_until is not None and row.claimed_until > now
+    in_force = row.claimed_until is not None and row.claimed_until > now
     return Waiting(
         row.decision_id,
         row.shipment_id,
@@ -269,6 +269,6 @@ def _entry(row: Any, now: int) -> Waiting:
         row.received_at,
         row.site,
         row.channel,
-        row.claimed_by if held else None,
-        row.claimed_until if held else None,
+        row.claimed_by if in_force else None,
+        row.claimed_until if in_force else None,
     )

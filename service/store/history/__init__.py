@@ -1,1 +1,1 @@
-"""Durable state of the live history: its log, its checkpoints and their key, and results that it is to learn."""
+"""Durable state of the live history: its log, its checkpoints with their key, and the results that it must learn."""

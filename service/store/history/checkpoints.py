@@ -1,6 +1,6 @@
-"""Checkpoints of the live history: save one, and load the newest that is sound.
+"""Checkpoints of the live history: save one, and load the newest intact one.
 
-A checkpoint is a NumPy archive of the state's arrays, compressed with Zstandard, sealed if there is a key, and kept in parts.
+A checkpoint is a NumPy archive of the state's arrays, compressed with Zstandard, sealed if there is a key, and stored in parts.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 #: Bytes of a part.
 _PART: Final = 4 * 1024 * 1024
-#: Checkpoints to keep. The one before serves if the newest is damaged.
+#: Checkpoints to keep. The older one is used if the newest is damaged.
 _KEPT: Final = 2
 _CODEC: Final = "zstd"
-#: Name of the position among the arrays. No array of a history has it.
+#: Name of the log position among the arrays. No array of a history has this name.
 _POSITION: Final = "log_position"
 #: Bytes before the compressed archive: its size.
 _SIZE_BYTES: Final = 8
@@ -44,7 +44,7 @@ class Checkpoint:
 
     Attributes:
         history_order, created_at: those of `service.store.tables.HistoryCheckpoint`.
-        log_position: position of the latest decision when it was made; None for a checkpoint of an earlier version.
+        log_position: position of the latest decision when the checkpoint was made; None for one of an earlier version.
     """
 
     arrays: Arrays
@@ -54,7 +54,7 @@ class Checkpoint:
 
 
 def pack(arrays: Arrays, log_position: int) -> bytes:
-    """Return the arrays and the position of the latest decision in the log as one compressed archive."""
+    """Return one compressed archive of the arrays and of the position of the latest decision in the log."""
     arrays = {**arrays, _POSITION: np.array([log_position], dtype=np.int64)}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -67,7 +67,7 @@ def pack(arrays: Arrays, log_position: int) -> bytes:
 
 
 def unpack(content: bytes) -> Arrays:
-    """Return the arrays of `pack`.
+    """Return the arrays of `pack`, including the position.
 
     Raises:
         ValueError, OSError: the content is damaged.
@@ -81,7 +81,14 @@ def unpack(content: bytes) -> Arrays:
 def save(
     database: Database, sealer: Sealer, content: bytes, *, order: int, version: int, shipments: int, at: int
 ) -> None:
-    """Save a packed state, and delete all but the newest checkpoints."""
+    """Save a packed state, and delete old checkpoints.
+
+    Args:
+        order: order of the latest shipment in the state.
+        version: version of the history's state.
+        shipments: number of shipments that the history has counted.
+        at: time of the state, in microseconds since 1970.
+    """
     content = sealer.seal(content)
     with database.write() as connection:
         values = {
@@ -105,7 +112,7 @@ def save(
 
 
 def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoint | str]:
-    """Yield the checkpoints of a version from the newest to the oldest; of one that cannot be used, what is wrong with it."""
+    """Yield the checkpoints from the newest to the oldest. For one that cannot be used, yield the reason instead."""
     with database.read() as connection:
         rows = connection.execute(select(HistoryCheckpoint.__table__).order_by(desc(HistoryCheckpoint.id))).all()
     for row in rows:
@@ -131,7 +138,7 @@ def check_key(connection: Connection, sealer: Sealer) -> None:
     """Check that the newest checkpoint can be unsealed, if there is one.
 
     Raises:
-        WrongKey: it is sealed, and the key is missing or another one.
+        WrongKey: it is sealed, and the key is missing or a different one.
     """
     query = select(HistoryCheckpoint.id, HistoryCheckpoint.sealed).order_by(desc(HistoryCheckpoint.id)).limit(1)
     newest = connection.execute(query).first()
@@ -145,13 +152,13 @@ def _content(connection: Connection, checkpoint_id: int) -> bytes:
 
 
 def oldest_order(database: Database) -> int | None:
-    """Return the order of the oldest checkpoint."""
+    """Return the order of the oldest checkpoint; None without any."""
     with database.read() as connection:
         return connection.execute(select(func.min(HistoryCheckpoint.history_order))).scalar()
 
 
 def newest_at(database: Database) -> int | None:
-    """Return the time of the newest checkpoint."""
+    """Return the time of the newest checkpoint, in microseconds since 1970; None without any."""
     with database.read() as connection:
         return connection.execute(
             select(HistoryCheckpoint.created_at).order_by(desc(HistoryCheckpoint.id)).limit(1)

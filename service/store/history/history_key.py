@@ -1,7 +1,7 @@
-"""The key that seals the history in the database: the one that is set, or one that the first start with a store makes.
+"""The key that seals the history in the database. It comes from the settings, or the first start with a store makes it.
 
-The audit chain tells of each key by its fingerprint. So a machine without the key of a database does not make another one, which
-could not open the checkpoints of the others.
+The audit chain contains the fingerprint of each key. A machine without the key of a database therefore does not make another one,
+which could not open the checkpoints of other machines.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _RANDOM_BYTES: Final = 32
 
 
 class KeyMissing(WrongKey):
-    """The database has a key, and it is neither set nor in its file."""
+    """The database has a key, which is neither set nor in its file."""
 
 
 class BadKeyFile(ValueError):
-    """The file of the key has no key in it."""
+    """The key file contains no key."""
 
 
 def place_of(settings: Settings) -> Path:
-    """Return the file of the key: the one that is set, otherwise `history-key` beside the file of SQLite, or beside the journal."""
+    """Return the path of the key file: the one that is set, otherwise ``history-key`` beside the file of SQLite or the journal."""
     if settings.history_key_file is not None:
         return settings.history_key_file
     return (file_of(settings.database_url.get_secret_value()) or settings.journal_dir).with_name(_NAME)
 
 
 def secret_of(settings: Settings) -> str | None:
-    """Return the key that is set, or that of its file; None if there is neither.
+    """Return the key that is set, or that of the key file; None if there is neither.
 
     Raises:
         BadKeyFile, OSError: see `read`.
@@ -65,32 +65,32 @@ def read(file: Path) -> str | None:
     """Return the key of a file; None if there is no such file.
 
     Raises:
-        BadKeyFile: it has no key in it.
-        OSError: it cannot be read.
+        BadKeyFile: the file contains no key.
+        OSError: the file cannot be read.
     """
     try:
         key = read_small(file).decode().strip()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise BadKeyFile(f"{file}: no text") from None
+        raise BadKeyFile(f"{file}: is not UTF-8 text") from None
     if not key:
-        raise BadKeyFile(f"{file}: no key in it")
+        raise BadKeyFile(f"{file}: contains no key")
     return key
 
 
 def establish(database: Database, given: str | None, file: Path, *, anew: bool = False) -> str:
     """Return the key of a database with the present schema. If it has never had one, make it; of several processes, one does.
 
-    A key that differs from the last one is taken, and the log says so: somebody set it, or put it into the file.
+    A key that differs from the last one is accepted and logged, because somebody set it or put it into the file.
 
     Args:
-        given: the key that is set; None: that of the file.
-        file: is made if it is missing, with a random key that only its owner may read.
-        anew: whether to make the file also if the database has had a key, which is lost then.
+        given: the key that is set; None for that of the file.
+        file: the key file. If it is missing, it is made with a random key, and only its owner may read it.
+        anew: whether to make the file even if the database has had a key, which is then lost.
 
     Raises:
-        KeyMissing: the database has had a key, and there is no file.
+        KeyMissing: the database has had a key, none is set, and there is no file.
         BadKeyFile, OSError: the file cannot be read or written.
         DatabaseAway: the database does not answer.
     """
@@ -118,16 +118,16 @@ def establish(database: Database, given: str | None, file: Path, *, anew: bool =
 
 
 def check(connection: Connection, secret: str | None) -> None:
-    """Check that a key is the last one of a database; any key will do for one without.
+    """Check that a key is the last one of a database. A database that never had a key accepts any.
 
     Raises:
-        WrongKey: it is another one, or missing.
+        WrongKey: the key is a different one, or missing.
     """
     known = _fingerprint(connection)
     if known is None or Sealer(secret).fingerprint == known:
         return
     if secret is None:
-        raise KeyMissing("The history of the database has a key, and it is neither set nor in its file.")
+        raise KeyMissing("The history of the database has a key, which is neither set nor in its file.")
     raise WrongKey("The history of the database has another key.")
 
 
@@ -137,14 +137,14 @@ def _fingerprint(connection: Connection) -> str | None:
 
 
 def _is_sealed(connection: Connection) -> bool:
-    # Earlier versions did not tell the chain of keys.
+    # Earlier versions did not record keys in the chain.
     return bool(connection.execute(select(exists().where(HistoryCheckpoint.sealed))).scalar())
 
 
 def _make(file: Path) -> str:
-    """Write a random key unless another process has written one, and return the key of the file."""
+    """Write a random key unless another process has written one. Return the key in the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # A new file has the mode 0600. Nobody sees it before it is whole.
+    # mkstemp creates the file with mode 0600. The link makes it visible only when it is complete.
     number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:
         with os.fdopen(number, "w") as made:

@@ -1,4 +1,4 @@
-"""The log of the live history: decisions and events in the order in which the history counted them."""
+"""Log of the live history: decisions and events in the order in which the history counted them."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ REPEATED: Final = "repeated"
 UNANSWERED: Final = "unanswered"
 LEARNED: Final = "learned"
 UNLEARNED: Final = "unlearned"
-#: Before the keys of an unanswered block: whether they are sealed.
+#: First byte before the keys of an unanswered block: sealed or open.
 _SEALED: Final = b"\x01"
 _OPEN: Final = b"\x00"
-#: Events that one transaction deletes: some milliseconds, during which other writers wait on SQLite.
+#: Events deleted per transaction. On SQLite other writers wait meanwhile, for some milliseconds.
 _PRUNED_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A shipment or a lesson of the log.
+    """A shipment or a lesson (a result of an inspection) in the log.
 
     Attributes:
-        manifest: as received; None after erasure.
-        find: of a lesson, whether it is a find; None for a shipment.
-        undo: of a lesson, whether it takes an earlier one back.
+        order: position in the history; a time in microseconds since 1970.
+        manifest: JSON as received; None after erasure.
+        declared_s: time that the history uses for the shipment, in seconds since 1970.
+        find: for a lesson, whether the result is a find; None for a shipment.
+        undo: for a lesson, whether it takes an earlier one back.
     """
 
     order: int
@@ -51,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Shipments of the log without decisions: ``orders`` (n,) and ``keys`` (KEY_ROWS, n)."""
+    """Shipments in the log without decisions: ``orders`` (n,) and history keys ``keys`` (KEY_ROWS, n)."""
 
     orders: IntArray
     keys: IntArray
@@ -67,7 +69,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A shipment that the live history met at ``order`` with the time ``declared_s``, and the decision that answered it."""
+    """A repeated shipment: its order and time (seconds since 1970) in the live history, and the decision that it got again."""
 
     order: int
     declared_s: int
@@ -91,7 +93,7 @@ def repeated(connection: Connection, repeats: Sequence[Repeat]) -> None:
 
 
 def add_unanswered(database: Database, sealer: Sealer, block: Block) -> None:
-    """Record shipments that have no decisions."""
+    """Record shipments that have no decisions, with their keys sealed if there is a key."""
     row = {
         "history_order": int(block.orders[0]),
         "kind": UNANSWERED,
@@ -104,7 +106,7 @@ def add_unanswered(database: Database, sealer: Sealer, block: Block) -> None:
 
 
 def known_orders(connection: Connection, first: int, last: int) -> IntArray:
-    """Return the orders from ``first`` to ``last`` of shipments that are in the log."""
+    """Return the orders from ``first`` to ``last`` of shipments in the log, unsorted."""
     orders = list(
         connection.execute(select(Decision.history_order).where(Decision.history_order.between(first, last))).scalars()
     )
@@ -119,7 +121,7 @@ def known_orders(connection: Connection, first: int, last: int) -> IntArray:
 
 
 def count(connection: Connection, after: int, last: int) -> int:
-    """Return the number of shipments of the log with orders above ``after`` and up to ``last``."""
+    """Return the number of shipments in the log with orders above ``after`` and up to ``last``."""
     decisions = select(func.count()).where(Decision.history_order > after, Decision.history_order <= last)
     events = select(func.coalesce(func.sum(HistoryEvent.shipments), 0)).where(
         HistoryEvent.history_order > after, HistoryEvent.history_order <= last
@@ -133,7 +135,7 @@ def last_position(connection: Connection) -> int:
 
 
 def _unindexed_order() -> Any:
-    """Return the order of a decision for queries that choose few positions: SQLite would read its whole index of orders."""
+    """Return the order of a decision as an expression, for queries of few positions: SQLite must not scan its index of orders."""
     return Decision.history_order + 0
 
 
@@ -147,7 +149,7 @@ def count_late(connection: Connection, position: int, last: int) -> int:
 def prune(database: Database, before: int) -> int:
     """Delete the events of shipments with orders below ``before``, in small transactions, and return their number.
 
-    Lessons stay: a replay without a checkpoint needs all of them, and so does who learns a correction.
+    Lessons stay, because a replay without a checkpoint and the learning of a correction need them.
     """
     old = (
         select(HistoryEvent.position)
@@ -167,7 +169,7 @@ def prune(database: Database, before: int) -> int:
 
 
 def late_pages(database: Database, *, stored: tuple[int, int], last: int, size: int) -> Iterator[Page]:
-    """Yield the decisions of orders up to ``last`` that were stored after the first and up to the second position ``stored``.
+    """Yield the decisions with orders up to ``last`` whose positions are above the first and up to the second of ``stored``.
 
     Such decisions waited in the journal of a worker while another one saved a checkpoint.
     """
@@ -203,8 +205,8 @@ def pages(
     """Yield the log above the order ``after``, in pages of about ``size`` decisions.
 
     Args:
-        since: only shipments that were received at this time or later, in microseconds since 1970, and all lessons; None for all.
-        until: only up to this order; None for all.
+        since: only shipments received at this time or later, in microseconds since 1970, and all lessons; None for all.
+        until: only entries up to this order; None for all.
         stored: only decisions up to this position; None for all.
     """
     order, position = after, 0
@@ -216,7 +218,7 @@ def pages(
             found = connection.execute(query.limit(size)).all()
             full = len(found) == size
             last = found[-1].history_order if full else until
-            # Events of the last order may belong to the next page; it asks for them again by position of the decision.
+            # Events of the last order belong to this page. Further decisions of that order are on the next page, by position.
             events = connection.execute(_events(order, last, since)).all()
         entries = [Entry(row.history_order, _bytes(row.manifest), row.declared_s) for row in found]
         entries += [
@@ -269,14 +271,14 @@ def _events(order: int, last: int | None, since: int | None) -> Any:
         .order_by(HistoryEvent.history_order, HistoryEvent.position)
     )
     if since is not None:
-        # Results count however old they are. An order is a time.
+        # Lessons count regardless of their age. An order is a time in microseconds.
         lesson = HistoryEvent.kind.in_((LEARNED, UNLEARNED))
         query = query.where(or_(lesson, HistoryEvent.history_order >= since))
     return query if last is None else query.where(HistoryEvent.history_order <= last)
 
 
 def _block(row: Any, sealer: Sealer) -> Block | None:
-    """Return the block of a row; None if it is sealed with another key: then its shipments do not count any more."""
+    """Return the block of a row; None if it is sealed with another key, so that its shipments no longer count."""
     orders = np.frombuffer(row.orders, "<i8")
     content = bytes(row.keys)
     try:

@@ -1,8 +1,8 @@
-"""Results of inspections that the live history is to learn.
+"""Results of inspections that the live history must learn.
 
-A result counts from the start of the UTC day after it was known, and once it is recorded. The pass that finds it writes events at
-orders a little in the future, and commits them before these orders come. So every worker, and every later replay, learns it at
-the same place.
+A result counts once it is recorded, and from the start of the UTC day after it was known. `plan` finds it, writes events at orders
+a little in the future, and commits them before the history reaches these orders. So every worker and every later replay learns
+the result at the same place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: A UTC day in microseconds.
 DAY: Final = 86_400 * 1_000_000
-#: Most outcomes of one pass. Learning holds the lock of the history for a few microseconds per result.
+#: Maximum number of outcomes per pass. Learning holds the lock of the history for a few microseconds per result.
 _MOST: Final = 1_000
 
 
@@ -49,11 +49,15 @@ class _Result:
 def plan(database: Database, *, now: int, first_order: int) -> int:
     """Plan lessons for the outcomes that were known before the UTC day of ``now``.
 
-    The result of a shipment is a find if any of its outcomes that hold is one. If it differs from what was learned before, that
-    is taken back first.
+    The result of a shipment is a find if any of its valid outcomes is one. If it differs from the result learned before, a lesson
+    takes that one back first.
+
+    Args:
+        now: time in microseconds since 1970.
+        first_order: order of the first lesson.
 
     Returns:
-        Number of outcomes that were taken account of.
+        Number of outcomes processed.
     """
     today = now // DAY * DAY
     with database.read() as connection:
@@ -85,7 +89,7 @@ def _due(today: int) -> Any:
 
 
 def _results(connection: Connection, shipments: Iterable[str], today: int) -> dict[str, _Result]:
-    """Return the result of each shipment whose outcomes hold and count by now. Its decision is that of the latest outcome."""
+    """Return the result of each shipment with valid outcomes known before ``today``. Its decision is that of the latest outcome."""
     found = connection.execute(
         select(Outcome.shipment_id, Outcome.decision_id, Outcome.content)
         .join(Decision, Decision.id == Outcome.decision_id)
@@ -102,7 +106,7 @@ def _results(connection: Connection, shipments: Iterable[str], today: int) -> di
 
 
 def _learned(connection: Connection, shipments: Iterable[str]) -> dict[str, _Result]:
-    """Return what was learned last of each shipment, unless it was taken back."""
+    """Return the latest learned result of each shipment, unless it was taken back."""
     found = connection.execute(
         select(Decision.shipment_id, HistoryEvent.decision_id, HistoryEvent.kind, HistoryEvent.find)
         .join(Decision, Decision.id == HistoryEvent.decision_id)
@@ -119,7 +123,7 @@ def _learned(connection: Connection, shipments: Iterable[str]) -> dict[str, _Res
 
 
 def planned(connection: Connection, after: int) -> list[PlannedLesson]:
-    """Return the lessons whose events have positions above ``after``, in their order."""
+    """Return the lessons whose events have positions above ``after``, sorted by order."""
     found = connection.execute(
         select(
             HistoryEvent.position,
@@ -147,7 +151,7 @@ def planned(connection: Connection, after: int) -> list[PlannedLesson]:
 
 
 def postpone(database: Database, positions: Sequence[int], first_order: int) -> None:
-    """Move lessons to the orders from ``first_order`` on."""
+    """Move the lessons at ``positions`` to consecutive orders from ``first_order`` on."""
     with database.write() as connection:
         for place, position in enumerate(positions):
             connection.execute(

@@ -1,8 +1,8 @@
-"""Sealing of what derives from personal data: history checkpoints and keys contain hashes of names and addresses.
+"""Sealing of history checkpoints and history keys, which contain hashes of names and addresses.
 
 The hashes are 64 bits of BLAKE2b without a key, so a person with the database could test guessed names against them. They are
-encrypted with AES-256-GCM. The key (see `history_key`) is not in the database, so a copy of the database alone
-does not help.
+therefore encrypted with AES-256-GCM. The encryption key (see `history_key`) is not in the database, so a copy of the database is
+not enough for such a test.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _NONCE_BYTES: Final = 12
 
 
 class WrongKey(ValueError):
-    """The content is sealed with another key, or with a key and none is set, or it is damaged."""
+    """The content cannot be unsealed: the key is another one or missing, or the content is damaged."""
 
 
 class Sealer:
-    """Encrypts and decrypts with a key; leaves content as it is without one."""
+    """Encrypts and decrypts content with a key. Without a key it leaves content unchanged."""
 
     def __init__(self, secret: str | None) -> None:
         """
         Args:
-            secret: any text; it should be as long and random as a password manager makes it.
+            secret: any text, which should be long and random; None for no key.
         """
         self._key: Final = (
             None if secret is None else hashlib.sha256(b"tidewaiter history\0" + secret.encode()).digest()
@@ -32,12 +32,12 @@ class Sealer:
 
     @property
     def seals(self) -> bool:
-        """Whether there is a key."""
+        """True if there is a key."""
         return self._key is not None
 
     @property
     def fingerprint(self) -> str | None:
-        """What tells keys apart: a SHA-256 that does not open anything. None without a key."""
+        """SHA-256 that identifies the key without revealing it; None without a key."""
         return None if self._key is None else hashlib.sha256(b"fingerprint\0" + self._key).hexdigest()
 
     def seal(self, content: bytes) -> bytes:
@@ -50,10 +50,10 @@ class Sealer:
         return nonce + AESGCM(self._key).encrypt(nonce, content, None)
 
     def unseal(self, content: bytes, *, sealed: bool) -> bytes:
-        """Return what was sealed.
+        """Return the content before `seal`; ``sealed`` is whether it was encrypted.
 
         Raises:
-            WrongKey: the key is missing or another one.
+            WrongKey: the key is missing or a different one, or the content is damaged.
         """
         if not sealed:
             return content

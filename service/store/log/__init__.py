@@ -1,1 +1,1 @@
-"""The log of decisions: write them, find those of a shipment, and page through them."""
+"""Log of decisions: insert decisions, find those of a shipment, and page through the log."""

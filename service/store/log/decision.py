@@ -1,4 +1,4 @@
-"""Values of decisions: a new one, a stored one, and a selection of them. `service.store.log.decisions` stores them."""
+"""Types for decisions: new ones, stored ones, and selections of them. `service.store.log.decisions` stores them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 @dataclass(frozen=True, slots=True)
 class NewDecision:
-    """An answer that is to be stored. Attributes are those of `service.store.tables.Decision`."""
+    """A decision to store. Attributes are those of `service.store.tables.Decision`."""
 
     id: str
     shipment_id: str
@@ -39,13 +39,13 @@ class NewDecision:
 
     @property
     def sameness(self) -> tuple[str, bytes, str, str | None]:
-        """Values that are equal for repeated requests of one decision."""
+        """Values that are equal in repeated requests for the same decision."""
         return self.shipment_id, self.content_digest, self.model_digest, self.rules_digest
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The decision that a caller answers with: its id, its answer, and whether it was made by an earlier request."""
+    """The decision to answer a request with: its id, its answer, and whether an earlier request made it."""
 
     id: str
     answer: bytes
@@ -54,11 +54,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which decisions are listed; None leaves a condition out.
+    """Conditions on decisions to list; None leaves a condition out.
 
     Attributes:
         since: earliest time of receipt, in microseconds since 1970.
-        until: end of the time of receipt, which is not in it.
+        until: end of the time of receipt (exclusive), in microseconds since 1970.
     """
 
     lane: str | None = None
@@ -68,16 +68,16 @@ class Selection:
 
 
 def manifest_json(manifest: object) -> bytes:
-    """Return a parsed manifest as JSON with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
+    """Return a parsed manifest as JSON, with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
     try:
         return orjson.dumps(manifest)
     except TypeError:
-        # orjson writes no integers beyond 64 bits.
+        # orjson refuses integers beyond 64 bits.
         return to_json(manifest, inf_nan_mode="null")
 
 
 def content_digest(manifest: object) -> bytes:
-    """Return the SHA-256 of a manifest's canonical JSON, which the order of its fields does not change."""
+    """Return the SHA-256 of a manifest's JSON with sorted fields."""
     try:
         canonical = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Reading of decisions: pages in the order of the log, and one decision with what it links to."""
+"""Reading of decisions: pages in the order of the log, one decision, and later decisions on the same shipments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.store.tables import Decision
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-#: Columns of a decision in a list. The manifest and the answer take kilobytes each, so that lists leave them out.
+#: Columns of a decision in a list. Lists leave out the manifest and the answer, which take kilobytes each.
 SUMMARY: Final = (
     Decision.position,
     Decision.id,
@@ -39,11 +39,11 @@ SUMMARY: Final = (
 def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[RowMapping]:
     """Return the columns of `SUMMARY` of at most ``limit`` decisions, in the order of the log.
 
-    Positions only grow, and PostgreSQL's lock of the audit chain makes them visible in their order, so that a client that goes on
-    ``after`` the last position it saw misses no decision and sees none twice.
+    Positions only grow, and become visible in their order because writers hold the lock of the audit chain. A client that continues
+    ``after`` the last position of its page therefore misses no decision and gets none twice.
 
     Args:
-        after: position of the last decision that the caller has; 0 for none.
+        after: position of the last decision of the previous page; 0 for the first page.
     """
     query = select(*SUMMARY).where(Decision.position > after).order_by(Decision.position).limit(limit)
     if selection.lane is not None:
@@ -58,7 +58,7 @@ def page(connection: Connection, selection: Selection, *, after: int, limit: int
 
 
 def one(connection: Connection, decision_id: str) -> RowMapping | None:
-    """Return all columns of a decision, or None if there is no such decision."""
+    """Return all columns of a decision; None if it does not exist."""
     return connection.execute(select(Decision.__table__).where(Decision.id == decision_id)).mappings().first()
 
 
@@ -77,7 +77,7 @@ def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
 
 
 def latest_of_shipments(connection: Connection, shipment_ids: Collection[str]) -> dict[str, str]:
-    """Return the id of the latest decision on each shipment that has one, except what-if decisions."""
+    """Return the id of the latest decision on each shipment that has one, by shipment. What-if decisions do not count."""
     references = {shipment_id: reference_of(shipment_id) for shipment_id in shipment_ids}
     positions = (
         select(func.max(Decision.position))

@@ -1,7 +1,7 @@
-"""Decisions: insert them, find those of a shipment, read one.
+"""Decisions: insert them, and recognise repeated ones.
 
-The same shipment and content under the same model and rules within `REPEATED_WITHIN` is the decision that was made first: nothing
-is inserted, and the caller answers with the stored one. Any other decision on a known shipment links to the latest one before.
+A request repeats a decision if shipment, content, model and rules are the same within `REPEATED_WITHIN`. Nothing is inserted then,
+and the caller answers with the first decision. Any other decision on a known shipment links to the previous one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000
 _SALT_BYTES: Final = 16
-#: Those of some decisions that are stored.
+#: Which of some decisions are stored.
 _STORED: Final = Lookup(
     "SELECT id FROM decisions WHERE id IN {}",
     """
@@ -69,17 +69,18 @@ def record(
 ) -> list[Stored]:
     """Insert decisions in order, except repeated ones, and append them to the audit chain.
 
-    Writers take turns from here to their commit. So positions become visible in their order, and two writers that get the same
-    shipment see each other's decision.
+    The lock of the audit chain lets one writer at a time pass from here to its commit. So positions become visible in their order,
+    and of two writers with the same shipment the second sees the decision of the first.
 
     Args:
-        connection: of `Database.write`.
+        connection: connection of `Database.write`.
         at: time of the entries in the chain, in microseconds since 1970.
-        retried: whether some may be stored already; they are found by their ids and are not stored again.
-        sent: the same for decisions that were answered already, which are stored under their ids even if they repeat others.
+        retried: whether some decisions may be stored already. They are found by their ids and not stored again.
+        sent: True for decisions that clients have already received. Like ``retried``, and each is stored under its id even if it
+            repeats another one.
 
     Returns:
-        The decision to answer with, per given one.
+        For each given decision, the one to answer with.
     """
     database.lock_audit(connection, later=True)
     before = _Before(connection, decisions, ids=retried or sent)
@@ -101,8 +102,11 @@ def record(
 def _add(
     connection: Connection, decisions: Sequence[NewDecision], known: _Known, *, repeat: bool
 ) -> tuple[list[Stored], list[tuple[str, str]], list[tuple[Any, ...]], list[Fact]]:
-    """Return the answers; of the inserted decisions shipment and lane if the shipment was decided before, those that are the first
-    on their shipments and red or yellow, and their facts.
+    """Insert decisions that are not repeated.
+
+    Returns:
+        The answers; shipment and lane of inserted decisions on known shipments; values of `queue.FIRST_COLUMNS` of inserted red and
+        yellow decisions on new shipments; facts of all inserted decisions.
     """
     rows: list[tuple[Any, ...]] = []
     facts: list[Fact] = []
@@ -134,26 +138,26 @@ def _add(
                 first_ones.append(_first_values(decision))
             known.remember(decision)
     _DECISIONS.add(connection, rows)
-    # The live history met the repeated shipments too.
+    # The live history has counted the repeated shipments too.
     history_log.repeated(connection, repeats)
     return answers, of_known, first_ones, facts
 
 
 def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
-    """Return what the audit chain says about a decision, without personal data. The entry names the caller as its actor."""
+    """Return the facts about a decision for the audit chain, without personal data. The caller is the actor of the entry."""
     request = [row["channel"], row["content_digest"].hex(), row["site"]]
     return {
         **plain_facts_of(row),
         "answer": salted(salt, row["answer"]),
         "manifest": salted(salt, row["manifest"]),
-        # Declared values are texts that may name a person, so they have no plain fact.
+        # Declared values are texts that may name a person, so they are not plain facts.
         "request": salted(salt, orjson.dumps(request)),
         "shipment": salted(salt, row["shipment_id"].encode()),
     }
 
 
 def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that can be checked after erasure too: those without the salt."""
+    """Return the facts without a salt, which can still be checked after an erasure."""
     return {
         "declared_s": row["declared_s"],
         "duration_us": row["duration_us"],
@@ -194,20 +198,22 @@ class _Before:
     Attributes:
         last: rows of the query `audit.LAST`.
         latest: id of the latest decision on each known shipment.
-        inspected: shipments with outcomes, of those that may have to be inspected.
-        done: ids of decisions that are stored, if they were asked for.
+        inspected: shipments with outcomes, among those with red or yellow decisions.
+        done: ids of decisions that are already stored; empty unless ``ids`` is set.
     """
 
     def __init__(self, connection: Connection, decisions: Sequence[NewDecision], *, ids: bool) -> None:
         counted = [decision for decision in decisions if not decision.what_if]
-        asked = (
+        queries = (
             (_LATEST, {decision.shipment_id for decision in counted}),
             (queue.INSPECTED, {decision.shipment_id for decision in counted if decision.lane in queue.RANKS}),
             (_STORED, {decision.id for decision in decisions} if ids else set()),
         )
-        found = iter(look_up(connection, [(audit.LAST, None), *((query, [*texts]) for query, texts in asked if texts)]))
+        found = iter(
+            look_up(connection, [(audit.LAST, None), *((query, [*texts]) for query, texts in queries if texts)])
+        )
         self.last = next(found)
-        latest, inspected, done = (next(found) if texts else () for _, texts in asked)
+        latest, inspected, done = (next(found) if texts else () for _, texts in queries)
         self.latest: dict[str, str] = dict(latest)
         self.inspected = {shipment_id for [shipment_id] in inspected}
         self.done = {decision_id for [decision_id] in done}
@@ -235,7 +241,7 @@ class _Known:
 
 
 def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dict[Any, Stored]:
-    """Return the first decision of each sameness that is young enough to be answered with again."""
+    """Return the first decision within `REPEATED_WITHIN` for each `NewDecision.sameness`."""
     since = min(decision.received_at for decision in decisions) - REPEATED_WITHIN
     found = connection.execute(
         select(

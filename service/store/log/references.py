@@ -1,20 +1,20 @@
-"""References of shipments as columns hold them. Answers and manifests keep what was declared."""
+"""References of shipments in the form of columns. Answers and manifests keep the declared form."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Final
 
-#: Longest reference that is kept as it is. An entry of PostgreSQL's indexes has at most 2,704 bytes, and a character up to four.
+#: Longest unchanged reference, in characters of up to four bytes. An entry of PostgreSQL's indexes has at most 2,704 bytes.
 LONGEST: Final = 500
 _KEPT: Final = 400
-#: PostgreSQL keeps no character 0 in texts.
+#: PostgreSQL accepts no NUL character in texts.
 NUL: Final = "\0"
 REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def reference_of(shipment_id: str) -> str:
-    """Return what columns hold, and are searched for, of a ``shipment_id``: of a long one the beginning and its SHA-256."""
+    """Return the form of a ``shipment_id`` in columns and searches. A long one is cut, and its SHA-256 appended."""
     kept = shipment_id.replace(NUL, REPLACED)
     if len(kept) <= LONGEST:
         return kept

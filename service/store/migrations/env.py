@@ -1,4 +1,4 @@
-"""Entry point of Alembic. It runs on the connection that `service.store.migrations.running.config` was given."""
+"""Entry point of Alembic. It uses the connection passed to `service.store.migrations.running.config`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service.store.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    # SQLite changes a table by copying it.
+    # SQLite can change a table only by copying it.
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -1,4 +1,4 @@
-"""Runs the migrations of the schema with Alembic."""
+"""Running the migrations of the schema with Alembic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.store.away import BadDatabase
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration. ``connection`` has an open transaction, in which migrations run."""
+    """Return Alembic's configuration. Migrations run in the open transaction of ``connection``."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -1,1 +1,1 @@
-"""Decisions while the database is away: a journal on this machine, and its delivery."""
+"""Journal of decisions while the database is away, and its delivery to the database."""

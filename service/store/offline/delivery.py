@@ -1,8 +1,8 @@
-"""Decisions while the database is away: they go to the journal, and a thread delivers them when the database is back.
+"""Decisions while the database is away: the journal stores them, and a thread delivers them when the database is back.
 
-An answer from the journal has a decision of its own: whether the shipment was decided before the database went away is not known.
-Repetitions within the journal get the first answer, as far as this process remembers. Delivery stores each decision once under
-the id that was answered, and links it to the latest one before.
+A shipment gets a new decision while the database is away, because earlier decisions cannot be read. Only repetitions of decisions
+that this process has journaled and still remembers get the first answer. Delivery stores each decision once under the id that the
+client got, and links it to the previous decision on its shipment.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from service.store.engine.database import Database
     from service.store.webhooks import Outbox
 
-#: Decisions of one transaction: about a quarter of a second, during which other writers wait.
+#: Decisions per transaction. Other writers wait meanwhile, for about a quarter of a second.
 _TOGETHER: Final = 500
-#: Seconds between two tries.
+#: Seconds between two attempts.
 _PAUSE: Final = 1.0
-#: Decisions whose repetition gets the first answer: about 100 MB.
+#: Maximum number of remembered decisions: about 100 MB.
 _REMEMBERED: Final = 20_000
 
 
 class Delivery:
-    """Takes decisions to the journal and delivers them. `add` is for one thread, the writer's."""
+    """Adds decisions to the journal and delivers them. Only the thread of the writer may call `add`."""
 
     def __init__(self, database: Database, outbox: Outbox, journal: Journal, metrics: Metrics | None = None) -> None:
         self._database, self._outbox = database, outbox
@@ -53,11 +53,11 @@ class Delivery:
 
     @property
     def comes_first(self) -> bool:
-        """Whether new decisions have to wait behind those in the journal, or for the tables."""
+        """True if new decisions must wait behind those in the journal, or for the migration of the database."""
         return self._journal.waiting > 0 or not self._migrated
 
     def start(self) -> None:
-        """Deliver what earlier processes left, or leave it to the thread if the database is away.
+        """Deliver the decisions that earlier processes left. If the database is away, the thread does so later.
 
         Raises:
             BadDatabase: the schema is newer than this code.
@@ -67,15 +67,15 @@ class Delivery:
         self._try_delivery()
         self._thread.start()
 
-    def add(self, of_all: Sequence[NewDecision]) -> list[Stored]:
-        """Append decisions to the journal, and return what to answer. They are on the disk then.
+    def add(self, given: Sequence[NewDecision]) -> list[Stored]:
+        """Append decisions to the journal, and return the decisions to answer with, once they are on the disk.
 
         Raises:
             DatabaseAway: the journal cannot be written either.
         """
         new: list[NewDecision] = []
         answers: list[Stored] = []
-        for decision in of_all:
+        for decision in given:
             first = None if decision.what_if else self._remembered.get(decision.sameness)
             if first is None:
                 new.append(decision)
@@ -89,17 +89,17 @@ class Delivery:
         except OSError as error:
             for decision in new:
                 self._remembered.pop(decision.sameness, None)
-            raise DatabaseAway(f"nor can the journal be written ({error.strerror})") from error
+            raise DatabaseAway(f"the journal cannot be written either ({error.strerror})") from error
         if not self._away:
             self._away = True
             logger().warning("database_away", waiting=self._journal.waiting)
         if self._metrics is not None:
             self._metrics.journaled.inc(len(new))
-        self._tell()
+        self._update_waiting()
         return answers
 
     def close(self) -> None:
-        """End the thread. What is not delivered stays in the journal for the next start."""
+        """End the thread. Undelivered decisions stay in the journal for the next start."""
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -111,25 +111,25 @@ class Delivery:
                 try:
                     self._try_delivery()
                 except Exception as error:
-                    # The thread must survive, because only it delivers.
+                    # The thread must survive, because it alone delivers.
                     logger().error("delivery_failed", exc_info=error)
 
     def _try_delivery(self) -> None:
-        """Deliver everything that waits, unless the database is away."""
+        """Deliver all waiting decisions, unless the database is away."""
         try:
             if not self._migrated:
                 self._database.migrate()
                 self._migrated = True
             self._deliver_all()
         except DatabaseAway as error:
-            self._tell()
+            self._update_waiting()
             logger().warning("delivery_waits", problem=str(error), waiting=self._journal.waiting)
 
     def deliver_left(self) -> None:
-        """Deliver what ended processes left, without a thread.
+        """Deliver the decisions that ended processes left, without a thread.
 
         Raises:
-            DatabaseAway: the database does not answer. What is not delivered stays in the journal.
+            DatabaseAway: the database does not answer. Undelivered decisions stay in the journal.
             OSError: the folder of the journal cannot be used.
         """
         self._journal.open()
@@ -144,7 +144,7 @@ class Delivery:
             self._journal.delivered(waiting)
             if self._metrics is not None:
                 self._metrics.delivered.inc(len(waiting.decisions))
-            self._tell()
+            self._update_waiting()
             if not self._journal.waiting:
                 self._away = False
                 self._remembered.clear()
@@ -156,7 +156,7 @@ class Delivery:
         except DatabaseAway:
             raise
         except Exception:
-            # One decision that the database does not take must not hold up the others.
+            # One decision that the database refuses must not block the others.
             for decision in waiting:
                 try:
                     self._record([decision])
@@ -172,13 +172,13 @@ class Delivery:
             stored = decisions.record(self._database, connection, some, at, sent=True)
             self._outbox.add(connection, some, stored, at)
 
-    def _tell(self) -> None:
+    def _update_waiting(self) -> None:
         if self._metrics is not None:
             self._metrics.journal_waiting.set(self._journal.waiting)
 
 
 def deliver_left(database: Database, outbox: Outbox, folder: Path, metrics: Metrics | None = None) -> None:
-    """Deliver what ended processes left in the journal of a folder; see `Delivery.deliver_left`."""
-    # A service without a journal may not be able to make the folder.
+    """Deliver the decisions that ended processes left in the journal of a folder; see `Delivery.deliver_left`."""
+    # A service without a journal may lack permission to create the folder.
     if folder.is_dir():
         Delivery(database, outbox, Journal(folder), metrics).deliver_left()

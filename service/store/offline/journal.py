@@ -1,8 +1,8 @@
-"""Journal of decisions that wait for the database: files on this machine, one per process that wrote any.
+"""Journal of decisions that wait for the database, in files on this machine. Each process writes its own files.
 
 A line is the CRC-32 of a JSON text, a space, and the text. Lines are on the disk (fsync) when `Journal.append` returns. A process
-holds a lock on its files; one that starts takes over the files whose process has ended. Delivery goes by the ids of decisions, so
-that a line that is read twice is stored once.
+locks its files. A process that starts takes over the files whose process has ended. Delivery identifies decisions by their ids, so
+a line that is read twice is stored once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from service.store.log.decision import NewDecision
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: End of the names of its files.
+#: Ending of the names of journal files.
 ENDING: Final = ".journal"
-#: File of lines that cannot be delivered. A person has to look at it.
+#: Name of the file of lines that cannot be delivered, which a person must examine.
 SET_ASIDE: Final = "set-aside"
 _BYTES: Final = ("manifest", "answer")
 _CRC_DIGITS: Final = 8
@@ -43,7 +43,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Decisions at the head of the journal. `Journal.delivered` takes it once they are in the database."""
+    """Decisions at the head of the journal. Pass this to `Journal.delivered` once they are in the database."""
 
     decisions: list[NewDecision]
     file: _File
@@ -51,7 +51,7 @@ class Waiting:
 
 
 class Journal:
-    """Decisions that wait, in their order. One thread appends, another one delivers."""
+    """Waiting decisions in their order. One thread may append while another one delivers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,7 +82,7 @@ class Journal:
         """Append decisions and wait until they are on the disk.
 
         Raises:
-            OSError: they cannot be written. None of them will be delivered.
+            OSError: the decisions cannot be written. None of them will be delivered.
         """
         lines = b"".join(map(_line, decisions))
         with self._lock:
@@ -97,7 +97,7 @@ class Journal:
             self._count += len(decisions)
 
     def head(self, most: int) -> Waiting | None:
-        """Return at most ``most`` decisions that wait longest; None if there are none. Damaged lines are set aside."""
+        """Return up to ``most`` decisions that have waited longest; None if none waits. Damaged lines are set aside."""
         with self._lock:
             file = self._files[0] if self._files else None
         if file is None:
@@ -117,19 +117,19 @@ class Journal:
         return Waiting(decisions, file, end)
 
     def refuse(self, decision: NewDecision) -> None:
-        """Set a decision aside that the database does not take, so that the others are not held up."""
+        """Set aside a decision that the database refuses, so that it does not block the others."""
         logger().error("journal_refused", decision_id=decision.id)
         self._set_aside(_line(decision))
 
     def _set_aside(self, line: bytes) -> None:
         descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab") as file:
-            # An erasure may be writing it anew.
+            # An erasure may be rewriting the file.
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(line)
 
     def delivered(self, waiting: Waiting) -> None:
-        """Take decisions off the journal. A file is deleted with its last decision."""
+        """Remove delivered decisions from the journal. A file is deleted with its last decision."""
         with self._lock:
             file = waiting.file
             file.delivered = waiting.end
@@ -143,14 +143,14 @@ class Journal:
                 self._count = 0
 
     def close(self) -> None:
-        """Close the files. What waits stays in them."""
+        """Close the files. Waiting decisions stay in them."""
         with self._lock:
             for file in self._files:
                 os.close(file.descriptor)
             self._files, self._own = [], None
 
     def _new_file(self) -> _File:
-        # Names sort by time, so that what waits longest is delivered first.
+        # Names sort by time, so that the oldest file is delivered first.
         path = self._folder / f"{time.time_ns():020d}-{os.getpid()}{ENDING}"
         self._own = file = _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._files.append(file)
@@ -168,7 +168,7 @@ def _opened(path: Path, flags: int) -> _File:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         size = os.fstat(descriptor).st_size
         if not path.exists():
-            # Another process delivered and deleted it between opening and locking.
+            # Another process has delivered and deleted it between opening and locking.
             raise FileNotFoundError(path)
     except OSError:
         os.close(descriptor)
@@ -177,7 +177,7 @@ def _opened(path: Path, flags: int) -> _File:
 
 
 def _repaired(file: _File) -> int:
-    """Cut off a line that its process did not finish, which was not answered, and return the number of lines."""
+    """Cut off an incomplete last line, which no client has an answer for, and return the number of lines."""
     with file.path.open("rb") as lines:
         whole = [line for line in lines if line.endswith(b"\n")]
     file.size = sum(map(len, whole))
@@ -194,7 +194,7 @@ def _write_all(descriptor: int, data: bytes, at: int) -> None:
 
 def _line(decision: NewDecision) -> bytes:
     values: dict[str, Any] = {name: getattr(decision, name) for name in NewDecision.__slots__}
-    # As texts, so that their bytes come back as they were.
+    # Store these as texts, so that reading gives the same bytes.
     values |= {name: values[name].decode() for name in _BYTES}
     values["content_digest"] = decision.content_digest.hex()
     text = orjson.dumps(values)
@@ -209,7 +209,7 @@ def decision_of(line: bytes) -> NewDecision:
     """
     text = line[_CRC_DIGITS + 1 : -1]
     if int(line[:_CRC_DIGITS], 16) != zlib.crc32(text):
-        raise ValueError("The sum of the line is wrong.")
+        raise ValueError("The checksum of the line is wrong.")
     values = orjson.loads(text)
     values |= {name: values[name].encode() for name in _BYTES}
     values["content_digest"] = bytes.fromhex(values["content_digest"])

@@ -1,6 +1,6 @@
-"""Erasure and the journal: lines that wait are found, and lines that were set aside are deleted.
+"""Erasure in the journal: find waiting lines, and delete lines that were set aside.
 
-A line is set aside because the database does not take it, or because it is damaged.
+A line is set aside because the database refuses it, or because it is damaged.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _MICROSECOND: Final = 1_000
 def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int:
     """Delete the lines of a selection, and return their number.
 
-    A damaged line tells neither its time nor its shipment for sure: it goes if it contains a reference, or if nothing was set aside
-    since the time.
+    Time and shipment of a damaged line are not certain. It is deleted if it contains a reference or the id of the decision, or,
+    in a selection by time, if the file was not changed since that time.
 
     Args:
-        folder: of the journal.
+        folder: folder of the journal.
         shipments: references of the selection, as declared.
     """
     try:

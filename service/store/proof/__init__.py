@@ -1,1 +1,1 @@
-"""Proof of the audit chain: that its entries follow one another, and that the tables still hold what the entries say."""
+"""Proof that the entries of the audit chain follow one another, and that the tables still agree with them."""

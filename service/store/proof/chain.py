@@ -1,4 +1,4 @@
-"""`prove`: read the whole chain, and return the first broken entry, if any."""
+"""`prove`: read the whole audit chain, and return the first broken entry, if any."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from service.store.engine.database import Database
 
-#: Entries that are read at once.
+#: Entries per query.
 _PAGE: Final = 2_000
-#: Least number that the column can hold.
+#: Smallest number that the column can contain.
 _LEAST: Final = -(2**63)
 
 
@@ -32,11 +32,11 @@ class Proof:
 
     Attributes:
         fault: the first broken entry; None if the chain is proven.
-        number: of the last entry that was read; 0 for an empty chain.
-        digest: of that entry.
-        tallies: kind of entry -> what was checked; entries of other kinds stand for themselves.
-        heads: number of heads that were found in the chain.
-        signed: number of them whose signature was verified.
+        number: number of the last entry that was read; 0 for an empty chain.
+        digest: digest of that entry.
+        tallies: kind of entry -> counts of its check. Entries of other kinds need no check against tables.
+        heads: number of heads found in the chain.
+        signed: number of heads whose signature was verified.
     """
 
     fault: Fault | None = None
@@ -47,7 +47,7 @@ class Proof:
     signed: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as the command prints it."""
+        """Return the result as plain JSON values, as the command prints it."""
         fault = self.fault
         return {
             "state": "proven" if fault is None else "broken",
@@ -73,11 +73,11 @@ def prove(
 ) -> Proof:
     """Check the chain from its first entry, and each entry against the tables. Memory does not grow with the chain.
 
-    The proof sees one state of the database. It stops at the first broken entry.
+    The proof reads one state of the database. It stops at the first broken entry.
 
     Args:
         expected: heads that the chain must contain, besides those of the table.
-        public_key: PEM. Heads of this key must have its signature, and there must be one at least.
+        public_key: PEM. Heads of this key must have a valid signature, and there must be at least one.
         progress: called with the number of entries read.
 
     Raises:
@@ -86,7 +86,7 @@ def prove(
     proof = Proof()
     with database.snapshot() as connection:
         awaited, proof.fault = _awaited(connection, expected, public_key, proof)
-        # Numbers below 1 come first, so that they are found out.
+        # Start below 1, so that forged entries with such numbers are found.
         while proof.fault is None and (page := audit.page(connection, after=proof.number or _LEAST, limit=_PAGE)):
             proof.fault = _prove_page(connection, page, awaited, checks, proof)
             if progress is not None:
@@ -124,7 +124,7 @@ def _prove_page(
     checks: Mapping[str, Check],
     proof: Proof,
 ) -> Fault | None:
-    """Check a page of entries. The proof then ends with the last of them, or before the broken one."""
+    """Check a page of entries. Afterwards ``proof`` ends with the last of them, or before the broken one."""
     broken = None
     by_kind: dict[str, list[Entry]] = defaultdict(list)
     for row in page:
@@ -148,7 +148,7 @@ def _prove_page(
 
 
 def _problem_of(row: Row[Any], awaited: Mapping[int, Sequence[Head]], proof: Proof) -> str | None:
-    """Return what is wrong with an entry as a part of the chain."""
+    """Return why an entry breaks the chain; None if it does not."""
     if row.number != proof.number + 1:
         return f"it is missing; entry {row.number} comes next"
     if bytes(row.previous) != proof.digest:

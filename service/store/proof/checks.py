@@ -1,6 +1,6 @@
 """Checks of entries against the tables, by the kind of entry.
 
-A new kind of entry about rows of a table needs a check in `CHECKS`; entries of other kinds stand for themselves.
+A new kind of entry about rows of a table needs a check in `CHECKS`. Entries of other kinds are only checked as parts of the chain.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from service.store.tables import ApiKey, AuditEntry, Base, Decision, Job, Outcom
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-#: Rows that are read at once. A decision on a large shipment takes a megabyte.
+#: Rows per query. A decision on a large shipment takes a megabyte.
 _ROWS_AT_ONCE: Final = 200
 
-#: Returns what of a row differs from the facts, or None, and whether its personal fields were erased.
+#: Function that returns how a row differs from the facts (None if it does not), and whether its personal fields were erased.
 Compare = Callable[[RowMapping, Entry], tuple[str | None, bool]]
 
 
@@ -38,8 +38,8 @@ class RowCheck(Check):
         table: table of the rows, with a column ``id``.
         columns: names of the columns that ``compare`` needs.
         required: names of columns. Each row with a value in all of them needs an entry of this kind.
-        ordered: whether the rows are in the order of their entries, if they have positions.
-        related: values of rows of other tables, under their labels, which ``compare`` needs too.
+        ordered: whether rows with positions must be in the order of their entries.
+        related: labelled values from other tables that ``compare`` also needs.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RowCheck(Check):
         self._kind = kind
         self._name = table.__tablename__
         self._table = table.__table__
-        #: Whether the rows are in the order of their entries, which says what is the latest.
+        #: Whether the rows must be in the order of their entries, because the order decides which row is the latest.
         self._is_ordered = ordered and "position" in self._table.c
         needed = ("id", *columns, *(("position",) if self._is_ordered else ()))
         self._columns = [*(self._table.c[name] for name in dict.fromkeys(needed)), *related]
@@ -82,12 +82,12 @@ class RowCheck(Check):
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         entry = AuditEntry.__table__
-        its_own = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.id)
-        unrecorded = select(self._table.c.id).outerjoin(entry, its_own).where(entry.c.number.is_(None))
+        of_this_row = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.id)
+        unrecorded = select(self._table.c.id).outerjoin(entry, of_this_row).where(entry.c.number.is_(None))
         subject = connection.execute(unrecorded.where(*self._required).limit(1)).scalar()
         if subject is None:
             return None
-        return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._name}")
+        return Fault(None, self._kind, subject, f"no entry records this row of the table {self._name}")
 
 
 def _out_of_order(position: int, tally: Tally) -> str | None:
@@ -97,7 +97,7 @@ def _out_of_order(position: int, tally: Tally) -> str | None:
     return None
 
 
-#: Facts that the first entries of a store lack, if an earlier version made it. Such a version wrote none of them.
+#: Facts that entries of earlier versions lack. Those versions wrote none of them.
 _LATER_FACTS: Final = frozenset(
     {
         *("declared_s", "duration_us", "features", "history_order", "percentile", "request", "version", "via"),
@@ -107,7 +107,7 @@ _LATER_FACTS: Final = frozenset(
 
 
 def _differing(entry: Entry, found: Mapping[str, Any]) -> str | None:
-    """Return what differs, apart from facts that came later than the entry."""
+    """Return how the values found differ from the entry, without facts that its version did not write yet."""
     known = {name: value for name, value in found.items() if name in entry.facts or name not in _LATER_FACTS}
     return differing({"caller": entry.actor, **entry.facts}, known)
 
@@ -135,7 +135,7 @@ def _key_created(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
         "created_at": row["created_at"],
         "created_by": row["created_by"],
     }
-    # The salt of a name is never erased. Keys of earlier versions have none, and their entries no name.
+    # The salt of a name is never erased. Keys of earlier versions have no salt, and their entries contain no name.
     if row["salt"] is not None:
         found["name"] = salted(bytes(row["salt"]), row["name"].encode())
     elif "name" in entry.facts:
@@ -163,7 +163,7 @@ def _job_ended(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
 
 
 def _webhook_added(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
-    # The removal of an address deletes its secret.
+    # The removal of an address deletes its secret, so its URL can no longer be checked.
     secret, is_removed = row["secret"].encode(), row["removed_at"] is not None
     if is_removed and not secret:
         return None, True
@@ -197,7 +197,7 @@ def _override(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
 
 
 def _with_texts(row: RowMapping, entry: Entry, found: dict[str, Any], names: Sequence[str]) -> tuple[str | None, bool]:
-    """Compare values, and texts that may be personal: the chain knows their salted digests, and erasure deletes them."""
+    """Compare values, and texts that may be personal. The chain contains salted digests of the texts, and erasure deletes them."""
     salt = row["salt"]
     for name in names:
         text = row[name]
@@ -211,7 +211,7 @@ def _with_texts(row: RowMapping, entry: Entry, found: dict[str, Any], names: Seq
 
 
 def _with_decision(kind: str, table: type[Outcome | Override], columns: Sequence[str], compare: Compare) -> RowCheck:
-    """Return the check of rows that belong to a decision and repeat its shipment."""
+    """Return the check of rows that belong to a decision and contain its shipment again."""
     decided = select(Decision.shipment_id).where(Decision.id == table.decision_id).scalar_subquery()
     needed = (*columns, "caller", "decision_id", "recorded_at", "salt", "shipment_id")
     return RowCheck(kind, table, needed, compare, related=[decided.label("decided")])

@@ -1,4 +1,4 @@
-"""Entries of the chain as the proof reads them, and what may be wrong with them."""
+"""Types of the proof: entries, faults, counts, and the base class of checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry whose place in the chain is proven. Attributes are those of `service.store.tables.AuditEntry`."""
+    """Entry whose place in the chain is proven. Attributes are those of `service.store.tables.AuditEntry`."""
 
     number: int
     at: int
@@ -27,8 +27,8 @@ class Fault:
     """First broken entry.
 
     Attributes:
-        number: position in the chain; None for a row of a table that no entry tells of.
-        problem: why it is broken.
+        number: number of the entry; None for a row of a table that no entry records.
+        problem: reason why it is broken.
     """
 
     number: int | None
@@ -39,13 +39,13 @@ class Fault:
 
 @dataclass(slots=True)
 class Tally:
-    """Findings of a check so far.
+    """Counts of a check so far.
 
     Attributes:
-        entries: of its kind.
-        erased: those of them whose personal fields were erased.
-        rows: that they are about, where an entry is about several.
-        position: of the row of the latest entry, where the order of rows is that of their entries.
+        entries: number of entries of its kind.
+        erased: number of these entries whose personal fields were erased.
+        rows: number of rows that the entries record, for kinds whose entries record several.
+        position: position of the row of the latest entry, for kinds whose rows have the order of their entries.
     """
 
     entries: int = 0
@@ -58,11 +58,11 @@ class Check:
     """Check of the entries of one kind against the tables."""
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
-        """Yield what is wrong with entries of this kind, in any order, and count them."""
+        """Yield the faults of entries of this kind, in any order, and count the entries."""
         raise NotImplementedError
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
-        """Return a row of the tables that no entry records, if any. All entries were counted before."""
+        """Return a fault for a row of the tables that no entry records, if any. Call it after all entries were counted."""
         return None
 
 
@@ -73,6 +73,6 @@ def in_chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
 
 
 def differing(facts: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
-    """Return which values of the tables differ from the facts, as a sentence; None if all agree."""
+    """Return a sentence that names the values which differ from the facts; None if all agree."""
     names: Iterable[str] = sorted(name for name in found if facts.get(name) != found[name])
     return f"the table holds other values of {', '.join(names)}" if names else None

@@ -1,6 +1,6 @@
-"""Check of the entries about erasures: they name what lacks its salt, and nothing else lacks one.
+"""Check of the entries about erasures: the rows that they name have no salt, and all other rows have one.
 
-Without it, a person who deletes a salt by hand could change a manifest or an answer unseen.
+Without this check, a person who deletes a salt by hand could change a manifest or an answer unnoticed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ROWS_AT_ONCE: Final = 500
 
 
 def _changed(connection: Connection, entry: Entry) -> str | None:
-    """Return the first decision that is not what its erasure left. Entries of earlier versions do not say what that was."""
+    """Return the first decision that differs from the digest in its erasure. Entries of earlier versions have no such digests."""
     ids, remains = entry.facts.get("decisions", []), entry.facts.get("remains")
     if remains is None:
         return None
@@ -59,7 +59,7 @@ class ErasureCheck(Check):
             tally.entries += 1
             changed = _changed(connection, entry)
             if changed is not None:
-                problem = f"{changed} of the table decisions is not as it was left"
+                problem = f"{changed} of the table decisions was changed after its erasure"
                 yield Fault(entry.number, entry.kind, entry.subject, problem)
             for name, table in _TABLES.items():
                 for ids in in_chunks(entry.facts.get(name, []), _ROWS_AT_ONCE):
@@ -67,11 +67,11 @@ class ErasureCheck(Check):
                     kept = select(table.id).where(table.id.in_(ids), table.salt.is_not(None)).limit(1)
                     subject = connection.execute(kept).scalar()
                     if subject is not None:
-                        problem = f"{subject} of the table {table.__tablename__} was erased, and has a salt again"
+                        problem = f"{subject} of the table {table.__tablename__} was erased, but has a salt again"
                         yield Fault(entry.number, entry.kind, entry.subject, problem)
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
-        # Each row is erased once, and all that erasures name were found without salt. So equal numbers mean equal rows.
+        # Each row is erased once, and all rows that erasures name were found without a salt. So equal numbers mean the same rows.
         without_salt = sum(
             connection.execute(select(func.count()).where(table.salt.is_(None))).scalar_one()
             for table in _TABLES.values()

@@ -1,7 +1,7 @@
-"""Heads of the chain: its last entry at some time, which proves that nothing at or before it was changed or cut off.
+"""Heads of the chain: its last entry at some time, which proves that no entry up to it was changed or removed.
 
-A head is kept outside of the database, or signed with the office's key (Ed25519), so that a writer of the database cannot
-replace it. Signed heads are kept in a table and exported as JSON ``{"number", "digest", "signed_at", "key", "signature"}``.
+A head is stored outside the database, or signed with the office's key (Ed25519), so that nobody who can only write to the database
+can replace it. Signed heads are stored in a table and exported as JSON ``{"number", "digest", "signed_at", "key", "signature"}``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from service.store.engine.database import Database
 
-#: Ties signatures to this use of a key.
+#: Prefix of signed messages, so that a signature is valid for this purpose only.
 _PREFIX: Final = b"tidewaiter audit head "
 _TEXT: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
 class BadHead(ValueError):
-    """Error for a head that cannot be read. The message says what a head looks like."""
+    """Error for a head that cannot be read. The message gives the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Head:
     """Number and digest of an entry that the chain must contain.
 
     Attributes:
-        origin: where it comes from, for messages.
+        origin: source of the head, for messages.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """Attributes are those of `service.store.tables.AuditHead`."""
+    """Signed head. Attributes are those of `service.store.tables.AuditHead`."""
 
     number: int
     digest: bytes
@@ -60,7 +60,7 @@ class SignedHead:
     signature: bytes
 
     def is_signed_with(self, public_key: bytes) -> bool:
-        """Return whether the signature is by the key of a PEM.
+        """Return whether the signature is by a public key in PEM.
 
         Raises:
             models.bundle.BadKey: the key cannot be used.
@@ -68,7 +68,7 @@ class SignedHead:
         return is_signature(self.signature, _message(self.number, self.digest, self.signed_at), public_key)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the head as it is exported."""
+        """Return the head as plain JSON values, as it is exported."""
         return {
             "number": self.number,
             "digest": self.digest.hex(),
@@ -89,7 +89,7 @@ class _Exported(BaseModel):
 
 
 def sign_head(database: Database, number: int, digest: bytes, private_key: bytes) -> SignedHead:
-    """Sign an entry of a chain that was proven, and keep the signature.
+    """Sign the last entry of a proven chain, and store the signed head.
 
     Raises:
         models.bundle.BadKey: the key cannot be used.
@@ -110,19 +110,19 @@ def signed_heads(connection: Connection) -> list[SignedHead]:
 
 
 def key_name(public_key: bytes) -> str:
-    """Return the name of a public key in heads.
+    """Return the name of a public key in heads: the SHA-256 of its raw bytes.
 
     Raises:
-        models.bundle.BadKey: it is no Ed25519 key in PEM.
+        models.bundle.BadKey: the key is not an Ed25519 key in PEM.
     """
     return hashlib.sha256(check_public_key(public_key).public_bytes_raw()).hexdigest()
 
 
 def read_head(text: str) -> Head | SignedHead:
-    """Return the head of a text ``NUMBER:DIGEST``, or of the file of that name.
+    """Return the head in a text ``NUMBER:DIGEST``, or in the exported file at this path.
 
     Raises:
-        BadHead: it is neither.
+        BadHead: the text is neither.
         OSError: the file cannot be read.
     """
     if match := _TEXT.fullmatch(text):

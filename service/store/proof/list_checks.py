@@ -16,13 +16,13 @@ from service.store.topics import TOPICS, Topic
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-#: Rows that are read at once. An import may have a hundred thousand.
+#: Rows per read. An import may have a hundred thousand.
 _ROWS_AT_ONCE: Final = 2_000
 _DIFFER: Final = "its rows differ from those"
 
 
 class _Lines:
-    """SHA-256 of lines that are joined by line breaks, as `service.store.lists` makes it."""
+    """SHA-256 of lines joined by line breaks, as in `service.store.lists`."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -37,7 +37,7 @@ class _Lines:
 
 
 class AddedCheck(Check):
-    """Check of added entries: the rows of the batch are those that were added, unless one of them was erased."""
+    """Check of added entries: the rows of the batch equal those that were added, unless one of them was erased."""
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
@@ -56,7 +56,7 @@ class AddedCheck(Check):
                 lines.add("" if erased else entry_digest(self._topic, dict(row)))
                 agrees = agrees and (row["added_by"], row["added_at"]) == (entry.actor, entry.at)
                 if row["removed_at"] is None and row["removed_by"] is None:
-                    # A removal changes the revision, and has an entry of its own.
+                    # A removal changes the revision, and has a separate entry.
                     agrees = agrees and row["revision"] == entry.facts.get("revision")
             tally.erased += erased
             problem = _problem(lines, erased, entry.facts, "digests") or (None if agrees else _DIFFER)
@@ -70,11 +70,11 @@ class AddedCheck(Check):
         subject = connection.execute(query).scalar()
         if subject is None:
             return None
-        return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._topic.name}")
+        return Fault(None, self._kind, subject, f"no entry records this row of the table {self._topic.name}")
 
 
 class RemovedCheck(Check):
-    """Check of removed entries: those rows, and no others, were removed at the time of the entry."""
+    """Check of removed entries: exactly the recorded rows were removed at the time of the entry."""
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
@@ -99,21 +99,21 @@ class RemovedCheck(Check):
         count = select(func.count()).select_from(self._table).where(self._table.c.removed_at.is_not(None))
         removed = connection.execute(count).scalar_one()
         if removed == tally.rows:
-            half = select(self._table.c.id).where(
+            without_time = select(self._table.c.id).where(
                 self._table.c.removed_at.is_(None), self._table.c.removed_by.is_not(None)
             )
-            subject = connection.execute(half.limit(1)).scalar()
+            subject = connection.execute(without_time.limit(1)).scalar()
             if subject is None:
                 return None
             problem = f"this row of the table {self._topic.name} says who removed it, but not when"
             return Fault(None, self._kind, subject, problem)
-        problem = f"{removed} rows of the table {self._topic.name} are removed, but entries tell of {tally.rows}"
+        problem = f"{removed} rows of the table {self._topic.name} are removed, but entries record {tally.rows}"
         return Fault(None, self._kind, None, problem)
 
 
 def _problem(lines: _Lines, erased: bool, facts: Mapping[str, Any], name: str) -> str | None:
     if lines.count != facts.get("entries"):
-        return f"it is about {facts.get('entries')} rows, and there are {lines.count}"
+        return f"it records {facts.get('entries')} rows, but there are {lines.count}"
     if not erased and lines.hexdigest() != facts.get(name):
         return _DIFFER
     return None

@@ -1,4 +1,4 @@
-"""Create the tables of outcomes, overrides and the queue, and fill the queue with the decisions that wait."""
+"""Create the tables of outcomes, overrides and the queue, and fill the queue from the stored decisions."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def downgrade() -> None:
         op.drop_table(name)
 
 
-#: Decisions from before this migration: the latest of each shipment waits if it is red or yellow.
+#: Of the decisions before this migration, the latest on each shipment enters the queue if it is red or yellow.
 _FILL = """
 INSERT INTO queue_entries (
     shipment_id, decision_id, rank, lane, overridden, selected_by, minus_risk, percentile, received_at, site, channel

@@ -1,4 +1,4 @@
-"""Salt the digests of the names of keys and of the files of jobs, which the audit chain keeps."""
+"""Add the salts of digests in the audit chain: of the names of keys, and of the files of jobs."""
 
 from __future__ import annotations
 
