@@ -1,4 +1,4 @@
-"""The file of keys: it holds hashes, and a fault is named without a key that stands there by mistake."""
+"""The keys file: it contains digests, and messages about faults do not repeat its values."""
 
 from __future__ import annotations
 

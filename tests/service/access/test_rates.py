@@ -1,4 +1,4 @@
-"""Rates: a bucket allows a burst, then its rate; failures are counted per address in bounded memory."""
+"""Rate limits: a bucket allows a burst, then its rate; failures are counted per address in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ def test_a_key_may_spend_ten_seconds_of_its_rate_at_once() -> None:
     assert [bucket.take(0.0) for _ in range(101)] == [0] * 100 + [1]
 
 
-def test_afterwards_it_has_its_rate() -> None:
+def test_after_a_burst_a_bucket_allows_its_rate() -> None:
     bucket = TokenBucket.per_minute(60, now=0.0)
     allowed = sum(bucket.take(now / 10) == 0 for now in range(1200))
     assert allowed == 10 + 119
 
 
-def test_a_slow_rate_says_how_long_to_wait() -> None:
+def test_an_empty_bucket_returns_the_seconds_to_wait() -> None:
     bucket = TokenBucket.per_minute(1, now=0.0)
     assert [bucket.take(0.0), bucket.take(0.0), bucket.take(30.0), bucket.take(59.0), bucket.take(60.0)] == [
         0,
@@ -27,12 +27,12 @@ def test_a_slow_rate_says_how_long_to_wait() -> None:
     ]
 
 
-def test_a_rest_saves_no_more_than_one_burst() -> None:
+def test_a_pause_saves_no_more_than_one_burst() -> None:
     bucket = TokenBucket.per_minute(60, now=0.0)
     assert sum(bucket.take(100_000.0) == 0 for _ in range(50)) == 10
 
 
-def test_an_address_that_fails_too_often_is_told_to_wait() -> None:
+def test_an_address_that_fails_too_often_must_wait() -> None:
     failures = Failures()
     assert [failures.count("a", 0.0) for _ in range(21)] == [0] * 20 + [1]
     assert failures.count("b", 0.0) == 0

@@ -26,7 +26,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     database.close()
 
 
-def test_a_key_is_printed_once_and_kept_as_a_hash(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_is_printed_once_and_stored_as_a_hash(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["keys", "create", "post", "--scope", "score", "--scope", "read", "--days", "1", "--rate", "60"]) == 0
     text = capsys.readouterr().out.strip()
     (key,) = keys.valid(database)
@@ -84,7 +84,7 @@ def test_keys_of_a_file_need_no_store(
     assert read_keys(tmp_path / "keys") == [second]
 
 
-def test_a_damaged_file_of_keys_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_keys_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "keys").write_text("[]")
     assert run(["keys", "list", "--keys-file", "keys"]) == 3
     assert "keys:" in capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_a_damaged_file_of_keys_is_named(tmp_path: Path, capsys: pytest.CaptureF
         ({"TIDEWAITER_STORE": "off"}, "need API keys, and there are none"),
     ],
 )
-def test_serve_does_not_listen_elsewhere_without_keys(
+def test_serve_listens_only_on_loopback_without_keys(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variables: dict[str, str], message: str
 ) -> None:
     for name, value in variables.items():
@@ -111,6 +111,6 @@ def test_a_database_that_does_not_answer_is_named(
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", "postgresql://user:hidden@/x?host=/nowhere")
     assert run(["keys", "list"]) == 70
-    said = capsys.readouterr().err
-    assert "tidewaiter: The database does not answer: " in said
-    assert "hidden" not in said
+    message = capsys.readouterr().err
+    assert "tidewaiter: The database does not answer: " in message
+    assert "hidden" not in message

@@ -99,7 +99,7 @@ def test_permits_are_imported_and_shown(folder: Path, capsys: pytest.CaptureFixt
     assert (permit["permit_number"], permit["party_country"]) == ("IP-2026-0042", "US")
 
 
-def test_a_command_that_makes_the_database_prints_its_result_alone() -> None:
+def test_a_command_that_creates_the_database_prints_only_its_result() -> None:
     command = "from service.cli.main import main; main(['permits', 'add', '--party-name', 'Lakeside Pharma Ltd'])"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     result = subprocess.run(
@@ -109,7 +109,7 @@ def test_a_command_that_makes_the_database_prints_its_result_alone() -> None:
     assert "schema_updated" in result.stderr
 
 
-def test_without_a_store_the_command_says_so(
+def test_without_a_store_the_error_names_the_setting(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_STORE", "off")

@@ -1,4 +1,4 @@
-"""Matching of names and addresses: against a comparison of every pair, and whatever the spelling."""
+"""Matching of names and addresses: compared with a search through all pairs, and with different spellings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rapidfuzz import fuzz
 from service.lists.forms import EntryKind, Form, address_forms, exact_form, name_forms, without_a_letter
 from service.lists.matching import AddressIndex, NameIndex
 
-#: Invented names of common words, so that many entries share words.
+#: Words of invented names. They are few, so that many entries share words.
 WORDS = (
     "lianhe",
     "novelty",
@@ -54,34 +54,34 @@ def within_one_letter(word: str, other: str) -> bool:
     st.lists(st.tuples(NAMES, st.integers(0, 999)), min_size=1, max_size=6),
     st.sampled_from((60.0, 80.0, 90.0, 100.0)),
 )
-def test_an_index_finds_what_a_comparison_of_all_pairs_with_a_common_word_finds(
+def test_an_index_finds_all_similar_pairs_whose_words_have_counterparts(
     entries: list[str], texts: list[tuple[str, int]], threshold: float
 ) -> None:
-    forms, asked = name_forms(entries), name_forms([changed(text, seed) for text, seed in texts])
+    forms, queries = name_forms(entries), name_forms([changed(text, seed) for text, seed in texts])
     index = NameIndex(forms, [threshold] * len(forms))
-    found = {(text, entry): percent for text, entry, percent in index.match(asked)}
-    for text, form in enumerate(asked):
+    found = {(text, entry): percent for text, entry, percent in index.match(queries)}
+    for text, form in enumerate(queries):
         for entry, known in enumerate(forms):
             agrees = similarity(form, known) >= threshold
             if (text, entry) in found:
                 assert agrees
                 assert found[text, entry] == pytest.approx(similarity(form, known))
             elif agrees:
-                # Of the words of the entry, the two rarest have no counterpart.
+                # At least one word of the entry has no counterpart in the text.
                 common = [word for word in set(known.words) if any(within_one_letter(word, own) for own in form.words)]
                 assert len(common) < len(set(known.words))
-    # Alone or together, a text agrees with the same entries.
-    for text, form in enumerate(asked):
-        assert index.match([form]) == [(0, entry, percent) for at, entry, percent in index.match(asked) if at == text]
+    # A text matches the same entries alone and together with others.
+    for text, form in enumerate(queries):
+        assert index.match([form]) == [(0, entry, percent) for at, entry, percent in index.match(queries) if at == text]
 
 
 @given(NAMES, st.integers(0, 999))
-def test_a_name_agrees_with_itself_with_one_letter_wrong(name: str, seed: int) -> None:
-    [form], [asked] = name_forms([name]), name_forms([changed(name, seed)])
+def test_a_name_with_one_wrong_letter_matches_itself(name: str, seed: int) -> None:
+    [form], [query] = name_forms([name]), name_forms([changed(name, seed)])
     index = NameIndex([form], [60.0])
     assert index.match([form]) == [(0, 0, 100.0)]
     if all(len(word) > 3 for word in form.words) and len(form.words) > 1:
-        assert len(index.match([asked])) == 1
+        assert len(index.match([query])) == 1
 
 
 @given(
@@ -109,7 +109,7 @@ def test_order_and_punctuation_of_a_name_do_not_matter(name: str, order: list[in
         ("上海联合新材料有限公司", "上海联合新材料有限公司"),
     ],
 )
-def test_spellings_of_one_name_agree_fully(one: str, other: str) -> None:
+def test_spellings_of_one_name_have_full_similarity(one: str, other: str) -> None:
     assert similarity(*name_forms([one, other])) == 100.0
     assert NameIndex(name_forms([one]), [100.0]).match(name_forms([other])) == [(0, 0, 100.0)]
 
@@ -123,7 +123,7 @@ def test_spellings_of_one_name_agree_fully(one: str, other: str) -> None:
         ("Ana Sa", "Ana"),
     ],
 )
-def test_other_names_do_not_agree(one: str, other: str) -> None:
+def test_different_names_do_not_match(one: str, other: str) -> None:
     assert NameIndex(name_forms([one]), [90.0]).match(name_forms([other])) == []
 
 
@@ -137,7 +137,7 @@ def test_other_names_do_not_agree(one: str, other: str) -> None:
         ("P.O. Box 77", "PO BOX 77", True),
     ],
 )
-def test_addresses_agree_with_the_same_number_in_a_similar_street(one: str, other: str, agree: bool) -> None:
+def test_addresses_match_if_the_number_is_equal_and_the_street_similar(one: str, other: str, agree: bool) -> None:
     assert bool(AddressIndex(address_forms([one]), [85.0]).match(address_forms([other]))) is agree
 
 
@@ -146,12 +146,12 @@ def test_an_index_without_entries_finds_nothing() -> None:
     assert AddressIndex([], []).match(address_forms(["12 Main Street"])) == []
 
 
-def test_a_similarity_of_just_the_threshold_is_found() -> None:
-    # Ten letters each, nine in common.
+def test_a_similarity_equal_to_the_threshold_is_found() -> None:
+    # Each text has ten letters; nine of them are equal.
     assert NameIndex(name_forms(["abcdefghij"]), [90.0]).match(name_forms(["abcdefghix"])) == [(0, 0, 90.0)]
 
 
 def test_an_entry_is_found_by_either_of_its_two_rarest_words() -> None:
     index = NameIndex(name_forms(["abcdefgh ijklmnop qrstuvwx"]), [60.0])
-    for asked in ("zzzzzzzz ijklmnop qrstuvwx", "abcdefgh zzzzzzzz qrstuvwx"):
-        assert len(index.match(name_forms([asked]))) == 1
+    for query in ("zzzzzzzz ijklmnop qrstuvwx", "abcdefgh zzzzzzzz qrstuvwx"):
+        assert len(index.match(name_forms([query]))) == 1

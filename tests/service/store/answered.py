@@ -1,7 +1,7 @@
-"""A server that is killed again and again under load: is each decision that it answered stored once?
+"""Check that each answered decision is stored once, although the server is killed repeatedly under load.
 
-``python -m tests.service.store.answered BUNDLE FOLDER KILLS [SEED]`` counts, with SQLite. Its status is 1 if a decision is lost or
-the audit chain has a gap.
+``python -m tests.service.store.answered BUNDLE FOLDER KILLS [SEED]`` does so with SQLite. Its exit status is 1 if a decision is
+lost or stored twice, or if the audit chain is broken.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from service.store.tables import AuditEntry, Decision
 from tests.service.store.kills import record, server
 
 _CLIENTS: Final = 4
-#: Answers before a kill, at most: enough to be in the midst of commits, few enough for many kills.
+#: Maximum number of answers before a kill: enough for kills during commits, few enough for many kills.
 _MOST_ANSWERS: Final = 200
 _PATIENCE: Final = 60.0
 
 
 @dataclass
 class Answered:
-    """Ids of the decisions that clients got, and those of requests that ended without an answer are not among them."""
+    """Ids of the decisions that clients received, and the number of refused requests."""
 
     ids: list[str] = field(default_factory=list)
     refused: int = 0
@@ -59,7 +59,7 @@ class Load:
             thread.join()
 
     def until(self, more: int) -> None:
-        """Wait until clients got so many further answers."""
+        """Wait until clients have received ``more`` further answers."""
         wanted = len(self._answered.ids) + more
         deadline = time.monotonic() + _PATIENCE
         while len(self._answered.ids) < wanted:
@@ -89,14 +89,14 @@ class Load:
 
 
 def kill_under_load(models: Path, url: str, kills: int, seed: int) -> Answered:
-    """Start a server, load it, and kill it at a random moment; ``kills`` times."""
+    """Start a server, put it under load, and kill it at a random moment. Repeat this ``kills`` times."""
     draw = random.Random(seed)
     answered = Answered()
     numbers = iter(range(10**9))
     for kill in range(kills):
         with server(models, url) as running, Load(running.url, numbers, 1_000 * kill, answered) as load:
             load.until(draw.randrange(1, _MOST_ANSWERS))
-            # A moment between two answers is as likely as one within a commit.
+            # Without the wait, all kills would come just after an answer.
             threading.Event().wait(draw.random() * 0.02)
             running.process.kill()
             running.process.wait()
@@ -104,7 +104,7 @@ def kill_under_load(models: Path, url: str, kills: int, seed: int) -> Answered:
 
 
 def problems(url: str, answered: Answered) -> list[str]:
-    """Return what is wrong with the database: answers that are not stored once, and gaps of the audit chain."""
+    """Return the faults of the database: answers that are not stored once, and a broken audit chain."""
     database = Database(url)
     with database.read() as connection:
         stored = Counter(connection.execute(select(Decision.id)).scalars())
@@ -123,14 +123,14 @@ def problems(url: str, answered: Answered) -> list[str]:
             found.append(f"the audit chain is broken at entry {place}")
             break
         previous = bytes(entry.digest)
-    told = Counter(entry.subject for entry in entries if entry.kind == "decision")
-    if told != stored:
-        found.append("the audit chain tells of other decisions than are stored")
+    recorded = Counter(entry.subject for entry in entries if entry.kind == "decision")
+    if recorded != stored:
+        found.append("the audit chain does not record the decisions that are stored")
     return found
 
 
 def main(bundle: Path, folder: Path, kills: int, seed: int) -> int:
-    """Kill, check, and print the result."""
+    """Run `kill_under_load`, check the database, and print the result. Return the exit status."""
     folder.mkdir(parents=True, exist_ok=True)
     models, url = folder / "models", f"sqlite:///{folder / 'answered.db'}"
     ModelStore(models).install(bundle)

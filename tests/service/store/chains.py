@@ -16,7 +16,7 @@ from service.store.log.decision import NewDecision
 from service.store.proof.chain import Proof, prove
 from service.store.store import Store
 
-#: Number of the entry of a new key, its revocation, a webhook, two outcomes, an override, and of all entries of `filled`.
+#: Numbers of the entries that `fill` appends: a new key, its revocation, a webhook, two outcomes, an override, the last entry.
 CREATED, REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 6, 7, 8, 9, 10, 11, 12
 
 
@@ -50,8 +50,8 @@ def decision(number: int) -> NewDecision:
 def fill(store: Store) -> Database:
     """Fill a store, and return its database.
 
-    It has five decisions (entries 1 to 5), a key that was revoked (6 and 7), a webhook (8), an outcome and its correction (9 and
-    10), an override (11) and an entry without a row (12).
+    The chain then has five decisions (entries 1 to 5), a key that was revoked (6 and 7), a webhook (8), an outcome and its
+    correction (9 and 10), an override (11) and an entry without a row (12).
     """
     for number in range(1, 6):
         store.decide([decision(number)]).result(60)
@@ -70,13 +70,13 @@ def fill(store: Store) -> Database:
         again = Finding("precursor", 1, None, corrects=found.id)
         _, second = add_outcome(connection, "decision-1", again, caller=None, at=3)
         _, third = add_override(connection, "decision-2", "red", "a text", caller=None, at=4)
-        told = [first, second, third, Fact("settings", "abc", {"port": 8000}, "service")]
-        audit.append(database, connection, told, 5)
+        facts = [first, second, third, Fact("settings", "abc", {"port": 8000}, "service")]
+        audit.append(database, connection, facts, 5)
     return database
 
 
 def broken(proof: Proof) -> tuple[int | None, str | None, str]:
-    assert proof.fault is not None, "the tampering was not noticed"
+    assert proof.fault is not None, "the tampering was not found"
     return proof.fault.number, proof.fault.subject, proof.fault.problem
 
 

@@ -12,7 +12,7 @@ _numbers = count()
 
 
 def new_decision(**changes: Any) -> NewDecision:
-    """Return a decision on a shipment of its own, with some values changed."""
+    """Return a decision on a new shipment, with ``changes`` of its values."""
     number = next(_numbers)
     values: dict[str, Any] = {
         "id": f"decision-{number}",

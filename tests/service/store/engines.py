@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite in a folder, and PostgreSQL in a cluster that the tests start for themselves.
+"""PostgreSQL databases for tests, in a cluster that the tests start.
 
 ``TIDEWAITER_TEST_POSTGRES`` names a server to use instead: the URL of a database whose user may create databases.
 """
@@ -21,7 +21,7 @@ _names = count()
 
 
 class Cluster:
-    """Running PostgreSQL server that listens on a socket file only."""
+    """Running PostgreSQL server that listens only on a socket file."""
 
     def __init__(self, folder: Path, user: str | None) -> None:
         self.folder = folder
@@ -95,7 +95,7 @@ def _user() -> str | None:
 
 
 def _binary(name: str) -> str:
-    # Debian keeps the server's programs out of the path.
+    # Debian installs the server's programs outside the path.
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     for candidate in (*installed, shutil.which(name)):
         if candidate:

@@ -25,7 +25,7 @@ def goods_csv(shipments: int, seed: int = 7, broken_every: int = 0) -> bytes:
     """Return a CSV file of invented shipments, later than those of the small model.
 
     Args:
-        broken_every: after so many rows, one has a surplus cell and is rejected.
+        broken_every: after each group of this many rows comes one with a surplus cell, which is rejected.
     """
     columns = manifest(shipments, seed)
     columns["declared_at"] = [str(time).replace("2026-03", "2026-06") for time in columns["declared_at"]]
@@ -40,7 +40,7 @@ def goods_csv(shipments: int, seed: int = 7, broken_every: int = 0) -> bytes:
 
 
 def goods_parquet(shipments: int, seed: int = 7) -> bytes:
-    """Return the same shipments as Parquet."""
+    """Return a Parquet file of invented shipments."""
     out = io.BytesIO()
     columns = manifest(shipments, seed)
     pq.write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), out)
@@ -58,14 +58,14 @@ def queue(jobs: Jobs, settings: Settings, content: bytes, name: str = "goods.csv
 
 
 def row_of(jobs: Jobs, job_id: str) -> Row[tuple[object, ...]]:
-    """Return a job that exists."""
+    """Return the row of a job, which must exist."""
     job = jobs.get(job_id)
     assert job is not None
     return job
 
 
 def results_of(jobs: Jobs, settings: Settings, job_id: str) -> tuple[bytes, bytes]:
-    """Return result and rejects of a job that is done."""
+    """Return the result and the rejects of a job, which must be done."""
     job = row_of(jobs, job_id)
     assert (job.state, job.problem) == ("done", None)
     files = JobFiles(settings.jobs_dir, job_id)
@@ -76,7 +76,7 @@ def results_of(jobs: Jobs, settings: Settings, job_id: str) -> tuple[bytes, byte
 def scored_as_a_file(
     content: bytes, name: str, bundle: Path, folder: Path, rows_per_chunk: int | None = None
 ) -> tuple[bytes, bytes]:
-    """Return result and rejects of `score_file`, the function of ``tidewaiter score``."""
+    """Return the result and the rejects of `score_file`, which ``tidewaiter score`` uses."""
     folder.mkdir()
     source, target = folder / name, folder / f"out.{result_format_of(name)}"
     source.write_bytes(content)

@@ -1,7 +1,7 @@
-"""A server that is killed again and again while it scores, and what its history must be afterwards.
+"""Kill a server repeatedly while it scores, and compare its history with that of an uninterrupted worker.
 
-``python -m tests.service.store.kills BUNDLE FOLDER KILLS [SEED]`` says what the restarts found. Its status is 1 if the history
-differs from that of an uninterrupted worker.
+``python -m tests.service.store.kills BUNDLE FOLDER KILLS [SEED]`` prints the results of the restarts. Its exit status is 1 if the
+histories differ.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CLIENTS: Final = 3
 
 @dataclass
 class Report:
-    """Counts of the kills: answers before each, checkpoints that restarts began from, and shipments that they replayed."""
+    """Counts: answers before each kill, restarts from a checkpoint, and shipments that each restart replayed."""
 
     answered: list[int] = field(default_factory=list)
     checkpoints: int = 0
@@ -43,7 +43,7 @@ class Report:
 
 
 def record(draw: random.Random, number: int) -> dict[str, Any]:
-    """Return a shipment of few parties with a time, so that its keys do not depend on when it was received."""
+    """Return a shipment between few parties. It declares a time, so that its keys do not depend on the time of receipt."""
     return {
         "shipment_id": f"K{number}",
         "channel": "express",
@@ -67,7 +67,7 @@ def record(draw: random.Random, number: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def server(models: Path, url: str, **further: str) -> Iterator[Served]:
-    """Run a server that saves checkpoints as often as it may, and kill it on leaving the block."""
+    """Run a server that saves checkpoints as often as allowed, and kill it at the end of the context."""
     settings = {
         "TIDEWAITER_STORE": "on",
         "TIDEWAITER_DATABASE_URL": url,
@@ -84,7 +84,7 @@ def server(models: Path, url: str, **further: str) -> Iterator[Served]:
 
 
 def sealer_of(models: Path) -> Sealer:
-    """Return what opens the checkpoints of the servers with a folder of models."""
+    """Return the sealer for the checkpoints of the servers with a folder of models."""
     return Sealer(history_key.read(_key_file(models)))
 
 
@@ -93,7 +93,7 @@ def _key_file(models: Path) -> Path:
 
 
 def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: str) -> Report:
-    """Start a server, send shipments from several clients, and kill it at a random moment; ``kills`` times."""
+    """Start a server, send shipments from several clients, and kill it at a random moment. Repeat this ``kills`` times."""
     draw = random.Random(seed)
     report = Report()
     numbers = iter(range(10**9))
@@ -107,7 +107,7 @@ def kill_at_random(models: Path, url: str, kills: int, seed: int, **settings: st
             ]
             for client in clients:
                 client.start()
-            # The moment is counted in answers, some of them past the first checkpoint, and is within the work of the server.
+            # Choose the moment by the number of answers, so that the server is at work, in some cases after the first checkpoint.
             wanted = draw.randrange(1, 900)
             deadline = time.monotonic() + 60
             while len(answered) < wanted and time.monotonic() < deadline:
@@ -130,7 +130,7 @@ def _send(address: str, seed: float, numbers: Iterator[int], stop: threading.Eve
         while not stop.is_set():
             records = [record(draw, next(numbers)) for _ in range(draw.choice([1, 1, 1, 20]))]
             if draw.random() < 0.1:
-                # A repeat of its own, which is answered by the first decision.
+                # Repeat a shipment, which gets the first decision again.
                 records.append(records[0])
             if len(records) == 1:
                 answer = client.post("/v1/score", json=records[0])
@@ -141,7 +141,7 @@ def _send(address: str, seed: float, numbers: Iterator[int], stop: threading.Eve
 
 
 def uninterrupted(database: Database, snapshot: History) -> History:
-    """Return the history of one worker that counted the stored shipments one after the other, without checkpoints or pages."""
+    """Return the history of a worker that counts the stored shipments one by one, without checkpoints or pages."""
     history = snapshot.copy()
     for page in history_log.pages(database, Sealer(None), after=-1, since=None, size=10**9):
         assert not page.blocks
@@ -162,7 +162,7 @@ def differences(one: History, other: History) -> list[str]:
 
 
 def main(bundle: Path, folder: Path, kills: int, seed: int) -> int:
-    """Kill, compare, and print the result."""
+    """Run `kill_at_random`, compare the histories, and print the result. Return the exit status."""
     folder.mkdir(parents=True, exist_ok=True)
     models, url = folder / "models", f"sqlite:///{folder / 'kills.db'}"
     ModelStore(models).install(bundle)

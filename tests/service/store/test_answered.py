@@ -1,4 +1,4 @@
-"""A decision that was answered is stored once: after kills at random moments, and while PostgreSQL stops and starts."""
+"""Each answered decision is stored once: after kills at random moments, and while PostgreSQL stops and starts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.service.store.kills import server
 pytestmark = [pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 
-def test_kills_under_load_lose_and_repeat_no_answered_decision(models: Path, url: str) -> None:
+def test_kills_under_load_neither_lose_nor_repeat_an_answered_decision(models: Path, url: str) -> None:
     answered = kill_under_load(models, url, kills=5, seed=20261127)
     assert len(answered.ids) >= 5
     assert problems(url, answered) == []
 
 
 @pytest.mark.parametrize("away", ["refuse", "journal"])
-def test_postgresql_that_restarts_under_load_loses_no_answered_decision(
+def test_restarts_of_postgresql_under_load_lose_no_answered_decision(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_DATABASE_AWAY", away)
@@ -39,7 +39,7 @@ def test_postgresql_that_restarts_under_load_loses_no_answered_decision(
             load.until(100)
             running.process.kill()
             running.process.wait()
-        # The next process delivers what the killed one left in its journal before it serves.
+        # Before it serves, the next process delivers the decisions that the killed one left in its journal.
         with server(models, url):
             threading.Event().wait(0.1)
         assert problems(url, answered) == []

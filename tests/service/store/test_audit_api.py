@@ -1,4 +1,4 @@
-"""``GET /v1/audit``: the chain, a page at a time."""
+"""``GET /v1/audit``: pages of the audit chain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def client(stored_client: Client) -> Client:
     return stored_client
 
 
-def test_pages_hold_every_entry_once_and_prove_themselves(client: Client) -> None:
+def test_pages_contain_every_entry_once_and_form_a_chain(client: Client) -> None:
     for name in "ABC":
         client.post("/v1/score", json=shipment(shipment_id=name))
     entries: list[dict[str, Any]] = []

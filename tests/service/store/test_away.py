@@ -205,7 +205,9 @@ def until_restored(client: Client) -> None:
     pytest.fail("the history was not restored")
 
 
-def test_a_service_without_a_journal_delivers_what_an_earlier_one_left(url: str, app_of: Apps, tmp_path: Path) -> None:
+def test_a_service_without_a_journal_delivers_what_an_earlier_one_journaled(
+    url: str, app_of: Apps, tmp_path: Path
+) -> None:
     earlier = Journal(tmp_path / "journal")
     earlier.open()
     earlier.append([decision(1), decision(2)])
@@ -226,9 +228,7 @@ def warned(answer: dict[str, Any]) -> bool:
     return {"field": WARNING.field, "problem": WARNING.problem} in answer["warnings"]
 
 
-def test_answers_without_the_lists_say_so_until_the_lists_are_read(
-    server: Cluster, postgres: str, app_of: Apps
-) -> None:
+def test_answers_have_a_warning_until_the_lists_are_read(server: Cluster, postgres: str, app_of: Apps) -> None:
     sent = shipment(shipment_id="A", consignor={"name": "Watched Trading", "country": "CN"})
     entry = {"list": "office", "kind": "name", "text": "Watched Trading", "lane": "red", "reason": "Order 1"}
     with serving(app_of(postgres, "journal")) as client:
@@ -282,7 +282,7 @@ def test_without_a_journal_the_service_does_not_start_without_its_lists(
         pass
 
 
-def test_what_expires_while_the_database_is_away_no_longer_counts(
+def test_a_suppression_can_expire_while_the_database_is_away(
     server: Cluster, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = 1_800_000_000_000_000
@@ -328,7 +328,7 @@ def test_a_full_sqlite_is_away(tmp_path: Path) -> None:
     store.start()
     with store.database.read() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    # The limit belongs to a connection; the writer's is the only one from here on.
+    # The limit applies to one connection. From here on the only one is that of the writer.
     store.database.engine.pool.dispose()
     event.listen(store.database.engine, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count={pages}"))
     large = decision(1, answer=b'"' + b"x" * 1_000_000 + b'"')
@@ -337,19 +337,21 @@ def test_a_full_sqlite_is_away(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_journal_that_cannot_be_written_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decisions_are_refused_if_the_journal_cannot_be_written_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "store.db"
     store = Store(f"sqlite:///{path}", journal=tmp_path / "journal")
     store.start()
     with monkeypatch.context() as full, locked(path):
         full.setattr("os.fdatasync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        with pytest.raises(DatabaseAway, match="nor can the journal be written"):
+        with pytest.raises(DatabaseAway, match="the journal cannot be written either"):
             store.decide([decision(1)]).result()
     assert store.decide([decision(1)]).result()[0].id == "d1"
     store.close()
 
 
-def test_a_delivery_that_is_repeated_stores_nothing_twice(database: Database) -> None:
+def test_a_repeated_delivery_stores_nothing_twice(database: Database) -> None:
     for _ in range(2):
         with database.write() as connection:
             decisions.record(database, connection, [decision(1), decision(2, what_if=True)], 0, sent=True)
@@ -370,12 +372,12 @@ def test_a_commit_whose_answer_was_lost_is_not_repeated(database: Database) -> N
         assert connection.execute(select(func.count()).select_from(Decision)).scalar() == 2
 
 
-#: PostgreSQL keeps no character 0 in a text, and no text in an index that it cannot shorten to 2,704 bytes.
-NOT_TAKEN = ({"channel": "\0"}, {"shipment_id": "".join(map(chr, range(0x4E00, 0x9000)))})
+#: Values that PostgreSQL refuses: a NUL character, and a text in an index that it cannot compress to 2,704 bytes.
+REFUSED = ({"channel": "\0"}, {"shipment_id": "".join(map(chr, range(0x4E00, 0x9000)))})
 
 
-@pytest.mark.parametrize("changes", NOT_TAKEN, ids=["character", "long"])
-def test_a_decision_that_the_database_does_not_take_holds_up_no_other(
+@pytest.mark.parametrize("changes", REFUSED, ids=["character", "long"])
+def test_a_decision_that_the_database_refuses_does_not_block_others(
     tmp_path: Path, server: Cluster, postgres: str, changes: dict[str, Any]
 ) -> None:
     with stopped(server):

@@ -1,4 +1,4 @@
-"""Backups: restored on each engine from each engine, with the service going on afterwards."""
+"""Backups of each engine, restored into each engine; the service continues afterwards."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def backup_of(database: Database) -> io.BytesIO:
     return file
 
 
-def test_a_restored_store_is_equal_and_decisions_go_on(
+def test_a_restored_store_is_equal_and_takes_further_decisions(
     url: str, database: Database, empty: Database, models: Path, tmp_path: Path
 ) -> None:
     with client_of(url, models, tmp_path) as client:
@@ -125,11 +125,11 @@ def append(database: Database, first: int, count: int = 1) -> None:
         connection.execute(insert(AuditEntry), rows)
 
 
-def test_a_backup_is_of_one_moment_while_others_write(database: Database) -> None:
+def test_a_backup_shows_one_state_while_others_write(database: Database) -> None:
     append(database, 1, 3_000)
 
     class Writing(io.BytesIO):
-        """File that lets the audit chain grow with each block of the backup."""
+        """File that appends to the audit chain at each block of the backup."""
 
         appended = 0
 
@@ -147,7 +147,7 @@ def test_a_backup_is_of_one_moment_while_others_write(database: Database) -> Non
     assert check(file).rows == summary.rows
 
 
-def test_a_database_with_rows_is_not_restored_into(database: Database) -> None:
+def test_a_restore_into_a_database_with_rows_is_refused(database: Database) -> None:
     file = backup_of(database)
     append(database, 1)
     with pytest.raises(NotEmpty, match="audit_entries has rows"):
@@ -220,7 +220,7 @@ def test_the_commands_back_up_and_restore(
 
 
 @pytest.mark.slow
-def test_a_sealed_history_goes_on_after_a_restore_with_its_key(
+def test_a_sealed_history_continues_after_a_restore_with_its_key(
     url: str,
     empty: Database,
     models: Path,
@@ -228,7 +228,7 @@ def test_a_sealed_history_goes_on_after_a_restore_with_its_key(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With another key or none, nothing is restored, unless it is wanted. Then only the manifests that are left count."""
+    """With another key or none, nothing is restored without ``--other-key``. With it, only shipments with manifests count."""
     key, other = tmp_path / "key", tmp_path / "other"
     key.write_text("the key of the office\n")
     other.write_text("another key\n")
@@ -238,7 +238,7 @@ def test_a_sealed_history_goes_on_after_a_restore_with_its_key(
             score(client, f"S{number}", **one)
         expected, history = next_score(client), live_history(client)
     with closing(Database(url)) as database, database.write() as connection:
-        # The checkpoint of the regular stop is now the only one that knows the earlier shipments.
+        # Only the checkpoint of the regular stop now contains the earlier shipments.
         connection.execute(update(Decision).values(manifest=None))
         assert connection.execute(select(HistoryCheckpoint.sealed)).scalars().all() == [True]
     file = tmp_path / "store.backup"
@@ -280,7 +280,7 @@ def test_a_sealed_history_goes_on_after_a_restore_with_its_key(
 
 
 def next_score(client: Client) -> dict[str, Any]:
-    """Return the next answer on a party that the history knows, which does not count."""
+    """Return a what-if answer on a party in the history."""
     sent = shipment(shipment_id="next", consignor={"name": "Sender 1", "country": "CN"})
     answer: dict[str, Any] = client.post("/v1/score?update_history=false&explain=all", json=sent).json()
     del answer["decision_id"]

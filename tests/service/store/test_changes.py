@@ -44,7 +44,7 @@ def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
     )
 
 
-def test_a_start_tells_of_settings_model_and_rules(settings: Settings, url: str) -> None:
+def test_a_start_records_settings_model_and_rules(settings: Settings, url: str) -> None:
     with serving(create_app(settings)) as client:
         served = client.state.host.served
         rules = served.model.rulebook(settings.score_settings()).digest
@@ -57,7 +57,7 @@ def test_a_start_tells_of_settings_model_and_rules(settings: Settings, url: str)
     assert (rules_kind, rules_digest) == ("rules", rules)
 
 
-def test_a_start_without_a_change_tells_nothing(settings: Settings, url: str) -> None:
+def test_a_start_without_a_change_records_nothing(settings: Settings, url: str) -> None:
     for _ in range(2):
         with serving(create_app(settings)):
             pass
@@ -68,7 +68,7 @@ def test_a_start_without_a_change_tells_nothing(settings: Settings, url: str) ->
     assert kinds == ["history_key", "settings", "model", "rules", "settings"]
 
 
-def test_promotion_and_rollback_are_told(settings: Settings, other_bundle: Path, url: str) -> None:
+def test_promotion_and_rollback_are_recorded(settings: Settings, other_bundle: Path, url: str) -> None:
     store = ModelStore(settings.models_dir)
     with serving(create_app(settings)) as client:
         first = client.state.host.served.model.digest
@@ -80,7 +80,7 @@ def test_promotion_and_rollback_are_told(settings: Settings, other_bundle: Path,
     assert [subject for kind, subject, _ in entries_of(url) if kind == "model"] == [first, second, first]
 
 
-def test_workers_that_change_together_tell_once(database: Database, url: str) -> None:
+def test_workers_that_change_together_record_one_entry(database: Database, url: str) -> None:
     workers = [Changes(Database(url)) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda worker: worker.note("model", "digest", {"version": "1"}), workers))

@@ -36,12 +36,12 @@ HOUR: Final = 3_600
 DAY: Final = 86_400
 _CLIENTS: Final = 8
 _ROUNDS: Final = 6
-#: Seconds within which each request must be answered or refused. Longer waits would mean that one waits for the clock.
+#: Seconds within which each request must be answered or refused. A longer wait means that a request waits for the clock.
 _PATIENCE: Final = 60.0
 
 
 class Clock:
-    """The clock of the machine, which `step` sets. Intervals (`time.monotonic`) go on as they do on a machine."""
+    """The clock of the machine, which `step` sets. The monotonic clock is not changed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seconds, nanoseconds = time.time, time.time_ns
@@ -76,14 +76,16 @@ def secured(tmp_path: Path, bundle: Path, url: str) -> Settings:
 
 
 @dataclass
-class Told:
+class Received:
     """Answers that clients received: the decisions of their requests, and the count of each status."""
 
     decisions: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
 
-async def work(sender: httpx.AsyncClient, clock: Clock, told: Told, number: int, key: str, limited: str) -> None:
+async def work(
+    sender: httpx.AsyncClient, clock: Clock, received: Received, number: int, key: str, limited: str
+) -> None:
     """Send requests of all kinds, and set the clock between and during them."""
 
     async def send(method: str, path: str, body: Any, **headers: str) -> httpx.Response:
@@ -92,22 +94,22 @@ async def work(sender: httpx.AsyncClient, clock: Clock, told: Told, number: int,
         await asyncio.sleep(0)
         clock.step()
         answer = await asyncio.wait_for(sending, _PATIENCE)
-        told.statuses[answer.status_code] += 1
+        received.statuses[answer.status_code] += 1
         return answer
 
     for turn in range(_ROUNDS):
         name = f"{number}-{turn}"
-        asked = "POST", "/v1/score", shipment(shipment_id=name)
-        first, again = await asyncio.gather(*(send(*asked, Idempotency_Key=name) for _ in range(2)))
+        request = "POST", "/v1/score", shipment(shipment_id=name)
+        first, again = await asyncio.gather(*(send(*request, Idempotency_Key=name) for _ in range(2)))
         assert first.status_code == 200, first.text
-        # The second waits for the first, so it is in work at a time that the clock may call long past.
+        # The second request waits for the first, whose claim may look very old or come from the future.
         assert again.content == first.content
         decision = first.json()["decision_id"]
         batch = await send(
             "POST", "/v1/score/batch", {"shipments": [shipment(shipment_id=f"{name}-{k}") for k in "ab"]}
         )
         assert batch.status_code == 200, batch.text
-        told.decisions += [decision, *(one["decision_id"] for one in batch.json()["results"])]
+        received.decisions += [decision, *(one["decision_id"] for one in batch.json()["results"])]
         override = {"lane": "red", "reason": "a test"}
         assert (await send("POST", f"/v1/decisions/{decision}/override", override)).status_code == 201
         for action in ("claim", "release"):
@@ -117,22 +119,22 @@ async def work(sender: httpx.AsyncClient, clock: Clock, told: Told, number: int,
         assert (await send("POST", f"/v1/decisions/{decision}/outcome", found)).status_code == 201
         rated = await send("POST", "/v1/score?update_history=false", shipment(), Authorization=f"Bearer {limited}")
         assert rated.status_code in (200, 429), rated.text
-        told.decisions += [rated.json()["decision_id"]] if rated.status_code == 200 else []
+        received.decisions += [rated.json()["decision_id"]] if rated.status_code == 200 else []
 
 
 def bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
-def test_steps_of_the_clock_neither_lose_nor_repeat_nor_hold_up_anything(
+def test_steps_of_the_clock_neither_lose_nor_repeat_nor_delay_requests(
     secured: Settings, clock: Clock, url: str
 ) -> None:
-    told = Told()
+    received = Received()
 
     async def all_of_them(client: Client, key: str, limited: str) -> None:
         transport = httpx.ASGITransport(client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as sender:
-            await asyncio.gather(*(work(sender, clock, told, number, key, limited) for number in range(_CLIENTS)))
+            await asyncio.gather(*(work(sender, clock, received, number, key, limited) for number in range(_CLIENTS)))
 
     with serving(create_app(secured)) as client:
         key = secured.first_key_file.read_text().strip()
@@ -140,8 +142,8 @@ def test_steps_of_the_clock_neither_lose_nor_repeat_nor_hold_up_anything(
         made = client.post("/v1/keys", json=wishes, headers=bearer(key))
         assert made.status_code == 201, made.text
         client.portal.call(all_of_them, client, key, made.json()["key"])
-        # Limits of rates count by intervals, and no step gives more than one burst, or locks the key out.
-        assert told.statuses[429] >= _CLIENTS * _ROUNDS - 30
+        # Rate limits use the monotonic clock, so no step gives more than one burst or locks the key out.
+        assert received.statuses[429] >= _CLIENTS * _ROUNDS - 30
         before = client.state.host.served.history.copy()
     clock.ahead = -DAY
     with serving(create_app(secured)) as restarted:
@@ -153,7 +155,7 @@ def test_steps_of_the_clock_neither_lose_nor_repeat_nor_hold_up_anything(
     try:
         with database.read() as connection:
             stored = connection.execute(select(Decision.id)).scalars().all()
-        assert sorted(stored) == sorted(told.decisions)
+        assert sorted(stored) == sorted(received.decisions)
         assert prove(database).fault is None
     finally:
         database.close()
@@ -220,7 +222,7 @@ def test_a_request_whose_process_ended_does_not_wait_for_the_clock(begin: Callab
     assert begin(DAY * 1_000_000 - HOUR * 1_000_000) is None
 
 
-def test_an_answer_is_kept_although_the_clock_passed_its_day(
+def test_an_answer_is_stored_although_a_step_of_the_clock_deleted_its_claim(
     database: Database, begin: Callable[[int], Replay | None]
 ) -> None:
     now = time.time_ns() // 1000
@@ -247,7 +249,7 @@ def test_the_job_of_a_lost_worker_does_not_wait_for_the_clock(
     job = queue(jobs, settings, goods_csv(2))
     assert jobs.take("first", 60) is not None
     clock.ahead = -60
-    assert jobs.take("second", 60) is None, "small corrections of the clock take no lease"
+    assert jobs.take("second", 60) is None, "small corrections of the clock end no lease"
     clock.ahead = -DAY
     taken = jobs.take("second", 60)
     assert taken is not None

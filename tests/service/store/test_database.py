@@ -40,7 +40,7 @@ FILLED = frozenset({"list_revisions", "queue_entries"})
 
 
 def value(column: Column[Any], row: int) -> Any:
-    """Return a value for a column that differs from row to row. Every second row has nothing where nothing is allowed."""
+    """Return a value that differs from row to row. In every second row, nullable columns are None."""
     if column.nullable and row % 2:
         return None
     if isinstance(column.type, LargeBinary):
@@ -62,7 +62,7 @@ def fill(connection: Connection) -> None:
 
 
 def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the tables that are there, in their present columns."""
+    """Return the rows of the existing tables, with their present columns."""
     tables = MetaData()
     tables.reflect(connection)
     return {
@@ -73,11 +73,11 @@ def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 
 
 def columns_of(content: dict[str, list[dict[str, Any]]]) -> set[tuple[str, str]]:
-    """Return the columns of tables that have rows."""
+    """Return the columns of tables, which must have rows, as pairs of table and column."""
     return {(name, column) for name, rows in content.items() for column in rows[0]}
 
 
-def kept(before: dict[str, list[dict[str, Any]]], after: dict[str, list[dict[str, Any]]]) -> bool:
+def has_rows_of(before: dict[str, list[dict[str, Any]]], after: dict[str, list[dict[str, Any]]]) -> bool:
     """Return whether all tables of ``after`` have the rows of ``before``, in the columns of ``after``."""
     return all(
         after[name] == sorted(({column: row[column] for column in after[name][0]} for row in before[name]), key=repr)
@@ -85,7 +85,7 @@ def kept(before: dict[str, list[dict[str, Any]]], after: dict[str, list[dict[str
     )
 
 
-def test_each_revision_goes_down_and_up_with_rows_in_every_table_and_keeps_those_of_the_others(
+def test_each_revision_goes_down_and_up_and_keeps_the_rows_of_other_tables(
     database: Database,
 ) -> None:
     with database.write() as connection:
@@ -99,12 +99,12 @@ def test_each_revision_goes_down_and_up_with_rows_in_every_table_and_keeps_those
             below = contents(connection)
         assert columns_of(below) < columns_of(full)
         assert all(below.values()), "a table has lost its rows"
-        assert kept(full, below), sorted(below)
+        assert has_rows_of(full, below), sorted(below)
         with database.write() as connection:
             migrations.upgrade(connection, "+1")
             above = contents(connection)
         assert set(above) == set(full)
-        assert kept(above, below)
+        assert has_rows_of(above, below)
         new = columns_of({name: above[name] for name in below}) - columns_of(below)
         assert all(row[column] is None for name, column in new for row in above[name])
         assert {name for name in above if above[name]} == below.keys() | (FILLED & set(above))
@@ -120,7 +120,7 @@ def test_each_revision_goes_down_and_up_with_rows_in_every_table_and_keeps_those
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_a_connection_in_use_while_the_database_closes_is_closed_at_the_end_of_its_use(database: Database) -> None:
+def test_a_connection_in_use_is_closed_at_the_end_of_its_use_once_the_database_was_closed(database: Database) -> None:
     with database.read() as connection:
         driver = connection.connection.driver_connection
         database.close()
@@ -163,7 +163,7 @@ def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     ("url", "message"),
     [("nonsense", "cannot be read"), ("mysql://localhost/x", "mysql is not supported")],
 )
-def test_a_wrong_url_says_what_would_be_right(url: str, message: str) -> None:
+def test_a_wrong_url_is_refused_with_its_reason(url: str, message: str) -> None:
     with pytest.raises(BadDatabase, match=message):
         Database(url)
 
@@ -177,7 +177,7 @@ def test_sqlite_keeps_each_commit_on_the_disk(tmp_path: object) -> None:
     database.close()
 
 
-def test_only_its_owner_reads_a_new_file_of_sqlite(tmp_path: Path) -> None:
+def test_only_its_owner_may_read_a_new_file_of_sqlite(tmp_path: Path) -> None:
     folder = tmp_path / "var"
     with closing(Database(f"sqlite:///{folder / 'store.db'}")) as database:
         database.migrate()
@@ -186,14 +186,14 @@ def test_only_its_owner_reads_a_new_file_of_sqlite(tmp_path: Path) -> None:
             "store.db-wal": 0o600,
             "store.db-shm": 0o600,
         }
-    # A mode that somebody chose stays.
+    # A changed mode is kept.
     (folder / "store.db").chmod(0o640)
     with closing(Database(f"sqlite:///{folder / 'store.db'}")) as database:
         assert database.revision() is not None
         assert (folder / "store.db").stat().st_mode & 0o777 == 0o640
 
 
-def test_after_a_failed_write_a_database_without_a_problem_has_taken_one(database: Database, url: str) -> None:
+def test_after_a_failed_write_the_database_must_accept_a_write_again(database: Database, url: str) -> None:
     def problem_while_locked() -> str | None:
         with closing(Database(url)) as other, other.write() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
@@ -203,7 +203,7 @@ def test_after_a_failed_write_a_database_without_a_problem_has_taken_one(databas
     assert problem_while_locked() is None
     with pytest.raises(DatabaseAway), database.write():
         raise DatabaseAway("database or disk is full")
-    # It answers queries, but does not take a write; the wait for other writers is short.
+    # It answers queries, but does not accept a write. The wait for other writers is short.
     assert "lock" in (problem_while_locked() or "")
     assert database.problem() is None
     assert problem_while_locked() is None

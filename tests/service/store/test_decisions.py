@@ -1,4 +1,4 @@
-"""Decisions: what is stored of a request, repeated requests, and decisions that link to earlier ones."""
+"""Decisions: stored values, repeated requests, and links to earlier decisions."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_a_repeated_shipment_gets_the_first_decision(stored_client: Client, url:
     assert len(rows_of(url)) == 1
 
 
-def test_a_repeated_shipment_gets_its_first_answer_whatever_the_options(stored_client: Client, url: str) -> None:
+def test_a_repeated_shipment_gets_its_first_answer_with_any_options(stored_client: Client, url: str) -> None:
     first = stored_client.post("/v1/score?explain=none", json=shipment(shipment_id="A"))
     assert first.json()["reasons"] == []
     again = stored_client.post("/v1/score?explain=all&actions=acas&reasons=1", json=shipment(shipment_id="A"))
     assert again.content == first.content
     batch = stored_client.post("/v1/score/batch?explain=all", json={"shipments": [shipment(shipment_id="A")]})
     assert batch.json()["results"] == [first.json()]
-    # A what-if gives the reasons, and leaves the decision as it is.
+    # A what-if gives the reasons and does not change the decision.
     explained = stored_client.post("/v1/score?explain=all&update_history=false", json=shipment(shipment_id="A")).json()
     assert explained["reasons"]
     assert [row.answer for row in rows_of(url) if not row.what_if] == [first.content]
@@ -55,7 +55,7 @@ def test_other_content_is_a_new_decision_that_links_to_the_first(stored_client: 
     assert [row.earlier_id for row in rows_of(url)] == [None, first["decision_id"]]
 
 
-def test_a_batch_stores_what_was_scored_in_order(stored_client: Client, url: str) -> None:
+def test_a_batch_stores_its_scored_shipments_in_order(stored_client: Client, url: str) -> None:
     records = [
         shipment(shipment_id="A"),
         {"shipment_id": "refused"},
@@ -69,7 +69,7 @@ def test_a_batch_stores_what_was_scored_in_order(stored_client: Client, url: str
     assert [(row.shipment_id, row.via) for row in rows_of(url)] == [("A", "batch"), ("B", "batch")]
 
 
-def test_a_what_if_is_stored_apart(stored_client: Client, url: str) -> None:
+def test_a_what_if_is_stored_each_time_and_links_to_nothing(stored_client: Client, url: str) -> None:
     for _ in range(2):
         stored_client.post("/v1/score?update_history=false", json=shipment(shipment_id="A"))
     stored_client.post("/v1/score", json=shipment(shipment_id="A"))
@@ -89,7 +89,7 @@ def test_the_audit_chain_covers_manifest_and_answer(stored_client: Client, url: 
     rows = rows_of(url)
     assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
     assert [entry.previous for entry in entries] == [bytes(32), *(entry.digest for entry in entries[:-1])]
-    # Before them, the start of the service.
+    # The entry before them is from the start of the service.
     assert [entry.kind for entry in entries[-3:]] == ["rules", "decision", "decision"]
     for entry, row in zip(entries[-2:], rows, strict=True):
         facts = orjson.loads(entry.facts)

@@ -65,7 +65,7 @@ def test_decisions_are_selected_by_shipment_lane_and_time(stored_client: Client,
     assert names(listed(stored_client, lane="red", cursor=page["next"])) == ["C"]
 
 
-def test_a_decision_has_what_was_sent_and_what_decided(stored_client: Client) -> None:
+def test_a_decision_has_its_manifest_answer_and_versions(stored_client: Client) -> None:
     sent = shipment(shipment_id="A", unknown_field="kept")
     answer = stored_client.post("/v1/score", json=sent).json()
     stored = stored_client.get(f"/v1/decisions/{answer['decision_id']}").json()
@@ -79,7 +79,7 @@ def test_a_decision_has_what_was_sent_and_what_decided(stored_client: Client) ->
     assert stored["received_at"].endswith("Z")
 
 
-def test_a_decision_names_those_before_and_after_it(stored_client: Client) -> None:
+def test_a_decision_names_earlier_and_later_ones_on_its_shipment(stored_client: Client) -> None:
     ids = [score(stored_client, "A", gross_mass_kg=mass)[0]["decision_id"] for mass in (1, 2, 3)]
     found = [stored_client.get(f"/v1/decisions/{one}").json() for one in ids]
     assert [one["earlier_id"] for one in found] == [None, ids[0], ids[1]]
@@ -123,7 +123,7 @@ def test_a_wrong_parameter_is_named(stored_client: Client, parameter: str, value
     assert problem in error["problem"]
 
 
-def test_a_shipment_id_with_a_character_that_postgresql_does_not_keep_is_stored(stored_client: Client) -> None:
+def test_a_shipment_id_with_a_character_that_postgresql_refuses_is_stored(stored_client: Client) -> None:
     [answer] = score(stored_client, "A\0B")
     stored = stored_client.get(f"/v1/decisions/{answer['decision_id']}").json()
     assert stored["shipment_id"] == "A\N{REPLACEMENT CHARACTER}B"

@@ -69,7 +69,7 @@ def assert_equal(one: History, other: History) -> None:
 
 
 def shipments(seed: int, count: int) -> list[dict[str, Any]]:
-    """Return invented shipments of few parties, some of them repeated, late, without a time, or far outside the present."""
+    """Return invented shipments between few parties, some of them repeated, late, without a time, or far from the present."""
     draw = random.Random(seed)
     made: list[dict[str, Any]] = []
     for number in range(count):
@@ -98,7 +98,7 @@ def shipments(seed: int, count: int) -> list[dict[str, Any]]:
 
 
 def send(client: Client, records: list[dict[str, Any]], seed: int = 0) -> None:
-    """Send records one by one, as batches, and as what-if."""
+    """Send records one by one and in batches, and some again as what-if."""
     draw = random.Random(seed)
     start = 0
     while start < len(records):
@@ -129,7 +129,7 @@ def test_a_replay_from_the_beginning_equals_the_uninterrupted_worker(served: Cal
 
 @contextmanager
 def killed() -> Iterator[None]:
-    """Let services end as if they were killed: without a last checkpoint. Tests look at the log with a keeper of their own."""
+    """Make services end as if they were killed, without a last checkpoint. Only keepers of the tests read the log."""
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(DurableHistory, "_look_again", lambda self: None)
@@ -138,7 +138,7 @@ def killed() -> Iterator[None]:
 
 
 def keeper_of(client: Client, database: Database, *, days: float = 30.0) -> DurableHistory:
-    """Return a keeper of the client's history, beside the service's own, that begins where the service began."""
+    """Return a second keeper of the service's history, with the present state of the history as its base."""
     settings = replace(DurableSettings.of(client.state.settings), replay_days=days)
     keeper = DurableHistory(database, settings, lambda: client.state.host.served.history)
     keeper._live = client.state.host.served.history
@@ -157,7 +157,7 @@ def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
         send(client, records[40:])
         before = live_of(client)
         with database.write() as connection:
-            # A replay that reached behind the checkpoint would see other times.
+            # A replay of entries before the checkpoint would give other times.
             order = connection.execute(select(HistoryCheckpoint.history_order)).scalar_one()
             connection.execute(update(Decision).where(Decision.history_order <= order).values(declared_s=1_000_000_000))
     with served() as client:
@@ -178,7 +178,7 @@ def orders_of_checkpoints(database: Database) -> list[int]:
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
+def test_events_that_no_restart_needs_are_deleted_without_an_effect_on_restarts(
     served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
 ) -> None:
     monkeypatch.setattr("service.store.history.history_log._PRUNED_AT_ONCE", 2)
@@ -190,7 +190,7 @@ def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
             lesson = {"history_order": 1, "kind": "learned", "decision_id": first, "find": False, "shipments": 0}
             connection.execute(insert(HistoryEvent), [lesson])
         for _ in range(3):
-            # The second and further times are repeats.
+            # All but the first are repeats.
             for _ in range(2):
                 assert client.post("/v1/score/batch", json={"shipments": records}).status_code == 200
             assert keeper.checkpoint()
@@ -201,7 +201,7 @@ def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
     assert left[0] == ("learned", 1)
     repeated = [order for kind, order in left if kind == "repeated"]
     assert min(repeated) >= older
-    # Of the second and third checkpoint, and after it.
+    # Between the checkpoints and after the newer one.
     assert len([order for order in repeated if older < order <= newer]) == 2 * len(records)
     assert len([order for order in repeated if order > newer]) == len(records)
     with database.write() as connection:
@@ -212,7 +212,7 @@ def test_events_that_no_restart_needs_are_deleted_and_restarts_stay_the_same(
         assert_equal(live_of(client), before)
 
 
-def test_events_of_the_days_of_a_replay_stay(served: Callable[..., Any], database: Database) -> None:
+def test_events_within_the_days_of_a_replay_are_kept(served: Callable[..., Any], database: Database) -> None:
     with killed(), served() as client:
         keeper = keeper_of(client, database)
         records = [shipment(shipment_id=f"P{number}") for number in range(3)]
@@ -222,7 +222,7 @@ def test_events_of_the_days_of_a_replay_stay(served: Callable[..., Any], databas
     assert len(events(database)) == 3 * 3
 
 
-def test_a_worker_that_is_behind_what_was_deleted_does_not_count(
+def test_a_worker_whose_events_may_have_been_deleted_does_not_count_them(
     served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with killed(), served() as client:
@@ -231,8 +231,8 @@ def test_a_worker_that_is_behind_what_was_deleted_does_not_count(
         assert keeper.checkpoint()
         keeper._base = 1
         client.post("/v1/score", json=shipment(shipment_id="B"))
-        monkeypatch.setattr(history_log, "count", lambda *_: pytest.fail("events after its base may be gone"))
-        # The other worker's checkpoint is young, so this one need not make one from the log.
+        monkeypatch.setattr(history_log, "count", lambda *_: pytest.fail("events after its base may have been deleted"))
+        # The checkpoint of the other worker is recent, so this worker need not make one from the log.
         assert not keeper.checkpoint()
 
 
@@ -240,11 +240,11 @@ def test_restarts_at_any_place_do_not_change_the_state(
     served: Callable[..., Any], tmp_path: Path, bundle: Path
 ) -> None:
     records = shipments(3, 60)
-    whole = History.empty()
+    restarted = History.empty()
     for part in range(0, 60, 12):
         with served() as client:
             send(client, records[part : part + 12], seed=part)
-            whole = live_of(client)
+            restarted = live_of(client)
     models = tmp_path / "uninterrupted"
     ModelStore(models).install(bundle)
     alone = Settings(models_dir=models, keeps_decisions=False)
@@ -252,8 +252,8 @@ def test_restarts_at_any_place_do_not_change_the_state(
         for part in range(0, 60, 12):
             send(client, records[part : part + 12], seed=part)
         uninterrupted = live_of(client)
-    first, second = state_of(whole), state_of(uninterrupted)
-    # The times of receipt of shipments without a time differ between the two runs.
+    first, second = state_of(restarted), state_of(uninterrupted)
+    # Shipments without a declared time have other times of receipt in the second run.
     assert first["meta"][2] == second["meta"][2]
     assert {name: array.shape for name, array in first.items()} == {name: array.shape for name, array in second.items()}
     for name in ("consignor_keys", "pair_keys", "consignor_phone_keys", "recent_reference"):
@@ -267,7 +267,7 @@ def test_a_repeated_shipment_does_not_count_twice_after_a_restart(
         client.post("/v1/score", json=shipment(shipment_id="A"))
         counted = live_of(client).sequence
     with database.write() as connection:
-        # As if the first decision were older than a day, so that the repeat is a decision of its own.
+        # Make the first decision older than a day, so that the repeat gets a new one.
         connection.execute(update(Decision).values(received_at=1))
     with served() as client:
         client.post("/v1/score", json=shipment(shipment_id="A"))
@@ -276,7 +276,7 @@ def test_a_repeated_shipment_does_not_count_twice_after_a_restart(
 
 @contextmanager
 def away_at_the_start() -> Iterator[list[DurableHistory]]:
-    """Let services begin without their log, and yield their keepers. They look when the test says so."""
+    """Make services start without their log, and yield their keepers, which read the log only when a test calls `look`."""
     keepers = []
 
     def made(*arguments: Any) -> DurableHistory:
@@ -311,7 +311,7 @@ def test_a_history_that_is_restored_late_equals_that_of_a_restart(
         send(client, records[30:45])
         assert (live.is_complete, _finds(client)) == (False, 0)
         assert client.get("/v1/model").json()["history"] == "snapshot"
-        # A shipment without a decision yet comes before those that are decided.
+        # A shipment without a decision precedes shipments with decisions.
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
             assert client.post("/v1/score", json=shipment(shipment_id="fails")).status_code == 500
@@ -346,7 +346,7 @@ def test_a_history_that_is_restored_late_equals_that_of_a_restart(
         assert_equal(live_of(client), before)
 
 
-def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
+def test_a_damaged_checkpoint_is_refused_and_the_previous_one_is_used(
     served: Callable[..., Any], database: Database
 ) -> None:
     records = shipments(4, 30)
@@ -384,7 +384,7 @@ def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], database:
         assert_equal(live_of(client), client.state.host.served.model.history)
 
 
-def test_a_shipment_that_scoring_failed_on_counts_after_a_restart_as_before(
+def test_a_shipment_whose_scoring_failed_counts_after_a_restart_too(
     served: Callable[..., Any], database: Database
 ) -> None:
     records = [shipment(shipment_id=f"P{number}") for number in range(6)]
@@ -411,7 +411,7 @@ def _failing(*_: object, **__: object) -> None:
     raise ArithmeticError
 
 
-def test_a_key_that_does_not_open_a_failed_shipment_loses_that_one_and_no_other(
+def test_with_another_key_only_the_sealed_failed_shipment_is_lost(
     served: Callable[..., Any], database: Database
 ) -> None:
     with killed(), served(history_key=SecretStr("a")) as client:
@@ -427,9 +427,7 @@ def test_a_key_that_does_not_open_a_failed_shipment_loses_that_one_and_no_other(
         assert live_of(client).sequence == client.state.host.served.model.history.sequence + 3
 
 
-def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
-    served: Callable[..., Any], database: Database
-) -> None:
+def test_a_checkpoint_never_lacks_the_traffic_of_another_worker(served: Callable[..., Any], database: Database) -> None:
     with killed(), served() as one, served() as other:
         keeper = keeper_of(one, database)
         send(one, shipments(7, 10))
@@ -438,7 +436,7 @@ def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
         assert keeper.checkpoint()
         with database.read() as connection:
             shipments_of = connection.execute(select(HistoryCheckpoint.shipments)).scalar_one()
-    # Made from the log, up to a minute ago: there was nothing.
+    # The checkpoint was made from the log up to a minute ago, which was empty.
     assert shipments_of == 0
     with served() as client:
         merged = live_of(client)
@@ -448,7 +446,7 @@ def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
 
 @contextmanager
 def journaling(client: Client) -> Iterator[None]:
-    """Let the decisions of a client's service wait in its journal, and deliver them at the end."""
+    """Make the decisions of a client's service wait in its journal, until they are delivered at the end."""
     store = client.state.store
     assert store is not None
 
@@ -469,10 +467,10 @@ def journaling(client: Client) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("is_saved_before", [True, False])
-def test_decisions_of_another_workers_journal_are_not_lost_behind_a_checkpoint(
+def test_a_checkpoint_does_not_lose_decisions_in_the_journal_of_another_worker(
     served: Callable[..., Any], database: Database, tmp_path: Path, is_saved_before: bool
 ) -> None:
-    """They have lower orders than a checkpoint that was saved before they were delivered, or that is saved afterwards."""
+    """Their orders are lower than that of a checkpoint, which is saved before or after their delivery."""
 
     def sent(client: Client, name: str) -> None:
         send(client, [shipment(shipment_id=f"{name}{number}", consignor={"name": name}) for number in range(6)])
@@ -489,17 +487,17 @@ def test_decisions_of_another_workers_journal_are_not_lost_behind_a_checkpoint(
                 sent(one, "D")
         if not is_saved_before:
             sent(one, "D")
-            assert not keeper.checkpoint(), "the live history lacks what was delivered"
+            assert not keeper.checkpoint(), "the live history lacks the delivered decisions"
             keeper._settings = replace(keeper._settings, checkpoint_seconds=0.0)
-            assert not keeper.checkpoint(), "the log of a minute ago has less than the newest checkpoint"
+            assert not keeper.checkpoint(), "the log of a minute ago has fewer shipments than the newest checkpoint"
         expected = one.state.host.served.model.history.sequence + 4 * 6
     for _ in range(2):
-        # The second start begins with the checkpoint that the first one leaves at its end.
+        # The second start uses the checkpoint that the first one saved at its end.
         with served(**options) as client:
             assert live_of(client).sequence == expected
 
 
-def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[..., Any], database: Database) -> None:
+def test_the_running_service_learns_an_outcome_on_the_next_day(served: Callable[..., Any], database: Database) -> None:
     clock = [0]
     with killed(), served() as client:
         keeper = keeper_of(client, database)
@@ -513,10 +511,10 @@ def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[...,
         assert _finds(client) == 0
         clock[0] += 1
         with pytest.MonkeyPatch.context() as patched:
-            # The clock of the orders is that of today.
+            # Orders come from the clock of today, which is later.
             patched.setattr(durable_module, "_LEAD", _far_ahead(client))
             keeper.look()
-        assert _finds(client) == 0, "the order has not come"
+        assert _finds(client) == 0, "the history has not reached the order of the lesson"
         client.state.host.served.history._now = lambda: 1 << 60
         client.post("/v1/score", json=shipment(shipment_id="B"))
         assert _finds(client) == 1
@@ -560,7 +558,7 @@ def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], database:
 
 
 def _only_results_differ(one: History, other: History) -> None:
-    """Check that the state differs in results of inspections only."""
+    """Check that the states differ only in results of inspections."""
     first, second = state_of(one), state_of(other)
     changed = {name for name in first if not np.array_equal(first[name], second[name], equal_nan=True)}
     assert changed <= {"meta", *(f"{entity.label}_narrow" for entity in (*INSPECTED, *CONTACTS))}
@@ -572,7 +570,7 @@ def _only_results_differ(one: History, other: History) -> None:
 
 
 def _learn(client: Client, keeper: DurableHistory) -> None:
-    """Let the keeper plan what is due, and a what-if request after the order of the plan see it."""
+    """Make the keeper plan the due lessons, and learn them by a what-if request after their orders."""
     live = client.state.host.served.history
     keeper.look()
     with pytest.MonkeyPatch.context() as patched:
@@ -613,7 +611,7 @@ def test_a_csv_is_replayed_like_other_requests(served: Callable[..., Any]) -> No
         assert_equal(live_of(client), before)
 
 
-def test_shipments_whose_decisions_wait_in_the_journal_are_not_given_up(
+def test_shipments_whose_decisions_wait_in_the_journal_do_not_count_as_unanswered(
     served: Callable[..., Any], database: Database
 ) -> None:
     with killed(), served() as client:
@@ -631,7 +629,7 @@ def test_shipments_whose_decisions_wait_in_the_journal_are_not_given_up(
 
 
 @pytest.mark.parametrize("declared_at", [None, "2199-01-01", "no time"])
-def test_a_replayed_shipment_has_the_time_that_history_used_then(declared_at: str | None) -> None:
+def test_a_replayed_shipment_has_the_time_that_the_history_used(declared_at: str | None) -> None:
     moments = [1_700_000_000, 1_600_000_000, 1_777_777_777]
     manifests = [orjson.dumps(shipment(shipment_id=str(moment), declared_at=declared_at)) for moment in moments]
     entries = [Entry(number, manifest, moments[number]) for number, manifest in enumerate(manifests)]

@@ -1,4 +1,4 @@
-"""Erasure: nothing personal is left in the database file, the files of jobs and the record; scores and the audit chain remain."""
+"""Erasure: no personal text remains in the database, the files of jobs and the record; scores and the audit chain remain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision
 
-#: What identifies the person in the tests. None of it may be left.
+#: Personal texts in the tests. None of them may remain.
 NAME, STREET, PHONE, EMAIL = (
     "Quillfeather Umbrage",
     "77 Nettlecombe Passage",
@@ -71,7 +71,7 @@ def database_of(client: Client) -> Database:
 
 
 def fill(client: Client, settings: Settings) -> str:
-    """Leave the person's data everywhere, beside others'. Return the decision's id."""
+    """Write personal data to all places, with data of others. Return the id of the decision."""
     decision: str = client.post("/v1/score", json=personal("A"), headers={"Idempotency-Key": "k1"}).json()[
         "decision_id"
     ]
@@ -110,7 +110,7 @@ def texts_of(database: Database) -> str:
     )
 
 
-def test_nothing_personal_is_left_and_scores_remain(client: Client, settings: Settings, tmp_path: Path) -> None:
+def test_no_personal_text_remains_and_scores_do(client: Client, settings: Settings, tmp_path: Path) -> None:
     decision = fill(client, settings)
     database = database_of(client)
     before = client.get(f"/v1/decisions/{decision}").json()
@@ -142,7 +142,7 @@ def test_one_shipment_is_erased_and_others_stay(by: str, client: Client, setting
     decision = fill(client, settings)
     database = database_of(client)
     done = client.post("/v1/erasures", json={by: "A" if by == "shipment_id" else decision}).json()
-    # The job stored a decision of its own on the shipment, because its content is another one.
+    # The job stored a second decision on the shipment, because its content differs.
     assert (done["decisions"], done["jobs"], done["recorded"]) == (2 if by == "shipment_id" else 1, 1, 1)
     with database.read() as connection:
         rows = {row.id: row for row in connection.execute(select(Decision.__table__))}
@@ -155,11 +155,11 @@ def test_one_shipment_is_erased_and_others_stay(by: str, client: Client, setting
     assert len(settings.record.read_bytes().splitlines()) == 40
     if by == "shipment_id" and database.is_sqlite:
         texts = set().union(*left(tmp_path).values())
-        # Shipment B has the name too.
+        # Shipment B contains the name too.
         assert texts <= {NAME}
 
 
-def test_the_audit_chain_names_what_was_erased_and_stays_whole(client: Client, settings: Settings) -> None:
+def test_the_audit_chain_names_the_erased_rows_and_stays_valid(client: Client, settings: Settings) -> None:
     decision = fill(client, settings)
     database = database_of(client)
     with database.read() as connection:
@@ -184,13 +184,15 @@ def test_the_audit_chain_names_what_was_erased_and_stays_whole(client: Client, s
         "overrides": [override],
         "remains": [hashlib.sha256(orjson.dumps(["A", row.channel, row.site]) + bytes(row.answer)).hexdigest()],
     }
-    # A second time nothing is left to erase, and only the wish is recorded.
+    # The second time there is nothing to erase, and only the request is recorded.
     again = client.post("/v1/erasures", json={"decision_id": decision}).json()
     assert again["decisions"] == 0
 
 
 @pytest.mark.parametrize("by", ["shipment_id", "decision_id", "before"])
-def test_what_is_recorded_after_an_erasure_can_be_erased_too(by: str, client: Client, settings: Settings) -> None:
+def test_outcomes_and_overrides_recorded_after_an_erasure_can_be_erased_too(
+    by: str, client: Client, settings: Settings
+) -> None:
     decision = client.post("/v1/score", json=personal("A")).json()["decision_id"]
     selection = {by: {"shipment_id": "A", "decision_id": decision, "before": "2100-01-01T00:00:00Z"}[by]}
     assert client.post("/v1/erasures", json=selection).json()["decisions"] == 1
@@ -241,7 +243,7 @@ def test_an_erased_row_that_gets_a_salt_again_is_found(client: Client, settings:
     with database.write() as connection:
         connection.execute(update(Decision).values(salt=b"new", manifest=b"{}"))
     fault = prove(database).fault
-    # The entry of the decision comes first: its digests are of another manifest.
+    # The fault is in the entry of the decision, which comes first: its digests belong to another manifest.
     assert fault is not None
     assert (fault.kind, fault.subject) == ("decision", decision)
 
@@ -255,7 +257,7 @@ def test_an_erased_shipment_is_scored_again_as_a_new_decision(client: Client, se
     assert second.json()["reasons"][0]["text"]
 
 
-def test_what_is_older_than_the_settings_allow_is_erased(client: Client, settings: Settings, tmp_path: Path) -> None:
+def test_data_older_than_the_retention_are_erased(client: Client, settings: Settings, tmp_path: Path) -> None:
     old = client.post("/v1/score", json=personal("A")).json()["decision_id"]
     young = client.post("/v1/score", json=personal("B")).json()["decision_id"]
     job = client.post("/v1/jobs", files={"file": ("a.csv", b"shipment_id,goods_description\nX,parts\n")}).json()[
@@ -292,7 +294,7 @@ def test_what_is_older_than_the_settings_allow_is_erased(client: Client, setting
         b"x",
     ],
 )
-def test_what_to_erase_must_be_said_once(body: bytes, client: Client) -> None:
+def test_an_erasure_needs_exactly_one_valid_selection(body: bytes, client: Client) -> None:
     answer = client.post("/v1/erasures", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["errors"]
@@ -315,7 +317,7 @@ def test_the_command_erases(
     assert run(["erase", "--before", "2000-01-01", "--shipment", "A"]) == 2
 
 
-def test_members_that_nobody_has_judged_are_emptied() -> None:
+def test_unknown_members_of_an_answer_are_emptied() -> None:
     answer = {
         "risk": 0.5,
         "new": "Jane",
@@ -329,8 +331,8 @@ def test_members_that_nobody_has_judged_are_emptied() -> None:
     }  # fmt: skip
 
 
-def test_a_long_log_leaves_nothing_in_pages_that_were_rewritten(tmp_path: Path, settings: Settings, url: str) -> None:
-    """Rows of many sizes move within and between pages while the tree grows; what they leave must be overwritten too."""
+def test_nothing_remains_in_rewritten_pages_of_a_long_log(tmp_path: Path, settings: Settings, url: str) -> None:
+    """Rows of many sizes move within and between pages while the tree grows. The bytes they leave must be overwritten too."""
     if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL overwrites old rows when it vacuums.")
     with serving(create_app(settings)) as client:
@@ -389,7 +391,7 @@ def test_retention_does_not_wait_for_open_jobs(client: Client, settings: Setting
 
 
 @pytest.mark.parametrize(
-    ("selection", "left_ones"),
+    ("selection", "remaining"),
     [
         (Selection(shipment_id="E-1"), ["d2", "damaged"]),
         (Selection(decision_id="d2"), ["d1", "E-1 damaged", "damaged"]),
@@ -399,7 +401,7 @@ def test_retention_does_not_wait_for_open_jobs(client: Client, settings: Setting
     ids=["shipment", "decision", "some", "all"],
 )
 def test_lines_that_were_set_aside_are_erased(
-    client: Client, settings: Settings, selection: Selection, left_ones: list[str]
+    client: Client, settings: Settings, selection: Selection, remaining: list[str]
 ) -> None:
     folder = settings.journal_dir
     journal = Journal(folder)
@@ -410,13 +412,13 @@ def test_lines_that_were_set_aside_are_erased(
         journal._set_aside(text)
     report = erase(database_of(client), settings, selection, "test")
     content = (folder / "set-aside").read_bytes().splitlines()
-    assert report.set_aside == 4 - len(left_ones)
+    assert report.set_aside == 4 - len(remaining)
     found = [orjson.loads(line[9:])["id"] if line.endswith(b"}") else line.decode() for line in content]
-    assert found == left_ones
+    assert found == remaining
 
 
 def waiting(settings: Settings) -> Journal:
-    """Return a journal with decisions on two shipments, as a service has it that runs."""
+    """Return an open journal with decisions on two shipments, as a running service has."""
     journal = Journal(settings.journal_dir)
     journal.open()
     whose = [("w1", "W-1", 10, personal("W-1")), ("w2", "W-2", 100, shipment(shipment_id="W-2"))]
@@ -467,7 +469,7 @@ def test_nothing_is_erased_while_its_decisions_wait_in_the_journal_of_a_running_
         erase(database, settings, selection, "test")
     with database.read() as connection:
         assert connection.execute(select(Decision.manifest)).scalar_one() is not None
-    # Others are erased, and retention waits for a later day.
+    # Other selections are erased. Retention erases what it can, and the rest on a later day.
     assert erase(database, settings, Selection(shipment_id="W-3"), "test").decisions == 0
     assert erase(database, settings, Selection(before=50), "test", silent=True).decisions == 1
     journal.close()
@@ -525,7 +527,7 @@ def test_erasing_at_a_terminal_names_the_open_job(
     assert job in capsys.readouterr().err.replace("\n", "")
 
 
-def test_reasons_of_list_changes_that_officers_see_are_erased(client: Client) -> None:
+def test_reasons_of_dismissals_and_suppressions_in_answers_are_erased(client: Client) -> None:
     party, why = f"{NAME} Trading", "the widow of Umbrage"
     entry = {"list": "office", "kind": "name", "text": party, "lane": "red", "reason": why, "source": NAME}
     entry_id = client.post("/v1/watch-lists", json=entry).json()["id"]
@@ -548,8 +550,8 @@ def test_reasons_of_list_changes_that_officers_see_are_erased(client: Client) ->
     assert NAME not in str(stored)
 
 
-def test_which_entries_of_watch_lists_a_shipment_hit_is_erased_also_in_messages_to_webhooks(client: Client) -> None:
-    """The text of an entry may be the name of the party, and an entry stays when a shipment is erased."""
+def test_hits_on_watch_lists_are_erased_also_in_messages_to_webhooks(client: Client) -> None:
+    """The text of an entry may be the name of the party, and erasing a shipment does not erase the entry."""
     assert client.post("/v1/webhooks", json={"url": "https://office.example/"}).status_code == 201
     entry = {"list": "office", "kind": "name", "text": f"{NAME} Trading", "lane": "red", "reason": "Order 1"}
     entry_id = client.post("/v1/watch-lists", json=entry).json()["id"]

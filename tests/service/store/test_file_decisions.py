@@ -41,8 +41,8 @@ def stored_client(models: Path, url: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def keeping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switch the store of commands on."""
+def store_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch on the store of commands."""
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
 
 
@@ -50,7 +50,7 @@ def scored(client: Client, text: str = CSV, **options: Any) -> Any:
     return client.post("/v1/score/csv", content=text.encode(), headers={"Content-Type": "text/csv"}, **options)
 
 
-def test_a_csv_stores_its_shipments_and_answers_as_without_a_store(
+def test_a_csv_stores_its_shipments_and_gets_the_same_answer_as_without_a_store(
     stored_client: Client, shared_client: Client, url: str
 ) -> None:
     answer = scored(stored_client)
@@ -81,7 +81,7 @@ def test_the_same_csv_again_stores_nothing_more(stored_client: Client, url: str)
     assert len(rows_of(url)) == 3
 
 
-def test_a_what_if_csv_is_stored_apart(stored_client: Client, url: str) -> None:
+def test_a_what_if_csv_is_stored_without_an_order_of_the_history(stored_client: Client, url: str) -> None:
     scored(stored_client, params={"update_history": "false"})
     assert [(row.what_if, row.history_order) for row in rows_of(url)] == [(True, None)] * 3
 
@@ -107,7 +107,7 @@ def test_lines_are_sent_after_their_decisions_are_committed(
     assert seen == [100, 200, 250]
 
 
-@pytest.mark.usefixtures("keeping")
+@pytest.mark.usefixtures("store_on")
 def test_score_stores_the_decisions_of_a_file_only_if_asked(
     tmp_path: Path, models: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,8 +126,8 @@ def test_score_stores_the_decisions_of_a_file_only_if_asked(
     ]
 
 
-@pytest.mark.usefixtures("keeping")
-def test_red_decisions_of_a_file_are_told_and_the_command_is_named(
+@pytest.mark.usefixtures("store_on")
+def test_red_decisions_of_a_file_get_deliveries_and_name_the_command(
     tmp_path: Path, models: Path, database: Database, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "in.csv"
@@ -144,8 +144,8 @@ def test_red_decisions_of_a_file_are_told_and_the_command_is_named(
     assert actors == ["tidewaiter score"] * 2
 
 
-@pytest.mark.usefixtures("keeping")
-def test_score_says_what_is_wrong_with_the_database(
+@pytest.mark.usefixtures("store_on")
+def test_score_reports_a_wrong_database_url(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "in.csv"

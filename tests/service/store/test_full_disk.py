@@ -25,14 +25,14 @@ from tests.service.store.job_files import goods_csv
 pytestmark = [pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 _DISK: Final = "32m"
-#: Seconds between two requests of a client: the test asks what happens, not how often.
+#: Seconds between two requests of a client. The tests do not need a high load.
 _PAUSE: Final = 0.05
 _CSV: Final = {"Content-Type": "text/csv"}
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of its own in memory."""
+    """A small, separate file system in memory."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tidewaiter-test", str(folder)]
@@ -47,12 +47,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def remount(disk: Path, mode: str) -> bool:
-    """Make the disk read-only or writable, and return whether that was possible: no file may be open for writing."""
+    """Make the disk read-only or writable. Return whether that was possible, which needs all files closed for writing."""
     return not subprocess.run(["mount", "-o", f"remount,{mode}", str(disk)], capture_output=True).returncode
 
 
 def fill(disk: Path) -> Path:
-    """Take all room that is left, and return the file that has it."""
+    """Fill the remaining space with a file, and return its path."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
@@ -75,7 +75,7 @@ class Clients:
     Attributes:
         acknowledged: kind of request -> ids of the decisions or jobs in complete answers.
         refused: kind -> types of the problems.
-        wrong: answers that are neither.
+        wrong: answers of any other kind.
     """
 
     def __init__(self, url: str) -> None:
@@ -141,15 +141,15 @@ def settings_of(database: Path, jobs: Path) -> dict[str, str]:
         "TIDEWAITER_STORE": "on",
         "TIDEWAITER_DATABASE_URL": f"sqlite:///{database}",
         "TIDEWAITER_JOBS_DIR": str(jobs),
-        # What waits stays in the queue, to be counted.
+        # Queued jobs stay in the queue, where the test counts them.
         "TIDEWAITER_JOB_WORKER": "false",
         "TIDEWAITER_MAX_JOBS": "10000",
         "TIDEWAITER_OPSIN": "false",
     }
 
 
-def assert_kept(url: str, clients: Clients, jobs_dir: Path) -> None:
-    """Compare what was acknowledged with what is stored, and prove the audit chain."""
+def assert_stored(url: str, clients: Clients, jobs_dir: Path) -> None:
+    """Check that exactly the acknowledged decisions and jobs are stored, with the uploads of the jobs."""
     assert clients.wrong == []
     database = Database(url)
     with database.read() as connection:
@@ -162,7 +162,7 @@ def assert_kept(url: str, clients: Clients, jobs_dir: Path) -> None:
     assert {(folder / "upload").read_bytes() for folder in jobs_dir.iterdir()} == {goods_csv(1_000)}
 
 
-def test_a_full_disk_refuses_what_it_cannot_keep_until_there_is_room_again(
+def test_a_full_disk_refuses_writes_until_there_is_space_again(
     tmp_path: Path, bundle: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = tmp_path / "models"
@@ -178,20 +178,20 @@ def test_a_full_disk_refuses_what_it_cannot_keep_until_there_is_room_again(
         assert "full" in full.json()["detail"]
         assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
         ballast.unlink()
-        # It notices by itself, without a request that writes.
+        # The service notices this without a request that writes.
         clients.wait_for_answers()
         ready = httpx.get(f"{server.url}/readyz", timeout=60)
         assert (ready.status_code, ready.json()["store"]["database"]) == (200, "answers")
     assert set(clients.refused["single"]) | set(clients.refused["batch"]) == {"database-away"}
     assert set(clients.refused["job"]) <= {"database-away", "disk-full"}
-    assert_kept(settings["TIDEWAITER_DATABASE_URL"], clients, disk / "jobs")
+    assert_stored(settings["TIDEWAITER_DATABASE_URL"], clients, disk / "jobs")
     assert server.logged("request_failed") == []
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", settings["TIDEWAITER_DATABASE_URL"])
     assert run(["audit", "verify"]) == 0
 
 
-def test_a_read_only_disk_refuses_uploads_alone(tmp_path: Path, bundle: Path, disk: Path) -> None:
+def test_a_read_only_disk_of_jobs_refuses_only_uploads(tmp_path: Path, bundle: Path, disk: Path) -> None:
     models = tmp_path / "models"
     ModelStore(models).install(bundle)
     settings = settings_of(tmp_path / "store.db", disk / "jobs")
@@ -204,5 +204,5 @@ def test_a_read_only_disk_refuses_uploads_alone(tmp_path: Path, bundle: Path, di
         clients.wait_for_answers()
     assert clients.refused["single"] == clients.refused["batch"] == []
     assert set(clients.refused["job"]) == {"disk-full"}
-    assert_kept(settings["TIDEWAITER_DATABASE_URL"], clients, disk / "jobs")
+    assert_stored(settings["TIDEWAITER_DATABASE_URL"], clients, disk / "jobs")
     assert server.logged("request_failed") == []

@@ -1,4 +1,4 @@
-"""The key of the history: made once per database, in a file that only its owner may read, and told to the audit chain."""
+"""The key of the history: made once per database, in a file that only its owner may read, and recorded in the audit chain."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_processes_that_start_together_make_one_key(database: Database, others: 
     assert len(fingerprints(database)) == 1
 
 
-def test_a_service_of_another_database_that_makes_the_same_file_at_the_same_time_takes_what_is_there(
+def test_a_service_takes_the_key_that_another_one_wrote_to_the_file_at_the_same_time(
     database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = history_key.os.link  # type: ignore[attr-defined]
@@ -97,7 +97,9 @@ def test_a_machine_without_the_key_makes_none_and_says_what_to_do(database: Data
     assert len(fingerprints(database)) == 1
 
 
-def test_checkpoints_that_an_earlier_version_sealed_are_not_left_to_a_new_key(database: Database, file: Path) -> None:
+def test_no_key_is_made_for_a_database_with_sealed_checkpoints_of_an_earlier_version(
+    database: Database, file: Path
+) -> None:
     row = {"history_order": 1, "version": 1, "created_at": 1, "shipments": 1, "digest": b"", "sealed": False}
     with database.write() as connection:
         connection.execute(insert(HistoryCheckpoint), [row, row | {"sealed": True}])
@@ -122,7 +124,7 @@ def test_each_change_of_the_key_is_in_the_audit_chain(database: Database, file: 
     assert fingerprints(database) == [Sealer(key).fingerprint for key in "abc"]
 
 
-def test_doctor_reports_a_missing_and_another_key(
+def test_doctor_reports_a_missing_or_different_key(
     url: str, database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def detail() -> str:
@@ -154,7 +156,7 @@ def test_a_lost_key_may_be_replaced(database: Database, file: Path) -> None:
 def test_a_file_without_a_key_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "key"
     assert read(file) is None
-    for content, words in ((b" \n", "no key in it"), (b"\xff", "no text")):
+    for content, words in ((b" \n", "contains no key"), (b"\xff", "is not UTF-8 text")):
         file.write_bytes(content)
         with pytest.raises(BadKeyFile, match=words):
             read(file)
@@ -172,7 +174,7 @@ def test_the_file_lies_beside_the_data_unless_it_is_set(tmp_path: Path) -> None:
     assert place("sqlite:///var/tidewaiter.db", tmp_path / "key") == tmp_path / "key"
 
 
-def test_a_fingerprint_opens_nothing() -> None:
+def test_a_fingerprint_cannot_unseal_content() -> None:
     sealed = Sealer("a").seal(b"content")
     fingerprint = Sealer("a").fingerprint
     assert fingerprint != Sealer("b").fingerprint
@@ -226,7 +228,7 @@ def test_serve_ends_with_one_line_if_the_key_or_the_database_is_missing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     establish(database, "a", tmp_path / "none")
-    monkeypatch.setattr("service.server.run", lambda *_: pytest.fail("it must not listen"))
+    monkeypatch.setattr("service.server.run", lambda *_: pytest.fail("the server must not start"))
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
     monkeypatch.setenv("TIDEWAITER_HISTORY_KEY_FILE", str(tmp_path / "none"))

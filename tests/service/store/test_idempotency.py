@@ -68,7 +68,7 @@ def test_a_key_of_another_request_is_refused(
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256])
-def test_a_key_that_cannot_be_kept_is_refused(stored_client: Client, key: str) -> None:
+def test_a_key_of_a_wrong_form_is_refused(stored_client: Client, key: str) -> None:
     answer = post(stored_client, key, shipment())
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
@@ -127,7 +127,7 @@ def test_requests_without_a_key_leave_no_row(stored_client: Client) -> None:
         ("/v1/webhooks", {"json": {"url": "https://example.com/red"}}, "the answer has a secret"),
     ],
 )
-def test_requests_that_cannot_have_a_key_say_so_and_change_nothing(
+def test_requests_that_cannot_have_a_key_are_refused_and_change_nothing(
     stored_client: Client, path: str, body: dict[str, Any], reason: str
 ) -> None:
     headers = {"Idempotency-Key": "k"} | ({"Content-Type": "text/csv"} if "content" in body else {})
@@ -210,7 +210,7 @@ def test_a_request_whose_process_ended_is_carried_out_again(begin: Callable[...,
         begin(now=IN_WORK + 1)
 
 
-def test_processes_that_begin_together_carry_it_out_once(
+def test_of_processes_that_begin_together_one_carries_the_request_out(
     url: str, database: Database, begin: Callable[..., Replay | None]
 ) -> None:
     now = time.time_ns() // 1000

@@ -149,8 +149,8 @@ def test_the_audit_chain_covers_outcomes_and_overrides_without_names(stored_clie
     outcome_id = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
     in_lane(stored_client, "red", decision_id)
     with opened.read() as connection:
-        told = select(AuditEntry.__table__).where(AuditEntry.kind.not_in((*KINDS, "history_key")))
-        entries = connection.execute(told.order_by(AuditEntry.number)).all()
+        query = select(AuditEntry.__table__).where(AuditEntry.kind.not_in((*KINDS, "history_key")))
+        entries = connection.execute(query.order_by(AuditEntry.number)).all()
         salt = connection.execute(select(Outcome.salt)).scalar_one()
         [override] = overrides_of(connection, [decision_id])[decision_id]
     assert [(entry.kind, entry.subject) for entry in entries[1:]] == [
@@ -163,7 +163,7 @@ def test_the_audit_chain_covers_outcomes_and_overrides_without_names(stored_clie
     assert not any(b"Officer" in entry.facts or b"a test" in entry.facts for entry in entries)
 
 
-def test_the_queue_holds_red_before_yellow_and_the_riskiest_first(stored_client: Client, opened: Database) -> None:
+def test_the_queue_lists_red_before_yellow_and_the_riskiest_first(stored_client: Client, opened: Database) -> None:
     risks = {"A": 0.1, "B": 0.3, "C": 0.9, "D": 0.3}
     ids = {name: decided(stored_client, name) for name in risks}
     with opened.write() as connection:
@@ -177,7 +177,7 @@ def test_the_queue_holds_red_before_yellow_and_the_riskiest_first(stored_client:
     assert answer["queue"][0]["risk"] == 0.3
 
 
-def test_the_queue_is_of_one_site_or_channel(stored_client: Client) -> None:
+def test_the_queue_can_be_filtered_by_site_and_channel(stored_client: Client) -> None:
     for name, site, channel in (("A", "USLAX", "express"), ("B", "USJFK", "express"), ("C", "USJFK", "postal")):
         in_lane(stored_client, "red", decided(stored_client, name, unloading_location=site, channel=channel))
     assert set(queued(stored_client, "?site=USJFK")) == {"B", "C"}
@@ -185,7 +185,7 @@ def test_the_queue_is_of_one_site_or_channel(stored_client: Client) -> None:
     assert queued(stored_client, "?site=USJFK&channel=express") == ["B"]
 
 
-def test_the_queue_finds_a_site_and_a_channel_however_they_were_declared(stored_client: Client) -> None:
+def test_the_queue_finds_a_site_and_a_channel_in_any_declared_form(stored_client: Client) -> None:
     declared = {
         "A": ("uslax", "EXPRESS"),
         "B": (" LAX", "Express "),
@@ -206,7 +206,7 @@ def test_the_queue_finds_a_site_and_a_channel_however_they_were_declared(stored_
     assert (shown["site"], shown["channel"], shown["manifest"]["unloading_location"]) == ("USLAX", "express", "uslax")
 
 
-def test_what_leaves_and_enters_the_queue(stored_client: Client) -> None:
+def test_overrides_and_outcomes_move_a_shipment_into_and_out_of_the_queue(stored_client: Client) -> None:
     decision_id = decided(stored_client, "A")
     in_lane(stored_client, "red", decision_id)
     in_lane(stored_client, "green", decision_id)
@@ -233,7 +233,7 @@ def test_a_later_decision_takes_the_place_of_the_earlier_one(stored_client: Clie
     assert queued(stored_client) == ([] if lane == "green" else ["A"])
     in_lane(stored_client, "red", second)
     assert [item["decision_id"] for item in stored_client.get("/v1/queue").json()["queue"]] == [second]
-    # The earlier decision counts no longer.
+    # The earlier decision no longer counts.
     in_lane(stored_client, "green", first)
     assert queued(stored_client) == ["A"]
 
@@ -247,15 +247,15 @@ def test_a_what_if_is_not_in_the_queue(stored_client: Client, opened: Database) 
     assert queued(stored_client) == []
 
 
-def test_a_claim_holds_until_it_ends(stored_client: Client, opened: Database) -> None:
+def test_a_claim_excludes_others_until_it_ends(stored_client: Client, opened: Database) -> None:
     decision_id = decided(stored_client, "A")
     in_lane(stored_client, "red", decision_id)
-    mine = stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 1"})
-    assert mine.status_code == 200
-    assert mine.json()["claimed_by"] == "desk 1"
+    claimed = stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 1"})
+    assert claimed.status_code == 200
+    assert claimed.json()["claimed_by"] == "desk 1"
     other = stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 2"})
     assert other.status_code == 409
-    assert (other.json()["claimed_by"], other.json()["claimed_until"]) == ("desk 1", mine.json()["claimed_until"])
+    assert (other.json()["claimed_by"], other.json()["claimed_until"]) == ("desk 1", claimed.json()["claimed_until"])
     assert stored_client.post(f"/v1/queue/{decision_id}/release", json={"by": "desk 2"}).status_code == 409
     assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
     with opened.write() as connection:
@@ -294,12 +294,12 @@ def test_a_claim_survives_a_green_lane(stored_client: Client) -> None:
     in_lane(stored_client, "red", first)
     assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
     assert stored_client.post(claim, json={"by": "desk 2"}).status_code == 409
-    # Its holder gives it back while it is green.
+    # Its holder releases it while it is green.
     in_lane(stored_client, "green", first)
     assert stored_client.post(release, json={"by": "desk 1"}).status_code == 204
     in_lane(stored_client, "red", first)
     assert stored_client.post(claim, json={"by": "desk 2"}).status_code == 200
-    # An outcome ends the claim, also of a green shipment.
+    # An outcome ends the claim, even on a green shipment.
     in_lane(stored_client, "green", first)
     outcome(stored_client, first, **CLEAN)
     in_lane(stored_client, "red", first)
@@ -336,7 +336,7 @@ def test_a_claim_without_a_key_needs_a_name(stored_client: Client) -> None:
 
 @dataclass
 class WithKeys:
-    """Client of a service that asks for keys, the ids of two keys, and one red decision."""
+    """Client of a service that requires keys, the ids of two keys by their texts, and one red decision."""
 
     client: Client
     keys: dict[str, str]
@@ -372,7 +372,7 @@ def with_keys(tmp_path: Path, bundle: Path, url: str) -> Iterator[WithKeys]:
 
 def test_with_api_keys_the_key_holds_the_shipment(with_keys: WithKeys) -> None:
     (one, first), (two, second) = with_keys.keys.items()
-    # The key decides the holder, not the name in the body, so that no key claims for another.
+    # The key is the holder, not the name in the body, so that no key can claim for another.
     held = with_keys.claim(one, by=second)
     assert held.json()["claimed_by"] == first
     assert with_keys.claim(two, by=first).status_code == 409
@@ -399,7 +399,7 @@ def test_officers_who_share_a_key_do_not_share_their_claims(with_keys: WithKeys)
 
 
 def test_two_officers_never_hold_the_same_shipment(database: Database) -> None:
-    """Twelve officers claim all shipments of the queue at the same time, each through a connection of its own."""
+    """Twelve officers claim all shipments of the queue at the same time, each through a separate database connection."""
     names = [f"S{number}" for number in range(25)]
     with database.write() as connection:
         connection.execute(insert(Decision), [_decision(name) for name in names])

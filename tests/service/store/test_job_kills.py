@@ -17,7 +17,7 @@ from service.store.engine.database import Database
 from service.store.jobs import Jobs
 from tests.service.store.job_files import goods_csv, goods_parquet, queue, results_of, row_of, scored_as_a_file
 
-#: Kills per engine and format. ``TIDEWAITER_TEST_KILLS`` asks for more.
+#: Kills per engine and format. ``TIDEWAITER_TEST_KILLS`` sets another number.
 _KILLS = int(os.environ.get("TIDEWAITER_TEST_KILLS", "2"))
 _CHUNK = 25
 _LEASE = "1"
@@ -25,7 +25,7 @@ _LEASE = "1"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["goods.csv", "goods.parquet"])
-def test_killed_workers_lose_and_repeat_no_row(
+def test_killed_workers_neither_lose_nor_repeat_a_row(
     name: str, url: str, database: Database, bundle: Path, tmp_path: Path
 ) -> None:
     ModelStore(tmp_path / "models").install(bundle)
@@ -54,10 +54,10 @@ def test_killed_workers_lose_and_repeat_no_row(
                     pause.wait(chance.uniform(0.0, 0.15))
                     worker.kill()
                 worker.wait()
-            # A worker that had finished the job, and was about to end, was not killed at work.
+            # A worker that had already finished the job was not killed during its work.
             kills += worker.returncode < 0 and row_of(jobs, job).state != "done"
             seen = row_of(jobs, job).chunks_done
-            # Another worker may have the job once the lease of the killed one ends; the clock of a test does not wait for that.
+            # Release the job at once, because the test does not wait for the lease of the killed worker to end.
             for owner in {row_of(jobs, job).owner} - {None}:
                 jobs.release(owner)
         assert results_of(jobs, settings, job) == expected
@@ -66,7 +66,9 @@ def test_killed_workers_lose_and_repeat_no_row(
 
 
 @pytest.mark.slow
-def test_the_command_scores_what_waits_and_ends(url: str, database: Database, bundle: Path, tmp_path: Path) -> None:
+def test_the_command_scores_the_waiting_jobs_and_ends(
+    url: str, database: Database, bundle: Path, tmp_path: Path
+) -> None:
     ModelStore(tmp_path / "models").install(bundle)
     settings = Settings(models_dir=tmp_path / "models", jobs_dir=tmp_path / "jobs")
     job = queue(Jobs(database), settings, goods_csv(20))

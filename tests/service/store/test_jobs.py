@@ -48,7 +48,7 @@ def worker(database: Database, settings: Settings, **options: Any) -> Worker:
 
 
 class Interrupting:
-    """Recorder that raises once, at a chunk, like a database that goes away."""
+    """Recorder that raises once, at call number ``chunk``, as if the database went away."""
 
     def __init__(self, chunk: int) -> None:
         self._left = chunk
@@ -100,7 +100,7 @@ def test_a_worker_keeps_its_model_while_the_pointer_to_it_is_lost(
     assert digest() == load(other_bundle).digest
 
 
-def test_a_job_protects_cells_that_a_spreadsheet_would_compute_if_the_setting_asks_for_it(
+def test_a_job_protects_cells_that_a_spreadsheet_would_compute_if_the_setting_is_on(
     database: Database, jobs: Jobs, settings: Settings
 ) -> None:
     content = b"shipment_id,goods_description,net_mass_kg\nA1,=1+1,2\n=2+2,x,2,surplus\n"
@@ -141,7 +141,7 @@ def test_a_job_gives_the_bytes_of_tidewaiter_score_with_the_lists_in_force(
     assert b"watch_list" not in plain.read_bytes()
 
 
-def test_lists_of_a_store_that_is_off_cannot_apply(
+def test_the_option_for_lists_needs_the_store(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_STORE", "off")
@@ -154,7 +154,7 @@ def test_lists_of_a_store_that_is_off_cannot_apply(
 
 @pytest.mark.parametrize("name", ["goods.csv", "goods.parquet"])
 @pytest.mark.parametrize("chunk", [1, 4])
-def test_a_job_goes_on_after_the_last_committed_chunk(
+def test_a_job_continues_after_the_last_committed_chunk(
     name: str, chunk: int, database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
 ) -> None:
     content = goods_csv(300, broken_every=50) if name.endswith("csv") else goods_parquet(300)
@@ -163,7 +163,7 @@ def test_a_job_goes_on_after_the_last_committed_chunk(
     with pytest.raises(DatabaseAway):
         first.work_once()
     assert row_of(jobs, job).chunks_done == chunk - 1
-    # Bytes written after the last commit do not count.
+    # Bytes written after the last commit must be dropped.
     with growing_path(JobFiles(settings.jobs_dir, job), 1, name.partition(".")[2]).open("ab") as file:
         file.write(b"lost" * 100_000)
     jobs.release(first.owner)
@@ -189,7 +189,7 @@ def test_a_worker_that_ends_between_the_decisions_of_a_chunk_stores_each_once(
     first = worker(database, settings, record=Interrupting(3))
     with pytest.raises(DatabaseAway):
         first.work_once()
-    # Two parts of the first chunk are stored, and the progress is not.
+    # Two parts of the first chunk are stored, but not its progress.
     with database.read() as connection:
         assert len(connection.execute(select(Decision.id)).all()) == 14
     assert row_of(jobs, job).chunks_done == 0
@@ -200,7 +200,7 @@ def test_a_worker_that_ends_between_the_decisions_of_a_chunk_stores_each_once(
     assert stored == list(dict.fromkeys(manifest(100, 7)["shipment_id"]))
 
 
-def test_a_job_that_goes_on_with_another_model_begins_anew(
+def test_a_job_that_continues_with_another_model_starts_again(
     database: Database, jobs: Jobs, settings: Settings, other_bundle: Path, tmp_path: Path
 ) -> None:
     content = goods_csv(200)
@@ -214,7 +214,7 @@ def test_a_job_that_goes_on_with_another_model_begins_anew(
     assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", other_bundle, tmp_path / "file")
 
 
-def test_a_job_whose_results_are_gone_begins_anew(
+def test_a_job_whose_results_are_missing_starts_again(
     database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
 ) -> None:
     content = goods_csv(200)
@@ -228,7 +228,7 @@ def test_a_job_whose_results_are_gone_begins_anew(
     assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file")
 
 
-def test_a_job_has_one_worker_at_a_time_and_the_one_that_lost_it_changes_nothing(
+def test_a_job_has_one_worker_at_a_time_and_a_worker_without_a_lease_changes_nothing(
     database: Database, jobs: Jobs, settings: Settings
 ) -> None:
     job = queue(jobs, settings, goods_csv(5))
@@ -248,7 +248,7 @@ def test_a_job_has_one_worker_at_a_time_and_the_one_that_lost_it_changes_nothing
     assert row_of(jobs, job).rows_done == 0
 
 
-def test_workers_that_look_at_the_same_time_share_the_jobs_out(jobs: Jobs, settings: Settings) -> None:
+def test_workers_that_take_jobs_at_the_same_time_get_different_ones(jobs: Jobs, settings: Settings) -> None:
     expected = {queue(jobs, settings, goods_csv(2)) for _ in range(3)}
     taken: list[str] = []
 
@@ -277,7 +277,7 @@ def test_a_cancelled_job_ends_at_the_next_chunk_without_files(
 
     class Cancelling(Worker):
         def _model(self) -> Any:
-            # After the worker took the job, and before its first commit.
+            # Cancel after the worker has leased the job and before its first commit.
             assert jobs.cancel(job)
             JobFiles(settings.jobs_dir, job).delete()
             jobs.files_deleted([job])
@@ -309,7 +309,7 @@ def test_a_file_that_cannot_be_read_fails_with_its_name_and_the_problem(
     assert not worker(database, settings).work_once()
 
 
-def test_an_upload_that_is_gone_fails(database: Database, jobs: Jobs, settings: Settings) -> None:
+def test_a_job_whose_upload_is_missing_fails(database: Database, jobs: Jobs, settings: Settings) -> None:
     job = queue(jobs, settings, goods_csv(5))
     JobFiles(settings.jobs_dir, job).delete()
     assert worker(database, settings).work_once()
@@ -329,7 +329,7 @@ def test_a_file_that_always_ends_its_worker_fails_after_some_attempts(
     assert "ended 10 times at the same place" in row_of(jobs, job).problem
 
 
-def test_a_stopped_worker_gives_its_job_back(
+def test_a_stopped_worker_returns_its_job_to_the_queue(
     database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
 ) -> None:
     content = goods_csv(200)
@@ -357,7 +357,7 @@ def test_the_queue_has_a_limit(jobs: Jobs, settings: Settings) -> None:
     queue(jobs, settings, b"x")
 
 
-def test_files_of_ended_jobs_are_deleted_when_they_are_old_enough_and_open_jobs_keep_theirs(
+def test_old_files_of_ended_jobs_are_deleted_and_open_jobs_keep_their_files(
     database: Database, jobs: Jobs, settings: Settings
 ) -> None:
     old = queue(jobs, settings, goods_csv(5))

@@ -105,7 +105,7 @@ def test_a_file_is_queued_scored_and_downloaded(
 
 
 @pytest.mark.parametrize("name", ["goods.parquet", "goods.csv.gz"])
-def test_other_formats_are_read_as_files_are(
+def test_other_formats_are_read_as_by_tidewaiter_score(
     name: str, client: Client, settings: Settings, bundle: Path, tmp_path: Path
 ) -> None:
     content = goods_parquet(40) if name.endswith("parquet") else gzip.compress(goods_csv(40))
@@ -137,7 +137,7 @@ def test_mapping_explain_and_format_are_taken_from_the_form(client: Client, sett
         ({"mapping": "x" * 70_000}, "mapping: longer than 65536 bytes"),
     ],
 )
-def test_a_wrong_field_is_named_and_nothing_is_left(
+def test_a_wrong_field_is_named_and_no_file_remains(
     fields: dict[str, str], problem: str, client: Client, settings: Settings
 ) -> None:
     answer = client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(2))}, data=fields)
@@ -154,7 +154,7 @@ def test_a_form_without_a_file_is_refused(client: Client) -> None:
     assert "contains no file" in answer.json()["detail"]
 
 
-def test_an_upload_that_does_not_reach_the_disk_is_refused_and_nothing_is_left(
+def test_an_upload_that_does_not_reach_the_disk_is_refused_and_no_file_remains(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(_: int) -> None:
@@ -168,7 +168,7 @@ def test_an_upload_that_does_not_reach_the_disk_is_refused_and_nothing_is_left(
     assert client.get("/v1/jobs").json()["jobs"] == []
 
 
-def test_a_file_that_the_disk_cannot_hold_is_refused_and_nothing_is_left(client: Client, settings: Settings) -> None:
+def test_a_file_too_large_for_the_disk_is_refused_and_no_file_remains(client: Client, settings: Settings) -> None:
     with full_disk(1_000_000):
         answer = client.post("/v1/jobs", files={"file": ("goods.csv", b"shipment_id\n" + b"HB-1\n" * 600_000)})
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidewaiter:problem:disk-full")
@@ -177,7 +177,7 @@ def test_a_file_that_the_disk_cannot_hold_is_refused_and_nothing_is_left(client:
 
 
 def keyed(client: Client, key: str, content: bytes, name: str = "goods.csv", **fields: str) -> httpx.Response:
-    """Send a file with an `Idempotency-Key`; each form has a boundary of its own."""
+    """Send a file with an `Idempotency-Key`. Each form has a new boundary."""
     return client.post("/v1/jobs", files={"file": (name, content)}, data=fields, headers={"Idempotency-Key": key})
 
 
@@ -194,7 +194,7 @@ def test_a_file_that_is_sent_again_with_its_key_is_one_job_even_if_the_queue_is_
     assert again.content == first.content
     assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
     assert again.headers["Location"] == first.headers["Location"]
-    # The files of the second upload are gone, and the refused key is free.
+    # The files of the second upload are deleted, and the refused key is free.
     assert len(list(settings.jobs_dir.iterdir())) == len(client.get("/v1/jobs").json()["jobs"]) == 3
     assert client.delete(f"/v1/jobs/{first.json()['job_id']}", headers={"Idempotency-Key": "d"}).status_code == 204
     assert keyed(client, "k", content, explain="none").headers[REPLAYED] == "true"
@@ -227,7 +227,7 @@ def test_a_refused_job_is_refused_again_with_the_first_answer(client: Client, se
     assert list(settings.jobs_dir.iterdir()) == []
 
 
-def test_a_key_that_is_in_work_elsewhere_gets_409(client: Client) -> None:
+def test_a_key_that_another_process_works_on_gets_409(client: Client) -> None:
     first = keyed(client, "k", goods_csv(2))
     assert client.state.store is not None
     with client.state.store.database.write() as connection:
@@ -272,7 +272,7 @@ def test_a_cancelled_job_has_no_files_and_no_result(client: Client, settings: Se
     assert client.get(f"/v1/jobs/{job}/result").status_code == 409
 
 
-def test_a_finished_job_cannot_be_cancelled_and_its_files_go_after_a_while(client: Client, settings: Settings) -> None:
+def test_a_finished_job_cannot_be_cancelled_and_its_files_can_be_deleted(client: Client, settings: Settings) -> None:
     job = create(client, goods_csv(5))
     work(client, settings)
     assert client.request("DELETE", f"/v1/jobs/{job}").status_code == 409
@@ -283,7 +283,7 @@ def test_a_finished_job_cannot_be_cancelled_and_its_files_go_after_a_while(clien
     assert shown(client, job)["file_name"] is None
 
 
-def told(database: Database, job: str) -> list[tuple[str, str | None, dict[str, Any]]]:
+def job_entries(database: Database, job: str) -> list[tuple[str, str | None, dict[str, Any]]]:
     query = select(AuditEntry).where(AuditEntry.subject == job).order_by(AuditEntry.number)
     with database.read() as connection:
         rows = connection.execute(query.with_only_columns(AuditEntry.kind, AuditEntry.actor, AuditEntry.facts))
@@ -295,7 +295,7 @@ def salt_of(database: Database, job: str) -> bytes | None:
         return connection.execute(select(Job.salt).where(Job.id == job)).scalar_one()
 
 
-def test_the_audit_chain_tells_of_a_job_with_salted_digests_of_its_files(client: Client, settings: Settings) -> None:
+def test_the_audit_chain_records_a_job_with_salted_digests_of_its_files(client: Client, settings: Settings) -> None:
     assert client.state.store is not None
     database = client.state.store.database
     content = goods_csv(60, broken_every=40)
@@ -308,8 +308,8 @@ def test_the_audit_chain_tells_of_a_job_with_salted_digests_of_its_files(client:
     def salted(content: bytes) -> str:
         return hashlib.sha256(salt + content).hexdigest()
 
-    (created, nobody, facts), (ended, worker, end) = told(database, job)
-    assert (created, nobody, ended, worker) == ("job_created", None, "job_ended", "worker")
+    (created, creator, facts), (ended, worker, end) = job_entries(database, job)
+    assert (created, creator, ended, worker) == ("job_created", None, "job_ended", "worker")
     assert facts["upload"] == salted(content)
     assert (facts["file_name"], facts["mapping"]) == (salted(b"list of Ms Example.csv"), None)
     assert (end["state"], end["rows_done"], end["rejected"]) == ("done", after["rows_done"], after["rejected"])
@@ -321,7 +321,7 @@ def test_the_audit_chain_tells_of_a_job_with_salted_digests_of_its_files(client:
     assert prove(database).fault is None
 
 
-def test_the_audit_chain_tells_who_cancelled_a_job_and_why_one_has_no_result(
+def test_the_audit_chain_records_cancelled_and_failed_jobs_with_their_actors(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert client.state.store is not None
@@ -331,7 +331,7 @@ def test_the_audit_chain_tells_who_cancelled_a_job_and_why_one_has_no_result(
     assert client.delete(f"/v1/jobs/{cancelled}").status_code == 204
     assert client.delete(f"/v1/jobs/{cancelled}").status_code == 204
     work(client, settings)
-    ends = [told(database, job)[1:] for job in (failed, cancelled)]
+    ends = [job_entries(database, job)[1:] for job in (failed, cancelled)]
     assert [[(kind, actor, facts["state"]) for kind, actor, facts in end] for end in ends] == [
         [("job_ended", "worker", "failed")],
         [("job_ended", "a key", "cancelled")],
@@ -373,11 +373,11 @@ def test_a_job_without_an_entry_is_found(client: Client, settings: Settings) -> 
         connection.execute(insert(Job), [{**row, "id": "another", "position": 99}])
     fault = prove(database).fault
     assert fault is not None
-    assert (fault.subject, fault.problem) == ("another", "no entry tells of this row of the table jobs")
+    assert (fault.subject, fault.problem) == ("another", "no entry records this row of the table jobs")
 
 
 def test_jobs_of_earlier_versions_are_proven(client: Client, settings: Settings) -> None:
-    """They have no salt and no entry of their beginning."""
+    """Such jobs have no salt and no entry for their creation."""
     assert client.state.store is not None
     database = client.state.store.database
     earlier = NewJob("earlier", None, "a.csv", ".csv", "csv", "none", None)
@@ -392,7 +392,7 @@ def test_jobs_of_earlier_versions_are_proven(client: Client, settings: Settings)
             insert(Job), [row | zeros, {**row, **zeros, "id": "ended", "state": "done", "finished_at": 1}]
         )
     work(client, settings)
-    [(kind, _, facts)] = told(database, "earlier")
+    [(kind, _, facts)] = job_entries(database, "earlier")
     assert (kind, facts["state"], facts["result"]) == ("job_ended", "done", None)
     assert prove(database).fault is None
 
@@ -409,10 +409,10 @@ def test_jobs_need_the_store(settings: Settings) -> None:
 
 
 @pytest.mark.slow
-def test_the_service_starts_a_worker_of_its_own_and_ends_it(
+def test_the_service_starts_a_worker_process_and_ends_it(
     settings: Settings, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It has a low priority, so that on a busy machine it may need more than the grace of the service.
+    # The worker has a low priority, so on a busy machine it may need longer to end than the service allows.
     monkeypatch.setattr(child_process, "_GRACE_SECONDS", _SECONDS)
     content = goods_csv(60)
     app = create_app(settings.model_copy(update={"job_worker": True}))
@@ -430,7 +430,7 @@ def test_the_service_starts_a_worker_of_its_own_and_ends_it(
     assert child.returncode == 0
 
 
-def test_a_job_knows_the_lists_of_its_time_and_tells_webhooks_of_red_shipments(
+def test_a_job_uses_the_current_lists_and_sends_red_decisions_to_webhooks(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Deliverer, "work", lambda self: 0)
@@ -447,5 +447,5 @@ def test_a_job_knows_the_lists_of_its_time_and_tells_webhooks_of_red_shipments(
     assert rows[0]["rule_ids"].startswith("watch_list:")
     assert rows[1]["selected_by"] != "watch_list"
     red = client.get("/v1/decisions?lane=red").json()["decisions"]
-    told = client.get(f"/v1/webhooks/{hook['id']}/deliveries").json()["deliveries"]
-    assert {one["decision_id"] for one in told} == {one["decision_id"] for one in red} != set()
+    deliveries = client.get(f"/v1/webhooks/{hook['id']}/deliveries").json()["deliveries"]
+    assert {one["decision_id"] for one in deliveries} == {one["decision_id"] for one in red} != set()

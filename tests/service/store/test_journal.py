@@ -52,17 +52,17 @@ def ids(journal: Journal, most: int = 100) -> list[str]:
     return [] if waiting is None else [one.id for one in waiting.decisions]
 
 
-def test_decisions_come_back_as_they_were_and_in_order(journal: Journal) -> None:
-    kept = [decision(number) for number in range(5)]
-    journal.append(kept[:2])
-    journal.append(kept[2:])
+def test_decisions_are_read_unchanged_and_in_order(journal: Journal) -> None:
+    written = [decision(number) for number in range(5)]
+    journal.append(written[:2])
+    journal.append(written[2:])
     assert journal.waiting == 5
     waiting = journal.head(100)
     assert waiting is not None
-    assert waiting.decisions == kept
+    assert waiting.decisions == written
 
 
-def test_what_is_delivered_is_gone_and_its_file_with_the_last(journal: Journal, tmp_path: Path) -> None:
+def test_delivered_decisions_are_removed_and_the_file_with_the_last_one(journal: Journal, tmp_path: Path) -> None:
     journal.append([decision(number) for number in range(5)])
     first = journal.head(3)
     assert first is not None
@@ -79,7 +79,7 @@ def test_what_is_delivered_is_gone_and_its_file_with_the_last(journal: Journal, 
     assert (journal.waiting, list(tmp_path.iterdir())) == (0, [])
 
 
-def test_a_new_process_takes_over_what_an_ended_one_left(journal: Journal, tmp_path: Path) -> None:
+def test_a_new_process_takes_over_the_decisions_of_an_ended_one(journal: Journal, tmp_path: Path) -> None:
     journal.append([decision(1), decision(2)])
     journal.close()
     next_one = Journal(tmp_path)
@@ -96,7 +96,7 @@ def test_a_file_of_a_running_process_is_left_alone(journal: Journal, tmp_path: P
     assert other.waiting == 0
 
 
-def test_a_line_that_its_process_did_not_finish_is_cut_off(journal: Journal, tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_cut_off(journal: Journal, tmp_path: Path) -> None:
     journal.append([decision(1), decision(2)])
     journal.close()
     [file] = tmp_path.iterdir()
@@ -106,7 +106,7 @@ def test_a_line_that_its_process_did_not_finish_is_cut_off(journal: Journal, tmp
     assert (next_one.waiting, ids(next_one)) == (1, ["d1"])
 
 
-def test_a_damaged_line_is_set_aside_and_holds_up_no_other(journal: Journal, tmp_path: Path) -> None:
+def test_a_damaged_line_is_set_aside_and_does_not_block_others(journal: Journal, tmp_path: Path) -> None:
     journal.append([decision(number) for number in range(3)])
     [file] = tmp_path.iterdir()
     file.write_bytes(file.read_bytes().replace(b'"S1"', b'"S7"'))
@@ -114,7 +114,7 @@ def test_a_damaged_line_is_set_aside_and_holds_up_no_other(journal: Journal, tmp
     assert b'"S7"' in (tmp_path / "set-aside").read_bytes()
 
 
-def test_only_the_service_may_read_it(journal: Journal, tmp_path: Path) -> None:
+def test_only_the_owner_may_read_a_file(journal: Journal, tmp_path: Path) -> None:
     journal.append([decision(1)])
     [file] = tmp_path.iterdir()
     assert file.stat().st_mode & 0o077 == 0

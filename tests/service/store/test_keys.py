@@ -1,4 +1,4 @@
-"""API keys in the store: what is kept of them, the first key, and revocation."""
+"""API keys in the store: their rows, the first key, and revocation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def entries_of(database: Database) -> list[tuple[str, str, str | None, dict[str,
         return [(row.kind, row.subject, row.actor, orjson.loads(row.facts)) for row in rows]
 
 
-def test_a_key_is_kept_as_a_hash(database: Database) -> None:
+def test_only_the_hash_of_a_key_is_stored(database: Database) -> None:
     key, text = keys.create(database, READING, "someone")
     with database.read() as connection:
         row = connection.execute(select(ApiKey.__table__)).one()
@@ -59,7 +59,7 @@ def test_an_expired_key_is_not_valid(database: Database) -> None:
     assert keys.valid(database) == []
 
 
-def test_the_audit_chain_tells_of_keys_without_their_names(database: Database) -> None:
+def test_the_audit_chain_records_keys_without_their_names(database: Database) -> None:
     key, text = keys.create(database, READING, "someone")
     revoked = keys.revoke(database, key.id, "another")
     assert revoked is not None
@@ -85,7 +85,7 @@ def test_the_audit_chain_tells_of_keys_without_their_names(database: Database) -
     ]
 
 
-def test_there_is_a_most_of_keys(database: Database) -> None:
+def test_the_number_of_valid_keys_is_limited(database: Database) -> None:
     key, _ = keys.create(database, READING, None)
     with database.write() as connection:
         row = dict(connection.execute(select(ApiKey.__table__)).one()._mapping)
@@ -99,7 +99,7 @@ def test_there_is_a_most_of_keys(database: Database) -> None:
 
 @pytest.fixture
 def databases(database: Database, url: str) -> Iterator[list[Database]]:
-    """Databases of four processes."""
+    """Connections of four processes to one database."""
     opened = [Database(url) for _ in range(4)]
     yield opened
     for one in opened:
@@ -121,10 +121,10 @@ def test_the_first_key_is_in_no_log(database: Database, tmp_path: Path, capfd: p
     file = tmp_path / "key"
     key = make_first_key(database, {"admin"}, file)
     assert key is not None
-    said = "".join(capfd.readouterr())
-    assert file.read_text().strip() not in said
-    assert key.prefix in said
-    assert str(file) in said
+    output = "".join(capfd.readouterr())
+    assert file.read_text().strip() not in output
+    assert key.prefix in output
+    assert str(file) in output
 
 
 def test_a_first_key_that_cannot_be_shown_is_not_made(database: Database, tmp_path: Path) -> None:
@@ -135,14 +135,14 @@ def test_a_first_key_that_cannot_be_shown_is_not_made(database: Database, tmp_pa
     assert entries_of(database) == []
 
 
-def test_no_key_is_made_where_all_are_revoked(database: Database, tmp_path: Path) -> None:
+def test_no_first_key_is_made_if_all_keys_are_revoked(database: Database, tmp_path: Path) -> None:
     key, _ = keys.create(database, READING, None)
     keys.revoke(database, key.id, None)
     assert make_first_key(database, {"admin"}, tmp_path / "key") is None
     assert not (tmp_path / "key").exists()
 
 
-def test_on_a_terminal_the_first_key_is_shown_once_and_kept_in_no_file(
+def test_on_a_terminal_the_first_key_is_shown_once_and_not_written_to_a_file(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import sys

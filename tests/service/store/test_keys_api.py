@@ -1,4 +1,4 @@
-"""Requests with and without API keys: what passes, what is refused, and ``/v1/keys``."""
+"""Requests with and without API keys, and ``/v1/keys``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from service.store.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
-#: Answers of the check of keys.
+#: Statuses of answers of the check of keys.
 REFUSED = {401, 403, 429}
 
 
@@ -36,7 +36,7 @@ def bearer(text: str) -> dict[str, str]:
 
 @pytest.fixture
 def secured(tmp_path: Path, bundle: Path, url: str) -> Settings:
-    """Settings of a service that asks for keys, once per engine."""
+    """Settings of a service that requires keys, once per engine."""
     models = tmp_path / "models"
     ModelStore(models).install(bundle)
     return Settings(
@@ -45,7 +45,7 @@ def secured(tmp_path: Path, bundle: Path, url: str) -> Settings:
         database_url=SecretStr(url),
         auth=True,
         first_key_file=tmp_path / "first",
-        # Only `/v1/keys` itself reads the keys again, unless a test says otherwise.
+        # Only `/v1/keys` reads the keys again, unless a test sets another interval.
         keys_poll_seconds=60.0,
     )
 
@@ -75,10 +75,10 @@ def made(secured_client: Client, first_key: str) -> Callable[..., dict[str, Any]
     return make
 
 
-# -- what is refused --------------------------------------------------------------------------------------------------
+# -- refused requests -------------------------------------------------------------------------------------------------
 
 
-def test_a_request_without_a_key_is_told_how_to_send_one(secured_client: Client) -> None:
+def test_the_answer_to_a_request_without_a_key_explains_how_to_send_one(secured_client: Client) -> None:
     answer = secured_client.post("/v1/score", json=shipment())
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="tidewaiter"'
@@ -113,12 +113,12 @@ def test_the_scheme_may_have_any_case(secured_client: Client, first_key: str) ->
     assert secured_client.get("/v1/model", headers={"Authorization": f"bEARER {first_key}"}).status_code == 200
 
 
-def test_the_direct_path_of_scoring_asks_for_a_key_too(
+def test_the_direct_path_of_scoring_requires_a_key_too(
     secured_client: Client, made: Callable[..., dict[str, Any]]
 ) -> None:
     score = bearer(made("score")["key"])
     assert secured_client.post("/v1/score", json=shipment(), headers=score).status_code == 200
-    # The query string is known now, so FastAPI sees none of these.
+    # The query string is now known, so these requests bypass FastAPI.
     assert secured_client.post("/v1/score", json=shipment(), headers=score).status_code == 200
     assert secured_client.post("/v1/score", json=shipment()).status_code == 401
     assert secured_client.post("/v1/score", json=shipment(), headers=bearer(made("read")["key"])).status_code == 403
@@ -153,7 +153,7 @@ def test_a_key_over_its_rate_waits_and_others_do_not(
     assert secured_client.get("/v1/schema", headers=bearer(other["key"])).status_code == 200
 
 
-def test_an_address_that_keeps_failing_is_told_to_wait_and_a_valid_key_still_passes(
+def test_an_address_that_keeps_failing_must_wait_and_a_valid_key_still_passes(
     secured_client: Client, first_key: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     answers = [secured_client.get("/v1/model", headers=bearer("tw_guessed01_secret")) for _ in range(40)]
@@ -171,13 +171,13 @@ def test_an_address_that_keeps_failing_is_told_to_wait_and_a_valid_key_still_pas
 def test_no_log_contains_a_key(secured_client: Client, first_key: str, capfd: pytest.CaptureFixture[str]) -> None:
     secured_client.get("/v1/model", headers=bearer(first_key))
     secured_client.get("/v1/model", headers=bearer("tw_guessed01_secret"))
-    said = "".join(capfd.readouterr())
-    assert first_key not in said
-    assert "secret" not in said
-    assert '"caller"' in said
+    output = "".join(capfd.readouterr())
+    assert first_key not in output
+    assert "secret" not in output
+    assert '"caller"' in output
 
 
-def test_without_any_reading_of_keys_the_service_says_so(secured: Settings, tmp_path: Path) -> None:
+def test_requests_are_refused_with_503_until_keys_were_read(secured: Settings, tmp_path: Path) -> None:
     settings = secured.model_copy(update={"keeps_decisions": False, "keys_file": tmp_path / "missing"})
     with serving(create_app(settings)) as client:
         answer = client.get("/v1/schema", headers=bearer("tw_abcdefgh_" + "A" * 43))
@@ -197,7 +197,7 @@ def test_without_a_store_keys_come_from_a_file(secured: Settings, tmp_path: Path
         assert "TIDEWAITER_STORE is off" in answer.json()["detail"]
 
 
-def test_the_first_key_waits_for_a_database_that_is_away(
+def test_the_first_key_is_made_once_the_database_answers(
     secured: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = secured.model_copy(
@@ -222,14 +222,14 @@ def test_the_first_key_waits_for_a_database_that_is_away(
         assert client.get("/v1/schema", headers=bearer(text)).status_code == 200
 
 
-def test_a_first_key_that_cannot_be_shown_ends_the_start(secured: Settings, tmp_path: Path) -> None:
+def test_a_service_that_cannot_show_its_first_key_does_not_start(secured: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = secured.model_copy(update={"first_key_file": tmp_path / "file" / "key"})
     with pytest.raises(OSError, match="file"), serving(create_app(settings)):
         pass
 
 
-def test_on_loopback_no_key_is_needed_unless_told(secured: Settings) -> None:
+def test_on_loopback_no_key_is_needed_by_default(secured: Settings) -> None:
     with serving(create_app(secured.model_copy(update={"auth": None}))) as client:
         assert client.get("/v1/schema").status_code == 200
         assert client.get("/v1/keys").json() == {"keys": []}
@@ -265,7 +265,7 @@ def test_a_revoked_key_is_refused_at_once_by_the_worker_that_revoked_it(
     assert unknown.status_code == 404
 
 
-def test_a_key_that_another_process_revokes_ends_by_itself(secured: Settings, url: str) -> None:
+def test_a_key_that_another_process_revokes_is_refused_after_the_next_reading(secured: Settings, url: str) -> None:
     with serving(create_app(secured.model_copy(update={"keys_poll_seconds": 0.01}))) as client:
         text = secured.first_key_file.read_text().strip()
         assert client.get("/v1/schema", headers=bearer(text)).status_code == 200
@@ -292,7 +292,9 @@ def test_a_key_that_another_process_revokes_ends_by_itself(secured: Settings, ur
         ([], ""),
     ],
 )
-def test_wrong_wishes_are_named(secured_client: Client, first_key: str, wishes: Any, field: str) -> None:
+def test_wrong_properties_of_a_new_key_are_named(
+    secured_client: Client, first_key: str, wishes: Any, field: str
+) -> None:
     answer = secured_client.post(
         "/v1/keys", content=json.dumps(wishes), headers=bearer(first_key) | {"Content-Type": "application/json"}
     )

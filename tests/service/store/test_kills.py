@@ -20,7 +20,7 @@ from tests.service.store.kills import differences, kill_at_random, sealer_of, se
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 
-def test_after_kills_at_random_moments_history_and_scores_are_those_of_an_uninterrupted_worker(
+def test_after_kills_at_random_moments_history_and_scores_equal_those_of_an_uninterrupted_worker(
     tmp_path: Path, bundle: Path, url: str
 ) -> None:
     models = tmp_path / "models"
@@ -41,7 +41,7 @@ def test_after_kills_at_random_moments_history_and_scores_are_those_of_an_uninte
     assert answer["risk"] == risk
 
 
-def test_after_kills_while_events_are_deleted_the_history_is_that_of_an_uninterrupted_worker(
+def test_after_kills_while_events_are_deleted_the_history_equals_that_of_an_uninterrupted_worker(
     tmp_path: Path, bundle: Path, url: str
 ) -> None:
     models = tmp_path / "models"
@@ -49,11 +49,11 @@ def test_after_kills_while_events_are_deleted_the_history_is_that_of_an_uninterr
     database = Database(url)
     database.migrate()
     keep_deleted(database)
-    # Without a checkpoint, so short a replay would lose what a kill left.
+    # Save a checkpoint first: without one, such a short replay would lose the shipments before a kill.
     until_checkpoint(models, url, "first")
-    shortly = {"TIDEWAITER_HISTORY_REPLAY_DAYS": "1e-9"}
-    until_checkpoint(models, url, "second", **shortly)
-    kill_at_random(models, url, kills=2, seed=20261128, **shortly)
+    short_replay = {"TIDEWAITER_HISTORY_REPLAY_DAYS": "1e-9"}
+    until_checkpoint(models, url, "second", **short_replay)
+    kill_at_random(models, url, kills=2, seed=20261128, **short_replay)
     model = load(bundle)
     live, _ = restore(database, sealer_of(models), model.history, Bounds(30.0, time.time_ns() // 1000))
     with database.write() as connection:
@@ -67,7 +67,7 @@ def test_after_kills_while_events_are_deleted_the_history_is_that_of_an_uninterr
 
 
 def keep_deleted(database: Database) -> None:
-    """Let the database keep deleted events in a table of its own."""
+    """Make the database copy deleted events to another table."""
     with database.write() as connection:
         connection.exec_driver_sql("CREATE TABLE deleted_events AS SELECT * FROM history_events")
         if database.is_sqlite:

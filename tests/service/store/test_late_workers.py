@@ -26,9 +26,9 @@ from tests.service.store.engines import Cluster, cluster, new_database
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 _WORKERS: Final = 2
-#: Requests at the same time, each over a connection of its own, so that both workers get some.
+#: Requests at the same time, each over a separate connection, so that both workers get some.
 _AT_ONCE: Final = 8
-#: Of the shipments from before the restart, and of others, which share no party, trade lane or city.
+#: Values of shipments before the restart, and of later ones, which share no party, trade lane or city with them.
 _BEFORE: Final = {"export_country": "CN", "consignor": {"name": "Sender of before", "country": "CN"}}
 _LATER: Final = {
     "export_country": "IN",
@@ -56,16 +56,16 @@ def post_all(running: Served, records: Iterable[dict[str, Any]], query: str = ""
         return list(threads.map(post, records))
 
 
-def until(met: Callable[[], bool], words: str) -> None:
+def until(met: Callable[[], bool], message: str) -> None:
     pause = threading.Event()
     for _ in range(600):
         if met():
             return
         pause.wait(0.1)
-    pytest.fail(words)
+    pytest.fail(message)
 
 
-def test_two_workers_that_start_without_the_database_lose_nothing_and_know_what_was_before(
+def test_two_workers_that_start_without_the_database_lose_nothing_and_restore_the_history(
     server: Cluster, tmp_path: Path, bundle: Path
 ) -> None:
     models, url, journal = tmp_path / "models", new_database(server.url), tmp_path / "journal"
@@ -118,18 +118,18 @@ def test_two_workers_that_start_without_the_database_lose_nothing_and_know_what_
 
 
 def risks(running: Served, records: list[dict[str, Any]]) -> set[float]:
-    """Return the risks that the workers give to shipments that do not count."""
+    """Return the risks of what-if requests."""
     return {answer["risk"] for answer in post_all(running, records, "?update_history=false")}
 
 
 def filled(journal: Path) -> list[Path]:
-    """Return the files of the journal with decisions, one for each worker."""
+    """Return the journal files that contain decisions. Each worker has its own."""
     return [path for path in journal.iterdir() if path.stat().st_size] if journal.exists() else []
 
 
 def readiness(running: Served) -> set[tuple[str, str, int]]:
-    """Return what the workers say about the store."""
+    """Return the different states of the store that the workers report."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        asked = threads.map(lambda _: httpx.get(f"{running.url}/readyz", timeout=60), range(2 * _AT_ONCE))
-        stores = [answer.json()["store"] for answer in asked]
+        responses = threads.map(lambda _: httpx.get(f"{running.url}/readyz", timeout=60), range(2 * _AT_ONCE))
+        stores = [answer.json()["store"] for answer in responses]
     return {(store["database"], store["history"], store["waiting"]) for store in stores}

@@ -20,7 +20,7 @@ WATCHED = ["--list", "brokers", "--kind", "name", "--text", NAME, "--reason", "O
 
 @pytest.fixture(autouse=True)
 def commands(tmp_path: Path, url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands work on a new database, once per engine."""
+    """Make commands use a new database, once per engine."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
@@ -48,7 +48,7 @@ def imported(folder: Path, group: str, text: str, *options: str) -> int:
     return run([group, "import", "entries.csv", *options])
 
 
-def test_commands_know_every_topic_and_its_members() -> None:
+def test_there_are_commands_for_every_topic_and_member() -> None:
     assert {group.topic.name for group in GROUPS} == set(FORMS)
     for group in GROUPS:
         assert tuple(group.members) == FORMS[group.table].members
@@ -140,7 +140,9 @@ def test_wrong_use_is_refused_and_names_the_option(
     assert shown(capsys, arguments[0]) == []
 
 
-def test_the_audit_chain_proves_what_commands_did(capsys: pytest.CaptureFixture[str], database: Database) -> None:
+def test_the_audit_chain_records_the_changes_of_commands(
+    capsys: pytest.CaptureFixture[str], database: Database
+) -> None:
     entry = added(capsys, "lists", *WATCHED)
     added(capsys, "dismissals", "--entry-id", entry, "--party", NAME, "--reason", "Another firm")
     added(capsys, "suppressions", "--consignor", NAME, "--reason", "Audited", "--expires-at", "2099-12-31")

@@ -46,7 +46,7 @@ def watched(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def filled(database: Database) -> Database:
-    """Database with three permits (entry 1), of which one was removed (2), and two names on a watch list (3)."""
+    """Database with three permits (entry 1), one of them removed (2), and two names on a watch list (3)."""
     ids = lists.add(database, PERMITS, [permit(number) for number in "ABC"], "someone")
     lists.remove(database, PERMITS, ids[:1], "someone")
     lists.add(database, WATCH_ENTRIES, [watched(name) for name in ("First Example", "Second Example")], "someone")
@@ -83,34 +83,34 @@ def weaken(connection: Connection) -> None:
     connection.execute(update(WatchEntry).values(threshold=100.0))
 
 
-def take_away(connection: Connection) -> None:
+def delete_row(connection: Connection) -> None:
     connection.execute(delete(WatchEntry).where(WatchEntry.text == "First Example"))
 
 
-def slip_in(connection: Connection, batch: str | None) -> None:
+def insert_row(connection: Connection, batch: str | None) -> None:
     row = dict(connection.execute(select(PermitRow.__table__).where(PermitRow.permit_number == "B")).one()._mapping)
     del row["position"]
     forged = {"id": "forged", "permit_number": "D", "batch": batch or row["batch"]}
     connection.execute(insert(PermitRow), [row | forged])
 
 
-def slip_in_to_a_batch(connection: Connection) -> None:
-    slip_in(connection, None)
+def insert_row_into_a_batch(connection: Connection) -> None:
+    insert_row(connection, None)
 
 
-def slip_in_alone(connection: Connection) -> None:
-    slip_in(connection, "forged")
+def insert_row_alone(connection: Connection) -> None:
+    insert_row(connection, "forged")
 
 
 def remove_quietly(connection: Connection) -> None:
     connection.execute(update(WatchEntry).where(WatchEntry.text == "First Example").values(removed_at=1))
 
 
-def bring_back(connection: Connection) -> None:
+def undo_removal(connection: Connection) -> None:
     connection.execute(update(PermitRow).values(removed_at=None))
 
 
-def bring_back_another(connection: Connection) -> None:
+def swap_removals(connection: Connection) -> None:
     at = connection.scalars(select(PermitRow.removed_at).where(PermitRow.permit_number == "A")).one()
     connection.execute(update(PermitRow).where(PermitRow.permit_number == "A").values(removed_at=None))
     connection.execute(update(PermitRow).where(PermitRow.permit_number == "B").values(removed_at=at))
@@ -121,12 +121,12 @@ def bring_back_another(connection: Connection) -> None:
     [
         (change, 3, "its rows differ from those in the table watch_entries"),
         (weaken, 3, "its rows differ from those in the table watch_entries"),
-        (take_away, 3, "it is about 2 rows, and there are 1 in the table watch_entries"),
-        (slip_in_to_a_batch, 1, "it is about 3 rows, and there are 4 in the table permits"),
-        (slip_in_alone, None, "no entry tells of this row of the table permits"),
-        (remove_quietly, None, "1 rows of the table watch_entries are removed, but entries tell of 0"),
-        (bring_back, 2, "it is about 1 rows, and there are 0 in the table permits"),
-        (bring_back_another, 2, "its rows differ from those in the table permits"),
+        (delete_row, 3, "it records 2 rows, but there are 1 in the table watch_entries"),
+        (insert_row_into_a_batch, 1, "it records 3 rows, but there are 4 in the table permits"),
+        (insert_row_alone, None, "no entry records this row of the table permits"),
+        (remove_quietly, None, "1 rows of the table watch_entries are removed, but entries record 0"),
+        (undo_removal, 2, "it records 1 rows, but there are 0 in the table permits"),
+        (swap_removals, 2, "its rows differ from those in the table permits"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

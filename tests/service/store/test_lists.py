@@ -60,13 +60,13 @@ def codes(answer: dict[str, Any]) -> list[str]:
 def facts_of(url: str) -> list[Any]:
     database = Database(url)
     with database.read() as connection:
-        told = select(AuditEntry.__table__).where(AuditEntry.kind.not_in((*KINDS, "history_key")))
-        rows = list(connection.execute(told.order_by(AuditEntry.number)))
+        query = select(AuditEntry.__table__).where(AuditEntry.kind.not_in((*KINDS, "history_key")))
+        rows = list(connection.execute(query.order_by(AuditEntry.number)))
     database.close()
     return rows
 
 
-def test_an_entry_raises_the_lane_and_is_a_reason_with_its_similarity(client: Client) -> None:
+def test_an_entry_raises_the_lane_and_gives_a_reason_with_its_similarity(client: Client) -> None:
     before = scored(client)
     entry = watch(client)
     answer = scored(client, consignor={"name": "LIANHE NOVELTIY TRADING Co., Ltd.", "country": "CN"})
@@ -116,7 +116,7 @@ def test_the_same_shipment_gets_a_new_decision_once_a_list_names_it(client: Clie
         ("identifier", "lk 123456785 cn", {}),
     ],
 )
-def test_each_kind_of_entry_is_found_whatever_its_spelling(
+def test_each_kind_of_entry_is_found_in_another_spelling(
     client: Client, kind: str, text: str, members: dict[str, str]
 ) -> None:
     sent = {
@@ -158,7 +158,7 @@ def test_a_dismissed_pair_raises_nothing_and_stays_visible(client: Client) -> No
     assert (answer["lane"], answer["selected_by"]) == (before["lane"], before["selected_by"])
     assert codes(answer) == ["DISMISSED"]
     assert "Another firm" in answer["reasons"][0]["text"]
-    # Another spelling is another pair.
+    # A spelling with another normal form is another pair.
     assert codes(scored(client, consignor={"name": "Lianhe Noveltys Trading"})) == ["WATCH_LIST"]
     client.delete(f"/v1/dismissals/{dismissal['id']}")
     refresh(client)
@@ -166,7 +166,7 @@ def test_a_dismissed_pair_raises_nothing_and_stays_visible(client: Client) -> No
 
 
 @pytest.mark.parametrize("named", ["list", "entry_id", "consignor"])
-def test_a_suppression_takes_a_list_back_until_its_time(client: Client, named: str) -> None:
+def test_a_suppression_cancels_the_effect_of_a_list_until_it_expires(client: Client, named: str) -> None:
     before = scored(client)
     entry = watch(client)
     value = {"list": "brokers", "entry_id": entry["id"], "consignor": "lianhe novelty TRADING"}[named]
@@ -178,7 +178,7 @@ def test_a_suppression_takes_a_list_back_until_its_time(client: Client, named: s
     assert codes(scored(client, consignor={"name": "Nobody Else", "phone": "1"})) == []
 
 
-def test_a_suppressed_rule_asks_for_nothing_but_a_controlled_substance_stays_yellow(client: Client) -> None:
+def test_a_suppressed_rule_has_no_effect_but_a_controlled_substance_stays_yellow(client: Client) -> None:
     goods = [{"goods_description": "fentanyl citrate", "declared_chemical": "fentanyl"}]
     before = scored(client, items=goods)
     assert before["rule_ids"] == ["watched-without-permit", "opioid-without-permit"]
@@ -213,7 +213,7 @@ def test_a_permit_takes_effect_without_a_restart(client: Client) -> None:
     assert (after["rule_ids"], after["rules_digest"]) == (before["rule_ids"], before["rules_digest"])
 
 
-def test_an_office_rule_learns_of_a_licensed_party_without_a_restart(tmp_path: Path, bundle: Path, url: str) -> None:
+def test_a_licensed_party_affects_an_office_rule_without_a_restart(tmp_path: Path, bundle: Path, url: str) -> None:
     rules = tmp_path / "office.toml"
     rules.write_text(
         '[[rule]]\nid = "licensed"\nwhen = {feature = "party_licensed", op = "eq", value = 1}\n'
@@ -262,7 +262,7 @@ def test_a_file_is_imported_and_its_faulty_lines_are_named(client: Client) -> No
     assert client.get("/v1/watch-lists?list=west").json()["entries"] == []
 
 
-def test_imports_beyond_the_memory_for_them_are_refused_at_once(client: Client) -> None:
+def test_imports_beyond_the_memory_limit_are_refused_at_once(client: Client) -> None:
     text = "kind,text,reason\nname,Ocean Star Chemicals,Order 1\n"
     most = client.state.settings.max_bodies_bytes
     with client.state.questions.hold() as other:
@@ -290,7 +290,7 @@ def test_pages_follow_each_other(client: Client) -> None:
     assert seen == [f"Example Party Number{number}" for number in range(5)]
 
 
-def test_the_audit_chain_knows_each_change_and_no_name(client: Client, url: str) -> None:
+def test_the_audit_chain_records_each_change_without_names(client: Client, url: str) -> None:
     entry = watch(client)
     add(client, "dismissals", entry_id=entry["id"], party=NAME, reason="Another firm")
     add(client, "suppressions", consignor=NAME, reason="Audited", expires_at="2099-12-31")

@@ -1,4 +1,4 @@
-"""Commands that read, remove or erase refuse a database that is not there, which would look like success."""
+"""Commands that read, remove or erase refuse a missing database, because an empty result would look like success."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_a_file_that_is_not_there_is_refused_and_not_created(
+def test_a_missing_file_is_refused_and_not_created(
     folder: Path, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*arguments]) == 3
@@ -67,6 +67,6 @@ def test_a_message_about_the_database_hides_its_password(
     url = new_database(postgres_server)
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url.replace("//tester@", "//tester:hidden@"))
     assert run(["audit", "verify"]) == 3
-    said = capsys.readouterr().err
-    assert "//tester:***@" in said
-    assert "hidden" not in said
+    message = capsys.readouterr().err
+    assert "//tester:***@" in message
+    assert "hidden" not in message

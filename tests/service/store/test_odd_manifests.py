@@ -1,4 +1,4 @@
-"""Whatever is scored without a store is scored, stored and replayed with one; what is refused moves nothing."""
+"""All manifests that are scored without a store are scored, stored and replayed with one. Refused ones change nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.service.store.kills import differences
 
 BIG: Final = 10**30
 _JSON: Final = {"Content-Type": "application/json"}
-#: Bytes of a batch from which on shipments are parsed one by one.
+#: Bytes of a batch that is large enough for its shipments to be parsed one by one.
 _LARGE: Final = 1_100_000
 _ID: Final = "".join(chr(number) for number in random.Random(1).sample(range(0x4E00, 0x9FFF), 3000))
 
@@ -44,7 +44,7 @@ def start(tmp_path: Path, bundle: Path, url: str) -> Callable[..., Any]:
 
 
 def text_of(name: str, *, extra: str = "", item: str = "", shipment_id: str | None = None) -> str:
-    """Return a shipment as JSON text, because Python cannot write all that a client may send."""
+    """Return a shipment as JSON text, because Python's encoders cannot write everything that a client may send."""
     reference = orjson.dumps(name).decode() if shipment_id is None else shipment_id
     return (
         f'{{"shipment_id": {reference}, "channel": "express", "export_country": "CN", "consignor": {{"name": "Sender {name}"}}'
@@ -52,7 +52,7 @@ def text_of(name: str, *, extra: str = "", item: str = "", shipment_id: str | No
     )
 
 
-#: What a manifest may contain -> its JSON.
+#: Odd content of a manifest -> JSON of the manifest.
 ODD: Final = {
     "a large quantity": text_of("quantity", item=f', "quantity": {BIG}'),
     "a large unknown field": text_of("unknown", extra=f', "foo": [-{BIG}]'),
@@ -67,7 +67,7 @@ ODD: Final = {
     "a character 0": text_of("zero", shipment_id='"A\\u0000"', item=', "declared_chemical": "a\\u0000b"'),
     "a long reference": text_of("long", shipment_id=orjson.dumps(_ID).decode()),
 }
-#: What cannot be read -> its JSON.
+#: Content that is refused -> JSON of the manifest.
 REFUSED: Final = {
     "an infinite quantity": text_of("infinity", item=', "quantity": Infinity'),
     "a lone surrogate": text_of("surrogate", item=', "declared_chemical": "a\\ud800b"'),
@@ -89,7 +89,7 @@ def scored(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name != "decision_id"}
 
 
-def test_odd_manifests_get_the_answers_that_they_get_without_a_store(start: Callable[..., Any]) -> None:
+def test_odd_manifests_get_the_same_answers_as_without_a_store(start: Callable[..., Any]) -> None:
     answers: dict[bool, list[Any]] = {}
     for keeps in (False, True):
         with start(keeps=keeps) as client:
@@ -131,7 +131,7 @@ def test_a_stored_manifest_has_all_digits(start: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_a_refusal_moves_and_stores_nothing(start: Callable[..., Any], text: str) -> None:
+def test_a_refused_manifest_changes_and_stores_nothing(start: Callable[..., Any], text: str) -> None:
     with start() as client:
         before = state_of(client)
         for path, body in (("/v1/score", text.encode()), ("/v1/score/batch", batch_of(text))):
@@ -149,7 +149,7 @@ def test_a_scored_file_with_large_numbers_is_stored(start: Callable[..., Any]) -
         assert decision["via"] == "csv"
 
 
-def test_a_long_reference_is_found_as_it_was_declared_and_erased(start: Callable[..., Any]) -> None:
+def test_a_long_reference_is_erased_by_its_declared_form(start: Callable[..., Any]) -> None:
     with start() as client:
         content = ODD["a long reference"].encode()
         assert client.post("/v1/score", content=content, headers=_JSON).json()["shipment_id"] == _ID

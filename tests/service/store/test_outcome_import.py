@@ -83,7 +83,7 @@ def test_a_file_adds_its_outcomes_once(client: Client, opened: Database, tmp_pat
     assert not (tmp_path / "found.csv.rejects.csv").exists()
 
 
-def test_a_shipment_stands_for_its_latest_decision(client: Client, opened: Database, tmp_path: Path) -> None:
+def test_a_shipment_id_names_its_latest_decision(client: Client, opened: Database, tmp_path: Path) -> None:
     decided(client, "A")
     latest = client.post("/v1/score", json=shipment(shipment_id="A", gross_mass_kg=77)).json()["decision_id"]
     file = tmp_path / "found.jsonl"
@@ -113,7 +113,7 @@ def test_a_parquet_file_names_decisions_and_corrections(client: Client, opened: 
     assert [(one["content"], one["corrects"]) for one in stored] == [("fentanyl", None), ("none", first)]
 
 
-def test_rejects_hold_no_formula_if_the_option_or_the_setting_says_so(
+def test_rejects_contain_no_formula_if_the_option_or_the_setting_is_on(
     client: Client, opened: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "found.csv"
@@ -128,7 +128,7 @@ def test_rejects_hold_no_formula_if_the_option_or_the_setting_says_so(
     assert value() == "'=1+1"
 
 
-def test_each_rejected_row_says_what_would_be_right(client: Client, opened: Database, tmp_path: Path) -> None:
+def test_each_rejected_row_names_the_expected_value(client: Client, opened: Database, tmp_path: Path) -> None:
     decided(client, "A")
     file = tmp_path / "found.csv"
     file.write_text(

@@ -1,4 +1,4 @@
-"""Statements that go to PostgreSQL together."""
+"""Pipelined statements on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def count(database: Database, table: type[Any] = Decision) -> int:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_statements_go_before_the_next_query_of_the_transaction(database: Database) -> None:
+def test_queued_statements_are_executed_before_the_next_query_of_the_transaction(database: Database) -> None:
     with database.write() as connection:
         record(database, connection, [decision(1), decision(2)], 0)
         assert connection.execute(select(Decision.id).order_by(Decision.position)).scalars().all() == ["d1", "d2"]
@@ -43,17 +43,17 @@ def test_a_transaction_takes_two_round_trips(database: Database, monkeypatch: py
     sent: list[list[str]] = []
     results = pipeline._Connection._results
 
-    def noted(self: Any, statements: Any) -> Any:
+    def recording(self: Any, statements: Any) -> Any:
         sent.append([statement.split()[0] for statement, _ in statements])
         return results(self, statements)
 
-    monkeypatch.setattr(pipeline._Connection, "_results", noted)
+    monkeypatch.setattr(pipeline._Connection, "_results", recording)
     with database.write() as connection:
         record(database, connection, [decision(1), decision(2)], 0)
     assert sent == [["BEGIN", "SELECT", "SELECT", "SELECT"], [*["INSERT"] * 4, "COMMIT"]]
 
 
-def test_a_rollback_leaves_out_what_waits(database: Database) -> None:
+def test_a_rollback_discards_queued_statements(database: Database) -> None:
     with database.writing() as connection:
         transaction = connection.begin()
         record(database, connection, [decision(1)], 0)
@@ -64,7 +64,7 @@ def test_a_rollback_leaves_out_what_waits(database: Database) -> None:
     assert count(database) == 1
 
 
-def test_a_statement_that_fails_takes_its_transaction_along_and_the_connection_stays_in_use(database: Database) -> None:
+def test_a_failed_statement_fails_its_transaction_and_the_connection_can_be_used_again(database: Database) -> None:
     with database.writing() as connection:
         for number in (1, 2):
             with pytest.raises(IntegrityError, match="uq_decisions_id"), connection.begin():
@@ -101,7 +101,7 @@ def test_manifests_are_compressed_by_the_fast_method(database: Database) -> None
     with database.read() as connection:
         methods = connection.execute(text("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'"))
         if "lz4" not in methods.scalar_one():
-            pytest.skip("This server has no other method than its own.")
+            pytest.skip("This server is built without LZ4.")
         assert connection.execute(text("SELECT pg_column_compression(manifest) FROM decisions")).scalar_one() == "lz4"
 
 
@@ -141,7 +141,7 @@ def test_an_interrupted_transaction_leaves_nothing_behind(database: Database, mo
     [audit.LAST, queue.INSPECTED, decisions._LATEST, decisions._STORED],
     ids=["last", "inspected", "latest", "stored"],
 )
-def test_a_query_that_was_planned_for_empty_tables_uses_indexes(database: Database, lookup: Lookup) -> None:
+def test_a_query_planned_for_empty_tables_uses_indexes(database: Database, lookup: Lookup) -> None:
     with database.read() as connection:
         execute = connection.connection.driver_connection.cursor().execute  # type: ignore[union-attr]
         execute("SET LOCAL plan_cache_mode = force_generic_plan")

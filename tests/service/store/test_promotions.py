@@ -1,4 +1,4 @@
-"""Promotions and the file of keys in the audit chain."""
+"""Promotions and the keys file in the audit chain."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_promotion_creates_no_database(bundle: Path, tmp_path: Path, monkeypat
     assert not (tmp_path / "var" / "tidewaiter.db").exists()
 
 
-def test_a_start_tells_of_the_file_of_keys(database: Database, url: str, bundle: Path, tmp_path: Path) -> None:
+def test_a_start_records_the_keys_file(database: Database, url: str, bundle: Path, tmp_path: Path) -> None:
     ModelStore(tmp_path / "models").install(bundle)
     file = tmp_path / "keys.json"
     digests: list[str] = []

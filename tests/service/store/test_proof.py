@@ -84,12 +84,12 @@ def test_erasure_leaves_the_chain_provable(filled: Database) -> None:
         )
         connection.execute(update(Outcome).values(salt=None, by=None, method=None))
         connection.execute(update(Override).values(salt=None, reason=None))
-        named = {
+        rows = {
             "decisions": ["decision-2"],
             "outcomes": list(connection.scalars(select(Outcome.id))),
             "overrides": list(connection.scalars(select(Override.id))),
         }
-        audit.append(filled, connection, [Fact("erasure", "erasure-1", named, "test")], 1)
+        audit.append(filled, connection, [Fact("erasure", "erasure-1", rows, "test")], 1)
     proof = prove(filled)
     assert proof.fault is None
     checked = proof.to_json()["checked"]
@@ -267,7 +267,7 @@ def remove_override(connection: Connection) -> None:
 
 
 def changing(table: type[Base], id_: str, column: str, value: Any) -> Callable[[Connection], None]:
-    """Return the change of one column of a row whose id, or content of an outcome, is given."""
+    """Return a function that changes one column of the row with an id, or of the outcome with a content."""
     columns = table.__table__.c
     is_row = (columns.content if table is Outcome else columns.id) == id_
 
@@ -293,7 +293,7 @@ TAMPERING: list[tuple[Callable[[Connection], None], int | None, str | None, str]
     (insert_entry, 3, "decision-2", UNLINKED),
     (insert_before_the_first, 1, None, "it is missing; entry 0 comes next"),
     (swap_entries, 2, "decision-3", UNLINKED),
-    (cut_off_decision, None, "decision-5", "no entry tells of this row of the table decisions"),
+    (cut_off_decision, None, "decision-5", "no entry records this row of the table decisions"),
     (change_lane, 4, "decision-4", "the table holds other values of lane"),
     (change_risk, 4, "decision-4", "the table holds other values of risk"),
     (change_answer, 4, "decision-4", "the table holds other values of answer"),
@@ -302,7 +302,7 @@ TAMPERING: list[tuple[Callable[[Connection], None], int | None, str | None, str]
     (change_manifest_as_if_erased, 4, "decision-4", "its salt is missing, but its manifest is not erased"),
     (drop_manifest_without_erasure, 4, "decision-4", "its manifest is missing, but its salt is not erased"),
     (remove_decision, 4, "decision-4", "its row is missing in the table decisions"),
-    (insert_decision, None, "forged", "no entry tells of this row of the table decisions"),
+    (insert_decision, None, "forged", "no entry records this row of the table decisions"),
     (widen_key, 6, None, "the table holds other values of scopes"),
     (prolong_key, 6, None, "the table holds other values of expires_at"),
     (undo_revocation, REVOKED, None, "the table holds other values of revoked_at"),
@@ -311,13 +311,13 @@ TAMPERING: list[tuple[Callable[[Connection], None], int | None, str | None, str]
     (change_finder, FOUND, None, "the table holds other values of by"),
     (change_method, FOUND, None, "the table holds other values of method"),
     (change_finder_as_if_erased, FOUND, None, "its salt is missing, but by is not erased"),
-    (insert_outcome, None, "forged", "no entry tells of this row of the table outcomes"),
+    (insert_outcome, None, "forged", "no entry records this row of the table outcomes"),
     (change_override, OVERRIDDEN, None, "the table holds other values of lane"),
     (change_reason, OVERRIDDEN, None, "the table holds other values of reason"),
     (remove_override, OVERRIDDEN, None, "its row is missing in the table overrides"),
-    (silence_webhook, None, None, "no entry tells of this row of the table webhooks"),
+    (silence_webhook, None, None, "no entry records this row of the table webhooks"),
     (redirect_webhook, HOOKED, None, "the table holds other values of url"),
-    (insert_key, None, "forged", "no entry tells of this row of the table api_keys"),
+    (insert_key, None, "forged", "no entry records this row of the table api_keys"),
 ]
 #: Column -> another value, and the fact that covers it.
 OF_DECISIONS: dict[str, tuple[Any, str]] = {
@@ -378,10 +378,10 @@ def test_tampering_breaks_the_first_entry_that_it_touches(
 
 
 def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:
-    """They lack the facts that came later, and what they do have is checked as before."""
+    """They lack the facts that later versions added. The facts that they have are checked."""
     later = {*(fact for _, fact in OF_DECISIONS.values()), "recorded_at"}
     later -= {"caller", "earlier", "model", "received_at", "rules", "selected_by"}
-    rewritten(filled, lambda _, facts: {name: value for name, value in facts.items() if name not in later})
+    rewrite_chain(filled, lambda _, facts: {name: value for name, value in facts.items() if name not in later})
     assert prove(filled).fault is None
     with filled.write() as connection:
         changing(Decision, "decision-3", "percentile", 0.5)(connection)
@@ -392,7 +392,7 @@ def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:
 
 
 def test_a_key_of_an_earlier_version_has_no_digest_of_its_name(filled: Database) -> None:
-    rewritten(filled, lambda _, facts: {name: value for name, value in facts.items() if name != "name"})
+    rewrite_chain(filled, lambda _, facts: {name: value for name, value in facts.items() if name != "name"})
     with filled.write() as connection:
         connection.execute(update(ApiKey).values(salt=None))
     assert prove(filled).fault is None
@@ -434,11 +434,11 @@ def test_the_first_of_several_broken_entries_is_named(filled: Database) -> None:
 
 
 def test_a_changed_answer_of_an_erased_decision_is_found(filled: Database) -> None:
-    kept = b'{"risk":0.1,"reasons":[{"code":"VALUE","weight":1.0}]}'
+    answer_before = b'{"risk":0.1,"reasons":[{"code":"VALUE","weight":1.0}]}'
     with filled.write() as connection:
-        connection.execute(update(Decision).where(Decision.id == "decision-4").values(answer=kept))
+        connection.execute(update(Decision).where(Decision.id == "decision-4").values(answer=answer_before))
         row = connection.execute(select(Decision.__table__).where(Decision.id == "decision-4")).one()
-    rewritten(
+    rewrite_chain(
         filled,
         lambda entry, facts: (
             facts | {"answer": audit.salted(row.salt, row.answer)} if entry.subject == "decision-4" else facts
@@ -451,7 +451,7 @@ def test_a_changed_answer_of_an_erased_decision_is_found(filled: Database) -> No
         changed = answer.replace(b'"VALUE"', b'"OTHER"')
         assert changed != answer
         connection.execute(update(Decision).where(Decision.id == "decision-4").values(answer=changed))
-    problem = "decision-4 of the table decisions is not as it was left"
+    problem = "decision-4 of the table decisions was changed after its erasure"
     assert broken(prove(filled)) == (LAST + 1, erased.id, problem)
 
 
@@ -467,8 +467,8 @@ def pair() -> tuple[bytes, bytes]:
     )
 
 
-def rewritten(database: Database, changed: Callable[[Row[Any], dict[str, Any]], dict[str, Any]]) -> None:
-    """Write the chain anew with other facts of its entries, as whoever knows this code could."""
+def rewrite_chain(database: Database, changed: Callable[[Row[Any], dict[str, Any]], dict[str, Any]]) -> None:
+    """Rewrite the chain with changed facts, as a person who knows this code could."""
     with database.write() as connection:
         previous = START
         for row in connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)).all():
@@ -482,15 +482,15 @@ def rewritten(database: Database, changed: Callable[[Row[Any], dict[str, Any]], 
             previous = digest
 
 
-def forged(database: Database) -> None:
-    """Change decision 4 and write the chain anew from there on."""
+def forge(database: Database) -> None:
+    """Change decision 4 and rewrite the chain to match."""
     with database.write() as connection:
         change_lane(connection)
-    rewritten(database, lambda row, facts: facts | {"lane": "green"} if row.subject == "decision-4" else facts)
+    rewrite_chain(database, lambda row, facts: facts | {"lane": "green"} if row.subject == "decision-4" else facts)
 
 
 def cut_off(database: Database) -> None:
-    """Remove the last entry, which no table holds to."""
+    """Remove the last entry, which concerns no row of a table."""
     with database.write() as connection:
         connection.execute(delete(AuditEntry).where(AuditEntry.number == LAST))
 
@@ -522,17 +522,17 @@ def test_a_cut_end_contradicts_a_signed_head(filled: Database) -> None:
     assert broken(prove(filled))[0] == LAST
 
 
-def test_a_chain_that_was_written_anew_contradicts_a_head(filled: Database) -> None:
+def test_a_rewritten_chain_contradicts_a_head(filled: Database) -> None:
     private, public = pair()
     proof = prove(filled)
     signed = sign_head(filled, proof.number, proof.digest, private)
-    forged(filled)
+    forge(filled)
     found = broken(prove(filled, public_key=public))
     assert found[0] == LAST
     assert found[2] == f"a signed head of {signed.key[:12]} names another digest"
     with filled.write() as connection:
         connection.execute(delete(AuditHead))
-    # Without its head in the database, the exported one tells.
+    # The head in the database is deleted, but the exported one still contradicts the chain.
     assert prove(filled).fault is None
     assert broken(prove(filled, expected=[signed], public_key=public))[0] == LAST
     assert broken(prove(filled, public_key=public)) == (None, None, "no head is signed with the given key")
@@ -542,7 +542,7 @@ def test_a_forged_signature_is_refused(filled: Database) -> None:
     private, public = pair()
     proof = prove(filled)
     signed = sign_head(filled, proof.number, proof.digest, private)
-    forged(filled)
+    forge(filled)
     with filled.write() as connection:
         digest = connection.scalars(select(AuditEntry.digest).where(AuditEntry.number == LAST)).one()
         connection.execute(update(AuditHead).values(digest=digest))
@@ -561,7 +561,7 @@ def test_heads_are_read_from_texts_and_files(tmp_path: Path, filled: Database) -
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"number": 0}', "8:abc"])
-def test_what_is_no_head_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_text_or_file_without_a_head_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "head.json").write_text(content)
     with pytest.raises(BadHead, match="no head that"):
         read_head(str(tmp_path / "head.json"))

@@ -33,7 +33,7 @@ from service.store.tables import (
 from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
 from tests.service.store.decisions import new_decision
 
-#: A table, or "table.column" -> why a change of it is not noticed.
+#: A table, or "table.column" -> the reason why the proof does not find a change of it.
 UNCOVERED: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -41,16 +41,16 @@ UNCOVERED: Mapping[str, str] = {
             *("jobs.attempt", "jobs.file_attempt", "jobs.fruitless", "jobs.owner", "jobs.leased_until"),
             *("jobs.problem", "jobs.files_deleted_at"),
         ),
-        "progress of the work, which is not told to the chain",
+        "progress of the work, which the chain does not record",
     ),
-    "list_revisions": "counters by which services see that a list has changed, and keys of digests",
-    "outcomes.learned": "the service sets it when its history has taken account of the outcome",
+    "list_revisions": "counters that show services a change of a list, and keys of digests",
+    "outcomes.learned": "set when the outcome was processed for the history",
 }
 TABLES: tuple[type[Base], ...] = (
     *(Decision, Outcome, Override, ApiKey, WatchEntry, Dismissal, SuppressionRow, PermitRow),
     *(ListRevision, Job),
 )
-#: What lists have in common.
+#: Columns that all lists have.
 ENTRY: Mapping[str, Any] = {"reason": "order 1", "expires_at": 2_000_000_000_000_000}
 WATCHED: Mapping[str, Any] = {
     "list_name": "office",
@@ -89,7 +89,7 @@ def decided(number: int) -> Any:
 
 @pytest.fixture
 def filled(store: Store) -> Database:
-    """Database with two rows or more in each table."""
+    """Database with at least two rows in each of `TABLES`."""
     database = store.database
     for number in range(3):
         store.decide([decided(number)]).result(60)
@@ -118,7 +118,7 @@ def filled(store: Store) -> Database:
 def another(name: str, column: ColumnElement[Any], value: Any, *, is_first: bool) -> Any:
     """Return another value of a column."""
     if name == "position":
-        # Another place among the rows.
+        # A position after or before all other rows.
         return 1_000_000 if is_first else -1
     kind = type(column.type)
     if kind is Boolean:
@@ -129,7 +129,7 @@ def another(name: str, column: ColumnElement[Any], value: Any, *, is_first: bool
 
 
 def changes(database: Database, table: type[Base]) -> Iterator[str]:
-    """Change each column of the first and the last row in turn, and yield its name while it is changed."""
+    """Change each column of the first and the last row in turn. Yield its name while it is changed, then restore it."""
     columns = table.__table__.columns
     [key] = table.__table__.primary_key
     with database.read() as connection:
@@ -149,8 +149,8 @@ def write(database: Database, table: type[Base], row: Any, values: Mapping[str, 
     assert changed.rowcount == 1
 
 
-def unnoticed(database: Database, table: type[Base]) -> set[str]:
-    """Return the columns whose change the proof does not notice, as in `UNCOVERED`."""
+def not_found(database: Database, table: type[Base]) -> set[str]:
+    """Return the columns whose changes the proof does not find, in the form of `UNCOVERED`."""
     assert prove(database).fault is None
     names = {name for name in changes(database, table) if prove(database).fault is None}
     assert prove(database).fault is None
@@ -162,10 +162,10 @@ def unnoticed(database: Database, table: type[Base]) -> set[str]:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__tablename__)
 def test_each_column_is_covered_or_listed(filled: Database, table: type[Base]) -> None:
-    assert unnoticed(filled, table) == {name for name in UNCOVERED if name.split(".")[0] == table.__tablename__}
+    assert not_found(filled, table) == {name for name in UNCOVERED if name.split(".")[0] == table.__tablename__}
 
 
 @pytest.mark.parametrize("table", [Decision, Outcome, Override], ids=lambda table: table.__tablename__)
 def test_each_column_stays_covered_after_an_erasure(filled: Database, table: type[Base]) -> None:
     erase(filled, Selection(shipment_id="A"), "someone")
-    assert unnoticed(filled, table) == {name for name in UNCOVERED if name.startswith(f"{table.__tablename__}.")}
+    assert not_found(filled, table) == {name for name in UNCOVERED if name.startswith(f"{table.__tablename__}.")}

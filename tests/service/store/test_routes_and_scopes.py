@@ -1,4 +1,4 @@
-"""Each route is called without a key and with a key of each scope, on both engines: only the scope that it needs is let in."""
+"""Each route without a key and with a key of each scope, on both engines: it accepts only its own scope."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.service.conftest import shipment
 from tests.service.store.conftest import ENGINES
 from tests.service.store.engines import new_database
 
-#: Answers of the check of keys.
+#: Statuses of answers of the check of keys.
 REFUSED = {401, 403, 429}
 #: Scope, method and path of each route. They are written here a second time, so that no scope changes by mistake.
 EXPECTED = [
@@ -87,7 +87,7 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def test_the_table_has_each_route_of_the_application() -> None:
-    assert {(method, path) for _, method, path in EXPECTED} == set(routes_of(create_app(Settings()))), "mend EXPECTED"
+    assert {(method, path) for _, method, path in EXPECTED} == set(routes_of(create_app(Settings()))), "update EXPECTED"
     assert len(EXPECTED) == len({(method, path) for _, method, path in EXPECTED})
 
 
@@ -116,7 +116,7 @@ def file_client(
 
 @pytest.fixture
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let one address fail as often as the test of all routes needs."""
+    """Remove the limit of failures per address, which the test of all routes would exceed."""
     monkeypatch.setattr(Failures, "count", lambda *_: 0)
 
 
@@ -130,7 +130,7 @@ def test_each_route_needs_exactly_its_scope(
     client, texts = file_client
     target = re.sub(r"\{\w+\}", "unknown", path)
     assert client.request(method, target).status_code == 401
-    # Its own scope last, because it may change something.
+    # Test the needed scope last, because its request may change something.
     for scope in sorted(texts, key=lambda scope: scope == needed):
         answer = client.request(method, target, headers=bearer(texts[scope]))
         if scope == needed:
@@ -146,7 +146,7 @@ def test_probes_and_documentation_need_no_key(file_client: tuple[Client, dict[st
 
 
 @pytest.mark.usefixtures("unlimited")
-def test_what_is_nowhere_needs_a_key_of_any_scope(file_client: tuple[Client, dict[str, str]]) -> None:
+def test_an_unknown_path_or_method_needs_a_key_of_any_scope(file_client: tuple[Client, dict[str, str]]) -> None:
     client, texts = file_client
     assert client.get("/v1/nowhere").status_code == 401
     assert client.get("/v1/nowhere", headers=bearer(texts["plan"])).status_code == 404

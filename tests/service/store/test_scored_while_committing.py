@@ -20,7 +20,7 @@ _TURNS = 10
 
 
 def sent(client: Client, first: int, count: int) -> list[asyncio.Task[Answer]]:
-    """Send shipments some turns of the event loop apart, and return their answers to come."""
+    """Send shipments some turns of the event loop apart, and return the tasks of their answers."""
 
     async def send() -> list[asyncio.Task[Answer]]:
         tasks = []
@@ -47,7 +47,7 @@ def test_few_shipments_wait_for_the_end_of_a_commit_and_enough_do_not(
 ) -> None:
     database = Database(url)
     with database.write() as connection:
-        # The writer waits for this lock, as it waits for a disk.
+        # The writer waits for this lock, as it would wait for a slow disk.
         database.lock_audit(connection)
         answers = sent(stored_client, 0, 1) + sent(stored_client, 1, count)
         assert tables == during

@@ -1,4 +1,4 @@
-"""Erased bytes leave SQLite's files, wherever SQLite has moved them, without writing the whole file anew."""
+"""Erased bytes are removed from SQLite's files, wherever SQLite has moved them, without rewriting the whole file."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from service.store.log.decision import NewDecision
 from service.store.tables import Decision, IdempotentRequest
 from tests.service.store.decisions import new_decision
 
-#: Stands for personal data. Its number says whose it is; it has 16 bytes, so that the rest of a moved row shows it too.
+#: Mark in place of personal data, with the number of its row. Its 16 bytes are short enough to survive in parts of moved rows.
 MARK = "<person {:06}>"
 
 
 def found(folder: Path, numbers: set[int]) -> set[int]:
-    """Return those of some numbers whose marks the files below a folder contain."""
+    """Return which of some numbers have marks in the files below a folder."""
     content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert content
     return {int(number) for number in re.findall(rb"<person (\d{6})>", content)} & numbers
@@ -50,7 +50,7 @@ def request(number: int, length: int) -> dict[str, Any]:
 
 
 def fill(database: Database) -> set[int]:
-    """Insert, lengthen, shorten and delete rows, so that SQLite splits and joins pages. Return the numbers that are left."""
+    """Insert, lengthen, shorten and delete rows, so that SQLite splits and joins pages. Return the remaining numbers."""
     chance = random.Random(20261128)
     alive: set[int] = set()
     with database.write() as connection:
@@ -69,7 +69,7 @@ def fill(database: Database) -> set[int]:
                 other = chance.choice(sorted(alive))
                 connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at == other))
                 alive.remove(other)
-        # Many at once, which frees pages.
+        # Delete many rows at once, which frees pages.
         connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < 30_000))
     return {number for number in alive if number >= 30_000}
 
@@ -79,7 +79,7 @@ def rows(database: Database) -> list[Any]:
         return list(connection.execute(select(IdempotentRequest.__table__).order_by(IdempotentRequest.created_at)))
 
 
-def whole(database: Database) -> bool:
+def is_intact(database: Database) -> bool:
     with database.read() as connection:
         return connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
@@ -91,10 +91,10 @@ def free_pages(database: Database) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["pages", "vacuum", "large"])
-def test_what_rows_leave_when_they_move_is_overwritten_and_other_rows_stay(
+def test_old_bytes_of_moved_rows_are_overwritten_and_other_rows_stay(
     way: str, local: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also with a SQLite that gives no access to pages, and in a file with too many of them, which are written anew."""
+    """Without access to pages, or with too many pages, the file is rewritten instead."""
     if way == "vacuum":
         monkeypatch.setattr(scrubbing, "_HAS_PAGES", "SELECT 0")
     if way == "large":
@@ -103,7 +103,7 @@ def test_what_rows_leave_when_they_move_is_overwritten_and_other_rows_stay(
     gone = set(range(100_000)) - alive
     with closing(local.engine.raw_connection()) as connection:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    # Otherwise this test shows nothing: secure_delete alone leaves some.
+    # secure_delete alone must leave some marks, otherwise this test shows nothing.
     assert found(tmp_path, gone)
     before, free = rows(local), free_pages(local)
     assert free > 10
@@ -111,17 +111,17 @@ def test_what_rows_leave_when_they_move_is_overwritten_and_other_rows_stay(
     assert found(tmp_path, gone) == set()
     assert rows(local) == before
     assert len(before) == len(alive) > 500
-    assert whole(local)
+    assert is_intact(local)
     assert (tmp_path / "store.db-wal").stat().st_size == 0
-    # The pages stay in the file, unless it was written anew.
+    # The free pages stay in the file, unless it was rewritten.
     assert free_pages(local) == (free if way == "pages" else 0)
-    # The database is in use as before.
+    # The database can be used as before.
     fill_again = request(100_001, 600)
     with local.write() as connection:
         connection.execute(
             insert(IdempotentRequest).values({**fill_again, "caller": "", "digest": b"", "created_at": 1})
         )
-    assert whole(local)
+    assert is_intact(local)
 
 
 @pytest.mark.slow
@@ -137,14 +137,14 @@ def test_files_of_other_settings_are_overwritten_too(page_size: int, auto_vacuum
         before = rows(database)
         assert scrubbing.scrub(database)
         assert rows(database) == before
-        assert whole(database)
+        assert is_intact(database)
     assert found(tmp_path, set(range(100_000)) - alive) == set()
 
 
 @pytest.mark.parametrize(("kind", "header"), [(2, 12), (5, 12), (10, 8), (13, 8)])
 @pytest.mark.parametrize("size", [512, 4_096, 65_536])
 @pytest.mark.parametrize("cells", [0, 2])
-def test_a_page_keeps_all_but_its_unallocated_space(kind: int, header: int, size: int, cells: int) -> None:
+def test_only_the_unallocated_space_of_a_page_is_overwritten(kind: int, header: int, size: int, cells: int) -> None:
     start = size - 50 * cells
     head = bytes([kind, 0, 0, 0, cells, *(start % 65_536).to_bytes(2), 0]) + b"r" * (header - 8)
     page = head + b"p" * 2 * cells + b"x" * (start - header - 2 * cells) + b"c" * 50 * cells
@@ -159,9 +159,7 @@ def test_other_pages_are_left_alone(start: bytes) -> None:
     assert scrubbing.blanked(start.ljust(4_096, b"x")) is None
 
 
-def test_a_reader_of_an_old_state_delays_the_end_of_the_log_and_the_answer_says_so(
-    local: Database, tmp_path: Path
-) -> None:
+def test_scrubbing_fails_while_a_reader_uses_an_old_state(local: Database, tmp_path: Path) -> None:
     fill(local)
     with local.read() as connection:
         connection.execute(select(IdempotentRequest.key)).first()
@@ -169,7 +167,7 @@ def test_a_reader_of_an_old_state_delays_the_end_of_the_log_and_the_answer_says_
     assert scrubbing.scrub(local)
 
 
-def test_a_writer_delays_it_too(local: Database) -> None:
+def test_scrubbing_fails_while_another_process_writes(local: Database) -> None:
     with local.write():
         assert not scrubbing.scrub(local)
     assert scrubbing.scrub(local)
@@ -189,8 +187,8 @@ def personal_decision(number: int, length: int) -> NewDecision:
 
 
 @pytest.mark.slow
-def test_one_shipment_after_the_other_leaves_the_files(local: Database, tmp_path: Path) -> None:
-    """Manifests of few bytes and of many pages, answers kept for repeated requests, and rows that move before they are erased."""
+def test_shipments_erased_one_by_one_are_removed_from_the_files(local: Database, tmp_path: Path) -> None:
+    """With short and long manifests, answers stored for repeated requests, and rows that move before they are erased."""
     chance = random.Random(7)
     for first in range(0, 400, 8):
         numbers = range(first, first + 8)
@@ -212,7 +210,7 @@ def test_one_shipment_after_the_other_leaves_the_files(local: Database, tmp_path
         assert scrubbing.scrub(local)
         gone.add(number)
         assert found(tmp_path, gone) == set()
-    assert whole(local)
+    assert is_intact(local)
     with local.read() as connection:
         left = {row.id: row for row in connection.execute(select(Decision.__table__))}
         answers = set(connection.execute(select(IdempotentRequest.key)).scalars())
@@ -223,9 +221,9 @@ def test_one_shipment_after_the_other_leaves_the_files(local: Database, tmp_path
     assert answers == {f"key {number}" for number in range(400) if number not in gone}
 
 
-def test_answers_kept_for_repeated_requests_go_with_any_of_their_decisions(database: Database) -> None:
-    """Also if a shipment has more decisions than one statement names."""
-    same = [new_decision(id=f"mine-{number:03}-", shipment_id="A") for number in range(250)]
+def test_answers_stored_for_repeated_requests_are_deleted_with_any_of_their_decisions(database: Database) -> None:
+    """This includes a shipment with more decisions than one statement contains."""
+    same = [new_decision(id=f"same-{number:03}-", shipment_id="A") for number in range(250)]
     other = new_decision(id="other-")
     ids = {"first": same[0].id, "last": same[-1].id, "other": other.id}
     with database.write() as connection:
@@ -235,7 +233,7 @@ def test_answers_kept_for_repeated_requests_go_with_any_of_their_decisions(datab
             idempotency.begin(connection, again, now_us())
             body = b'{"results": [{"decision_id": "%b"}]}' % decision_id.encode()
             idempotency.finish(connection, again, idempotency.Replay(200, None, body))
-        # Without an answer yet.
+        # This request has no answer yet.
         idempotency.begin(connection, idempotency.Request("", "open", b"digest"), now_us())
     assert len(erasure.erase(database, Selection(shipment_id="A"), None).decisions) == 250
     with database.read() as connection:

@@ -1,4 +1,4 @@
-"""Tampering with settings, promotions, rules, keys and links of the chain: the proof names the first broken entry."""
+"""Tampering with settings, models, rules, keys and links of the chain: the proof names the first broken entry."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from service.store.tables import ApiKey, AuditEntry, Outcome, Override, Webhook
 from tests.service.store.chains import LAST, OVERRIDDEN, REVOKED, Tamper, assert_broken, fill
 
 #: Numbers of the entries of settings, a model and rules.
-SET, PROMOTED, RULED = LAST, LAST + 1, LAST + 2
+SETTINGS, MODEL, RULES = LAST, LAST + 1, LAST + 2
 CHANGED = "its digest is not that of its content"
 
 
 @pytest.fixture
 def filled(store: Store) -> Database:
-    """Filled database, with entries of a model and of rules."""
+    """Filled database, with further entries for a model and for rules."""
     database = fill(store)
-    told = [
+    facts = [
         Fact("model", "f" * 64, {"name": "office", "version": "2", "folder": "/models/2"}, "service"),
         Fact("rules", "d" * 64, {"rules": 5}, "service"),
     ]
     with database.write() as connection:
-        audit.append(database, connection, told, 6)
+        audit.append(database, connection, facts, 6)
     return database
 
 
@@ -40,26 +40,26 @@ def change_facts(connection: Connection, number: int, **changes: Any) -> None:
 
 
 def change_setting(connection: Connection) -> None:
-    change_facts(connection, SET, port=9000)
+    change_facts(connection, SETTINGS, port=9000)
 
 
-def change_promotion(connection: Connection) -> None:
-    change_facts(connection, PROMOTED, version="3")
+def change_model(connection: Connection) -> None:
+    change_facts(connection, MODEL, version="3")
 
 
-def change_promoted_model(connection: Connection) -> None:
-    connection.execute(update(AuditEntry).where(AuditEntry.number == PROMOTED).values(subject="e" * 64))
+def change_subject_of_model(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == MODEL).values(subject="e" * 64))
 
 
-def change_promotion_and_its_digest(connection: Connection) -> None:
-    change_promotion(connection)
-    row = connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == PROMOTED)).one()
-    digest = digest_of(PROMOTED, row.at, row.kind, row.subject, row.actor, bytes(row.facts), bytes(row.previous))
-    connection.execute(update(AuditEntry).where(AuditEntry.number == PROMOTED).values(digest=digest))
+def change_model_and_its_digest(connection: Connection) -> None:
+    change_model(connection)
+    row = connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == MODEL)).one()
+    digest = digest_of(MODEL, row.at, row.kind, row.subject, row.actor, bytes(row.facts), bytes(row.previous))
+    connection.execute(update(AuditEntry).where(AuditEntry.number == MODEL).values(digest=digest))
 
 
-def change_rules_in_force(connection: Connection) -> None:
-    connection.execute(update(AuditEntry).where(AuditEntry.number == RULED).values(subject="a" * 64))
+def change_subject_of_rules(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == RULES).values(subject="a" * 64))
 
 
 def change_previous(connection: Connection) -> None:
@@ -80,7 +80,7 @@ def replace_key(connection: Connection) -> None:
     connection.execute(update(ApiKey).values(digest=b"d" * 32))
 
 
-def free_key_of_its_rate(connection: Connection) -> None:
+def raise_rate_of_key(connection: Connection) -> None:
     connection.execute(update(ApiKey).values(requests_per_minute=1_000_000))
 
 
@@ -88,7 +88,7 @@ def remove_key(connection: Connection) -> None:
     connection.execute(delete(ApiKey))
 
 
-def revoke_quietly(connection: Connection) -> None:
+def delete_entry_of_revocation(connection: Connection) -> None:
     row = dict(connection.execute(select(ApiKey.__table__)).one()._mapping)
     connection.execute(delete(AuditEntry).where(AuditEntry.number >= REVOKED))
     for table in (Outcome, Override, Webhook):
@@ -105,19 +105,19 @@ def insert_override(connection: Connection) -> None:
 UNLINKED = "it does not continue the entry before"
 
 TAMPERING: list[tuple[Tamper, int | None, str | None, str]] = [
-    (change_setting, SET, "abc", CHANGED),
-    (change_promotion, PROMOTED, "f" * 64, CHANGED),
-    (change_promoted_model, PROMOTED, "e" * 64, CHANGED),
-    (change_promotion_and_its_digest, RULED, "d" * 64, UNLINKED),
-    (change_rules_in_force, RULED, "a" * 64, CHANGED),
+    (change_setting, SETTINGS, "abc", CHANGED),
+    (change_model, MODEL, "f" * 64, CHANGED),
+    (change_subject_of_model, MODEL, "e" * 64, CHANGED),
+    (change_model_and_its_digest, RULES, "d" * 64, UNLINKED),
+    (change_subject_of_rules, RULES, "a" * 64, CHANGED),
     (change_previous, 3, "decision-3", UNLINKED),
     (change_previous_and_the_digest, 3, "decision-3", UNLINKED),
-    (delete_last_entry_of_a_row, None, None, "no entry tells of this row of the table overrides"),
+    (delete_last_entry_of_a_row, None, None, "no entry records this row of the table overrides"),
     (replace_key, 6, None, "the table holds other values of digest"),
-    (free_key_of_its_rate, 6, None, "the table holds other values of requests_per_minute"),
+    (raise_rate_of_key, 6, None, "the table holds other values of requests_per_minute"),
     (remove_key, 6, None, "its row is missing in the table api_keys"),
-    (revoke_quietly, None, None, "no entry tells of this row of the table api_keys"),
-    (insert_override, None, "forged", "no entry tells of this row of the table overrides"),
+    (delete_entry_of_revocation, None, None, "no entry records this row of the table api_keys"),
+    (insert_override, None, "forged", "no entry records this row of the table overrides"),
 ]
 
 

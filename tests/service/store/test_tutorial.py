@@ -52,7 +52,7 @@ def test_the_tutorial_leads_from_a_score_to_the_next_score(auth: str, url: str, 
 
 
 class Shell:
-    """A user's shell in a folder. Its curl reads the key from the folder's ``.curlrc``, if there is one."""
+    """Shell of a user in a folder. Its curl reads the key from ``.curlrc`` in the folder, if there is one."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
@@ -79,16 +79,16 @@ class Shell:
 
 def _wait_for_the_key(shell: Shell, url: str) -> None:
     deadline = time.monotonic() + 60
-    # Only an answer shows that the key is known: many attempts without a valid key are refused for their rate instead.
+    # Wait for an answer with the queue, because after many attempts without a valid key the status is 429 instead of 401.
     while "queue" not in json.loads(shell.run(f"curl -s {url}/v1/queue")):
-        assert time.monotonic() < deadline, "the service did not learn the key"
+        assert time.monotonic() < deadline, "the service did not accept the key"
 
 
 def _follow(shell: Shell, scripts: list[str], url: str, holder: str | None) -> None:
     """Follow the tutorial.
 
     Args:
-        holder: of the claim; None for the key.
+        holder: holder of the claim; None for the key.
     """
     first, second, third = scripts
     shell.run(third)

@@ -73,7 +73,7 @@ def add(store: Store, receiver: Receiver) -> Any:
     return row
 
 
-def test_a_red_decision_is_told_signed_and_without_personal_data(store: Store, receiver: Receiver) -> None:
+def test_a_red_decision_is_sent_signed_and_without_personal_data(store: Store, receiver: Receiver) -> None:
     hook = add(store, receiver)
     answer = orjson.dumps({"reasons": [{"code": "RULE"}, {"code": "RULE"}, {"code": "OTHER"}], "rule_ids": ["x"]})
     red = new_decision(lane="red", answer=answer)
@@ -96,14 +96,14 @@ def test_a_red_decision_is_told_signed_and_without_personal_data(store: Store, r
     assert deliverer(store, receiver).work() == 0
 
 
-def test_without_an_address_nothing_is_asked_or_written(store: Store) -> None:
+def test_without_an_address_nothing_is_queried_or_stored(store: Store) -> None:
     assert not store.outbox.look()
     store.outbox.add(None, [new_decision(lane="red")], [], 0)  # type: ignore[arg-type]
     decide(store, new_decision(lane="red"))
     assert rows(store.database, Delivery) == []
 
 
-def test_red_decisions_that_an_earlier_process_left_in_the_journal_are_told(
+def test_red_decisions_that_an_earlier_process_left_in_the_journal_get_deliveries(
     store: Store, receiver: Receiver, url: str, tmp_path: Path
 ) -> None:
     add(store, receiver)
@@ -118,7 +118,7 @@ def test_red_decisions_that_an_earlier_process_left_in_the_journal_are_told(
     assert [row.decision_id for row in rows(store.database, Delivery)] == [red.id]
 
 
-def test_a_repeated_decision_is_told_once(store: Store, receiver: Receiver) -> None:
+def test_a_repeated_decision_gets_one_delivery(store: Store, receiver: Receiver) -> None:
     add(store, receiver)
     red = new_decision(lane="red")
     decide(store, red)
@@ -151,8 +151,8 @@ def test_a_failed_message_waits_and_is_sent_again_with_the_same_body(store: Stor
         [delivery] = rows(store.database, Delivery)
         assert (delivery.state, delivery.attempts) == ("waiting", attempts)
         assert delivery.problem.startswith(problem)
-        assert sending.work() == 0, "the next attempt waits"
-        hasten(store.database)
+        assert sending.work() == 0, "the next attempt is not due yet"
+        make_due(store.database)
     [row] = rows(store.database, Webhook)
     assert row.failing_since is not None
     assert sending.work() == 1
@@ -165,12 +165,12 @@ def test_a_failed_message_waits_and_is_sent_again_with_the_same_body(store: Stor
     assert len(receiver.got) == 4
 
 
-def hasten(database: Database) -> None:
+def make_due(database: Database) -> None:
     with database.write() as connection:
         connection.execute(update(Delivery).values(next_at=0))
 
 
-def test_long_failure_disables_an_address_until_it_is_enabled(store: Store, receiver: Receiver) -> None:
+def test_three_days_of_failures_disable_an_address_until_it_is_enabled(store: Store, receiver: Receiver) -> None:
     hook = add(store, receiver)
     receiver.statuses = [500, 500]
     decide(store, new_decision(lane="red"))
@@ -178,7 +178,7 @@ def test_long_failure_disables_an_address_until_it_is_enabled(store: Store, rece
     sending.work()
     with store.database.write() as connection:
         connection.execute(update(Webhook).values(failing_since=Webhook.failing_since - webhooks.PATIENCE))
-    hasten(store.database)
+    make_due(store.database)
     sending.work()
     [row] = rows(store.database, Webhook)
     assert row.disabled_at is not None
@@ -187,7 +187,7 @@ def test_long_failure_disables_an_address_until_it_is_enabled(store: Store, rece
         "decision",
         "webhook_disabled",
     ]
-    hasten(store.database)
+    make_due(store.database)
     assert sending.work() == 0
     decide(store, new_decision(lane="red", shipment_id="later"))
     assert len(rows(store.database, Delivery)) == 1
@@ -205,7 +205,9 @@ def test_workers_never_claim_the_same_delivery(store: Store, receiver: Receiver)
         ]
     assert len(claimed) == len(set(claimed)) == 40
     assert webhooks.claim(store.database, at + webhooks.LEASE - 1, 100) == []
-    assert len(webhooks.claim(store.database, at + webhooks.LEASE, 100)) == 40, "a worker that died held them"
+    assert len(webhooks.claim(store.database, at + webhooks.LEASE, 100)) == 40, (
+        "the leases of a worker that ended have expired"
+    )
 
 
 def test_addresses_are_added_listed_and_removed(client: Client) -> None:

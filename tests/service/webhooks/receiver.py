@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine, with TLS."""
+"""Receiver of webhooks on this machine, with TLS."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ HOST = "office.example"
 
 @dataclass
 class Receiver:
-    """A receiver of webhooks: what arrived at it, and its next answers.
+    """Receiver of webhooks, its next answers and the received messages.
 
     Attributes:
         statuses: statuses of the next answers; 200 once they are used up.
+        got: path, headers and body of each received message.
     """
 
     port: int
@@ -37,7 +38,7 @@ class Receiver:
         return f"https://{HOST}:{self.port}/hook?x=1"
 
     def context(self) -> ssl.SSLContext:
-        """Context that trusts the receiver's certificate alone."""
+        """Return a TLS context that trusts only the certificate of the receiver."""
         return ssl.create_default_context(cafile=str(self.authority))
 
 

@@ -100,14 +100,14 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 
 def test_a_host_is_resolved_once_per_message(receiver: Receiver) -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
-    asked: list[str] = []
+    resolved: list[str] = []
 
     def changing(host: str, port: int) -> list[str]:
-        asked.append(host)
+        resolved.append(host)
         return answers.pop(0)
 
     assert Sender(PRIVATE, resolve=changing, context=receiver.context()).send(receiver.url, b"{}", {}).status == 200
-    assert asked == [HOST]
+    assert resolved == [HOST]
 
 
 def test_an_unreachable_or_unknown_host_is_reported_as_a_problem() -> None:
@@ -127,7 +127,7 @@ def test_a_signature_covers_time_and_body() -> None:
     assert signed == f"t=1700000000,v1={expected}"
 
 
-def test_random_delays_double_up_to_six_hours_and_add_up_to_days() -> None:
+def test_random_delays_double_up_to_six_hours_and_add_up_to_one_to_three_days() -> None:
     assert [delay(number, 1.0) // 1_000_000 for number in (1, 2, 3, 4)] == [5, 10, 20, 40]
     assert delay(5, 0.0) * 2 == delay(5, 1.0)
     assert delay(100, 1.0) == 6 * 3600 * 1_000_000
