@@ -42,7 +42,7 @@ def characters(array: Any) -> bytes:
 def text_array(array: Any) -> Any:
     """Return the texts of an array, as `text_column` does.
 
-    If Arrow cannot format a value, such as a time in the year 200,000, its text is its integer.
+    If Arrow cannot format a value, such as a time in the year 200,000, its text is the stored integer.
     """
     try:
         return _text_array(array)

@@ -27,7 +27,7 @@ from features.readers.source import FORMAT_HINT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-#: Maximum number of lines of a header, which may contain quoted line ends.
+#: A header has fewer lines than this. It may contain quoted line ends.
 _MAX_HEADER_LINES: Final = 50
 #: Size of the parts that Arrow parses. Smaller and larger parts are slower.
 _PART_BYTES: Final = 1 << 20

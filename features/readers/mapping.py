@@ -1,6 +1,6 @@
 """Column mappings: TOML descriptions of files with another layout.
 
-    [files]      delimiter, encoding, decimal              if detection fails
+    [files]      delimiter, encoding, decimal              override detection
     [columns]    field = "Their column"                    or a list, whose non-blank values are joined
     [join]       field = ", "                              separator for a list; by default a space
     [constants]  field = "value"                           the same value on every row

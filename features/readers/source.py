@@ -51,7 +51,7 @@ class ByteSource:
         """Open a path, or wrap an open binary file (which is not closed).
 
         Raises:
-            Unreadable: the file does not exist, is a folder, is empty, or cannot be opened.
+            Unreadable: the file does not exist, is a folder, a named pipe or a device, is empty, or cannot be opened.
         """
         if isinstance(file, str | os.PathLike):
             path = Path(file)

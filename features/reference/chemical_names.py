@@ -1,8 +1,8 @@
 """Names of common chemicals in other languages.
 
 `chemical_names.csv` names the chemicals of `benign_chemicals.csv`. It also names some chemicals that are recognised but not
-called harmless: solvents and acids that the conventions list for other drugs, and medicines whose structure has a part
-that is typical of controlled substances.
+called harmless: solvents and acids that the conventions list for other drugs, medicines whose structure has a part that is
+typical of controlled substances, and mixtures and materials named by their use (dyes, inks, adhesives, surfactants).
 """
 
 from __future__ import annotations

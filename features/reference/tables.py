@@ -324,7 +324,7 @@ def _channel(value: str) -> str:
 
 @cache
 def dialling_codes() -> MappingProxyType[str, tuple[str, ...]]:
-    """Return ITU-T E.164 country codes of the countries that ship most, with their countries (ISO alpha-2)."""
+    """Return ITU-T E.164 country code -> countries (ISO alpha-2), for the countries that ship most."""
     rows = read(
         "dialling_codes.csv",
         ("code", "countries", "source", "verified"),

@@ -38,7 +38,7 @@ def address_words() -> WordLists:
 
 @cache
 def chemical_forms() -> WordLists:
-    """Return section -> language -> words beside the name of a common chemical: form, grade, package, amount.
+    """Return section -> language -> words next to the name of a common chemical: form, grade, package, amount.
 
     Raises:
         ReferenceDataError: the file is not TOML, or an entry is not a text of words.

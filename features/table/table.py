@@ -52,8 +52,8 @@ class ManifestTable:
         shipment: (n_rows,) row -> shipment, ascending.
         first_row: (n_shipments,) first row of each shipment.
         declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; `from_columns` fills in missing times.
-        far_dated: (n_shipments,) whether the declared time is before 1990 or more than 366 days after the receipt; None if no time
-            is.
+        far_dated: (n_shipments,) whether the declared time is before 1990 or more than 366 days after the receipt; None if there
+            is no such shipment.
         refused: (n_rows,) whether the row is unreadable.
         text: returns a text or code column in normal form by its name; all texts are missing if the column is absent.
     """
@@ -86,7 +86,7 @@ class ManifestTable:
         self._described: Coded | None = None
         #: Keys of the shipments, cached by `features.groups.history.keys`.
         self.history_keys: IntArray | None = None
-        #: Field -> codes of its texts that were cut.
+        #: Field -> codes of its truncated texts.
         self.cut: dict[str, set[int]] = {}
 
     @classmethod

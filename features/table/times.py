@@ -31,7 +31,7 @@ class DeclarationTimes:
     Attributes:
         seconds: (S,) in seconds since 1970, UTC, with replacements as `ManifestTable.from_columns` describes.
         problems: shipment -> problem of its time.
-        far: (S,) whether the declared time is before 1990 or more than 366 days after the receipt; None if no time is.
+        far: (S,) whether the declared time is before 1990 or more than 366 days after the receipt; None if there is no such one.
     """
 
     seconds: IntArray

@@ -64,7 +64,7 @@ class BundleRefused(ValueError):
 
     Attributes:
         folder: folder of the bundle.
-        problems: all problems, sorted; each starts with a file name.
+        problems: all problems, sorted. The problem of a file starts with the file's name.
     """
 
     def __init__(self, folder: Path, problems: list[str]) -> None:

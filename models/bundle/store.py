@@ -71,7 +71,7 @@ class ModelStore:
         self._pointer = self.root / "current"
 
     def current(self) -> Path | None:
-        """Return the current version's folder, or None without a pointer file. The folder may not exist.
+        """Return the current version's folder, or None if no version is current. The folder may not exist.
 
         Raises:
             StoreError: the pointer is unreadable.
@@ -83,7 +83,7 @@ class ModelStore:
         """Return the model to serve: the current version, or the champion without one.
 
         Raises:
-            BundleRefused: the bundle is damaged, or its digest differs from that at installation.
+            BundleRefused: the bundle is damaged or not signed as required, or its digest differs from that at installation.
             StoreError: the pointer is unreadable.
         """
         folder = self.current()

@@ -54,7 +54,7 @@ class ReferenceScores:
             weight: (n,) number of shipments of base-rate traffic that each one represents; default 1.
 
         Raises:
-            ValueError: there are no shipments, lengths differ, or a value is not finite.
+            ValueError: there are no shipments, lengths differ, a value is not finite, or weights are negative or all zero.
         """
         scores, weights = weighted_scores(risk_log_odds, weight)
         counted = weights > 0.0

@@ -12,7 +12,7 @@ def weighted_scores(scores: ArrayLike, weights: ArrayLike | None) -> tuple[Float
     """Return scores and weights as (n,) arrays. Without weights, each weight is 1.
 
     Raises:
-        ValueError: there are no scores, lengths differ, or a value is not finite.
+        ValueError: there are no scores, lengths differ, a value is not finite, or weights are negative or all zero.
     """
     scores = np.asarray(scores, dtype=np.float64)
     weights = np.ones_like(scores) if weights is None else np.asarray(weights, dtype=np.float64)

@@ -87,8 +87,8 @@ class Scores:
 
     @property
     def rank_one_in(self) -> NDArray[np.int64]:
-        """Number (S,) of shipments of reference traffic, one of which scores as high: 1 / (1 - percentile), rounded, at most
-        `MOST_ONE_IN`."""
+        """Number (S,) of shipments of reference traffic, one of which scores at least as high: 1 / (1 - percentile), rounded, at
+        most `MOST_ONE_IN`."""
         return _one_in(1.0 - self.percentile)
 
     def reason_texts(self, shipment: int, count: int = 3) -> list[str]:

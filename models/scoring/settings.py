@@ -38,7 +38,7 @@ def check_base_rate(head: str, rate: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """Settings of scoring. None of them changes the order of shipments by risk.
+    """Settings of scoring. Only the register in ``rules`` changes the order of shipments by risk.
 
     Attributes:
         base_rates: share of shipments with illicit content per head. Other heads keep the bundle's base rate: that of
