@@ -1,4 +1,4 @@
-"""Limits on the bytes that all requests of one kind hold together."""
+"""Limits on the total bytes of all requests of one kind."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final, Self
 
 from service.errors import Busy
 
-#: ``Retry-After`` in seconds of a request for which there is no room.
+#: ``Retry-After`` in seconds of a refused request.
 _RETRY_AFTER: Final = 5
 
 
 class ByteBudget:
-    """Number of bytes that requests may hold together. Use it on the event loop only.
+    """Limit on the number of bytes that requests hold together. Use it on the event loop only.
 
-    A single request always fits, whatever its size; other limits bound it.
+    While no other request holds bytes, a request of any size fits; other limits bound its size.
     """
 
     def __init__(self, most: int) -> None:
@@ -22,11 +22,11 @@ class ByteBudget:
         self.used = 0
 
     def hold(self) -> Hold:
-        """Return the part of the budget of one request, at first nothing."""
+        """Return a hold for one request, at first of 0 bytes."""
         return Hold(self)
 
     def take(self, size: int, own: int) -> None:
-        """Take ``size`` bytes for a request that holds ``own`` already.
+        """Take ``size`` bytes for a request that already holds ``own`` bytes.
 
         Raises:
             Busy: other requests hold too much.
@@ -53,7 +53,7 @@ class Hold:
         self._size += size
 
     def passed_on(self) -> Hold:
-        """Return a hold of the same bytes, of which this one then holds none."""
+        """Return a new hold that takes over all bytes of this one."""
         other = Hold(self._budget)
         other._size, self._size = self._size, 0
         return other

@@ -1,4 +1,4 @@
-"""Output of `tidewaiter demo`: the riskiest shipments of the bundled sample with their reasons, on 80 columns."""
+"""Output of `tidewaiter demo`: the riskiest shipments of the bundled sample with their reasons, 80 columns wide."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def show_riskiest(report: BatchReport, out: Path, console: Console | None = None
 
 
 def _risk(shipment: RiskyShipment) -> str:
-    """Return the risk, how many such shipments one find takes, and how rare so high a score is."""
+    """Return three lines: the risk, the expected number of such shipments per find, and the rank among reference traffic."""
     return f"{shipment.risk:.2g}\n1 in {shipment.one_in:,}\nrank 1 in {shipment.rank_one_in:,}"

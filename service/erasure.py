@@ -1,7 +1,7 @@
 """Erasure of personal data everywhere: the database, files of jobs, the journal, and the record of traffic.
 
-The live history and its checkpoints contain no names or addresses, but 64-bit hashes of them; the checkpoints are encrypted
-(`service.store.history.history_key`). A party's hashes leave the history when it has been unseen for longest.
+The live history and its checkpoints contain no names or addresses, only 64-bit hashes of them. The checkpoints are encrypted
+(`service.store.history.history_key`). An erasure leaves the hashes; a full history drops those least recently seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from service.store.engine.database import Database
     from service.store.erasure import Erased, Selection
 
-#: Who erases what is old, in the audit chain.
+#: Actor of daily erasures in the audit chain.
 RETENTION: Final = "retention"
 _DAY_SECONDS: Final = 86_400
 _MICROSECONDS: Final = 1_000_000
@@ -39,13 +39,13 @@ class Report:
     """Result of an erasure.
 
     Attributes:
-        id: names it in the audit chain.
+        id: id of the erasure in the audit chain.
         decisions: number of decisions whose personal data was erased.
         jobs: number of jobs whose files were deleted.
         recorded: number of shipments deleted from the record of traffic.
-        set_aside: number of decisions deleted from the lines of the journal that were set aside.
-        is_scrubbed: whether the database holds no old bytes any more; None if it deletes them by itself, later.
-        backups: that were made before, the newest first. They still contain what was erased.
+        set_aside: number of decisions deleted from journal lines that were set aside.
+        is_scrubbed: True if the database files contain no erased bytes; None if the database removes them later by itself.
+        backups: backups made before, newest first. They still contain the erased data.
     """
 
     id: str
@@ -60,13 +60,13 @@ class Report:
 def erase(
     database: Database, settings: Settings, selection: Selection, actor: str | None, *, silent: bool = False
 ) -> Report:
-    """Erase what is selected, on this machine and in the database. An erasure that was interrupted can be repeated.
+    """Erase the selected personal data on this machine and in the database. Repeat an erasure that was interrupted.
 
-    Decisions that ended processes left in the journal are delivered first, so that their scores remain.
+    Journals of ended processes are delivered to the database first, so that the scores of their decisions remain.
 
     Args:
-        silent: whether an erasure that finds nothing leaves no audit entry, and the files of the database alone. It
-            also passes over open jobs and the journals of running processes.
+        silent: True: an erasure that finds nothing leaves no audit entry and does not scrub the database files. Open jobs and
+            the journals of running processes are ignored.
 
     Raises:
         JobOpen: an open job has files with rows of the selection. Nothing was erased.
@@ -97,7 +97,7 @@ def erase(
 
 
 def _refuse_open_jobs(database: Database, settings: Settings, selection: Selection) -> None:
-    """Raise `JobOpen` if an open job was queued before the time, or has files with a shipment, of a selection."""
+    """Raise `JobOpen` if an open job was queued before the selection's time, or its files contain a selected shipment."""
     shipments = store.erasure.shipments_of(database, selection)
     found = [
         job_id
@@ -110,7 +110,7 @@ def _refuse_open_jobs(database: Database, settings: Settings, selection: Selecti
 
 
 def _job_files(database: Database, settings: Settings, selection: Selection, erased: Erased) -> int:
-    """Delete the files of ended jobs that are old, or that contain a shipment, and return the number of jobs."""
+    """Delete the files of ended jobs that are too old or contain an erased shipment. Return the number of these jobs."""
     if selection.before is not None:
         return len(delete_files(database, settings, selection.before))
     jobs = store.jobs.Jobs(database)
@@ -128,7 +128,7 @@ def _job_files(database: Database, settings: Settings, selection: Selection, era
 
 @contextlib.asynccontextmanager
 async def retaining(database: Database | None, settings: Settings) -> AsyncIterator[None]:
-    """Erase once a day during the context what is older than the settings allow."""
+    """During the context, erase once a day the personal data that is older than the settings allow."""
     if database is None or settings.retention_days is None:
         yield
         return
@@ -146,6 +146,6 @@ def _try_to_erase_old(database: Database, settings: Settings, days: float) -> No
 
 
 def erase_old(database: Database, settings: Settings, days: float) -> Report:
-    """Erase what was received more than ``days`` ago."""
+    """Erase personal data that was received more than ``days`` ago."""
     before = now_us() - int(dt.timedelta(days=days).total_seconds() * _MICROSECONDS)
     return erase(database, settings, store.erasure.Selection(before=before), RETENTION, silent=True)

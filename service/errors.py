@@ -5,7 +5,7 @@
     ├── Forbidden          403  sent by a web page of another site
     ├── ScopeMissing       403  the API key lacks the scope of the route
     ├── NotFound           404  no such resource
-    ├── Conflict           409  the state of the service or of the resource does not allow it
+    ├── Conflict           409  the state of the service or of the resource does not allow the request
     │   ├── JobOpen        409  open jobs contain rows that should be erased
     │   ├── JournalWaits   409  the journal contains decisions that should be erased
     │   └── StoreOff       409  nothing is stored, because TIDEWAITER_STORE is off
@@ -158,8 +158,8 @@ class JournalWaits(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "Decisions that should be erased wait in the journal of a running service. Nothing was erased. The service writes "
-            "them to the database when it is available again; erase again after that."
+            "Decisions that should be erased wait in the journal of a running service. Nothing was erased. The service moves "
+            "these decisions to the database when the database is available again. Erase again after that."
         )
 
 
@@ -210,7 +210,7 @@ class DiskFull(ServiceError):
     """An upload cannot be written, because the disk is full, broken or read-only."""
 
     status, slug, title = 503, "disk-full", "The disk cannot store uploads"
-    #: Seconds after which a client should try again. An administrator has to free space, or other uploads have to end.
+    #: Seconds after which a client should try again. Space becomes free when other uploads end or an administrator frees it.
     _RETRY_AFTER: Final = 60
 
     def __init__(self, problem: str) -> None:
@@ -226,7 +226,7 @@ class DatabaseAway(ServiceError):
     """The database does not answer, or cannot write."""
 
     status, slug, title = 503, "database-away", "The database does not answer"
-    #: Seconds after which a client should try again. A restart of PostgreSQL takes about as long.
+    #: Seconds after which a client should try again: about the duration of a restart of PostgreSQL.
     _RETRY_AFTER: Final = 5
 
     def __init__(self, problem: str) -> None:
@@ -277,7 +277,7 @@ def problem_response(path: str, request_id: str | None, details: ProblemDetails)
 
 
 def internal_error_response(path: str, request_id: str | None) -> Response:
-    """Return the response to an unexpected exception. The traceback appears in the log only."""
+    """Return the response to an unexpected exception. It contains no traceback; the log does."""
     details = ProblemDetails(
         ServiceError.status,
         ServiceError.slug,

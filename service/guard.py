@@ -1,7 +1,7 @@
-"""Middleware that refuses requests which a web page of another site makes a browser send.
+"""Middleware that refuses requests sent by web pages of other sites.
 
-A page can reach a service on the reader's own machine or network in two ways. A name of its own that resolves to the address of the
-service (DNS rebinding) shows in the Host header. A form or script of the page shows in the Origin header.
+A page can reach a service on the machine or network of its visitor in two ways. Its own host name may resolve to the address of the
+service (DNS rebinding); the Host header shows this. Or its forms or scripts send requests; the Origin header shows this.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 #: Methods that change nothing.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Values of Sec-Fetch-Site that a request of the service's own pages, or one that no page sent, has.
+#: Values of Sec-Fetch-Site in requests of the service's own pages, or of no page.
 _OWN: Final = frozenset({b"same-origin", b"none"})
-#: Accepted values of Host are remembered: at most so many, of at most so many bytes.
+#: Limits of the cache of accepted Host headers: number of values, and bytes of a value.
 _MOST_HOSTS: Final = 256
 _LONGEST_HOST: Final = 256
 
@@ -29,9 +29,9 @@ class Guarded:
     """ASGI middleware that checks Host on all requests, and Origin on those that may write.
 
     Args:
-        hosts: names that the service is reached by. ``localhost`` and IP addresses are always accepted, because a page cannot
+        hosts: host names of the service. ``localhost`` and IP addresses are always accepted, because a page cannot
             choose what they resolve to. ``*`` accepts any name.
-        origins: origins besides the service's own whose pages may write, such as ``https://console.example``.
+        origins: other origins whose pages may write, such as ``https://console.example``.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Structured logs of the service and the server: one JSON object per line on standard error.
+"""Structured logs of the service and of uvicorn: one JSON object per line on standard error.
 
 Logs contain no manifest data (names, addresses, goods). Use the ``request_id`` to find the log entry of a decision.
 """
@@ -47,7 +47,7 @@ def configure(level: str = "info") -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-# `json.dumps` with options creates a new encoder on every call.
+# One encoder for all calls: `json.dumps` with options creates an encoder per call.
 _encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
@@ -56,7 +56,7 @@ def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
 
 
 class _Stderr:
-    """Standard error at the time of each write, because test runners and Typer replace `sys.stderr`."""
+    """Stream that looks up `sys.stderr` at each write, because test runners and Typer replace it."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -70,6 +70,6 @@ def logger() -> Any:
     return structlog.get_logger("tidewaiter")
 
 
-# Also of commands, which write results to standard output and do not call `configure`.
+# Commands do not call `configure`, and standard output is for their results.
 if not structlog.is_configured():
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())))

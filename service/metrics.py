@@ -20,18 +20,18 @@ from models.lanes import FITTING, misfitting
 if TYPE_CHECKING:
     from models.scoring import Scores
 
-#: Upper bounds of the histogram buckets in seconds. A POST takes less than a millisecond, a CSV up to minutes.
-#: Shipments after which the shares of the lanes are set anew, for workers without requests for metrics.
+#: Number of shipments after which the shares of the lanes are set anew. Requests for metrics reach only one of several workers.
 _REFRESHED: Final = 500
+#: Upper bounds of the histogram buckets in seconds. A POST takes less than a millisecond, a CSV up to minutes.
 _SECONDS: Final = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 
 
-#: Shipments after which the older half of those that judge the lanes is forgotten: a day of a small office.
+#: Number of shipments after which `LaneShares` starts a new count and keeps one older count. A small office has as many a day.
 _JUDGED: Final = 20_000
 
 
 class LaneShares:
-    """Lanes of the latest 20,000 to 40,000 shipments of the model in service in this process, without the random share."""
+    """Lane counts of the latest 20,000 to 40,000 shipments that this process scored with its model, without random selections."""
 
     def __init__(self) -> None:
         self._digest = ""
@@ -41,7 +41,7 @@ class LaneShares:
         self._lock = threading.Lock()
 
     def add(self, scores: Scores) -> None:
-        """Count the shipments. Those of another model start anew."""
+        """Count the shipments by lane. Start anew when the model changes."""
         lanes = [
             lane
             for lane, selected_by in zip(scores.lane.tolist(), scores.selected_by.tolist(), strict=True)
@@ -58,13 +58,13 @@ class LaneShares:
                 self._now[lane] += lanes.count(lane)
 
     def counts(self, digest: str) -> dict[str, int]:
-        """Return the number of shipments per lane that the model with this digest scored."""
+        """Return the number of shipments per lane; empty if another model than that of ``digest`` scored them."""
         with self._lock:
             return dict(self._now + self._before) if digest == self._digest else {}
 
     @property
     def digest(self) -> str:
-        """Digest of the model that scored them."""
+        """Digest of the model that scored the counted shipments."""
         return self._digest
 
 
@@ -142,7 +142,7 @@ class Metrics:
         )
         self._add_journal()
         self._scored = 0
-        # Cache the results of `labels`, which validates its arguments on every call and costs more than counting.
+        # Cache the results of `labels`: it validates its arguments on every call, which takes longer than counting.
         self._counter_of_lane = cache(self.shipments.labels)
         self._counter_of_response = cache(self.requests.labels)
         self._histogram_of_route = cache(self.seconds.labels)
@@ -179,7 +179,7 @@ class Metrics:
         self._scored += len(lanes)
         if self._scored >= _REFRESHED:
             self._refresh_lanes()
-        # For one shipment, a sum of an array takes longer.
+        # For one shipment, a sum of the array takes longer than this list.
         late = scores.late.tolist().count(True)
         if late:
             self.late.inc(late)

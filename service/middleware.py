@@ -19,7 +19,7 @@ _HEADER: Final = b"x-request-id"
 #: Allowed request ids. Other characters, such as line breaks, could forge log lines.
 _ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-#: Headers of every answer. Answers are data about persons and may not be kept, rendered or guessed to be another type.
+#: Headers of every answer. Answers may contain personal data, so browsers must not store or render them, or guess another type.
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -39,7 +39,7 @@ class Observed:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        # Binding once takes less than the proxy, which binds on every call.
+        # Bind once, because structlog's proxy would bind on every call.
         self._log = logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +88,7 @@ class Observed:
 
 
 def _with_headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer with those of every answer that it does not have."""
+    """Return the headers of an answer with the request id and `SECURITY_HEADERS`. Keep the answer's own Content-Security-Policy."""
     headers = [*given, (_HEADER, request_id.encode("ascii"))]
     if any(name == b"content-security-policy" for name, _ in headers):
         return headers + [header for header in SECURITY_HEADERS if header[0] != b"content-security-policy"]

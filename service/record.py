@@ -1,9 +1,10 @@
 """Record of the traffic that the service scored, for `tidewaiter adapt --from-log`.
 
 Off unless ``TIDEWAITER_RECORD`` names a file. Each scored shipment is a line of JSON: the manifest as declared, without scores and
-outcomes, and the time of receipt where it declares none. The record contains personal data; only its owner may read the files.
+outcomes. A missing ``declared_at`` is replaced by the time of receipt. The record contains personal data; only its owner may read
+the files.
 
-A file that grows beyond a limit becomes ``PATH.1``, the one before ``PATH.2``, and so on; the oldest is deleted.
+Before a file would exceed the size limit, it becomes ``PATH.1``, the file before it ``PATH.2``, and so on; the oldest is deleted.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ if TYPE_CHECKING:
 
 
 class TrafficRecord:
-    """Appends shipments to a file. Threads and processes may share the file: each write holds a lock beside it."""
+    """Appends shipments to a file. Threads and processes may share the file: each write locks a file beside it."""
 
     def __init__(self, path: Path, *, max_bytes: int, files: int) -> None:
         """
         Args:
             max_bytes: size at which the file is rotated.
-            files: rotated files to keep.
+            files: number of rotated files to keep.
         """
         self._path, self._max_bytes, self._files = path, max_bytes, files
         self._lock = path.with_name(f".{path.name}.lock")
         self._failed = False
 
     def add(self, table: ManifestTable) -> None:
-        """Append the shipments of a scored table. If they cannot be written, the log says so once; scoring goes on."""
+        """Append the shipments of a scored table. If writing fails, log the first failure in a row and go on."""
         lines = b"".join(orjson.dumps(shipment) + b"\n" for shipment in _shipments(table))
         try:
             with self._lock.open("w") as lock:
@@ -69,9 +70,10 @@ def erase_from_record(path: Path, files: int, shipments: set[str], before: str |
     """Delete shipments from the record of traffic, and return their number.
 
     Args:
-        path: the record; with its rotated files.
-        shipments: references of the shipments to delete.
-        before: time, ISO 8601 in UTC; shipments that were declared before it are deleted too.
+        path: file of the record; its rotated files are searched too.
+        files: number of rotated files.
+        shipments: ``shipment_id`` of the shipments to delete.
+        before: time, ISO 8601 in UTC; shipments declared before it are deleted too.
     """
     if not path.parent.is_dir():
         return 0

@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn in one or more processes."""
+"""Start of the application under uvicorn, in one or more processes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from service.scoring.model_host import LoadedModel
     from service.settings import Settings
 
-#: Seconds that open requests, such as a CSV, have to finish when the service stops.
+#: Seconds within which requests in progress, such as a CSV, must end when the service stops.
 _GRACE: Final = 30
-#: Seconds within which a worker must answer the process that watches it. On a busy machine its imports alone take longer than
-#: uvicorn's default of 5 s: it would be killed and started again for ever.
+#: Seconds within which a worker must answer its parent process. On a busy machine, the worker's imports alone take longer than
+#: uvicorn's default of 5 s. The parent would then kill and restart the worker again and again.
 _HEALTH_SECONDS: Final = 60
 #: Interval in seconds after which a thread that scores a batch or file yields to other threads. With Python's default of 5 ms,
 #: single requests during a batch take 16 % longer (mean, measured in one run).
@@ -92,7 +92,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
 
 
 def _stop_on_hangup() -> None:
-    """Treat SIGHUP, which a closed terminal sends, like SIGTERM: by default it would end the process in the middle of answers."""
+    """Stop on SIGHUP, which a closed terminal sends, as on SIGTERM. By default, SIGHUP ends the process amid answers."""
     with contextlib.suppress(ValueError):  # Only the main thread may set it.
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 

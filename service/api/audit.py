@@ -17,7 +17,7 @@ from service.store.engine.times import iso_time
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
-#: Default and maximum number of entries per page. The largest page has about 500 kB.
+#: Default and maximum number of entries per page. A page of 1,000 entries has about 500 kB.
 _DEFAULT_LIMIT: Final = 100
 _MAX_LIMIT: Final = 1_000
 #: Largest number that both databases can hold.
@@ -43,7 +43,7 @@ class AuditEntryAnswer(Answer):
 
 
 class AuditEntries(Answer):
-    """Page of entries in order of their numbers."""
+    """Page of entries, ordered by number."""
 
     entries: list[AuditEntryAnswer]
     next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
@@ -55,7 +55,7 @@ async def entries(
     cursor: Annotated[int, Query(ge=0, le=_LAST_NUMBER, description="`next` of the previous page")] = 0,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Entries per page")] = _DEFAULT_LIMIT,
 ) -> Response:
-    """Return a page of the audit chain, in order of the numbers. `tidewaiter audit verify` verifies the chain."""
+    """Return a page of the audit chain, ordered by number. `tidewaiter audit verify` verifies the chain."""
     database = store_of(request).database
 
     def read() -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Middleware that asks for an API key on every request but probes and documentation.
+"""Middleware that requires an API key for all requests except probes and documentation.
 
-It stands before the direct path of scoring, so that no request reaches an endpoint without it. Refusals say no more than RFC 6750
-asks for; a key appears in no answer and in no log.
+It runs before the direct path of scoring, so every request to an endpoint is checked. Refusals disclose no more than RFC 6750
+requires. Keys never appear in answers or logs.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SCHEME: Final = b"bearer "
-#: Where the peer has no address, as on a socket file.
+#: Stands for the address of a peer without one, as on a Unix socket.
 _NO_ADDRESS: Final = "-"
 
 
 class Authenticated:
     """ASGI middleware that lets a request pass if its key is valid, has the scope of the route, and is within its rate.
 
-    The id of the key is kept as ``scope["state"]["caller"]``. A path that no route answers needs a key of any scope.
+    The id of the key becomes ``scope["state"]["caller"]``. A path without a route needs any valid key.
     """
 
     def __init__(self, app: ASGIApp, ring: KeyRing) -> None:
@@ -69,7 +69,7 @@ class Authenticated:
         raise self._refusal(scope, bool(given))
 
     def _refusal(self, scope: Scope, has_header: bool) -> ServiceError:
-        """Count a failed attempt and return what to answer. A valid key is never refused because of them."""
+        """Count a failed attempt and return the error. Failed attempts never affect requests with a valid key."""
         if not self._ring.is_complete:
             return KeysUnread()
         client = scope.get("client")

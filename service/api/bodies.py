@@ -1,7 +1,7 @@
 """Request bodies: reading, gunzip and JSON parsing under a size limit.
 
-The limit applies to the received and to the decompressed bytes, and is checked while reading. It therefore also holds for a false
-Content-Length, and for a few kilobytes that decompress to gigabytes.
+The limit applies to the received and to the decompressed bytes, and is checked while reading. So it also stops bodies with a false
+Content-Length, and kilobytes that decompress to gigabytes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Gunzip:
 
 
 def _header(headers: Headers, name: bytes, default: str) -> str:
-    """Return the first value of a header. `Headers.get` raises and catches an error for a missing one, which takes longer."""
+    """Return the first value of a header. Faster than `Headers.get`, which raises and catches an error for a missing header."""
     for key, value in headers.raw:
         if key == name:
             return value.decode("latin-1")
@@ -107,7 +107,7 @@ class received:
         Unprocessable: the client disconnected before the end of the body.
     """
 
-    # The event loop keeps account of each asynchronous generator, which takes longer than reading a small body.
+    # Not an asynchronous generator: the event loop registers each of them, which takes longer than reading a small body.
     __slots__ = ("_limit", "_more", "_most", "_receive", "_size")
 
     def __init__(self, request: Request, limit: int, *, allowance: int = 0) -> None:
@@ -146,7 +146,7 @@ async def read_body(request: Request, limit: int, hold: Hold | None = None) -> b
     """Return the whole body, decompressed.
 
     Args:
-        hold: counts the bytes as they arrive.
+        hold: takes the bytes as they arrive.
 
     Raises:
         Busy: other requests hold too many bytes.
@@ -166,7 +166,7 @@ async def read_body(request: Request, limit: int, hold: Hold | None = None) -> b
                 hold.add(len(part))
             parts.append(part)
             if gunzip:
-                # A few kilobytes may unpack to the limit. Let other requests run meanwhile.
+                # A few kilobytes may decompress to the limit, so let other requests run between the parts.
                 await asyncio.sleep(0)
     if gunzip:
         gunzip.finish()
@@ -188,8 +188,8 @@ async def read_json_text(request: Request, limit: int, hold: Hold | None = None)
 
     Raises:
         TooLarge, Busy: see `read_body`.
-        NotAcceptedMedia: see `read_body`, or the media type is not JSON or is missing. A web page can send a body without one, or
-            with one of a form, to another site.
+        NotAcceptedMedia: see `read_body`, or the media type is missing or is not JSON. Web pages can send bodies without a media
+            type, or with that of a form, to other sites.
     """
     kind, parameters = media_type(request.headers)
     if kind != "application/json" and not kind.endswith("+json"):
@@ -216,7 +216,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def parse_list(data: bytes, field: str) -> Any:
-    """Parse UTF-8 as a JSON object and return one of its members; None if it lacks the member or is no object.
+    """Parse UTF-8 as JSON and return the member ``field``; None if the value is not an object or lacks the member.
 
     Raises:
         Unprocessable, TooLarge: see `parse_json`.

@@ -1,4 +1,4 @@
-"""``GET /v1/decisions`` and ``GET /v1/decisions/{id}``: what was decided, and from what."""
+"""``GET /v1/decisions`` and ``GET /v1/decisions/{id}``: stored decisions."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 
-#: Decisions of a page by default, and at most: some 350 kB.
+#: Default and maximum number of decisions per page. A page of 1,000 decisions has about 350 kB.
 _USUAL: Final = 100
 _MOST: Final = 1_000
 #: Largest position that both databases can hold.
 _LAST_POSITION: Final = 2**63 - 1
-#: PostgreSQL keeps no character 0.
+#: PostgreSQL cannot store U+0000 in texts.
 _TEXT: Final = r"^[^\x00]+$"
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
 def read_time(text: str) -> int:
-    """Return a time as microseconds since 1970. Without an offset it is in UTC; a date alone means 00:00.
+    """Return a time as microseconds since 1970. A time without an offset is in UTC; a date alone means 00:00.
 
     Raises:
-        ValueError: the text is no time in ISO 8601.
+        ValueError: the text is not a time in ISO 8601.
     """
     try:
         time = dt.datetime.fromisoformat(text.strip())
         return ((time if time.tzinfo else time.replace(tzinfo=dt.UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
-        raise ValueError("is no time in ISO 8601, such as 2026-05-04T09:30:00Z or 2026-05-04") from None
+        raise ValueError("is not a time in ISO 8601, such as 2026-05-04T09:30:00Z or 2026-05-04") from None
 
 
 def shown_time(microseconds: int) -> str:
@@ -57,7 +57,7 @@ def shown_time(microseconds: int) -> str:
 
 def _read_cursor(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LAST_POSITION:
-        raise ValueError("is no cursor; send the `next` of an earlier page")
+        raise ValueError("is not a cursor; send the `next` of an earlier page")
     return int(text)
 
 
@@ -76,7 +76,7 @@ def _selection(
     shipment_id: Annotated[
         str | None,
         Query(
-            max_length=1000, pattern=_TEXT, description="Decisions on this shipment alone", examples=["HB-2026-000184"]
+            max_length=1000, pattern=_TEXT, description="Decisions on this shipment only", examples=["HB-2026-000184"]
         ),
     ] = None,
 ) -> Selection:
@@ -88,10 +88,10 @@ async def decisions(
     request: Request,
     selection: Annotated[Selection, Depends(_selection)],
     cursor: Annotated[_Cursor | None, Query(description="`next` of the previous page")] = None,
-    limit: Annotated[int, Query(ge=1, le=_MOST, description="Decisions of a page")] = _USUAL,
+    limit: Annotated[int, Query(ge=1, le=_MOST, description="Decisions per page")] = _USUAL,
 ) -> Response:
-    """Return decisions in the order in which they were stored, a page at a time. Decisions that arrive meanwhile come on later
-    pages: no page repeats or leaves out any. Manifests and answers are in `GET /v1/decisions/{decision_id}`.
+    """Return a page of decisions in the order in which they were stored. New decisions appear on later pages, so pages never repeat
+    or omit a decision. `GET /v1/decisions/{decision_id}` returns manifest and answer.
     """
     database = store_of(request).database
 
@@ -120,15 +120,15 @@ async def decision(
         ),
     ],
 ) -> Response:
-    """Return a decision: the answer as it was sent, the manifest as received, the versions that decided, earlier and later
-    decisions on the same shipment, outcomes and overrides.
+    """Return a decision: the answer as it was sent, the manifest as received, the versions of model, features and rules, the ids of
+    the previous and all later decisions on the same shipment, outcomes and overrides.
     """
     database = store_of(request).database
 
     def read() -> dict[str, Any] | None:
         with database.read() as connection:
             row = store.decision_log.one(connection, decision_id)
-            return None if row is None else _whole(connection, row)
+            return None if row is None else _detailed(connection, row)
 
     found = await to_thread.run_sync(read)
     if found is None:
@@ -155,7 +155,7 @@ def _summary(row: RowMapping) -> dict[str, Any]:
     }
 
 
-def _whole(connection: Connection, row: RowMapping) -> dict[str, Any]:
+def _detailed(connection: Connection, row: RowMapping) -> dict[str, Any]:
     manifest = row["manifest"]
     return {
         **_summary(row),

@@ -1,4 +1,4 @@
-"""State of the application and options of a request, shared by the endpoints."""
+"""State of the application, and dependencies of the endpoints."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class QueryCache:
-    """Cache of the options that FastAPI parsed, by query string, because most requests repeat an earlier query string.
+    """Cache of options that FastAPI parsed, by query string. Most requests repeat an earlier query string.
 
-    The cache contains only query strings that FastAPI accepted, so FastAPI handles all invalid ones.
+    The cache contains only query strings that FastAPI accepted. Invalid ones always go to FastAPI.
     """
 
     #: Maximum number of entries, and maximum bytes of a query string. Ordinary clients stay far below both.
@@ -60,18 +60,17 @@ class State:
     """Objects that live as long as the application.
 
     Attributes:
-        lists: the settings of scores, with the office's lists.
-        record: where shipments that advance the history are recorded; None if that is off.
-        store: where decisions are kept; None if that is off.
+        lists: settings of scores, with the office's lists.
+        record: record of shipments that advance the history; None if it is off.
+        store: store of decisions; None if it is off.
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up single chemicals.
         lookup_batches: the same limit for batches, so that single lookups do not wait for them.
-        admitted_batches: limit on those that are read or wait for it. Each takes up to `reading_seconds` or somewhat more.
+        admitted_batches: limit on batches of chemicals that are looked up or wait. Each takes up to about `reading_seconds`.
         bodies: limit on the bodies of all batches that are received, scored or answered.
-        questions: the same limit for batches of questions about chemicals and goods and for imports of lists, which must not keep
-            shipments out.
+        questions: the same limit for batches of chemicals and goods and for imports of lists, so that they never block shipments.
         uploads: limit on the uploads that are received, scored or answered.
-        ring: the valid API keys; None where no keys are needed.
+        ring: the valid API keys; None if no keys are needed.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
         query_cache: cached options of scoring requests.
         job_worker: starts a worker when a job waits; None if other processes score the jobs.
@@ -98,7 +97,7 @@ class State:
 
     @property
     def decides_without_database(self) -> bool:
-        """Whether shipments are decided while the database is away."""
+        """True if shipments are scored while the database is unavailable."""
         return self.store is not None and self.store.has_journal
 
     @property
@@ -153,7 +152,7 @@ ScoreOptions = Annotated[Options, Depends(score_options)]
 
 
 def caller_of(request: Request) -> str | None:
-    """Return the id of the API key that the request came with; None where no keys are needed."""
+    """Return the id of the API key of the request; None if no keys are needed."""
     caller: str | None = request.scope["state"].get("caller")
     return caller
 
@@ -168,7 +167,7 @@ def store_of(request: Request) -> Store:
     """Return the store of the service.
 
     Raises:
-        StoreOff: the service has none.
+        StoreOff: the service has no store.
     """
     store = state_of(request).store
     if store is None:
@@ -197,7 +196,7 @@ class PlainJson(Response):
 
 
 class EncodedJson(PlainJson):
-    """JSON response of bytes that are JSON already."""
+    """JSON response of bytes that already are JSON."""
 
     def render(self, content: Any) -> bytes:
         return cast("bytes", content)

@@ -1,7 +1,7 @@
 """Documentation pages with scripts from this service.
 
-FastAPI's pages load scripts from a content delivery network. Customs networks rarely allow that, and it would disclose the
-readers of the pages. The package `fastapi-offline` contains the same files, which this module serves.
+FastAPI's pages load scripts from a content delivery network. Customs networks rarely allow that, and the network would learn who
+reads the pages. The package `fastapi-offline` contains the same files, which this module serves.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def install_docs(app: FastAPI) -> None:
 
 
 def _policy(page: str) -> str:
-    """Return the content security policy of the page: scripts of this service, and the page's own inline script by its hash."""
+    """Return the content security policy of the page. It allows scripts of this service, and the page's inline script by hash."""
     digests = [hashlib.sha256(script.encode()).digest() for script in _INLINE_SCRIPT.findall(page)]
     inline = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return (

@@ -1,4 +1,4 @@
-"""``POST /v1/erasures``: erase personal data."""
+"""``POST /v1/erasures``: erasure of personal data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ID = "d3b1c6f2-4e8a-4c1e-9d2b-7a5f0e6c8b19"
 
 
 class NewErasure(BaseModel):
-    """Selection of an erasure: exactly one of the three members."""
+    """Data to erase: exactly one of the three members."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1, "examples": [{"shipment_id": "A-1"}]}
@@ -45,28 +45,26 @@ class NewErasure(BaseModel):
 
 
 class KnownBackup(Answer):
-    """A backup."""
+    """A backup that the audit chain records."""
 
-    taken_at: str = Field(description="UTC, ISO 8601", examples=["2026-11-27T03:00:00Z"])
-    sha256: str = Field(description="Of its content, as the audit chain names it", examples=["9f3c" * 16])
+    taken_at: str = Field(description="Time of the backup, ISO 8601, UTC", examples=["2026-11-27T03:00:00Z"])
+    sha256: str = Field(description="SHA-256 of its content, as in the audit chain", examples=["9f3c" * 16])
 
 
 class Erasure(Answer):
     """Result of an erasure."""
 
-    erasure_id: str = Field(description="Subject of its entries in the audit chain", examples=[_ID])
+    erasure_id: str = Field(description="Subject of the erasure's entries in the audit chain", examples=[_ID])
     decisions: int = Field(description="Decisions whose personal data was erased", examples=[2])
     jobs: int = Field(description="Jobs whose files were deleted", examples=[0])
     recorded: int = Field(description="Shipments deleted from the record of traffic", examples=[0])
-    set_aside: int = Field(
-        description="Decisions deleted from the lines of the journal that were set aside", examples=[0]
-    )
+    set_aside: int = Field(description="Decisions deleted from journal lines that were set aside", examples=[0])
     backups: list[KnownBackup] = Field(
-        description="Backups made before, the newest first, at most 100. They still contain what was erased"
+        description="Backups made before, newest first, at most 100. They still contain the erased data"
     )
     scrubbed: bool | None = Field(
-        description="false: the database was in use, and old bytes may remain in its files; null: PostgreSQL, whose files keep "
-        "old rows until VACUUM",
+        description="true: the database files contain no erased bytes; false: the database was in use, and erased bytes may remain "
+        "in its files; null: PostgreSQL, whose files keep old rows until VACUUM",
         examples=[True],
     )
 
@@ -81,10 +79,10 @@ class Erasure(Answer):
     },
 )
 async def create_erasure(request: Request) -> Response:
-    """Erase manifests, texts and names of what is selected. Scores, lanes, reason codes and the audit chain remain. Writing to the
-    database waits meanwhile; use `tidewaiter erase` for large amounts. While an open job has
-    rows of the selection, the answer is 409 and names the job. It is also 409 while decisions of the selection wait in the journal.
-    An outcome or override that is recorded after an erasure is erased by the next one.
+    """Erase manifests, texts and names of the selected decisions. Scores, lanes, reason codes and the audit chain remain. Other
+    writes to the database wait meanwhile; use `tidewaiter erase` for large amounts. The answer is 409, with the ids of the jobs,
+    while open jobs have selected rows. It is also 409 while selected decisions wait in the journal. An outcome or override that is
+    recorded after an erasure remains until the next erasure.
     """
     database, settings = store_of(request).database, state_of(request).settings
     selection = _selection(await read_json_text(request, _MOST_BYTES))

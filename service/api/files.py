@@ -1,7 +1,7 @@
-"""``POST /v1/score/csv``: score an uploaded CSV and stream the scored CSV back.
+"""``POST /v1/score/csv``: scoring of an uploaded CSV, whose rows are streamed back with their scores.
 
 A worker thread scores the upload chunk by chunk, and each chunk is sent as soon as it is scored. An error after the first byte
-closes the connection, so that clients cannot mistake a partial response for a complete one.
+closes the connection, so clients cannot mistake a partial response for a complete one.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _BODY: Final[dict[str, Any]] = {
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "The rows in their order, with their own columns, the score columns and `error`",
+            "description": "The rows in their original order, with their own columns, the score columns and `error`",
             "content": {"text/csv": {"schema": {"type": "string"}}},
         },
         **problems(413, 415, 422, 500, 503),
@@ -78,9 +78,9 @@ _BODY: Final[dict[str, Any]] = {
     openapi_extra=_BODY,
 )
 async def score_csv(request: Request, options: FileOptions) -> StreamingResponse:
-    """Score a CSV whose rows are goods items; rows of one `shipment_id` are adjacent. A row that cannot be read keeps its
-    place, with an empty risk and the reason in `error`. `GET /v1/schema` lists the columns. The service detects header
-    spelling, delimiter, encoding and decimal comma.
+    """Score a CSV whose rows are goods items; rows of one `shipment_id` must be adjacent. A row that cannot be read keeps its
+    place, with an empty risk and the reason in `error`. `GET /v1/schema` lists the columns. The service recognises spellings of
+    column names, and detects delimiter, encoding and decimal comma.
     """
     state = state_of(request)
     served = state.host.served
@@ -90,7 +90,7 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
         hold = stack.enter_context(state.uploads.hold())
         file = await receive_file(request, state.settings.max_csv_bytes, state.settings.upload_dir, hold)
         stack.callback(file.close)
-        # Take a slot only now: while a client sends its file, other files are scored.
+        # Take a slot only now, so that other files are scored while the client sends this one.
         stack.enter_context(await _slot(state))
         try:
             lines, first = await to_thread.run_sync(_start, file, served, options, state, caller_of(request))
@@ -110,10 +110,10 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
 
 
 async def _slot(state: State) -> contextlib.AbstractContextManager[None]:
-    """Wait for one of the slots for concurrent CSV requests, and return its context.
+    """Wait for a slot for concurrent CSV requests. Return a context manager that releases it.
 
     Raises:
-        Busy: all slots remain taken.
+        Busy: no slot became free in time.
     """
     holder = object()
     with move_on_after(_RETRY_AFTER):
@@ -132,14 +132,14 @@ def _released(limiter: CapacityLimiter, holder: object) -> Iterator[None]:
 
 def _all_taken(state: State) -> Busy:
     places = state.settings.max_csv_requests
-    detail = f"{places} files are being scored already; try again in {_RETRY_AFTER} seconds."
+    detail = f"The service is already scoring {places} files; try again in {_RETRY_AFTER} seconds."
     return Busy(detail, retry_after=_RETRY_AFTER)
 
 
 def _start(
     file: BinaryIO, served: ServedModel, options: Options, state: State, caller: str | None
 ) -> tuple[Iterator[bytes], bytes]:
-    """Score up to the first row that can be scored, before the response starts, so that an error becomes an error response.
+    """Score the file up to its first readable row. This happens before the response starts, so an error becomes an error response.
 
     The decisions of each chunk are committed before its lines are sent.
 
@@ -149,7 +149,7 @@ def _start(
     Raises:
         Unreadable: the file cannot be read, or none of its rows can be scored.
     """
-    # Later chunks must see earlier ones as history. Without an update, advance a copy.
+    # Later chunks need earlier ones as history. Without an update of the service's history, advance a copy.
     history: AdvancingHistory = served.history if options.update_history else served.history.copy()
     lines = score_csv_stream(
         file,
@@ -178,10 +178,7 @@ def _start(
 
 
 class _CountingModel:
-    """Model that counts its scores in the metrics, and records the shipments if there is a record.
-
-    Each chunk has a budget for reading its texts.
-    """
+    """Model that counts its scores in the metrics, records the shipments if ``record`` is set, and limits reading per chunk."""
 
     def __init__(
         self, model: FileModel, metrics: Metrics, reading_seconds: float, record: TrafficRecord | None

@@ -1,7 +1,7 @@
-"""``GET /v1/goods`` and ``POST /v1/goods/batch``: classify goods descriptions.
+"""``GET /v1/goods`` and ``POST /v1/goods/batch``: classification of goods descriptions.
 
-A text takes less than a millisecond, a batch tens of milliseconds. Readings run in a thread of their own, so that a batch delays
-scores only by Python's switches between threads.
+A text takes less than a millisecond, a batch tens of milliseconds. Texts are read in a separate thread, so a batch delays scores
+only by Python's switches between threads.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def _question(
         str | None,
         checked(read_code),
         Query(
-            description="Declared HS code of 4 to 10 digits; dots, spaces and hyphens are allowed. Compared at chapter and "
-            "heading; digits after the sixth are national. A chapter that HS 2022 lacks is not compared",
+            description="Declared HS code of 4 to 10 digits; dots, spaces and hyphens are allowed. Its chapter and heading are "
+            "compared; digits after the sixth are national. A chapter that is not in HS 2022 is not compared",
             openapi_examples={
                 name: {"summary": summary, "value": code} for name, (summary, _, code) in EXAMPLE_GOODS.items() if code
             },
-            # In the document only: `read_code` says more precisely what is wrong.
+            # Only in the OpenAPI document, because the errors of `read_code` are more precise.
             json_schema_extra={"pattern": r"^ *$|^ *([0-9][ .-]*){4,10}$"},
         ),
     ] = None,
@@ -58,7 +58,7 @@ def _question(
         str | None,
         checked(read_language),
         Query(
-            description="Language of `q` (ISO 639-1), which replaces the guess in the answer. Reading does not depend on it",
+            description="Language of `q` (ISO 639-1). It replaces the guess in the answer and does not affect the classification",
             examples=["en"],
             json_schema_extra={"pattern": r"^ *$|^ *[A-Za-z]{2} *$"},
         ),
@@ -69,11 +69,11 @@ def _question(
 
 @router.get("/goods", summary="Classify a goods description", response_model=GoodsAnswer, responses=problems(422, 500))
 async def goods(request: Request, question: Annotated[Question, Depends(_question)]) -> Response:
-    """Return the likeliest chapters, headings and subheadings of HS 2022 with calibrated probabilities, whether the declared
-    code fits the words, and whether customs would reject the text as vague and what it lacks.
+    """Return the likeliest chapters, headings and subheadings of HS 2022 with calibrated probabilities. The answer also says
+    whether the declared code fits the words, whether customs would reject the text as vague, and what it lacks.
 
-    The answer reads the words alone. It is no tariff ruling: classification follows the goods, their material and their use,
-    of which a description says only a part.
+    The answer depends on the words alone. It is not a tariff ruling: classification depends on the goods, their material and their
+    use, which a description states only in part.
     """
     [result] = await _in_thread(request, partial(answer_all, [question]))
     add_log_fields(request, code_contradicted=result["code_contradicted"], vague_flagged=result["vague_flagged"])
@@ -91,8 +91,8 @@ async def goods(request: Request, question: Annotated[Question, Depends(_questio
     ),
 )
 async def goods_batch(request: Request) -> Response:
-    """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "hs_code": ..., "language": ...}`
-    of which only `q` is needed. A query that cannot be read has a `problem` as its result and does not affect the others.
+    """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "hs_code": ..., "language": ...}`,
+    where only `q` is required. The result of a query that cannot be read is a `problem`; other queries are not affected.
     """
     state = state_of(request)
     with state.questions.hold() as hold:
@@ -115,7 +115,7 @@ def _read(query: object) -> Question | dict[str, Any]:
     """Return the question of a query of a batch, or its problem."""
     members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
     text, code = members.get("q"), members.get("hs_code")
-    # JSON writers that know no codes write them as numbers.
+    # Some JSON writers write codes as numbers.
     code = str(code) if isinstance(code, int) and not isinstance(code, bool) else code
     problem = ""
     if not isinstance(text, str):

@@ -15,32 +15,32 @@ class LikelyCode(Answer):
 
 
 class GoodsAnswer(Answer):
-    """Reading of the words of a goods description."""
+    """Classification of a goods description."""
 
     query: str = Field(examples=["mens cotton t-shirt"])
     language: str | None = Field(
-        description="Language as given, otherwise as guessed (ISO 639-1); null: nothing tells it", examples=["en"]
+        description="Given or guessed language (ISO 639-1); null if it cannot be guessed", examples=["en"]
     )
     chapters: list[LikelyCode] = Field(
-        description="The likeliest chapters, likeliest first; empty for a text without words", max_length=3
+        description="Likeliest chapters, most probable first; empty for a text without words", max_length=3
     )
-    headings: list[LikelyCode] = Field(description="The likeliest headings", max_length=3)
+    headings: list[LikelyCode] = Field(description="Likeliest headings", max_length=3)
     subheadings: list[LikelyCode] = Field(
-        description="The likeliest subheadings, among those of the likeliest headings", max_length=3
+        description="Likeliest subheadings, among those of the likeliest headings", max_length=3
     )
     code_fit: float | None = Field(
         description="Log-likelihood ratio (natural logarithm) of the declared code: how much likelier the words are for goods of "
-        "this code than for goods in general. Negative: the words contradict it; 0: they say nothing of it. Null without a "
-        "code of a chapter of HS 2022, and for an empty text",
+        "this code than for goods in general. Negative: the words contradict the code; 0: the words say nothing about it. Null "
+        "without a code of a chapter of HS 2022, and for an empty text",
         examples=[4.2],
     )
     code_contradicted: bool | None = Field(
-        description="Whether `code_fit` is below the threshold that reasons use; null if there is no `code_fit`"
+        description="Whether `code_fit` is below the threshold of the model's reasons; null if `code_fit` is null"
     )
     vague: Probability = Field(description="Vagueness; 1 for an empty text", examples=[0.04])
     vague_flagged: bool = Field(description="Whether customs would probably reject the text as vague")
     missing: list[str] = Field(
-        description="What a vague text lacks", examples=[["the material", "what they are used for"]]
+        description="Facts that a vague text lacks", examples=[["the material", "what they are used for"]]
     )
 
 

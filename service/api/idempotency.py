@@ -1,7 +1,7 @@
-"""``Idempotency-Key``: a request that is sent again gets its first answer, and is not carried out again.
+"""``Idempotency-Key``: a repeated request gets its first answer and is not executed again.
 
-A request is claimed in the database, carried out, and its answer is kept before it is sent. The keys of different callers do not
-meet. A request without the header passes through at the cost of a look at its headers.
+A request is claimed in the database and executed, and its answer is stored before it is sent. Each caller has separate keys. For a
+request without the header, the only cost is a look at its headers.
 """
 
 from __future__ import annotations
@@ -34,28 +34,29 @@ if TYPE_CHECKING:
     from service.store.idempotency import Replay
 
 _HEADER: Final = b"idempotency-key"
-#: Header of an answer that was given before.
+#: Header of an answer that was sent before.
 REPLAYED: Final = "Idempotent-Replayed"
 _WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-#: `POST` requests that refuse the header, and why. To ignore it would be dangerous, because the client relies on it.
+#: `POST` requests that refuse the header, and why. Ignoring the header would be dangerous, because the client relies on it.
 _UNSUPPORTED: Final = {
     "/v1/score/csv": "answers are too large to keep; POST /v1/jobs takes a file with a key",
     "/v1/keys": "the answer has a secret, which the database must not hold",
     "/v1/webhooks": "the answer has a secret, which the database must not hold",
 }
-#: `POST` requests that call `answered_once`, because their bodies are too large to hold.
+#: `POST` requests whose bodies are too large for memory. Their endpoints call `answered_once`.
 _LARGE: Final = frozenset({"/v1/jobs"})
 _ACCEPTED_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
-#: Seconds that a second request waits for the first one of the same process, and after which a client should ask again.
+#: Seconds for which a repeated request waits while this process executes the first one.
 _PATIENCE: Final = 30.0
+#: Seconds after which a client should send its request again.
 _RETRY_AFTER: Final = 1
-#: From this status on, an answer says that the service failed, so that another try makes sense. Below, these do.
+#: Statuses after which another try may succeed, so that their answers are not stored: from `_FAILED` on, and these below.
 _FAILED: Final = 500
 _TRY_AGAIN: Final = frozenset({401, 403, 408, 409, 425, 429})
 
 
 class KeyReused(Unprocessable):
-    """The key of the request belongs to another request."""
+    """The key was used for a different request."""
 
     slug, title = "idempotency-key-reused", "The key belongs to another request"
 
@@ -72,12 +73,12 @@ def keeps_answers(method: str, path: str) -> bool:
 
 
 class Idempotent:
-    """ASGI middleware that answers requests with the header once. Without a store it lets them pass."""
+    """ASGI middleware that executes requests with the header once. Without a store it ignores the header."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
         self._state = state
-        #: Requests that this process works on.
+        #: Requests that this process executes, by caller and key. Each event is set at the end.
         self._working: dict[tuple[str, bytes], asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,7 +121,7 @@ class Idempotent:
     async def _answer(
         self, scope: Scope, receive: Receive, body: bytes, asked: idempotency.Request, database: Database
     ) -> Response:
-        """Return the kept answer, or carry the request out and keep its answer."""
+        """Return the stored answer, or execute the request and store its answer."""
         claimed = True
         try:
             replay = await to_thread.run_sync(_begin, database, asked)
@@ -138,7 +139,7 @@ class Idempotent:
         finally:
             if claimed:
                 answer = captured.answer() if finished else None
-                # Also a request whose client has gone is finished, so that it gets the answer when it asks again.
+                # Store the answer even if the client has disconnected, because it may send the request again.
                 await asyncio.shield(asyncio.create_task(asyncio.to_thread(_end, database, asked, answer)))
         response = Response(captured.body, captured.status)
         response.raw_headers = captured.headers
@@ -154,16 +155,16 @@ async def _waited(working: asyncio.Event) -> None:
 
 def _in_work() -> Conflict:
     return Conflict(
-        "A request with this Idempotency-Key is in work; send it again to get its answer.",
+        "A request with this Idempotency-Key is still in progress; send it again to get its answer.",
         headers={"Retry-After": str(_RETRY_AFTER)},
     )
 
 
 def key_of(request: Request) -> str | None:
-    """Return the key of a request; None without one.
+    """Return the key of a request; None without the header.
 
     Raises:
-        Unprocessable: it cannot be kept.
+        Unprocessable: the key is invalid, or the path does not support keys.
     """
     key = dict(request.scope["headers"]).get(_HEADER)
     return None if key is None else _accepted(key, request.scope)
@@ -178,16 +179,16 @@ def is_taken(database: Database, caller: str | None, key: str) -> bool:
 def answered_once(
     request: Request, database: Database, content: Sequence[bytes], work: Callable[[Connection], Response]
 ) -> Response:
-    """Carry out a request with a key and keep its answer in the same transaction, or return the answer that it got.
+    """Execute a request with a key and store its answer in the same transaction, or return the answer of an earlier request.
 
     Args:
-        content: what the request consists of, beside method, path and query.
-        work: returns the answer. A final error that it raises is an answer, too.
+        content: the parts that identify the request, in addition to method, path and query.
+        work: returns the answer. An error that it raises is stored as the answer, unless another try may succeed.
 
     Raises:
-        KeyReused: the key belongs to another request.
-        Conflict: another process has claimed the key at the same moment.
-        ServiceError: an error of ``work`` after which the request may be sent again.
+        KeyReused: the key was used for a different request.
+        Conflict: another process claimed the key at the same moment.
+        ServiceError: an error of ``work`` after which another try may succeed.
     """
     key = key_of(request)
     assert key is not None
@@ -202,10 +203,10 @@ def answered_once(
             if not _is_final(error.details.status):
                 raise
             response = error_response(request, error)
-        kept = store.idempotency.Replay(
+        answer = store.idempotency.Replay(
             response.status_code, response.headers.get("Content-Type"), bytes(response.body)
         )
-        store.idempotency.finish(connection, asked, kept)
+        store.idempotency.finish(connection, asked, answer)
     return response
 
 
@@ -213,7 +214,7 @@ def _accepted(key: bytes, scope: Scope) -> str:
     """Return the key of a request.
 
     Raises:
-        Unprocessable: it cannot be kept.
+        Unprocessable: the key is invalid, or the path does not support keys.
     """
     problem = _UNSUPPORTED.get(scope["path"]) if scope["method"] == "POST" else None
     if problem is not None:
@@ -231,7 +232,7 @@ def _accepted(key: bytes, scope: Scope) -> str:
 
 
 def _is_final(status: int) -> bool:
-    """Return whether another try would get the same answer."""
+    """Return whether another try would get the same answer, so that the answer is stored."""
     return status < _FAILED and status not in _TRY_AGAIN
 
 
@@ -256,7 +257,7 @@ def _begin(database: Database, asked: idempotency.Request) -> Replay | None:
 
 @contextlib.contextmanager
 def _taken_keys() -> Iterator[None]:
-    """Turn what the store says of a taken key into what the client is told."""
+    """Convert the store's exceptions about a used key into errors for the client."""
     try:
         yield
     except store.idempotency.OtherRequest:
@@ -269,7 +270,7 @@ def _taken_keys() -> Iterator[None]:
 
 
 def _end(database: Database, asked: idempotency.Request, answer: Replay | None) -> None:
-    # Send the answer of a completed request even if it cannot be stored.
+    # The client gets the answer of an executed request even if the answer cannot be stored.
     with contextlib.suppress(DatabaseAway), database.write() as connection:
         if answer is None:
             store.idempotency.give_up(connection, asked)
@@ -278,7 +279,7 @@ def _end(database: Database, asked: idempotency.Request, answer: Replay | None) 
 
 
 class _Captured:
-    """A request whose body was read, and its answer, which is sent later."""
+    """Supplies a request body that was already read, and captures the answer, which is sent later."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._given: bytes | None = body
@@ -311,16 +312,16 @@ class _Captured:
 
 
 def document(paths: dict[str, Any]) -> None:
-    """Add the header, its answers and their header to the operations of an OpenAPI document that it has an effect on."""
+    """Add the header, and the header of replayed answers, to the operations of an OpenAPI document that support it."""
     header = {
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "A request that is sent again with the same key within 24 hours gets the first answer",
+        "description": "A request that is repeated with the same key within 24 hours gets the first answer",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
         "example": "8d5f7c5e-6a4b-4a38-9a0c-6f8c3f2b1e90",
     }
-    replayed = {"description": "`true`: the first answer to this request, sent again", "schema": {"type": "string"}}
+    replayed = {"description": "`true`: the stored answer to an earlier request", "schema": {"type": "string"}}
     for path, operations in paths.items():
         for method, operation in operations.items():
             if keeps_answers(method.upper(), path):

@@ -33,20 +33,20 @@ OUTPUT_MEANINGS: Final = {
     "risk_equipment": "Probability of tablet-press equipment",
     "item_risk": "The same probability for this row's goods item alone",
     "lane": "red, yellow or green: a recommendation",
-    "selected_by": "What set the lane: score, rule, unread or random; empty when green, unless an exemption made it green",
+    "selected_by": "What set the lane: score, rule, watch_list, unread or random; empty when green, unless an exemption made it so",
     "reason_1": "Strongest evidence for illicit content, as a sentence",
-    "reason_2": "Second strongest",
-    "reason_3": "Third strongest",
+    "reason_2": "Second strongest evidence",
+    "reason_3": "Third strongest evidence",
     "substance": "Substance that the declared chemical, CAS number or description resolved to",
     "substance_kind": "How the substance was recognised",
     "substance_hit": "true if a watched substance is declared",
     "warnings": "Problems of fields that did not prevent scoring",
     "model_version": "Version of the model",
-    "bundle_digest": "SHA-256 of its bundle",
-    "one_in": "1 / risk, rounded: one shipment in so many with this risk is illicit; at most 10,000,000",
-    "rank_one_in": "1 / (1 - percentile), rounded: one in so many of reference traffic scores as high; at most 10,000,000",
+    "bundle_digest": "SHA-256 of the model bundle",
+    "one_in": "1 / risk, rounded: of this many shipments with this risk, one is illicit; at most 10,000,000",
+    "rank_one_in": "1 / (1 - percentile), rounded: of this many reference shipments, one scores as high; at most 10,000,000",
     "rule_ids": "Ids of the rules that fired, separated by ;",
-    "unread": "Fields that could not be read, as item: field; item: field",
+    "unread": "Fields that could not be read, in the form item: field; item: field",
 }
 
 #: Limits that apply to every model. The model card may add more.
@@ -69,8 +69,8 @@ _CARD_PARTS: Final = ("data", "features", "limits", "metrics")
     responses=problems(500, 503),
 )
 async def model(request: Request) -> Response:
-    """Return the model card: version, digest, data, metrics, features in their order, base rates, lanes and limits. `refused`
-    says why a newer bundle was refused, if one was; `lane_warning` that the lanes do not fit the latest traffic.
+    """Return the model card: version, digest, data, metrics, features in order, base rates, lanes and limits. `refused` says why a
+    newer bundle was refused, if one was. `lane_warning` says when the lanes do not fit the latest traffic.
     """
     state = state_of(request)
     served = state.host.served
@@ -171,10 +171,11 @@ async def healthz() -> Response:
     responses=problems(500, 503),
 )
 async def readyz(request: Request) -> Response:
-    """Return 200 once a model is loaded and warm and the database answers, and takes writes after a failed one; 503 otherwise.
-    `refused` reports a newer bundle that was refused, or a lost pointer to the model, `chemistry` whether systematic names can be
-    read. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready without its database; `store` says so, how many decisions
-    wait in the journal, whether the office's lists have been read, and whether the history is complete.
+    """Return 200 once a model is loaded and warm and the database answers; 503 otherwise. After a failed write, the database must
+    also accept writes again. `refused` reports a newer bundle that was refused, or a lost pointer to the model. `chemistry` says
+    whether systematic names can be read. `store` describes the database, the number of decisions that wait in the journal, and
+    whether the office's lists have been read and the history is complete. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is
+    ready without its database.
     """
     state = state_of(request)
     host = state.host
@@ -196,7 +197,11 @@ async def readyz(request: Request) -> Response:
 
 
 def _store_state(store: Store, lists: CurrentLists, is_complete: bool) -> dict[str, Any]:
-    """Raises: DatabaseAway: the database does not answer or take writes, and no journal takes decisions."""
+    """Return the state of the store for `readyz`.
+
+    Raises:
+        DatabaseAway: the database does not answer or accept writes, and there is no journal.
+    """
     problem = store.database.problem()
     if problem is not None and not store.has_journal:
         raise DatabaseAway(problem)

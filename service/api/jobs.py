@@ -1,4 +1,4 @@
-"""``/v1/jobs``: files that are scored in the background, for any size that an upload may have and without an open connection."""
+"""``/v1/jobs``: files that are scored in the background, without an open connection."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _BODY: Final[dict[str, Any]] = {
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "In a format that `format` names; text may be gzipped",
+                            "description": "File in one of the formats of `format`; text formats may be gzipped",
                         },
                         "mapping": {"type": "string", "description": "Column mapping, TOML: text or a file"},
                         "explain": {"enum": list(_EXPLAIN), "description": "Default: the service's setting"},
@@ -80,29 +80,33 @@ class JobCreated(Answer):
 
 
 class JobState(Answer):
-    """How far a job is."""
+    """State and progress of a job."""
 
     job_id: str = Field(examples=[_JOB_ID])
     state: Literal["queued", "running", "done", "failed", "cancelled"] = Field(examples=["running"])
-    rows_done: int = Field(description="Rows whose results are on disk, rejected ones too", examples=[40960])
+    rows_done: int = Field(description="Rows whose results are on disk, including rejected rows", examples=[40960])
     rows_total: int | None = Field(description="Rows of the file; null until they are counted", examples=[120000])
-    rejected: int = Field(description="Rows in the rejects", examples=[3])
-    problem: str | None = Field(description="Why the job failed", examples=[None])
-    file_name: str | None = Field(description="Null after its files were deleted", examples=["may.csv"])
+    rejected: int = Field(description="Rejected rows", examples=[3])
+    problem: str | None = Field(description="Why the job failed; null if it did not", examples=[None])
+    file_name: str | None = Field(
+        description="Name of the uploaded file; null after the files of the job were deleted", examples=["may.csv"]
+    )
     format: str = Field(
         description="Format of the result", examples=["csv"], json_schema_extra={"enum": list(_MEDIA_TYPES)}
     )
     created_at: str = Field(examples=["2026-05-04T09:30:00.000000Z"])
     started_at: str | None = Field(examples=["2026-05-04T09:30:01.000000Z"])
     finished_at: str | None = Field(examples=[None])
-    files_deleted_at: str | None = Field(description="Upload and results are kept for some days", examples=[None])
+    files_deleted_at: str | None = Field(
+        description="When upload and results were deleted, some days after the end of the job", examples=[None]
+    )
 
 
 class JobPage(Answer):
     """Jobs, the latest first."""
 
     jobs: list[JobState]
-    next: str | None = Field(description="`cursor` of the next page; null after the last one", examples=[None])
+    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=[None])
 
 
 @router.post(
@@ -114,14 +118,14 @@ class JobPage(Answer):
     openapi_extra=_BODY,
 )
 async def create_job(request: Request) -> Response:
-    """Queue a file. Its result is that of `tidewaiter score`: the file is scored with a history of its own, which starts from the
-    model's; the history of the service stays as it is. Ask `GET /v1/jobs/{job_id}` for the progress. With an
-    `Idempotency-Key`, the same file and fields queue one job, whatever the boundary of the form.
+    """Queue a file. The result is the same as that of `tidewaiter score`: the job starts with the history of the model, and the
+    history of the service does not change. `GET /v1/jobs/{job_id}` returns the progress. With an `Idempotency-Key`, the same file
+    and fields queue one job; the boundary of the form may differ.
     """
     state = state_of(request)
     jobs, database = _jobs_of(request), store_of(request).database
     key = key_of(request)
-    # A request that was answered gets its answer even if the queue is full by now.
+    # A repeated request gets its first answer even if the queue is full now.
     is_answered = key is not None and await to_thread.run_sync(is_taken, database, caller_of(request), key)
     if not is_answered and await to_thread.run_sync(jobs.open) >= state.settings.max_jobs:
         raise _full(state)
@@ -165,7 +169,7 @@ async def list_jobs(
     "/jobs/{job_id}", summary="Progress of a job", response_model=JobState, responses=problems(404, 409, 422, 500, 503)
 )
 async def get_job(request: Request, job_id: str) -> Response:
-    """Return how far a job is, and why it failed if it did."""
+    """Return the state and progress of a job, and why it failed if it did."""
     return PlainJson(_shown(await _job(request, job_id)))
 
 
@@ -177,7 +181,7 @@ async def get_job(request: Request, job_id: str) -> Response:
     responses=problems(404, 409, 422, 500, 503),
 )
 async def cancel_job(request: Request, job_id: str) -> Response:
-    """Cancel a job that is queued or running, and delete its files. Decisions that it has stored already remain."""
+    """Cancel a queued or running job, and delete its files. Decisions that it has already stored remain."""
     state = state_of(request)
     jobs = _jobs_of(request)
     job = await _job(request, job_id)
@@ -218,7 +222,7 @@ async def job_result(request: Request, job_id: str) -> Response:
     responses=_file_answers("CSV with the columns `line`, `reason` and `row`"),
 )
 async def job_rejects(request: Request, job_id: str) -> Response:
-    """Download the rows that could not be read, each with its line and the reason. Without any, the header alone."""
+    """Download the rows that could not be read, each with its line and the reason. Without such rows, the file is a header."""
     job, files = await _done(request, job_id)
     if not job.rejected:
         return Response(rejects_header(), media_type=_MEDIA_TYPES["csv"])
@@ -235,10 +239,10 @@ def _full(state: State) -> Busy:
 
 
 def _job_of(job_id: str, form: Form, state: State, caller: str | None) -> NewJob:
-    """Return the job that a form asks for.
+    """Return the job that a form describes.
 
     Raises:
-        Unprocessable: a field has a wrong value.
+        Unprocessable: a field has an invalid value.
     """
     name = Path(form.file_name.replace("\\", "/")).name[:_LONGEST_NAME]
     explain = _choice(form, "explain", _EXPLAIN, state.settings.explain)
@@ -266,11 +270,11 @@ def _wrong(field: str, problem: str) -> Unprocessable:
 
 
 def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Response:
-    """Put the upload on disk for good, then queue the job. A request with a key that was answered gets its answer.
+    """Write the upload to disk durably (fsync), then queue the job. A repeated request with a key gets its first answer.
 
     Raises:
         Busy: the queue is full.
-        Unprocessable: a field has a wrong value, or the key belongs to another request.
+        Unprocessable: a field has an invalid value, or the key was used for a different request.
     """
     state = state_of(request)
     job: NewJob | Unprocessable
@@ -304,10 +308,10 @@ def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Respon
     if key_of(request) is None:
         with database.write() as connection:
             return queued(connection)
-    # The boundary of a multipart form changes from request to request, so the key stands for what the form says.
+    # Compare the parsed form, because the boundary of a multipart form changes from request to request.
     fields = [part for name in sorted(form.fields) for part in (name.encode(), form.fields[name])]
-    said = (content, form.file_name.encode(), b"gzip" if form.gunzipped else b"", *fields)
-    return answered_once(request, database, said, queued)
+    parts = (content, form.file_name.encode(), b"gzip" if form.gunzipped else b"", *fields)
+    return answered_once(request, database, parts, queued)
 
 
 async def _job(request: Request, job_id: str) -> Row[Any]:
@@ -321,8 +325,8 @@ async def _done(request: Request, job_id: str) -> tuple[Row[Any], JobFiles]:
     """Return a job that is done and whose files exist."""
     job = await _job(request, job_id)
     if job.state != store.jobs.DONE:
-        waiting = "ask again later" if job.state in store.jobs.OPEN else "it has no result"
-        raise Conflict(f"The job is {job.state}; {waiting}.")
+        advice = "try again later" if job.state in store.jobs.OPEN else "it has no result"
+        raise Conflict(f"The job is {job.state}; {advice}.")
     if job.files_deleted_at is not None:
         raise NotFound("The files of the job were deleted; they are kept for some days only.")
     return job, JobFiles(state_of(request).settings.jobs_dir, job_id)

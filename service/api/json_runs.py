@@ -1,4 +1,4 @@
-"""Compiled scan of a large JSON body that finds where it can be cut. It runs without Python's lock."""
+"""Compiled scan that finds where a large JSON body can be split. It releases the interpreter lock."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _SPACE = cython.declare(cython.uchar, ord(" "))
 def find_runs(data: ByteArray, least_values: int, least_bytes: int, runs: LongArray) -> int:
     """Find runs of elements of the lists that are members of the outermost object: ``{"shipments": [...]}``.
 
-    The scan knows only strings, commas and brackets. Up to the first error of a body that is not JSON, it finds what it would find
-    in JSON. Every element of such a list is in one run. A list without elements has none.
+    The scan recognises only strings, commas and brackets. In a body that is not JSON, the runs before the first error are those of
+    valid JSON. Each element of such a list is in exactly one run. An empty list has no run.
 
     Args:
         data: bytes of the body.
-        least_values, least_bytes: a run ends at the next comma once it has so many values or bytes, or else with its list.
-        runs: (m, 4) output: start, end, number of values, and number of objects and lists of each run; behind the last run, 0, 0
-            and the numbers outside of lists. Values are counted by the commas and brackets before them.
+        least_values, least_bytes: a run ends at the next comma once it has this many values or bytes, at the latest with its list.
+        runs: (m, 4) output: start, end, number of values, and number of objects and lists of each run. The row after the last run
+            has 0, 0 and the two numbers outside of lists. Commas and opening brackets are counted as values.
 
     Returns:
-        The number of runs, or -1 if there are m or more.
+        Number of runs, or -1 if there are m or more.
     """
     n = data.shape[0]
     most = runs.shape[0]

@@ -1,4 +1,4 @@
-"""``/v1/keys``: make, list and revoke API keys."""
+"""``/v1/keys``: creation, list and revocation of API keys."""
 
 from __future__ import annotations
 
@@ -29,24 +29,32 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=MOST_NAME, description="Who uses it and for what")]
-    scopes: Annotated[frozenset[Scope], Field(min_length=1, description="What it may do; none implies another")]
-    expires_at: Annotated[AwareDatetime | None, Field(description="End of its validity. Default: none")] = None
+    name: Annotated[str, Field(min_length=1, max_length=MOST_NAME, description="Who uses the key, and for what")]
+    scopes: Annotated[
+        frozenset[Scope], Field(min_length=1, description="Permissions of the key; no scope implies another")
+    ]
+    expires_at: Annotated[
+        AwareDatetime | None, Field(description="End of the key's validity. Default: it does not expire")
+    ] = None
     requests_per_minute: Annotated[
         int | None,
-        Field(ge=1, le=1_000_000, description="Limit per worker: N workers admit N times as much. Default: none"),
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Limit per worker process: N workers admit N times as many. Default: no limit",
+        ),
     ] = None
 
 
 def _new_key_schema() -> dict[str, Any]:
     schema = NewKey.model_json_schema(ref_template="#/components/schemas/{model}")
-    # The answers' schemas bring the same definitions.
+    # The schemas of the answers contain the same definitions.
     del schema["$defs"]
     return schema
 
 
 class KeyDescription(BaseModel):
-    """One key. Times are in UTC."""
+    """An API key. Times are in UTC."""
 
     id: Annotated[str, Field(description="Name of the key in decisions, logs and the audit chain")]
     prefix: Annotated[str, Field(description="First characters of the key")]
@@ -66,7 +74,7 @@ class MadeKey(KeyDescription):
 
 
 class Keys(BaseModel):
-    """All keys, the newest first."""
+    """All keys, newest first."""
 
     keys: list[KeyDescription]
 
@@ -80,7 +88,7 @@ class Keys(BaseModel):
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _new_key_schema()}}}},
 )
 async def make_key(request: Request) -> Response:
-    """Make a key. The answer is the only place where it is shown: the service keeps its hash."""
+    """Make a key. Only this answer shows it; the service stores its hash."""
     database = store_of(request).database
     wishes = _wishes(await read_json_text(request, _MOST_BYTES))
     try:
@@ -96,7 +104,7 @@ async def make_key(request: Request) -> Response:
 
 @router.get("/keys", summary="List API keys", response_model=Keys, responses=problems(409, 500, 503))
 async def list_keys(request: Request) -> Response:
-    """Return all keys of the store, expired and revoked ones too, without the keys themselves."""
+    """Return all keys of the store, including expired and revoked ones, without their secret texts."""
     database = store_of(request).database
     every = await to_thread.run_sync(store.keys.every, database)
     return PlainJson({"keys": [described(key) for key in every]})
@@ -109,7 +117,7 @@ async def revoke_key(
     request: Request,
     key_id: Annotated[str, Path(max_length=100, pattern=r"^[^\x00]+$", description="Id or prefix of the key")],
 ) -> Response:
-    """Revoke the key with an id or prefix. All workers refuse it within seconds; it stays in the list. A second time changes
+    """Revoke the key with an id or prefix. All workers refuse it within seconds. It remains in the list. Revoking it again changes
     nothing.
     """
     database = store_of(request).database
@@ -153,7 +161,7 @@ def _wishes(data: str | bytes) -> KeyWishes:
 
 
 async def _refresh(request: Request) -> None:
-    """Let this worker know the change at once; the others read it within a second."""
+    """Read the keys again in this worker at once. The other workers read them within `keys_poll_seconds`."""
     ring = state_of(request).ring
     if ring is not None:
         await ring.refresh()

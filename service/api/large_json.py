@@ -1,7 +1,7 @@
 """Parsing of large JSON bodies in steps.
 
-One call of the parser holds Python's lock: 16 MB can take 0.4 s. A large body with many values is therefore cut at the elements of
-its lists, and each step takes milliseconds. A body that cannot be cut into such steps is refused.
+The parser holds the interpreter lock during a call, which can take 0.4 s for 16 MB. So a large body with many values is split
+between elements of its lists, and each step takes milliseconds. A body that cannot be split into such steps is refused.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Steps:
     """Sizes of steps.
 
     Attributes:
-        values, size: a step ends once it has so many values or bytes.
-        most_values, most_size: values and bytes of one element of a list, and of all that is outside of lists.
-        most_nests: objects and lists of a body. Collections of garbage visit them.
+        values, size: number of values or bytes after which a step ends.
+        most_values, most_size: limits on the values and bytes of one element of a list, and of everything outside of lists.
+        most_nests: limit on the objects and lists of a body, which the garbage collector visits.
     """
 
     values: int = 2_000
@@ -36,17 +36,17 @@ class Steps:
     # A shipment of 999 goods items with every field filled has 30,000.
     most_values: int = 100_000
     most_size: int = 4 * 1024 * 1024
-    # 1,000 shipments of 247 goods items have so many.
+    # 1,000 shipments of 247 goods items each have as many.
     most_nests: int = 250_000
 
 
 STEPS: Final = Steps()
-#: Up to so many bytes, or up to so many commas, objects and lists, the parser takes less than 20 ms. A usual batch of 1,000
-#: shipments has 40,000 commas and 6,000 objects and lists.
+#: The parser takes less than 20 ms for a body of up to `_SMALL` bytes, or with up to `_FEW_COMMAS` commas and `_FEW_NESTS` objects
+#: and lists. A usual batch of 1,000 shipments has 40,000 commas and 6,000 objects and lists.
 _SMALL: Final = 256 * 1024
 _FEW_COMMAS: Final = 50_000
 _FEW_NESTS: Final = 10_000
-#: Bytes of a parsed run as they count in messages: everything but line breaks becomes a space.
+#: Translation of a parsed run that preserves the positions in error messages: all bytes except line breaks become spaces.
 _BLANK: Final = bytes(byte if byte == ord("\n") else ord(" ") for byte in range(256))
 
 
@@ -54,7 +54,7 @@ def parse(data: bytes) -> Any:
     """Return what `parse_at_once` returns, in steps if one call could take long.
 
     Raises:
-        ValueError: not JSON.
+        ValueError: the body is not JSON.
         TooLarge: see `parse_in_steps`.
     """
     if len(data) < _SMALL or (
@@ -67,11 +67,11 @@ def parse(data: bytes) -> Any:
 
 
 def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:
-    """Return what `parse_at_once` returns.
+    """Return what `parse_at_once` returns, but parse the lists of the outermost object in steps.
 
     Raises:
-        ValueError: the same as that of `parse_at_once`.
-        TooLarge: a part that takes one step is too large.
+        ValueError: the same error as that of `parse_at_once`.
+        TooLarge: a part that needs one step is too large, or the body has too many objects and lists.
     """
     runs = _runs_of(data, steps)
     parsed: list[list[Any]] = []
@@ -79,13 +79,13 @@ def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:
     end = 0
     try:
         for number, (start, following) in enumerate(runs):
-            # The zero makes a comma too many an error. The parser limits the depth, so it stays what it is in the body.
+            # The 0 turns a superfluous comma into an error. Two brackets keep the depth of the body, which the parser limits.
             parsed.append(parse_at_once(b"[[0," + data[start:following] + b"]]")[0][1:])
             frame += data[end:start], b"%d" % number
             end = following
         whole = parse_at_once(b"".join([*frame, data[end:]]))
     except ValueError:
-        # The place of the error is that in the whole body.
+        # Raise the error with its position in the whole body.
         parse_at_once(_with_blanks(data, runs[: len(parsed)]))
         raise
     if not isinstance(whole, dict):
@@ -97,7 +97,11 @@ def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:
 
 
 def _runs_of(data: bytes, steps: Steps) -> list[tuple[int, int]]:
-    """Return start and end of each run of elements (`find_runs`)."""
+    """Return start and end of each run of elements (`find_runs`).
+
+    Raises:
+        TooLarge: a limit of ``steps`` is exceeded.
+    """
     found = np.empty((steps.most_values, 4), dtype=np.int64)
     count = find_runs(np.frombuffer(data, dtype=np.uint8), steps.values, steps.size, found)
     starts, ends, values, nests = found[: count + 1].T
@@ -121,7 +125,7 @@ def _runs_of(data: bytes, steps: Steps) -> list[tuple[int, int]]:
 
 
 def _with_blanks(data: bytes, runs: list[tuple[int, int]]) -> bytes:
-    """Return a body with one value and blanks in place of each run."""
+    """Return the body with each run replaced by one value and blanks."""
     pieces: list[bytes] = []
     end = 0
     for start, following in runs:

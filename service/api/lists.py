@@ -1,6 +1,6 @@
-"""Watch lists, dismissals, suppressions and permits: list, add, import and remove.
+"""Routes of watch lists, dismissals, suppressions and permits.
 
-The four topics have the same four routes. A change takes effect in every worker within a second.
+The four topics have the same four routes: list, add, import and remove. A change takes effect in every worker within a second.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", tags=["lists"])
 
 _MOST: Final = 1000
-#: Faulty lines that an answer names.
+#: Maximum number of rejected lines in an answer.
 _MOST_REJECTED: Final = 1000
-Limit = Annotated[int, Query(ge=1, le=_MOST, description="Most entries of a page")]
+Limit = Annotated[int, Query(ge=1, le=_MOST, description="Maximum number of entries per page")]
 Cursor = Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")]
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """A topic's routes.
+    """Description of a topic's routes.
 
     Attributes:
+        what: the entries, in the plural, for the documentation.
         one, many: schemas of an entry and of a page.
-        example: an entry as it is added.
-        names: query parameter or member -> column, where they differ.
+        example: members of a new entry.
     """
 
     path: str
@@ -145,7 +145,7 @@ def _add_page(route: _Route) -> None:
     async def page(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
         database = store_of(request).database
         given = {COLUMN_OF.get(name, name): value for name, value in request.query_params.items()}
-        # PostgreSQL keeps no character 0, so no entry has it.
+        # PostgreSQL cannot store U+0000, so no entry contains it.
         filters = {column: value.replace("\0", "\ufffd") for column, value in given.items() if column in topic.filters}
 
         def read() -> list[Any]:
@@ -156,7 +156,7 @@ def _add_page(route: _Route) -> None:
         following = str(rows[limit - 1].position) if len(rows) > limit else None
         return PlainJson({"entries": [shown(topic, row) for row in rows[:limit]], "next": following})
 
-    page.__doc__ = f"Return {route.what} that were not removed, in the order in which they were added."
+    page.__doc__ = f"Return {route.what} that were not removed, in the order of their addition."
 
 
 def _add_addition(route: _Route) -> None:
@@ -202,10 +202,11 @@ def _add_import(route: _Route) -> None:
     async def import_(
         request: Request,
         list_name: Annotated[
-            str | None, Query(alias="list", description="Watch lists: the list of rows that name none")
+            str | None, Query(alias="list", description="Watch lists only: the list of rows without a list name")
         ] = None,
         replace: Annotated[
-            bool, Query(description="Replace all entries, of watch lists those of `list`, in the same moment")
+            bool,
+            Query(description="Replace all entries (of watch lists: all entries of `list`) in the same transaction"),
         ] = False,
     ) -> Response:
         database, caller = store_of(request).database, caller_of(request)
@@ -224,7 +225,7 @@ def _add_import(route: _Route) -> None:
 
     import_.__doc__ = (
         f"Add the rows of a CSV file with the columns {_quoted(form.members)}, in any order. The columns {_quoted(form.needed)} "
-        "must be there. Faulty lines are left out and reported."
+        "are required. Invalid lines are skipped and reported."
     )
 
 
@@ -246,7 +247,7 @@ def _add_removal(route: _Route) -> None:
             raise NotFound(f"None of the {route.what} has the id {id[:64]!r}, or it was removed.")
         return Response(status_code=204)
 
-    remove.__doc__ = "Remove an entry. Its row stays in the store, so that earlier decisions can be explained."
+    remove.__doc__ = "Remove an entry. Its row remains in the store, so that earlier decisions can be explained."
 
 
 def _imported(
@@ -255,7 +256,7 @@ def _imported(
     """Import a file, and return `ImportedEntries` as plain values.
 
     Raises:
-        Unprocessable: the file cannot be read, or no list was named to replace.
+        Unprocessable: the file cannot be read, or the name of the list to replace is missing.
     """
     try:
         result = import_csv(database, topic, data, options, actor)

@@ -1,7 +1,7 @@
-"""The OpenAPI document: request schemas, generated from the list of manifest fields, and error responses.
+"""The OpenAPI document: request schemas, which are generated from the list of manifest fields, and error responses.
 
-Request schemas are as tolerant as the service: numbers may be strings, and unknown keys are allowed. Only a missing ``required``
-member makes a record unreadable.
+Request schemas are as tolerant as the service: numbers may be strings, and unknown keys are allowed. Only records that break the
+schema are unreadable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from service.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.goods.answers import MAX_TEXT
 from service.substances.answers import MAX_QUERY, jurisdictions
 
-#: Fields of a goods item, of which it needs a value of at least one.
+#: Fields of a goods item. At least one of them needs a value.
 FILLING: Final = tuple(name for name in ITEM_NAMES if name not in REFERENCES)
 
 _TYPES: Final[dict[Kind, list[str]]] = {
@@ -41,7 +41,7 @@ def field_schema(field: Field) -> dict[str, Any]:
     else:
         schema["type"] = _TYPES.get(field.kind, ["string", "number", "null"])
         if field.kind is Kind.NUMBER:
-            # A number that is not finite refuses the shipment; any other text is a warning.
+            # A number that is not finite makes the shipment unreadable. Other invalid texts only cause warnings.
             schema["pattern"] = r"^(?![-+\s]*[iInN])"
     if field.example is not None:
         schema["examples"] = [[field.example] if field.kind is Kind.COUNTRIES else field.example]
@@ -59,7 +59,7 @@ def _description(field: Field) -> str:
 
 
 def request_schemas() -> dict[str, dict[str, Any]]:
-    """Return the schemas of a shipment, its parties and items, and of both batches, by component name."""
+    """Return the schemas of request bodies and their parts, by component name."""
     of_level: dict[Level, dict[str, Any]] = {level: {} for level in Level}
     for field in FIELDS:
         of_level[field.level][field.key] = field_schema(field)
@@ -68,7 +68,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
     for level in (Level.SHIPMENT, Level.ITEM):
         of_level[level][FURTHER] = {
             "type": ["object", "null"],
-            "description": "The office's own fields that its model was trained with, by name",
+            "description": "Further fields that the office's model was trained on, by name",
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
         }
     for role in (Level.CONSIGNOR, Level.CONSIGNEE):
@@ -87,7 +87,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
         "GoodsItem": {
             "title": "GoodsItem",
             "type": "object",
-            "description": "One goods item. A value of at least one field other than `item_number` is needed.",
+            "description": "One goods item. At least one field other than `item_number` needs a value.",
             "properties": of_level[Level.ITEM],
             "anyOf": [
                 {"required": [name], "properties": {name: {"type": ["string", "number"], "pattern": r"[A-Za-z0-9]"}}}
@@ -153,7 +153,12 @@ def _goods_batch() -> dict[str, Any]:
 
 
 def json_body(component: str, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return ``openapi_extra`` of an endpoint that takes JSON."""
+    """Return ``openapi_extra`` of an endpoint with a JSON body.
+
+    Args:
+        component: name of the body's schema.
+        examples: OpenAPI examples of the body, by name.
+    """
     schema = {"$ref": f"#/components/schemas/{component}"}
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
@@ -165,7 +170,7 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
     401: (
         "key-needed",
         "API key needed",
-        "The service asks for keys, and the request has none that is valid",
+        "The service requires an API key, and the request has no valid one",
         "This route needs an API key: send it as `Authorization: Bearer KEY`.",
     ),
     403: (
@@ -184,13 +189,13 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
     409: (
         "store-off",
         "The store is off",
-        "The store is off, or the state of the resource does not allow it",
+        "The store is off, or the state of the resource does not allow the request",
         "This service keeps no decisions, because TIDEWAITER_STORE is off.",
     ),
     413: (
         "too-large",
         "Over a limit",
-        "The body, once unpacked, or a list in it is over a limit",
+        "The decompressed body or a list in it exceeds a limit",
         "The body is larger than 1,048,576 bytes, the limit of this endpoint.",
     ),
     415: (
@@ -208,7 +213,7 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
     429: (
         "over-rate",
         "Too many requests",
-        "The key is over its rate; see Retry-After",
+        "The key exceeds its rate; see Retry-After",
         "This key sends more requests than its rate allows.",
     ),
     500: (
@@ -220,14 +225,14 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
     503: (
         "not-ready",
         "No model is loaded",
-        "No model is loaded, database or disk fail, or too many files are being scored (see Retry-After)",
+        "No model is loaded, the database or the disk fails, or the service is busy (see Retry-After)",
         "No model is loaded: the model is still being loaded.",
     ),
 }
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return ``responses`` of an endpoint that may fail with these statuses."""
+    """Return ``responses`` of an endpoint that may answer with these error statuses."""
     documented: dict[int | str, dict[str, Any]] = {}
     for status in statuses:
         slug, title, description, detail = _PROBLEMS[status]
@@ -277,13 +282,13 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
 
 
 def _document_scopes(document: dict[str, Any], *, needs_keys: bool) -> None:
-    """Add the scheme of keys, and to each operation its scope and the answers of the check."""
+    """Add the security scheme of API keys. Add to each operation its scope and the error responses of the key check."""
     meanings = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     document["components"]["securitySchemes"] = {
         "key": {
             "type": "http",
             "scheme": "bearer",
-            "description": f"An API key. Scopes: {meanings}. A service on a loopback address may do without keys.",
+            "description": f"An API key. Scopes: {meanings}. A service on a loopback address may need no keys.",
         }
     }
     for path, operations in document["paths"].items():
@@ -292,7 +297,7 @@ def _document_scopes(document: dict[str, Any], *, needs_keys: bool) -> None:
             if scope is None:
                 operation["security"] = []
                 continue
-            # An empty requirement says that the service answers without a key too.
+            # An empty requirement means that the service also answers without a key.
             operation["security"] = [{"key": [scope.value]}, *([] if needs_keys else [{}])]
             operation["description"] = f"{operation.get('description', '')}\n\nScope of the key: `{scope}`.".strip()
             for status, response in problems(401, 403, 429).items():

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 
 _MICROSECONDS: Final = 1_000_000
-#: Tolerance for result times in the future. Clocks of clients may run ahead.
+#: Tolerance for result times in the future, because clocks of clients may be fast.
 _TOLERANCE_S: Final = 300
 #: Characters that PostgreSQL does not store in texts or that break log lines.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[\ud800-\udfff]")
-#: The rule of `_clean` as a regular expression for the OpenAPI document.
+#: Approximate rule of `_clean` as a regular expression for the OpenAPI document.
 _PATTERN: Final = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 
 Content = Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", ""]
@@ -38,7 +38,7 @@ def _clean(text: str) -> str:
         raise PydanticCustomError("control", "contains control characters; expected one line of text")
     stripped = text.strip()
     if not stripped:
-        raise PydanticCustomError("blank", "is blank; give a text or leave the field out")
+        raise PydanticCustomError("blank", "is blank; give a text or omit the field")
     return stripped
 
 
@@ -107,7 +107,7 @@ class OutcomeRequest(BaseModel):
 
 
 class OverrideRequest(BaseModel):
-    """A lane that a person chose."""
+    """A lane that an officer chooses."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -122,8 +122,8 @@ class ClaimRequest(BaseModel):
 
     by: _Line | None = Field(
         default=None,
-        description="Name of the holder. Required if the service has no API keys. With keys, a claim belongs to the key and this "
-        "name together, so that officers who share a key have separate claims",
+        description="Name of the holder. Required if the service has no API keys. With keys, a claim belongs to the pair of key "
+        "and name, so that officers who share a key have separate claims",
         examples=["desk 3"],
     )
 
@@ -163,16 +163,18 @@ class QueueItem(Answer):
     decision_id: str
     shipment_id: str = Field(examples=["HB-2026-000187"])
     lane: Literal["red", "yellow"]
-    overridden: bool = Field(description="Whether a person chose the lane")
+    overridden: bool = Field(description="Whether an officer chose the lane")
     selected_by: str | None = Field(description="Cause of the decision's lane", examples=["score"])
     risk: Probability
     percentile: Probability
     received_at: str
     site: str | None = Field(
-        description="UN/LOCODE of the shipment's `unloading_location`; an unknown location as declared",
+        description="UN/LOCODE of the shipment's `unloading_location`; the declared text if the location is unknown",
         examples=["USLAX"],
     )
-    channel: str | None = Field(description="Code of the channel; an unknown channel as declared", examples=["express"])
+    channel: str | None = Field(
+        description="Code of the channel; the declared text if the channel is unknown", examples=["express"]
+    )
     claimed_by: str | None = Field(
         description="Holder of the claim: the id of an API key, or a name if the service has no keys"
     )

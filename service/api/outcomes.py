@@ -42,7 +42,7 @@ router = APIRouter(prefix="/v1", tags=["inspections"])
 
 T = TypeVar("T")
 
-#: Largest body. A reason of 1,000 characters takes 6 KB where each is escaped.
+#: Largest body. A reason of 1,000 characters takes 6 KB if each is escaped.
 _MAX_BYTES: Final = 16 * 1024
 _MICROSECONDS: Final = 1_000_000
 
@@ -62,9 +62,9 @@ _MICROSECONDS: Final = 1_000_000
     ),
 )
 async def outcome(request: Request, decision_id: str) -> Response:
-    """Record the outcome of an inspection. It leaves the queue, and the history of its parties knows it from the UTC day after
-    `found_at` on. A stored outcome is never changed: a correction is a new outcome whose `corrects` names the one before, which
-    409 refuses if that has a correction already.
+    """Record the outcome of an inspection. The shipment leaves the queue. The history of its parties includes the outcome from the
+    UTC day after `found_at` on. A stored outcome never changes: a correction is a new outcome whose `corrects` is the id of the
+    corrected one. The answer is 409 if that outcome already has a correction.
     """
     database = store_of(request).database
     finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
@@ -86,7 +86,7 @@ async def outcome(request: Request, decision_id: str) -> Response:
     ),
 )
 async def override(request: Request, decision_id: str) -> Response:
-    """Choose a lane for a decision, with a reason. The decision stays as it was made; the queue takes the lane of the latest
+    """Choose a lane for a decision, with a reason. The stored decision does not change; the queue uses the lane of the latest
     override. A later decision on the shipment starts without overrides.
     """
     database = store_of(request).database
@@ -126,14 +126,14 @@ async def queue(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Return red shipments before yellow ones, the riskiest first and of equal ones the oldest: the latest decision of each
-    shipment, unless an inspection has found something or nothing, or an override made it green.
+    """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains the latest
+    decision on each shipment, unless its lane is green, also after an override, or an outcome of the shipment is recorded.
     """
     database = store_of(request).database
     work = partial(
         store.inspections.waiting,
         database,
-        # A blank text is the code of no shipment.
+        # A text without a code, such as a blank one, stays as it is and matches no shipment.
         site=site and (declared_code("unloading_location", site) or site),
         channel=channel and (declared_code("channel", channel) or channel),
         most=limit + 1,
@@ -152,8 +152,9 @@ async def queue(
 )
 async def claim(request: Request, decision_id: str) -> Response:
     """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
-    outcome, or with a release; claiming again prolongs it. 409 says who holds it. The holder is the API key, with the name in the
-    body if there is one: officers who share a key each give their name. Without keys, the name is required.
+    outcome, or with a release; claiming again extends it. If another holder has the claim, the answer is 409 and names the holder.
+    The holder is the API key with the name in the body, if any: officers who share a key give their names. Without keys, the name
+    is required.
     """
     database, holder = store_of(request).database, await _holder(request)
     now = _now()
@@ -167,14 +168,14 @@ async def claim(request: Request, decision_id: str) -> Response:
 @router.post(
     "/queue/{decision_id}/release",
     status_code=204,
-    summary="Give a claimed shipment back",
+    summary="Release a claimed shipment",
     response_class=Response,
     responses=problems(404, 409, 413, 415, 422, 500, 503),
     openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Who holds it", "value": {"by": "desk 3"}}}),
 )
 async def release(request: Request, decision_id: str) -> Response:
-    """End a claim, with the key and the name that claimed. Releasing a shipment without a claim changes nothing; another holder's
-    claim stays (409).
+    """End a claim. Key and name must be those of the claim: the claim of another holder remains, and the answer is 409. Releasing a
+    shipment without a claim changes nothing.
     """
     database, holder = store_of(request).database, await _holder(request)
     left = await to_thread.run_sync(partial(store.inspections.release, database, decision_id, holder, now=_now()))
@@ -183,11 +184,11 @@ async def release(request: Request, decision_id: str) -> Response:
 
 
 def _held_by(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
-    """Return the shipment, unless it is held by another.
+    """Return the shipment, unless another holder has it.
 
     Raises:
-        NotFound: it is not in the queue.
-        Conflict: another holds it.
+        NotFound: the shipment is not in the queue.
+        Conflict: another holder has the shipment.
     """
     if waiting is None:
         raise NotFound(
@@ -206,7 +207,11 @@ def _held_by(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
 
 
 async def _holder(request: Request) -> str:
-    """Return who claims: the API key, the name in the body, or both. The name is optional with a key."""
+    """Return the holder of a claim: the API key, the name in the body, or both.
+
+    Raises:
+        Unprocessable: there is neither a key nor a name, or the body cannot be read.
+    """
     caller = caller_of(request)
     data = await read_body(request, _MAX_BYTES)
     name = read_request(ClaimRequest, parse_json(data) if data else {}).by

@@ -27,8 +27,8 @@ def queries_of(data: object, limit: int) -> list[Any]:
     """Return the queries of a batch.
 
     Raises:
-        Unprocessable: there are none.
-        TooLarge: there are more than ``limit``.
+        Unprocessable: there is no list of queries, or it is empty.
+        TooLarge: there are more than ``limit`` queries.
     """
     queries = data.get("queries") if isinstance(data, dict) else None
     if not isinstance(queries, list) or not queries:

@@ -34,8 +34,10 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = Field(description="Fields and their problems")
     request_id: str | None = Field(default=None, examples=["3c2f8a52-6a4e-4d0b-8d5b-0c3c5a4f9f10"])
     limit_bytes: int | None = Field(default=None, description="With 413: the limit that was exceeded")
-    claimed_by: str | None = Field(default=None, description="With 409 of a claim: who holds the shipment")
-    by: str | None = Field(default=None, description="With 409 of a claim: the name under which an API key holds it")
+    claimed_by: str | None = Field(default=None, description="With 409 of a claim: holder of the shipment")
+    by: str | None = Field(
+        default=None, description="With 409 of a claim: name given with the claim, if an API key holds the shipment"
+    )
     claimed_until: str | None = Field(default=None, description="With 409 of a claim: when the claim ends")
     rejected: list[RejectedShipment] | None = Field(
         default=None, description="With 422 of a batch: the refused shipments and their problems"
@@ -48,21 +50,21 @@ class Reason(Answer):
     code: str = Field(description="Kind of evidence", examples=["VALUE_DENSITY"])
     text: str = Field(examples=["Declared at 0.9 USD per kg; goods described like this usually declare 18 to 60"])
     weight: float | None = Field(
-        description="Change in the explained head's raw log-odds; positive: evidence for illicit content. Null for rules "
+        description="Change in the raw log-odds of the explained head; positive: evidence for illicit content. Null for rules "
         "(`RULE`), watch lists (`WATCH_LIST`, `DISMISSED`), suppressions (`SUPPRESSED`) and unread items (`UNREAD`), which "
-        "change the lane and never the score",
+        "concern the lane and never the score",
         examples=[0.84],
     )
     fields: list[str] = Field(
-        description="The manifest fields it is based on", examples=[["customs_value", "net_mass_kg"]]
+        description="Manifest fields that the reason is based on", examples=[["customs_value", "net_mass_kg"]]
     )
     source: str = Field(
-        description="Published source, or the data that the model learned it from; of `OTHER`, what it stands for"
+        description="Published source, or the data from which the model learned the reason; for `OTHER`, the summarised reasons"
     )
 
 
 class Listing(Answer):
-    """A law that lists the substance and is in force on the day of ``declared_at``."""
+    """A listing of the substance that is in force on the day of ``declared_at``."""
 
     jurisdiction: str = Field(description="ISO code, UN or EU", examples=["UN"])
     instrument: str = Field(examples=["1988 Convention"])
@@ -77,14 +79,14 @@ class Listing(Answer):
 
 
 class MetDefinition(Answer):
-    """A class-wide definition that a structure meets or may meet; `GET /v1/substances` gives its wording."""
+    """A class-wide definition that a structure meets or may meet; `GET /v1/substances` returns its wording."""
 
     jurisdiction: str = Field(examples=["US"])
     definition: str = Field(examples=["us-fentanyl-related"])
     result: Literal["met", "possible"]
     limbs: list[str] = Field(examples=[["D", "E"]])
-    in_force: bool = Field(description="Whether a listing puts the class under control on the day")
-    exempt: bool = Field(description="Whether the substance is exempt from it")
+    in_force: bool = Field(description="Whether a listing controls the class on that day")
+    exempt: bool = Field(description="Whether the substance is exempt from the class")
 
 
 class Substance(Answer):
@@ -102,8 +104,8 @@ class Substance(Answer):
     confidence: Probability = Field(
         description="Confidence that the text means this substance; not a probability of illicit content"
     )
-    context: str | None = Field(description="Meaning of the words around it: test, publication, denied, ...")
-    nearest: str | None = Field(description="The listed substance with the most similar structure; not a legal match")
+    context: str | None = Field(description="Meaning of the surrounding words: test, publication, denied, ...")
+    nearest: str | None = Field(description="Listed substance with the most similar structure; not a legal match")
     similarity: Probability | None
 
 
@@ -119,7 +121,7 @@ class Item(Answer):
 class Explained(Answer):
     """The score that the reasons explain."""
 
-    head: str = Field(description="The head whose raw score for the riskiest item lies furthest above its base value")
+    head: str = Field(description="Head whose raw score for the riskiest item exceeds its base value the most")
     item_number: str = Field(description="The riskiest item")
     base_value: float = Field(description="Raw log-odds of that head before any evidence")
     raw_score: float = Field(description="Raw log-odds of that head for that item: base value plus all weights")
@@ -134,7 +136,7 @@ class ModelName(Answer):
 
 
 class Action(Answer):
-    """ACAS style referral. The service never proposes 6H (do not load): a person decides that."""
+    """ACAS style referral. The service never proposes 6H (do not load), which only a person may decide."""
 
     code: Literal["7H", "8H"]
     name: Literal["RFI", "RFS"] = Field(description="RFI: request for information; RFS: request for screening")
@@ -155,10 +157,12 @@ class Score(Answer):
     risk: Probability = Field(description="Calibrated P(illicit content of any kind) at the base rate in use")
     percentile: Probability = Field(description="Share of reference traffic that scores lower")
     one_in: int = Field(
-        description="One shipment in so many with this risk is illicit; at most 10,000,000", examples=[2]
+        description="1 / `risk`, rounded: of this many shipments with this risk, one is illicit; at most 10,000,000",
+        examples=[2],
     )
     rank_one_in: int = Field(
-        description="One shipment in so many of reference traffic scores as high; at most 10,000,000", examples=[4_000]
+        description="1 / (1 - `percentile`), rounded: of this many reference shipments, one scores as high; at most 10,000,000",
+        examples=[4_000],
     )
     content: dict[str, Probability] = Field(description="Probability per head: the largest over all items")
     lane: Lane = Field(description="Recommended lane; a person decides")
@@ -166,27 +170,29 @@ class Score(Answer):
         description="What set the final lane; null for green, unless an exemption made it green (`rule`)"
     )
     rule_ids: list[str] = Field(
-        description="Rules that fired, also those that did not change the lane, then entries of watch lists that agree, as "
-        "`watch_list:ID`",
+        description="Ids of the rules that fired, including those that did not change the lane, then of matching entries of watch "
+        "lists, as `watch_list:ID`",
         examples=[["watched-without-permit"]],
     )
     rules_digest: str | None = Field(
-        description="SHA-256 of the rules in force, the register of permits, the watch lists and the suppressions; null with the "
-        "rules switched off and no lists"
+        description="SHA-256 of the rules in force, the register of permits, the watch lists and the suppressions; null if the "
+        "rules are switched off and there are no lists"
     )
     unread: list[Unread] = Field(
-        description="Fields of goods items that could not be read. Such a shipment is at least yellow, also without rules"
+        description="Fields of goods items that could not be read. Such a shipment is at least yellow, even without rules"
     )
     action: Action | None = Field(default=None, description="Only with `actions=acas`; null for green")
     explains: Explained | None = Field(
         description="The score that the weights of `reasons` explain; null if the shipment is not explained"
     )
     reasons: list[Reason] = Field(
-        description="Rules that fired, watch lists and unread items, then evidence for and against, by weight, the largest first"
+        description="Rules that fired, watch lists and unread items, then evidence for and against, by falling weight"
     )
     items: list[Item]
     warnings: list[FieldProblem] = Field(description="Problems of fields that did not prevent scoring")
-    late: bool = Field(description="Declared before shipments already scored; scored with the present history")
+    late: bool = Field(
+        description="Whether the shipment was declared before shipments already scored. It is scored with the present history"
+    )
     model: ModelName
 
 
@@ -199,7 +205,7 @@ class RejectedShipment(Answer):
 
 
 class BatchScore(Answer):
-    """Results in the order of the request; `rejected` lists the shipments that cannot be read."""
+    """Results in the order of the request. `rejected` lists the shipments that cannot be read."""
 
     results: list[Score]
     rejected: list[RejectedShipment]
@@ -218,7 +224,7 @@ class FeatureDescription(Answer):
     name: str
     group: str
     meaning: str
-    reason: str = Field(description="Code of the reason that it contributes to")
+    reason: str = Field(description="Code of the reason to which the feature contributes")
     monotone: Literal[-1, 0, 1] = Field(
         description="1: the risk never falls as the feature rises; -1: it never rises as the feature rises; 0: no constraint"
     )
@@ -228,7 +234,7 @@ class FeatureDescription(Answer):
 
 
 class BaseRate(Answer):
-    """Share of shipments with illicit content for which probabilities hold."""
+    """Share of shipments with illicit content that the probabilities assume."""
 
     head: str
     rate: Probability
@@ -247,7 +253,7 @@ class LaneThresholds(Answer):
 
 
 class RefusedBundle(Answer):
-    """A bundle that the store points at and that is refused, or a store whose pointer is damaged or lost."""
+    """A refused bundle to which the store points, or a store whose pointer is damaged or lost."""
 
     folder: str
     problems: list[str]
@@ -264,23 +270,23 @@ class ModelDescription(Answer):
     serving_since: str
     history: Literal["snapshot", "restored", "carried over"] = Field(
         description="snapshot: history began with the bundle's snapshot; restored: it continues from before the restart; "
-        "carried over: it continues from the model before"
+        "carried over: it continues from the previous model"
     )
     predictor: Literal["kernels", "lightgbm"] = Field(
-        description="What computes raw scores, with identical results: this project's compiled kernels or LightGBM"
+        description="Implementation that computes raw scores: this project's compiled kernels or LightGBM, with identical results"
     )
     heads: list[str]
     base_rates: list[BaseRate]
     lanes: LaneThresholds
     lane_warning: str | None = Field(
-        description="That red lies outside 0.25 to 1 % or yellow outside 1 to 4 % of at least 2,000 shipments that this model "
-        "scored in this process; otherwise null"
+        description="Warning if, of at least 2,000 shipments that this model scored in this process, the share of red is outside "
+        "0.25 to 1 % or the share of yellow outside 1 to 4 %; otherwise null"
     )
     random_share: Probability
     features: list[FeatureDescription]
     limits: list[str] = Field(description="Limits of the model's use")
     data: dict[str, Any] = Field(description="Training data")
-    metrics: dict[str, Any] = Field(description="Quality, and the data it was measured on")
+    metrics: dict[str, Any] = Field(description="Quality of the model, and the data on which it was measured")
     card: dict[str, Any] = Field(description="The rest of the model card")
     refused: RefusedBundle | None = Field(description="A newer bundle that was refused, or a lost pointer")
 
@@ -290,7 +296,7 @@ class Column(Answer):
 
     name: str
     level: Literal["shipment", "consignor", "consignee", "item"]
-    key: str = Field(description="Name inside its JSON object")
+    key: str = Field(description="Name of the member in its JSON object")
     kind: str
     description: str
     unit: str | None
@@ -315,34 +321,37 @@ class ManifestSchema(Answer):
 
 
 class Health(Answer):
-    """The process is alive."""
+    """State of a running process."""
 
     status: Literal["ok"]
 
 
 class Chemistry(Answer):
-    """State of OPSIN, which reads systematic names. All other lookups work without it."""
+    """State of OPSIN, which reads systematic names. All other lookups work without OPSIN."""
 
     systematic_names: Literal["ready", "starting", "unavailable"]
-    problem: str | None = Field(description="Why it is unavailable")
+    problem: str | None = Field(description="Why OPSIN is unavailable")
 
 
 class StoreState(Answer):
     """State of the database."""
 
     database: Literal["answers", "away"] = Field(description="away: decisions go to the journal on this machine")
-    waiting: int = Field(description="Decisions in this process's journal that are not in the database", examples=[0])
+    waiting: int = Field(
+        description="Decisions in this process's journal that are not yet in the database", examples=[0]
+    )
     lists: Literal["read", "unread"] = Field(
         description="unread: shipments are scored without the office's lists, with a warning, until the database has answered once"
     )
     history: Literal["complete", "incomplete"] = Field(
-        description="incomplete: it lacks the traffic from before the start, when the database was away (it gets it when the "
-        "database is back), or the key of its checkpoints was another one (it needs a restart with the right key)"
+        description="incomplete: the history lacks the traffic from before the start. Either the database was away at the start, "
+        "and the history is completed when the database is back, or the key does not fit the checkpoints, and the service needs a "
+        "restart with the right key"
     )
 
 
 class Readiness(Answer):
-    """A model is loaded and warm, and the database answers or a journal stands in for it."""
+    """State of a service that is ready: its model is loaded and warm, and the database answers or a journal replaces it."""
 
     status: Literal["ready"]
     model: ModelName

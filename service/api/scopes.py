@@ -1,7 +1,7 @@
-"""Scopes of API keys: the one that each route needs.
+"""Scopes of API keys, and the scope that each route needs.
 
-A route that is added to the application gets a line in `SCOPES`; a test names those that are missing, and a service that asks for
-keys refuses to start without them. A key holds any set of scopes, and none implies another.
+Each route has a line in `SCOPES`. A test reports missing routes, and a service with keys refuses to start if one is missing. A key
+has any set of scopes; no scope implies another.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Scope(StrEnum):
 #: What each scope allows, for the documentation of the API.
 MEANINGS: Final[Mapping[Scope, str]] = {
     Scope.SCORE: "score shipments and files, and ask about chemicals and goods",
-    Scope.READ: "read decisions, queue, results of jobs, model and metrics",
+    Scope.READ: "read decisions, queue, jobs, lists, model and metrics",
     Scope.OUTCOME: "record outcomes and overrides, claim and release shipments",
-    Scope.PLAN: "change watch lists, suppressions and the register of permits",
+    Scope.PLAN: "change watch lists, dismissals, suppressions and the register of permits",
     Scope.PROMOTE: "promote models; no route needs it yet",
     Scope.ADMIN: "manage keys and webhooks, read the audit chain, erase personal data",
 }
 
-#: (method, path) -> scope. Paths are written as in the routes, with the names of their parameters.
+#: (method, path) -> scope. Paths are those of the routes, with the names of their parameters.
 SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     # scoring
     ("POST", "/v1/score"): Scope.SCORE,
@@ -97,7 +97,7 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
 
 #: Paths that need no key: probes of orchestrators, and the documentation of the API.
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
-#: Scripts and styles of the documentation lie below it.
+#: Folder of the scripts and styles of the documentation, which need no key.
 OPEN_FOLDER: Final = "/docs/static/"
 
 
@@ -106,8 +106,8 @@ class ScopeTable:
 
     def __init__(self, scopes: Mapping[tuple[str, str], Scope] = SCOPES) -> None:
         self._exact = dict(scopes)
-        # The router's own expressions, so that a path means here what it means there. They also match a path that ends in a
-        # line break, which no exact comparison finds.
+        # Use the router's regular expressions, so that both match the same paths. They also match a path that ends in a line
+        # break, which an exact comparison does not.
         self._patterns = [(method, compile_path(path)[0], scope) for (method, path), scope in scopes.items()]
 
     def scope_of(self, method: str, path: str) -> Scope | None:
@@ -136,5 +136,5 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 def unscoped(app: FastAPI) -> list[str]:
-    """Return the routes of ``app`` that `SCOPES` lacks, as ``METHOD /path``."""
+    """Return the routes of ``app`` that are missing in `SCOPES`, as ``METHOD /path``."""
     return [f"{method} {path}" for method, path in routes_of(app) if (method, path) not in SCOPES]

@@ -1,4 +1,4 @@
-"""``POST /v1/score`` and ``POST /v1/score/batch``: score shipments sent as JSON."""
+"""``POST /v1/score`` and ``POST /v1/score/batch``: scoring of shipments in JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
 
-#: Goods items of one part of a streamed answer.
+#: Goods items per part of a streamed answer.
 _ROWS_PER_PART: Final = 500
 
 
@@ -41,13 +41,14 @@ _ROWS_PER_PART: Final = 500
     ),
 )
 async def score_one(request: Request, options: ScoreOptions) -> Response:
-    """Score one shipment: its calibrated risk, its lane, and the evidence for and against.
+    """Score one shipment. The answer contains its calibrated risk, its lane, and the evidence for and against.
 
     An invalid field is scored as missing and reported as a warning. A shipment without `shipment_id`, without a goods item, or
     with a number that is not finite is refused (422).
 
-    With the store on, the same shipment and content under the same model and rules within 24 hours gets its first answer again, as
-    it was, whatever `explain`, `actions` and `reasons` say now. With `update_history=false` a shipment is always scored anew.
+    With the store on, a shipment that is sent again within 24 hours with the same content gets its first answer unchanged, if model
+    and rules are the same. `explain`, `actions` and `reasons` then have no effect. With `update_history=false`, a shipment is
+    always scored anew.
     """
     state = state_of(request)
     data = await read_json_text(request, state.settings.max_score_bytes)
@@ -79,13 +80,13 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     ),
 )
 async def score_batch(request: Request, options: ScoreOptions) -> Response:
-    """Score shipments in the order of the request. `rejected` lists those that cannot be read, by their index; they do not
-    affect the others. The status is 200 if any shipment was scored and 422 otherwise. Later shipments see earlier ones as
-    history, as if they had been sent one after the other. A repeated shipment gets its first answer, see `POST /v1/score`.
+    """Score shipments in the order of the request. `rejected` lists unreadable shipments by their index; they do not affect the
+    others. The status is 200 if any shipment was scored, otherwise 422. Earlier shipments count as history of later ones, as if all
+    had been sent one after the other. A repeated shipment gets its first answer, see `POST /v1/score`.
     """
     state = state_of(request)
     with contextlib.ExitStack() as stack:
-        # The batch counts until its answer is sent, because scores and answers take more memory than the body.
+        # Hold the bytes of the batch until its answer is sent, because scores and answers take more memory than the body.
         hold = stack.enter_context(state.bodies.hold())
         data = await read_json_text(request, state.settings.max_batch_bytes, hold)
         outcome, digest = await state.scorer.batch_of(
@@ -110,7 +111,8 @@ def _records(data: bytes, settings: Settings) -> list[Any]:
     """Return the shipments of a batch.
 
     Raises:
-        Unprocessable, TooLarge: there are none, or too many.
+        Unprocessable: there is no list of shipments, or it is empty.
+        TooLarge: there are too many shipments.
     """
     records = parse_list(data, "shipments")
     if not isinstance(records, list):
@@ -139,7 +141,7 @@ def _nothing_scored(outcome: Outcome) -> Unprocessable:
 
 
 def _parts(outcome: Outcome) -> Iterator[bytes]:
-    """Yield the parts of the answer to a large batch. Together they are the JSON that `PlainJson` would make of it."""
+    """Yield the parts of the answer to a large batch. Joined, they equal the JSON of `PlainJson`."""
     separator = b'{"results":['
     for answers in outcome.pieces(_ROWS_PER_PART):
         yield separator + orjson.dumps(answers)[1:-1]

@@ -1,6 +1,6 @@
-"""Large answers, which are sent as fast as the client reads them, and whose bytes count until then.
+"""Large answers, which are sent as fast as the client reads them. Their bytes count against a budget until they are sent.
 
-Parts of a streamed answer are made one by one by a worker thread.
+A worker thread creates the parts of a streamed answer one by one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from service.budget import Hold
     from service.connections import Connections
 
-#: Larger answers count until they are sent. Smaller ones fit into the buffers of their connections.
+#: Answers above this size count until they are sent. Smaller ones fit into the buffers of their connections.
 _LARGE: Final = 64 * 1024
 _PART: Final = 64 * 1024
 
 
 def held(response: Response, hold: Hold) -> Response:
-    """Return a response that counts until the client has read it, with what ``hold`` holds; a small one stays as it is.
+    """Return a response that takes over ``hold``, with its own size added, until it is sent. Return a small response unchanged.
 
     Raises:
         Busy: other requests hold too many bytes.
@@ -39,7 +39,7 @@ def held(response: Response, hold: Hold) -> Response:
 
 
 class _InParts(Response):
-    """A complete response that is sent in parts, because a server copies what a client does not read."""
+    """A complete response that is sent in parts, because the server would copy and buffer all that the client has not read."""
 
     def __init__(self, response: Response, release: Callable[[], None]) -> None:
         super().__init__(None, response.status_code)
@@ -68,11 +68,12 @@ def _message(body: bytes, *, more: bool) -> dict[str, Any]:
 
 
 class ReleasingStream(StreamingResponse):
-    """Streaming response of parts from a worker thread. It calls ``release`` at the end, also after an error.
+    """Streaming response of parts from a worker thread.
 
     Args:
         first: the first part, which exists before the response starts.
         parts: the further parts.
+        release: is called at the end, also after an error.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Schemas of answers about substances and law, for the OpenAPI page."""
+"""Pydantic models for the documentation of answers about substances and law."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Limb(Answer):
     )
     where: str = Field(description="Part of the parent that differs", examples=["N-propionyl group"])
     wording: str = Field(description="The allowed change", examples=["replaced by another acyl group"])
-    verified: str = Field(description="Whether the wording was checked at its publisher")
+    verified: str = Field(description="Whether the wording was checked against its publisher's text")
     source: str
 
 
@@ -42,17 +42,19 @@ class Exemption(Answer):
 
 
 class ClassDefinition(Answer):
-    """A class-wide definition and whether the structure meets it, apart from the legal result."""
+    """A class-wide definition, and whether the structure meets it. The legal result is in `controlled_as`."""
 
     definition: str = Field(examples=["us-fentanyl-related"])
     name: str = Field(examples=["Fentanyl-related substances (class)"])
     jurisdiction: str = Field(examples=["US"])
-    result: Literal["met", "possible"] = Field(description="possible: an open-ended wording may or may not cover it")
-    limbs: list[Limb] = Field(description="The limbs by which the structure differs from the parent")
+    result: Literal["met", "possible"] = Field(
+        description="possible: an open-ended wording may or may not cover the structure"
+    )
+    limbs: list[Limb] = Field(description="Limbs by which the structure differs from the parent")
     wording_verified: str = Field(description="Verification of the least verified of these limbs")
-    in_force: bool = Field(description="Whether a listing puts the class under control on the day")
-    listing: FullListing | None = Field(description="That listing")
-    exemption: Exemption | None = Field(description="Set if the substance is exempt")
+    in_force: bool = Field(description="Whether a listing controls the class on that day")
+    listing: FullListing | None = Field(description="Listing that controls the class; null if there is none")
+    exemption: Exemption | None = Field(description="Exemption of the substance; null if it is not exempt")
 
 
 class ControlledAs(Answer):
@@ -60,33 +62,35 @@ class ControlledAs(Answer):
 
     jurisdiction: str = Field(examples=["US"])
     by: Literal["named", "class", "exempt", "possible"] = Field(alias="as")
-    listing: str = Field(description="The list, or the class", examples=["Schedule I"])
+    listing: str = Field(description="Name of the list or of the class", examples=["Schedule I"])
 
 
 class LawOn(Answer):
-    """One jurisdiction's own law on the substance, and how far it is recorded."""
+    """One jurisdiction's own law on the substance, and the extent to which it is recorded."""
 
-    jurisdiction: str = Field(
-        description="ISO code, UN or EU; law of the Union has an entry of its own", examples=["MX"]
-    )
+    jurisdiction: str = Field(description="ISO code, UN or EU; EU law has a separate entry", examples=["MX"])
     recorded_until: str | None = Field(
-        description="Last day for which this law is recorded for the substance's group; null: it is not recorded",
+        description="Last day for which this law is recorded for the substance's group; null if it is not recorded",
         examples=["2026-01-12"],
     )
     groups: list[str] = Field(
         description="All groups for which this law is recorded", examples=[["fentanyl", "nitazene", "precursor"]]
     )
     listed: bool | None = Field(
-        description="null: no listing is recorded, and the law is not recorded for that group and day", examples=[True]
+        description="Whether this law lists the substance; null if no listing is recorded and the law is not recorded for that "
+        "group and day",
+        examples=[True],
     )
 
 
 class Convention(Answer):
-    """A listing by the United Nations that binds the country of the question as a party to the convention."""
+    """A listing by the United Nations that binds the requested country as a party to the convention."""
 
     party: str = Field(description="ISO code of the country", examples=["MX"])
-    bound_from: str | None = Field(description="First day on which the convention binds it; null: not recorded")
-    party_verified: str = Field(description="Whether its accession was checked at the depositary")
+    bound_from: str | None = Field(
+        description="First day on which the convention binds the country; null if not recorded"
+    )
+    party_verified: str = Field(description="Whether the country's accession was checked in the depositary's records")
     party_source: str
     listing: FullListing
 
@@ -115,20 +119,22 @@ class SubstanceAnswer(Answer):
         examples=[1.0],
     )
     matched_text: str | None = Field(description="The recognised words", examples=["fentanil"])
-    context: str | None = Field(description="Meaning of the words around it: test, publication, denied, ...")
-    ambiguous: bool = Field(description="An abbreviation with other meanings, or a name inside a longer one")
-    evidence: list[str] = Field(description="How it was recognised, or what was tried")
+    context: str | None = Field(description="Meaning of the surrounding words: test, publication, denied, ...")
+    ambiguous: bool = Field(
+        description="Whether the text is an abbreviation with other meanings, or a name inside a longer one"
+    )
+    evidence: list[str] = Field(description="How the substance was recognised, or which methods were tried")
     listed: bool | None = Field(
-        description="Listed or temporarily listed on that day in that jurisdiction, by name or as a member of a class; null: "
-        "the law there is not recorded for that group and day, which is not the same as not listed",
+        description="Whether the substance is listed, also temporarily, on that day in that jurisdiction, by name or as a member "
+        "of a class; null: the law there is not recorded for that group and day, which is not the same as not listed",
         examples=[True],
     )
     listed_in: list[str] = Field(examples=[["UN", "CA", "US"]])
     law: list[LawOn] = Field(
-        description="The laws that apply in that jurisdiction, or all recorded ones without a jurisdiction"
+        description="Laws that apply in that jurisdiction; without a jurisdiction, all recorded laws"
     )
     conventions: list[Convention] = Field(
-        description="Listings by conventions of the United Nations to which the country is a party; its own law is in `law`"
+        description="Listings by conventions of the United Nations to which the country is a party; national law is in `law`"
     )
     months_since_listing: float | None = Field(
         description="Months since control began; null if its first day is unknown"
@@ -136,7 +142,7 @@ class SubstanceAnswer(Answer):
     controlled_as: list[ControlledAs]
     listings: list[FullListing] = Field(description="Listings by name, in force on the day")
     classes: list[ClassDefinition] = Field(description="Class definitions that the structure meets or may meet")
-    nearest: str | None = Field(description="The listed substance with the most similar structure; not a legal match")
+    nearest: str | None = Field(description="Listed substance with the most similar structure; not a legal match")
     similarity: Probability | None = Field(description="Tanimoto similarity to `nearest`")
     drawing: str | None = Field(description="SVG; null unless requested and a structure is known")
     warnings: list[str] = Field(description="Steps that failed and facts that are not verified")

@@ -1,8 +1,8 @@
-"""``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``: look up chemicals.
+"""``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``: lookup of chemicals.
 
-Systematic names need OPSIN, which takes milliseconds per name and reads one name at a time. Lookups therefore run in a separate,
-limited set of threads, so that slow names delay other lookups but not scores. Batches have a thread of their own, a budget for
-reading, and a limit on those that wait.
+Systematic names need OPSIN, which takes milliseconds per name and reads one name at a time. So lookups run in a separate, limited
+set of threads: slow names delay other lookups but not scores. Batches have one separate thread, a budget of reading time each, and
+a limit on their number.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from service.substances.answers import (
 
 T = TypeVar("T")
 
-#: ``Retry-After`` in seconds of a batch for which there is no place.
+#: ``Retry-After`` in seconds of a refused batch.
 _RETRY_AFTER: Final = 5
 _UNREAD: Final = (
-    "was not read, because the queries before it took all the time of a batch; send it again, with fewer others"
+    "was not read, because other queries used up the reading time of the batch; send it again in a smaller batch"
 )
 
 router = APIRouter(prefix="/v1", tags=["substances"])
@@ -57,8 +57,8 @@ Text = Annotated[
         min_length=1,
         max_length=MAX_QUERY,
         pattern=r"\S",
-        description="A name in any of ten languages, a CAS number, SMILES, InChI or InChIKey, a systematic name, or a "
-        "description that contains one of them",
+        description="A name in one of twenty languages, a CAS number, SMILES, InChI or InChIKey, a systematic name, or a "
+        "description that contains one of these",
         openapi_examples={
             name: {"summary": summary, "value": text} for name, (summary, text) in EXAMPLE_QUERIES.items()
         },
@@ -74,11 +74,11 @@ Jurisdiction = Annotated[
     checked(read_jurisdiction),
     Query(
         description="UN, EU, or an ISO 3166 code, including subdivisions; EU law applies to EU members. "
-        "Default: everywhere. Where the law is not recorded for the substance's group and the day, `listed` is null",
+        "Default: everywhere. If the law is not recorded for the substance's group and the day, `listed` is null",
         openapi_examples={
             "recorded": {"summary": "Law that is recorded for fentanyls, nitazenes and precursors", "value": "US"},
             "not recorded": {"summary": "Law of which only single listings are recorded", "value": "MX"},
-            "union": {"summary": "A member state: its own law and that of the Union", "value": "DE"},
+            "union": {"summary": "A member state: its own law and EU law", "value": "DE"},
         },
         json_schema_extra=_codes,
     ),
@@ -101,12 +101,12 @@ def _question(
     responses=problems(422, 500),
 )
 async def substances(request: Request, question: Annotated[Question, Depends(_question)]) -> Response:
-    """Return the substance that a text declares or mentions, how it was recognised, its listings by name on the day, the class
-    definitions that its structure meets limb by limb, and the legal result. If nothing is found, the status is 200, `kind`
-    is null, and `evidence` lists what was tried. A structure that only resembles a listed one is never a hit.
+    """Return the substance that a text declares or mentions: how it was recognised, its listings by name on the day, the class
+    definitions that its structure meets limb by limb, and the legal result. If no substance is found, the status is 200, `kind`
+    is null, and `evidence` lists the methods that were tried. A structure that only resembles a listed one is never a hit.
 
-    `listed` is null where the law is not recorded for that group and day, which is not the same as not listed. `law` says what
-    is recorded, and `conventions` which listings by the United Nations bind the country.
+    `listed` is null if the law is not recorded for that group and day, which is not the same as not listed. `law` lists the
+    recorded laws, and `conventions` the listings by the United Nations that bind the country.
     """
     result = await _in_thread(request, partial(answer, question))
     add_log_fields(request, kind=result["kind"], hit=result["hit"])
@@ -154,9 +154,9 @@ async def drawing(request: Request, q: Text) -> Response:
 )
 async def substances_batch(request: Request) -> Response:
     """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "chemical": ...}`. With
-    `chemical` false, the text is a goods description, in which an abbreviation counts only next to chemical words. A query
-    that cannot be read has a `problem` as its result and does not affect the others. Reading has a budget of processor time
-    per batch, and short texts are read first: of a thousand structures, many have the `problem` that they were not read.
+    `chemical` false, the text is a goods description, in which an abbreviation counts only next to chemical words. The result of
+    a query that cannot be read is a `problem`; other queries are not affected. Each batch has a budget of processor time, and
+    short texts are read first. In a batch of a thousand structures, many may get the `problem` that they were not read.
     """
     state = state_of(request)
     with state.questions.hold() as hold:
@@ -187,7 +187,7 @@ async def substances_batch(request: Request) -> Response:
 def _read_within(
     seconds: float, queries: list[Any], answer_one: Callable[[object], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the answers to queries. What cannot be read in time has a problem instead.
+    """Return the answers to queries. A query that exceeds the budget gets a problem instead.
 
     Args:
         seconds: budget of processor time.
@@ -198,7 +198,7 @@ def _read_within(
         for at in sorted(range(len(queries)), key=lambda at: len(_text_of(queries[at]))):
             text = _text_of(queries[at])
             result = {} if budget.spent else answer_one(queries[at])
-            # Without its reading, an answer would say that the text names no substance.
+            # The answer to an unread text would wrongly say that the text names no substance.
             unread = not result or text in budget.unread
             results[at] = {"query": text[:MAX_QUERY], "problem": f"q: {_UNREAD}"} if unread else result
     return results

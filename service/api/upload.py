@@ -1,7 +1,8 @@
-"""Uploaded files, stored in unnamed temporary files until they are scored.
+"""Reception of uploaded files.
 
-Unnamed files (``O_TMPFILE`` if the system supports it) leave nothing behind if the request, the worker or the machine fails.
-Gzip, of the transfer or of the file, is decompressed on arrival. The size limit applies to the decompressed bytes.
+CSV requests store their uploads in unnamed temporary files (``O_TMPFILE`` if the system supports it), of which nothing remains if
+the request, the worker or the machine fails. Gzip, of the transfer or of the file, is decompressed on arrival. The size limit
+applies to the decompressed bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from service.errors import DiskFull, NotAcceptedMedia, Unprocessable
 from service.files.output import DISK_ERRORS
 from service.logs import logger
 
-#: Bytes buffered before a thread writes them. For smaller writes, the thread switch costs more than the write.
+#: Bytes buffered before a thread writes them. For smaller writes, the thread switch takes longer than the write.
 _WRITE_BYTES: Final = 1024 * 1024
 _MAX_PART_HEADER: Final = 8192
 #: Maximum number of bytes of a multipart form outside its file.
@@ -38,10 +39,10 @@ class Form:
     """Fields of an upload besides its content.
 
     Attributes:
-        wanted: names of the fields that are read; all parts with a file name and another name are files.
+        wanted: names of the fields to read. The first other part with a file name is the file.
         fields: field -> value.
-        file_name: name of the file; empty if the client gave none.
-        gunzipped: whether the file was gzipped.
+        file_name: name of the file; empty if the request has none.
+        gunzipped: whether the file was gzipped and has been decompressed.
     """
 
     wanted: frozenset[str] = frozenset()
@@ -53,19 +54,19 @@ class Form:
 class _Spool:
     """Writer of the decompressed bytes of an upload to a file, up to a limit."""
 
-    def __init__(self, file: BinaryIO, limit: int, said: Form, *, coded: bool) -> None:
+    def __init__(self, file: BinaryIO, limit: int, form: Form, *, coded: bool) -> None:
         self._file = file
         self._limit = limit
-        self._said = said
+        self._form = form
         self._size = 0
         self._coding = Gunzip() if coded else None
         self._inner: Gunzip | None = None
-        self._form: _FilePart | None = None
+        self._multipart: _FilePart | None = None
         self._head: bytes | None = b""
 
     def expect_form(self, boundary: bytes) -> None:
         """Treat the upload as a multipart form."""
-        self._form = _FilePart(boundary, self._said)
+        self._multipart = _FilePart(boundary, self._form)
 
     def feed(self, data: bytes) -> None:
         """Write the next bytes of the upload.
@@ -75,10 +76,10 @@ class _Spool:
             Unprocessable: the gzip data or the multipart form is damaged.
         """
         for part in self._coding.feed(data) if self._coding else (data,):
-            if self._form is None:
+            if self._multipart is None:
                 self._content(part)
             else:
-                for piece in self._form.feed(part):
+                for piece in self._multipart.feed(part):
                     self._content(piece)
 
     def finish(self) -> None:
@@ -89,8 +90,8 @@ class _Spool:
         """
         if self._coding:
             self._coding.finish()
-        if self._form is not None:
-            self._form.finish()
+        if self._multipart is not None:
+            self._multipart.finish()
         if self._head:
             # The upload is shorter than gzip's magic number.
             head, self._head = self._head, None
@@ -109,7 +110,7 @@ class _Spool:
             data, self._head = self._head, None
             if data.startswith(GZIP_MAGIC):
                 self._inner = Gunzip()
-                self._said.gunzipped = True
+                self._form.gunzipped = True
         for part in self._inner.feed(data) if self._inner else (data,):
             self._write(part)
 
@@ -123,8 +124,8 @@ class _Spool:
 class _FilePart:
     """Parser that extracts the first part with a file name, and the wanted fields, from a multipart form."""
 
-    def __init__(self, boundary: bytes, said: Form) -> None:
-        self._said = said
+    def __init__(self, boundary: bytes, form: Form) -> None:
+        self._form = form
         self._field: str | None = None
         self._pieces: list[bytes] = []
         self._header = b""
@@ -177,23 +178,23 @@ class _FilePart:
         if self._header.lower() == b"content-disposition":
             _, options = parse_options_header(self._value)
             name = options.get(b"name", b"").decode("utf-8", "replace")
-            if name in self._said.wanted:
+            if name in self._form.wanted:
                 self._field = name
-                self._said.fields[name] = b""
+                self._form.fields[name] = b""
             elif b"filename" in options and not self._seen_file:
                 self._in_file = self._seen_file = True
-                self._said.file_name = options[b"filename"].decode("utf-8", "replace")
+                self._form.file_name = options[b"filename"].decode("utf-8", "replace")
         self._header = self._value = b""
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._pieces.append(data[start:end])
         elif self._field is not None:
-            value = self._said.fields[self._field] + data[start:end]
+            value = self._form.fields[self._field] + data[start:end]
             if len(value) > _FORM_ALLOWANCE:
                 problem = f"longer than {_FORM_ALLOWANCE} bytes"
                 raise Unprocessable(f"{self._field}: {problem}.", errors=[{"field": self._field, "problem": problem}])
-            self._said.fields[self._field] = value
+            self._form.fields[self._field] = value
 
     def _on_part_end(self) -> None:
         self._in_file = False
@@ -205,9 +206,9 @@ class _FilePart:
 
 @contextlib.contextmanager
 def refused_by_disk() -> Iterator[None]:
-    """Turn errors of the disk into `DiskFull`, and log them for the operator.
+    """Convert errors of the disk to `DiskFull`, and log them for the operator.
 
-    The context has to include the closing of the file, which writes again what could not be written.
+    The context must include closing the file, because closing repeats failed writes.
     """
     try:
         yield
@@ -225,7 +226,7 @@ async def receive_file(request: Request, limit: int, folder: Path | None, hold: 
     The caller closes the file, which deletes it.
 
     Args:
-        folder: folder of the temporary file; None for the system's.
+        folder: folder of the temporary file; None for the system's temporary folder.
 
     Raises:
         DiskFull: the disk is full, broken or read-only.
@@ -248,8 +249,8 @@ async def receive_into(
 
     Args:
         limit: maximum number of bytes of the body and of the decompressed file.
-        hold: counts the bytes as they arrive.
-        fields: fields of the form that are read.
+        hold: takes the bytes as they arrive.
+        fields: names of the fields of the form to read.
 
     Raises:
         OSError: the file cannot be written; see `refused_by_disk`.
@@ -270,8 +271,8 @@ async def receive_into(
             f"{problem}; send text/csv, application/gzip or a multipart/form-data file.",
             headers={"Accept": "text/csv, application/gzip, multipart/form-data"},
         )
-    said = Form(fields)
-    spool = _Spool(file, limit, said, coded=coded)
+    form = Form(fields)
+    spool = _Spool(file, limit, form, coded=coded)
     if kind == "multipart/form-data":
         spool.expect_form(boundary)
     unwritten: list[bytes] = []
@@ -284,7 +285,7 @@ async def receive_into(
             await to_thread.run_sync(spool.feed, b"".join(unwritten))
             unwritten, size = [], 0
     await to_thread.run_sync(_write_rest, spool, b"".join(unwritten))
-    return said
+    return form
 
 
 def _write_rest(spool: _Spool, data: bytes) -> None:

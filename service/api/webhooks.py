@@ -1,4 +1,4 @@
-"""``/v1/webhooks``: addresses that get a message about each red decision, and the deliveries of these messages."""
+"""``/v1/webhooks``: addresses that receive a message about each red decision, and the deliveries of these messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOT_THERE = "There is no such webhook, or it was removed."
 
 
 class WebhookDescription(Answer):
-    """An address that is told of red decisions."""
+    """An address that receives a message about each red decision."""
 
     id: str = Field(examples=["5f0c1a52-9a4e-4d0b-8d5b-0c3c5a4f9f10"])
     url: str = Field(examples=["https://office.example/tidewaiter"])
@@ -36,12 +36,12 @@ class WebhookDescription(Answer):
     failing_since: str | None = Field(
         description="First failure since the last success; null while messages are accepted"
     )
-    problem: str | None = Field(description="Why the latest message was not accepted")
-    disabled_at: str | None = Field(description="When it was disabled, after three days without a success")
+    problem: str | None = Field(description="Why the latest message was not accepted; null if it was")
+    disabled_at: str | None = Field(description="When the address was disabled, after three days without a success")
 
 
 class NewWebhook(WebhookDescription):
-    """A new address with its secret, which is shown this once."""
+    """A new address with its secret, which is shown only once."""
 
     secret: str = Field(description="Key of the signatures", examples=["whsec_..."])
 
@@ -60,17 +60,17 @@ class DeliveryDescription(Answer):
     state: Literal["waiting", "delivered", "failed"]
     created_at: str
     attempts: int
-    next_at: str | None = Field(description="Time of the next attempt; null unless it waits")
+    next_at: str | None = Field(description="Time of the next attempt; null unless the message waits")
     status: int | None = Field(description="HTTP status of the latest answer")
     problem: str | None
     delivered_at: str | None
 
 
 class Deliveries(Answer):
-    """A page of messages, the latest first."""
+    """A page of messages, latest first."""
 
     deliveries: list[DeliveryDescription]
-    next: str | None = Field(description="Cursor of the next page; null on the last one")
+    next: str | None = Field(description="`cursor` of the next page; null on the last page")
 
 
 def _webhook(row: Any) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
     """Return URL and description.
 
     Raises:
-        Unprocessable: they cannot be used.
+        Unprocessable: a member is invalid, unknown or missing.
     """
     members: dict[str, Any] = given if isinstance(given, dict) else {}
     errors = [
@@ -175,7 +175,7 @@ async def webhook_list(request: Request) -> Response:
     openapi_extra=_BODY,
 )
 async def add_webhook(request: Request) -> Response:
-    """Add an address that is told of each red decision from now on. The answer shows the secret, this once.
+    """Add an address that receives a message about each red decision from now on. Only this answer shows the secret.
 
     Private, loopback and link-local addresses are refused each time a message is sent, unless the service allows them.
     """
@@ -200,7 +200,7 @@ async def add_webhook(request: Request) -> Response:
     responses=problems(404, 409, 422, 500, 503),
 )
 async def remove_webhook(request: Request, id: str) -> Response:
-    """Remove an address. Messages that wait for it are not sent."""
+    """Remove an address. Its waiting messages are not sent."""
     database, caller = store_of(request).database, caller_of(request)
     if not await to_thread.run_sync(store.webhooks.remove, database, _plain(id), caller, now_us()):
         raise NotFound(_NOT_THERE)
@@ -210,12 +210,12 @@ async def remove_webhook(request: Request, id: str) -> Response:
 @router.post(
     "/{id}/enable",
     status_code=204,
-    summary="Use a disabled webhook again",
+    summary="Enable a disabled webhook",
     response_class=Response,
     responses=problems(404, 409, 422, 500, 503),
 )
 async def enable_webhook(request: Request, id: str) -> Response:
-    """Use an address again that was disabled after long failure. Messages that wait for it are sent."""
+    """Enable an address that was disabled after long failure. Its waiting messages are sent."""
     database, caller = store_of(request).database, caller_of(request)
     if not await to_thread.run_sync(store.webhooks.enable, database, _plain(id), caller, now_us()):
         raise NotFound(_NOT_THERE)
@@ -231,11 +231,13 @@ async def enable_webhook(request: Request, id: str) -> Response:
 async def delivery_list(
     request: Request,
     id: str,
-    state: Annotated[Literal["waiting", "delivered", "failed"] | None, Query(description="Only these")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Most messages of a page")] = 100,
+    state: Annotated[
+        Literal["waiting", "delivered", "failed"] | None, Query(description="Only messages in this state")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of messages per page")] = 100,
     cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
 ) -> Response:
-    """Return the messages to an address, the latest first, with the result of the latest attempt."""
+    """Return the messages to an address, latest first, with the result of the latest attempt."""
     database = store_of(request).database
     before = None if cursor is None else int(cursor)
 
@@ -258,7 +260,7 @@ async def delivery_list(
     responses=problems(404, 409, 422, 500, 503),
 )
 async def redeliver(request: Request, id: str, delivery_id: str) -> Response:
-    """Send a message again, with the same id and body and a new signature, whether it was accepted or given up."""
+    """Send a delivered or failed message again, with the same id and body and a new signature."""
     database, caller = store_of(request).database, caller_of(request)
     if not await to_thread.run_sync(
         store.webhooks.send_again, database, _plain(id), _plain(delivery_id), caller, now_us()
@@ -268,5 +270,5 @@ async def redeliver(request: Request, id: str, delivery_id: str) -> Response:
 
 
 def _plain(id_: str) -> str:
-    # PostgreSQL keeps no character 0, so no id has it.
+    # PostgreSQL cannot store U+0000, so no id contains it.
     return id_.replace("\0", "")

@@ -1,4 +1,4 @@
-"""Limits of HTTP connections, and what the connections of one process share."""
+"""Limits of HTTP connections, and the shared state of all connections of one process."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
-#: File descriptors that connections may not use: the model and its tables, uploads, OPSIN's pipes, logs, metrics of workers.
+#: File descriptors reserved for other uses: model and tables, uploads, OPSIN's pipes, logs, metrics of workers.
 RESERVED_FILES: Final = 64
 #: Interval in seconds between two checks of all connections.
 _CHECK_SECONDS: Final = 0.5
-#: Processor time of reading what has arrived on a connection, writing the refusals and pausing, and of each refusal (one run).
+#: Processor time of a read that ends in refusals (reading, writing, pausing), and of each refusal in it (measured in one run).
 _SECONDS_PER_CHUNK: Final = 40e-6
 _SECONDS_PER_REFUSAL: Final = 10e-6
-#: Time whose refusals may come at the same moment: those of some hundred connections.
+#: Refusals that this time allows may be sent in one burst: those of about a hundred connections.
 _BURST_SECONDS: Final = 0.1
 #: Prometheus and load balancers must see an overloaded service, so these paths are always answered.
 ALWAYS_ANSWERED: Final = frozenset({b"/healthz", b"/readyz", b"/metrics"})
@@ -33,17 +33,17 @@ class Limits:
     """Limits of the connections of one process. Sizes are in bytes, times in seconds.
 
     Attributes:
-        connections: open connections. Beyond it, the connection that has waited longest without a complete head is closed; if all
-            have one, the new one gets 503.
-        active: requests in work. Further ones get 503 at once.
+        connections: number of open connections. A further connection replaces the one that has waited longest for the head of a
+            request. If no other connection waits, the further one gets 503.
+        active: number of requests in progress. Further requests get 503 at once.
         head_bytes, headers: size of a request's head (request line and headers), and number of its headers. A chunked body may have
-            as many bytes of chunk extensions and trailers, and more in proportion to its content.
+            ``head_bytes`` of chunk framing and trailers, and more in proportion to its content.
         head_seconds: time from the opening of a connection, or from the first byte of a further request, to the end of the head.
         idle_seconds: time between two requests of a connection.
         bytes_per_second: slowest transfer of a body or an answer, measured over ``stall_seconds``.
         stall_seconds: see ``bytes_per_second``.
-        refusing_share: share of the processor for refusals for want of room. They are given at once. Once they take more, nothing
-            is read from a refused connection for a while, so that refusals cost little, however fast clients repeat requests.
+        refusing_share: share of processor time for refusals when ``active`` is reached. Refusals are sent at once. Beyond this
+            share, refused connections are not read for a while, so that clients which repeat requests fast cost little.
         retry_seconds: value of ``Retry-After``.
     """
 
@@ -61,7 +61,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """Return the limits that the settings of the service say."""
+        """Return the limits in the settings of the service."""
         return cls(
             connections=settings.max_connections,
             active=settings.max_active,
@@ -72,10 +72,10 @@ class Limits:
 
 
 class Connection(Protocol):
-    """A connection as its process sees it."""
+    """Methods of a connection that `Connections` calls."""
 
     def give_up(self) -> None:
-        """Close the connection, which waits for a request."""
+        """Close the connection, which waits for a request to arrive."""
 
     def check(self, now: float) -> None:
         """Close the connection if it exceeds a time or falls below the slowest rate. ``now`` is the time of the loop."""
@@ -85,13 +85,13 @@ class Connections:
     """The connections of one process. Use it on the event loop only.
 
     Args:
-        count_refusal: is called with the reason and the number of connections or requests that are refused here.
+        count_refusal: is called with the reason and the number of refused connections or requests.
 
     Attributes:
         receiving: number of requests with a task whose body is not yet complete.
-        ending: number of tasks that are counted although they have sent their answer.
+        ending: number of tasks that have sent their answer but have not yet ended.
         sending: number of complete answers that wait for their clients to read them.
-        answer: `refusals.answer`, cached. Refusals are few.
+        answer: `refusals.answer` with a cache. There are few different refusals.
     """
 
     def __init__(self, limits: Limits, count_refusal: Callable[[str, int], None]) -> None:
@@ -104,30 +104,30 @@ class Connections:
         # Connections without a complete head, in the order in which they began to wait.
         self._waiting: dict[Connection, None] = {}
         self._checking: Any = None
-        # Time until which the refusals so far use up what is allowed.
+        # Time until which past refusals use up `refusing_share`.
         self._refused_until = 0.0
 
     def pause_after_refusals(self, count: int, now: float) -> float:
-        """Return for how many seconds nothing should be read from a connection that gets refusals now; 0 for most."""
+        """Return for how many seconds a connection that gets ``count`` refusals should not be read; usually 0."""
         cost = _SECONDS_PER_CHUNK + count * _SECONDS_PER_REFUSAL
         self._refused_until = max(self._refused_until, now - _BURST_SECONDS) + cost / self.limits.refusing_share
         return max(0.0, self._refused_until - now)
 
     def in_work(self, tasks: int) -> int:
-        """Return how many of the requests that have tasks are in work."""
+        """Return the number of requests in progress, given the number of tasks."""
         return tasks - self.receiving - self.ending - self.sending
 
     def ended(self) -> None:
-        """Note that the task of an answered request is not counted any more."""
+        """Note that the task of an answered request has ended."""
         self.ending -= 1
 
     @property
     def is_single(self) -> bool:
-        """Whether one connection is open. A connection sends a request at a time, so no other arrives before its answer."""
+        """True if exactly one connection is open. It gets its answers one by one, so no other request can arrive meanwhile."""
         return len(self._open) == 1
 
     def opened(self, connection: Connection, loop: AbstractEventLoop) -> bool:
-        """Add a connection. Return whether there is room for it, after closing another one if necessary."""
+        """Add a connection, and close another one if necessary. Return whether the new connection may stay open."""
         self._open.add(connection)
         self._waiting[connection] = None
         if self._checking is None:
@@ -147,7 +147,7 @@ class Connections:
         if connection in self._open:
             self._waiting[connection] = None
 
-    def asks(self, connection: Connection) -> None:
+    def head_completed(self, connection: Connection) -> None:
         """Note that the head of a request is complete."""
         self._waiting.pop(connection, None)
 

@@ -32,17 +32,17 @@ _SLOW_HEAD: Final = Refusal(408, "slow-head", "The head of the request was not c
 _SLOW_BODY: Final = Refusal(408, "slow-body", "The body of the request arrived too slowly.")
 #: Time in seconds for which a refused connection stays open, so that the client can read the answer.
 _LINGER_SECONDS: Final = 1.0
-#: Time in seconds after the order to stop in which a request that is under way may still arrive on a connection.
+#: Seconds for which an idle connection stays open after the order to stop, because a request may be on its way.
 _LAST_SECONDS: Final = 1.0
-#: Bytes around the content of a chunked body that each byte of content pays for. A chunk of one byte has five.
+#: Framing bytes of a chunked body that are allowed per byte of content. A chunk of one byte has five.
 _FRAMING_PER_BYTE: Final = 16
-#: Takes the place of a request's list of headers when its head is complete, and drops trailers. No endpoint reads them, and a
-#: trailer ``Authorization`` must not become a header (RFC 9110 section 6.5.1).
+#: Replaces a request's list of headers once its head is complete, and drops trailers. No endpoint reads trailers, and a trailer
+#: ``Authorization`` must not become a header (RFC 9110 section 6.5.1).
 _TRAILERS: Final[deque[tuple[bytes, bytes]]] = deque(maxlen=0)
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One HTTP connection. The limits of its process are the member `STATE` of the lifespan's state."""
+    """One HTTP connection. The member `STATE` of the lifespan's state holds the limits and the other connections."""
 
     def __init__(
         self,
@@ -57,20 +57,20 @@ class LimitedProtocol(HttpToolsProtocol):
         self._busy = Refusal(503, "busy", "Too many requests are in work.", self._limits.retry_seconds)
         self._since = self.loop.time()
         self._in_head = self._in_body = False
-        # Whether the connection has had a request. Before the first one, uvicorn's `cycle` is None.
-        self._has_asked = False
+        # Whether the connection has had a request. Before its first request, uvicorn's `cycle` is None.
+        self._had_request = False
         # Number of bytes in all chunks that contain the current head, in the first of them, and in the current chunk.
         self._head = self._first = self._chunk = 0
-        # Number of bytes of the current body that are not content and that its content has not paid for.
+        # Framing bytes of the current body beyond those that its content allows.
         self._framing = 0
         self._received = 0
-        # `_receiving`: the body of an accepted request is incomplete. `_counted`: the process counts that.
+        # `_receiving`: the body of an accepted request is incomplete. `_counted`: `Connections.receiving` includes it.
         self._receiving = self._counted = False
         # `_skips`: ignore the rest of a refused request. `_ended`: ignore everything, because the last answer was given.
         self._skips = self._ended = False
-        # Whether the process stops, so that the next answer is the last one.
+        # Whether the next answer is the last one, because the process stops.
         self._is_last = False
-        # Number of requests that were refused for want of room, and whose refusals are not sent yet.
+        # Number of requests refused as busy whose refusals are not sent yet.
         self._refusals = 0
         # Start of the current measurement of a rate: time, and number of received or of unsent bytes.
         self._body_mark = (0.0, 0)
@@ -95,7 +95,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Close the connection after the request in work, or after one that the client sends before it knows of the end."""
+        """Close the connection after the answer in progress. Without one, wait `_LAST_SECONDS` for a request on its way."""
         self._is_last = True
         if self._owes_no_answer():
             self.loop.call_later(_LAST_SECONDS, self._close_if_idle)
@@ -123,7 +123,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._refuse(_SLOW_HEAD)
         elif self._owes_no_answer():
             # uvicorn's keep-alive timer stops at the first byte, even if that is only a line break before a request.
-            seconds = max(limits.head_seconds, limits.idle_seconds) if self._has_asked else limits.head_seconds
+            seconds = max(limits.head_seconds, limits.idle_seconds) if self._had_request else limits.head_seconds
             if now - self._since > seconds:
                 self.transport.close()
 
@@ -185,7 +185,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._skips = True
             return
         limits = self._limits
-        self._process.asks(self)
+        self._process.head_completed(self)
         if len(self.headers) > limits.headers:
             self._refuse(_MANY_HEADERS)
         elif self._is_large():
@@ -196,15 +196,15 @@ class LimitedProtocol(HttpToolsProtocol):
             self._receiving = True
             self._body_mark = (self._since, self._received)
             super().on_headers_complete()
-            self._has_asked = True
+            self._had_request = True
             self._count_receiving()
             if self._is_last or self.parser.should_upgrade():
-                # The service has no other protocol. The parser stops after an upgrade, so the connection must end.
+                # The service speaks only HTTP. The parser stops at a request to upgrade, so the connection must end.
                 self.cycle.keep_alive = False
         self.headers = _TRAILERS  # type: ignore[assignment]
 
     def _is_large(self) -> bool:
-        """Return whether the head is too large. Its first chunk may begin with the previous request."""
+        """Return whether the head is too large. Its first chunk may also contain the end of the previous request."""
         most = self._limits.head_bytes
         if self._head <= most:
             return False
@@ -212,11 +212,11 @@ class LimitedProtocol(HttpToolsProtocol):
         return bool(self._head - self._first > most or size > most)
 
     def _may_refuse(self) -> bool:
-        """Return whether the request may be refused at once: no earlier answer is due, and its path is not always answered."""
+        """Return whether the request may be refused at once: no earlier answer is due, and its path is not exempt."""
         return self._owes_no_answer() and self.url not in ALWAYS_ANSWERED
 
     def _owes_no_answer(self) -> bool:
-        return not self._has_asked or self.cycle.response_complete
+        return not self._had_request or self.cycle.response_complete
 
     def on_body(self, body: bytes) -> None:
         if self._framing:
@@ -236,7 +236,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._count_receiving()
 
     def _count_receiving(self) -> None:
-        """Count an incomplete body as long as its request has a task: not behind another request, and not once it is answered."""
+        """Count the request in `Connections.receiving` while its body is incomplete and it has a task.
+
+        A request has no task while it waits behind another one of the connection, or after its answer.
+        """
         counts = self._receiving and not self.pipeline and not self.cycle.response_complete
         if counts != self._counted:
             self._counted = counts
@@ -246,7 +249,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._receiving:
             self._count_receiving()
-        # The task ends in this turn of the loop, and uvicorn forgets it in the next. Clients send their next requests meanwhile.
+        # uvicorn drops the ended task one turn of the event loop later. Clients may send their next requests before.
         self._process.ending += 1
         self.loop.call_soon(self._process.ended)
         self._since = self.loop.time()
@@ -260,7 +263,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(_MALFORMED)
 
     def _refuse(self, refusal: Refusal, *, close: bool = True) -> None:
-        """Send a refusal, unless another answer has begun. Ignore the rest of the request, or with ``close`` of the connection."""
+        """Send a refusal, unless another answer has begun. Ignore the rest of the request.
+
+        With ``close``, ignore all further requests too, and close the connection. Otherwise the refusal is sent after this read.
+        """
         if self._ended:
             return
         self._skips, self._ended = True, close
@@ -274,7 +280,7 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if not self._owes_no_answer():
             if cycle.response_started or not cycle.more_body:
-                # The request in work still gets its answer, which is the last one of the connection.
+                # The request in progress still gets its answer, which is the last one of the connection.
                 cycle.keep_alive = False
                 self.pipeline.clear()
                 return
@@ -282,14 +288,14 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         self.transport.write(self._process.answer(refusal, close=True))
         if self.transport.can_write_eof():
-            # An immediate close with unread bytes would reset the connection, and the client might lose the answer.
+            # Closing at once with unread bytes would reset the connection, and the client might not get the answer.
             self.transport.write_eof()
             self.loop.call_later(_LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()
 
     def _send_refusals(self) -> None:
-        """Send the refusals of the requests that arrived together at once: writing each costs as much as refusing it."""
+        """Send the refusals of all requests of one read in one write, because a write takes as long as a refusal."""
         count, self._refusals = self._refusals, 0
         self._process.count_refusal(self._busy.reason, count)
         self.transport.write(self._process.answer(self._busy, close=False) * count)
@@ -301,7 +307,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._read_on()
 
     def _read_on(self) -> None:
-        """Read again after a refusal that left the connection open."""
+        """Resume reading after a refusal that left the connection open."""
         if self.transport.is_closing():
             return
         self._since = self.loop.time()
@@ -314,4 +320,4 @@ class LimitedProtocol(HttpToolsProtocol):
         return False
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing. Otherwise clients could fill the log."""
+        """Log nothing, because clients could otherwise fill the log."""

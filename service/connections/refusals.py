@@ -1,4 +1,4 @@
-"""Answers of the protocol itself, for requests that never reach the application."""
+"""Answers of the HTTP protocol to requests that never reach the application."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ANY_REQUEST: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refused request. ``reason`` is its label in the metrics; ``retry`` the value of ``Retry-After``, if there is one."""
+    """Answer to a refused request. ``reason`` is its label in the metrics; ``retry`` is the value of ``Retry-After``, if any."""
 
     status: int
     reason: str
@@ -34,7 +34,7 @@ def answer(refusal: Refusal, *, close: bool) -> bytes:
     if close:
         headers.append((b"connection", b"close"))
     writer = h11.Connection(h11.SERVER)
-    # h11 chooses the form of the answer by the version of the request.
+    # h11 needs a request, whose HTTP version decides the form of the answer.
     writer.receive_data(_ANY_REQUEST)
     writer.next_event()
     parts = (

@@ -1,4 +1,4 @@
-"""Answers to questions about goods descriptions, as plain values. The HTTP interface, the command line and files use the same."""
+"""Answers to questions about goods descriptions as plain values, for the HTTP interface, the command line and files."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Question:
 
     Attributes:
         text: the description; may be empty.
-        code: the declared code as digits, see `read_code`; None: none.
-        language: the language of the text, see `read_language`; None: it is guessed.
+        code: the declared code as digits, see `read_code`; None if no code is declared.
+        language: the language of the text, see `read_language`; None: the language is guessed.
     """
 
     text: str
@@ -60,7 +60,7 @@ def read_code(text: str) -> str | None:
     """Return the digits of a declared HS code, None for a blank text.
 
     Raises:
-        ValueError: the text is no HS code. The message says what is needed.
+        ValueError: the text is not an HS code. The message states the expected form.
     """
     stripped = text.strip()
     if not stripped:
@@ -83,7 +83,7 @@ def read_language(text: str) -> str | None:
     """Return a language's code (ISO 639-1), None for a blank text.
 
     Raises:
-        ValueError: the text has not the form of a code.
+        ValueError: the text does not have the form of such a code.
     """
     code = text.strip().lower()
     if not code:
@@ -94,7 +94,7 @@ def read_language(text: str) -> str | None:
 
 
 def answer_all(questions: Sequence[Question]) -> list[dict[str, Any]]:
-    """Return the answers as plain values. The members are the same for every text."""
+    """Return the answers as plain values. Each answer has the same members."""
     texts = [question.text for question in questions]
     answers = goods_reader().classify(texts, [question.code for question in questions])
     return [_plain(question, answer) for question, answer in zip(questions, answers, strict=True)]
@@ -120,7 +120,7 @@ def _codes(likely: Sequence[Likely]) -> list[dict[str, Any]]:
 
 
 def columns(answer: GoodsAnswer) -> tuple[Any, ...]:
-    """Return an answer as values of `COLUMNS`: text, truth values and numbers, or None where nothing is known."""
+    """Return the values of `COLUMNS` of an answer: texts, booleans and numbers, or None where nothing is known."""
     return (
         *_cells(answer.chapters, _RANKS),
         *_cells(answer.headings, _RANKS),
@@ -135,6 +135,6 @@ def columns(answer: GoodsAnswer) -> tuple[Any, ...]:
 
 
 def _cells(likely: Sequence[Likely], count: int) -> tuple[Any, ...]:
-    """Return code and probability of the first ``count`` codes in turn."""
+    """Return code and probability of the first ``count`` codes, padded with None to ``2 * count`` cells."""
     cells = [cell for one in likely[:count] for cell in one]
     return (*cells, *[None] * (2 * count - len(cells)))

@@ -1,4 +1,4 @@
-"""Shows an answer about a goods description on a terminal, within 80 columns."""
+"""Display of an answer about a goods description on a terminal, within 80 columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from features.reference.codes import hs_text
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-#: Longest shown text of a code, so that a row takes a line.
+#: Characters of the text of a code, so that each row of the table fits on a line.
 _WIDTH = 58
 
 
@@ -75,8 +75,8 @@ def _facts(answer: Mapping[str, Any], code: str | None) -> Iterator[tuple[str, T
 def _fit(answer: Mapping[str, Any], code: str) -> Text:
     fit = answer["code_fit"]
     if fit is None:
-        return Text(f"{code}: the words or the code say nothing that could be compared")
+        return Text(f"{code}: the words and the code cannot be compared")
     if answer["code_contradicted"]:
         return Text(f"{code}: CONTRADICTED by the words (code_fit {fit:+.2f})", style="bold red")
-    meaning = "fits the words" if fit > 0 else "is not settled by the words"
+    meaning = "fits the words" if fit > 0 else "neither fits nor contradicts the words"
     return Text(f"{code}: {meaning} (code_fit {fit:+.2f})")

@@ -1,4 +1,4 @@
-"""First reading of a goods description at start-up, so that no request pays for loading."""
+"""Warm-up of the goods classifier at start-up, so that the first request does not wait for its tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from service.logs import logger
 
 
 def warm_up() -> None:
-    """Read the documented examples. A failure is logged only: other endpoints work, and each reading reports its own failure."""
+    """Classify the documented examples. Only log a failure: other endpoints work, and each request reports its own failure."""
     try:
         answer_all([Question(text, code) for _, text, code in EXAMPLE_GOODS.values()])
     except Exception as error:

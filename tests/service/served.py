@@ -31,7 +31,7 @@ class Served:
 
     @property
     def url(self) -> str:
-        """Base of its addresses."""
+        """Base URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -48,13 +48,13 @@ class Served:
         return [line for line in list(self.log) if words in line]
 
     def wait_until_started(self) -> None:
-        """Wait until it listens and each worker has completed its start."""
+        """Wait until the server listens and all workers have started."""
         assert self._ready.wait(_PATIENCE), f"the server did not start in time: {''.join(self.log)}"
         assert self.port, f"the server did not start: {''.join(self.log)}"
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        # A single worker completes its start before it listens; several workers start after the first process listens.
+        # A single worker listens after it has started. Several workers start after their parent process listens.
         for line in self.process.stderr:
             self.log.append(line)
             if listening := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
@@ -77,13 +77,13 @@ def served(
     """Run a server, and end it on leaving the block.
 
     Args:
-        models: its model store; the bundled champion by default.
-        folder: its working directory.
+        models: model store; default: the bundled champion.
+        folder: working directory of the server.
         settings: further environment variables.
-        before: runs in the new process before the server.
+        before: is called in the new process before the server starts.
     """
     own = {} if models is None else {"TIDEWAITER_MODELS_DIR": str(models)}
-    # With port 0 the system chooses the port when the server binds it. A port that a test chose could be taken until then.
+    # With port 0 the system chooses a free port. A port that the test chooses could be taken before the server binds it.
     command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", "0"]
     with subprocess.Popen(
         [*command, "--workers", str(workers)],

@@ -1,4 +1,4 @@
-"""Limits of HTTP connections, over sockets of this machine. The application is small: the protocol does not depend on it."""
+"""Limits of HTTP connections, over local sockets, with a small application, on which the protocol does not depend."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Service:
-    """An application that reads a request and answers it, and the server in front of it.
+    """An application that reads a request and answers it, and its server.
 
-    ``/early`` answers before the body;
-    ``/held`` answers when `released`; ``/large`` answers 8 MB, and ``/counted`` does so within a budget; ``/seen`` answers the
-    headers and the size of the body.
+    ``/early`` answers before the body arrives, ``/held`` after `released` is set. ``/large`` answers with 8 MB, ``/counted`` too
+    but within a budget, and ``/seen`` with the size of the body and the names of the headers.
     """
 
     def __init__(self, limits: Limits, path: Path) -> None:
@@ -122,7 +121,7 @@ def answer_to(connection: socket.socket, *parts: bytes) -> tuple[int, dict[str, 
 
 
 def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Read one answer and not a byte of the next, which may have arrived with it."""
+    """Read exactly one answer. The next one may have arrived with it."""
     received = b""
     while not received.endswith(b"\r\n\r\n"):
         chunk = connection.recv(1)
@@ -246,7 +245,7 @@ def test_a_body_that_arrives_too_slowly_is_refused_and_its_request_ends(tmp_path
 def test_a_client_that_does_not_read_its_answer_is_disconnected(tmp_path: Path) -> None:
     with running(tmp_path, stall_seconds=0.2) as service, service.connect() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        # The server notices without any further action of the client.
+        # The server notices without further action of the client.
         wait_until(lambda: service.refused["slow-reader"] == 1)
         received = 0
         with pytest.raises(OSError):  # noqa: PT012
@@ -262,7 +261,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         if holds():
             return
         pause.wait(0.1)
-    raise AssertionError("it did not happen within a minute")
+    raise AssertionError("the condition did not hold within a minute")
 
 
 def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
@@ -313,12 +312,12 @@ def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(
             assert answer_to(later, GET.replace(b"/healthz", b"/"))[0] == 200
 
 
-def test_nothing_is_read_from_a_refused_connection_while_refusals_take_too_much(tmp_path: Path) -> None:
+def test_a_refused_connection_is_not_read_while_refusals_exceed_their_share(tmp_path: Path) -> None:
     with running(tmp_path, active=0, refusing_share=1e-6) as service, ExitStack() as stack:
         refused, other = (stack.enter_context(service.connect()) for _ in range(2))
         assert_problem(answer_to(refused, GET.replace(b"/healthz", b"/")), 503, "busy")
         refused.sendall(GET)
-        # The server has read what came earlier when it answers a second time.
+        # When the server answers a second time, it has read everything that arrived before.
         assert [answer_to(other, GET)[0] for _ in range(3)] == [200] * 3
         refused.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -327,12 +326,12 @@ def test_nothing_is_read_from_a_refused_connection_while_refusals_take_too_much(
 
 def test_a_flood_of_refusals_is_slowed_down_but_single_ones_are_not() -> None:
     connections = Connections(Limits(refusing_share=0.1), lambda *_: None)
-    # As many as usually come at the same moment.
+    # A usual burst of refusals.
     assert [connections.pause_after_refusals(1, 50.0) for _ in range(150)] == [0.0] * 150
     flood = [connections.pause_after_refusals(1, 50.0) for _ in range(5_000)]
     assert flood == sorted(flood)
     assert 1.0 < flood[-1] < 5.0
-    # Clients that wait for less than they should get their next refusal later; all others at once.
+    # A client that repeats its request too early gets its next refusal later. Other clients get theirs at once.
     assert 0.0 < connections.pause_after_refusals(1, 50.5) < flood[-1]
     assert [connections.pause_after_refusals(1, 60.0 + number / 1000) for number in range(2000)] == [0.0] * 2000
     # Requests that arrive together cost less each.
@@ -346,8 +345,8 @@ def test_a_client_that_repeats_a_refused_request_gets_each_refusal_at_once(tmp_p
             assert_problem(answer_to(connection, GET.replace(b"/healthz", b"/")), 503, "busy")
 
 
-def test_clients_that_are_as_many_as_may_be_in_work_are_never_refused(tmp_path: Path) -> None:
-    """Each sends its next request as soon as it has an answer, whose task the server may still count."""
+def test_as_many_clients_as_requests_may_be_in_work_are_never_refused(tmp_path: Path) -> None:
+    """Each client sends its next request as soon as it has its answer, whose task may not have ended yet."""
     with running(tmp_path, active=8) as service, ExitStack() as stack:
         clients = [stack.enter_context(service.connect()) for _ in range(8)]
         for _ in range(300):
@@ -378,7 +377,7 @@ def test_a_large_answer_counts_as_memory_and_not_as_work_until_its_client_has_re
         wait_until(lambda: service.budget.used == service.connections.sending == 0)
 
 
-def test_a_large_answer_to_a_client_that_has_gone_counts_no_more(tmp_path: Path) -> None:
+def test_a_large_answer_to_a_disconnected_client_no_longer_counts(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         with service.connect() as connection:
             connection.sendall(b"GET /counted HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -400,7 +399,7 @@ POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nbegin
 HELD = GET.replace(b"/healthz", b"/held")
 
 
-def test_half_bodies_of_answered_requests_make_no_room_for_more_work(tmp_path: Path) -> None:
+def test_incomplete_bodies_of_answered_requests_do_not_allow_more_requests(tmp_path: Path) -> None:
     with running(tmp_path, active=2) as service, ExitStack() as stack:
         for _ in range(5):
             early = stack.enter_context(service.connect())
@@ -411,7 +410,7 @@ def test_half_bodies_of_answered_requests_make_no_room_for_more_work(tmp_path: P
         assert_problem(answer_to(stack.enter_context(service.connect()), HELD), 503, "busy")
 
 
-def test_half_bodies_behind_other_requests_count_neither_as_room_nor_as_work(tmp_path: Path) -> None:
+def test_incomplete_bodies_behind_other_requests_neither_free_nor_take_a_place(tmp_path: Path) -> None:
     with running(tmp_path, active=2) as service, ExitStack() as stack:
         busy = [stack.enter_context(service.connect()) for _ in range(2)]
         for connection in busy:

@@ -42,7 +42,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         if holds():
             return
         pause.wait(0.1)
-    raise AssertionError("it did not happen within two minutes")
+    raise AssertionError("the condition did not hold within two minutes")
 
 
 class Writers:
@@ -53,8 +53,8 @@ class Writers:
     ) -> None:
         """
         Args:
-            killed: whether a worker is killed. That may cut its answers between head and body, as their length tells.
-            fresh: whether each request opens a connection of its own.
+            killed: whether a worker is killed, which may cut an answer between head and body. The client notices its length.
+            fresh: whether each request opens a new connection.
             pause: seconds between two requests of a client.
         """
         self._pause = pause
@@ -142,7 +142,7 @@ def test_clients_write_while_opsin_is_killed_and_bundles_change(store: Path, oth
             for java in opsin_of(server.process.pid):
                 os.kill(java, signal.SIGKILL)
             writers.wait_for(5)
-            # A process that was started again reads it.
+            # The restarted process reads this name.
             named = shipment(items=[{"declared_chemical": f"N-(4-{group}phenyl)-2-oxocyclohexanecarboxamide"}])
             answer = httpx.post(f"{server.url}/v1/score", json=named, timeout=60)
             assert (answer.status_code, answer.json()["unread"]) == (200, [])
@@ -173,7 +173,7 @@ def test_a_hangup_replaces_both_workers_by_ones_with_the_new_bundle_and_no_reque
 ) -> None:
     digest = load(other_bundle).digest
     with serving(store, workers=2, poll_seconds=3600, TIDEWAITER_OPSIN="false") as server, ExitStack() as stack:
-        # Two clients with a connection of their own, and one that opens a connection for each request.
+        # Two clients that keep their connections, and one that opens a connection for each request.
         both = [stack.enter_context(Writers(server.url, 2 - fresh, fresh=fresh, pause=0.05)) for fresh in (False, True)]
         for writers in both:
             writers.wait_for(2)
@@ -203,7 +203,7 @@ def test_a_killed_worker_is_replaced_while_the_others_answer(store: Path) -> Non
         writers.wait_for(20)
     assert writers.broken == []
     assert set(writers.outcomes) <= {"answered", "no answer"}
-    # At most the requests that the worker had.
+    # At most the requests in progress in the killed worker.
     assert writers.outcomes["no answer"] <= 6
 
 
@@ -212,7 +212,7 @@ def test_a_worker_that_stands_still_for_some_seconds_is_not_replaced(store: Path
     with serving(store, workers=2) as server:
         [worker, *_] = [child for child in children(server.process.pid) if opsin_of(child)]
         os.kill(worker, signal.SIGSTOP)
-        # uvicorn asks each worker twice a second and would wait 5 s for its answer.
+        # uvicorn pings each worker twice a second and by default waits 5 s for its answer.
         threading.Event().wait(8)
         os.kill(worker, signal.SIGCONT)
         assert httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200

@@ -71,7 +71,7 @@ def test_a_page_of_another_site_cannot_write(client: Client, headers: dict[str, 
 
 
 def test_a_websocket_is_closed_as_not_supported_whatever_its_origin(shared_client: Client) -> None:
-    """The server in front of the application has none, but another one might."""
+    """The project's server supports no WebSocket, but another server might."""
     sent: list[Any] = []
 
     async def ask() -> None:
@@ -112,7 +112,7 @@ def test_the_services_own_page_and_the_reader_can_write(client: Client, headers:
 )
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
 def test_a_write_needs_its_content_type(shared_client: Client, path: str, kind: str | None) -> None:
-    """Those of forms need no permission of the browser, and a missing one neither."""
+    """Browsers let pages of other sites send the content types of forms, or none, without asking the service."""
     answer = shared_client.post(path, content=b"{}", headers={} if kind is None else {"Content-Type": kind})
     assert answer.status_code == 415
     assert answer.json()["detail"].startswith("Content-Type" if kind else "The Content-Type is missing")

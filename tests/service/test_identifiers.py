@@ -1,4 +1,4 @@
-"""Names of requests and decisions."""
+"""Identifiers of requests and decisions."""
 
 import time
 import uuid
@@ -36,6 +36,6 @@ def test_later_ids_sort_after_earlier_ones(monkeypatch: pytest.MonkeyPatch) -> N
     assert ids == sorted(ids)
 
 
-def test_no_ids_are_none() -> None:
+def test_a_count_of_zero_gives_no_ids() -> None:
     assert new_ids(0) == []
     assert new_ordered_ids(0) == []

@@ -39,7 +39,7 @@ def test_scored_shipments_are_recorded_as_declared(tmp_path: Path, bundle: Path)
     first, second, third = recorded
     assert first["declared_at"] == shipment()["declared_at"]
     assert first["consignor"] == {key: str(value) for key, value in shipment()["consignor"].items()}
-    # The time of receipt.
+    # A missing time is replaced by the time of receipt.
     assert str(second["declared_at"]).startswith("20")
     assert third["items"] == [{"goods_description": "silk scarf"}]
     assert "content" not in third
@@ -60,7 +60,7 @@ def test_a_large_record_is_rotated_and_the_oldest_file_is_deleted(tmp_path: Path
     files = recorded_files(path)
     assert [file.name for file in files] == ["traffic.jsonl.2", "traffic.jsonl.1", "traffic.jsonl"]
     seeds = [int(str(one["shipment_id"]).split("-")[1]) for file in files for one in lines_of(file)]
-    # The kept files hold the latest shipments, in their order.
+    # The remaining files contain the latest shipments, in order.
     assert seeds == sorted(seeds)
     assert set(seeds) == set(range(len(parts) - len(set(seeds)), len(parts)))
     assert all(file.stat().st_size <= 60_000 for file in files)

@@ -92,7 +92,7 @@ def flat(record: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def decisions(rows: Iterable[Mapping[Any, Any]]) -> dict[str, tuple[str, ...]]:
-    """Return what the rows of a file or a frame say per shipment; blanks and None are one."""
+    """Return the decision per shipment from the rows of a file or a frame. Blank and None are equal."""
     return {
         row["shipment_id"]: tuple(
             "" if pd.isna(row[name]) else str(row[name]) for name in ("lane", "selected_by", "rule_ids", "unread")
@@ -152,7 +152,7 @@ def test_every_way_of_scoring_decides_alike(office: Settings, bundle: Path, tmp_
     assert decisions(list(csv.DictReader(io.StringIO(upload)))) == expected
     assert from_frame == expected
     assert len({one["rules_digest"] for one in (*single, *batch)}) == 1
-    # The shipments reach every way in which a lane is set.
+    # The comparison covers lanes that rules and unread fields set.
     assert {decision[1] for decision in expected.values()} >= {"rule", "unread"}
     assert {"vases-from-china", "later", "mugs"} < {
         name for decision in expected.values() for name in decision[2].split(";")
@@ -170,7 +170,7 @@ def test_the_answers_name_rules_reasons_and_unread_fields(office: Settings) -> N
     assert unread["lane"] != "green"
 
 
-def test_none_leaves_score_and_unread_items(office: Settings) -> None:
+def test_rules_none_leaves_score_and_unread_items(office: Settings) -> None:
     settings = Settings(models_dir=office.models_dir, rules="none")
     with serving(create_app(settings)) as client:
         opioid, unread = (client.post("/v1/score", json=records()[number]).json() for number in (1, 5))

@@ -1,4 +1,4 @@
-"""Connections of a process that is told to stop."""
+"""Connections of a process that stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.service.test_connections import GET, Service, answer_to, read_answer,
 
 
 def stop(service: Service) -> None:
-    """Tell the service to stop, and wait until it takes no more connections."""
+    """Stop the service, and wait until it accepts no more connections."""
     assert service.server is not None
     service.server.should_exit = True
     pause = threading.Event()
@@ -23,7 +23,7 @@ def stop(service: Service) -> None:
             if probe.connect_ex(str(service.path)):
                 return
         pause.wait(0.01)
-    pytest.fail("it still takes connections")
+    pytest.fail("the service still accepts connections")
 
 
 def test_a_request_that_is_under_way_when_the_service_stops_is_answered_as_the_last_one(

@@ -1,4 +1,4 @@
-"""Gzip is unpacked in small steps."""
+"""Gzip bodies are decompressed in small steps."""
 
 from __future__ import annotations
 

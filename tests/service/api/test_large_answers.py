@@ -1,4 +1,4 @@
-"""Reasons stand once and are limited; large answers are streamed, and batches in work have a budget of bytes."""
+"""Reasons appear once and are limited; large answers are streamed, and batches in progress have a budget of bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.service.conftest import shipment
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_the_weightest_reasons_stay_and_one_stands_for_the_others(client: Client, count: int) -> None:
+def test_the_strongest_reasons_are_shown_and_one_reason_summarises_the_others(client: Client, count: int) -> None:
     path = "/v1/score?explain=all&update_history=false&reasons="
     every = client.post(f"{path}100", json=shipment()).json()["reasons"]
     answer = client.post(f"{path}{count}", json=shipment()).json()
@@ -39,7 +39,7 @@ def test_the_weightest_reasons_stay_and_one_stands_for_the_others(client: Client
     assert total == pytest.approx(answer["explains"]["raw_score"], abs=1e-9)
 
 
-def test_five_reasons_are_the_default_and_they_stand_once(client: Client) -> None:
+def test_five_reasons_are_the_default_and_each_appears_once(client: Client) -> None:
     answer = client.post("/v1/score?explain=all", json=shipment()).json()
     assert [reason["code"] for reason in answer["reasons"]].index("OTHER") == 5
     assert json.dumps(answer).count(answer["reasons"][0]["text"]) == 1
@@ -58,7 +58,7 @@ def large(shipments: int, items: int) -> list[dict[str, Any]]:
     return records
 
 
-def test_a_streamed_answer_is_that_of_one_piece(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_streamed_answer_equals_the_answer_in_one_piece(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     body: dict[str, Any] = {"shipments": [*large(12, 7), {"shipment_id": "HB-bad"}]}
     with serving(create_app(settings)) as client:
         whole = client.post("/v1/score/batch?explain=all&actions=acas", json=body)
@@ -112,7 +112,7 @@ def test_batches_beyond_the_memory_for_them_are_refused_at_once(settings: Settin
         assert int(refused.headers["retry-after"]) >= 1
         assert client.state.bodies.used == 99_000
         other.release()
-        # A single batch may be larger than the memory for all.
+        # A single batch may be larger than the limit for all batches.
         assert client.post("/v1/score/batch", json={"shipments": large(12, 200)}).status_code == 200
         assert client.state.bodies.used == 0
 
@@ -183,7 +183,7 @@ def test_a_large_answer_counts_until_it_is_sent(settings: Settings, path: str, b
         assert client.state.bodies.used == client.state.questions.used == 0
 
 
-def test_a_large_answer_that_is_given_again_counts_too(settings: Settings, tmp_path: Path) -> None:
+def test_a_large_replayed_answer_counts_too(settings: Settings, tmp_path: Path) -> None:
     url = SecretStr(f"sqlite:///{tmp_path / 'answers.db'}")
     with serving(
         create_app(Settings(models_dir=settings.models_dir, keeps_decisions=True, database_url=url))
@@ -191,7 +191,7 @@ def test_a_large_answer_that_is_given_again_counts_too(settings: Settings, tmp_p
         for replayed in (None, "true"):
             answer, used = used_while_sent(client, "/v1/goods/batch", GOODS, **{"Idempotency-Key": "one"})
             assert answer.status_code == 200
-            # While it is sent, only the copy that is kept for the key counts.
+            # While the answer is sent, only the copy that was stored for the key counts.
             assert min(used) >= len(answer.content) > 64 * 1024
             assert client.state.bodies.used == client.state.questions.used == 0
             assert answer.headers.get("idempotent-replayed") == replayed

@@ -19,7 +19,7 @@ from service.api import json_runs, large_json
 from service.api.large_json import Steps, parse, parse_at_once, parse_in_steps
 from service.errors import TooLarge
 
-#: Steps of a few values and bytes, so that small bodies are cut everywhere.
+#: Steps of a few values and bytes, so that even small bodies are split.
 TINY = Steps(values=2, size=9)
 _TEXTS = st.text(alphabet='ab"\\{}[],: \n\u00e9\u4e2d\U0001f600', max_size=8)
 _VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -28,7 +28,7 @@ _VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=12,
 )
 _BODIES = st.dictionaries(_TEXTS, _VALUES | st.lists(_VALUES, max_size=6), max_size=4) | _VALUES
-#: Bytes that mean something in JSON, or nothing in UTF-8.
+#: Bytes that have a meaning in JSON, or are invalid in UTF-8.
 _DAMAGE = st.sampled_from([bytes([byte]) for byte in b'",:{}[]\\0-tn\n \xff\xc3\x01'] + [b"", b"[]", b"{}", b",,"])
 
 
@@ -44,7 +44,7 @@ def as_python(module: ModuleType) -> ModuleType:
 
 
 def result(parse: Any, data: bytes) -> str:
-    """Return the parsed value, or the error, as text in which also NaN is equal to itself."""
+    """Return the parsed value, or the error, as text, because NaN is not equal to itself."""
     try:
         return repr(parse(data))
     except ValueError as error:
@@ -101,7 +101,7 @@ def test_steps_give_the_result_or_error_of_one_call(data: bytes) -> None:
         '}{"a":[1,2,3]}',
     ],
 )  # fmt: skip
-def test_bodies_that_are_hard_to_cut(text: str) -> None:
+def test_bodies_that_are_hard_to_split_give_the_result_or_error_of_one_call(text: str) -> None:
     assert result(in_tiny_steps, text.encode()) == result(parse_at_once, text.encode())
 
 

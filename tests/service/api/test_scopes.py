@@ -1,4 +1,4 @@
-"""Scopes: each route has one, and a request finds the one of the route that answers it."""
+"""Each route has a scope, and a request needs the scope of its route."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_each_route_of_the_application_has_a_scope() -> None:
     assert not missing, f"add to SCOPES in service/api/scopes.py: {', '.join(missing)}"
 
 
-def test_no_scope_belongs_to_a_route_that_is_gone() -> None:
+def test_no_scope_belongs_to_a_removed_route() -> None:
     assert set(SCOPES) == set(routes_of(create_app(Settings())))
 
 

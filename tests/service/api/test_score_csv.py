@@ -48,7 +48,7 @@ def test_rows_keep_their_order_and_their_own_columns(client: Client) -> None:
     assert answer.content.endswith(b"\n")
 
 
-def test_cells_that_a_spreadsheet_would_compute_are_protected_if_the_setting_asks_for_it(settings: Settings) -> None:
+def test_cells_that_a_spreadsheet_would_evaluate_are_protected_if_the_setting_is_on(settings: Settings) -> None:
     body = b"shipment_id,goods_description,net_mass_kg\nHB-1,=1+1,2.5\n"
     for chosen, written in ((settings, "=1+1"), (settings.model_copy(update={"excel_safe": True}), "'=1+1")):
         with serving(create_app(chosen)) as client:
@@ -199,7 +199,7 @@ def test_a_file_over_the_limit_of_concurrent_files_is_busy(client: Client) -> No
     assert client.post("/v1/score", json=shipment()).status_code == 200
 
 
-def test_a_file_that_still_arrives_keeps_no_other_from_being_scored(settings: Settings) -> None:
+def test_an_upload_in_progress_does_not_block_other_files(settings: Settings) -> None:
     body = csv_of(30)
     others = []
     with serving(create_app(settings.model_copy(update={"max_csv_requests": 1}))) as client:
@@ -217,7 +217,7 @@ def test_a_file_that_still_arrives_keeps_no_other_from_being_scored(settings: Se
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """Let this process write no file beyond ``size`` bytes."""
+    """Limit the files that this process writes to ``size`` bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

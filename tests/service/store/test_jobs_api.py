@@ -89,7 +89,7 @@ def test_a_file_is_queued_scored_and_downloaded(
     for part in ("result", "rejects"):
         early = client.get(f"/v1/jobs/{job}/{part}")
         assert early.status_code == 409
-        assert early.json()["detail"] == "The job is queued; ask again later."
+        assert early.json()["detail"] == "The job is queued; try again later."
     (upload,) = (settings.jobs_dir / job).iterdir()
     assert (upload.name, upload.stat().st_mode & 0o777) == ("upload.csv", 0o600)
     work(client, settings)
