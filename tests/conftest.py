@@ -17,7 +17,7 @@ settings.load_profile("any machine")
 
 @pytest.fixture(scope="session", autouse=True)
 def _long_time_limits_of_opsin() -> Iterator[None]:
-    """Give the shared OPSIN reader enough time on a busy machine. Tests of time limits use readers of their own."""
+    """Give the shared OPSIN reader enough time on a busy machine. Tests of time limits use other readers."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIDEWAITER_OPSIN_SECONDS", "60")
         opsin().limits = Limits(name_s=60.0, start_s=300.0)
@@ -28,7 +28,7 @@ def _long_time_limits_of_opsin() -> Iterator[None]:
 def _no_store_by_default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Start services without a store, which would be a file in the working directory. Tests of the store switch it on.
 
-    They must not deliver a journal or make a history key in the working directory either.
+    Services must not deliver a journal or make a history key in the working directory either.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIDEWAITER_STORE", "off")
@@ -82,12 +82,12 @@ def _is_slow(path: Path, config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import slow modules for `make check`. Importing them takes half of its collection time."""
+    """Skip slow modules for `make check` without importing them, because the imports take half of its collection time."""
     return True if config.option.markexpr == "not slow" and _is_slow(collection_path, config) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow folders and modules, which `make check` leaves out."""
+    """Mark the tests of slow folders and modules, which `make check` skips."""
     for item in items:
         if _is_slow(item.path, config):
             item.add_marker(pytest.mark.slow)

@@ -14,10 +14,10 @@ def cost_grows_linearly(work: Callable[[str], object], text: Callable[[int], str
         text: returns the text with the given number of repetitions.
         times: number of repetitions in the longer text.
     """
-    whole, part = text(times), text(times // 8)
-    short = min(_seconds(work, part) for _ in range(3))
+    long_text, short_text = text(times), text(times // 8)
+    short_s = min(_seconds(work, short_text) for _ in range(3))
     # Quadratic growth would cost 64 times as much. The constant allows for noise in very short measurements.
-    return any(_seconds(work, whole) < 24 * short + 0.05 for _ in range(3))
+    return any(_seconds(work, long_text) < 24 * short_s + 0.05 for _ in range(3))
 
 
 def _seconds(work: Callable[[str], object], text: str) -> float:

@@ -1,4 +1,4 @@
-"""Rules for all of the code. import-linter enforces the layers (pyproject.toml); these tests check what it cannot see."""
+"""Rules for all of the code. import-linter enforces the layers (pyproject.toml); these tests check further rules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def shown(path: Path) -> str:
+def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
@@ -103,7 +103,7 @@ with serving(create_app(settings)) as client:
 
 def test_a_module_is_short_enough_to_read_at_once() -> None:
     # A file over about 400 lines should be two. The limit leaves some room, because a split in the middle of a topic does not help.
-    lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}
+    lengths = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}
     assert {name: length for name, length in lengths.items() if length > MAX_MODULE_LINES} == {}
 
 
@@ -115,7 +115,7 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def test_a_function_is_short_enough_to_read_at_a_glance() -> None:
     lengths = {
-        f"{shown(path)}:{node.name}": (node.end_lineno or 0) - node.body[0].lineno + 1
+        f"{relative(path)}:{node.name}": (node.end_lineno or 0) - node.body[0].lineno + 1
         for path in python_files(*PACKAGES, "tools", "benchmarks")
         for node in functions(path)
     }
@@ -141,9 +141,9 @@ def shared_caches(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def test_caches_by_argument_belong_to_objects() -> None:
-    # What is cached by argument belongs to an object, which bounds and frees it. Loaders of reference data have no arguments.
+    # A cache by argument belongs to an object, which bounds and frees it. Loaders of reference data have no arguments.
     found = [
-        f"{shown(path)}:{node.lineno}"
+        f"{relative(path)}:{node.lineno}"
         for path in python_files(*PACKAGES, "tools")
         for node in shared_caches(ast.parse(path.read_text(encoding="utf-8")))
     ]
@@ -163,7 +163,7 @@ def test_caches_by_argument_belong_to_objects() -> None:
         ("def read_all():\n    @cache\n    def read(name): ...", False),
     ],
 )
-def test_the_search_for_shared_caches_tells_them_from_loaders_and_owned_ones(source: str, is_shared: bool) -> None:
+def test_the_search_for_shared_caches_ignores_loaders_and_caches_of_objects(source: str, is_shared: bool) -> None:
     assert bool([*shared_caches(ast.parse(source))]) is is_shared
 
 
@@ -189,7 +189,7 @@ def module_of(path: Path) -> str:
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:
-    # import-linter sees imports at the top of modules; a cycle can also hide in a function or behind TYPE_CHECKING.
+    # import-linter checks cycles between siblings. This test also finds a cycle of a module and the `__init__` of its package.
     files = {module_of(path): path for path in python_files(*PACKAGES, "tools")}
     graph = {module: imported_modules(path, set(files)) for module, path in files.items()}
     try:
@@ -205,18 +205,18 @@ def test_an_init_contains_only_public_names() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             is_all = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-            # A package may defer the import of a name that takes seconds.
+            # A package may defer an import that takes seconds.
             is_lazy = (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING") or (
                 isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
             )
             is_import = isinstance(node, ast.Import | ast.ImportFrom)
-            assert is_docstring or is_all or is_lazy or is_import, f"{shown(path)}, line {node.lineno}"
+            assert is_docstring or is_all or is_lazy or is_import, f"{relative(path)}, line {node.lineno}"
 
 
 def test_the_packages_contain_no_executable_data() -> None:
     executable = {".joblib", ".pickle", ".pkl", ".pt", ".so"}
     found = [path for folder in PACKAGES for path in (ROOT / folder).rglob("*") if path.suffix in executable]
-    # Extensions compiled here from our own modules, and Cython's shared utilities, are no part of the repository.
+    # Extensions compiled from our own modules, and Cython's shared utilities, are not part of the repository.
     compiled = {(ROOT / source).with_suffix("") for source in compiled_sources()}
     ours = {
         path
@@ -231,4 +231,4 @@ def test_arrays_are_read_without_pickle() -> None:
     for path in python_files(*PACKAGES):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-                assert ast.unparse(node.value) == "False", f"{shown(path)}, line {node.value.lineno}"
+                assert ast.unparse(node.value) == "False", f"{relative(path)}, line {node.value.lineno}"

@@ -18,7 +18,7 @@ import pytest
 from features.compiled import compiled_sources, module_name, stale_extensions, uncompiled
 
 ROOT = Path(__file__).parents[1]
-#: Score a file with every compiled module of the project hidden from the import system.
+#: Scores a file while every compiled module of the project is hidden from the import system.
 AS_PYTHON = """
 import sys
 from importlib.machinery import FileFinder, SourceFileLoader

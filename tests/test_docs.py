@@ -52,7 +52,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     for name, shown in documented.items():
         field = Settings.model_fields[setting_of[f"TIDEWAITER_{name}"]]
         default: Any = field.get_default(call_default_factory=True)
-        # The text of a secret is asterisks; what is documented is the value.
+        # A secret prints as asterisks, but the page documents its value.
         default = default.get_secret_value() if isinstance(default, SecretStr) else default
         assert shown == ("none" if default is None else f"`{default}`"), name
 
@@ -67,7 +67,7 @@ def test_columns_of_a_resolved_file_are_documented_in_order() -> None:
     assert tuple(words) == COLUMNS
 
 
-def test_columns_of_a_classified_file_and_what_may_be_missing_are_documented_in_order() -> None:
+def test_columns_of_a_classified_file_and_missing_parts_are_documented() -> None:
     words = code_words("goods.md")
     assert tuple(word for word in words if word in GOODS_COLUMNS)[-len(GOODS_COLUMNS) :] == GOODS_COLUMNS
     assert {word for word in words if word in set(Missing)} == set(Missing)

@@ -80,7 +80,7 @@ def test_the_makefile_accepts_the_same_python_versions_as_pyproject() -> None:
 
 
 def make_pythons(*settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `make pythons`, which shows the commands that it would run."""
+    """Run `make pythons` with a command that prints the arguments of make instead of running it."""
     make = shutil.which("make")
     assert make is not None
     command = [make, "--no-print-directory", "pythons", "MAKE=echo would make", *settings]
@@ -94,13 +94,14 @@ def test_make_pythons_tests_every_version_that_pyproject_names() -> None:
     assert f"\nPYTHONS ?= {' '.join(versions)}\n" in makefile
 
 
-def test_make_pythons_goes_on_after_a_missing_version_and_fails_in_the_end(tmp_path: Path) -> None:
-    # pyenv keeps this version, and its command is not on the path.
-    kept = tmp_path / "versions" / "3.98.1" / "bin" / "python3.98"
-    kept.parent.mkdir(parents=True)
-    kept.symlink_to(sys.executable)
+def test_make_pythons_continues_after_a_missing_version_and_fails_at_the_end(tmp_path: Path) -> None:
+    # This version is installed with pyenv, and its command is not on the path.
+    installed = tmp_path / "versions" / "3.98.1" / "bin" / "python3.98"
+    installed.parent.mkdir(parents=True)
+    installed.symlink_to(sys.executable)
     done = make_pythons("PYTHONS=python3.99 python3.98", f"PYENV_ROOT={tmp_path}")
-    assert done.stdout.split() == f"would make --no-print-directory PYTHON={kept} VENV=.venv-python3.98 test".split()
+    expected = f"would make --no-print-directory PYTHON={installed} VENV=.venv-python3.98 test"
+    assert done.stdout.split() == expected.split()
     assert "python3.99: not tested, because it does not run here" in done.stderr
     assert done.returncode != 0
 
@@ -148,8 +149,8 @@ def test_the_dockerfile_copies_only_existing_files_that_dockerignore_admits() ->
         assert source in allowed or f"{Path(source).parent}/*{Path(source).suffix}" in allowed, source
 
 
-def test_each_image_holds_the_bill_of_materials_of_its_own_packages(tmp_path: Path) -> None:
-    """The commands of the Dockerfile, run on the files that it has copied before."""
+def test_each_image_contains_the_bill_of_materials_of_its_own_packages(tmp_path: Path) -> None:
+    """Run the commands of the Dockerfile on the files that it has copied before them."""
     files = {"service": "serve", "training": "train"}
     before = DOCKERFILE[: DOCKERFILE.index("-m tools.sbom")]
     for line in re.findall(r"^COPY (?!--from)(.+)$", before, flags=re.MULTILINE):
@@ -212,7 +213,7 @@ def test_the_images_serve_with_keys() -> None:
 
 
 @pytest.mark.parametrize("name", ["TIDEWAITER_MODELS_DIR", "TIDEWAITER_JOBS_DIR", "TIDEWAITER_JOURNAL_DIR"])
-def test_what_must_outlive_the_container_is_in_a_volume(name: str) -> None:
+def test_folders_that_must_outlive_the_container_are_in_a_volume(name: str) -> None:
     [folder] = re.findall(rf"{name}=(\S+)", DOCKERFILE)
     [declared] = re.findall(r"^VOLUME (.+)$", DOCKERFILE, flags=re.MULTILINE)
     mounted = [volume.split(":")[1] for volume in COMPOSE["services"]["service"]["volumes"]]

@@ -108,10 +108,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     """Return the environment variables of a fresh machine with a terminal of 120 columns."""
-    kept = {
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("TIDEWAITER_", "MLFLOW_", "PYTEST_"))
     }
-    return kept | {"COLUMNS": "120", "MLFLOW_DISABLE_TELEMETRY": "true", "MPLBACKEND": "agg"}
+    return inherited | {"COLUMNS": "120", "MLFLOW_DISABLE_TELEMETRY": "true", "MPLBACKEND": "agg"}
 
 
 def run(text: str, checkout: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -130,7 +130,7 @@ def run(text: str, checkout: Path, environment: dict[str, str]) -> subprocess.Co
 
 @contextlib.contextmanager
 def running(text: str, until: str, checkout: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Start a server by a command. Yields its output up to the line that contains ``until``."""
+    """Start a server with a command, and yield its output up to the line that contains ``until``."""
     with subprocess.Popen(
         ["sh", "-c", f"exec {with_installed_programs(text)}"],
         cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -234,8 +234,8 @@ def test_the_readme_shows_the_report_on_the_scored_file(checkout: Path, environm
 def test_a_small_training_run_is_registered_promoted_and_rolled_back(
     checkout: Path, environment: dict[str, str]
 ) -> None:
-    # One thread, because two that wait for each other beside other tests take five times as long. Fewer rows, because
-    # they run the same code.
+    # Use one thread: beside other tests, two threads wait for each other and take five times as long. Use fewer rows,
+    # which run the same code.
     train = re.sub(r"--rows \d+", "--rows 60000", command(".venv/bin/tidewaiter train "))
     done = run(f"{train} --threads 1", checkout, environment)
     assert "Registered as version 1" in done.stdout
@@ -249,7 +249,7 @@ def test_a_small_training_run_is_registered_promoted_and_rolled_back(
     assert run(command(".venv/bin/tidewaiter rollback"), checkout, environment).stdout.startswith("In service again:")
 
     show = f"{command('.venv/bin/mlflow ui ')} --port 0 --workers 1"
-    # The server says that its start is complete before it listens.
+    # The server reports that its start is complete before it listens, so wait for a later line.
     with running(show, "Uvicorn running on", checkout, environment) as output:
         answer = query_mlflow(chosen_port(output), "registered-models/get?name=tidewaiter")
     assert {"alias": "challenger", "version": "1"} in answer["registered_model"]["aliases"]

@@ -66,7 +66,7 @@ def trained(folder: Path) -> Path:
     return folder
 
 
-def test_the_file_is_read_as_the_page_says(folder: Path) -> None:
+def test_the_file_is_read_as_the_page_shows(folder: Path) -> None:
     run(folder, "tidewaiter validate")
 
 
@@ -84,5 +84,5 @@ def test_the_model_goes_into_service_and_scores(trained: Path) -> None:
     run(trained, "tidewaiter promote")
     run(trained, "tidewaiter score")
     scored = list(csv.DictReader((trained / "out.csv").read_text().splitlines()))
-    held = list(csv.DictReader((trained / "scored.csv").read_text().splitlines()))
-    assert [row["risk"] for row in scored] == [row["risk"] for row in held]
+    holdout = list(csv.DictReader((trained / "scored.csv").read_text().splitlines()))
+    assert [row["risk"] for row in scored] == [row["risk"] for row in holdout]

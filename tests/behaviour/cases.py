@@ -1,7 +1,7 @@
 """Cases that must be caught, cases that must pass, and pairs whose order is certain.
 
-`must_catch.csv` and `must_pass.csv` are manifests with columns in front of them that say what an officer expects. They were written
-from the law, not from scores: a case that the model fails is a finding, never a reason to change the case.
+In `must_catch.csv` and `must_pass.csv`, the first columns state what an officer expects, and the others are the manifest. The cases
+were written from the law, not from scores. If the model fails a case, the model is wrong, so never change the case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from features.manifest.fields import FIELD, Level
 
 FOLDER: Final = Path(__file__).parent
 REGISTER: Final = FOLDER / "register.csv"
-#: Columns of a case and, in order, the values that each must take somewhere in each file.
+#: Columns of a case -> the values that must all occur in each file.
 GRID: Final = {
     "grid_channel": ("postal", "express", "air_cargo", "ocean", "truck", "rail"),
     "grid_naming": ("exact", "cas", "systematic", "foreign", "misspelt", "item7"),
@@ -25,7 +25,7 @@ GRID: Final = {
     "grid_hs": ("right", "wrong"),
     "grid_masses": ("given", "missing"),
 }
-#: Most cases per cell of the grid.
+#: Maximum number of cases per cell of the grid.
 PER_CELL: Final = 2
 LANES: Final = ("green", "yellow", "red")
 
@@ -34,10 +34,10 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A shipment and what an officer expects of it.
+    """A shipment with an officer's expectation.
 
     Attributes:
-        lane: the lowest lane of a case that must be caught, the highest of one that must pass.
+        lane: the lowest allowed lane of a case that must be caught, the highest allowed lane of a case that must pass.
         registered: whether the office's register is in force.
         why: the officer's reason.
         grid: axis -> value.

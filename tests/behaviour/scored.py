@@ -1,4 +1,4 @@
-"""Scores manifests as a file of shipments and tabulates those that an officer would object to."""
+"""Scores of manifests as files of shipments, and tables of the cases to which an officer would object."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def score_shipments(
     register: bool = False,
     update_history: bool = True,
 ) -> list[Score]:
-    """Return the scores of shipments, one file for all of them.
+    """Return the scores of shipments that are scored as one file.
 
     Args:
-        shipments: their rows; equal ``shipment_id`` are told apart by the order.
+        shipments: the rows of each; the position is appended to ``shipment_id``, so that ids may be equal.
         rules: whether the bundle's rules are in force.
-        register: whether the office's register is.
-        update_history: whether a shipment sees the earlier ones.
+        register: whether the office's register is in force.
+        update_history: whether the shipments advance the history.
     """
     source, target = folder / "manifests.csv", folder / "scores.csv"
     with source.open("w", encoding="utf-8", newline="") as file:
@@ -62,7 +62,7 @@ def _score(row: Row) -> Score:
 
 
 def score_cases(model: RiskModel, cases: Sequence[Case], folder: Path, *, rules: bool = True) -> dict[str, Score]:
-    """Return the scores of cases: one file for those without the register and one for those with it."""
+    """Return the scores of cases by id. Cases with and without the register are scored as separate files."""
     scores: dict[str, Score] = {}
     for register in {case.registered for case in cases}:
         part = [case for case in cases if case.registered is register]
@@ -72,9 +72,9 @@ def score_cases(model: RiskModel, cases: Sequence[Case], folder: Path, *, rules:
 
 
 def score_pairs(model: RiskModel, pairs: Sequence[Pair], folder: Path) -> list[tuple[Pair, float, float]]:
-    """Return pairs with the risk of either manifest, without rules. No manifest sees another."""
+    """Return pairs with the risk of each manifest, without rules. Manifests do not affect each other."""
     sides = [side for pair in pairs for side in (pair.above, pair.below)]
-    # A file each: shipments of one file see earlier ones of it, also where they do not advance the history.
+    # Score each as its own file: the earlier shipments of a file count for later ones, even if they do not advance the history.
     risks = [
         score_shipments(model, [side.rows], folder, rules=False, register=side.registered, update_history=False)[0].risk
         for side in sides
@@ -87,7 +87,7 @@ def is_below(lane: str, least: str) -> bool:
 
 
 def table_of(cases: Iterable[Case], scores: dict[str, Score], word: str) -> str:
-    """Return cases as text, one paragraph each: what is expected, what came, and why."""
+    """Return cases as text, one paragraph each: expected and actual lane, goods, and the reasons of officer and model."""
     failed = list(cases)
     lines = [f"{len(failed)} cases:"]
     for case in failed:

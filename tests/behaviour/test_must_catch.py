@@ -1,4 +1,4 @@
-"""What an experienced officer expects: 150 shipments to look at, 150 to let go, and 60 pairs in a certain order."""
+"""Expectations of an experienced officer: 150 shipments to inspect, 150 to let pass, and 60 pairs whose order is certain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.behaviour.scored import is_below, score_cases, score_pairs, table_of
 CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 #: Cases that the score alone must bring to their lane.
 LEAST_WITHOUT_RULES = 135
-#: Pairs that the champion orders wrongly: its trees prefer precursors in drums.
+#: Pairs that the champion orders wrongly, because its trees rate precursors in drums higher.
 WRONG_PAIRS = {
     "Fentanyl in drums above a precursor in the same drums",
     "Fentanyl above norfentanyl in the same drum",
@@ -29,9 +29,9 @@ NEW_DAYS, OLD_DAYS = 90, 730
 _CAS = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
 
 
-def _fail_if(found: Sequence[object], text: str) -> None:
-    """Fail with a text alone: the manifests behind it would bury it."""
-    if found:
+def _fail_if(failures: Sequence[object], text: str) -> None:
+    """Fail with a text alone, because a traceback would also show all manifests."""
+    if failures:
         pytest.fail(text, pytrace=False)
 
 
@@ -73,14 +73,14 @@ def test_the_cases_cover_the_grid(cases: list[Case]) -> None:
     for axis, values in GRID.items():
         counts = Counter(case.grid[axis] for case in cases)
         assert set(counts) == set(values)
-        # Every value has a fair share: no axis is covered in name only.
+        # Every value must have a fair share of the cases.
         assert min(counts.values()) >= 0.6 * len(cases) / len(values), (axis, counts)
     cells = Counter(tuple(case.grid.values()) for case in cases)
     assert max(cells.values()) <= PER_CELL, cells.most_common(3)
 
 
 @pytest.mark.parametrize("case", [*CATCH, *PASS], ids=lambda case: case.id)
-def test_a_case_is_what_its_grid_columns_say(case: Case) -> None:
+def test_a_case_agrees_with_its_grid_columns(case: Case) -> None:
     first = case.rows[0]
     assert first["channel"] == case.grid["grid_channel"]
     opened = first["consignor_account_opened_on"]
@@ -97,7 +97,7 @@ def test_a_case_is_what_its_grid_columns_say(case: Case) -> None:
     assert case.lane in LANES
 
 
-def test_every_registered_case_counts_once_without_the_register_too() -> None:
+def test_every_case_with_the_register_is_also_a_case_without_it() -> None:
     def manifest(case: Case) -> list[dict[str, str]]:
         return [
             {name: value for name, value in row.items() if name not in ("shipment_id", "declared_at")}

@@ -17,13 +17,13 @@ REQUESTS = Requests.post("/v1/score", [b'{"a": 1}', b'{"a": 22}']).items
 def test_answers_are_counted_by_status_whole_or_in_pieces() -> None:
     with serving([OK], [BUSY[:20], BUSY[20:-1], BUSY[-1:]]) as server:
         counted = flood(server.port, REQUESTS, connections=4, seconds=0.3)
-        asked = list(server.bodies)
+        received = list(server.bodies)
     assert counted.lost == 0
     answers = {status: len(times) for status, times in counted.times.items()}
     assert answers.keys() == {200, 503}
     # The last answers may still be on their way at the end.
     assert 0 <= counted.offered - sum(answers.values()) <= 4
-    assert set(asked) == {b'{"a": 1}', b'{"a": 22}'}
+    assert set(received) == {b'{"a": 1}', b'{"a": 22}'}
     assert all(seconds > 0 for times in counted.times.values() for seconds in times)
 
 
@@ -33,7 +33,7 @@ def test_the_rate_is_that_of_all_connections_together() -> None:
     assert 30 <= counted.offered <= 51
 
 
-def test_requests_wait_while_connections_have_as_many_as_they_may() -> None:
+def test_a_request_waits_while_all_connections_have_the_most_unanswered_requests() -> None:
     """The server never answers."""
     with serving([]) as server:
         counted = flood(server.port, REQUESTS, connections=3, seconds=0.2, depth=2)

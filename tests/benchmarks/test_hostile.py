@@ -1,4 +1,4 @@
-"""The requests that are made to hold up others."""
+"""Requests that are designed to block others."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from benchmarks.tables import Table
 
 
 def rounds(*rates: float, p50: float = 0.5, p99: float = 2.0) -> list[dict[str, Any]]:
-    """Rounds in which 1, 8 and 32 connections had the same rate."""
+    """Return rounds in which 1, 8 and 32 connections have the same rate."""
     one = {"requests": 10, "seconds": 1.0, "p50_ms": p50, "p99_ms": p99, "client_share": 0.1, "sent": 10, "cpu_ms": 0.3}
     return [{n: {**one, "rate": rate} for n in ("1", "8", "32")} for rate in rates]
 
@@ -123,9 +123,9 @@ RESULTS = {"serving": SERVING, "files": FILES, "stages": STAGES, "reason_tables"
 
 
 def cells(table: Table, row: str) -> dict[str, str]:
-    """Column -> cell of one row; for columns with one name, the last."""
-    (found,) = [cells for cells in table.rows if cells[0] == row]
-    return dict(zip(table.columns, found, strict=True))
+    """Return column -> cell of one row. Of columns with the same name, the last counts."""
+    (cells_of_row,) = [cells for cells in table.rows if cells[0] == row]
+    return dict(zip(table.columns, cells_of_row, strict=True))
 
 
 def test_figures_are_medians_over_rounds_and_ratios_are_medians_within_rounds() -> None:
@@ -209,7 +209,7 @@ def test_growth_is_a_multiple_of_the_first_figure() -> None:
     assert sizes.rows[0] == ("champion: 875 trees in all", "3", "50.0", "12.0")
 
 
-def test_contributions_are_compared_with_the_reference_on_as_many_rows() -> None:
+def test_contributions_are_compared_with_the_reference_on_the_same_number_of_rows() -> None:
     champion, large = reason_tables.tables(REASONS)
     assert champion.rows[0] == ("Tidewaiter (kernels)", "1", "10.0", "50.0x", "3e-14")
     assert champion.rows[2][3] == "9.00x"

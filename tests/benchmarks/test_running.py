@@ -12,7 +12,7 @@ from benchmarks.servers.running import NotServing, Running, free_port, stopping
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc about processes"),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc"),
 ]
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -63,7 +63,7 @@ def test_a_server_that_ends_is_reported_with_its_output(tmp_path: Path) -> None:
         broken.wait(REQUEST)
 
 
-def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_in_time_is_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import signal; signal.pause()"]
     mute = Running("mute", command, free_port(), tmp_path / "log")
     with stopping([mute]), pytest.raises(NotServing, match="mute did not answer within 0 s"):

@@ -25,8 +25,8 @@ def shipments() -> list[Record]:
 
 def test_shipments_are_newer_than_the_models_history_and_not_in_the_future(shipments: list[Record]) -> None:
     table = ManifestTable.from_records([read_record(record) for record in shipments])
-    told = [problem.field for row in range(table.n_rows) for problem in table.warnings_of_row(row)]
-    assert "declared_at" not in told
+    fields = [problem.field for row in range(table.n_rows) for problem in table.warnings_of_row(row)]
+    assert "declared_at" not in fields
     assert not load(champion_dir()).history.advance(table).late.any()
 
 
@@ -70,9 +70,9 @@ def test_every_server_gets_one_request_per_shipment_or_row(kind: Kind, shipments
     head, _, body = requests[1].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /")
     assert f"Content-Length: {len(body)}\r\n".encode() in head + b"\r\n"
-    told = json.dumps(json.loads(body))
-    wanted = shipments[1]["shipment_id"] if kind.given == "manifests" else json.dumps(numbers[1])
-    assert wanted in told
+    text = json.dumps(json.loads(body))
+    expected = shipments[1]["shipment_id"] if kind.given == "manifests" else json.dumps(numbers[1])
+    assert expected in text
     assert str(4711) in kind.command(Path("scratch"), 4711)
 
 

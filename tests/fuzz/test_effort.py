@@ -1,4 +1,4 @@
-"""``make fuzz`` lengthens every fuzz test, and what fails is kept."""
+"""``make fuzz`` tries more examples in every fuzz test, and stores failing examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.fuzz.effort import VARIABLE
 
 ROOT = Path(__file__).parents[2]
-#: Prints each fuzz test with its number of examples, whether they are the same each time, and whether failures are kept.
+#: Prints each fuzz test with its number of examples, whether they are the same each time, and whether failures are stored.
 SHOW = """
 import importlib, sys, unittest
 for name in sys.argv[1:]:

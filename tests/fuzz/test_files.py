@@ -1,7 +1,7 @@
-"""Files of any content are read, rejected row by row, or refused with a reason; no other error leaves a reader.
+"""Files of any content are read, rejected row by row, or refused with a reason. A reader raises no other error.
 
-Hypothesis damages sound files and builds hostile ones. ``make fuzz`` tries many more than the gate. What once failed is in
-``corpus/files``.
+Hypothesis damages sound files and builds hostile ones. ``make fuzz`` tries many more than the gate. Inputs that once failed are
+in ``corpus/files``.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12)
 
 
 def damaged(data: bytes, changes: list[tuple[float, int]], keep: float) -> bytes:
-    """Return the data with bytes changed at relative places, and only its beginning kept."""
+    """Return the share ``keep`` of the data from its beginning, with bytes changed at relative positions."""
     changed = bytearray(data)
     for place, byte in changes:
         changed[int(place * (len(changed) - 1))] = byte
     return bytes(changed[: max(1, int(keep * len(changed)))])
 
 
-kept = st.just(1.0) | st.floats(0, 1)
+kept_shares = st.just(1.0) | st.floats(0, 1)
 
 
 def read(path: Path) -> None:
@@ -91,7 +91,7 @@ SOUND: Final = sound_files()
 
 
 @fuzzed()
-@given(st.sampled_from(sorted(SOUND)), edits, kept)
+@given(st.sampled_from(sorted(SOUND)), edits, kept_shares)
 def test_damaged_manifests(tmp_path_factory: pytest.TempPathFactory, name: str, changes: Any, keep: float) -> None:
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(damaged(SOUND[name], changes, keep))
@@ -165,10 +165,10 @@ BUNDLE_FILES: Final = ("bundle.json", "space.json", "space.npz", "reference.npz"
 
 
 @fuzzed()
-@given(st.sampled_from(BUNDLE_FILES), edits, kept, st.booleans())
+@given(st.sampled_from(BUNDLE_FILES), edits, kept_shares, st.booleans())
 def test_damaged_bundles(sound_bundle: Path, name: str, changes: Any, keep: float, resealed: bool) -> None:
-    """A damaged bundle is refused, also if whoever changed it computed its sums anew."""
-    # LightGBM ends the process on some damaged texts of trees. Their sums protect against damage, a signature against malice.
+    """A damaged bundle is refused or loads, even if its sums were computed again after the damage."""
+    # LightGBM ends the process on some damaged texts of trees. Sums protect against damage, and a signature against malice.
     resealed = resealed and not name.startswith("booster")
     folder = sound_bundle.with_name("damaged")
     shutil.rmtree(folder, ignore_errors=True)
@@ -207,7 +207,7 @@ def test_bundles_with_any_value_in_their_manifest(sound_bundle: Path, data: st.D
     try:
         manifest["seal"] = seal(manifest)
         (folder / MANIFEST).write_bytes(json_bytes(manifest))
-    except ValueError:  # Not finite: it has no canonical form.
+    except ValueError:  # Infinity and NaN have no canonical form.
         (folder / MANIFEST).write_text(json.dumps(manifest))
     with suppress(BundleRefused):
         load(folder)
@@ -228,7 +228,7 @@ MAPPINGS: Final = {path.name: path.read_bytes() for path in sorted((ROOT / "docs
 
 
 @fuzzed()
-@given(edits, kept)
+@given(edits, kept_shares)
 def test_damaged_rules(changes: Any, keep: float) -> None:
     read_rules(damaged(RULES, changes, keep).decode("utf-8", "replace"))
 
@@ -280,7 +280,7 @@ def toml_of(table: dict[str, Any]) -> str:
 
 
 def inline(value: Any) -> str:
-    """Return a value as TOML in one line, as far as TOML has it."""
+    """Return a value as TOML in one line; None becomes an empty text."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {inline(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -291,7 +291,7 @@ def inline(value: Any) -> str:
 
 
 @fuzzed()
-@given(st.sampled_from(sorted(MAPPINGS)), edits, kept)
+@given(st.sampled_from(sorted(MAPPINGS)), edits, kept_shares)
 def test_damaged_mappings(name: str, changes: Any, keep: float) -> None:
     read_mapping(damaged(MAPPINGS[name], changes, keep).decode("utf-8", "replace"))
 
@@ -321,14 +321,14 @@ REGISTER: Final = (ROOT / "tests" / "behaviour" / "register.csv").read_bytes()
 
 
 @fuzzed()
-@given(edits, kept)
+@given(edits, kept_shares)
 def test_damaged_registers(changes: Any, keep: float) -> None:
     with suppress(RegisterError):
         Register.from_text(damaged(REGISTER, changes, keep).decode("utf-8", "replace"))
 
 
 @pytest.mark.parametrize("path", sorted((CORPUS / "files").glob("*")), ids=lambda path: path.name)
-def test_what_once_failed_is_read_or_refused(path: Path) -> None:
+def test_inputs_that_once_failed_are_read_or_refused(path: Path) -> None:
     if path.suffix == ".toml":
         (read_rules if path.name.startswith("rules") else read_mapping)(path.read_text("utf-8"))
     else:

@@ -59,7 +59,7 @@ def gzipped(_: schemathesis.SerializationContext, value: object) -> bytes:
 schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 
 
-def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
+def send(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
     """Send a generated request exactly as `requests` would encode it."""
     request = requests.Request(**case.as_transport_kwargs(base_url="http://localhost")).prepare()
     assert request.url is not None
@@ -75,6 +75,6 @@ def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
 @schema.parametrize()
 @fuzzed(40)
 def test_every_operation_behaves_as_documented(client: Client, case: schemathesis.Case[Any]) -> None:
-    # A schema cannot describe which texts are a valid CSV, a cursor that the service gave out, or a public address.
+    # A schema cannot describe which texts are a valid CSV, a cursor of the service, or a public address.
     checks = CHECKS if case.path.startswith(DESCRIBED) and not case.path.endswith("/csv") else CHECKS[:-1]
-    case.validate_response(sent(client, case), checks=checks)
+    case.validate_response(send(client, case), checks=checks)

@@ -1,6 +1,6 @@
-"""Bytes on a socket that are nearly HTTP: each is answered with HTTP or the connection ends, and the next client is served.
+"""Bytes on a socket that are nearly HTTP: the service answers with HTTP or ends the connection, and serves the next client.
 
-The files in ``corpus/http`` are replayed always; a new failure belongs there.
+Every run replays the files in ``corpus/http``. Add a new failure there.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def received(service: Service, data: bytes) -> bytes:
 
 
 def assert_answers(data: bytes) -> None:
-    """Check that bytes are complete HTTP answers, and none of an internal error."""
+    """Check that bytes are complete HTTP answers, and that none reports an internal error."""
     reader = h11.Connection(h11.CLIENT)
-    begun = 0
+    answers = 0
     while data:
         reader.send(h11.Request(method="GET", target="/", headers=[("Host", "localhost")]))
         reader.send(h11.EndOfMessage())
@@ -60,12 +60,12 @@ def assert_answers(data: bytes) -> None:
         while type(event := reader.next_event()) is not h11.EndOfMessage:
             assert event is not h11.NEED_DATA, f"an answer is incomplete: {data[:200]!r}"
             assert not isinstance(event, h11.Response) or event.status_code < 500, data[:200]
-        begun += 1
+        answers += 1
         data, _ = reader.trailing_data
         if reader.our_state is not h11.DONE:
             break
         reader.start_next_cycle()
-    assert begun or not data
+    assert answers or not data
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""Sequences of requests: whatever came before, the service answers as documented, and nothing is held or counted twice.
+"""Sequences of requests: after any of them, the service answers as documented, holds no budget, and has counted no shipment twice.
 
 Hypothesis chooses the sequences, Schemathesis their requests.
 """
@@ -49,7 +49,7 @@ class Requests(RuleBasedStateMachine):
         self.client: Client = self.stack.enter_context(serving(app))
         self.first = self.sequence()
         self.counted: set[str] = set()
-        self.others = 0
+        self.counted_of_generated = 0
 
     def sequence(self) -> int:
         return self.client.state.host.served.history.copy().sequence
@@ -68,7 +68,7 @@ class Requests(RuleBasedStateMachine):
         case.validate_response(answer, checks=CHECKS)
         counted = self.sequence() - before
         assert counted <= len(scored(answer))
-        self.others += counted
+        self.counted_of_generated += counted
 
     @rule(number=st.integers(0, 9), what_if=st.booleans())
     def one(self, number: int, what_if: bool) -> None:
@@ -96,12 +96,12 @@ class Requests(RuleBasedStateMachine):
         assert self.client.post(path, json=shipment(), headers={"Origin": origin}).status_code == 403
 
     @invariant()
-    def the_service_is_alive_and_holds_nothing(self) -> None:
+    def the_service_is_alive_and_has_released_its_budgets(self) -> None:
         if hasattr(self, "client"):
             state = self.client.state
             assert self.client.get("/healthz").status_code == 200
             assert (state.bodies.used, state.uploads.used, state.csv_requests.borrowed_tokens) == (0, 0, 0)
-            assert self.sequence() - self.first == len(self.counted) + self.others
+            assert self.sequence() - self.first == len(self.counted) + self.counted_of_generated
 
 
 def scored(answer: httpx.Response) -> list[Any]:

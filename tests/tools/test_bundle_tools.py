@@ -1,4 +1,4 @@
-"""Tests of the commands that upgrade a bundle and that put the evidence before its trees."""
+"""Tests of the commands that upgrade a bundle and that add the evidence as the prior of its trees."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_shrinking_multiplies_the_raw_scores(model: RiskModel, factor: float) ->
 
 
 def window(model: RiskModel, seed: int) -> WindowFeatures:
-    """A window in which the items of `finds` are illicit, all of them inspected."""
+    """Return a window of inspected shipments. Items are illicit with e times the odds that the model states."""
     table = table_of(manifest(800, seed))
     matrix = model.space.transform(table, model.history.copy().advance(table).values)
     raw = model.predict_raw(matrix)
@@ -99,7 +99,7 @@ def world(model: RiskModel) -> World:
 KEEP = dict(zip(HEADS, (0.0, 0.5, 1.0), strict=True))
 
 
-def test_the_new_model_is_prior_plus_shrunk_trees_calibrated_anew(model: RiskModel, world: World) -> None:
+def test_the_new_model_is_prior_plus_shrunk_trees_with_new_calibrators(model: RiskModel, world: World) -> None:
     new = with_prior(model, read_evidence(), KEEP, world, fitted=True)
     rows = world.test.matrix[:40]
     trees = new.predict_raw(rows) - new.prior.log_odds(rows)
@@ -108,13 +108,13 @@ def test_the_new_model_is_prior_plus_shrunk_trees_calibrated_anew(model: RiskMod
     assert all(calibrator.slopes[-1] == 1.0 for calibrator in new.calibrators.values())
     assert new.card["evidence"]["sha256"] == read_evidence().digest
     assert new.lanes != model.lanes
-    # Calibrated on the windows: the mean probability is the share of finds.
+    # The model is calibrated on the windows, so its mean probability is the share of finds.
     heads, _ = new.calibrate(new.predict_raw(world.lanes.matrix))
     per_shipment = np.maximum.reduceat(1 / (1 + np.exp(-heads[:, 2])), world.lanes.first_row)
     assert per_shipment.mean() == pytest.approx(world.lanes.outcome.find[:, 2].mean(), rel=0.15)
 
 
-def test_risk_is_what_the_prior_states_at_the_default_base_rates(model: RiskModel, world: World) -> None:
+def test_the_risk_is_that_of_the_prior_at_the_default_base_rates(model: RiskModel, world: World) -> None:
     new = with_prior(model, read_evidence(), dict.fromkeys(HEADS, 0.0), world)
     table = table_of(manifest(60, seed=9))
     table_scores = new.score(table, new.history.copy())

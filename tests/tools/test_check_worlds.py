@@ -1,4 +1,4 @@
-"""Worlds by other authors leave room to learn, and no raw field gives the finds away."""
+"""Checks of the worlds by other authors: their numbers, and that no raw field alone identifies the finds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOOD = WorldFigures("w", 40_000, 260, 700, 0.6, 0.3, 0.7, "f")
 @pytest.mark.parametrize("name", author_names())
 def test_a_small_world_has_the_right_numbers_and_no_telling_field(name: str) -> None:
     figures = measure(name, 3_000, (1, 2), with_best=False)
-    # Forty finds: two standard errors are allowed for.
+    # Allow two standard errors, because there are only about forty finds.
     assert figures.faults(errors=2.0) == []
     assert (figures.points is None) == (name in SEALED)
 
@@ -37,7 +37,7 @@ def test_each_check_is_reported() -> None:
     assert faults(area=0.75) == ["no raw field at .75"]
 
 
-def test_a_field_that_tells_is_found() -> None:
+def test_a_field_that_identifies_the_finds_is_reported() -> None:
     world = build_world("northpost", 800, 1)
     content = world.truth.set_index("shipment_id")["content"]
     illicit = (world.items["shipment_id"].map(content) != "none").to_numpy()

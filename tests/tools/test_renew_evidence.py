@@ -1,4 +1,4 @@
-"""Tests of putting evidence into a bundle."""
+"""Tests of replacing the evidence of a bundle."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_a_bundle_gets_other_evidence_another_digest_and_nothing_else(tmp_path: 
             assert (tmp_path / "new" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_the_champion_carries_the_evidence_of_the_code() -> None:
+def test_the_champion_contains_the_evidence_of_the_code() -> None:
     assert (champion_dir() / "evidence.toml").read_bytes() == DEFAULT.read_bytes(), "see the recipe in CONTRIBUTING.md"
 
 
-def test_unsound_evidence_is_refused(
+def test_faulty_evidence_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = DEFAULT.read_text(encoding="utf-8").replace('direction = "base"', 'direction = "up"', 1)

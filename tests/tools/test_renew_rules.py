@@ -1,4 +1,4 @@
-"""Tests of putting rules into a bundle."""
+"""Tests of replacing the default rules of a bundle."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_a_bundle_gets_other_rules_another_digest_and_nothing_else(tmp_path: Pat
             assert (tmp_path / "new" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_the_champion_carries_the_default_rules_of_the_code() -> None:
+def test_the_champion_contains_the_default_rules_of_the_code() -> None:
     assert load(champion_dir()).rules.text == default_rules().text
     assert (champion_dir() / "rules.toml").is_file()
 
 
-def test_unsound_rules_are_refused(
+def test_faulty_rules_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "own.toml").write_text(OWN.replace("postal", "pigeon"), encoding="utf-8")

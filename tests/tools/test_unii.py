@@ -130,7 +130,7 @@ packaged = pytest.mark.skipif(table_path() is None, reason="drugname_standardize
 @packaged
 @needs_opsin
 def test_committed_names_of_listed_substances_and_class_members_agree_with_the_builder() -> None:
-    # Build only the entries needed, because the whole list takes half a minute (see the next test).
+    # Build only the entries of the committed names, because the whole list takes half a minute (see the next test).
     path = table_path()
     assert path is not None
     committed = {row for row in unii_names() if row.kind != "other"}
@@ -146,7 +146,7 @@ def test_committed_names_of_listed_substances_and_class_members_agree_with_the_b
 
 @packaged
 @needs_opsin
-@pytest.mark.skipif(os.environ.get("CHECK_UNII") != "1", reason="takes half a minute; CHECK_UNII=1 asks for it")
+@pytest.mark.skipif(os.environ.get("CHECK_UNII") != "1", reason="takes half a minute; CHECK_UNII=1 runs it")
 def test_the_committed_table_agrees_with_the_builder_on_the_whole_list() -> None:
     path = table_path()
     assert path is not None
@@ -250,9 +250,9 @@ def test_deuterated_substances_are_marked_and_tracers_are_excluded(built: Built)
 @needs_opsin
 def test_opsin_reads_repaired_names_in_capitals() -> None:
     para = "N-(1-PHENETHYLPIPERIDIN-4-YL)-N-(P-TOLYL)BUTYRAMIDE"
-    torn = "2-PROPENAMIDE, N-(4-METHYLPHENYL)-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)"
-    structures = smiles_of_names([para, "NOT A NAME", torn])
-    assert structures.keys() == {para, torn}
+    truncated = "2-PROPENAMIDE, N-(4-METHYLPHENYL)-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)"
+    structures = smiles_of_names([para, "NOT A NAME", truncated])
+    assert structures.keys() == {para, truncated}
 
 
 @pytest.mark.parametrize(
@@ -303,8 +303,8 @@ def test_list_markers_do_not_change_a_name(name: str, lists: list[str]) -> None:
 
 @given(st.text(st.sampled_from("APRL(),- 1"), max_size=20))
 def test_repairing_a_name_leaves_no_bracket_open(name: str) -> None:
-    whole = mended(name)
-    assert whole.count("(") <= whole.count(")")
+    repaired = mended(name)
+    assert repaired.count("(") <= repaired.count(")")
 
 
 @pytest.mark.parametrize(
