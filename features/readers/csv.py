@@ -144,13 +144,13 @@ class CsvPieces:
 
     def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
         """Return the complete rows of ``text``, and the remaining bytes."""
-        plain = (
+        is_plain = (
             b'"' not in text
             and not has_lone_returns(text)
             and (final or text.endswith(b"\n"))
             and not _has_long_line(text)
         )
-        if plain:
+        if is_plain:
             table, uneven = self._parse(text, multiline=False)
             n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
             if not uneven and table.num_rows == n_lines:
@@ -276,19 +276,19 @@ class _Rows:
                 noted.append((row, f"only {have} of {width} cells; the missing ones are read as blank"))
                 edits.append(_Edit(row, content + delimiter * (width - have) + b"\n"))
             else:
-                cut = int(separators[first[row] + width - 1])
-                if text[cut:end].translate(None, delimiter + b' \t"'):
+                width_end = int(separators[first[row] + width - 1])
+                if text[width_end:end].translate(None, delimiter + b' \t"'):
                     refused.append((row, f"{have} cells where the header has {width}"))
                     edits.append(_Edit(row, b""))
                     self._kept[row] = False
                 else:
-                    edits.append(_Edit(row, text[start:cut] + b"\n"))
-        before = np.cumsum(self._kept) - self._kept
+                    edits.append(_Edit(row, text[start:width_end] + b"\n"))
+        position = np.cumsum(self._kept) - self._kept
         lines = layout.lines + self._line
         for row, reason in refused:
             shown = self._text[int(layout.starts[row]) : int(self._content_ends[row])].decode("utf-8", "replace")
-            self.rejected.append(Reject(int(lines[row]), reason, shown[:_MAX_SHOWN], int(before[row])))
-        self.notes += [RowNote(int(lines[row]), note, int(before[row])) for row, note in noted]
+            self.rejected.append(Reject(int(lines[row]), reason, shown[:_MAX_SHOWN], int(position[row])))
+        self.notes += [RowNote(int(lines[row]), note, int(position[row])) for row, note in noted]
         return _edited(text, layout, edits)
 
 

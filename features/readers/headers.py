@@ -84,12 +84,12 @@ def recognise(names: Sequence[str], *, guess: bool = True, taken: frozenset[int]
             elif field in position:
                 if not exact or name in FIELD:
                     winner = names[position[field]]
-                    twice = (
+                    problem = (
                         f"The column {name!r} occurs more than once"
                         if winner == name
                         else f"{winner!r} and {name!r} mean the same"
                     )
-                    note = f"{twice}; the first is used for {field}."
+                    note = f"{problem}; the first is used for {field}."
                     if note not in notes:
                         notes.append(note)
             else:

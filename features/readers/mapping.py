@@ -150,13 +150,13 @@ class ColumnMapping:
             MappingError: a column of the mapping is missing.
         """
         positions: dict[str, tuple[int, ...]] = {}
-        spelled: dict[str, int] = {}
+        by_spelling: dict[str, int] = {}
         for index, name in enumerate(names):
-            spelled.setdefault(squeeze(name), index)
+            by_spelling.setdefault(squeeze(name), index)
         for canonical, sources in self._sources().items():
             indices = []
             for source in sources:
-                index = names.index(source) if source in names else spelled.get(squeeze(source), -1)
+                index = names.index(source) if source in names else by_spelling.get(squeeze(source), -1)
                 if index < 0:
                     near = nearest(source, names)
                     hint = f"the nearest are {_listed(near)}" if near else f"its columns are {_listed(names[:12])}"

@@ -62,10 +62,10 @@ def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
     data = np.frombuffer(text, dtype=np.uint8)
     line_ends = _line_ends(text, data)
     quotes = np.flatnonzero(data == _QUOTE)
-    broken: list[int] = []
+    unclosed_ends: list[int] = []
     toggles: IntArray | None = _well_formed(data, quotes, delimiter, final) if len(quotes) else quotes
     if toggles is None:
-        toggles, broken = _walk(text, quotes.tolist(), line_ends.tolist(), delimiter, final)
+        toggles, unclosed_ends = _walk(text, quotes.tolist(), line_ends.tolist(), delimiter, final)
     inside = np.searchsorted(toggles, line_ends) % 2 == 1 if len(toggles) else np.zeros(len(line_ends), dtype=bool)
     ends = line_ends[~inside] + 1
     consumed = int(ends[-1]) if len(ends) else 0
@@ -74,8 +74,8 @@ def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
         consumed = len(text)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if len(ends) else np.empty(0, dtype=np.int64)
     unclosed = np.zeros(len(ends), dtype=bool)
-    if broken:
-        unclosed[np.searchsorted(ends, np.array(broken), side="right")] = True
+    if unclosed_ends:
+        unclosed[np.searchsorted(ends, np.array(unclosed_ends), side="right")] = True
     return Layout(
         starts=starts,
         ends=ends,
@@ -140,14 +140,14 @@ def _walk(
     text: bytes, quotes: list[int], line_ends: list[int], delimiter: str, final: bool
 ) -> tuple[IntArray, list[int]]:
     """Scan irregular text mark by mark. Return the toggles, and the offset of the last byte of each unclosed row."""
-    before = {ord(delimiter), _LF, _CR}
+    separators = {ord(delimiter), _LF, _CR}
     size, count = len(text), len(quotes)
     toggles: list[int] = []
-    broken: list[int] = []
+    unclosed_ends: list[int] = []
     i = 0
     while i < count:
         opened = quotes[i]
-        if opened and text[opened - 1] not in before:
+        if opened and text[opened - 1] not in separators:
             i += 1
             continue
         j = bisect_left(line_ends, opened)
@@ -159,10 +159,10 @@ def _walk(
         if closed is None:
             bad = final or size - opened > MAX_CELL_BYTES
         else:
-            runs_on = closed > line_end and closed + 1 < size and text[closed + 1] not in before
+            runs_on = closed > line_end and closed + 1 < size and text[closed + 1] not in separators
             bad = runs_on or closed - opened > MAX_CELL_BYTES
         if bad:
-            broken.append(min(line_end, size - 1))
+            unclosed_ends.append(min(line_end, size - 1))
             i = bisect_right(quotes, line_end)
         elif closed is None:
             toggles.append(opened)
@@ -170,4 +170,4 @@ def _walk(
         else:
             toggles += (opened, closed)
             i = k + 1
-    return np.array(toggles, dtype=np.int64), broken
+    return np.array(toggles, dtype=np.int64), unclosed_ends

@@ -74,10 +74,10 @@ class TableReader:
         self.name, self.approx_bytes = name, approx_bytes
         self._pieces, self._rows_per_chunk, self._max_shipment_rows = pieces, rows_per_chunk, max_shipment_rows
         self._bound: BoundMapping | None = mapping.bind(pieces.names) if mapping else None
-        found = recognise(pieces.names) if self._bound is None else None
-        self._positions, self.guessed = _positions(self._bound, found)
+        recognition = recognise(pieces.names) if self._bound is None else None
+        self._positions, self.guessed = _positions(self._bound, recognition)
         self.constants: Mapping[str, str] = self._bound.constants if self._bound else {}
-        self.notes: list[str] = list((self._bound or cast("Recognition", found)).notes)
+        self.notes: list[str] = list((self._bound or cast("Recognition", recognition)).notes)
         if not self._positions:
             raise Unreadable(
                 name,
@@ -135,13 +135,13 @@ class TableReader:
         starts = np.empty(0, dtype=np.int64)
         last_id: str | None = None
         for piece in self._all_pieces():
-            fresh, last_id = self._starts(piece, last_id)
-            starts = np.concatenate([starts, fresh + (pending.n_rows if pending else 0)])
+            new_starts, last_id = self._starts(piece, last_id)
+            starts = np.concatenate([starts, new_starts + (pending.n_rows if pending else 0)])
             pending = pending + piece if pending else piece
             while (cut := self._cut(pending, starts)) is not None:
-                done, pending = pending.split(cut)
+                complete, pending = pending.split(cut)
                 starts = starts[starts >= cut] - cut
-                yield self._chunk(done)
+                yield self._chunk(complete)
         if pending is not None and (pending.n_rows or pending.rejected):
             yield self._chunk(pending)
 
@@ -154,16 +154,16 @@ class TableReader:
 
     def _cut(self, pending: Piece, starts: NDArray[np.int64]) -> int | None:
         """Return the row that begins the next chunk, normally the first row of a shipment. None if more rows are needed."""
-        wanted = self._rows_per_chunk
+        target = self._rows_per_chunk
         if pending.n_bytes > BYTES_PER_CHUNK and pending.n_rows > 1:
-            wanted = min(wanted, max(1, pending.n_rows * BYTES_PER_CHUNK // pending.n_bytes))
-        if pending.n_rows <= wanted:
+            target = min(target, max(1, pending.n_rows * BYTES_PER_CHUNK // pending.n_bytes))
+        if pending.n_rows <= target:
             return None
         possible = starts[starts > 0]
-        within = possible[possible <= wanted]
+        within = possible[possible <= target]
         if len(within):
             return int(within[-1])
-        limit = max(wanted, self._max_shipment_rows)
+        limit = max(target, self._max_shipment_rows)
         if len(possible) and possible[0] <= limit:
             return int(possible[0])
         if pending.n_rows > limit:
@@ -213,11 +213,11 @@ class TableReader:
         for canonical, indices in self._positions.items():
             for index in indices:
                 fields.setdefault(index, []).append(canonical)
-        found: dict[str, str | None] = {}
+        recognised: dict[str, str | None] = {}
         for index, name in enumerate(self.names):
-            if found.get(name) is None:
-                found[name] = ", ".join(fields[index]) if index in fields else None
-        return found
+            if recognised.get(name) is None:
+                recognised[name] = ", ".join(fields[index]) if index in fields else None
+        return recognised
 
 
 def _coded(texts: Texts) -> Coded:

@@ -94,8 +94,8 @@ class ByteSource:
             Unreadable: the file is truncated or damaged.
         """
         if self._peeked:
-            ahead, self._peeked = self._peeked[:size], self._peeked[size:]
-            return ahead + self._read(size - len(ahead)) if len(ahead) < size else ahead
+            peeked, self._peeked = self._peeked[:size], self._peeked[size:]
+            return peeked + self._read(size - len(peeked)) if len(peeked) < size else peeked
         return self._read(size)
 
     def _read(self, size: int) -> bytes:

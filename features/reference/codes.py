@@ -192,8 +192,8 @@ def is_location(text: str) -> bool:
 
 def _place(code: str) -> str | None:
     if len(code) == 3:
-        found = _airports().get(code)
-        return None if found is None else found + code
+        alpha2 = _airports().get(code)
+        return None if alpha2 is None else alpha2 + code
     shaped = _LOCODE.fullmatch(code)
     if shaped is None or shaped[1] not in alpha2_codes() or country(code) is not None:
         return None

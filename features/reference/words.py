@@ -68,8 +68,8 @@ def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
         texts = [value] if isinstance(value, str) else value
         if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
             raise ReferenceDataError(CONTEXT_CUES, None, f"[{section}] {key} must be a text or a list of texts")
-        found = value if isinstance(value, str) else "".join(value) if key == "pattern" else tuple(value)
-        sections.setdefault(section, {})[key] = found
+        content = value if isinstance(value, str) else "".join(value) if key == "pattern" else tuple(value)
+        sections.setdefault(section, {})[key] = content
     return MappingProxyType(sections)
 
 

@@ -63,10 +63,10 @@ class ReferenceScores:
         total = np.cumsum(mass)
         below = (total - mass) / total[-1]
         if len(values) > EVEN_POINTS + TOP_POINTS:
-            wanted = np.concatenate(
+            shares = np.concatenate(
                 [np.linspace(0.0, 1.0, EVEN_POINTS), 1.0 - np.geomspace(FINEST_TAIL, 1.0, TOP_POINTS)]
             )
-            points = np.unique(np.clip(np.searchsorted(below, wanted), 0, len(values) - 1))
+            points = np.unique(np.clip(np.searchsorted(below, shares), 0, len(values) - 1))
             values, below = values[points], below[points]
         return cls(np.ascontiguousarray(values), np.ascontiguousarray(np.clip(below, 0.0, np.nextafter(1.0, 0.0))))
 

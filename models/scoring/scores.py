@@ -275,7 +275,7 @@ def _numbers_of_one_in(share: FloatArray) -> list[int]:
     if len(share) > _FEW_ROWS:
         numbers: list[int] = _one_in(share).tolist()
         return numbers
-    return [round(1.0 / max(one, 1.0 / MOST_ONE_IN)) for one in share.tolist()]
+    return [round(1.0 / max(value, 1.0 / MOST_ONE_IN)) for value in share.tolist()]
 
 
 def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:

@@ -159,9 +159,9 @@ class Predictor:
             _log.warning("LightGBM explains instead of the kernels: its trees lack the counts of training rows.")
             return True
         contributions = TreeContributions(heads)
-        few = rows[-_CHECKED_CONTRIBUTIONS:]
+        sample = rows[-_CHECKED_CONTRIBUTIONS:]
         if all(
-            np.allclose(contributions(few, k), lightgbm_contributions(booster, few), rtol=0.0, atol=TOLERANCE)
+            np.allclose(contributions(sample, k), lightgbm_contributions(booster, sample), rtol=0.0, atol=TOLERANCE)
             for k, booster in enumerate(self._boosters)
         ):
             self._contributions = contributions
@@ -197,7 +197,7 @@ def check_rows(heads: Sequence[Sequence[Tree]], n_features: int, limit: int = CH
     random = np.random.default_rng(0)
     rows = np.zeros((limit, n_features))
     for feature, of_feature in enumerate(thresholds):
-        at = np.array(sorted(of_feature))
-        values = np.concatenate([at, np.nextafter(at, np.inf), np.nextafter(at, -np.inf), special])
+        ordered = np.array(sorted(of_feature))
+        values = np.concatenate([ordered, np.nextafter(ordered, np.inf), np.nextafter(ordered, -np.inf), special])
         rows[:, feature] = np.resize(random.permutation(values), limit)
     return rows
