@@ -25,14 +25,14 @@ from features.substances.match import Match
 
 @dataclass(frozen=True, slots=True)
 class LawOn:
-    """One jurisdiction's own law on a substance on one day.
+    """Law of one jurisdiction on a substance on one day.
 
     Attributes:
         jurisdiction: the jurisdiction; law of the Union has a separate entry.
         recorded_until: the last day for which the law on the substance's group is recorded; None if it is not recorded.
         groups: all groups for which the law is recorded.
-        listed: whether the law lists the substance. None if no listing is recorded and the law is not recorded for the group
-            and day, or if it is open whether a class covers the substance.
+        listed: whether the law lists the substance. Without a recorded listing, None if the law is not recorded for the group
+            and day, or if a class may cover the substance.
     """
 
     jurisdiction: str

@@ -68,7 +68,7 @@ DENIED_AFTER: Final = _cue("denied_after")
 CHEMICAL_TRADE: Final = _cue("chemical_trade")
 #: Everyday goods whose names contain the same letters as an abbreviation, and other chemicals with the same abbreviation.
 EVERYDAY_GOODS: Final = _cue("everyday_goods")
-#: Words of trade before a hyphen and a name: they are no part of the name.
+#: Words of trade before a hyphen and a name. They are not part of the name.
 JOINED_BY_HYPHEN: Final = _cue("joined_by_hyphen")
 #: In a field for chemicals, an abbreviation may be next to these without any other chemical word.
 PLAIN: Final = _cue("plain")
@@ -76,9 +76,9 @@ PLAIN: Final = _cue("plain")
 BULK: Final = _cue("bulk")
 #: After iso as an abbreviation. The same letters begin many names: isopropyl, iso butane.
 AFTER_ISO: Final = _cue("after_iso")
-#: Particles and goods after a Korean noun. After a Japanese one in katakana there is no katakana, except for a salt's name.
+#: Particles and goods after a Korean noun. Katakana after a Japanese name in katakana is the name of a salt.
 AFTER_KOREAN: Final = _cue("after_korean")
-#: Between a word and the following name: the word refers to the name.
+#: Words between a cue and the following name by which the cue refers to the name.
 LINK: Final = _cue("link")
 #: Words of the drug trade. A street name with another use must stand beside one of them.
 STREET_TRADE: Final = _cue("street_trade")

@@ -3,7 +3,7 @@
 A shipment is judged by the law on the day of its declaration. Jurisdictions are ISO 3166 codes, `UN` and `EU`.
 
 A structure that meets a definition (`ClassMatch`) is not always controlled by its class. A listing by name takes precedence
-over a class, an exemption removes a substance from a class, and a class controls only while a listing puts it in force.
+over a class. An exemption removes a substance from a class. A class controls only while a listing puts it in force.
 
 A missing listing means "not listed" only where the law is recorded (`features.substances.coverage`).
 """
@@ -233,7 +233,7 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
 
 
 def _named(match: Match) -> tuple[Listing, ...]:
-    """Return the listings of the substance's row and of the rows that it is a salt or hydrate of, at any time."""
+    """Return the listings, at any time, of the row of the substance and of the rows of its parent."""
     rows = _by_substance().get(match.substance, ())
     for parent in _parents().get(match.substance, ()):
         rows += _by_substance().get(parent, ())

@@ -63,8 +63,8 @@ class Match:
         hit: whether a watched substance is declared; never for a mention, a similar structure or a street name.
         ambiguous: whether it is an abbreviation with other meanings, or a name inside a longer one.
         confidence: 0..1, the certainty that the text means this substance; not a probability of illicit content.
-        context: the meaning of the surrounding words (``test``, ``publication``, ``denied``, ``permit`` ...), empty
-            for none.
+        context: the meaning of the surrounding words (``test``, ``publication``, ``denied``, ``permit`` ...); empty
+            without such words.
         smiles: canonical structure without salt and water; empty if unknown.
         classes: the class definitions that the structure meets or may meet.
         nearest: the watched substance with the most similar structure; empty if no structure is known, or if the substance

@@ -1,7 +1,7 @@
 """Canonical form of the names of chemicals, and the tokens on which names are matched.
 
-Declared names differ in letter case, width, accents, Greek letters written as symbols or words, look-alike letters of
-other alphabets, and in hyphens, blanks, brackets and primes between their parts. Normalisation removes these
+Declared names differ in letter case, width, accents, and in hyphens, blanks, brackets and primes between their parts. Greek
+letters are written as symbols or words, and look-alike letters of other alphabets occur. Normalisation removes these
 differences. Runs of lower-case letters, runs of digits, and the single characters of scripts without blanks remain.
 """
 

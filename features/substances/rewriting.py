@@ -19,7 +19,7 @@ class Rewriting:
         kind: kind of a match that uses a replaced piece.
         how: how the pieces were read, as a sentence.
         confidence: 0..1, the certainty of the reading.
-        whole: whether to ignore a name that is only a part of a replaced piece.
+        whole_pieces: whether to ignore a name that is only a part of a replaced piece.
     """
 
     text: str
@@ -28,17 +28,17 @@ class Rewriting:
     kind: Kind
     how: str
     confidence: float
-    whole: bool = False
+    whole_pieces: bool = False
 
     def shown(self, match: Match) -> Match | None:
         """Return a match in the new text as a match in the old text.
 
-        Return None if the match uses no replaced piece or, with ``whole``, only a part of one.
+        Return None if the match uses no replaced piece or, with ``whole_pieces``, only a part of one.
         """
         at = self.text.lower().find(match.matched_text.lower())
         start, end = (at, at + len(match.matched_text)) if at >= 0 else (0, len(self.text))
         used = [piece for piece in self.pieces if piece[0] < end and start < piece[1]]
-        if not used or (self.whole and any(piece[0] < start or end < piece[1] for piece in used)):
+        if not used or (self.whole_pieces and any(piece[0] < start or end < piece[1] for piece in used)):
             return None
         declared = self.declared[self._old_position(start) : self._old_position(end, end=True)]
         kind = (
@@ -70,7 +70,7 @@ def rewritten(
     how: str,
     confidence: float,
     *,
-    whole: bool = False,
+    whole_pieces: bool = False,
 ) -> Rewriting:
     """Return a text with replaced pieces. ``replaced`` are (start, end, new text), in order and without overlap."""
     parts: list[str] = []
@@ -83,4 +83,4 @@ def rewritten(
         size += len(new)
         at = end
     parts.append(text[at:])
-    return Rewriting("".join(parts), text, tuple(pieces), kind, how, confidence, whole)
+    return Rewriting("".join(parts), text, tuple(pieces), kind, how, confidence, whole_pieces)

@@ -1,8 +1,7 @@
 """Caches of numbers that depend on a text only.
 
 Descriptions repeat in trade. A `TextIndex` looks up each text of a table once and assigns a slot to it. Each feature group
-caches its numbers for the text in that slot (`TextRows`), and computes the missing numbers for all new texts of a table
-together.
+caches its numbers for the text in that slot (`TextRows`). It computes the numbers of all new texts of a table together.
 """
 
 from __future__ import annotations
@@ -119,9 +118,9 @@ class TextPairs:
 class TextIndex:
     """Index that assigns slots to texts, or to pairs of a text and a class. Threads may share it.
 
-    When new texts would exceed ``capacity`` slots or `_MOST_CHARACTERS`, the index removes all texts and starts a new generation
-    with the texts of the current table, however many these are. A table with a text of more than `LONGEST_CACHED` characters,
-    or with new texts of more than `_MOST_CHARACTERS` together, gets a separate generation, which is not kept.
+    When new texts would exceed ``capacity`` slots or `_MOST_CHARACTERS`, the index removes all texts. A new generation begins
+    with the texts of the current table, however many these are. A table gets a separate generation, which is discarded, if one
+    of its texts exceeds `LONGEST_CACHED` characters, or all its new texts together exceed `_MOST_CHARACTERS`.
     """
 
     def __init__(self, capacity: int) -> None:

@@ -116,7 +116,7 @@ def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
 
 
 def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[float], list[int]]:
-    """Parse plain numbers from 0 to ``largest``, as ``float`` does. Return the numbers, and the indices of other texts.
+    """Parse plain numbers from 0 to ``largest``, as ``float`` does.
 
     Args:
         comma: whether the comma is the decimal sign. Texts with a point are then not parsed, because it may group digits.

@@ -4,7 +4,7 @@ from features.texts.declared cimport prefetch
 
 @cython.locals(view=double[::1], place=Py_ssize_t, text=str)
 cpdef s10_faults(list texts)
-@cython.locals(kept=int, weighted=int, check=int, expected=int, letter=Py_UCS4)
+@cython.locals(position=int, weighted=int, check=int, expected=int, letter=Py_UCS4)
 cdef double _s10_fault(str text) except? -1
 @cython.locals(view=double[::1], place=Py_ssize_t, text=str)
 cpdef waybill_faults(list texts)

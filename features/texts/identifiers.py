@@ -37,23 +37,23 @@ def s10_faults(texts: list[str]) -> FloatArray:
 
 
 def _s10_fault(text: str) -> float:
-    kept = 0
+    position = 0
     weighted = 0
     check = 0
     for letter in text:
         if letter == " ":
             continue
-        if kept < 2 or 10 < kept < 13:
+        if position < 2 or 10 < position < 13:
             if not ("A" <= letter <= "Z" or "a" <= letter <= "z"):
                 return _NAN
-        elif kept > 12 or not "0" <= letter <= "9":
+        elif position > 12 or not "0" <= letter <= "9":
             return _NAN
-        elif kept == 10:
+        elif position == 10:
             check = ord(letter) - 48
         else:
-            weighted += (ord(letter) - 48) * _S10_WEIGHTS[kept - 2]
-        kept += 1
-    if kept != 13:
+            weighted += (ord(letter) - 48) * _S10_WEIGHTS[position - 2]
+        position += 1
+    if position != 13:
         return _NAN
     expected = 11 - weighted % 11
     if expected >= 10:

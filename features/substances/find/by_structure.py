@@ -98,7 +98,7 @@ class StructureIndex:
         return self._read(text, form)
 
     def match(
-        self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, anyway: bool = False
+        self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, always: bool = False
     ) -> Match | None:
         """Return the match of a structure.
 
@@ -108,11 +108,11 @@ class StructureIndex:
             kind: kind of the match if the structure is that of a listed substance.
             name: name of the substance if it is not listed.
             how: how the text was read, as a sentence.
-            anyway: return the nearest listed substance also if its similarity is below `SIMILAR`.
+            always: return the nearest listed substance also if its similarity is below `SIMILAR`.
 
         Returns:
-            The first that applies: the listed substance; a ``class`` match; a ``similar`` match, from `SIMILAR` on; a match of
-            group ``benign``, for a common chemical or a structure unlike all watched ones; None.
+            The first of these that applies. The listed substance. A ``class`` match. A ``similar`` match, from `SIMILAR` on. A
+            match of group ``benign``, for a common chemical or a structure unlike all watched ones. None.
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:
@@ -141,7 +141,7 @@ class StructureIndex:
                 "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
                 smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
             )  # fmt: skip
-        if not classes and not anyway and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
+        if not classes and not always and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
             return self._harmless(structure, piece, kind, how)
         may = f" It may meet {_listed_as_text(classes)}." if classes else ""
         evidence = (how, f"On no list; similarity {likeness:.2f} to {closest}, which is not a legal match.{may}")

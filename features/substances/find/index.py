@@ -187,7 +187,7 @@ class SubstanceIndex:
             contains no readable structure.
         """
         for piece in structures_in(text, chemical=True):
-            if piece.form != "inchikey" and (match := self._read(piece, anyway=True)) is not None:
+            if piece.form != "inchikey" and (match := self._read(piece, always=True)) is not None:
                 return match
         return None
 
@@ -321,7 +321,7 @@ class SubstanceIndex:
             if piece.form != "systematic" or not around.continue_name(start, end):
                 yield decide_in_context(match, around, start, end)
 
-    def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
+    def _read(self, piece: Piece, *, always: bool = False) -> Match | None:
         """Return the match of a piece of text as a structure."""
         if piece.form == "inchikey":
             entry = self._inchikeys.get(piece.reading) or self._structures.salt(piece.reading)
@@ -340,7 +340,7 @@ class SubstanceIndex:
             if structure is None:
                 continue
             kind: Kind = "systematic" if systematic else "identifier"
-            match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], anyway=anyway)
+            match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], always=always)
             if match is not None and (best is None or importance(decide(match, "")) > importance(decide(best, ""))):
                 best = match
         if best is not None and systematic and not any(map(str.isdigit, piece.text)):
@@ -398,7 +398,7 @@ class SubstanceIndex:
         structure = self._structures.read(smiles, "smiles") if smiles else None
         if structure is not None:
             homologue = entry.substance in self._related
-            match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0], anyway=homologue)
+            match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0], always=homologue)
             if match is not None:
                 return decide_name(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind

@@ -340,22 +340,22 @@ def _parts(words: tuple[str, ...]) -> frozenset[str]:
 
 def _anchors(name: _Name, frequency: Counter[str]) -> Iterator[tuple[str, _Anchor]]:
     """Yield the anchors of a name by word: its rarest long words, with fewer errors allowed if there are several."""
-    placed: dict[str, int] = {}
+    offsets: dict[str, int] = {}
     at = 0
     for word in name.words:
         if len(word) >= _ANCHOR and word.isalpha():
-            placed.setdefault(word, at)
+            offsets.setdefault(word, at)
         at += len(word)
     # Runs of letters in the key, for words written as one.
     runs = {found.group(): found.start() for found in TOKEN.finditer(name.key) if len(found.group()) >= _ANCHOR}
-    lone = len(placed) <= 1
-    rarest = sorted(placed, key=lambda word: (frequency[word], -len(word), word))[:_ANCHORS]
-    errors = name.errors if lone else min(1, name.errors) if len(placed) == 2 else 0
+    lone = len(offsets) <= 1
+    rarest = sorted(offsets, key=lambda word: (frequency[word], -len(word), word))[:_ANCHORS]
+    errors = name.errors if lone else min(1, name.errors) if len(offsets) == 2 else 0
     for word in rarest:
-        yield word, _Anchor(name, placed[word], errors)
-    if len(placed) <= 2:
+        yield word, _Anchor(name, offsets[word], errors)
+    if len(offsets) <= 2:
         for run, offset in runs.items():
-            if run not in placed and run.isalpha():
+            if run not in offsets and run.isalpha():
                 yield run, _Anchor(name, offset, name.errors if len(runs) == 1 else min(1, name.errors))
 
 
@@ -397,10 +397,10 @@ def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
 
 def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
     """Return all names, without those that are only part of a longer misspelt name (fentanyl in acetil fentanyl)."""
-    kept = [
+    remaining = [
         item for item in known if not any(other.start <= item.start and item.end <= other.end for other in misspelt)
     ]
-    return [*kept, *misspelt]
+    return [*remaining, *misspelt]
 
 
 def _joined_on(spelled: str, start: int) -> bool:

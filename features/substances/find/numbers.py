@@ -46,12 +46,12 @@ def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> I
         chemical: whether the text is from a field for chemicals, where bare digits are a number.
     """
     labelled = _LABEL.search(spelled) is not None
-    whole = spelled.strip(" .#:")
+    stripped = spelled.strip(" .#:")
     for matched in _NUMBER.finditer(spelled):
         strong = matched["sign"] is not None
         first, middle, check = matched.group(1, 3, 4) if strong else matched.group(1, 6, 7)
         least = _CERTAIN - ("." in (matched["weak"] or ""))
-        if not strong and len(first) < least and not labelled and matched[0] != whole:
+        if not strong and len(first) < least and not labelled and matched[0] != stripped:
             continue
         entry = _entry(known, first, middle, check)
         if entry is not None:

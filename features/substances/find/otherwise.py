@@ -204,8 +204,8 @@ class OtherWritings:
             return None
         replaced: list[tuple[int, int, str]] = []
         for match in _WORD.finditer(folded):
-            whole = _ONE_WORD_FENT.fullmatch(match[0])
-            if whole is not None and (written := _before_fent(whole[1])) is not None:
+            abbreviation = _ONE_WORD_FENT.fullmatch(match[0])
+            if abbreviation is not None and (written := _before_fent(abbreviation[1])) is not None:
                 replaced.append((*match.span(), written))
         for match in _FENT.finditer(folded):
             before = match["before"]
@@ -213,7 +213,7 @@ class OtherWritings:
                 replaced.append((*match.span(), f"{before} fentanyl"))
         if not replaced:
             return None
-        return rewritten(text, sorted(replaced), "misspelt", "Abbreviated name.", 0.7, whole=True)
+        return rewritten(text, sorted(replaced), "misspelt", "Abbreviated name.", 0.7, whole_pieces=True)
 
     def _cut_word(self, text: str) -> Rewriting | None:
         """Return the text with its last or first word completed, if that is cut off; otherwise None."""
@@ -221,12 +221,12 @@ class OtherWritings:
         if not words:
             return None
         last, first = words[-1], words[0]
-        whole = self._beginnings.get(fold(last[0]))
-        if whole is not None and not text[last.end() :].strip(" .-"):
-            return rewritten(text, ((*last.span(), whole),), "misspelt", _CUT_HOW, 0.7)
-        whole = self._endings.get(fold(first[0]))
-        if whole is not None and not text[: first.start()].strip(" .-"):
-            return rewritten(text, ((*first.span(), whole),), "misspelt", _CUT_HOW, 0.7)
+        completed = self._beginnings.get(fold(last[0]))
+        if completed is not None and not text[last.end() :].strip(" .-"):
+            return rewritten(text, ((*last.span(), completed),), "misspelt", _CUT_HOW, 0.7)
+        completed = self._endings.get(fold(first[0]))
+        if completed is not None and not text[: first.start()].strip(" .-"):
+            return rewritten(text, ((*first.span(), completed),), "misspelt", _CUT_HOW, 0.7)
         return None
 
     def cut_name(self, text: str) -> Rewriting | None:

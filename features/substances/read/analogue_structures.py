@@ -1,9 +1,8 @@
 """Structures described by the parts of a composed name.
 
-Positions follow the usage of the named listings: a primed locant is on the phenyl ring of the phenethyl group, alpha
-and beta are on its chain (primed: on the acyl group), ``3-`` with an alkyl group is on the piperidine ring, and every
-other locant is on the aniline ring. An acyl group replaces propionyl. In a nitazene, the prefix is the substituent of
-the benzyl group.
+Positions follow the usage of the named listings. A primed locant is on the phenyl ring of the phenethyl group. Alpha and beta
+are on its chain (primed: on the acyl group). ``3-`` with an alkyl group is on the piperidine ring. Every other locant is on the
+aniline ring. An acyl group replaces propionyl. In a nitazene, the prefix is the substituent of the benzyl group.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ class Analogue:
         start, end: position in the spelled text.
         parts: parts of the tables from left to right, with the stem last. Digits and single letters are unchanged.
         smiles: structure, not canonical; empty if the parts do not determine one.
-        certain: False without a structure, if the name omits a position and the usual one (para) was assumed, or if the
-            name may be part of another name.
+        certain: False without a structure, or if the name may be part of another name. Also False if the name omits a
+            position, so that the usual one (para) was assumed.
     """
 
     start: int

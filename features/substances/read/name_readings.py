@@ -1,7 +1,7 @@
 """Spellings to try for a declared chemical name.
 
-Declared names contain blanks, lack hyphens, use look-alike letters, are inverted without the hyphen that marks the
-inversion, or end in the formula of a salt.
+Declared names contain blanks and look-alike letters, and lack hyphens, also the hyphen that marks an inversion. Some end in the
+formula of a salt.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class Limits:
     """Time limits and failure limits of OPSIN.
 
     Attributes:
-        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s. One second is enough on a
-            loaded machine.
+        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s. One second leaves room for
+            a loaded machine.
         start_s: seconds until the first answer after a start.
         deaths: number of ends of the process within ``window_s`` seconds that lead to a pause.
         window_s: see ``deaths``.
@@ -74,7 +74,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the Python process began.
+    """Counts since the `Opsin` was created or the Python process was forked.
 
     Attributes:
         names: names sent to OPSIN, without cached answers.
@@ -350,17 +350,17 @@ _NO_ANSWER: Final = "?"
 _instances: weakref.WeakSet[Opsin] = weakref.WeakSet()
 
 
-def _after_fork(own: Opsin) -> None:
+def _after_fork(instance: Opsin) -> None:
     """In a forked child, release the parent's process without ending it, and replace the lock, which may be held for ever."""
-    process = own._process
+    process = instance._process
     if process is not None:
         process.abandon()
-    own._forget()
+    instance._forget()
 
 
 def _all_after_fork() -> None:
-    for own in list(_instances):
-        _after_fork(own)
+    for instance in list(_instances):
+        _after_fork(instance)
 
 
 _shared = Opsin()

@@ -1,9 +1,8 @@
 """Names of substances by their sound: spellings of other languages and alphabets, rewritten with English parts.
 
 Each language spells the parts of a name in its own way (``acetylofentanyl``, ``asetilfentanil``, ``ацетилфентаніл``,
-``एसिटाइलफेंटानिल``), but the consonants stay. A word is reduced to its consonants and the vowel o, divided into parts of names
-with the same sound, and written again with the English forms of these parts. The search for names reads the result like any
-other text.
+``एसिटाइलफेंटानिल``), but the consonants stay. A word is reduced to its consonants and the vowel o, and divided into parts of
+names with the same sound. The English forms of these parts replace the word, and the search for names reads the result.
 """
 
 from __future__ import annotations
@@ -182,7 +181,7 @@ def latin_reading(word: str, *, with_core: bool = True) -> str | None:
     core = any(core in heard for core in _CORES)
     if (with_core and not core) or len(heard) < _FEWEST:
         return None
-    english = _whole(heard, "latin")
+    english = _whole_word(heard, "latin")
     if english is None or english == word or (not core and english.endswith(_NO_WORD)):
         return None
     return english
@@ -203,7 +202,7 @@ def foreign_reading(word: str, alphabet: str, *, with_core: bool = True) -> Read
         written = word[begin:]
         if alphabet == "thai":
             written = _THAI_VOWEL_FIRST.sub(r"\2\1", written)
-        # Position of each Latin letter in the word; the swap of Thai vowels moves a boundary by one letter at most.
+        # Position of each Latin letter in the word. The swap of Thai vowels moves a boundary by at most one letter.
         heard, places = _heard(written, pattern, table)
         core = any(core in heard for core in _cores(alphabet))
         if not _FEWEST_FOREIGN <= len(heard) <= _MOST or not (core or not with_core):
@@ -215,12 +214,12 @@ def foreign_reading(word: str, alphabet: str, *, with_core: bool = True) -> Read
                 stop = places[last] if last < len(heard) else len(written)
                 return Reading(begin + places[first], begin + stop, english, inside=True)
         else:
-            whole = _whole(heard, alphabet)
+            parts = _whole_word(heard, alphabet)
             # Many ordinary words share a short sound. Only a locant or a name with a core may be that short.
-            if whole is not None and (
-                core or whole in LOCANTS or (len(heard) >= _FEWEST and not whole.endswith(_NO_WORD))
+            if parts is not None and (
+                core or parts in LOCANTS or (len(heard) >= _FEWEST and not parts.endswith(_NO_WORD))
             ):
-                return Reading(begin, len(word), whole)
+                return Reading(begin, len(word), parts)
     return None
 
 
@@ -236,7 +235,7 @@ def _heard(written: str, pattern: re.Pattern[str], table: dict[str, str]) -> tup
     return "".join(heard), places
 
 
-def _whole(heard: str, alphabet: str) -> str | None:
+def _whole_word(heard: str, alphabet: str) -> str | None:
     """Return the English parts of a whole word, with or without an ending; None if it is not made of parts."""
     for ending in ("", *_ENDINGS):
         if heard.endswith(ending):

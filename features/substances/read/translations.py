@@ -94,8 +94,8 @@ _SHORT: Final = 4
 _VARIANTS_OF_SHORT: Final = 36
 _VARIANTS_OF_LONG: Final = 6
 _MOST_COMBINATIONS: Final = 4096
-# Number of spellings, the usual ones first, that are also generated inflected, in the other script, or in pinyin; and number of
-# those joined with an article or ending, or with Persian letters.
+# Number of spellings, the usual ones first, that are also generated inflected, in the other script, or in pinyin. Fewer are
+# generated with Persian letters, or joined with an ending or with an article and a preposition.
 _INFLECTED: Final = 8
 _RANKS_JOINED: Final = 2
 
@@ -390,7 +390,7 @@ def translated_names() -> tuple[TranslatedName, ...]:
     for row in listed:
         names = (row.name, *row.synonyms, *row.abbreviations, row.systematic_name)
         english.update((_key(name), row.name) for name in names)
-    kept: dict[str, _Candidate | None] = {}
+    by_key: dict[str, _Candidate | None] = {}
     # Many names have parts with equally many forms.
     choices = lru_cache(maxsize=512)(_choices)
     candidates = (candidate for row in listed for candidate in _composed(row, choices))
@@ -398,16 +398,16 @@ def translated_names() -> tuple[TranslatedName, ...]:
         key = _key(candidate.name)
         if key in english or not _long_enough(key, candidate.language):
             continue
-        earlier = kept.get(key, candidate)
+        earlier = by_key.get(key, candidate)
         if earlier is candidate:
-            kept[key] = candidate
+            by_key[key] = candidate
         elif earlier is None:
             if candidate.usual:
-                kept[key] = candidate
+                by_key[key] = candidate
         elif earlier.substance != candidate.substance:
-            kept[key] = _owner(earlier, candidate)
+            by_key[key] = _owner(earlier, candidate)
     return tuple(
-        TranslatedName(row.name, row.language.value, row.substance) for row in kept.values() if row is not None
+        TranslatedName(row.name, row.language.value, row.substance) for row in by_key.values() if row is not None
     )
 
 

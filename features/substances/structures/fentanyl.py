@@ -1,9 +1,9 @@
 """Class definitions of fentanyl-related substances: United States, China, United Kingdom.
 
 A definition covers fentanyl, N-phenyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide, with certain changes. Each clause
-that permits a change is a limb. This module divides a molecule at the sites of fentanyl: the piperidine ring, the group
-on its nitrogen, the ring on the amide nitrogen, and the acyl group. The molecule meets a definition if the limbs permit
-all its differences from fentanyl. A molecule that can be divided in several ways is tested in each of them.
+that permits a change is a limb. This module divides a molecule at the sites of fentanyl: piperidine ring, group on its
+nitrogen, ring on the amide nitrogen, and acyl group. The molecule meets a definition if the limbs permit all its
+differences from fentanyl. A molecule that can be divided in several ways is tested in each of them.
 ``class_definitions.csv`` contains the names of the limbs, their wording and their sources.
 """
 

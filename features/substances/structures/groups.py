@@ -1,7 +1,7 @@
 """Pieces of a molecule outside a scaffold, and the legal terms that describe each piece.
 
-A law names kinds of substituents (alkyl, halo, ester ...). The terms are interpreted narrowly: alkyl and alkenyl are
-open chains, straight or branched; amino is NH2; an ester or an ether may have any hydrocarbon or halogenated parts.
+A law names kinds of substituents (alkyl, halo, ester ...). The terms are interpreted narrowly. Alkyl and alkenyl are open
+chains, straight or branched. Amino is NH2. An ester or an ether may have any hydrocarbon or halogenated parts.
 """
 
 from __future__ import annotations

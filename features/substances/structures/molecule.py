@@ -180,11 +180,11 @@ def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
     found = mol.GetSubstructMatch(_HYDRATE)
     if not found:
         return mol
-    _, carbon, kept, lost, _ = found
+    _, carbon, oxygen, removed, _ = found
     edit = Chem.RWMol(mol)
-    edit.GetBondBetweenAtoms(carbon, kept).SetBondType(Chem.BondType.DOUBLE)
-    _count_hydrogens_anew(edit.GetAtomWithIdx(kept))
-    edit.RemoveAtom(lost)
+    edit.GetBondBetweenAtoms(carbon, oxygen).SetBondType(Chem.BondType.DOUBLE)
+    _recount_hydrogens(edit.GetAtomWithIdx(oxygen))
+    edit.RemoveAtom(removed)
     return _ketone_of_hydrate(_sanitised(edit))
 
 
@@ -199,12 +199,12 @@ def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
     bond = edit.GetBondBetweenAtoms(carbon, nitrogen)
     bond.SetStereo(Chem.BondStereo.STEREONONE)
     bond.SetBondType(Chem.BondType.SINGLE)
-    _count_hydrogens_anew(edit.GetAtomWithIdx(oxygen))
-    _count_hydrogens_anew(edit.GetAtomWithIdx(nitrogen))
+    _recount_hydrogens(edit.GetAtomWithIdx(oxygen))
+    _recount_hydrogens(edit.GetAtomWithIdx(nitrogen))
     return _amide_of_imidic_acid(_sanitised(edit))
 
 
-def _count_hydrogens_anew(atom: Chem.Atom) -> None:
+def _recount_hydrogens(atom: Chem.Atom) -> None:
     # A molecule parsed from an InChI, or with brackets, has explicit hydrogen counts.
     atom.SetNumExplicitHs(0)
     atom.SetNoImplicit(False)

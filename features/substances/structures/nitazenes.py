@@ -1,9 +1,9 @@
-"""Class definitions of nitazenes: United Kingdom, and China, whose wording is unknown.
+"""Class definitions of nitazenes: United Kingdom and China.
 
 Both are based on 2-(2-benzylbenzimidazol-1-yl)ethanamine. Limbs i and ii follow the beginning of the British clause in the
-published text. The rest of the clause is known to cover nitazenes with a nitro group on the benzimidazole, and those with a
-dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Of the Chinese class only the name is known, so
-every substance with the scaffold is ``possible``, as its row in ``class_definitions.csv`` states.
+published text. The rest is known to cover nitazenes with a nitro group on the benzimidazole, or with a dioxole or dihydrofuran
+ring on the benzyl group. Anything else is ``possible``. The Chinese definition is tested by the scaffold alone, which is wider
+than its wording (``class_definitions.csv``). Every substance with the scaffold is therefore ``possible``.
 """
 
 from __future__ import annotations

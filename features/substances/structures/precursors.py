@@ -1,8 +1,8 @@
 """Class wordings of the United States for precursors of fentanyl, 21 CFR 1310.02(a).
 
 The classes are 4-anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and
-carbamates, in any combination. Salts are removed before. Nothing else may differ: with a carbon chain on the ring nitrogen
-(4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) a structure is another substance with its own listing.
+carbamates, in any combination. Salts were removed earlier. Nothing else may differ. With a carbon chain on the ring nitrogen, a
+structure is another substance with its own listing (4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Verdict:
 
 
 def verdict(limbs: Iterable[str], order: tuple[str, ...], *, sure: bool = True) -> Verdict:
-    """Return a verdict with its limbs in the given order, or with `PARENT` if there are none. It is ``met`` if ``sure``."""
+    """Return a verdict with its limbs in the given order, or with `PARENT` without limbs. It is ``met`` if ``sure``."""
     named = set(limbs)
     return Verdict("met" if sure else "possible", tuple(limb for limb in order if limb in named) or (PARENT,))
 
