@@ -1,4 +1,4 @@
-"""The substance that a text names."""
+"""Helper that resolves a text to the substance that it names."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ MENTIONS = [
     ("morphine and fentanyl test strips", "test"),
     ("fentanyl/norfentanyl test strips", "test"),
     ("fentanyl test strips 50 g", "test"),
-    # Cut at twenty characters.
+    # Cut off within a word.
     ("37 st. fentanyl teststr", "test"),
     ("fentanyl teststreife", "test"),
     ("fentanyltest", "test"),

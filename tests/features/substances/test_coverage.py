@@ -1,4 +1,4 @@
-"""Tests of what is known of a law: listed, not listed, or not recorded."""
+"""Tests of the state of a law on a substance: listed, not listed, or not recorded."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_missing_listing_is_unknown_where_the_law_is_not_recorded() -> None:
     assert known("isotonitazene", "CA") is None
 
 
-def test_a_missing_listing_is_a_no_only_until_the_last_recorded_day() -> None:
+def test_a_missing_listing_means_not_listed_only_until_the_last_recorded_day() -> None:
     # The law of the United States on precursors is recorded until 2026-03-10.
     assert known("1-Benzyl-4-piperidone", "US", date(2026, 3, 10)) is False
     assert known("1-Benzyl-4-piperidone", "US", date(2026, 3, 11)) is None
@@ -58,7 +58,7 @@ def test_a_missing_listing_is_a_no_only_until_the_last_recorded_day() -> None:
     assert known(UNLISTED, "US", date(2018, 2, 6)) is True
 
 
-def test_all_laws_that_apply_in_a_place_must_be_recorded_for_a_no() -> None:
+def test_not_listed_in_a_place_requires_that_all_laws_that_apply_there_are_recorded() -> None:
     # Germany refers to the scheduled substances of the Union, whose law is recorded until 2025-07-25.
     assert known("propionyl chloride", "DE", date(2025, 7, 25)) is False
     assert known("propionyl chloride", "DE", date(2025, 7, 26)) is None
@@ -79,7 +79,7 @@ def test_law_of_northern_ireland_is_not_that_of_great_britain() -> None:
 
 
 def test_a_possible_member_of_a_class_is_unknown() -> None:
-    # Not named in the catalogues of China, whose class of nitazenes may cover it from 2025-07-20.
+    # The catalogues of China do not name it. The Chinese class of nitazenes may cover it from 2025-07-20.
     assert known("Flunitazene", "CN", date(2025, 7, 19)) is False
     assert known("Flunitazene", "CN", date(2025, 7, 20)) is None
     assert known("CCC(=O)N(c1ccccc1)C1(C#N)CCN(CCc2ccccc2)CC1", "CN", date(2025, 1, 1)) is None
@@ -91,7 +91,7 @@ def test_common_and_merely_similar_chemicals_are_unknown_everywhere(text: str) -
         assert known(text, place, date(2015, 1, 1)) is None
 
 
-def test_without_a_place_a_no_needs_one_recorded_law() -> None:
+def test_without_a_place_not_listed_requires_one_recorded_law() -> None:
     assert known("1-Benzyl-4-piperidone", None, date(2016, 11, 29)) is False
     assert known("medetomidine", None, TODAY) is None
 
@@ -112,7 +112,9 @@ def test_an_unknown_law_still_names_the_groups_that_are_recorded() -> None:
     st.dates(date(1960, 1, 1), date(2027, 1, 1)),
     st.sampled_from([None, "US", "CN", "DE", "GB", "CA", "UN", "HK", "MX", "NL", "EU", "US-SD", "CH"]),
 )
-def test_true_is_said_if_and_only_if_a_listing_is_in_force(row: Substance, day: date, place: str | None) -> None:
+def test_a_substance_is_listed_if_and_only_if_a_listing_is_in_force(
+    row: Substance, day: date, place: str | None
+) -> None:
     match = resolve(row.cas or row.name)
     status = law.status(match, day, place)
     answer = listed(law_on(match, status, day, place), place)
@@ -136,7 +138,7 @@ def test_a_convention_binds_subdivisions_and_only_lists_what_it_names() -> None:
     assert obligations(resolve("fentanyl"), TODAY, None) == ()
 
 
-def test_a_country_that_is_no_recorded_party_has_no_obligation() -> None:
+def test_a_country_that_is_not_a_recorded_party_has_no_obligation() -> None:
     assert obligations(resolve("fentanyl"), TODAY, "TV") == ()
 
 

@@ -159,7 +159,7 @@ def test_other_digits_beside_letters_stay_unchanged(text: str) -> None:
 
 
 LOCANT_KEPT = "1-phenethyl"
-#: Fragments and their one spelling, as a reader would write them: a pattern that looks behind before the first character is slow.
+#: Fragments and their single spelling, as simple patterns. They are slow, because they look behind before the first character.
 FRAGMENTS = (
     (r"(?<!\d)2[ -]*phenyl[ -]*ethyl", "phenethyl"),
     (r"(?<!\d)(?<!\d )1[ -]*phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))", LOCANT_KEPT),
@@ -192,7 +192,7 @@ PIECES = (
 @example("1-phenylethyl-4-piperidone 21-phenylethyl alpha-phenylethyl b.phenyl-ethyl a phenylethyl n-phenylethyl")
 @example("xb phenylethyl xbetaphenylethyl n-phenylethylx m-phenylethylx")
 @example("11-phenylethyl-4-piperidone 1 1-phenylethyl-4-piperidone 1phenylethyl 4 anilino xtboc t boc at-butyl t-butyl")
-def test_each_fragment_gets_its_one_spelling(text: str) -> None:
+def test_each_fragment_gets_its_single_spelling(text: str) -> None:
     found = re.compile("|".join(f"(?P<f{number}>{pattern})" for number, (pattern, _) in enumerate(FRAGMENTS)))
 
     def spelled(match: re.Match[str]) -> str:

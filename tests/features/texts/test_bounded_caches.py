@@ -56,13 +56,13 @@ def test_an_index_is_emptied_when_its_texts_have_too_many_characters() -> None:
 
 def test_a_table_with_very_many_characters_is_not_kept() -> None:
     index = TextIndex(1_000_000)
-    kept = index.look_up(["a"]).generation
+    generation = index.look_up(["a"]).generation
     many = index.look_up([f"{number:06}".ljust(LONGEST_CACHED, "x") for number in range(9_000)])
     assert len(set(many.slots.tolist())) == 9_000
-    assert index.look_up(["a"]).generation is kept
+    assert index.look_up(["a"]).generation is generation
 
 
-def test_pairs_of_a_long_text_are_those_of_this_table_only() -> None:
+def test_pairs_of_a_table_with_a_long_text_are_not_kept() -> None:
     texts, pairs = TextIndex(100), TextIndex(100)
     codes, classes = np.array([0, 1], dtype=np.int32), np.array([0, 0], dtype=np.int32)
     known = pairs.look_up_pairs(TextPairs(texts.look_up(["a", "b"]), codes, classes), 3)
@@ -72,7 +72,7 @@ def test_pairs_of_a_long_text_are_those_of_this_table_only() -> None:
     assert (again.generation, again.new) == (known.generation, [])
 
 
-def test_a_function_of_a_text_remembers_short_texts_only() -> None:
+def test_a_function_of_a_text_caches_short_texts_only() -> None:
     calls: list[str] = []
 
     @remembered(10)

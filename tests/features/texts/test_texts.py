@@ -1,4 +1,4 @@
-"""The cache of text rows: computed once, bounded, and independent of the other texts."""
+"""Rows of texts are computed once, cached in bounds and independent of other texts; scans agree with regular expressions."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ _TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in 
 @given(_TABLES)
 @settings(max_examples=100)
 def test_rows_are_correct_after_any_earlier_lookups(tables: list[list[str]]) -> None:
-    # Feature groups look texts up one after another, and some not in every table.
+    # Feature groups look up texts one after another, and some groups not in every table.
     index, groups = TextIndex(5), [TextRows(Computed(), MISSING) for _ in range(3)]
     for number, texts in enumerate(tables):
         for rows in groups[: 1 + number % 3]:
@@ -213,12 +213,12 @@ def test_words_are_the_matches_of_a_pattern(text: str) -> None:
 @given(st.lists(_ANY_TEXT, max_size=6))
 @settings(max_examples=400)
 def test_tokens_words_and_counts_agree_with_patterns(texts: list[str]) -> None:
-    cut = TokenisedTexts(texts, str.casefold, TextIndex(50))
+    tokenised = TokenisedTexts(texts, str.casefold, TextIndex(50))
     first = 0
-    for row, (text, end) in enumerate(zip(map(str.casefold, texts), cut.token_ends, strict=True)):
-        assert [cut.pieces[piece] for piece in cut.tokens[first:end]] == re.findall(r"\w+", text)
-        assert cut.words_of(row) == list(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
-        assert [*cut.counts[5 * row : 5 * row + 5]] == [
+    for row, (text, end) in enumerate(zip(map(str.casefold, texts), tokenised.token_ends, strict=True)):
+        assert [tokenised.pieces[piece] for piece in tokenised.tokens[first:end]] == re.findall(r"\w+", text)
+        assert tokenised.words_of(row) == list(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
+        assert [*tokenised.counts[5 * row : 5 * row + 5]] == [
             sum(map(str.isalpha, text)),
             len(re.findall("[a-z]", text)),
             sum(map(str.isdigit, text)),
@@ -258,8 +258,8 @@ def test_the_first_match_of_the_highest_rank_is_chosen() -> None:
         ([0, 0, -1, 1], [10, 11], [3, 0]),
         ([1, 0, 0, 0], [20, 21], [3, 4]),
     ):
-        of_rows, named, mattering = (np.array(values, dtype=np.int32) for values in (codes, numbers, ranks))
-        choose(of_rows, named, mattering, chosen, best)
+        of_rows, named, ranked = (np.array(values, dtype=np.int32) for values in (codes, numbers, ranks))
+        choose(of_rows, named, ranked, chosen, best)
     assert chosen.tolist() == [21, 10, 20, 20]
     assert best.tolist() == [4, 3, 3, 3]
 
@@ -291,7 +291,7 @@ def test_beginnings_of_words_are_found(words: list[str], text: str, begin: int) 
     assert found == places
 
 
-def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:
+def test_words_near_a_token_or_two_joined_neighbours_are_found() -> None:
     reach = {"fentanil": (("fentanyl", 1),), "carfent": (("carfentanyl", 4),), "fent": (), "anil": (), "car": ()}
     lookups: list[str] = []
 
@@ -315,8 +315,8 @@ def test_tokens_of_names_in_any_script_agree_with_the_pattern(text: str) -> None
     assert name_tokens(text) == TOKEN.findall(text)
 
 
-def test_every_character_is_tokenised_like_by_the_pattern() -> None:
+def test_every_character_is_tokenised_as_by_the_pattern() -> None:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), 0x1D7D8, 0x20000, 0x1F600]))
     assert name_tokens(everything) == TOKEN.findall(everything)
-    apart = "a".join(everything)
-    assert name_tokens(apart) == TOKEN.findall(apart)
+    separated = "a".join(everything)
+    assert name_tokens(separated) == TOKEN.findall(separated)

@@ -1,4 +1,4 @@
-"""Tests of the names of common chemicals in other languages: each is read as its chemical, and nothing else is."""
+"""Tests of the names of common chemicals in other languages: each is read as its chemical, and other texts are not read."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_declared_chemical_in_another_language_is_read_as_harmless(text: str, 
         "acetona", "серная кислота", "tolueno 99%", "loratadina", "acetona y ácido cítrico",
     ],
 )  # fmt: skip
-def test_others_are_read_without_being_called_harmless(text: str) -> None:
+def test_other_chemicals_are_read_without_being_called_harmless(text: str) -> None:
     assert INDEX.resolve(text, chemical=True) is None
     assert INDEX.names_common(text)
 
@@ -92,7 +92,7 @@ def test_harmless_chemicals_have_names_in_most_languages() -> None:
     }
 
 
-def test_no_name_is_that_of_a_listed_substance_or_holds_a_part_of_a_watched_one() -> None:
+def test_no_name_is_that_of_a_listed_substance_or_contains_a_part_of_a_watched_name() -> None:
     rows = [row for row in substances() if row.group.value in WATCHED]
     watched = {compact(name) for row in rows for name in (row.name, *row.synonyms, *row.abbreviations)}
     groups = {row.name: row.group.value for row in substances()}
@@ -109,7 +109,7 @@ def test_no_name_is_that_of_a_listed_substance_or_holds_a_part_of_a_watched_one(
 @pytest.mark.parametrize(
     "text",
     [
-        # Other words make other chemicals of them, some of them precursors of drugs.
+        # With the other words these are other chemicals, some of them precursors of drugs.
         "fenil acetona",
         "anhídrido acético",
         "acide acétique anhydride",
@@ -124,18 +124,18 @@ def test_no_name_is_that_of_a_listed_substance_or_holds_a_part_of_a_watched_one(
         "",
     ],
 )
-def test_a_text_with_other_words_is_left_alone(text: str) -> None:
+def test_a_text_with_other_words_is_not_read(text: str) -> None:
     assert not INDEX.names_common(text)
 
 
-def test_a_goods_description_is_read_as_before() -> None:
+def test_names_in_other_languages_are_not_read_in_a_goods_description() -> None:
     assert INDEX.resolve("silla de polipropileno") is None
     assert INDEX.resolve("ácido cítrico") is None
 
 
 @pytest.mark.parametrize("name", [row.name for row in substances() if row.group.value in WATCHED][::7])
 @pytest.mark.parametrize("common", ["ácido cítrico", "柠檬酸", "acetona", "Zitronensäure"])
-def test_a_watched_name_in_the_same_text_wins(common: str, name: str) -> None:
+def test_a_watched_name_in_the_same_text_takes_precedence(common: str, name: str) -> None:
     alone = INDEX.resolve(name, chemical=True)
     assert alone is not None
     for text in (f"{common}, {name}", f"{name} / {common}"):
@@ -148,7 +148,7 @@ def test_a_watched_name_in_the_same_text_wins(common: str, name: str) -> None:
 @pytest.mark.slow
 @settings(max_examples=50)
 @given(st.text(max_size=80), st.sampled_from(["", "acetona ", "ácido cítrico "]))
-def test_any_text_is_read_or_left_alone(text: str, common: str) -> None:
+def test_no_text_that_is_read_is_a_hit(text: str, common: str) -> None:
     match = INDEX.resolve(common + text, chemical=True)
     reads = INDEX.names_common(common + text)
     assert not (reads and match is not None and match.hit)

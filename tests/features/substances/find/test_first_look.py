@@ -52,8 +52,8 @@ def index() -> SubstanceIndex:
 
 def same_match(index: SubstanceIndex, text: str) -> bool:
     """Return whether a text has the same match with and without the first look."""
-    seen = worth_looking_for(index._look, [text])[0]
-    match = index._resolve(text, False, seen) if seen else None
+    flags = worth_looking_for(index._look, [text])[0]
+    match = index._resolve(text, False, flags) if flags else None
     return match == index._resolve(text, False, EVERYTHING)
 
 
@@ -133,7 +133,7 @@ def test_a_name_split_into_two_words_is_detected() -> None:
 
 def test_numbers_structures_and_digits_in_words_are_detected() -> None:
     look = glance(cas=LABEL)
-    for text, seen in (
+    for text, flags in (
         ("cas 437387", NUMBER), ("cas 4373", 0), ("437-38", NUMBER), ("437 - 38", NUMBER), ("a-38", 0), ("c1", 0),
         ("c1ccc1c", STRUCTURE | DISGUISE),
         ("c1 cccc", 0), ("ccccc (x)", 0), ("cc(c)cl", STRUCTURE), ("(c)cc b", 0), ("[13xe]cco#c", STRUCTURE), ("[a b]cc#n", 0),
@@ -142,7 +142,7 @@ def test_numbers_structures_and_digits_in_words_are_detected() -> None:
         ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
         ("fentx", 0), ("3-abc", 0),
     ):  # fmt: skip
-        assert look.read(text) == seen, text
+        assert look.read(text) == flags, text
 
 
 def test_words_are_judged_once_until_the_cache_overflows() -> None:
@@ -180,7 +180,7 @@ def test_alike_returns_every_word_within_its_edit_distance() -> None:
     assert Alike({}).to("a") == []
 
 
-def test_remembered_words_are_bounded_in_number_and_length() -> None:
+def test_cached_words_are_bounded_in_number_and_length() -> None:
     judged: list[str] = []
 
     def judge(word: str) -> int:
@@ -196,7 +196,7 @@ def test_remembered_words_are_bounded_in_number_and_length() -> None:
 
     assert of("one", "two", "one", "three") == ["one", "two", "three"]
     assert of("one", "two", "three") == []
-    # The fourth word empties the memory, so that it never holds more than three.
+    # The fourth word empties the cache, which never contains more than three words.
     assert of("four", "one", "four") == ["four", "one"]
     longest = "x" * LONGEST_REMEMBERED
     assert of(longest, longest, longest + "x", longest + "x") == [longest, longest + "x", longest + "x"]

@@ -53,7 +53,7 @@ ALTERATIONS: dict[str, Callable[[str, str], str]] = {
     "CAS number in Arabic digits": lambda name, cas: cas.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")),
     "CAS number with letters": lambda name, cas: f"{cas.replace('0', 'O').replace('1', 'l')} powder",
     "SMILES with blanks": lambda name, cas: smiles(name).replace("(", " ("),
-    "a powder of nothing else": lambda name, cas: f"{name}-free powder, 25 kg",
+    "denied, but a powder without another name": lambda name, cas: f"{name}-free powder, 25 kg",
     "cut off at the end": lambda name, cas: f"sample of {name[: int(len(name) * 0.8)]}",
     "cut off at the beginning": lambda name, cas: f"{name[int(len(name) * 0.2) :]} 5 kg",
     "misread by a scanner": lambda name, cas: name.replace("m", "rn").replace("l", "1"),
@@ -124,7 +124,7 @@ def test_altered_harmless_texts_are_not_hits(alteration: str) -> None:
     abbreviated = ("abbreviations in other senses", "numbers")
     texts = [row.text for row in read("hard_negatives") if row.expected == NONE and row.note not in abbreviated]
     texts += [row.description for row in ecommerce_goods()]
-    # Without vowels, fontanel is spelled like fentanyl. With digits for letters, ventanilla is a known false hit.
+    # Without vowels, fontanel is spelled like fentanyl. With digits in place of letters, ventanilla is a known false hit.
     texts = [text for text in texts if len(text) > 4 and "ontanel" not in text and "ventanilla" not in text]
     assert len(texts) > 400
     altered = [ALTERATIONS[alteration](text, text).removesuffix(" powder") for text in texts]

@@ -1,4 +1,4 @@
-"""Committed test sets of declared chemicals: harmless texts are no hits, and recall reaches its documented level."""
+"""Committed test sets of declared chemicals: harmless texts are not hits, and recall reaches its documented level."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_generated_misspellings_are_reproducible_and_differ_from_all_names() -> 
     assert not {letters(row.text) for row in rows if row.chemical} & names
 
 
-def test_a_new_name_leaves_the_misspellings_of_other_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_name_does_not_change_the_misspellings_of_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
     names = substance_misspellings.watched_names()
     before = [row.text for row in generate(100, 1, seed=7)[0]]
     monkeypatch.setattr(

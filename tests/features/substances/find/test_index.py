@@ -22,16 +22,16 @@ SYSTEMATIC = [(row.systematic_name, row) for row in RESOLVED]
 ABBREVIATIONS = [(name, row) for row in RESOLVED for name in row.abbreviations]
 
 
-def test_remembered_answers_are_bounded_in_number_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_answers_are_bounded_in_number_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "_REMEMBERED", 50)
     monkeypatch.setattr(INDEX, "_known", {})
-    kept = [f"fentanyl {number}" for number in range(120)]
+    texts = [f"fentanyl {number}" for number in range(120)]
     for start in range(0, 120, 30):
-        for match in INDEX.resolve_all(kept[start : start + 30]):
+        for match in INDEX.resolve_all(texts[start : start + 30]):
             assert match is not None
             assert match.substance == "Fentanyl"
     assert sum(map(len, INDEX._known.values())) <= 50
-    assert INDEX.is_known(kept[-1])
+    assert INDEX.is_known(texts[-1])
     longest = "fentanyl ".ljust(index._LONGEST_REMEMBERED, "x")
     for text in (longest, longest + "x"):
         INDEX.resolve(text)
@@ -78,7 +78,7 @@ def test_every_inchikey_finds_its_substance(row: Substance) -> None:
     assert (match.substance, match.kind) == (row.name, "identifier")
 
 
-def test_a_benign_chemical_is_resolved_but_is_no_hit() -> None:
+def test_a_benign_chemical_is_resolved_but_is_not_a_hit() -> None:
     for chemical in benign_chemicals():
         for text in (chemical.name, chemical.cas, f"{chemical.name} 99% powder, reagent grade"):
             match = resolved(text)
@@ -116,7 +116,7 @@ def test_a_structure_with_a_part_of_controlled_substances_is_not_called_benign(t
     assert match is None or match.group != BENIGN
 
 
-def test_a_benign_structure_hides_no_watched_name() -> None:
+def test_a_benign_structure_does_not_hide_a_watched_name() -> None:
     match = resolved("2-(dimethylamino)ethyl methacrylate, 1-phenethyl-4-piperidone")
     assert (match.group, match.hit) == ("precursor", True)
 
@@ -324,7 +324,7 @@ def test_there_are_enough_hard_negatives() -> None:
 
 
 @pytest.mark.parametrize("text", HARD_NEGATIVES)
-def test_a_hard_negative_is_no_hit(text: str) -> None:
+def test_a_hard_negative_is_not_a_hit(text: str) -> None:
     match = INDEX.resolve(text)
     assert match is None or not match.hit, match
 
@@ -338,7 +338,7 @@ def test_a_hard_negative_is_no_hit(text: str) -> None:
         ("domitor", "adulterant"),
     ],
 )
-def test_adulterants_and_other_listed_substances_are_resolved_but_are_no_hits(text: str, group: str) -> None:
+def test_adulterants_and_other_listed_substances_are_resolved_but_are_not_hits(text: str, group: str) -> None:
     match = resolved(text)
     assert (match.group, match.hit, match.kind) == (group, False, "exact")
 
@@ -354,7 +354,7 @@ def test_adulterants_and_other_listed_substances_are_resolved_but_are_no_hits(te
         "CAS 437-38-7 test kit",
     ],
 )
-def test_a_mention_names_the_substance_but_is_no_hit(text: str) -> None:
+def test_a_mention_names_the_substance_but_is_not_a_hit(text: str) -> None:
     match = resolved(text)
     assert (match.kind, match.hit) == ("mention", False)
     assert match.group == "fentanyl"
@@ -427,7 +427,7 @@ def test_each_form_of_a_name_has_its_kind_of_match(text: str, kind: str, substan
     assert match.evidence
 
 
-def test_a_near_miss_is_similar_and_no_hit() -> None:
+def test_a_near_miss_is_similar_and_not_a_hit() -> None:
     match = resolved("N-phenyl-N-[1-(2-phenylethyl)pyrrolidin-3-yl]propanamide", chemical=True)
     assert (match.kind, match.hit, match.classes) == ("similar", False, ())
     assert match.similarity is not None
@@ -441,7 +441,7 @@ def test_nearest_returns_a_listed_substance_at_any_similarity() -> None:
     assert (nearest.kind, nearest.hit, nearest.nearest) == ("similar", False, "4-Piperidone")
 
 
-def test_an_exempt_medicine_matches_its_class_but_is_no_hit() -> None:
+def test_an_exempt_medicine_matches_its_class_but_is_not_a_hit() -> None:
     match = resolved("lorcainide", chemical=True)
     assert (match.kind, match.hit) == ("class", False)
     assert [(one.jurisdiction, one.limbs) for one in match.classes] == [("CN", ("1", "2", "4"))]
@@ -581,7 +581,7 @@ def test_disguised_and_misspelt_words_are_matched_as_whole_words(text: str, subs
         "4-piperidinone, 2,2,6,6-tetramethyl-, sulfate",
     ],
 )
-def test_fragments_of_other_names_and_words_are_no_hits(text: str) -> None:
+def test_fragments_of_other_names_and_words_are_not_hits(text: str) -> None:
     match = INDEX.resolve(text, chemical=True)
     assert match is None or not match.hit, match
 
@@ -606,7 +606,7 @@ def test_a_very_long_text_is_read_to_its_end(chemical: bool) -> None:
     ):
         assert resolved(text, chemical=chemical).hit
     for shift in range(0, 12, 3):
-        # On the border of two pieces.
+        # The name is on the border of two pieces.
         text = f"{'x' * (9_995 - 700 - shift)} {'y' * 690} carfentanil {goods}"
         assert resolved(text, chemical=chemical).substance == "Carfentanil"
     assert INDEX.resolve(goods * 3, chemical=chemical) is None

@@ -1,6 +1,4 @@
-"""Tests of misspelt names: one or two typing errors do not hide a watched name, and other words are not corrected into
-one.
-"""
+"""Tests of misspelt names: one or two typing errors do not hide a watched name, and other words are not corrected."""
 
 from __future__ import annotations
 
@@ -90,7 +88,7 @@ def test_a_name_with_typing_errors_is_found_with_its_edit_distance(text: str, su
     assert 0.5 <= matches[0].confidence < 1.0
 
 
-def test_look_alike_letters_cost_less_confidence_than_other_errors_and_two_errors_cost_most() -> None:
+def test_look_alike_letters_reduce_the_confidence_least_and_two_errors_most() -> None:
     alike, one, two = misspelt("fentanyI")[0], misspelt("fentsnyl")[0], misspelt("fendanill")[0]
     assert alike.confidence > one.confidence > two.confidence
 
@@ -199,7 +197,7 @@ def test_digits_are_never_corrected(text: str, substance: str) -> None:
     assert [match.entry.substance for match in misspelt(text)] == [substance]
 
 
-def test_the_name_at_the_smaller_edit_distance_wins() -> None:
+def test_the_name_at_the_smaller_edit_distance_is_chosen() -> None:
     assert [match.entry.substance for match in misspelt("etonitazenne")] == ["Etonitazene"]
     assert [match.entry.substance for match in misspelt("clonitazenne")] == ["Clonitazene"]
 

@@ -172,7 +172,7 @@ def test_the_longest_name_wins_and_matches_do_not_overlap() -> None:
     assert all(one.end <= other.start for one, other in pairwise(matches))
 
 
-def test_a_match_carries_the_context_of_its_surroundings() -> None:
+def test_a_match_has_the_context_of_its_surroundings() -> None:
     (match,) = find("fentanyl test strips")
     assert (match.context, match.mention, match.hit) == ("test", True, False)
     (match,) = find("fentanyl citrate injection, import permit no. 123")
@@ -202,7 +202,7 @@ def test_a_word_with_the_stem_of_a_family_is_an_unnamed_member(text: str, substa
 
 
 @pytest.mark.parametrize("text", ["nonfentanyl", "antifentanyl", "fentanyl", "nitazene", "fentanylx", "refentanylate"])
-def test_a_word_that_merely_contains_the_stem_is_no_member(text: str) -> None:
+def test_a_word_that_merely_contains_the_stem_is_not_a_member(text: str) -> None:
     spelled = spell(fold(text))
     assert members(spelled, Surroundings(spelled)) == []
 

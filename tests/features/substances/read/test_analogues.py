@@ -18,7 +18,7 @@ from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.translations import translated_names
 
 OPIOIDS = [row for row in substances() if row.group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR)]
-# A synonym that numbers another compound, and a stem whose structure cannot be composed.
+# A synonym whose parts describe another compound, and a stem whose structure cannot be composed.
 NOT_COMPOSED = {"desmethylfentanyl", "N-piperidino etonitazene"}
 
 
@@ -133,7 +133,7 @@ def test_parts_without_a_structure_are_reported_as_uncertain() -> None:
         "",
     ],
 )
-def test_bare_stems_unknown_words_and_other_goods_are_no_analogues(text: str) -> None:
+def test_bare_stems_unknown_words_and_other_goods_are_not_analogues(text: str) -> None:
     assert read(text) is None
 
 

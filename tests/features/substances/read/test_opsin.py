@@ -47,7 +47,7 @@ def canonical(smiles: str | None) -> str:
 
 @pytest.fixture(scope="module")
 def shared_reader() -> Iterator[Opsin]:
-    """Yield a reader for tests that only ask for structures."""
+    """Yield a reader for tests that only read structures."""
     reader = Opsin(limits=Limits(name_s=PATIENCE_S, start_s=PATIENCE_S))
     yield reader
     reader.close()
@@ -90,17 +90,17 @@ ANSWER = "    print(known.get(line.strip(), ''))\n"
 class Clock:
     """A clock that a test can advance."""
 
-    ahead_s = 0.0
+    offset_s = 0.0
 
     def monotonic(self) -> float:
-        return time.monotonic() + self.ahead_s
+        return time.monotonic() + self.offset_s
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    own = Clock()
-    monkeypatch.setattr(module, "time", own)
-    return own
+    moved = Clock()
+    monkeypatch.setattr(module, "time", moved)
+    return moved
 
 
 @pytest.fixture
@@ -297,7 +297,7 @@ def test_no_answer_is_lost_if_the_process_is_killed_during_a_batch(make_reader: 
     assert sum(answer is not None for answer in expected) > 50
 
 
-def test_a_name_that_exceeds_its_time_limit_is_not_asked_again(make_reader: ReaderFactory) -> None:
+def test_a_name_that_exceeds_its_time_limit_is_not_sent_again(make_reader: ReaderFactory) -> None:
     reader = make_reader(name_s=0.3)
     assert reader.start()
     stopped = reader.pid
@@ -334,11 +334,11 @@ def test_a_slow_name_is_retried_after_the_waiting_time(make_reader: ReaderFactor
     assert reader.smiles("ethane") is None
     reader.limits = replace(reader.limits, name_s=PATIENCE_S)
     assert reader.smiles("ethane") is None
-    clock.ahead_s = 3600.0
+    clock.offset_s = 3600.0
     assert reader.smiles("ethane") == "CC"
 
 
-def test_a_name_that_ends_the_process_twice_is_not_asked_again(make_reader: ReaderFactory) -> None:
+def test_a_name_that_ends_the_process_twice_is_not_sent_again(make_reader: ReaderFactory) -> None:
     reader = make_reader(
         command=fake_command("    sys.exit() if line.strip() == 'deadly' else None\n" + ANSWER), deaths=9
     )
@@ -389,7 +389,7 @@ def test_the_process_is_restarted_after_the_pause(make_reader: ReaderFactory, cl
     os.kill(reader.pid, signal.SIGKILL)
     assert reader.smiles("water") is None
     assert reader.problem is not None
-    clock.ahead_s = 3600.0
+    clock.offset_s = 3600.0
     assert reader.available
     assert reader.smiles("water") == "O"
 
@@ -401,9 +401,9 @@ def test_pauses_double_up_to_a_limit_while_the_process_keeps_dying(make_reader: 
     for pause in (2.0, 4.0, 8.0, 15.0, 15.0):
         assert reader.smiles("water") is None
         assert f"tried again in {pause:.0f} s" in str(reader.problem)
-        clock.ahead_s += pause
+        clock.offset_s += pause
         assert reader.available
-    clock.ahead_s += 100.0
+    clock.offset_s += 100.0
     assert reader.smiles("water") is None
     assert "tried again in 2 s" in str(reader.problem)
 
@@ -418,10 +418,10 @@ def test_a_skipped_name_has_no_answer_and_not_all_names_count_as_read_for_a_whil
     os.kill(reader.pid, signal.SIGKILL)
     assert reader.smiles("ammonia") is None
     assert (reader.has_answered("water"), reader.has_answered("ammonia")) == (True, False)
-    clock.ahead_s = 10.0
+    clock.offset_s = 10.0
     assert reader.available
     states.append(reader.reads_all)
-    clock.ahead_s = 100.0
+    clock.offset_s = 100.0
     states.append(reader.reads_all)
     assert states == [True, False, True]
 

@@ -55,7 +55,7 @@ def test_a_malformed_inchikey_is_not_found(text: str) -> None:
 )
 def test_an_inchi_is_found_without_the_punctuation_around_it(text: str) -> None:
     (piece,) = of_form(text, "inchi")
-    # InChI may contain semicolons, so the reader decides about a trailing one.
+    # An InChI may contain semicolons, so its parser decides about a trailing one.
     assert piece.text.rstrip(";").upper() == INCHI.upper()
 
 

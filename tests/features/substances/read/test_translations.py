@@ -31,7 +31,7 @@ ENGLISH = {
 }
 LISTED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 LANGUAGES = {"zh", "es", "pt", "fr", "de", "ru", "ja", "ko", "ar"}
-# Only names that do not follow from parts; the others are read by their sound.
+# Languages in which only names that do not follow from parts are listed. Other names are read by their sound.
 BY_SOUND = {"it", "nl", "pl", "tr", "uk", "el", "he", "hi", "th", "vi"}
 
 
@@ -290,7 +290,7 @@ def test_harmless_and_short_names_are_not_included(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1-溴乙基苯", "4-溴乙基苯", "对氯乙基苯", "哌啶-2-酮", "1-甲基哌啶-4-酮"])
-def test_a_chemical_whose_name_contains_a_watched_name_is_no_hit(text: str) -> None:
+def test_a_chemical_whose_name_contains_a_watched_name_is_not_a_hit(text: str) -> None:
     match = SubstanceIndex.load().resolve(text, chemical=True)
     assert match is None or not match.hit
 

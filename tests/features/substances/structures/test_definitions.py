@@ -431,7 +431,7 @@ def test_every_difference_must_be_covered_by_a_limb(case_name: str, smiles: str,
     assert classes(smiles) == fentanyl(us, cn, gb), case_name
 
 
-def test_the_reading_of_a_molecule_that_meets_the_definition_wins() -> None:
+def test_a_molecule_is_judged_by_the_reading_that_meets_the_definition() -> None:
     # Two piperidines, each with an acylated aniline. Only one of them has a phenethyl group.
     two_piperidines = "CCC(=O)N(c1ccccc1)C1CCN(CC(C)c2ccc(CCN3CCC(N(C(C)=O)c4ccccc4)CC3)cc2)CC1"
     assert classes(two_piperidines)[US] == "A B"
@@ -701,7 +701,7 @@ def test_each_definition_refers_to_a_listing_and_a_watched_group() -> None:
 def test_only_checked_definitions_are_marked_as_verified() -> None:
     state = {(row.definition, row.limb): row.verified for row in class_definitions()}
     assert {verified for (name, _), verified in state.items() if name in (US, CN, AP, PIPERIDONE, GB)} == {Verified.YES}
-    # The wording of China's definition is known; its test on structures stays open.
+    # The wording of China's definition is known, but the rule for structures is wider than the wording.
     assert {verified for (name, _), verified in state.items() if name == CN_NITAZENE} == {Verified.ASSUMED}
     assert state[GB_NITAZENE, "i"] == Verified.YES
     assert state[GB_NITAZENE, "rest"] == Verified.UNVERIFIED
