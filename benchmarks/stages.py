@@ -240,10 +240,10 @@ def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: i
     stages = {
         stage: watch.spent[stage] * scale for stage in ("parse JSON", *STAGES, "write JSON") if stage in watch.spent
     }
-    whole = sum(timed) * scale
+    total = sum(timed) * scale
     return {
-        "stages": stages | {_REST: whole - sum(stages.values())},
-        "timed": whole,
+        "stages": stages | {_REST: total - sum(stages.values())},
+        "timed": total,
         "whole": sum(plain) * 1e-3 / (max(1, len(plain)) * unit),
         "median": median(plain or timed) * 1e-3 / unit,
         "timers": watch.calls / len(timed),
@@ -269,10 +269,10 @@ def scored_file(model: RiskModel, rows: int) -> Result:
             score_file(source, target, model)
             timed = time.process_time_ns() - began
     stages = {stage: watch.spent[stage] * 1e-3 / rows for stage in STAGES if stage in watch.spent}
-    whole = timed * 1e-3 / rows
+    total = timed * 1e-3 / rows
     return {
-        "stages": stages | {_REST: whole - sum(stages.values())},
-        "timed": whole,
+        "stages": stages | {_REST: total - sum(stages.values())},
+        "timed": total,
         "whole": plain * 1e-3 / rows,
         "rows": rows,
         "timers": watch.calls / rows,

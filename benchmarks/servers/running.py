@@ -19,7 +19,7 @@ from benchmarks.client import Answer, connect
 _PATIENCE = 120.0
 #: Seconds between two attempts.
 PAUSE: Final = 0.02
-#: Seconds until a server that was asked to end is killed.
+#: Seconds between the signal to end and the kill of a server.
 _GRACE = 10.0
 
 

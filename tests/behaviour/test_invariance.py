@@ -32,7 +32,7 @@ COUNTRY_FIELDS = ("export_country", "consignor_country", "consignee_country", "o
 
 @pytest.fixture(scope="module")
 def world() -> list[Shipment]:
-    """Return whole simulated shipments of many kinds, some of them red."""
+    """Return complete simulated shipments of many kinds, some of them red."""
     columns = sample(1500, seed=77)
     coded = {name: Coded.from_list(columns[name]) for name in MANIFEST_NAMES}
     shipments = ManifestTable.from_columns(coded, 1500).accepted().to_shipments()
