@@ -62,7 +62,7 @@ _CONTINUED: Final = re.compile(
     # Indexes invert names: propanoyl chloride, 3-bromo-
     r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
 )
-# A word of four letters or more that a hyphen joins to the name is part of it, even if misspelt.
+# A word of three letters or more, except cis, rac, rel and hcl, that a hyphen joins to the name is part of it, even if misspelt.
 _HYPHENATED: Final = re.compile(r"(?:[a-z]{4}|(?<![a-z])(?!cis|rac|rel|hcl)[a-z]{3})-$")
 _LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
 # The number in a manufacturer's code name.
@@ -179,7 +179,7 @@ class Surroundings:
         return self._chemical
 
     def _admits_iso(self, start: int, end: int) -> bool:
-        """Return whether the letters iso stand alone, neither begin a name nor follow a bracket ([ISO]).
+        """Return whether the letters iso stand alone: they neither begin a name nor follow a bracket ([ISO]).
 
         All other words of the text must be words of chemical trade.
         """

@@ -111,8 +111,13 @@ class StructureIndex:
             always: return the nearest listed substance also if its similarity is below `SIMILAR`.
 
         Returns:
-            The first of these that applies. The listed substance. A ``class`` match. A ``similar`` match, from `SIMILAR` on. A
-            match of group ``benign``, for a common chemical or a structure unlike all watched ones. None.
+            The first of these that applies:
+
+            - the match of the listed substance,
+            - a ``class`` match,
+            - a ``similar`` match, from `SIMILAR` on,
+            - a match of group ``benign``, for a common chemical or a structure unlike all watched ones,
+            - None.
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:

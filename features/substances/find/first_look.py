@@ -55,8 +55,8 @@ __all__ = [
 #: Flags of a text that may contain a name, plain or disguised, and of one that may contain a structure in any notation.
 NAMED: Final = NAME | DISGUISE
 STRUCTURED: Final = STRUCTURE | HINT
-# Flags that words with letters outside a to z may have. The scan cannot read such words, so all texts with them have these
-# flags.
+# Flags with which the scan of a text with characters outside ASCII begins. It cannot read words with such letters: they may be
+# or contain a name or a stem, or hint at a systematic name.
 _UNSEEN: Final = NAMED | STEM | HINT
 #: The flags of a text that was not scanned.
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHERWISE | STREET

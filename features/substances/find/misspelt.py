@@ -53,7 +53,7 @@ _ANCHORS: Final = 4
 # Cache sizes, in words. The second cache serves only words close to a watched one.
 _REMEMBERED_WORDS: Final = 16_384
 _REMEMBERED_ANCHORS: Final = 2_048
-# Pieces of words are joined if one of them begins or ends a name exactly, with at least this many letters.
+# Two pieces are joined if the first begins, or the second ends, a word of a name with at least this many letters, without errors.
 _PIECE: Final = 3
 # Short words that are never pieces of a name, whatever is next to them.
 _LITTLE_WORDS: Final = frozenset(chemical_words()["too_common"]["pieces_of_names"])

@@ -377,8 +377,8 @@ def _long_enough(key: str, language: Language) -> bool:
 def translated_names() -> tuple[TranslatedName, ...]:
     """Return every name of every listed substance in the other languages, computed once, in a fixed order.
 
-    Names that differ only in letter case, accents, blanks or hyphens occur once. A spelling is left out if it could mean two
-    substances, or if it is the English name of a substance or a common chemical.
+    Few of them differ only in letter case, accents, blanks or hyphens. A spelling is left out if it could mean two substances, or
+    if it is the English name of a substance or a common chemical.
 
     Raises:
         ReferenceDataError: a file is invalid, or two substances have the same usual name.
