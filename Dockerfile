@@ -47,8 +47,8 @@ RUN /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-di
 
 FROM base AS training
 COPY --from=training-builder /opt/tidewaiter /opt/tidewaiter
-# Matplotlib writes its font list there, because the image itself may be mounted read-only. MLflow must not look for git, which the
-# image lacks.
+# Matplotlib writes its font list there, because the image itself may be mounted read-only. The image has no git, and GitPython must
+# not warn about this.
 ENV MPLCONFIGDIR=/tmp/matplotlib \
     GIT_PYTHON_REFRESH=quiet
 USER 10001:10001
