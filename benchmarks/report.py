@@ -41,10 +41,10 @@ _METHOD: Final = """\
   rounds, and ratios are medians of the ratios within rounds. Do not compare figures of different runs or machines.
 - The client is a separate process with prepared requests. It reads only the status and the length of an answer. Each connection
   sends its next request after the last answer. A server receives each shipment once, as long as enough shipments are available.
-- The general servers are started by the commands of their makers, with one worker and their own defaults, in the same environment
-  and with the same versions of Python, LightGBM and numpy. *Batching* is their own method to score concurrent requests together,
-  with at most 32 requests and, for LitServe, 2 milliseconds. LitServe runs its model in a process beside that for HTTP, so it may
-  use two cores.
+- The general servers are started with their makers' commands, one worker and default settings, in the same environment and with
+  the same versions of Python, LightGBM and numpy. *Batching* is their own method to score concurrent requests together, with at
+  most 32 requests and, for LitServe, 2 milliseconds. LitServe uses one process for HTTP and one for the model, so it may use two
+  cores.
 - MLflow serves the same model in three forms: nested records with a signature, nested records without one, and flat columns with a
   signature, one row per goods item, like the model that training registers.
 - All servers run during the whole measurement. All but the measured one are suspended (SIGSTOP). No process is bound to a core.
