@@ -23,7 +23,7 @@ from models.calibration.weighted import weighted_scores
 LANE_NAMES: Final = ("green", "yellow", "red")
 GREEN, YELLOW, RED = range(3)
 
-#: Shares of base-rate traffic in each lane until a capacity is configured.
+#: Default shares of base-rate traffic in the lanes.
 RED_SHARE: Final = 0.005
 YELLOW_SHARE: Final = 0.02
 
@@ -76,7 +76,7 @@ class Lanes:
         Equal scores stay in one lane, so only some shares are possible. The threshold gives the possible share that is nearest to
         the requested one. That may be an empty lane, for example for a model with constant scores.
 
-        Shipments in a lane by their ``floor`` count towards its share. At least half of the share is left to the score.
+        Shipments that ``floor`` puts into a lane count towards its share. At least half of the share is left to the score.
 
         Args:
             risk_log_odds: (shipments,) uncorrected risk log-odds.
@@ -84,7 +84,7 @@ class Lanes:
             floor: (shipments,) code of the lowest lane that rules and unread items allow; default green.
 
         Raises:
-            ValueError: there are no shipments, lengths differ, or a value is not finite.
+            ValueError: there are no shipments, lengths differ, or a score or weight is not finite.
         """
         scores, weights = weighted_scores(risk_log_odds, weight)
         values, index = np.unique(scores, return_inverse=True)

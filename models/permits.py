@@ -116,7 +116,7 @@ class Register:
         """Read a register from a CSV file.
 
         Raises:
-            RegisterError: the file cannot be read, or a line of it is unsound.
+            RegisterError: the file cannot be read, or a line is invalid.
         """
         try:
             with Path(path).open("rb") as file:
@@ -132,7 +132,7 @@ class Register:
 
     @classmethod
     def from_text(cls, text: str, name: str = "of permits") -> Register:
-        """Read a register from the text of a CSV.
+        """Read a register from the text of a CSV file.
 
         Raises:
             RegisterError: see `load`.

@@ -1,4 +1,4 @@
-"""Evidence: what is known of illicit shipments, as documented weights."""
+"""Evidence for and against illicit content, as documented weights."""
 
 from models.evidence.entries import Entry, Evidence, EvidenceGroup, Term
 from models.evidence.prior import EntryWeights, Prior

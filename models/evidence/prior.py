@@ -33,13 +33,13 @@ class Prior:
             features: names of the feature matrix's columns, in order.
 
         Raises:
-            ValueError: an entry names a feature that is no column.
+            ValueError: an entry names a feature that is not in ``features``.
         """
         self.evidence = evidence
         self.heads = tuple(heads)
         concerned = evidence.for_heads(self.heads) if evidence is not None else ()
-        weights_of = _WeightsOf(evidence, self.heads)
-        self.base = weights_of.base()
+        head_weights = _HeadWeights(evidence, self.heads)
+        self.base = head_weights.base()
         groups = evidence.groups if evidence is not None else {}
         order = {group: position for position, group in enumerate(groups)}
         entries = [entry for entry in concerned if entry.direction != "base"]
@@ -52,7 +52,7 @@ class Prior:
                 "Entries of evidence name features that the model does not have: "
                 + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
             )
-        self._weigher = _weigher(self.entries, self.base, weights_of, groups, column_of)
+        self._weigher = _weigher(self.entries, self.base, head_weights, groups, column_of)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Return the prior log-odds (n, K) of C-ordered feature rows (n, F)."""
@@ -76,7 +76,7 @@ class Prior:
         return out
 
 
-class _WeightsOf:
+class _HeadWeights:
     """The log-odds of entries for each head."""
 
     def __init__(self, evidence: Evidence | None, heads: Sequence[str]) -> None:
@@ -129,7 +129,7 @@ class EntryWeights:
 def _weigher(
     entries: Sequence[Entry],
     base: FloatArray,
-    weights_of: _WeightsOf,
+    head_weights: _HeadWeights,
     of_id: Mapping[str, EvidenceGroup],
     column_of: dict[str, int],
 ) -> Weigher:
@@ -156,7 +156,7 @@ def _weigher(
         _starts([size for _, size in groups]),
         np.array([of_id[group].d for group, _ in groups], dtype=np.float64),
         base,
-        weights_of.entries(entries),
+        head_weights.entries(entries),
     )
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 DEFAULT: Final = Path(__file__).with_name("evidence.toml")
 #: Maximum size of a file, to protect memory.
 MAX_BYTES: Final = 2**20
-_MOST_LOG_ODDS: Final = 30.0
+_LARGEST_LOG_ODDS: Final = 30.0
 #: Places in braces that a text may have; `models.reasons.wording` fills them.
 PLACES: Final = frozenset(
     {
@@ -45,7 +45,7 @@ _OPTIONAL: Final = ("group", "when", "where", "one_of", "reason", "text")
 
 
 class EvidenceFault(ValueError):
-    """A file of evidence is invalid.
+    """Error for an invalid file of evidence.
 
     Attributes:
         problems: all faults, each starting with its entry or group.
@@ -190,9 +190,9 @@ def _weight(table: Mapping[str, Any], direction: str) -> tuple[float, float, flo
     if not isinstance(limits, list) or len(limits) != 2 or not all(map(_is_number, [log_odds, *limits])):
         raise ValueError("log_odds must be a number and range two numbers")
     low, high = float(limits[0]), float(limits[1])
-    if not -_MOST_LOG_ODDS <= low <= log_odds <= high <= _MOST_LOG_ODDS:
+    if not -_LARGEST_LOG_ODDS <= low <= log_odds <= high <= _LARGEST_LOG_ODDS:
         raise ValueError(
-            f"log_odds {log_odds} must lie in its range {limits}, and the range within +-{_MOST_LOG_ODDS:g}"
+            f"log_odds {log_odds} must lie in its range {limits}, and the range within +-{_LARGEST_LOG_ODDS:g}"
         )
     if (direction == "for" and low < 0.0) or (direction == "against" and high > 0.0):
         side = "below" if direction == "for" else "above"

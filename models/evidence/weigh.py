@@ -79,7 +79,7 @@ class Weigher:
                 self._measure(matrix, row, out[row])
 
     def _measure(self, matrix: FloatArray, row: int, strength: FloatArray) -> None:
-        """Write the strength (E,) of each entry. A missing value gives a term 0, because comparisons with NaN are false."""
+        """Write the strength (E,) of each entry. A term is 0 if the value is missing, because comparisons with NaN are false."""
         for entry in range(strength.shape[0]):
             smallest = 1.0
             for clause in range(self.first_clause[entry], self.first_clause[entry + 1]):

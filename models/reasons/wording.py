@@ -40,10 +40,10 @@ def fill(template: str, items: ExplainedItems) -> list[str]:
 
 
 def _declared(items: ExplainedItems) -> list[str]:
-    return ["No known substance is declared" if match is None else _as_what(match) for match in items.substances()]
+    return ["No known substance is declared" if match is None else _naming(match) for match in items.substances()]
 
 
-def _as_what(match: Match) -> str:
+def _naming(match: Match) -> str:
     verb = "Mentioned" if match.kind == "mention" else "Declared"
     by_cas = match.kind == "identifier" and _CAS.search(match.matched_text) is not None
     how = "by CAS number" if by_cas else _HOW.get(match.kind, "")

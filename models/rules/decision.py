@@ -1,8 +1,7 @@
 """The lane of a shipment, decided by score, rules, watch lists, unread items and the random share.
 
-The order is: score; exemptions (at most green); floors (at least yellow, at least red); watch lists; unread items; the random
-    share.
-Only exemptions lower the lane. Floors come later, so an exemption never defeats a floor.
+The steps are: score, exemptions (at most green), floors (at least yellow, at least red), watch lists, unread items and the random
+share. Only exemptions lower the lane. Floors come later, so an exemption never defeats a floor.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def read_condition(value: object, place: Place, known: KnownNames, depth: int = 
         place.fault(f"{value!r}; expected a table: {{all = [...]}}, {{any = [...]}}, {{not = [...]}} or a leaf")
         return None
     if depth > _MAX_DEPTH:
-        place.fault(f"conditions nest more than {_MAX_DEPTH} deep")
+        place.fault(f"conditions are nested more than {_MAX_DEPTH} levels deep")
         return None
     groups = [key for key in value if key in _GROUPS]
     if not groups:

@@ -97,7 +97,9 @@ class _Reader:
         for key in self._document:
             if key != "rule":
                 self._faults.append(
-                    RuleFault(self._lines.get((key,), 0), "", str(key), "unknown key; a file holds [[rule]] only")
+                    RuleFault(
+                        self._lines.get((key,), 0), "", str(key), "unknown key; a file contains only [[rule]] tables"
+                    )
                 )
         entries = self._document.get("rule", [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -112,7 +114,7 @@ class _Reader:
             if rule is not None:
                 if rule.id in lines:
                     place = Place(rule.id, ("rule", number), self._lines, self._faults)
-                    place.within("id").fault(f"the rule of line {lines[rule.id]} has this id already")
+                    place.within("id").fault(f"the rule in line {lines[rule.id]} already has this id")
                 lines.setdefault(rule.id, rule.line)
                 rules.append(rule)
         if self._faults:

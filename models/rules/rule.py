@@ -93,7 +93,7 @@ class RulesError(ValueError):
     def __init__(self, name: str, faults: Iterable[RuleFault]) -> None:
         self.name = name
         self.faults = sorted(faults, key=lambda fault: fault.line)
-        super().__init__("\n".join([f"{name}: the rules are unsound:", *(f"- {fault}" for fault in self.faults)]))
+        super().__init__("\n".join([f"{name}: the rules are invalid:", *(f"- {fault}" for fault in self.faults)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Goods items that could not be read: a declared chemical that nothing recognises, or a text that arrived damaged.
+"""Goods items that could not be read, for example an unknown chemical, a damaged text, or a text beyond the time budget.
 
 Such an item is at least yellow, also with the rules switched off. Texts that are harmless or only vague are not unread: they affect
 the score alone. A declared chemical in everyday words counts as read: "mica powder" and "fragrance oil" name no substance, but they
@@ -34,7 +34,7 @@ _READ: Final = ("declared_chemical", "goods_description", "consignor_name")
 #: Least probability at which words identify the HS chapter of goods. "White crystals" may be anything.
 _LIKELY: Final = 0.5
 _CHEMICAL: Final = "the declared chemical {} is not a known name, number or structure"
-_NAME: Final = "the description holds a systematic name, which is not read at present: {}"
+_NAME: Final = "the description contains a systematic name, which is not read at present: {}"
 _CAS: Final = "the CAS number {} belongs to no known chemical, and nothing else names the goods"
 _BAD_CAS: Final = "the CAS number {} is invalid (its check digit must agree), and nothing else names the goods"
 _DAMAGED: Final = "the text arrived damaged: {}"

@@ -134,7 +134,7 @@ def _not_judged(table: ManifestTable, scored: int) -> list[dict[str, Any]]:
     for name in CHANNELS:
         if of_channel.get(name, 0) < LEAST_OF_CHANNEL:
             too_little.append({"what": f"channel {name}", "shipments": int(of_channel.get(name, 0)), "least": LEAST_OF_CHANNEL,
-                          "why": "too few shipments to learn what is usual in it"})  # fmt: skip
+                          "why": "too few shipments to learn its usual trade"})  # fmt: skip
     for name in MANIFEST_NAMES:
         if name not in LABEL_NAMES and not (table.declared(name).codes >= 0).any():
             too_little.append({"what": f"field {name}", "shipments": 0, "least": 1, "why": NEVER_FILLED})
@@ -188,7 +188,7 @@ def _calibration(
     doubts = []
     if not _MEAN_RISK[0] <= ratio <= _MEAN_RISK[1]:
         doubts.append(
-            f"The mean risk is {ratio:.2g} times the base rate: the base rate, or the odds that the model states, do not hold."
+            f"The mean risk is {ratio:.2g} times the base rate: the base rate or the odds of the model do not hold."
         )
     if distance["after"]["psi"] > _LARGE_SHIFT:
         doubts.append(
@@ -199,7 +199,7 @@ def _calibration(
         doubts.append(f"{beyond:.2%} of the shipments score higher than all reference traffic.")
     channels = [one["what"].removeprefix("channel ") for one in not_judged if one["what"].startswith("channel ")]
     if channels:
-        doubts.append(f"It was not checked for channels with too few shipments: {', '.join(channels)}.")
+        doubts.append(f"Channels with too few shipments were not checked: {', '.join(channels)}.")
     return {
         "mean_risk": mean,
         "base_rate": rate,

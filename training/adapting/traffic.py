@@ -138,7 +138,7 @@ def traffic_of(
         table = table.take(rows_of(table, firsts))
         notes = (
             *notes,
-            f"{repeated:,} shipments occurred before under the same shipment_id; the first of each counts.",
+            f"{repeated:,} shipments were left out, because their shipment_id occurred before.",
         )
     if (np.diff(table.declared_s) < 0).any():
         table = _reordered(table, np.argsort(table.declared_s, kind="stable"), first_s)

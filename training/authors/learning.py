@@ -161,9 +161,9 @@ class Taught:
         draw = np.random.default_rng(seed)
         as_new = draw.random(len(views.first_row)) < NEW_OFFICE
         drawn = draw.random(len(views.first_row)) < CLEAN_SHARE
-        stands = np.zeros(len(views.shipment), dtype=np.bool_)
-        stands[largest_rows(combined(prior.log_odds(views.settled)), views.shipment)] = True
-        kept = np.flatnonzero(np.where(views.illicit[views.shipment], stands, drawn[views.shipment]))
+        represents = np.zeros(len(views.shipment), dtype=np.bool_)
+        represents[largest_rows(combined(prior.log_odds(views.settled)), views.shipment)] = True
+        kept = np.flatnonzero(np.where(views.illicit[views.shipment], represents, drawn[views.shipment]))
         seen = as_new & (views.illicit | drawn)
         # Position of each row among the rows of ``office``.
         position = np.cumsum(seen[views.shipment]) - 1
@@ -171,7 +171,7 @@ class Taught:
         by_law = views.by_law
         return cls(
             np.concatenate([views.settled[kept], by_law.matrix]),
-            np.concatenate([views.content[views.shipment[kept]] & stands[kept][:, None], by_law.find]),
+            np.concatenate([views.content[views.shipment[kept]] & represents[kept][:, None], by_law.find]),
             np.append(as_new_row, np.zeros(len(by_law.matrix), dtype=np.bool_)),
             views.office.take(seen),
             position[kept[as_new_row]],

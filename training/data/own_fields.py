@@ -36,8 +36,8 @@ _DETERMINING_SHARE: Final = 0.01
 _DETERMINING_EXPECTED: Final = 30.0
 #: A column contains results if its determining values cover at least these shares of the clean rows or of the finds. Declared data
 #: has determining values too, such as a genus that was never a find, but they cover few rows.
-_MOST_CLEAN: Final = 0.5
-_MOST_FINDS: Final = 0.2
+_LEAST_OF_CLEAN: Final = 0.5
+_LEAST_OF_FINDS: Final = 0.2
 #: A field describes the goods if it forms few distinct pairs with them: fewer than this share of the number after shuffling its
 #: values. Both numbers exclude one pair per kind of goods.
 _OF_GOODS_SHARE: Final = 0.75
@@ -97,7 +97,7 @@ def find_candidates(
         elif name in ignored:
             notes.append(f"Column {name!r} is left out: the mapping ignores it.")
         elif name in _MODEL_OUTPUTS:
-            notes.append(f"Column {name!r} is left out: it holds the output of a model.")
+            notes.append(f"Column {name!r} is left out: it contains the output of a model.")
         else:
             accepted.append(name)
     return FieldCandidates(tuple(accepted), named, tuple(notes))
@@ -127,7 +127,7 @@ def choose_fields(table: ManifestTable, candidates: FieldCandidates, labels: Lab
             notes.append(f"Further {kind} fields: {', '.join(chosen)}.")
     goods_fields = [repr(field.name) for field in fields if field.of_goods]
     if goods_fields:
-        notes.append(f"They describe the goods: {', '.join(goods_fields)}.")
+        notes.append(f"Further fields that describe the goods: {', '.join(goods_fields)}.")
     return OwnFields(tuple(fields), _filled_columns(table), labels.heads != (RISK,)), notes
 
 
@@ -149,11 +149,11 @@ def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
         return f"only {n} rows have a value."
     numeric = _mostly_numbers(column)
     if not numeric and distinct > _ID_SHARE * n:
-        return "nearly every row has its own value, as references do."
+        return "nearly every row has a different value, as in a column of references."
     if numeric and distinct == n and _are_references(column, numbers[present]):
-        return "it numbers the rows."
+        return "its values number the rows."
     if not numeric and _mostly_dates(column):
-        return "it holds dates; name it declared_at in the mapping if rows are to be ordered by it."
+        return "it contains dates; name it declared_at in the mapping if rows are to be ordered by it."
     return None
 
 
@@ -170,7 +170,9 @@ def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
     never = large & (count * rate >= _DETERMINING_EXPECTED) & (finds == 0)
     always = large & (count * (1.0 - rate) >= _DETERMINING_EXPECTED) & (finds == count)
     of_clean, of_finds = count[never].sum(), count[always].sum()
-    if of_clean < max(1.0, _MOST_CLEAN * (rows - finds.sum())) and of_finds < max(1.0, _MOST_FINDS * finds.sum()):
+    if of_clean < max(1.0, _LEAST_OF_CLEAN * (rows - finds.sum())) and of_finds < max(
+        1.0, _LEAST_OF_FINDS * finds.sum()
+    ):
         return None
     code = int(np.argmax(np.where(never | always, count, 0)))
     value = repr(column.values[code - 1][:40]) if code else "blank"

@@ -108,10 +108,10 @@ def plan_windows(
         raise ValueError("Got shipments out of order, but expected them sorted by declared_at")
     times = _Times(declared_s, known_s, label_delay(declared_s, known_s))
     plans: list[tuple[Mapping[str, float], str | None]] = [(FIVE, None)] if with_test else [(FOUR, None)]
-    short = "Data is short: one window serves for stopping, calibrating and lanes"
+    short = "There is little data: one window serves for stopping, calibration and lanes"
     if with_test:
         plans.append((THREE, f"{short}."))
-    plans.append((TWO, f"{short}, and none is left for a test." if with_test else f"{short}."))
+    plans.append((TWO, f"{short}, and there is no test window." if with_test else f"{short}."))
     if shares is not None:
         plans = [(shares, None)]
     complaints: list[str] = []
@@ -142,7 +142,7 @@ def plan_random(
     """
     never = np.full(len(groups), NEVER, dtype=np.int64)
     rank = np.random.default_rng(seed).permutation(int(groups.max()) + 1 if len(groups) else 0)[groups]
-    note = f"No row has a time: windows are a random split by {by}, which flatters a model that will be used later."
+    note = f"No row has a time: windows are a random split by {by}, and metrics flatter a model that will score later shipments."
     complaints: list[str] = []
     plans = (shares,) if shares is not None else (FIVE, THREE, TWO) if with_test else (FOUR, TWO)
     for shares in plans:

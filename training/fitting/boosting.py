@@ -144,20 +144,20 @@ class _Learner:
         data = train.binned(spec.names, settings)
         n, as_new = len(train.matrix), train.as_new
         #: Positions, within the training rows, of the rows that are repeated as if new.
-        self._again: Ints | None = None
+        self._repeated_rows: Ints | None = None
         factors = (1.0, 1.0)
         if rows is not None:
             again = np.zeros(0, dtype=np.int64) if as_new is None else np.flatnonzero(np.isin(as_new.rows, rows))
             data = data.subset([*rows.tolist(), *(n + again).tolist()], params=settings).construct()
             if as_new is not None:
-                self._again = np.searchsorted(rows, as_new.rows[again])
+                self._repeated_rows = np.searchsorted(rows, as_new.rows[again])
         elif as_new is not None:
-            self._again = as_new.rows
+            self._repeated_rows = as_new.rows
         self._data = data
         self._weight = train.weight if rows is None else train.weight[rows]
-        if self._again is not None and len(self._again):
+        if self._repeated_rows is not None and len(self._repeated_rows):
             # The original rows and the rows as if new each get half of the total weight.
-            factors = (0.5, 0.5 * float(self._weight.sum() / self._weight[self._again].sum()))
+            factors = (0.5, 0.5 * float(self._weight.sum() / self._weight[self._repeated_rows].sum()))
         weights = self._repeated(self._weight)
         weights[: len(self._weight)] *= factors[0]
         weights[len(self._weight) :] *= factors[1]
@@ -270,7 +270,9 @@ class _Learner:
 
     def _repeated(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the values (n,) of the training rows, followed by those of the rows as if new."""
-        return np.concatenate([values, values[self._again]]) if self._again is not None else values.copy()
+        return (
+            np.concatenate([values, values[self._repeated_rows]]) if self._repeated_rows is not None else values.copy()
+        )
 
 
 def _joined(start: _Start | None, *boosters: lgb.Booster) -> lgb.Booster:

@@ -145,11 +145,11 @@ def fit_calibrators(
             p = probability(calibrator(x))
             missed = np.where(y, 0.0, p * (1.0 - detection) / (1.0 - p * detection))
             missed[missed < _LEAST_MISSED] = 0.0
-            also = missed > 0.0
+            maybe_missed = missed > 0.0
             calibrator = Calibrator.fit(
-                np.concatenate([x, x[also]]),
-                np.concatenate([y, also[also]]),
-                np.concatenate([weight * (1.0 - missed), weight[also] * missed[also]]),
+                np.concatenate([x, x[maybe_missed]]),
+                np.concatenate([y, maybe_missed[maybe_missed]]),
+                np.concatenate([weight * (1.0 - missed), weight[maybe_missed] * missed[maybe_missed]]),
             )
         mean = float(probability(calibrator(scores)).mean())
         prevalence = min(max(mean, 1e-12), 1.0 - 1e-12)

@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 #: Largest absolute shift of log-odds.
-_FARTHEST: Final = 40.0
+_LARGEST_SHIFT: Final = 40.0
 #: Number of finds at which leaf values are halved.
 HALF_FINDS: Final = 20.0
 #: Weight of (factor - 1)^2 in the loss: a normal prior of the factor with mean 1 and standard deviation 0.5, as for slopes of
@@ -127,11 +127,11 @@ def intercept(log_odds: Floats, find: Bools, weight: Floats) -> float:
         return float((weight / (1.0 + np.exp(-np.clip(log_odds + shift, -500.0, 500.0)))).sum()) - target
 
     # If no row or every row is a find, the shift is a limit.
-    if excess(-_FARTHEST) >= 0.0:
-        return -_FARTHEST
-    if excess(_FARTHEST) <= 0.0:
-        return _FARTHEST
-    return float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-14))
+    if excess(-_LARGEST_SHIFT) >= 0.0:
+        return -_LARGEST_SHIFT
+    if excess(_LARGEST_SHIFT) <= 0.0:
+        return _LARGEST_SHIFT
+    return float(brentq(excess, -_LARGEST_SHIFT, _LARGEST_SHIFT, xtol=1e-14))
 
 
 def choose_evidence(heads: Sequence[str]) -> Evidence:

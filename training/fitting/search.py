@@ -27,7 +27,7 @@ _ALTERNATIVES: Final = (
 MOST_SEARCHES: Final = 1 + len(_ALTERNATIVES)
 #: Minimum number of finds for larger trees. With fewer, they would memorise the finds.
 _LEAST_FINDS: Final = 200
-#: Number of rows for the comparison of settings. The best setting is then fitted to all rows.
+#: Maximum number of rows for the comparison of settings. The best setting is then fitted to all rows.
 _COMPARED_ROWS: Final = 60_000
 #: Largest number of trees for the quick comparison.
 _COMPARED_TREES: Final = 150

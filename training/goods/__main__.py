@@ -162,7 +162,7 @@ def main(
     unknown = [source for source in left_out if not any(is_of(row, source) for row in trainer.corpus.rows)]
     if unknown:
         names = ", ".join(sorted({row.source for row in trainer.corpus.rows}))
-        raise typer.BadParameter(f"no source is called {unknown[0]!r}; there are {names}")
+        raise typer.BadParameter(f"no source has the name {unknown[0]!r}; there are {names}")
     model = train(trainer, left_out)
     write(out, model.arrays, model.settings)
     results = report(trainer, model, left_out)

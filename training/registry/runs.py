@@ -88,7 +88,7 @@ def _tracked(name: str, tracking_uri: str | None) -> Side:
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         metrics = _download(run_id, "metrics.json", Path(scratch))
         if metrics is None:
-            raise BadData(f"run {run_id}: holds no metrics.json")
+            raise BadData(f"run {run_id}: contains no metrics.json")
         scores_file = _download(run_id, FILE_NAME, Path(scratch))
         try:
             scores = KeptScores.read(scores_file) if scores_file is not None else None

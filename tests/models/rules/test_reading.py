@@ -106,7 +106,7 @@ def test_all_faults_are_reported_in_the_order_of_their_lines_and_in_words() -> N
     with pytest.raises(RulesError) as caught:
         parse_rules(broken, known_names(), "office.toml")
     lines = str(caught.value).splitlines()
-    assert lines[0] == "office.toml: the rules are unsound:"
+    assert lines[0] == "office.toml: the rules are invalid:"
     assert [line.split(":")[0] for line in lines[1:]] == [
         "- line 3, rule number 1, field id",
         "- line 11, rule second, field when.all[0].op",

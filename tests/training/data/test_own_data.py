@@ -139,7 +139,7 @@ def test_columns_become_fields_or_are_left_out_with_a_note(folder: Path) -> None
     data = read(folder)
     assert kinds(data) == {"Regime": "categorical", "Duty": "numeric"}
     notes = "\n".join(data.notes)
-    assert "'Our ref' is left out: nearly every row has its own value" in notes
+    assert "'Our ref' is left out: nearly every row has a different value" in notes
     assert "'Form' is left out: it is 'SAD' on every row" in notes
     assert "'Officer note' is left out: IT DETERMINES THE LABEL" in notes
     assert "'Outcome' is left out: IT DETERMINES THE LABEL" in notes

@@ -76,7 +76,7 @@ def test_short_data_shares_one_window_and_a_note_mentions_it() -> None:
     windows = plan_windows(*_shipments(n=2500, find_rate=0.03))
     assert windows.stop is windows.calibrate is windows.lanes
     assert windows.test is not None
-    assert windows.notes == ("Data is short: one window serves for stopping, calibrating and lanes.",)
+    assert windows.notes == ("There is little data: one window serves for stopping, calibration and lanes.",)
 
 
 def test_too_little_data_is_refused_with_the_counts_and_needs_of_each_window() -> None:
