@@ -38,7 +38,7 @@ FACT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "customs_value_usd": ("customs_value", "currency"),
     }
 )
-#: Facts that depend on countries, with their values if all country fields are blank.
+#: Facts that depend on countries, with the values assumed for blank country fields.
 FACTS_OF_PLACES: Final[Mapping[str, float]] = MappingProxyType({"permit_registered": 0.0, "party_licensed": 0.0})
 #: The feature that distinguishes companies and institutions from private persons.
 COMPANY_FEATURE: Final = "consignee_company"

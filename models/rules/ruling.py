@@ -34,7 +34,7 @@ _FLOORS: Final = {Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
 #: At most this many shipments are decided one by one, which is faster than by columns.
 _FEW_SHIPMENTS: Final = 8
 _UNREAD_SOURCE: Final = "an item that could not be read is at least yellow"
-_DEMOTED: Final = "; yellow instead of red, because without countries and places it would not hold"
+_DEMOTED: Final = "; yellow instead of red, because it depends on countries or places"
 _DISMISSED_SOURCE: Final = "dismissal by an officer"
 _SUPPRESSED_SOURCE: Final = "suppression of the office"
 #: Prefix of an entry's id in `Ruling.rule_ids`. Ids of rules contain no colon.
@@ -51,7 +51,7 @@ class Fired:
     Attributes:
         rules: the R rules in force.
         fired: (R, S) whether the rule fired.
-        demoted: (R, S) whether the rule requires yellow instead of red, because it rests on countries and places alone.
+        demoted: (R, S) whether the rule requires yellow instead of red, because it depends on countries or places.
         suppressed: (position of a rule, shipment) -> the suppression that cancels the rule's floor.
     """
 

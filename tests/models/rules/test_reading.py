@@ -67,7 +67,7 @@ def test_a_valid_file_is_read_completely() -> None:
     ("old", "new", "line", "rule", "field", "words"),
     [
         ('id = "second"', 'id = "a b"', 9, "number 2", "id", "letters, digits"),
-        ('id = "second"', 'id = "first"', 9, "first", "id", "the rule of line 2 has this id"),
+        ('id = "second"', 'id = "first"', 9, "first", "id", "the rule in line 2 already has this id"),
         ('id = "second"\n', "", 8, "number 2", "id", "is missing"),
         ('effect = "at_least_red"', 'effect = "red"', 14, "second", "effect", "at_least_yellow, at_least_red, at_most_green"),
         ('"hs_equipment"', '"hs_equipmnt"', 11, "second", "when.all[0].feature", "hs_equipment"),
@@ -90,7 +90,7 @@ def test_a_valid_file_is_read_completely() -> None:
         ('author = "An office"', "author = 3", 17, "second", "author", "a text"),
         ('author = "An office"', 'autor = "An office"', 17, "second", "autor", "unknown key"),
         ('reason = "Because"\ncitation', 'reason = " "\ncitation', 15, "second", "reason", "a text"),
-        ("# A comment before.", "rules = 1", 1, "", "rules", "[[rule]] only"),
+        ("# A comment before.", "rules = 1", 1, "", "rules", "contains only [[rule]] tables"),
         ("until = 2026-12-31", "until = = 3", 19, "", "", "not TOML"),
     ],
 )  # fmt: skip
