@@ -135,7 +135,7 @@ def _weigher(
 ) -> Weigher:
     clauses = [[*entry.when, *entry.where] for entry in entries]
     terms: list[Term] = [term for of_entry in clauses for clause in of_entry for term in clause]
-    # An entry without alternatives is a set of its own.
+    # An entry without alternatives forms its own set.
     sets = [
         (group, len(list(members)))
         for (group, _), members in groupby(

@@ -124,7 +124,7 @@ class ExplainedItems:
         return [day_of(declared(shipment_of(row))) for row in self._rows]
 
     def substances(self) -> list[Match | None]:
-        """Return the substances named by declared chemical, CAS number or description; None where there is none."""
+        """Return the substances named by declared chemical, CAS number or description; None where none is named."""
         return [self.scored.substances[row] for row in self._rows]
 
     def feature(self, name: str) -> list[float | None]:

@@ -21,7 +21,7 @@ LaneArray: TypeAlias = NDArray[np.int8]
 
 
 class LaneReason(StrEnum):
-    """Codes of reasons that change the lane and never the score. Their weight is null, and they are never dropped."""
+    """Codes of reasons about the lane, which never change the score. Their weight is null, and they are never dropped."""
 
     RULE = "RULE"
     WATCH_LIST = "WATCH_LIST"

@@ -1,4 +1,4 @@
-"""Paired comparison of prior plus trees with the better of prior and trees, in worlds that the models did not see.
+"""Paired comparison of prior plus trees with the better of prior and trees, in worlds on which the models were not trained.
 
 Shipments of one consignor resemble each other, so the bootstrap draws consignors with replacement. A draw gives each shipment an
 integer weight. All draws are computed at once from sparse sums per consignor.

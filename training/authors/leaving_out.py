@@ -120,7 +120,7 @@ class Authors:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Scores of one author's world by models that did not see it.
+    """Scores of one author's world by models that were not trained on it.
 
     Attributes:
         views: the author's views.

@@ -69,7 +69,7 @@ def rule_set(text: str) -> RuleSet:
 
 
 def only(when: str, effect: str = "at_least_red", more: str = "") -> OfficeRules:
-    """Return an office with one rule of its own, ``own``."""
+    """Return an office with one additional rule, ``own``."""
     return OfficeRules(
         (rule_set(f"[[rule]]\nid = 'own'\nwhen = {when}\neffect = '{effect}'\nreason = 'Because'\n{more}"),)
     )
