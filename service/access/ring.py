@@ -60,11 +60,11 @@ class KeyRing:
     def find(self, text: bytes) -> HeldKey | None:
         """Return the valid key with this text, or None."""
         prefix = prefix_of(text)
-        held = None if prefix is None else self._by_prefix.get(prefix)
-        if held is None or not hmac.compare_digest(held.key.digest, digest_of(text)):
+        entry = None if prefix is None else self._by_prefix.get(prefix)
+        if entry is None or not hmac.compare_digest(entry.key.digest, digest_of(text)):
             return None
         # A key may expire between two readings.
-        return held if held.key.expires_at is None or held.key.is_valid(time.time_ns() // 1000) else None
+        return entry if entry.key.expires_at is None or entry.key.is_valid(time.time_ns() // 1000) else None
 
     def read(self) -> None:
         """Read all sources. The call blocks, and any thread may make it."""

@@ -26,7 +26,7 @@ from service.errors import Busy, Conflict, NotFound, Unprocessable, shortened
 from service.files.formats import FORMATS
 from service.files.rejects import rejects_header
 from service.identifiers import new_ids
-from service.jobs.files import JobFiles, ending_of, private, result_format_of
+from service.jobs.files import JobFiles, ending_of, open_private, result_format_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -135,7 +135,7 @@ async def create_job(request: Request) -> Response:
     try:
         with refused_by_disk():
             await to_thread.run_sync(files.create)
-        with refused_by_disk(), state.uploads.hold() as hold, private(files.upload(""), "w") as file:
+        with refused_by_disk(), state.uploads.hold() as hold, open_private(files.upload(""), "w") as file:
             form = await receive_into(file, request, state.settings.max_csv_bytes, hold, fields=_FIELDS)
         with refused_by_disk():
             response = await to_thread.run_sync(_queue, request, job_id, form, files)

@@ -85,7 +85,7 @@ def delete_files(database: Database, settings: Settings, finished_before: int | 
     return ended
 
 
-def private(path: Path, mode: str) -> BinaryIO:
+def open_private(path: Path, mode: str) -> BinaryIO:
     """Open a file for writing that only its owner may read. Mode ``w`` empties it."""
     flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if mode == "w" else 0)
     return os.fdopen(os.open(path, flags, _OWNER_ONLY), "r+b")
@@ -111,6 +111,6 @@ def result_format_of(name: str) -> str:
     return next((first[1:] for ending, first in known.items() if lower.endswith(ending)), DEFAULT_FORMAT)
 
 
-def gone(name: str) -> Unreadable:
+def missing_upload(name: str) -> Unreadable:
     """Return the error for an upload that is no longer on disk."""
     return Unreadable(name, "The uploaded file is gone.", "Upload it again.")

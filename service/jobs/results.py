@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from service.files.formats import BY_NAME, DelimitedWriter, TableWriter, open_writer
 from service.files.rejects import reject_lines, rejects_header
-from service.jobs.files import JobFiles, private
+from service.jobs.files import JobFiles, open_private
 
 if TYPE_CHECKING:
     from io import IOBase
@@ -32,7 +32,7 @@ class _ArrowParts:
     """Writer of tables as consecutive Arrow streams, for formats whose files cannot grow."""
 
     def __init__(self, file: BinaryIO) -> None:
-        # The type annotations of pyarrow require `IOBase`, which the file from `private` is.
+        # The type annotations of pyarrow require `IOBase`, which the file from `open_private` is.
         self._file = cast("IOBase", file)
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
@@ -77,7 +77,7 @@ class Results:
 
 
 @contextmanager
-def growing(files: JobFiles, lease: Lease, *, excel_safe: bool) -> Iterator[Results]:
+def open_results(files: JobFiles, lease: Lease, *, excel_safe: bool) -> Iterator[Results]:
     """Open the results of an attempt, beginning with what earlier attempts committed."""
     job, progress = lease.job, lease.progress
     with (
@@ -123,7 +123,7 @@ def complete(files: JobFiles, attempt: int, result_format: str) -> Path:
 @contextmanager
 def _continued(earlier: Path, path: Path, size: int) -> Iterator[BinaryIO]:
     """Create a file with the first ``size`` bytes of an earlier one, and open it at its end."""
-    with private(path, "w") as file:
+    with open_private(path, "w") as file:
         if size:
             with earlier.open("rb") as source:
                 shutil.copyfileobj(source, file, 1 << 20)

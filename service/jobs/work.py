@@ -25,8 +25,8 @@ from service.files.chunk_scorer import ChunkScorer, scored_chunks
 from service.files.formats import format_of
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
-from service.jobs.files import JobFiles, gone
-from service.jobs.results import Results, complete, contain_committed, growing, growing_path
+from service.jobs.files import JobFiles, missing_upload
+from service.jobs.results import Results, complete, contain_committed, growing_path, open_results
 from service.lists.current import CurrentLists
 from service.scoring.recording import Receipt, decisions_of_table
 from service.store.jobs import Jobs, Lease, Lost, Progress, digest_of, now
@@ -53,7 +53,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class JobContext:
     """Resources with which a worker scores jobs.
 
     Attributes:
@@ -68,7 +68,7 @@ class Bench:
     rows_per_chunk: int = ROWS_PER_CHUNK
 
 
-def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
+def run(context: JobContext, lease: Lease, model: RiskModel) -> None:
     """Score a job to its end.
 
     Raises:
@@ -76,18 +76,18 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
         Lost: the job was cancelled, or another worker has it.
         Stopped: the worker was asked to end.
     """
-    job, jobs = lease.job, Jobs(bench.database)
-    files = JobFiles(bench.settings.jobs_dir, job.id)
+    job, jobs = lease.job, Jobs(context.database)
+    files = JobFiles(context.settings.jobs_dir, job.id)
     upload = files.upload(job.upload_ending)
     if not upload.is_file():
-        raise gone(job.file_name or _UPLOAD)
+        raise missing_upload(job.file_name or _UPLOAD)
     mapping = ColumnMapping.from_text(job.mapping.decode()) if job.mapping else None
-    score = _score_settings(bench)
-    setup = setup_of(model, bench.settings, score)
-    rows_total = job.rows_total if job.rows_total is not None else _count(bench, upload, mapping, job.file_name)
+    score = _score_settings(context)
+    setup = setup_of(model, context.settings, score)
+    rows_total = job.rows_total if job.rows_total is not None else _count(context, upload, mapping, job.file_name)
     lease = jobs.begin(lease, setup, rows_total, anew=job.setup != setup or not contain_committed(files, lease))
-    with growing(files, lease, excel_safe=bench.settings.excel_safe) as results:
-        _score(bench, lease, model, (upload, mapping), results, score)
+    with open_results(files, lease, excel_safe=context.settings.excel_safe) as results:
+        _score(context, lease, model, (upload, mapping), results, score)
     result = complete(files, job.attempt, job.result_format)
     rejects = files.rejects(job.attempt)
     digests = {
@@ -100,9 +100,9 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
         upload.unlink(missing_ok=True)
 
 
-def _score_settings(bench: Bench) -> ScoreSettings:
+def _score_settings(context: JobContext) -> ScoreSettings:
     """Return the score settings with the current lists of the office. They do not change while the job is scored."""
-    current = CurrentLists(bench.settings.score_settings(), bench.database)
+    current = CurrentLists(context.settings.score_settings(), context.database)
     current.refresh()
     return current.settings
 
@@ -126,14 +126,14 @@ def setup_of(model: RiskModel, settings: Settings, score: ScoreSettings) -> str:
 
 
 def _score(
-    bench: Bench,
+    context: JobContext,
     lease: Lease,
     model: RiskModel,
     source: tuple[Path, ColumnMapping | None],
     results: Results,
     score: ScoreSettings,
 ) -> None:
-    job, settings = lease.job, bench.settings
+    job, settings = lease.job, context.settings
     upload, mapping = source
     files = JobFiles(settings.jobs_dir, job.id)
     unstored: list[tuple[Scores, HistoryRows, float]] = []
@@ -148,7 +148,7 @@ def _score(
     receipt, features = Receipt("job", job.caller, job.created_at), features_digest(model.space.names)
     progress = lease.progress
     with open_table(
-        upload, mapping=mapping, rows_per_chunk=bench.rows_per_chunk, name=job.file_name or _UPLOAD
+        upload, mapping=mapping, rows_per_chunk=context.rows_per_chunk, name=job.file_name or _UPLOAD
     ) as reader:
         scorer = ChunkScorer(model, model.history.copy(), options, decimal=reader.decimal)
         output = format_of(files.result(job.attempt, job.result_format))
@@ -157,7 +157,7 @@ def _score(
         )
         with scored_chunks(reader, scorer, done=progress.chunks_done) as chunks:
             for scored in chunks:
-                if bench.stop.is_set():
+                if context.stop.is_set():
                     raise Stopped
                 results.write(scored, layout)
                 result_bytes, rejects_bytes = results.sync()
@@ -178,29 +178,29 @@ def _score(
                     for decision in piece
                 ]
                 unstored.clear()
-                _commit(bench, lease, decisions, progress)
+                _commit(context, lease, decisions, progress)
                 files.keep_only([growing_path(files, job.attempt, job.result_format), files.rejects(job.attempt)])
                 del scored
 
 
-def _commit(bench: Bench, lease: Lease, decisions: Sequence[NewDecision], progress: Progress) -> None:
+def _commit(context: JobContext, lease: Lease, decisions: Sequence[NewDecision], progress: Progress) -> None:
     """Store the decisions of a chunk, then the progress, in short transactions, so that other writers wait only briefly.
 
     After a kill in between, the next attempt finds the stored decisions as repeats, however late it is, because their time of
     receipt is that of the job.
     """
-    jobs = Jobs(bench.database)
+    jobs = Jobs(context.database)
     for start in range(0, max(len(decisions), 1), _AT_ONCE):
-        with bench.database.write() as connection:
+        with context.database.write() as connection:
             # First check that this worker still holds the job, and lock its row until the commit.
             if start + _AT_ONCE < len(decisions):
                 jobs.lock(connection, lease)
             else:
                 jobs.advance(connection, lease, progress)
-            bench.record(bench.database, connection, decisions[start : start + _AT_ONCE], now())
+            context.record(context.database, connection, decisions[start : start + _AT_ONCE], now())
 
 
-def _count(bench: Bench, upload: Path, mapping: ColumnMapping | None, name: str | None) -> int:
+def _count(context: JobContext, upload: Path, mapping: ColumnMapping | None, name: str | None) -> int:
     """Return the number of rows of a file, including those that do not fit its header."""
     options = mapping.files if mapping else None
     opened = open_pieces(
@@ -214,7 +214,7 @@ def _count(bench: Bench, upload: Path, mapping: ColumnMapping | None, name: str 
     try:
         for piece in opened.pieces:
             rows += piece.n_rows + len(piece.rejected)
-            if bench.stop.is_set():
+            if context.stop.is_set():
                 raise Stopped
     finally:
         opened.pieces.close()

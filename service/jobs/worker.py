@@ -22,7 +22,7 @@ from service.errors import DatabaseAway
 from service.files.output import OutputFailed
 from service.identifiers import new_ids
 from service.jobs.files import JobFiles, delete_files
-from service.jobs.work import Bench, Heartbeat, Stopped, run
+from service.jobs.work import Heartbeat, JobContext, Stopped, run
 from service.logs import logger
 from service.scoring.model_host import load_current, signature_of
 from service.store.jobs import Jobs, Lease, Lost, now
@@ -117,8 +117,8 @@ class Worker:
         if lease.job.fruitless > MOST_FRUITLESS:
             return f"The worker ended {MOST_FRUITLESS} times at the same place in the file; see its log."
         try:
-            bench = Bench(self.database, self.settings, self.stop, self.record, self.rows_per_chunk)
-            run(bench, lease, self._model())
+            context = JobContext(self.database, self.settings, self.stop, self.record, self.rows_per_chunk)
+            run(context, lease, self._model())
         except (Unreadable, MappingError, OutputFailed) as error:
             return str(error)
         except (BundleRefused, StoreError) as error:

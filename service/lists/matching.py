@@ -94,7 +94,7 @@ class NameIndex:
         if not len(near):
             return []
         pairs = dict.fromkeys(zip(texts[near].tolist(), self._owners[positions[near]].tolist(), strict=True))
-        return _compared(forms, self._forms, self._thresholds, sorted(pairs))
+        return _similar_pairs(forms, self._forms, self._thresholds, sorted(pairs))
 
 
 class AddressIndex:
@@ -119,7 +119,7 @@ class AddressIndex:
             if key in entries
             for entry in entries[key]
         }
-        return _compared(forms, self._forms, self._thresholds, sorted(pairs)) if pairs else []
+        return _similar_pairs(forms, self._forms, self._thresholds, sorted(pairs)) if pairs else []
 
 
 class ExactIndex:
@@ -185,7 +185,7 @@ def _letter_set(text: str) -> int:
     return once | again << _LETTERS
 
 
-def _compared(
+def _similar_pairs(
     forms: Sequence[Form], entries: Sequence[Form], thresholds: FloatArray, pairs: Sequence[tuple[int, int]]
 ) -> list[Match]:
     """Return the pairs of a text and an entry that are similar enough, regardless of the order of the words and of blanks."""
@@ -194,8 +194,8 @@ def _compared(
         _ratio([form.ordered for form in of_texts], [form.ordered for form in of_entries]),
         _ratio([form.joined for form in of_texts], [form.joined for form in of_entries]),
     )
-    found = np.flatnonzero(similarity >= thresholds[[entry for _, entry in pairs]])
-    return [(*pairs[at], float(similarity[at])) for at in found.tolist()]
+    similar = np.flatnonzero(similarity >= thresholds[[entry for _, entry in pairs]])
+    return [(*pairs[at], float(similarity[at])) for at in similar.tolist()]
 
 
 def _ratio(texts: Sequence[str], entries: Sequence[str]) -> NDArray[Any]:

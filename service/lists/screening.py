@@ -159,19 +159,19 @@ class ListScreening:
 
     def hits(self, table: ManifestTable) -> Mapping[int, tuple[ListHit, ...]]:
         """Return the hits of a table by shipment. Each distinct text of a column is compared once."""
-        found: dict[int, dict[tuple[str, str, str], ListHit]] = {}
+        by_shipment: dict[int, dict[tuple[str, str, str], ListHit]] = {}
         for kind in EntryKind:
             segments = [segment.by_kind[kind] for segment in self.segments if kind in segment.by_kind]
             if segments:
-                self._add_hits(table, kind, segments, found)
-        return {shipment: tuple(hits[key] for key in sorted(hits)) for shipment, hits in sorted(found.items())}
+                self._add_hits(table, kind, segments, by_shipment)
+        return {shipment: tuple(hits[key] for key in sorted(hits)) for shipment, hits in sorted(by_shipment.items())}
 
     def _add_hits(
         self,
         table: ManifestTable,
         kind: EntryKind,
         segments: Sequence[tuple[list[Entry], Index]],
-        found: dict[int, dict[tuple[str, str, str], ListHit]],
+        by_shipment: dict[int, dict[tuple[str, str, str], ListHit]],
     ) -> None:
         columns = _columns(table, kind)
         matches = self._matches(kind, segments, [text for _, column in columns for text in column.values])
@@ -195,7 +195,7 @@ class ListScreening:
                             dismissed,
                         )
                         key = entry.list_name, entry.id, name
-                        found.setdefault(shipment, {})[key] = self._unless_suppressed(hit, table, shipment)
+                        by_shipment.setdefault(shipment, {})[key] = self._unless_suppressed(hit, table, shipment)
 
     def _matches(
         self, kind: EntryKind, segments: Sequence[tuple[list[Entry], Index]], texts: Sequence[str]
@@ -211,13 +211,13 @@ class ListScreening:
                 for at, number, percent in index.match(forms):
                     if entries[number].id not in self.gone:
                         fresh[new[at]].append((entries[number], percent / 100.0))
-            remembered = {text: tuple(found) for text, found in fresh.items()}
-            answers |= remembered
+            computed = {text: tuple(matches) for text, matches in fresh.items()}
+            answers |= computed
             if len(cached) + len(new) > _REMEMBERED:
                 cached.clear()
             if len(new) <= _REMEMBERED:
-                cached |= {text: found for text, found in remembered.items() if len(text) <= LONGEST_REMEMBERED}
-        return {text: found for text, found in answers.items() if found}
+                cached |= {text: matches for text, matches in computed.items() if len(text) <= LONGEST_REMEMBERED}
+        return {text: matches for text, matches in answers.items() if matches}
 
     def _dismissed(self, entry: Entry, text: str) -> str | None:
         if not self.dismissals:

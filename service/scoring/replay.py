@@ -110,7 +110,7 @@ def replayed(
 
 
 def _newest(database: Database, sealer: Sealer) -> Checkpoint | None:
-    for one in store.checkpoints.sound(database, sealer, VERSION):
+    for one in store.checkpoints.newest_first(database, sealer, VERSION):
         if isinstance(one, store.checkpoints.Checkpoint):
             return one
         logger().warning("checkpoint_refused", problem=one)

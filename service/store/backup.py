@@ -161,9 +161,9 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
                 connection.execute(delete(table))
         _load(connection, file, tables)
         for name, rows in summary.rows.items():
-            found = connection.execute(select(func.count()).select_from(tables.tables[name])).scalar_one()
-            if found != rows:
-                raise BadBackup(f"The backup is damaged: {name} should have {rows} rows, but has {found}.")
+            loaded = connection.execute(select(func.count()).select_from(tables.tables[name])).scalar_one()
+            if loaded != rows:
+                raise BadBackup(f"The backup is damaged: {name} should have {rows} rows, but has {loaded}.")
         if not database.is_sqlite:
             _advance_sequences(connection, tables)
         upgrade(connection)

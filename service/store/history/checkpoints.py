@@ -111,7 +111,7 @@ def save(
         connection.execute(delete(HistoryCheckpoint).where(HistoryCheckpoint.id.in_(old)))
 
 
-def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoint | str]:
+def newest_first(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoint | str]:
     """Yield the checkpoints from the newest to the oldest. For one that cannot be used, yield the reason instead."""
     with database.read() as connection:
         rows = connection.execute(select(HistoryCheckpoint.__table__).order_by(desc(HistoryCheckpoint.id))).all()

@@ -546,7 +546,7 @@ def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], database:
         _learn(client, keeper)
         corrected = live_of(client)
         assert (corrected._finds, corrected._clean) == (0, 1)
-        # Two more clean results, or the same one again, change nothing: a shipment is learned once.
+        # A second clean result changes nothing, because a shipment is learned once.
         assert client.post(f"/v1/decisions/{first}/outcome", json=body | {"corrects": None}).status_code == 201
         _learn(client, keeper)
         assert_equal(live_of(client), corrected)

@@ -24,7 +24,7 @@ from service.store.log.decision import NewDecision
 from service.store.tables import Decision, IdempotentRequest
 from tests.service.store.decisions import new_decision
 
-#: Mark in place of personal data, with the number of its row. Its 16 bytes are short enough to survive in parts of moved rows.
+#: Mark in place of personal data, with the number of its row. Its 15 bytes are short enough to survive in parts of moved rows.
 MARK = "<person {:06}>"
 
 
