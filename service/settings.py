@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         env_prefix="TIDEWAITER_", frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
     )
 
-    # Requests to a loopback address need no API key.
+    # By default, requests to a loopback address need no API key.
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     # Each worker has its own model, history and text cache: 270 MB at start, 320 MB after some thousand shipments in batches of
@@ -41,14 +41,14 @@ class Settings(BaseSettings):
     # Web origins whose pages may send shipments, separated by commas, such as https://console.example.
     allowed_origins: str | None = None
 
-    # Limits per worker. The number of open files of the process may allow fewer connections.
+    # Limits per worker. The system's limit on open files may allow fewer connections.
     max_connections: int = Field(default=1000, ge=1, le=65535)
     # Requests processed at the same time. Further ones get 503 at once. 128 single shipments take about 50 ms.
     max_active: int = Field(default=128, ge=1, le=10_000)
     # Time limit for the head of a request, which arrives in one packet or two.
     head_seconds: float = Field(default=10.0, gt=0.0, le=3600.0)
     idle_seconds: float = Field(default=5.0, gt=0.0, le=3600.0)
-    # Slower clients are disconnected, because each occupies memory, a file or a connection. 32 kbit/s is a bad mobile network.
+    # Slower clients are disconnected, because each occupies memory, a file or a connection. 32 kbit/s is a slow mobile network.
     min_bytes_per_second: int = Field(default=4096, ge=1)
 
     # Whether the service stores decisions, outcomes, lists, keys and jobs. Otherwise history starts anew with each start.
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     # Folder of those files, on a local disk. They contain manifests, so only the service may read the folder.
     journal_dir: Path = Path("var/journal")
 
-    # Whether requests need an API key. None: only if the service listens on another address than loopback.
+    # Whether requests need an API key. None: only if the service does not listen on a loopback address.
     auth: bool | None = None
     # JSON file with hashes of keys that are valid in addition to those of the store (`service.access.keys_file`).
     keys_file: Path | None = None
@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     history_replay_days: float = Field(default=30.0, gt=0.0, le=3660.0)
     # Key that encrypts checkpoints, which contain hashes of names and addresses. None: the key is in a file.
     history_key: SecretStr | None = None
-    # File of the key, such as a container secret. The first start with a store creates it. None: the file is `history-key` beside
-    # the SQLite file, or with another database beside the folder of the journal, which must also outlive the process.
+    # File of the key, such as a container secret. The first start with a store creates it. None: `history-key` beside the SQLite
+    # file. With PostgreSQL, it is beside the folder of the journal, which must also outlive the process.
     history_key_file: Path | None = None
     # Duration of an officer's claim on a queued shipment. Opening a parcel takes minutes; a claim can be renewed.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     # of green ones.
     explain: Literal["none", "shown", "all"] = "shown"
 
-    # File to which scored shipments are appended for `tidewaiter adapt --from-log`. None: off, because it holds personal data.
+    # File to which scored shipments are appended for `tidewaiter adapt --from-log`. Off by default, because it holds personal data.
     record: Path | None = None
     # A file holds about 250,000 shipments of 1 KB.
     record_bytes: int = Field(default=256 * MIB, ge=KIB)
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     max_bodies_bytes: int = Field(default=48 * MIB, ge=KIB)
     # One batch is scored as one table, which takes about 150 ms on a small machine.
     max_batch_shipments: int = Field(default=1000, ge=1, le=10_000)
-    # CUSDEC and ICS2 number goods items up to 999 (9999 in some messages, which parcels do not use).
+    # CUSDEC and ICS2 number goods items up to 999. (Some messages allow 9999, but not for parcels.)
     max_items: int = Field(default=999, ge=1, le=10_000)
     # About 1,000,000 rows as wide as the sample's, after gunzip. Use `tidewaiter score` for larger files.
     max_csv_bytes: int = Field(default=512 * MIB, ge=KIB)
@@ -150,9 +150,9 @@ class Settings(BaseSettings):
     max_uploads_bytes: int = Field(default=1024 * MIB, ge=KIB)
     # Each CSV request needs a thread, a temporary file and about 100 MB. Requests beyond the limit get 503.
     max_csv_requests: int = Field(default=2, ge=1, le=32)
-    # Python runs one thread at a time, so single requests run between chunks. Short chunks keep them fast.
+    # Python runs one thread at a time, so single requests run between chunks. Small chunks keep their waits short.
     csv_rows_per_chunk: int = Field(default=5_000, ge=100, le=100_000)
-    # True: cells of scored CSV that a spreadsheet would compute as a formula get an apostrophe. False: they stay unchanged.
+    # True: cells of scored CSV that a spreadsheet would evaluate as formulas get a leading apostrophe. False: they stay unchanged.
     excel_safe: bool = False
     # Folder for uploads during scoring. None: the system's temporary folder.
     upload_dir: Path | None = None
@@ -215,19 +215,19 @@ class Settings(BaseSettings):
 
     @property
     def needs_keys(self) -> bool:
-        """Whether requests need an API key."""
+        """True if requests need an API key."""
         return not is_loopback(self.host) if self.auth is None else self.auth
 
     def access_problem(self) -> str | None:
-        """Return the reason for which the service must not listen with these settings; None without one."""
+        """Return why the service must not listen with these settings; None if it may."""
         if not self.needs_keys and not is_loopback(self.host):
             return (
-                f"TIDEWAITER_AUTH=off is for loopback addresses; on {self.host or 'all addresses'}, everyone who reaches the "
-                "service could use it. Unset TIDEWAITER_AUTH, or serve on 127.0.0.1."
+                f"TIDEWAITER_AUTH=off is only for loopback addresses; on {self.host or 'all addresses'}, anyone who can connect "
+                "could use the service. Unset TIDEWAITER_AUTH, or serve on 127.0.0.1."
             )
         if self.needs_keys and not self.keeps_decisions and self.keys_file is None:
             return (
-                f"Requests to {self.host or 'all addresses'} need API keys, and there are none: with TIDEWAITER_STORE=off they "
+                f"Requests to {self.host or 'all addresses'} need API keys, but there are none: with TIDEWAITER_STORE=off, keys "
                 "come from TIDEWAITER_KEYS_FILE. Make one with `tidewaiter keys create --keys-file FILE`, or serve on 127.0.0.1."
             )
         return None
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is a loopback address or ``localhost``, so that only this machine can reach the service."""
+    """Return whether ``host`` is a loopback address or ``localhost``, which only this machine can reach."""
     if host.lower() == "localhost":
         return True
     try:
@@ -273,14 +273,14 @@ def variables() -> dict[str, str]:
 
 
 def unknown_variables() -> list[str]:
-    """Return environment variables with the prefix that match no setting, which are probably misspelt."""
+    """Return environment variables that have the prefix but match no setting. They are probably misspelt."""
     prefix = Settings.model_config.get("env_prefix", "")
     known = variables()
     return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
 
 
 def from_environment(**options: Any) -> Settings:
-    """Return the settings of the environment, overridden by the ``options`` that are not None (from the command line).
+    """Return the settings of the environment, overridden by ``options`` of the command line. An option of None changes nothing.
 
     Raises:
         pydantic.ValidationError: a value is invalid; the error names the setting.

@@ -1,4 +1,4 @@
-"""``tidewaiter adapt``. It imports the package `training`."""
+"""``tidewaiter adapt``, which imports the package `training`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     list[Path] | None,
-    typer.Option("--data", metavar="FILE...", help="Earlier manifests, never those to be scored. Labels are ignored."),
+    typer.Option(
+        "--data", metavar="FILE...", help="Earlier manifests, never those that will be scored. Labels are ignored."
+    ),
 ]
 MoreData = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further files of --data.")]
 MappingFile = Annotated[
@@ -25,7 +27,7 @@ FromLog = Annotated[
     typer.Option(
         "--from-log",
         metavar="FILE",
-        help="Manifests that the service recorded (TIDEWAITER_RECORD). Rotated files are read too.",
+        help="Record of the service (TIDEWAITER_RECORD). Its rotated files are read too.",
     ),
 ]
 BundleFrom = Annotated[
@@ -35,7 +37,10 @@ BundleFrom = Annotated[
 
 
 def adapt(  # noqa: PLR0913  # its options are the interface
-    bundle: Annotated[Path, typer.Option("--bundle", metavar="OUT", help="A folder that is empty or does not exist.")],
+    bundle: Annotated[
+        Path,
+        typer.Option("--bundle", metavar="OUT", help="Folder of the new bundle. It must be empty or not exist."),
+    ],
     data: Data = None,
     more: MoreData = None,
     from_log: FromLog = None,
@@ -64,7 +69,7 @@ def adapt(  # noqa: PLR0913  # its options are the interface
             "Name the earlier manifests with --data FILE..., or a record of the service with --from-log FILE."
         )
     if from_log is not None and mapping is not None:
-        raise WrongUse("--mapping belongs to --data; a record of the service has the manifest's own names.")
+        raise WrongUse("--mapping needs --data; a record of the service already has the names of the manifest.")
     if bundle.exists() and (not bundle.is_dir() or any(bundle.iterdir())):
         raise WrongUse(f"{bundle} exists and is not empty; name a new folder with --bundle.")
     from features.readers import ColumnMapping

@@ -24,12 +24,16 @@ def verify(
     head: Annotated[
         list[str] | None,
         typer.Option(
-            "--head", metavar="NUMBER:DIGEST|FILE", help="An entry that the chain must contain; may be repeated."
+            "--head", metavar="NUMBER:DIGEST|FILE", help="Entry that the chain must contain; may be repeated."
         ),
     ] = None,
     public_key: Annotated[
         Path | None,
-        typer.Option("--public-key", metavar="FILE", help="Ed25519 public key: PEM. A head must be signed with it."),
+        typer.Option(
+            "--public-key",
+            metavar="FILE",
+            help="Ed25519 public key (PEM). A head must be signed with its private key.",
+        ),
     ] = None,
 ) -> int:
     """Check that each entry continues the previous one and that the tables agree with the entries.
@@ -46,15 +50,16 @@ def verify(
     if as_json:
         typer.echo(orjson.dumps(proof.to_json(), option=orjson.OPT_INDENT_2))
     else:
-        typer.echo(_said(proof))
+        typer.echo(_result_text(proof))
     return 0 if proof.fault is None else CHECK_FAILED
 
 
 @audit_app.command()
 def sign(
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 private key: PEM without a password.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 private key (PEM without a password).")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Also write the signed head, to be kept elsewhere.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Also write the signed head to a file, to be kept elsewhere."),
     ] = None,
 ) -> int:
     """Verify the chain and sign its last entry. Exit status 5: the chain is broken, and nothing is signed."""
@@ -70,7 +75,7 @@ def sign(
     with open_database(existing=True) as database:
         proof = _proof(database, (), None)
         if proof.fault is not None:
-            typer.echo(_said(proof))
+            typer.echo(_result_text(proof))
             return CHECK_FAILED
         if proof.number == 0:
             raise WrongUse("The chain has no entry yet; there is nothing to sign.")
@@ -96,7 +101,7 @@ def _proof(database: Database, heads: Sequence[str], public_key: Path | None) ->
         )
 
 
-def _said(proof: Proof) -> str:
+def _result_text(proof: Proof) -> str:
     fault = proof.fault
     if fault is not None:
         entry = "" if fault.number is None else f" at entry {fault.number}"

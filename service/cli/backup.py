@@ -19,7 +19,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
 def backup(file: File) -> None:
-    """Write the whole store to one compressed file, also while the service runs. The file contains personal data."""
+    """Write the whole store to one compressed file; the service may run. The file contains personal data."""
     from service.cli.common import environment
     from service.cli.console import to_stderr
     from service.files.output import whole_file
@@ -41,7 +41,11 @@ def backup(file: File) -> None:
     _report("Backed up", summary, file)
     if settings.history_secret is None:
         place = place_of(settings)
-        to_stderr().print(f"It lacks the history key {place}: keep a copy apart from it.", markup=False, soft_wrap=True)
+        to_stderr().print(
+            f"The backup lacks the history key {place}: keep a copy of the key apart from the backup.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def restore(
@@ -50,8 +54,8 @@ def restore(
         bool,
         typer.Option(
             "--other-key",
-            help="Restore also without the history key of the backup. The service then replays the log; what lies before the "
-            "replay, or was erased, is lost to the history.",
+            help="Restore even without the history key of the backup. The service then replays the log; its history lacks the "
+            "traffic before the replay and erased data.",
         ),
     ] = False,
 ) -> None:
@@ -75,7 +79,7 @@ def restore(
     except WrongKey as error:
         raise WrongUse(
             f"{error} Nothing was restored. Put that key into {place} or set it, or restore with --other-key: the service then "
-            "replays the log, and what lies before the replay, or was erased, is lost to the history."
+            "replays the log, and its history lacks the traffic before the replay and erased data."
         ) from None
     except OSError as error:
         raise Unreadable(str(file), f"It cannot be read ({error.strerror}).", "Check the path.") from None

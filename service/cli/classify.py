@@ -22,18 +22,20 @@ def classify(
     file: Annotated[bool, typer.Option("--file", help="Classify a column of the file IN into the file OUT.")] = False,
     column: Annotated[
         str | None,
-        typer.Option("--column", metavar="NAME", help="With --file: the column to read. Default: goods_description."),
+        typer.Option(
+            "--column", metavar="NAME", help="With --file: column of the descriptions. Default: goods_description."
+        ),
     ] = None,
     hs_column: Annotated[
         str | None,
         typer.Option(
             "--hs-column",
             metavar="NAME",
-            help="With --file: the column of declared codes. Default: hs_code, if present.",
+            help="With --file: column of the declared codes. Default: hs_code, if present.",
         ),
     ] = None,
     hs_code: Annotated[
-        str | None, typer.Option("--hs-code", metavar="CODE", help="With TEXT: the declared HS code.")
+        str | None, typer.Option("--hs-code", metavar="CODE", help="With TEXT: declared HS code.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON answer of the API.")] = False,
     excel_safe: ExcelSafe = False,

@@ -1,4 +1,4 @@
-"""Settings and models, shared by several commands."""
+"""Options, settings, models and the database, for several commands."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PREFIX = "TIDEWAITER_"
 #: Formats of the files that commands read and write, in help texts.
 FILE_FORMATS = "CSV, TSV, JSONL (each may be gzipped) or Parquet"
 
-#: Option of the commands that write files with texts of the input.
+#: Option of commands whose output files contain texts of the input.
 ExcelSafe = Annotated[
     bool,
-    typer.Option("--excel-safe", help="Write an apostrophe before cells that a spreadsheet would compute (CSV, TSV)."),
+    typer.Option("--excel-safe", help="Write an apostrophe before cells that a spreadsheet would evaluate (CSV, TSV)."),
 ]
 
 
@@ -74,13 +74,13 @@ def open_database(*, existing: bool = False) -> Iterator[Database]:
     """Open the database of the settings, with the latest schema, and close it at the end of the context.
 
     Args:
-        existing: whether to refuse a database that is not there yet, which a wrong URL or folder may be the cause of. For commands
-            that read, remove or erase: an empty database would look like success.
+        existing: True: refuse a database that does not exist yet, for commands that read, remove or erase. With a wrong URL or
+            folder, an empty database would look like success.
 
     Raises:
-        BadDatabase: its URL is wrong, or its schema is newer.
+        BadDatabase: the URL is invalid, or the schema is newer than this version.
         DatabaseAway: the database does not answer.
-        NoDatabase: it is not there, or has no tables.
+        NoDatabase: the database does not exist, or has no tables.
         WrongUse: the store is switched off.
     """
     from service.cli.errors import WrongUse

@@ -1,4 +1,4 @@
-"""Consoles and progress bars. Progress bars appear on terminals only."""
+"""Consoles, and progress bars, which appear only on terminals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def to_stderr() -> Console:
 
 
 def to_stdout() -> Console:
-    """Return a console for results, on standard output. In a file or pipe it is wide enough for tables."""
+    """Return a console for results, on standard output. In a file or pipe it has at least 140 columns, enough for tables."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -27,10 +27,10 @@ def to_stdout() -> Console:
 
 @contextlib.contextmanager
 def row_progress(what: str, *, total: int | None = None) -> Iterator[Callable[[int, int, int], None]]:
-    """Show a progress bar with rows, rate and remaining time if the console is a terminal.
+    """Show a progress bar with rows, rate and remaining time if standard error is a terminal.
 
     Yield a function that advances the bar. Its arguments are the bytes read so far, the size in bytes (0 if unknown) and the rows
-    so far. With a ``total`` number of rows, the bytes are ignored.
+    so far. If ``total``, a number of rows, is given, the bytes are ignored.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -1,4 +1,4 @@
-"""``tidewaiter doctor``: check this installation and name what to repair."""
+"""``tidewaiter doctor``: checks of this installation, with remedies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.key import Key
 
-#: Free space required in a folder: for the largest upload and its result.
+#: Free bytes required in a folder, for the largest upload and its result.
 _MIN_FREE_BYTES: Final = 1 << 30
 #: Open files required by a worker: for connections, pipes of OPSIN, uploads and bundles.
 _MIN_OPEN_FILES: Final = 1024
@@ -20,7 +20,7 @@ _DAY_S: Final = 86400
 
 
 class CheckFailed(Exception):
-    """Result of a check that found a problem. The message names problem and remedy."""
+    """Error of a check that found a problem. The message states problem and remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def doctor() -> int:
 
 
 def examine() -> list[Result]:
-    """Run all checks, even if one fails."""
+    """Run all checks, even if some fail, and return their results."""
     from service.cli.common import environment
     from service.cli.errors import WrongUse
     from service.settings import Settings
@@ -124,7 +124,7 @@ def _reference_data(_: Settings) -> str:
 
     match = SubstanceIndex.load().resolve("fentanyl citrate", chemical=True)
     if match is None or not match.hit:
-        raise CheckFailed("Fentanyl is not found in the tables of substances; install the package again.")
+        raise CheckFailed("The tables of substances do not contain fentanyl; install the package again.")
     (answer,) = goods_reader().classify(["cotton t-shirt"], [None])
     return f"substances resolve; goods are classified (cotton t-shirt: chapter {answer.chapters[0].code})"
 
@@ -139,7 +139,7 @@ def _opsin(settings: Settings) -> str:
     set_up(settings)
     if opsin().smiles("ethanol") != "C(C)O":
         raise CheckFailed(
-            f"{chemistry()['problem'] or 'It does not read ethanol.'} Items with systematic names are at least yellow."
+            f"{chemistry()['problem'] or 'OPSIN does not read ethanol.'} Items with systematic names are at least yellow."
         )
     return f"reads names; started in {opsin().started_in_s or 0.0:.1f} s"
 
@@ -198,7 +198,7 @@ def _clock(settings: Settings) -> str:
     created = created if created.tzinfo else created.replace(tzinfo=dt.UTC)
     if (created - now).total_seconds() > _DAY_S:
         raise CheckFailed(
-            f"The clock says {now:%Y-%m-%d %H:%M} UTC, before the model was made ({created:%Y-%m-%d}). Declared times would "
+            f"The clock shows {now:%Y-%m-%d %H:%M} UTC, before the model was made ({created:%Y-%m-%d}). Declared times would "
             "count as future. Set the clock."
         )
     return f"{now:%Y-%m-%d %H:%M} UTC, after the model was made ({created:%Y-%m-%d})"
@@ -225,7 +225,7 @@ def _database(settings: Settings) -> str:
     finally:
         database.close()
     if revision is not None and revision > SCHEMA:
-        raise CheckFailed(f"A newer version wrote the schema {revision}; this one needs {SCHEMA}.")
+        raise CheckFailed(f"The database has the schema {revision} of a newer version; this version needs {SCHEMA}.")
     name = "SQLite" if database.is_sqlite else "PostgreSQL"
     return f"{name} answers; its schema {'is current' if revision == SCHEMA else 'will be updated at the next start'}"
 
@@ -244,12 +244,14 @@ def _keys(settings: Settings) -> str:
         every += _stored_keys(settings)
     valid = sum(key.is_valid(now_us()) for key in every)
     if valid == 0 and (every or file is not None):
-        raise CheckFailed("No key is valid, so no request will pass; make one with `tidewaiter keys create`.")
+        raise CheckFailed(
+            "No key is valid, so every request will be refused; make a key with `tidewaiter keys create`."
+        )
     return f"{valid} valid" if valid else "none yet; the first start makes one"
 
 
 def _stored_keys(settings: Settings) -> list[Key]:
-    """Return the keys of the database; none if it does not exist yet or its schema is older."""
+    """Return the keys of the database; an empty list if it does not exist yet or its schema is not current."""
     from service.store import keys
     from service.store.engine.database import SCHEMA, Database, exists
 

@@ -1,6 +1,6 @@
-"""``tidewaiter lists``, ``dismissals``, ``suppressions`` and ``permits``: what an office keeps in the store.
+"""``tidewaiter lists``, ``dismissals``, ``suppressions`` and ``permits``: commands for the office's entries in the store.
 
-The four topics have the same commands, as they have the same routes. `GROUPS` says how they differ.
+The four topics have the same commands, as they have the same routes. `GROUPS` contains their differences.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ class Group:
     """The commands of a topic.
 
     Attributes:
-        name: name of the commands.
+        name: name of the command group.
         table: name of the topic's table.
+        what: the entries, in the plural, for help texts.
         members: member of an entry -> help of its option.
-        needed: members that an entry must have.
-        limits: members that entries are shown and removed by.
-        shown: members that a person is shown.
+        needed: required members of an entry.
+        limits: members by which `show` and `remove` select entries.
+        shown: columns of the table that `show` prints.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Group:
 
     @property
     def topic(self) -> Topic:
-        """The topic."""
+        """Topic of the store."""
         from service.store.topics import TOPICS
 
         return next(topic for topic in TOPICS if topic.name == self.table)
@@ -54,8 +55,8 @@ class Group:
         return f"tidewaiter {self.name}"
 
 
-_REASON: Final = "Why it is entered."
-_LAST: Final = "Last day (2026-12-31) or moment in which it counts."
+_REASON: Final = "Why the entry is added."
+_LAST: Final = "Last day (2026-12-31) or moment at which the entry counts."
 GROUPS: Final = (
     Group(
         "lists",
@@ -64,13 +65,13 @@ GROUPS: Final = (
         {
             "list": "Name of the list.",
             "kind": "name, address, phone, email or identifier.",
-            "text": "What is watched; of an address the street and number.",
+            "text": "Text to watch for; for an address its street and number.",
             "country": "Country of the party, such as DE. Default: any.",
             "place": "City or postcode of an address. Default: any.",
-            "threshold": "Least similarity of names and addresses in percent, 60 to 100. Default: 90.",
-            "lane": "The least lane: yellow or red. Default: yellow.",
+            "threshold": "Minimum similarity of names and addresses in percent, 60 to 100. Default: 90.",
+            "lane": "Lowest lane of a match: yellow or red. Default: yellow.",
             "reason": _REASON,
-            "source": "Who says so.",
+            "source": "Source of the entry.",
             "expires_at": f"{_LAST} Default: no limit.",
         },
         ("list", "kind", "text", "reason"),
@@ -82,8 +83,8 @@ GROUPS: Final = (
         "dismissals",
         "dismissals",
         {
-            "entry_id": "The entry of a watch list.",
-            "party": "The party that is another one, as declared.",
+            "entry_id": "Id of the entry of a watch list.",
+            "party": "Party that only resembles the entry, as declared.",
             "reason": _REASON,
             "expires_at": f"{_LAST} Default: no limit.",
         },
@@ -96,9 +97,9 @@ GROUPS: Final = (
         "suppressions",
         "suppressions",
         {
-            "rule_id": "A rule that asks for nothing.",
-            "list": "A watch list that asks for nothing.",
-            "entry_id": "An entry of a watch list that asks for nothing.",
+            "rule_id": "Rule to suppress.",
+            "list": "Watch list to suppress.",
+            "entry_id": "Entry of a watch list to suppress.",
             "consignor": "Only for shipments of this consignor; alone, for all rules and lists.",
             "reason": _REASON,
             "expires_at": _LAST,
@@ -112,11 +113,11 @@ GROUPS: Final = (
         "permits",
         "permits and licensed parties",
         {
-            "permit_number": "The permit. Without one, the party is licensed.",
-            "party_name": "Name of its holder.",
-            "party_country": "Country of its holder, such as DE. Default: any.",
-            "valid_from": "First day. Default: no limit.",
-            "valid_until": "Last day. Default: no limit.",
+            "permit_number": "Number of the permit. Without a number, the party itself is licensed.",
+            "party_name": "Name of the holder.",
+            "party_country": "Country of the holder, such as DE. Default: any.",
+            "valid_from": "First valid day. Default: no limit.",
+            "valid_until": "Last valid day. Default: no limit.",
             "reason": _REASON,
         },
         ("party_name",),
@@ -126,7 +127,7 @@ GROUPS: Final = (
 )
 #: Number of entries to read at a time.
 _PAGE: Final = 1_000
-#: Maximum number of faulty lines to print.
+#: Maximum number of rejected lines to print.
 _SHOWN: Final = 20
 
 
@@ -138,8 +139,8 @@ def commands_of(group: Group) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
     )
-    limits = [_option(name, f"Only those with this {name.replace('_', ' ')}.") for name in group.limits]
-    lists = [_option("list", "The list for rows that name none.")] if group.name == "lists" else []
+    limits = [_option(name, f"Only entries with this {name.replace('_', ' ')}.") for name in group.limits]
+    lists = [_option("list", "List of the rows that name no list.")] if group.name == "lists" else []
     _register(
         app,
         "import",
@@ -153,7 +154,9 @@ def commands_of(group: Group) -> typer.Typer:
             _parameter(
                 "replace",
                 bool,
-                typer.Option("--replace", help="Replace all earlier entries by those of the file, in one transaction."),
+                typer.Option(
+                    "--replace", help="Replace all earlier entries with those of the file, in one transaction."
+                ),
                 default=False,
             ),
         ],
@@ -191,12 +194,12 @@ def commands_of(group: Group) -> typer.Typer:
 def _register(
     app: typer.Typer, name: str, work: Callable[..., Any], text: str, parameters: list[inspect.Parameter]
 ) -> None:
-    """Add a command whose parameters are data."""
+    """Add a command with the given help text and parameters."""
 
     def command(**given: Any) -> Any:
         return work(**given)
 
-    # Typer reads both.
+    # Typer reads annotations and signature.
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__dict__["__signature__"] = inspect.Signature(parameters)
     app.command(name, help=text)(command)
@@ -270,19 +273,19 @@ def _remove(group: Group, ids: list[str] | None, **limits: str) -> None:
     filters = _filters(limits)
     if bool(ids) == bool(filters):
         options = " or ".join(f"--{name.replace('_', '-')}" for name in group.limits)
-        raise WrongUse(f"Name ids of entries, or those to remove with {options}.")
+        raise WrongUse(f"Name ids of entries, or select the entries to remove with {options}.")
     with open_database(existing=True) as database:
         if filters:
             removed = lists.remove_all(database, group.topic, filters, group.actor)
         else:
             removed = len(lists.remove(database, group.topic, ids or [], group.actor))
     if not removed:
-        raise WrongUse("There is no such entry, or it was removed.")
+        raise WrongUse("There is no such entry, or it was already removed.")
     typer.echo(f"{removed:,} entries removed.")
 
 
 def _filters(limits: Mapping[str, str]) -> dict[str, str]:
-    """Return column -> value of the options that were given."""
+    """Return column -> value of the options that are not empty."""
     from service.lists.view import COLUMN_OF
 
     return {COLUMN_OF.get(name, name): value for name, value in limits.items() if value}
@@ -304,7 +307,7 @@ def _entries(database: Database, topic: Topic, filters: dict[str, str]) -> list[
 
 
 def table(title: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> object:
-    """Return entries as a table for people."""
+    """Return entries as a table for the terminal."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -21,7 +21,7 @@ def erase(
     ] = None,
     decision: Annotated[str | None, typer.Option("--decision", metavar="ID", help="One decision.")] = None,
 ) -> None:
-    """Erase personal data from the store, files of jobs and the record of traffic. Scores, lanes and the audit chain remain."""
+    """Erase personal data from the store, the files of jobs and the record of traffic. Scores, lanes and the audit chain remain."""
     from service.cli.common import environment, open_database
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
@@ -66,6 +66,6 @@ def erase(
         )
     elif not report.is_scrubbed:
         console.print(
-            "Note: the database was in use, so old bytes may remain in its files; run `tidewaiter erase` once more.",
+            "Note: the database was in use, so erased bytes may remain in its files; run `tidewaiter erase` again.",
             markup=False,
         )

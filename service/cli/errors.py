@@ -1,12 +1,12 @@
-"""Exit statuses, and the error messages of the command line.
+"""Exit statuses and error messages of the command line.
 
 =====  ==================================================
 0      done
-1      some rows were rejected, and ``--strict`` was given
-2      wrong use, unsound rules or mapping
+1      some rows were rejected: with ``--strict``, or by an import of lists
+2      wrong use, invalid rules or mapping
 3      an input cannot be read
 4      a bundle is refused
-5      a check failed: of ``tidewaiter doctor`` or ``audit verify``
+5      a check of ``doctor``, ``audit verify`` or ``audit sign`` failed
 70     any other error: a fault of the program or the machine
 130    stopped with Ctrl-C
 143    stopped with SIGTERM
@@ -41,7 +41,7 @@ class WrongUse(ValueError):
 def status_and_message(error: BaseException) -> tuple[int, str]:
     """Return the exit status and the message of an error.
 
-    Error types are looked up in loaded modules only, because only those can raise errors.
+    Error types are looked up only in loaded modules, because other modules cannot have raised the error.
     """
     for status, module, name in _STATUSES:
         kind = getattr(sys.modules.get(module), name, None)
@@ -65,7 +65,7 @@ def status_and_message(error: BaseException) -> tuple[int, str]:
 
 
 def _status_of_cause(cause: Exception, default: int) -> int:
-    """Return the status for a refused bundle if that is the cause, otherwise ``default``."""
+    """Return `BUNDLE_REFUSED` if ``cause`` is a refused bundle, otherwise ``default``."""
     refused = getattr(sys.modules.get("models.bundle.bundle"), "BundleRefused", None)
     return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else default
 

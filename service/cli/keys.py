@@ -18,21 +18,21 @@ KeysFile = Annotated[
     typer.Option(
         "--keys-file",
         metavar="FILE",
-        help="Use this file of keys instead of the store. Default with TIDEWAITER_STORE=off: TIDEWAITER_KEYS_FILE.",
+        help="File of keys to use instead of the store. Default with TIDEWAITER_STORE=off: TIDEWAITER_KEYS_FILE.",
     ),
 ]
-#: Actor of these changes in the audit chain.
+#: Actor of changes of keys in the audit chain.
 _ACTOR = "tidewaiter keys"
 
 
 @keys_app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the user and purpose of the key.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="User and purpose of the key.")],
     scope: Annotated[
         list[str], typer.Option("--scope", help="score, read, outcome, plan, promote or admin; may be repeated.")
     ],
     days: Annotated[
-        int | None, typer.Option("--days", min=1, max=36_500, help="Days of validity. Default: unlimited.")
+        int | None, typer.Option("--days", min=1, max=36_500, help="Days of validity. Default: no limit.")
     ] = None,
     rate: Annotated[
         int | None,
@@ -71,7 +71,7 @@ def list_(
     keys_file: KeysFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List all keys, the newest first. The keys themselves are not stored."""
+    """List all keys, newest first. The keys themselves are not stored."""
     import orjson
     from rich import box
     from rich.table import Table
@@ -110,7 +110,7 @@ def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The id or the prefix of the key.")],
     keys_file: KeysFile = None,
 ) -> None:
-    """Revoke a key. Each worker of a running service refuses it within seconds."""
+    """Revoke a key. All workers of a running service refuse it within seconds."""
     from service.access.keys_file import read_keys, write_keys
     from service.cli.common import open_database
     from service.cli.errors import WrongUse
@@ -142,7 +142,7 @@ def _create_in(file: Path, wishes: KeyWishes) -> tuple[Key, str]:
 
 
 def _file(given: Path | None) -> Path | None:
-    """Return the file of keys to work on; None for the store."""
+    """Return the file of keys to use; None for the store."""
     from service.cli.common import environment
     from service.cli.errors import WrongUse
 

@@ -1,4 +1,4 @@
-"""``tidewaiter lists try``. `service.cli.entries` has the other commands of lists."""
+"""``tidewaiter lists try``. The other commands of lists are in `service.cli.entries`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def try_(
     bundle: BundleDir = None,
     mapping: MappingFile = None,
 ) -> None:
-    """Show how many shipments of a file each entry would hit, and how many of them it would raise beyond the rules in force."""
+    """Show how many shipments of a file each entry would match, and how many it would raise in addition to the rules in force."""
     import json
     import os
 
@@ -42,7 +42,7 @@ def try_(
     from service.substances.chemistry import set_up
 
     settings = environment()
-    screening, settings_of_scores = _tried(settings, lists_file)
+    screening, settings_of_scores = _entries_to_try(settings, lists_file)
     set_up(settings)
     keep_memory_small()
     model = load_model(bundle)
@@ -65,7 +65,7 @@ def try_(
     to_stdout().print(table(title, ("entry", "list", "kind", "text", "lane", "shipments", "raised"), hitting[:_SHOWN]))
 
 
-def _tried(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]:
+def _entries_to_try(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]:
     """Return the entries to try, and the settings of scores.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Entry point of the command line. It registers commands and reports an error as one line and an exit status.
+"""Entry point of the command line. It registers the commands, and reports errors as one line and an exit status.
 
 Commands import their modules when they run, so that ``tidewaiter --help`` is fast.
 """
@@ -38,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Rich alone takes longer to import than everything else that `--help` needs.
+    # The import of Rich alone takes longer than all other imports for `--help`.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 class _Terminated:
-    """Handler that treats SIGTERM like Ctrl-C, so that commands remove incomplete files. A running service has its own."""
+    """Handler that treats SIGTERM like Ctrl-C, so that commands remove incomplete files. A running service replaces it."""
 
     received = False
 

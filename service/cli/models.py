@@ -20,17 +20,17 @@ TrackingUri = Annotated[
     ),
 ]
 
-model_app = typer.Typer(name="model", help="Inspect models.", no_args_is_help=True, rich_markup_mode=None)
+model_app = typer.Typer(name="model", help="Show, sign and verify models.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def promote(
     version: Annotated[str | None, typer.Argument(metavar="VERSION", help="Version number in the registry.")] = None,
     bundle: Annotated[
-        Path | None, typer.Option("--bundle", metavar="DIR", help="A folder with a bundle, for example from `adapt`.")
+        Path | None, typer.Option("--bundle", metavar="DIR", help="Folder of a bundle, for example from `adapt`.")
     ] = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Put a registered version, or a bundle, into service and move the alias "champion" to it."""
+    """Put a registered version or a bundle into service, and move the alias "champion" to it."""
     from service.cli.common import environment
     from service.cli.errors import WrongUse
 
@@ -48,7 +48,7 @@ def promote(
 
 
 def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -> None:
-    """Put a bundle into service. An installation without MLflow has no registry."""
+    """Put a bundle into service. Without MLflow, no alias is moved."""
     from models.bundle import describe
 
     folder = store.install(bundle)
@@ -75,7 +75,7 @@ def rollback(tracking_uri: TrackingUri = None) -> None:
 
 
 def _note(digest: str, version: str, folder: Path, actor: str) -> None:
-    """Tell the audit chain of a promotion, if there is one. The model is in service whether that succeeds or not."""
+    """Record a promotion in the audit chain, if there is one. The model is in service even if this fails."""
     from service.cli.common import environment
     from service.errors import DatabaseAway
     from service.store.away import NoDatabase
@@ -92,18 +92,22 @@ def _note(digest: str, version: str, folder: Path, actor: str) -> None:
         finally:
             database.close()
     except NoDatabase:
-        # No service has kept anything yet.
+        # No service has stored anything yet.
         return
     except DatabaseAway as error:
-        typer.echo(f"Warning: the audit chain has no entry of this, because the database is away: {error}", err=True)
+        typer.echo(
+            f"Warning: the audit chain has no entry of this change, because the database is away: {error}", err=True
+        )
 
 
 def pull(
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is empty or does not exist.")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Folder for the bundle. It must be empty or not exist.")
+    ],
     alias: Annotated[str, typer.Option("--alias", help="champion or challenger.")] = "champion",
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Fetch the bundle of an alias into a folder and verify it, without putting it into service."""
+    """Fetch the bundle of an alias into a folder and verify it. It is not put into service."""
     from training.registry.promotion import pull as pull_alias
 
     _print_promotion("Fetched", pull_alias(alias, to, tracking_uri))
@@ -131,7 +135,7 @@ def show(
 @model_app.command("sign")
 def sign(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 private key: PEM without a password.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 private key (PEM without a password).")],
 ) -> None:
     """Verify a bundle and sign it with the office's private key."""
     from features.readers.source import read_small
@@ -146,7 +150,7 @@ def sign(
 @model_app.command("verify")
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 public key: PEM.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 public key (PEM).")],
 ) -> None:
     """Verify a bundle and its signature."""
     from features.readers.source import read_small

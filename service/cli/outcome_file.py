@@ -1,7 +1,7 @@
-"""Bulk import of outcomes from a file of any format that the readers know.
+"""Bulk import of outcomes from a file in any format of `features.readers`.
 
-A row names a shipment or a decision and has the columns of an outcome. A shipment stands for its latest decision. A row that is
-already stored with the same values for the same decision is skipped, so that a file may be imported again.
+A row contains a shipment or a decision, and the columns of an outcome. A shipment stands for its latest decision. A row that is
+already stored with the same values for the same decision is skipped, so a file may be imported again.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 _FIELDS: Final = ("content", "found_at", "by", "substance", "quantity", "unit", "method", "corrects")
 COLUMNS: Final = ("shipment_id", "decision_id", *_FIELDS)
 REJECT_COLUMNS: Final = ("line", "field", "value", "problem")
-#: Rows of one transaction.
+#: Rows per transaction.
 _ROWS: Final = 500
 _ACTOR: Final = "tidewaiter outcomes import"
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that is not imported: the wrong ``field``, its value, and the problem with the expected value."""
+    """A row that is not imported, with the invalid ``field``, its value, and the problem."""
 
     line: int
     field: str
@@ -52,10 +52,10 @@ class ImportReport:
     """Counts of an import.
 
     Attributes:
-        added: outcomes that are new.
-        known: rows that were already stored.
+        added: number of new outcomes.
+        known: number of rows that were already stored.
         rejected: rows that are not imported.
-        ignored: columns with unknown names.
+        ignored: names of unknown columns.
     """
 
     added: int = 0
@@ -92,7 +92,7 @@ def write_rejects(path: Path, rejected: Sequence[RejectedRow], *, excel_safe: bo
     """Write the rejected rows as CSV.
 
     Args:
-        excel_safe: whether texts that spreadsheets take for formulas are protected.
+        excel_safe: whether texts that spreadsheets would evaluate as formulas get an apostrophe.
     """
     safe = safe_cell if excel_safe else str
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -178,7 +178,7 @@ def _finding(row: _Row, report: ImportReport) -> Finding | None:
 
 
 def _decisions(connection: Connection, rows: Sequence[_Row]) -> dict[int, str]:
-    """Return line -> decision id. A ``decision_id`` from a row may not exist."""
+    """Return line -> decision id. The ``decision_id`` of a row may be unknown to the store."""
     named = {row.line: row.values["decision_id"] for row in rows if "decision_id" in row.values}
     others = {
         row.line: row.values["shipment_id"] for row in rows if row.line not in named and "shipment_id" in row.values

@@ -25,8 +25,8 @@ def import_file(
         Path,
         typer.Argument(
             metavar="FILE",
-            help=f"{FILE_FORMATS}, with shipment_id or decision_id, content, found_at, by, and "
-            "substance, quantity, unit, method, corrects where known.",
+            help=f"{FILE_FORMATS}, with the columns shipment_id or decision_id, content, found_at, by; optionally "
+            "substance, quantity, unit, method, corrects.",
         ),
     ],
     rejects: Annotated[

@@ -20,7 +20,7 @@ _ORIGINS_SHOWN = 5
 
 @rules_app.command()
 def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file of rules.")]) -> int:
-    """Check a file of rules and report each fault with its line, rule and field. Exit status 0: valid, 2: not."""
+    """Check a file of rules and report each fault with its line, rule and field. Exit status 0: valid, 2: invalid."""
     from models.rules import RulesError, default_rules, joined, known_names, load_rules
     from service.cli.console import to_stdout
     from service.cli.errors import WRONG_USE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from service.files.options import Keep
     from service.settings import Settings
 
-#: Who did it, in decisions and in the audit chain.
+#: Actor in decisions and in the audit chain.
 _ACTOR = "tidewaiter score"
 
 In = Annotated[Path, typer.Argument(metavar="IN", help=f"{FILE_FORMATS}.")]
@@ -34,7 +34,9 @@ BundleDir = Annotated[
 
 RulesFile = Annotated[
     str | None,
-    typer.Option("--rules", metavar="FILE|none", help="Rules in addition to the bundle's; `none` switches all off."),
+    typer.Option(
+        "--rules", metavar="FILE|none", help="Rules in addition to those of the bundle; `none` switches all rules off."
+    ),
 ]
 RegisterFile = Annotated[
     Path | None, typer.Option("--register", metavar="FILE", help="The office's register of permits, a CSV file.")
@@ -69,24 +71,26 @@ def score(  # noqa: PLR0913  # its options are the interface
         typer.Option(
             "--history",
             metavar="bundle|none|FILE",
-            help="Start with the bundle's history, without history, or after a replay of an earlier manifest file.",
+            help="Start with the history of the bundle, without history, or after replaying an earlier manifest file.",
         ),
     ] = "bundle",
     sort: Annotated[
-        bool, typer.Option("--sort", help="Score in order of declared_at; rows are written in the order of the file.")
+        bool, typer.Option("--sort", help="Score in order of declared_at. The output keeps the order of the file.")
     ] = False,
     rules: RulesFile = None,
     register: RegisterFile = None,
     excel_safe: ExcelSafe = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
     store: Annotated[
-        bool, typer.Option("--store", help="Keep each shipment's decision in the database of TIDEWAITER_DATABASE_URL.")
+        bool,
+        typer.Option("--store", help="Store the decision on each shipment in the database (TIDEWAITER_DATABASE_URL)."),
     ] = False,
     lists: Annotated[
         bool,
         typer.Option(
             "--lists",
-            help="Apply the watch lists and permits of the database of TIDEWAITER_DATABASE_URL, as the service does.",
+            help="Apply watch lists, dismissals, suppressions and permits of the database (TIDEWAITER_DATABASE_URL), as the "
+            "service does.",
         ),
     ] = False,
 ) -> int:
@@ -101,8 +105,8 @@ def score(  # noqa: PLR0913  # its options are the interface
     keep_memory_small()
     settings = environment(rules=rules, permit_register=register, excel_safe=excel_safe or None)
     model = load_model(bundle)
-    asked = Asked(mapping, rejects, explain.value, past=Past(history, sort), office=Office(store, lists))
-    report = score_into(source, target, model, asked, settings)
+    options = FileScoring(mapping, rejects, explain.value, past=Past(history, sort), office=Office(store, lists))
+    report = score_into(source, target, model, options, settings)
     console = to_stderr()
     problem = chemistry()["problem"]
     for note in (*report.notes, *filter(None, (problem, slowness()))):
@@ -129,11 +133,11 @@ def score(  # noqa: PLR0913  # its options are the interface
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Use of the database of the settings for a file.
+    """Use of the office's database when a file is scored.
 
     Attributes:
-        store: whether it keeps the decisions. They do not enter the history of the service.
-        lists: whether its watch lists, dismissals, suppressions and permits apply.
+        store: whether to store the decisions. They do not enter the history of the service.
+        lists: whether to apply the watch lists, dismissals, suppressions and permits.
     """
 
     store: bool = False
@@ -142,10 +146,10 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The history of a file.
+    """History with which a file is scored.
 
     Attributes:
-        start: ``bundle`` (its snapshot), ``none``, or the path of an earlier manifest file that is replayed on the snapshot.
+        start: ``bundle`` (its snapshot), ``none``, or the path of an earlier manifest file, which is replayed after the snapshot.
         in_time_order: whether the history advances in order of ``declared_at``.
     """
 
@@ -154,8 +158,8 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Options of a file's scoring.
+class FileScoring:
+    """Options for scoring a file.
 
     Attributes:
         mapping: file that assigns input columns to fields.
@@ -173,17 +177,17 @@ class Asked:
 
 
 def score_into(
-    source: Path, target: Path, model: RiskModel, asked: Asked, settings: Settings | None = None
+    source: Path, target: Path, model: RiskModel, options: FileScoring, settings: Settings | None = None
 ) -> BatchReport:
     """Score a file with a progress bar.
 
     Args:
         model: scores the file and advances its history, so do not reuse it for another file.
-        settings: by default those of the environment.
+        settings: default: the settings of the environment.
 
     Raises:
         BadDatabase, DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
-        WrongUse: the database is asked for, and the store is switched off.
+        WrongUse: ``options.office`` needs the database, but the store is switched off.
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
@@ -197,35 +201,35 @@ def score_into(
     from service.memory import long_lived_objects
     from service.substances.chemistry import set_up
 
-    past, office = asked.past, asked.office
+    past, office = options.past, options.office
     settings = environment() if settings is None else settings
     set_up(settings)
-    of_scores = _with_lists(settings) if office.lists else settings.score_settings()
-    keeping = _keeping(model, settings) if office.store else contextlib.nullcontext()
-    with keeping as keep, long_lived_objects(), row_progress(source.name) as progress:
+    score_settings = _with_lists(settings) if office.lists else settings.score_settings()
+    storing = _storing(model, settings) if office.store else contextlib.nullcontext()
+    with storing as keep, long_lived_objects(), row_progress(source.name) as progress:
         return score_file(
             source,
             target,
             model,
             ScoreOptions(
-                mapping=ColumnMapping.load(asked.mapping) if asked.mapping else None,
-                explain=asked.explain,
-                settings=of_scores,
+                mapping=ColumnMapping.load(options.mapping) if options.mapping else None,
+                explain=options.explain,
+                settings=score_settings,
                 threads=min(8, os.cpu_count() or 1),
-                top=asked.top,
+                top=options.top,
                 excel_safe=settings.excel_safe,
                 history_file=None if past.start in ("bundle", "none") else Path(past.start),
                 in_time_order=past.in_time_order,
                 keep=keep,
             ),
             history=History.empty() if past.start == "none" else model.history,
-            rejects_path=asked.rejects,
+            rejects_path=options.rejects,
             progress=progress,
         )
 
 
 def _with_lists(settings: Settings) -> ScoreSettings:
-    """Return the settings of scores with the lists that are in force now. They apply to the whole file."""
+    """Return the score settings with the lists that are in force now. The lists apply to the whole file."""
     from service.cli.common import open_database
     from service.lists.current import CurrentLists
 
@@ -236,8 +240,8 @@ def _with_lists(settings: Settings) -> ScoreSettings:
 
 
 @contextlib.contextmanager
-def _keeping(model: RiskModel, settings: Settings) -> Iterator[Keep]:
-    """Open the store of the settings, and yield the function that keeps the decisions of a chunk."""
+def _storing(model: RiskModel, settings: Settings) -> Iterator[Keep]:
+    """Open the store of the settings, and yield the function that stores the decisions of a chunk."""
     from models.bundle.audit import features_digest
     from service.cli.errors import WrongUse
     from service.scoring.recording import Receipt, keeper

@@ -19,10 +19,10 @@ def serve(
     port: Port = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Number of processes, each with a history of its own. Default: 1."),
+        typer.Option("--workers", min=1, help="Number of processes, each with a separate history. Default: 1."),
     ] = None,
 ) -> None:
-    """Serve the API until Ctrl-C; its documentation is at /docs."""
+    """Serve the API until Ctrl-C. Its documentation is at /docs."""
     from models.bundle import resolve, verify
     from service.cli.common import environment
     from service.cli.console import to_stderr
@@ -36,7 +36,7 @@ def serve(
         to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
     if (problem := settings.access_problem()) is not None:
         raise WrongUse(problem)
-    # Check the bundle before listening, because a service without a valid bundle responds with 503 only.
+    # Check the bundle first, because a service without a valid bundle would answer every request with 503.
     loaded = None
     scoring = settings.score_settings()
     if settings.workers == 1:
@@ -59,9 +59,9 @@ def serve(
 
 
 def _prepare(settings: Settings) -> None:
-    """Bring the database up to date, and find or make the key of its history.
+    """Migrate the database to the current schema, and find or create the key of its history.
 
-    Each worker does so too. Here an error ends the command with one line; with several workers it would take uvicorn a minute to
+    Each worker does the same. Here an error ends the command with one line; with several workers, uvicorn would take a minute to
     notice that none starts.
     """
     from service.errors import DatabaseAway
@@ -80,7 +80,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The scored sample.")] = Path("out/scores.csv"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File for all scores.")] = Path("out/scores.csv"),
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after printing the table.")] = False,
     host: Host = None,
     port: Port = None,
@@ -88,12 +88,12 @@ def demo(
     """Score the bundled sample, show the riskiest shipments with their reasons, then serve the API."""
     from service.cli.common import load_model
     from service.cli.console import to_stderr
-    from service.cli.scoring import Asked, score_into
+    from service.cli.scoring import FileScoring, score_into
     from service.demo import SAMPLE, show_riskiest
 
     out.parent.mkdir(parents=True, exist_ok=True)
     model = load_model(None)
-    report = score_into(SAMPLE, out, model, Asked(rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8))
+    report = score_into(SAMPLE, out, model, FileScoring(rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8))
     show_riskiest(report, out)
     if no_serve:
         return

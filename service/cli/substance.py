@@ -25,7 +25,7 @@ def substance(
     ],
     file: Annotated[bool, typer.Option("--file", help="Resolve a column of the file IN into the file OUT.")] = False,
     column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME", help="With --file: the column to resolve. Default: query.")
+        str | None, typer.Option("--column", metavar="NAME", help="With --file: column to resolve. Default: query.")
     ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="Day whose law applies, YYYY-MM-DD. Default: today.")
@@ -40,7 +40,7 @@ def substance(
     ] = None,
     excel_safe: ExcelSafe = False,
 ) -> None:
-    """Identify a chemical and the laws that list it, with wording and dates. Reads one text or a column of a file."""
+    """Identify a chemical and the laws that list it, with wording and dates, in one text or a column of a file."""
     from service.cli.common import environment
     from service.cli.errors import WrongUse
     from service.substances.chemistry import set_up

@@ -1,4 +1,4 @@
-"""``tidewaiter generate``, ``train`` and ``evaluate``. Only these commands import the package `training`."""
+"""``tidewaiter generate``, ``train`` and ``evaluate``, which import the package `training`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MappingFile = Annotated[
 ]
 Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Your own binary label column.")]
 Positive = Annotated[
-    str | None, typer.Option("--positive", metavar="VALUE", help="The value of the label column that marks a find.")
+    str | None, typer.Option("--positive", metavar="VALUE", help="Value of the label column that marks a find.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of random numbers. Equal seeds give identical output.")]
 Draws = Annotated[
     int, typer.Option("--draws", min=1, help="Number of simulated worlds, each with its own draw of the priors.")
 ]
 Threads = Annotated[
-    int, typer.Option("--threads", min=1, help="Number of threads. A repeatable run needs the same number.")
+    int, typer.Option("--threads", min=1, help="Number of threads. Runs repeat exactly only with the same number.")
 ]
 
 
@@ -57,16 +57,16 @@ def generate(  # noqa: PLR0913  # its options are the interface
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", metavar="FILE.json", help="Also report whether the simulated finds are too easy to distinguish."
+            "--report", metavar="FILE.json", help="Also report whether simulated finds are too easy to recognise."
         ),
     ] = None,
     world: Annotated[
         str | None,
-        typer.Option("--world", metavar="NAME|list", help="A world by another author; `list` names them."),
+        typer.Option("--world", metavar="NAME|list", help="World by another author; `list` prints their names."),
     ] = None,
     warmup: Annotated[
         Path | None,
-        typer.Option("--warmup", metavar="FILE", help="With --world: the earlier manifests of the same parties."),
+        typer.Option("--warmup", metavar="FILE", help="With --world: file for earlier manifests of the same parties."),
     ] = None,
 ) -> None:
     """Simulate manifests with the finds that an office would have made."""
@@ -78,7 +78,7 @@ def generate(  # noqa: PLR0913  # its options are the interface
 
     if world is not None:
         if first_day is not None or last_day is not None or report is not None:
-            raise WrongUse("--from, --to and --report belong to our own world; leave them out with --world.")
+            raise WrongUse("--from, --to and --report belong to our own world; omit them with --world.")
         _generate_world(WorldFiles(world, rows, seed, out, truth, warmup))
         return
     if warmup is not None:
@@ -105,7 +105,7 @@ def generate(  # noqa: PLR0913  # its options are the interface
 
 @dataclass(frozen=True, slots=True)
 class WorldFiles:
-    """A world by another author and the files to write."""
+    """A world by another author, and the files to write."""
 
     name: str
     rows: int | None
@@ -146,7 +146,7 @@ def train(  # noqa: PLR0913  # its options are the interface
         ),
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE", help="Write the rows of --holdout with their risk.")
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Write the rows of --holdout and their risk.")
     ] = None,
     bundle: Annotated[
         Path | None, typer.Option("--bundle", metavar="DIR", help="Also write the bundle to this folder.")
@@ -170,7 +170,7 @@ def train(  # noqa: PLR0913  # its options are the interface
             "--ceiling-rows",
             min=1,
             metavar="N",
-            help="Also compare with a model trained on the true content of N rows (slow).",
+            help="Also compare with a model that is trained on the true content of N rows (slow).",
         ),
     ] = None,
     cache: Annotated[
@@ -178,7 +178,7 @@ def train(  # noqa: PLR0913  # its options are the interface
         typer.Option("--cache", metavar="DIR", help="Folder of cached features for later runs on the same data."),
     ] = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Average boosters of N seeds; helps with few finds.")
+        int, typer.Option("--seeds", min=1, metavar="N", help="Average the boosters of N seeds; helps with few finds.")
     ] = 1,
     searches: Annotated[
         int,
@@ -195,17 +195,19 @@ def train(  # noqa: PLR0913  # its options are the interface
     result_delay: Annotated[
         float | None,
         typer.Option(
-            "--result-delay", min=0, metavar="DAYS", help="Days until a result is known, where inspected_at is missing."
+            "--result-delay", min=0, metavar="DAYS", help="Days until a result is known, if inspected_at is missing."
         ),
     ] = None,
     windows: Annotated[
         str | None,
         typer.Option(
-            "--windows", metavar="SHARES", help="Shares for fit, stop, calibrate, lanes and test: 50,10,12,10,18."
+            "--windows",
+            metavar="SHARES",
+            help="Shares of the windows fit, stop, calibrate, lanes and test, such as 50,10,12,10,18.",
         ),
     ] = None,
     no_tracking: Annotated[
-        bool, typer.Option("--no-tracking", help="Neither log the run to MLflow nor register it.")
+        bool, typer.Option("--no-tracking", help="Neither log the run to MLflow nor register the model.")
     ] = False,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
@@ -257,7 +259,11 @@ def train(  # noqa: PLR0913  # its options are the interface
 
 
 def _shares(text: str | None) -> tuple[float, ...] | None:
-    """Return the shares of windows in an option's text."""
+    """Return the shares of the windows from the text of an option.
+
+    Raises:
+        WrongUse: the text is not a list of numbers.
+    """
     from service.cli.errors import WrongUse
 
     try:
@@ -267,7 +273,11 @@ def _shares(text: str | None) -> tuple[float, ...] | None:
 
 
 def _params(given: list[str]) -> BoostingParams:
-    """Return the parameters of the boosters with those that options name, as NAME=VALUE."""
+    """Return the default parameters of the boosters, changed by options of the form NAME=VALUE.
+
+    Raises:
+        WrongUse: a parameter is unknown, or its value is not a number.
+    """
     from dataclasses import replace
 
     from service.cli.errors import WrongUse
@@ -289,9 +299,7 @@ def _params(given: list[str]) -> BoostingParams:
 
 
 def evaluate(  # noqa: PLR0913  # its options are the interface
-    bundle: Annotated[
-        Path | None, typer.Option("--bundle", metavar="DIR", help="The bundle that scores --data.")
-    ] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="DIR", help="Bundle that scores --data.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests.")] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE", help="Manifests with labels and scores.")
@@ -303,12 +311,13 @@ def evaluate(  # noqa: PLR0913  # its options are the interface
     label: Label = None,
     positive: Positive = None,
     truth: Annotated[
-        Path | None, typer.Option("--truth", metavar="FILE", help="The true content, from `generate --truth`.")
+        Path | None, typer.Option("--truth", metavar="FILE", help="True content, from `generate --truth`.")
     ] = None,
     authors: Annotated[
         bool,
         typer.Option(
-            "--authors", help="Leave out each author's world in turn, and test models of the other worlds on it."
+            "--authors",
+            help="Leave out each author's world in turn, and test models of the other worlds on this world.",
         ),
     ] = False,
     seed: Seed = 0,
@@ -326,9 +335,7 @@ def evaluate(  # noqa: PLR0913  # its options are the interface
 
     if authors:
         if any(option is not None for option in (bundle, data, predictions, mapping, label, positive, truth)):
-            raise WrongUse(
-                "--authors uses its own worlds; leave out --bundle, --data, --predictions and their options."
-            )
+            raise WrongUse("--authors uses its own worlds; omit --bundle, --data, --predictions and their options.")
         _evaluate_authors(json_file, threads)
         return
     if predictions is not None:
@@ -356,7 +363,7 @@ def evaluate(  # noqa: PLR0913  # its options are the interface
 
 
 def _check_readable(*files: Path | None) -> None:
-    """Open the files, so that a missing or unreadable file is reported before the work starts."""
+    """Open and close the files, so that a missing or unreadable file is reported before the work starts."""
     for file in files:
         if file is not None:
             file.open("rb").close()

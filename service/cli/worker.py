@@ -12,7 +12,7 @@ def worker(
         bool, typer.Option("--until-idle", help="End when no job waits. Default: wait for jobs until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Score uploaded files (jobs) beside the service, with its database, its folder of jobs and its models."""
+    """Score uploaded files (jobs) in a separate process, with the database, job folder and models of the service."""
     import signal
 
     from service.cli.common import environment
@@ -34,7 +34,7 @@ def worker(
     working = Worker(database, settings)
 
     def end(number: int, _: object) -> None:
-        # Stop between two chunks. A second signal stops immediately; another worker can resume the job in both cases.
+        # Stop after the current chunk. A second signal stops at once. In both cases another worker can resume the job.
         working.stop.set()
         signal.signal(number, signal.SIG_DFL)
 

@@ -72,7 +72,7 @@ def test_a_misspelt_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST", "::ffff:127.0.0.1"])
-def test_loopback_needs_no_keys_unless_told(host: str) -> None:
+def test_a_loopback_address_needs_no_keys_by_default(host: str) -> None:
     assert is_loopback(host)
     assert not Settings(host=host).needs_keys
     assert Settings(host=host, auth=False).access_problem() is None
@@ -88,7 +88,7 @@ def test_any_other_address_needs_keys(host: str) -> None:
     assert Settings(host=host, keeps_decisions=True).needs_keys
     assert Settings(host=host, keeps_decisions=True).access_problem() is None
     assert Settings(host=host, keeps_decisions=False, keys_file=Path("keys")).access_problem() is None
-    assert "TIDEWAITER_AUTH=off is for loopback" in str(Settings(host=host, auth=False).access_problem())
+    assert "TIDEWAITER_AUTH=off is only for loopback" in str(Settings(host=host, auth=False).access_problem())
     assert "TIDEWAITER_KEYS_FILE" in str(Settings(host=host, keeps_decisions=False).access_problem())
 
 

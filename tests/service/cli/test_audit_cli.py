@@ -37,9 +37,9 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
 
 def test_an_untouched_chain_is_proven(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", "verify"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("Proven: 3 entries; the last is 3:")
-    assert "key_created: 3 agree with the tables" in said
+    output = capsys.readouterr().out
+    assert output.startswith("Proven: 3 entries; the last is 3:")
+    assert "key_created: 3 agree with the tables" in output
     assert run(["audit", "verify", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["state"], result["entries"], result["broken"]) == ("proven", 3, None)
@@ -49,9 +49,9 @@ def test_a_broken_chain_ends_with_5_and_names_the_entry(database: Database, caps
     with database.write() as connection:
         connection.execute(update(ApiKey).where(ApiKey.name == "key 1").values(scopes="admin"))
     assert run(["audit", "verify"]) == 5
-    said = capsys.readouterr().out
-    assert said.startswith("Broken at entry 2 (key_created ")
-    assert said.endswith("): the table holds other values of scopes.\n")
+    output = capsys.readouterr().out
+    assert output.startswith("Broken at entry 2 (key_created ")
+    assert output.endswith("): the table holds other values of scopes.\n")
     assert run(["audit", "verify", "--json"]) == 5
     broken = json.loads(capsys.readouterr().out)["broken"]
     assert (broken["number"], broken["kind"]) == (2, "key_created")
@@ -59,7 +59,7 @@ def test_a_broken_chain_ends_with_5_and_names_the_entry(database: Database, caps
     assert not Path("head.json").exists()
 
 
-def test_a_signed_head_tells_of_a_cut_end(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_signed_head_reveals_a_truncated_chain(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", "verify", "--public-key", "office.pub"]) == 5
     assert "no head is signed with the given key" in capsys.readouterr().out
     assert run(["audit", "sign", "--key", "office.pem", "--out", "head.json"]) == 0

@@ -51,7 +51,7 @@ def test_json_is_the_answer_of_the_api(capsys: pytest.CaptureFixture[str]) -> No
     assert [json.loads(capsys.readouterr().out)] == answer_all([Question("leather shoes", "6403")])
 
 
-def test_a_file_keeps_its_columns_and_rows_and_gets_the_documented_ones_behind(
+def test_a_file_keeps_its_columns_and_rows_and_the_documented_columns_are_appended(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rows = classified(
@@ -143,7 +143,7 @@ def test_a_missing_column_is_named_with_its_option(capsys: pytest.CaptureFixture
     assert not Path("out.csv").exists()
 
 
-def test_a_file_holds_no_formula_if_the_option_or_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_contains_no_formula_if_the_option_or_the_setting_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     write("in.csv", ["id", "goods_description"], ["1", "=brake pads"], ["@A1", "leather shoes"])
 
     def rows(name: str, *options: str) -> list[dict[str, str]]:

@@ -127,7 +127,7 @@ def test_score_writes_the_rows_with_their_risk(
     assert f"{len(sent)} rows in, {len(sent)} out, 0 rejected" in output.err
 
 
-def test_score_protects_cells_that_a_spreadsheet_would_compute(tmp_path: Path, bundle: Path) -> None:
+def test_score_protects_cells_that_a_spreadsheet_would_evaluate(tmp_path: Path, bundle: Path) -> None:
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text(f"{HEADER}A1,=1+1,2\n", encoding="utf-8")
     for options, written in (([], "=1+1"), (["--excel-safe"], "'=1+1")):

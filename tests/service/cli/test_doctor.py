@@ -1,4 +1,4 @@
-"""``tidewaiter doctor`` names what is wrong with an installation."""
+"""``tidewaiter doctor`` reports the faults of an installation."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def test_reference_data_opsin_and_memory_are_checked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doctor, "_WORKER_BYTES", 1 << 62)
     found = failures()
     assert set(found) == {"reference data", "OPSIN", "limits"}
-    assert found["reference data"].startswith("Fentanyl is not found")
+    assert found["reference data"].startswith("The tables of substances do not contain fentanyl")
     assert found["OPSIN"].endswith("Items with systematic names are at least yellow.")
     assert "MiB of memory; 1 workers need" in found["limits"]
 
 
 def test_a_folder_that_cannot_be_written_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The user who runs the tests may be root, to whom every folder is writable.
+    # The tests may run as root, who may write to every folder.
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / "models")
     assert failures()["disk"] == f"models: {tmp_path / 'models'} cannot be written."
 
 
-def test_a_wrong_setting_is_a_finding_and_no_end_of_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEWAITER_PORT", "harbour")
     assert failures()["settings"].startswith("TIDEWAITER_PORT: ")
 
@@ -117,10 +117,10 @@ def test_database_and_keys_are_checked(tmp_path: Path, monkeypatch: pytest.Monke
     assert failures()["keys"].startswith("No key is valid")
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    assert "A newer version wrote the schema 9999" in failures()["database"]
+    assert "The database has the schema 9999 of a newer version" in failures()["database"]
     database.close()
 
 
 def test_settings_that_serve_would_refuse_are_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEWAITER_HOST", "0.0.0.0")
-    assert "need API keys, and there are none" in failures()["keys"]
+    assert "need API keys, but there are none" in failures()["keys"]

@@ -16,10 +16,10 @@ def _days(path: Path) -> list[str]:
         return [row["declared_at"][:10] for row in csv.DictReader(file)]
 
 
-def test_the_calendar_is_the_one_asked_for(tmp_path: Path) -> None:
+def test_the_calendar_is_that_of_the_options(tmp_path: Path) -> None:
     out, truth = tmp_path / "world.csv", tmp_path / "truth.csv"
-    asked = ["--from", "2018-02-01", "--to", "2018-02-20"]
-    assert run(["generate", "--rows", "400", "--seed", "3", "--out", str(out), "--truth", str(truth), *asked]) == 0
+    days = ["--from", "2018-02-01", "--to", "2018-02-20"]
+    assert run(["generate", "--rows", "400", "--seed", "3", "--out", str(out), "--truth", str(truth), *days]) == 0
     days = _days(out)
     assert len(days) == 400
     assert "2018-02-01" <= days[0] <= days[-1] <= "2018-02-20"

@@ -93,8 +93,8 @@ def test_a_damaged_keys_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"TIDEWAITER_AUTH": "off"}, "TIDEWAITER_AUTH=off is for loopback addresses"),
-        ({"TIDEWAITER_STORE": "off"}, "need API keys, and there are none"),
+        ({"TIDEWAITER_AUTH": "off"}, "TIDEWAITER_AUTH=off is only for loopback addresses"),
+        ({"TIDEWAITER_STORE": "off"}, "need API keys, but there are none"),
     ],
 )
 def test_serve_listens_only_on_loopback_without_keys(

@@ -16,7 +16,7 @@ HEADER = (
     "shipment_id,export_country,origin_country,goods_description,declared_at,consignor_name,consignee_name,channel,hs_code,"
     "net_mass_kg,customs_value,currency,consignor_account_opened_on,consignee_address,consignee_country,quantity\n"
 )
-#: Particulars of unsuspicious goods.
+#: Further fields of unsuspicious goods.
 USUAL = "2026-05-04T09:30:00Z,Example Trading,Lakeside Ltd,air_cargo,691110,40,900,EUR,2015-03-01,12 Sample St,US,9"
 RULES = """
 [[rule]]
@@ -111,7 +111,7 @@ def test_try_shows_what_each_rule_alone_would_move_by_origin(folder: Path, capsy
     assert by_id["from-china"]["shipments"] == 1
     assert by_id["from-china"]["moved"]["green_to_yellow"] == (lanes["A"] == "green")
     assert by_id["from-china"]["moved"]["green_to_red"] == 0
-    # The floor of the default set stands.
+    # The floor of the default set still applies.
     assert by_id["opioid-exemption"]["shipments"] == 1
     assert not any(by_id["opioid-exemption"]["moved"].values())
     assert (by_id["never"]["shipments"], by_id["never"]["by_origin"]) == (0, {})

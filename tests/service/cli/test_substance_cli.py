@@ -283,7 +283,7 @@ def test_an_error_is_one_line_with_its_exit_status(
     assert not Path("out.csv").exists()
 
 
-def test_a_file_holds_no_formula_if_the_option_or_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_contains_no_formula_if_the_option_or_the_setting_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     write("in.csv", ["id", "query"], ["=1+1", "fentanyl @A1"], ["2", "-1+1"])
 
     def cells(*options: str) -> list[str]:
