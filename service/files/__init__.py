@@ -1,1 +1,1 @@
-"""Score, validate and resolve files, and write the results."""
+"""Scoring, validation and resolution of files, and output of the results."""

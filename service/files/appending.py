@@ -1,6 +1,6 @@
-"""Files that keep their columns and rows, and get further columns with an answer per row.
+"""Output files with all columns and rows of the input, and further columns with an answer per row.
 
-The output has the same number and order of rows. A row that does not fit the header stays in its place, without an answer.
+The output has the same number and order of rows. A row that does not fit the header keeps its place, without an answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from service.files.formats import format_of, open_writer
 from service.files.options import Progress
 from service.files.output import check_paths
 
-#: Texts of the query columns of a row; None where a row has none.
+#: Texts of the query columns of a row; None if the row has no text.
 Query = tuple[str | None, ...]
 #: Values of the appended columns.
 Values = tuple[Any, ...]
@@ -32,11 +32,11 @@ _NOTES_SHOWN: Final = 5
 
 @dataclass(slots=True)
 class FileReport:
-    """Counts and notes of an answered file. Every input row is also an output row.
+    """Counts and notes of an answered file. Each input row is also an output row.
 
     Attributes:
-        blank: rows whose first query is blank.
-        unread: rows that do not match the header; they have no answer.
+        blank: number of rows whose first query is blank.
+        unread: number of rows that do not match the header and so have no answer.
         notes: remarks for the user.
         seconds: wall time.
     """
@@ -59,7 +59,7 @@ class QueryColumn:
 
     Attributes:
         name: name of the column; case and separators may differ from those in the file.
-        option: the option of the command line that names it.
+        option: command-line option that names the column.
         needed: whether a file without the column is refused.
     """
 
@@ -83,13 +83,13 @@ def append_columns(
 
     Args:
         columns: name and type of each appended column.
-        answer: returns the values of ``columns`` for each row of a piece of the file, misaligned rows left out.
-        report: counts and notes are added to it.
-        excel_safe: whether texts that spreadsheets take for formulas are protected, in CSV and TSV.
+        answer: returns the values of ``columns`` for each row of a piece of the file, without misaligned rows.
+        report: receives counts and notes.
+        excel_safe: whether texts that spreadsheets would evaluate as formulas get an apostrophe, in CSV and TSV.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
-        MappingError: the input lacks a needed column.
+        MappingError: the input lacks a required column.
         OutputRefused: the output path cannot be used.
     """
     started = time.monotonic()
@@ -138,7 +138,11 @@ def is_blank(text: str | None) -> bool:
 
 
 def _index_of(query: QueryColumn, names: Sequence[str], file: str) -> int | None:
-    """Return the index of a column: an exact match, or the only match without regard to case and separators."""
+    """Return the index of a column: an exact match, or the only match when case and separators are ignored.
+
+    Raises:
+        MappingError: the file lacks a required column.
+    """
     column = query.name
     if column in names:
         return names.index(column)
@@ -156,12 +160,12 @@ def _index_of(query: QueryColumn, names: Sequence[str], file: str) -> int | None
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a piece of the input, with misaligned rows in their places.
+    """Rows of a piece of the input, including misaligned rows, in order.
 
     Attributes:
         table: cells of the rows.
         queries: texts of the query columns of each row; None for a misaligned row.
-        own: JSON values of a JSON input.
+        own: JSON values of a JSON input; None for other inputs.
         unread: (line, reason) of the misaligned rows.
     """
 
@@ -178,7 +182,7 @@ class _Layout:
         names: input columns.
         queries: indices of the columns to read; None for a column that the input lacks.
         columns: name and type of each appended column.
-        notes: list to which a sentence per renamed column is appended.
+        notes: receives a sentence per renamed column.
         unique: whether to rename duplicate column names.
     """
 
@@ -194,7 +198,7 @@ class _Layout:
     ) -> None:
         self._width, self._queries, self._delimiter = len(names), queries, delimiter
         self._appended = columns
-        # Replace the answers in a file that was answered before.
+        # A file that was answered before ends with these columns; its answers are replaced.
         own = names[: -len(columns)] if tuple(names[-len(columns) :]) == tuple(columns) else names
         self._own: list[str] = []
         for name in own:
@@ -214,7 +218,7 @@ class _Layout:
     def rows_of(self, piece: Piece) -> _Rows:
         """Return the rows of a piece, including misaligned rows, in the order of the input.
 
-        In a file with one column, surplus cells are parts of a text that contains the delimiter.
+        In a file with one column, surplus cells are not misaligned: the text contains the delimiter.
         """
         table, own = piece.table, piece.own
         unread: list[tuple[int, str]] = []
@@ -257,7 +261,7 @@ class _Layout:
 
 
 def _insert_none(values: list[Any], positions: Sequence[int]) -> list[Any]:
-    """Return the values with None inserted before each position; positions ascend."""
+    """Return the values with None inserted before each of the ascending positions."""
     parts = [values[start:end] for start, end in zip([0, *positions], [*positions, len(values)], strict=True)]
     return [value for part in parts for value in (*part, None)][:-1]
 

@@ -1,7 +1,7 @@
-"""Scoring of a file into another file.
+"""Scoring of a file, with the result in another file.
 
-Rows keep their order and columns, and the score columns are appended. Unreadable rows go to a rejects file. Memory use does not
-depend on the size of the file.
+Rows keep their order and columns; the score columns are appended. Unreadable rows go to a rejects file. Memory use does not depend
+on the size of the file.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class BatchReport:
     """Counts and notes of a scored file. ``rows_in`` = ``rows_out`` + ``rows_rejected``.
 
     Attributes:
-        shipments: scored shipments.
-        by_lane: shipments per triage lane.
-        rows_warned: scored rows with a text in ``warnings``.
-        rows_late: scored rows of shipments that were declared before earlier ones, where the order of the file decides.
-        lane_warning: that the lanes do not fit this traffic (`models.lanes.misfit`), or None.
+        shipments: number of scored shipments.
+        by_lane: number of shipments per triage lane.
+        rows_warned: number of scored rows with a text in ``warnings``.
+        rows_late: number of scored rows of late shipments: declared before shipments that the history already contained.
+        lane_warning: warning that the lanes do not fit this traffic (`models.lanes.misfit`); None if they do.
         rejects_path: the rejects file; None if no row was rejected.
-        replaced: columns of the input that score columns of the same name replaced.
+        replaced: input columns that were replaced by score columns of the same name.
         notes: remarks for the user, for example on guessed columns and duplicate column names.
         riskiest: the riskiest shipments, highest risk first.
         seconds: wall time.
@@ -70,7 +70,7 @@ class BatchReport:
 
 
 class ModelWithHistory(FileModel, Protocol):
-    """Model that contains an initial history."""
+    """Model with an initial history."""
 
     @property
     def history(self) -> History: ...
@@ -91,12 +91,12 @@ def score_file(
 ) -> BatchReport:
     """Score a file. The extension of the output path determines the format.
 
-    The history starts from the model's snapshot and advances in the order of the file. The output and the rejects file appear
-    only when the whole file is scored. If no row is rejected, the rejects file of an earlier run is removed.
+    By default, the history starts from the model's snapshot and advances in the order of the file. The output and the rejects file
+    appear only when the whole file is scored. If no row is rejected, the rejects file of an earlier run is removed.
 
     Args:
-        history: the history to advance; by default a copy of the model's.
-        rejects_path: the rejects file; by default beside the output.
+        history: history to advance; default: a copy of the model's history.
+        rejects_path: the rejects file; default: beside the output.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
@@ -135,7 +135,7 @@ def score_file(
                 progress(scored.chunk.bytes_read, reader.approx_bytes, totals.rows_in)
             # Free the chunk before the next one arrives.
             del scored
-        # A full disk must show before the output replaces an earlier file.
+        # Flush now, so that a full disk raises before the output replaces an earlier file.
         rejects.flush()
     missing = missing_note(model.space.further_fields, reader.names)
     return BatchReport(
@@ -190,5 +190,5 @@ class _Totals:
 
     @property
     def notes(self) -> list[str]:
-        """A remark on rows that the program failed on."""
+        """Note on rows that are rejected because of a fault in the program."""
         return [f"{self.faults:,} rows are rejected because of a fault in the program."] if self.faults else []

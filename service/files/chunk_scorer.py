@@ -30,12 +30,12 @@ from service.files.pipeline import map_ahead
 from service.files.score_columns import columns_of, empty_columns
 from service.files.seen import SeenShipments
 
-LATE: Final = "declared_at: earlier than shipments already in the history, which was taken as it stands now"
-RETURNED: Final = "shipment_id: already seen earlier in this file; scored as a part of its own"
+LATE: Final = "declared_at: earlier than shipments that the history already contains; scored with the present history"
+RETURNED: Final = "shipment_id: already seen earlier in this file; scored as a separate part"
 
 
 class FileModel(Protocol):
-    """The members of `models.scoring.risk_model.RiskModel` that scoring a file uses."""
+    """Members of `models.scoring.risk_model.RiskModel` that are needed to score a file."""
 
     @property
     def heads(self) -> tuple[str, ...]: ...
@@ -71,21 +71,21 @@ class RiskyShipment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredChunk:
-    """Score columns of the n accepted rows of a chunk.
+    """Scores of the n accepted rows of a chunk.
 
     Attributes:
         chunk: the chunk of the input.
         rows: (n,) indices of the accepted rows within the chunk.
         columns: name -> (n,) values, in the order in which they are appended.
         refused: chunk row -> reason for its refusal.
-        faults: number of refused rows that the program failed on.
+        faults: number of rows that are refused because of a fault in the program.
         shipments: number of accepted shipments.
-        lanes: shipments per triage lane.
-        not_random: the same without the random share.
-        warned: accepted rows with a warning.
-        late: accepted rows of late shipments.
+        lanes: number of shipments per triage lane.
+        not_random: the same without random selections.
+        warned: number of accepted rows with a warning.
+        late: number of accepted rows of late shipments.
         riskiest: the riskiest shipments of the chunk.
-        kept: the scores, their history and the seconds that scoring took, if the caller keeps them; otherwise None.
+        kept: scores, history values and seconds of scoring, for `ScoreOptions.keep`; None without it.
     """
 
     chunk: Chunk
@@ -108,12 +108,12 @@ class PreparedChunk:
 
     Attributes:
         chunk: the chunk without its columns, which the table contains.
-        table: the accepted rows, or None.
+        table: table of the accepted rows; None if there are none.
         rows: (n,) indices of the accepted rows within the chunk.
-        history: history values of the rows at the time of their arrival.
+        history: history values of the shipments as of their arrival; None without accepted rows.
         returned: (S,) whether the shipment occurred earlier in the file, before other shipments.
         refused: chunk row -> reason for its refusal.
-        faults: number of refused rows that the program failed on.
+        faults: number of rows that are refused because of a fault in the program.
     """
 
     chunk: Chunk
@@ -126,7 +126,7 @@ class PreparedChunk:
 
 
 class ChunkScorer:
-    """Scorer of the chunks of one file or upload. Call `prepare` in the order of the file, and `score` in any order.
+    """Scores the chunks of one file or upload. Call `prepare` in the order of the file; the order of `score` does not matter.
 
     Attributes:
         columns: names of the score columns, in order.
@@ -135,10 +135,9 @@ class ChunkScorer:
     def __init__(
         self, model: FileModel, history: AdvancingHistory, options: ScoreOptions, *, decimal: str | None
     ) -> None:
-        """Set up for one file.
-
+        """
         Args:
-            history: every chunk advances it unless the options disable that. Pass a copy if it must not change.
+            history: advanced by each chunk unless the options disable that. Pass a copy if it must not change.
             decimal: decimal mark of the file, see `ManifestTable.from_columns`.
         """
         self._model, self._history, self._options, self._decimal = model, history, options, decimal
@@ -174,7 +173,7 @@ class ChunkScorer:
         return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused, faults)
 
     def _readable(self, chunk: Chunk) -> tuple[ManifestTable | None, NDArray[np.int64], dict[int, str]]:
-        """Return the table of the rows that the program can read, their places in the chunk, and the faults of the others."""
+        """Return the table of the rows on which the program does not fail, their indices, and the faults of the other rows."""
         every = np.arange(chunk.n_rows, dtype=np.int64)
         try:
             return self._table(chunk, None), every, {}
@@ -190,7 +189,7 @@ class ChunkScorer:
         )
 
     def _table(self, chunk: Chunk, rows: NDArray[np.int64] | None) -> ManifestTable:
-        """Return the table of a chunk, or of some of its rows, with the keys of its history."""
+        """Return the table of a chunk, or of ``rows`` of it, with its history keys computed."""
         columns = chunk.columns
         further = further_columns(chunk.native, self._model.space.further_fields)
         n_rows = chunk.n_rows
@@ -207,7 +206,7 @@ class ChunkScorer:
         return table
 
     def score(self, prepared: PreparedChunk) -> ScoredChunk:
-        """Score the accepted rows of a prepared chunk. A shipment that the program fails on is refused; the others are scored."""
+        """Score the accepted rows of a prepared chunk. Shipments on which the program fails are refused; the others are scored."""
         table, history = prepared.table, prepared.history
         if table is None or history is None:
             empty = empty_columns(self.columns)
@@ -221,7 +220,7 @@ class ChunkScorer:
             return scored
 
     def _scored_apart(self, prepared: PreparedChunk, table: ManifestTable, history: HistoryRows) -> ScoredChunk | None:
-        """Score the shipments without those that fail by themselves, which are refused. Return None if none does."""
+        """Refuse the shipments that fail when scored alone, and score the others. Return None if no shipment fails alone."""
 
         def some(shipments: NDArray[np.int64], refused: dict[int, str]) -> ScoredChunk:
             rows = np.flatnonzero(np.isin(table.shipment, shipments))
@@ -266,7 +265,7 @@ class ChunkScorer:
         )
 
     def keep(self, scored: ScoredChunk) -> ScoredChunk:
-        """Give the scores of a chunk to the caller who keeps them, and return the chunk without them."""
+        """Pass the scores of a chunk to `ScoreOptions.keep`, if set, and return the chunk without them."""
         if scored.kept is None or self._options.keep is None:
             return scored
         self._options.keep(*scored.kept)
@@ -275,13 +274,13 @@ class ChunkScorer:
 
 @contextlib.contextmanager
 def scored_chunks(reader: TableReader, scorer: ChunkScorer, *, done: int = 0) -> Iterator[Iterator[ScoredChunk]]:
-    """Yield the chunks of a file, read, prepared and scored ahead of the code that writes them.
+    """Yield an iterator over the scored chunks of a file. Chunks are read, prepared and scored ahead of the consumer.
 
     Args:
-        done: number of chunks at the beginning that are prepared, because later ones depend on them, but not scored again.
+        done: number of first chunks that are only prepared, because later chunks depend on them, and not scored again.
     """
     with (
-        # Use two threads beside the caller's. Most of the work holds the global interpreter lock, so more threads do not help.
+        # Two threads besides the caller's. Most of the work holds the global interpreter lock, so more threads do not help.
         map_ahead(scorer.prepare, reader) as prepared,
         map_ahead(scorer.score, islice(prepared, done, None)) as scored,
     ):

@@ -29,8 +29,8 @@ def _quoted(text: str, delimiter: str) -> str:
 def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
     """Return the rows of a table as CSV in UTF-8 without a header.
 
-    Values are written by `features.readers.as_text`, and nulls are empty cells. Cells are quoted only if necessary, unlike by
-    Arrow's writer, which quotes all texts.
+    Values are written as `features.readers.as_text` defines; nulls are empty cells. Cells are quoted only if necessary, whereas
+    Arrow's writer quotes all texts.
     """
     return csv_lines(table, delimiter).tobytes()
 

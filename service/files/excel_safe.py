@@ -1,8 +1,8 @@
 """Protection against formulas in files for spreadsheets.
 
-A spreadsheet computes a cell that begins with ``=``, ``+``, ``-`` or ``@``. The author of a manifest could so run a formula on
-the machine of an officer. An apostrophe before the character makes the cell a text. Spreadsheets with another list separator
-split a line at ``;`` and at line ends within quoted cells, so the text after these is protected too. Plain numbers stay.
+A spreadsheet evaluates a cell that begins with ``=``, ``+``, ``-`` or ``@``. So the author of a manifest could run a formula on the
+machine of an officer. An apostrophe before the character makes the cell a text. Spreadsheets with another list separator also split
+lines at ``;`` and at line ends within quoted cells, so texts after these are protected too. Plain numbers are not changed.
 
 Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection
 """
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from features.readers.as_text import text_array
 
-#: What spreadsheets take for the beginning of a formula, also in full width, after the beginning of a cell or a separator.
+#: Characters that begin a formula, also in full width, at the beginning of a cell or after a separator.
 _FORMULA: Final = r"(^|[;\t\r\n])([=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])"
 _BLANK_BEGINNING: Final = r"^([\t\r\n])"
 _NUMBER: Final = r"^[+-]?[0-9]+([.,][0-9]+)*([eE][+-]?[0-9]+)?$"
@@ -26,14 +26,14 @@ _PY_NUMBER: Final = re.compile(_NUMBER.replace("$", r"\Z"))
 
 
 def safe_cell(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
+    """Return a text that no spreadsheet evaluates as a formula."""
     if _PY_NUMBER.match(text):
         return text
     return re.sub(_BLANK_BEGINNING, r"'\1", _PY_FORMULA.sub(r"\1'\2", text))
 
 
 def safe_table(table: pa.Table) -> pa.Table:
-    """Return a table whose texts and column names no spreadsheet takes for formulas. Columns of numbers and times stay."""
+    """Return a table whose texts and column names no spreadsheet evaluates. Columns of numbers and times are not changed."""
     columns = [_safe_column(column) for column in table.columns]
     return pa.table(columns, names=[safe_cell(name) for name in table.column_names])
 

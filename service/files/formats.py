@@ -22,10 +22,10 @@ from service.files.json_lines import json_lines
 from service.files.output import OutputRefused, whole_file
 
 if TYPE_CHECKING:
-    # For types only: just one of the formats needs this module.
+    # Only for types at import, because only one format needs this module.
     import pyarrow.parquet as pq
 
-#: Gzip level. It compresses text about as well as the default level 6, in two thirds of the time.
+#: Gzip level: compresses text about as well as the common level 6, in two thirds of the time.
 _GZIP_LEVEL: Final = 4
 
 
@@ -36,7 +36,7 @@ class TableWriter(Protocol):
         """Write the rows of a table.
 
         Args:
-            own: the JSON values of the columns that come from a JSON input.
+            own: JSON values of the columns of a JSON input; None for other inputs.
         """
 
     def close(self) -> None:
@@ -49,10 +49,10 @@ class DelimitedWriter:
     def __init__(self, file: IO[bytes], delimiter: str, *, started: bool = False) -> None:
         """
         Args:
-            started: whether the file has its header line already.
+            started: whether the file already has its header line.
         """
         self._file, self._delimiter, self._started = file, delimiter, started
-        #: Whether texts that spreadsheets take for formulas are protected.
+        #: Whether texts that spreadsheets would evaluate as formulas get an apostrophe.
         self.excel_safe = False
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
@@ -73,7 +73,7 @@ class JsonLinesWriter:
     def __init__(self, file: IO[bytes], *, started: bool = False) -> None:
         """
         Args:
-            started: whether the file has lines already, which makes no difference.
+            started: ignored, because lines need no header.
         """
         self._file = file
 
@@ -93,7 +93,7 @@ class ParquetWriter:
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
         # Drop metadata of the input, such as pandas' index columns, which does not describe the output.
-        # Join the chunks of each column, because Parquet's pages end with them: equal rows then give equal bytes.
+        # Join the chunks of each column, because chunks end Parquet's pages. Equal rows then give equal bytes.
         table = table.replace_schema_metadata(None).combine_chunks()
         if self._writer is None:
             import pyarrow.parquet as pq
@@ -115,7 +115,7 @@ class OutputFormat:
         writer: creates a writer for an open file.
         media_type: Content-Type of a file.
         endings: file extensions. The first one without its dot is the name of the format.
-        grows: whether ``writer`` can go on in a file that has rows already (``started``).
+        grows: whether ``writer`` can continue a file that already has rows (``started``).
         gzip_endings: file extensions of gzipped files.
         unique_names: whether column names must be unique.
         dictionaries: whether the writer accepts dictionary-encoded columns.
@@ -145,7 +145,7 @@ FORMATS: Final = (
         unique_names=False,
     ),
     OutputFormat(JsonLinesWriter, "application/x-ndjson", (".jsonl", ".ndjson"), (".jsonl.gz",)),
-    # A Parquet file has an end that names all its parts.
+    # The footer of a Parquet file describes all its parts, so the file cannot grow.
     OutputFormat(ParquetWriter, "application/vnd.apache.parquet", (".parquet",), dictionaries=False, grows=False),
 )
 BY_NAME: Final = {output.name: output for output in FORMATS}
@@ -167,10 +167,10 @@ def format_of(path: Path) -> OutputFormat:
 
 @contextlib.contextmanager
 def open_writer(path: Path, *, excel_safe: bool = False) -> Iterator[TableWriter]:
-    """Yield a writer in the format of the path's extension. The file appears if the block ends without an exception.
+    """Yield a writer in the format of the path's extension. The file appears only if the block ends without an exception.
 
     Args:
-        excel_safe: whether texts that spreadsheets take for formulas are protected, in CSV and TSV.
+        excel_safe: whether texts that spreadsheets would evaluate as formulas get an apostrophe, in CSV and TSV.
 
     Raises:
         OutputRefused: see `format_of` and `whole_file`.
@@ -179,7 +179,7 @@ def open_writer(path: Path, *, excel_safe: bool = False) -> Iterator[TableWriter
     with whole_file(path) as file, contextlib.ExitStack() as stack:
         target = file
         if path.name.lower().endswith(output.gzip_endings):
-            # Leave file name and time out of the header, so that equal content gives equal files.
+            # Omit file name and time from the header, so that equal content gives equal files.
             target = cast(
                 "IO[bytes]",
                 stack.enter_context(gzip.GzipFile("", "wb", compresslevel=_GZIP_LEVEL, fileobj=file, mtime=0)),

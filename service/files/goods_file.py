@@ -1,4 +1,4 @@
-"""Classification of a column of goods descriptions in a file. It appends the columns `service.goods.answers.COLUMNS`."""
+"""Classification of a column of goods descriptions in a file, which appends the columns `service.goods.answers.COLUMNS`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class GoodsReport(FileReport):
     """Counts and notes of a classified file.
 
     Attributes:
-        vague: rows that are flagged as vague.
-        codes: rows with a code that can be compared. ``contradicted``: those whose words contradict it.
-        unreadable: rows with a code that cannot be read.
+        vague: number of rows that are flagged as vague.
+        codes: number of rows with a code that can be compared.
+        contradicted: number of rows whose words contradict the code.
+        unreadable: number of rows with a code that cannot be read.
     """
 
     vague: int = 0
@@ -65,7 +66,7 @@ def classify_file(
     codes = QueryColumn(hs_column or "hs_code", "--hs-column", needed=hs_column is not None)
 
     def answer_all(queries: list[Query]) -> Sequence[Values]:
-        # Codes and descriptions repeat in trade.
+        # Classify each distinct pair of description and code once, because they repeat in trade.
         digits = {code: None if code is None else code_or_none(code) for code in {code for _, code in queries}}
         numbers: dict[tuple[str, str | None], int] = {}
         rows = [numbers.setdefault((text or "", digits[code]), len(numbers)) for text, code in queries]

@@ -1,4 +1,4 @@
-"""History of a scored file: where it starts, and scoring in order of time."""
+"""History of a scored file: replay of an earlier file, and scoring in order of ``declared_at``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from service.files.chunk_scorer import FileModel
     from service.files.options import ScoreOptions
 
-#: Shipments that advance the history at once, which bounds the memory of their values.
+#: Number of shipments per step of the history, which bounds the memory of their values.
 _AT_ONCE: Final = 65_536
 
 
 def replay_file(path: str | os.PathLike[str], model: FileModel, history: History, options: ScoreOptions) -> None:
-    """Advance a history by an earlier manifest file, in the order of the file.
+    """Advance a history with an earlier manifest file, in the order of the file.
 
     Raises:
         Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
@@ -42,10 +42,10 @@ def replay_file(path: str | os.PathLike[str], model: FileModel, history: History
 
 @contextlib.contextmanager
 def sorted_history(path: Path, model: FileModel, history: History, options: ScoreOptions) -> Iterator[SortedHistory]:
-    """Read a file once, advance the history in order of ``declared_at``, and yield the values in the order of the file.
+    """Read a file, advance the history in order of ``declared_at``, and yield the history values in the order of the file.
 
-    Shipments of one time keep the order of the file. The values (some 600 bytes per shipment) are in a temporary file, so that
-    memory does not grow with them; the keys (240 bytes per shipment) are in memory.
+    Shipments with equal times keep the order of the file. The values (some 600 bytes per shipment) are in a temporary file, so they
+    take no memory; the keys (240 bytes per shipment) are in memory.
 
     Raises:
         Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
@@ -67,21 +67,21 @@ def sorted_history(path: Path, model: FileModel, history: History, options: Scor
 
 
 class SortedHistory:
-    """History values of the shipments of a file, handed out in the order of the file."""
+    """History values of the shipments of a file, which `advance` returns in the order of the file."""
 
     def __init__(self, values: NDArray[np.float64], late: NDArray[np.bool_]) -> None:
         self._values, self._late = values, late
         self._next = 0
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
-        """Return the values of the next shipments of the file, which are those of the table."""
+        """Return the values of the table's shipments, which must be the next ones of the file."""
         chosen = slice(self._next, self._next + table.n_shipments)
         self._next += table.n_shipments
         return HistoryRows(np.array(self._values[chosen]), self._late[chosen])
 
 
 class _Keys:
-    """Collects the history keys of tables."""
+    """Stands in for a history, and collects the history keys of the tables."""
 
     def __init__(self) -> None:
         self._parts: list[NDArray[np.int64]] = []
@@ -92,7 +92,7 @@ class _Keys:
         return HistoryRows(np.empty((table.n_shipments, 0)), np.zeros(table.n_shipments, dtype=np.bool_))
 
     def joined(self) -> NDArray[np.int64]:
-        """Return the keys of all shipments, one column each."""
+        """Return the keys of all shipments, one column per shipment."""
         parts, self._parts = self._parts, []
         return np.concatenate(parts, axis=1) if parts else np.empty((1, 0), dtype=np.int64)
 
@@ -100,7 +100,7 @@ class _Keys:
 def _prepare_all(
     path: str | os.PathLike[str], model: FileModel, history: History | _Keys, options: ScoreOptions
 ) -> None:
-    """Read a whole file as `score_file` does, and let its tables advance the history."""
+    """Read a whole file as `score_file` does, and advance the history with its tables."""
     with (
         open_table(path, mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK) as reader,
         map_ahead(ChunkScorer(model, history, options, decimal=reader.decimal).prepare, reader) as prepared,

@@ -43,11 +43,11 @@ class _Member:
 def json_lines(table: pa.Table, own: OwnValues | None = None) -> NDArray[np.uint8]:
     """Return the rows of a table as UTF-8 JSON objects, one per line, with the columns in the table's order.
 
-    Numbers and booleans become JSON numbers and booleans. Other values become strings, written by `features.readers.as_text`.
+    Numbers and booleans become JSON numbers and booleans. Other values become strings, as `features.readers.as_text` defines.
     Missing values and empty strings become null.
 
     Args:
-        own: column -> JSON values from the input. They are written unchanged, including empty strings.
+        own: column -> JSON values of the input, which are written unchanged, including empty strings.
     """
     n_rows = table.num_rows
     if not n_rows:

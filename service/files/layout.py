@@ -18,7 +18,7 @@ class OutputLayout:
 
     Attributes:
         names: names of all output columns, in order.
-        replaced: input columns that score columns of the same name replace.
+        replaced: input columns that are replaced by score columns of the same name, or dropped.
         notes: one sentence per renamed column.
     """
 
@@ -31,14 +31,13 @@ class OutputLayout:
         dictionaries: bool = True,
         drop: Sequence[str] = (),
     ) -> None:
-        """Select and name the columns.
-
+        """
         Args:
             names: input columns, in order.
             score_columns: score columns, in order.
             unique_names: whether to rename duplicate column names.
             dictionaries: whether score columns may be dictionary-encoded.
-            drop: additional input columns to omit.
+            drop: further input columns to omit.
         """
         self._dictionaries = dictionaries
         replaced = {*ALL_SCORE_COLUMNS, *drop}
@@ -58,7 +57,7 @@ class OutputLayout:
         self.names = (*written, *score_columns)
 
     def copied_cells(self, cells: Sequence[str]) -> list[str]:
-        """Return the cells of an input row that are copied to the output."""
+        """Return those cells of an input row that are copied to the output."""
         return [cells[index] for index in self._copied]
 
     def accepted_rows(self, scored: ScoredChunk) -> tuple[pa.Table, OwnValues | None]:
@@ -72,7 +71,7 @@ class OutputLayout:
             rows = scored.rows.tolist()
             own = own and {name: values and [values[row] for row in rows] for name, values in own.items()}
         if own is not None and self.replaced:
-            # Drop old values of the score columns in a file that was scored before.
+            # A file that was scored before has old values of the score columns; drop these.
             own = {name: values for name, values in own.items() if name not in self.replaced}
         return pa.table([*copied, *self._scores(scored)], names=list(self.names)), own
 

@@ -16,7 +16,7 @@ _QUOTATION_MARK = cython.declare(cython.uchar, ord('"'))
 
 
 def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: IntArray, new_data: ByteArray) -> None:
-    """Copy m texts. Put those with special characters in quotation marks, and double the quotation marks within them.
+    """Copy m texts. Quote texts with special characters, and double the quotation marks within them.
 
     Args:
         offsets: (m + 1,) start of each text in ``data``, and end of the last text.
@@ -91,7 +91,7 @@ def place(
         behind: bytes written after each text.
         missing: bytes written for a null.
         positions: (n,) position of each row in ``lines``; updated.
-        lines: output: bytes of all lines, long enough for what `measure` counts.
+        lines: output: bytes of all lines, of the total length that `measure` returns.
     """
     offsets = texts.offsets
     data = texts.data

@@ -1,4 +1,4 @@
-"""Tries watch lists on a file: how many shipments each entry would hit and raise, without writing scores."""
+"""Trial of watch lists on a file: the number of shipments that each entry would match and raise. No scores are written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class EntryTrial:
-    """Shipments that an entry hits, and those that it alone would raise."""
+    """Number of shipments that an entry matches, and number of those that the entry alone would raise."""
 
     entry: Entry
     shipments: int = 0
@@ -45,10 +45,12 @@ class EntryTrial:
 
 @dataclass(slots=True)
 class ListsTrial:
-    """Counts of all entries, in their order.
+    """Counts of all entries, in order.
 
     Attributes:
-        raised: shipments that the entries together raise.
+        shipments: number of scored shipments.
+        raised: number of shipments that the entries raise together.
+        entries: id of an entry -> its counts.
     """
 
     shipments: int = 0
@@ -91,10 +93,10 @@ def try_lists(
     *,
     progress: Progress | None = None,
 ) -> ListsTrial:
-    """Score a file with the rules in force and the entries that are tried, and count what these would hit and raise.
+    """Score a file with the rules in force and the entries on trial, and count the shipments that these match and raise.
 
     Args:
-        model: scores the file from a copy of its history.
+        model: scores the file with a copy of its history.
 
     Raises:
         Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.

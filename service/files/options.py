@@ -13,8 +13,8 @@ from models.scoring import Explain, Scores, ScoreSettings
 #: Callback after each chunk. Arguments: bytes read so far, size of the input in bytes (0 if unknown), and rows read so far.
 Progress = Callable[[int, int, int], None]
 
-#: Callback with the scores of each chunk, the history that they used, and the seconds that scoring took. It returns when they are
-#: kept; only then is the chunk written.
+#: Callback with the scores of each chunk, their history values, and the seconds of scoring. It returns when the decisions are
+#: stored. The chunk is written after that.
 Keep = Callable[[Scores, HistoryRows, float], None]
 
 
@@ -25,15 +25,15 @@ class ScoreOptions:
     Attributes:
         mapping: mapping that renames and converts input columns.
         explain: shipments that get reasons: none, shown (red and yellow lane) or all.
-        settings: score settings; by default those of the model.
+        settings: score settings; default: those of the model.
         threads: number of LightGBM threads.
         rows_per_chunk: number of rows per chunk; the default depends on whether the output is a file or a stream.
         top: number of riskiest shipments in the report.
-        excel_safe: whether cells that spreadsheets take for formulas are written as texts, in CSV and TSV.
+        excel_safe: whether cells that spreadsheets would evaluate as formulas get an apostrophe, in CSV and TSV.
         update_history: whether scored shipments advance the history.
-        history_file: an earlier manifest file, replayed before the first row.
+        history_file: earlier manifest file, which is replayed before the first row.
         in_time_order: whether history advances in order of ``declared_at`` instead of the order of the file.
-        keep: called with the scores of each chunk in the order of the file, before the chunk is written.
+        keep: is called with the scores of each chunk in the order of the file, before the chunk is written.
     """
 
     mapping: ColumnMapping | None = None

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-#: Errors of the disk, which no change of the command's arguments but another folder would help against.
+#: Error numbers of a full, broken or read-only disk. Only another folder or a repair helps.
 DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _DEVICES: Final = (Path("/dev"), Path("/proc"), Path("/sys"))
-#: Folder of devices that holds ordinary files.
+#: Folder below `/dev` that contains ordinary files.
 _MEMORY: Final = Path("/dev/shm")
 
 
@@ -24,7 +24,7 @@ class OutputRefused(ValueError):
 
 
 class OutputFailed(RuntimeError):
-    """Error of the disk while an output file was written. The message contains the path."""
+    """Error of the disk while writing an output file. The message contains the path."""
 
 
 def check_paths(named: Sequence[tuple[str, Path]]) -> None:
@@ -34,8 +34,8 @@ def check_paths(named: Sequence[tuple[str, Path]]) -> None:
         named: (name in messages, path) of the input file, then of each output file.
 
     Raises:
-        OutputRefused: a file would overwrite another, an output file would replace a device or lie in a folder of devices, or its
-            folder does not exist.
+        OutputRefused: a file would overwrite another, or an output file would replace a device, is in a folder of devices, or is in
+            a folder that does not exist.
     """
     for index, (name, path) in enumerate(named):
         for other_name, other in named[:index]:
@@ -50,15 +50,15 @@ def check_paths(named: Sequence[tuple[str, Path]]) -> None:
         if any(map(folder.is_relative_to, _DEVICES)) and not folder.is_relative_to(_MEMORY):
             raise OutputRefused(f"{path}: The {name} file would lie among devices; choose another folder.")
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise OutputRefused(f"{path}: This is a pipe or a device, which a file would replace; name a file.")
+            raise OutputRefused(f"{path}: This is a pipe or a device, which the output would replace; name a file.")
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a temporary file that replaces ``path`` if the block ends without an exception.
 
-    The temporary file is beside ``path``; its name starts with a dot and ends with ``.part``. An exception, Ctrl-C or SIGTERM
-    removes it and leaves ``path`` unchanged. After a kill or a power failure, the next file of the same name removes it.
+    The temporary file is beside ``path``; its name starts with a dot and ends with ``.part``. After an exception, Ctrl-C or SIGTERM
+    it is removed, and ``path`` is unchanged. After a kill or a power failure, the next call for the same path removes it.
 
     Raises:
         OutputRefused: the folder does not exist or cannot be written, or ``path`` is a folder.
@@ -73,7 +73,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            # While the file is locked, no other process takes it for stale.
+            # Replace while the file is locked, so that no other process removes it as stale.
             part.replace(path)
     except OSError as error:
         _remove(part)
@@ -91,13 +91,13 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove the temporary files of ``path`` whose processes have ended without removing them."""
+    """Remove temporary files of ``path`` that ended processes have left behind."""
     pattern = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.part")
     with contextlib.suppress(OSError):
         for part in path.parent.iterdir():
             if pattern.fullmatch(part.name) and part.is_file() and not part.is_symlink():
                 with contextlib.suppress(OSError), part.open("rb") as file:
-                    # A process that still writes holds the lock.
+                    # The lock fails while another process writes the file.
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     _remove(part)
 
@@ -113,7 +113,7 @@ def _part_of(path: Path) -> tuple[Path, IO[bytes]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Another process has found the file before it was locked, and removes it.
+            # Another process found the file before it was locked here, and removes it.
             file.close()
             continue
         except OSError:

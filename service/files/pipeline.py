@@ -36,7 +36,7 @@ def map_ahead(work: Callable[[A], B], source: Iterable[A]) -> Iterator[Iterator[
         future = pool.submit(next_result)
         while result := future.result():
             future = pool.submit(next_result)
-            # Remove the result from the list, because a reference here would keep the chunk alive until the next one is ready.
+            # Pop the result, because a reference here would keep the chunk in memory until the next one is ready.
             yield result.pop()
 
     with ThreadPoolExecutor(1, thread_name_prefix=THREAD_NAME) as pool:

@@ -20,7 +20,7 @@ REJECT_COLUMNS: Final = ("line", "reason", "row")
 
 
 def default_rejects_path(out_path: str | os.PathLike[str]) -> Path:
-    """Return ``OUT.rejects.csv``, beside the output: the folder of the input may be read-only, or one of devices."""
+    """Return ``OUT.rejects.csv`` beside the output, because the folder of the input may be read-only or a folder of devices."""
     path = Path(out_path)
     return path.with_name(path.name + ".rejects.csv")
 
@@ -35,7 +35,7 @@ class RejectsFile:
     def __init__(self, path: Path, *, excel_safe: bool = False) -> None:
         """
         Args:
-            excel_safe: whether texts that spreadsheets take for formulas are protected.
+            excel_safe: whether texts that spreadsheets would evaluate as formulas get an apostrophe.
         """
         self._path, self.rows, self._excel_safe = path, 0, excel_safe
         self._stack = contextlib.ExitStack()
@@ -48,7 +48,7 @@ class RejectsFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file, or remove the file of an earlier run if no row was rejected."""
+        """Complete the file. If no row was rejected, remove the file of an earlier run."""
         self._stack.__exit__(kind, error, trace)
         if kind is None and not self.rows:
             self._path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Tries rules on a file: what they would do to its lanes, without writing scores."""
+"""Trial of rules on a file: the changes of lanes that they would cause. No scores are written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
-    """Result of a trial: the counts, and the rows that could not be read."""
+    """Result of a trial: the counts, and the number of rows that could not be read."""
 
     trial: RuleTrial
     rows_rejected: int
@@ -41,13 +41,13 @@ def try_rules(
     *,
     progress: Progress | None = None,
 ) -> TrialReport:
-    """Score a file with the rules in force and the rules that are tried, and count what these would move.
+    """Score a file with the rules in force and the rules on trial, and count the shipments that these would move to another lane.
 
-    The bundle's own rules are in force already; they are tried as they are.
+    If ``rules`` are those of the bundle, they are already in force and not added again.
 
     Args:
-        model: scores the file from a copy of its history.
-        options: their settings hold the rules in force.
+        model: scores the file with a copy of its history.
+        options: options, whose ``settings`` contain the rules in force.
 
     Raises:
         Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
@@ -57,7 +57,7 @@ def try_rules(
     office = settings.rules or OfficeRules()
     if rules.digest != model.rules.digest:
         settings = replace(settings, rules=replace(office, added=(*office.added, rules)))
-    # An error in the rules shows before the file is read.
+    # Raise errors in the rules before the file is read.
     model.rulebook(settings)
     trial = RuleTrial(tuple(rule.id for rule in rules.rules))
     rejected = rows = 0

@@ -32,7 +32,7 @@ def columns_of(
 ) -> dict[str, Any]:
     """Return the score columns of the n rows of a table: name -> Arrow array (n,).
 
-    Columns are dictionary-encoded if the rows of a shipment share a value or most rows have no value.
+    A column is dictionary-encoded if the rows of a shipment share its value, or if most rows have no value.
 
     Args:
         names: the columns to return, in order.

@@ -15,15 +15,12 @@ _EXACT: Final = 1 << 20
 #: Capacity of the Bloom filter, and its false-positive probability at that capacity. The filter takes 41 MiB.
 _SHIPMENTS: Final = 10_000_000
 _FALSE_POSITIVES: Final = 6e-8
-#: Replacement for the key 0, which stores do not support.
+#: Replacement for the key 0, which `Store` does not support.
 _ZERO_KEY: Final = -(2**63)
 
 
 class SeenShipments:
-    """Set of the shipment references seen so far.
-
-    Up to ``exact`` references are stored exactly. Beyond that, a Bloom filter replaces the store.
-    """
+    """Set of the shipment references seen so far. Beyond ``exact`` references, a Bloom filter replaces the exact store."""
 
     def __init__(self, *, exact: int = _EXACT) -> None:
         self._exact = exact
@@ -31,10 +28,13 @@ class SeenShipments:
         self._filter: Bloom | None = None
 
     def add(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Add shipments in order and return whether each (n,) was added before, in an earlier call or in this one.
+        """Add shipments in order.
 
         Args:
             references: (n,) 64-bit hashes of shipment references.
+
+        Returns:
+            (n,) whether the shipment was added before, in an earlier call or in this one.
         """
         references = np.where(references == 0, _ZERO_KEY, references)
         if self._filter is None:

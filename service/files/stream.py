@@ -1,4 +1,4 @@
-"""Scoring of an uploaded CSV into a stream of CSV parts."""
+"""Scoring of an uploaded CSV, with the result as a stream of CSV parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 
 ERROR_COLUMN: Final = "error"
-#: Bytes of withheld rows that stay in memory, and of one part of them.
+#: Bytes of withheld lines that are kept in memory, and bytes of a part of them.
 _WITHHELD_BYTES: Final = 1 << 20
 #: The response starts after the first chunk, so chunks are smaller than those of a file.
 _ROWS_PER_CHUNK: Final = 5_000
@@ -40,12 +40,12 @@ def score_csv_stream(
 ) -> Iterator[bytes]:
     """Score a CSV (gzipped or not) into parts of a CSV: the header first, then whole lines in the order of the input.
 
-    An unreadable row stays in the output, with empty score columns and the reason in the last column, ``error``. The header of the
-    upload is read before this function returns, so that the caller can still respond with an error.
+    An unreadable row remains in the output, with empty score columns and the reason in the last column, ``error``. The header of
+    the upload is read before this function returns, so that the caller can still respond with an error.
 
     Args:
         history: advanced in place unless the options disable that.
-        name: name of the file in messages.
+        name: name of the file in error messages.
 
     Raises:
         Unreadable: the upload cannot be read. During iteration: the upload is incomplete, or no row of it can be scored.
@@ -72,7 +72,7 @@ def _parts(name: str, reader: TableReader, scorer: ChunkScorer, *, excel_safe: b
                 if anything:
                     yield lines
                     continue
-                # As long as no row was scored, the caller can still answer that none can be.
+                # Withhold lines until a row is scored, so that the caller can still respond with an error if no row can be scored.
                 withheld.write(lines)
                 reason = reason or _first_reason(scored)
                 if scored.chunk.n_rows > len(scored.refused):
@@ -84,7 +84,7 @@ def _parts(name: str, reader: TableReader, scorer: ChunkScorer, *, excel_safe: b
 
 
 def _first_reason(scored: ScoredChunk) -> str:
-    """Return why the first unreadable row of a chunk is unreadable; empty if all are readable."""
+    """Return line and reason of the first unreadable row of a chunk; an empty text if all rows are readable."""
     reasons = {int(scored.chunk.lines[row]): reason for row, reason in scored.refused.items()}
     reasons |= {reject.line: reject.reason for reject in scored.chunk.rejected}
     if not reasons:

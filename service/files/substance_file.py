@@ -1,4 +1,4 @@
-"""Resolution of a column of chemical names in a file. It appends the columns `service.substances.answers.COLUMNS`."""
+"""Resolution of a column of chemical names in a file, which appends the columns `service.substances.answers.COLUMNS`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.files.appending import FileReport, Query, QueryColumn, Values, appe
 from service.files.options import Progress
 from service.substances.answers import COLUMNS, Question, columns
 
-#: Number of cached answers, which take some tens of megabytes. Lists of chemicals repeat names.
+#: Number of cached answers, because lists of chemicals repeat names. They take some tens of megabytes.
 _CACHED: Final = 65_536
 _BOOLEAN_COLUMNS: Final = ("hit", "listed", "us_class", "cn_class")
 _NUMBER_COLUMNS: Final = ("confidence", "similarity")
@@ -32,8 +32,8 @@ class SubstanceReport(FileReport):
     """Counts and notes of a resolved file.
 
     Attributes:
-        by_kind: rows per kind of match.
-        hits: rows that declare a watched substance.
+        by_kind: number of rows per kind of match.
+        hits: number of rows that declare a watched substance.
     """
 
     hits: int = 0

@@ -1,4 +1,4 @@
-"""Report of `tidewaiter validate`: how scoring would read a file."""
+"""Report of `tidewaiter validate`, which shows how scoring would read a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXPECTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Value with a warning, and its physical line (in Parquet, its row number)."""
+    """Value with a warning. ``line`` is its physical line, or in Parquet its row number."""
 
     line: int
     value: str
@@ -59,7 +59,7 @@ class FieldReport:
 
 @dataclass(slots=True)
 class ValidationReport:
-    """Recognised, guessed, missing and lost columns of a file, and counts. ``rows`` = accepted rows + ``refused``."""
+    """Recognised, guessed, missing and lost columns of a file, and counts. ``rows`` includes the ``refused`` rows."""
 
     name: str
     format: str
@@ -77,7 +77,7 @@ class ValidationReport:
 
     @property
     def guessed(self) -> dict[str, str]:
-        """Field -> input column, for columns recognised by alias."""
+        """Field -> input column, for columns that were recognised by an alias."""
         return {one.name: one.source for one in self.fields if one.how == "alias"}
 
     @property
@@ -187,7 +187,7 @@ def validate_file(
     *,
     progress: Progress | None = None,
 ) -> ValidationReport:
-    """Read a file as `score` does, but without a model, and report how it was read.
+    """Read a file as `tidewaiter score` does, but without a model, and report how it was read.
 
     Raises:
         Unreadable: the file as a whole cannot be read.
@@ -232,7 +232,7 @@ def _fields(reader: TableReader, mapping: ColumnMapping | None) -> list[FieldRep
 
 
 def _add(report: ValidationReport, chunk: Chunk, decimal: str | None, previous_time: int | None) -> int | None:
-    """Add a chunk to the report and return the time of its last row for the next chunk."""
+    """Add a chunk to the report. Return the time of its last row, which the next chunk needs."""
     report.rows += chunk.n_rows + len(chunk.rejected)
     report.refused += len(chunk.rejected)
     refusals = [(reject.line, reject.reason) for reject in chunk.rejected]
@@ -259,7 +259,7 @@ def _add(report: ValidationReport, chunk: Chunk, decimal: str | None, previous_t
 
 
 def _add_warnings(fields: Sequence[FieldReport], chunk: Chunk, table: ManifestTable, rows: Sequence[int]) -> None:
-    """Count the rows with a warning per field, and collect examples of different problems."""
+    """Count the rows with a warning per field, and collect examples with different problems."""
     by_name = {one.name: one for one in fields}
     for row in rows:
         counted: set[str] = set()

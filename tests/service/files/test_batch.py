@@ -305,7 +305,7 @@ def test_parquet_types_and_json_values_are_copied_unchanged(tmp_path: Path, thre
     assert {name: got[name] for name in line} == line
 
 
-def test_columns_of_one_name_both_stay(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_two_columns_of_the_same_name_are_both_written(tmp_path: Path, three_heads: RiskModel) -> None:
     text = "shipment_id,goods_description,x,x\nA,cup,1,2\n"
     run(tmp_path, text, three_heads)
     assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("A,cup,1,2,")
@@ -342,7 +342,7 @@ def test_an_interrupted_run_leaves_no_output_at_all(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_an_interrupted_run_leaves_what_stood_there_before(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_a_failed_run_leaves_the_earlier_output_unchanged(tmp_path: Path, three_heads: RiskModel) -> None:
     whole = gzip.compress(as_csv(goods(20)).encode())
     (tmp_path / "in.csv.gz").write_bytes(whole[:-30])
     write(tmp_path / "out.csv", "yesterday\n")

@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would compute as formulas, and files that protect against them."""
+"""Cells that a spreadsheet would evaluate as formulas, and files that protect against them."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_no_protected_text_begins_a_formula_in_any_cell_of_any_locale(text: str)
             assert cell[:1] not in {*"=+-@", "\uff1d"}
 
 
-def test_numbers_and_times_of_a_table_stay() -> None:
+def test_numbers_of_a_table_are_not_changed() -> None:
     table = pa.table({"n": [-1.5, 2.0], "d": pa.array([-1, 2]).dictionary_encode(), "b": [True, False]})
     assert safe_table(table).equals(table)
 
 
-def test_a_scored_file_and_its_rejects_hold_no_formula(tmp_path: Path, model: RiskModel) -> None:
+def test_a_scored_file_and_its_rejects_contain_no_formula(tmp_path: Path, model: RiskModel) -> None:
     columns = goods(3)
     columns["consignee_name"][0] = FORMULA
     text = as_csv(columns, ["=1+1", *["x"] * len(columns)])
@@ -86,7 +86,7 @@ def test_a_scored_file_and_its_rejects_hold_no_formula(tmp_path: Path, model: Ri
     assert table_of(tmp_path / "out.csv")[0]["consignee_name"] == FORMULA
 
 
-def test_a_streamed_upload_holds_no_formula(tmp_path: Path, model: RiskModel) -> None:
+def test_a_streamed_upload_contains_no_formula(tmp_path: Path, model: RiskModel) -> None:
     columns = goods(2)
     columns["consignee_name"][0] = FORMULA
     source = write(tmp_path / "in.csv", as_csv(columns, [FORMULA, *["x"] * len(columns)]))

@@ -1,4 +1,4 @@
-"""Where the history of a scored file starts, scoring in order of time, and the warning of lanes that do not fit."""
+"""Start of the history of a scored file, scoring in order of time, and the warning about lanes that do not fit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def scored(
 
 
 def shuffled(text: str) -> str:
-    """Return a file with its shipments in another order, each still whole."""
+    """Return a file with its shipments in another order; the rows of a shipment stay together."""
     header, *lines = text.splitlines()
     whole: dict[str, list[str]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""A shipment that the program fails on is reported, and the others of its file or batch are scored."""
+"""A shipment on which the program fails is reported, and the others of its file or batch are scored."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ def model() -> RiskModel:
     return train()
 
 
-def test_other_shipments_of_a_file_get_the_scores_that_they_have_without_the_fault(
-    tmp_path: Path, model: RiskModel
-) -> None:
+def test_other_shipments_of_a_file_get_the_same_scores_as_without_the_fault(tmp_path: Path, model: RiskModel) -> None:
     columns = goods(40)
     faulty = sorted({str(one) for one in columns["shipment_id"]})[7]
     source = write(tmp_path / "in.csv", as_csv(columns))
@@ -90,7 +88,7 @@ def record(number: int) -> dict[str, Any]:
     return {"shipment_id": f"R-{number}", "items": [{"goods_description": "silicone phone case", "net_mass_kg": 1}]}
 
 
-def test_a_batch_refuses_the_faulty_shipment_alone(model: RiskModel) -> None:
+def test_a_batch_refuses_only_the_faulty_shipment(model: RiskModel) -> None:
     outcome = score(
         served(Faulty(model, "R-2")),
         [*map(record, range(5)), {}],
@@ -104,7 +102,7 @@ def test_a_batch_refuses_the_faulty_shipment_alone(model: RiskModel) -> None:
     assert "fault in the program (OverflowError" in outcome.refused[0].problems[0].problem
 
 
-def test_the_other_shipments_of_a_faulty_batch_are_unread_where_they_are_without_it(model: RiskModel) -> None:
+def test_the_other_shipments_of_a_faulty_batch_keep_their_unread_fields(model: RiskModel) -> None:
     long = "phone case " * (LONGEST_DESCRIPTION // 11 + 1)
     texts = {"R-2": "silicone phone case", "R-3": "ceramic mug", "R-4": long, "R-5": "glass jar"}
     records = [{"shipment_id": name, "items": [{"goods_description": text}]} for name, text in texts.items()]
@@ -114,7 +112,7 @@ def test_the_other_shipments_of_a_faulty_batch_are_unread_where_they_are_without
 
 
 def faulty_keys(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
-    """Let the keys of the history fail on a shipment, as a fault in the reading of an address would."""
+    """Make the history keys of a shipment fail, as a fault in reading an address would."""
     working = keys.keys_of
 
     def keys_of(table: ManifestTable) -> Any:
@@ -160,7 +158,7 @@ def test_a_single_shipment_raises_its_error(model: RiskModel) -> None:
         score(served(Faulty(model, "R-0")), [record(0)], Options(), ScoreSettings(), max_items=9)
 
 
-def test_an_error_of_no_single_shipment_is_raised(model: RiskModel) -> None:
+def test_an_error_that_no_single_shipment_causes_is_raised(model: RiskModel) -> None:
     class Tired(Faulty):
         def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Any:
             if table.n_shipments > 3:

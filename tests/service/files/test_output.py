@@ -58,7 +58,7 @@ _JSON = st.recursive(
     st.integers(0, 3),
     st.booleans(),
 )
-def test_json_lines_say_what_each_row_says_by_itself(rows: list[tuple[Any, ...]], first: int, given: bool) -> None:
+def test_json_lines_equal_the_json_of_each_row(rows: list[tuple[Any, ...]], first: int, given: bool) -> None:
     text, number, truth, own_text, own_json = (list(column) for column in zip(*rows, strict=True)) if rows else [[]] * 5
     names = ["text", 'number "1"', "truth", "coded", "coded number", "own", "ownß"]
     kinds = pa.string(), pa.float64(), pa.bool_()

@@ -1,4 +1,4 @@
-"""Output files appear whole or not at all, also when the process is ended, the disk is full or an earlier run was killed."""
+"""Output files appear whole or not at all, even if the process is stopped, the disk is full or an earlier run was killed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def score(folder: Path, bundle: Path, fault: str) -> subprocess.CompletedProcess[str]:
-    """Run `tidewaiter score` in a process of its own, with a fault after its first chunk, when both output files are open."""
+    """Run `tidewaiter score` in a separate process, with a fault after its first chunk, when both output files are open."""
     program = f"import os; os.chdir({str(folder)!r})" + CHILD.format(fault=fault)
     return subprocess.run(
         [sys.executable, "-c", program, str(bundle)],
@@ -64,7 +64,7 @@ def test_sigterm_removes_incomplete_files_and_ends_with_143(folder: Path, bundle
 
 
 @pytest.mark.slow
-def test_the_run_after_a_kill_removes_what_the_killed_one_left(folder: Path, bundle: Path) -> None:
+def test_the_run_after_a_kill_removes_the_files_of_the_killed_run(folder: Path, bundle: Path) -> None:
     assert score(folder, bundle, "os.kill(os.getpid(), signal.SIGKILL)").returncode == -signal.SIGKILL
     assert (folder / "out.csv").read_text() == "of an earlier run"
     left = [name for name in files(folder) if name.endswith(".part")]
@@ -102,7 +102,7 @@ def test_a_full_disk_is_an_error_of_the_output(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_stale_files_of_the_same_output_alone_are_removed(tmp_path: Path) -> None:
+def test_only_stale_files_of_the_same_output_are_removed(tmp_path: Path) -> None:
     stale = write(tmp_path / ".out.csv.0123abcd.part", "left by a killed run")
     others = [
         write(tmp_path / name, "")
@@ -113,7 +113,7 @@ def test_stale_files_of_the_same_output_alone_are_removed(tmp_path: Path) -> Non
     assert all(path.exists() for path in others)
 
 
-def test_a_file_that_is_being_written_is_not_taken_for_stale(tmp_path: Path) -> None:
+def test_a_file_that_is_being_written_is_not_removed_as_stale(tmp_path: Path) -> None:
     with whole_file(tmp_path / "out.csv") as first:
         first.write(b"first")
         with whole_file(tmp_path / "out.csv") as second:
@@ -123,7 +123,7 @@ def test_a_file_that_is_being_written_is_not_taken_for_stale(tmp_path: Path) -> 
     assert files(tmp_path) == ["out.csv"]
 
 
-def test_a_locked_file_of_another_process_stays(tmp_path: Path) -> None:
+def test_a_locked_file_of_another_process_is_not_removed(tmp_path: Path) -> None:
     part = write(tmp_path / ".out.csv.0123abcd.part", "")
     with part.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -138,7 +138,7 @@ def test_no_file_is_written_among_devices_or_over_one(tmp_path: Path) -> None:
     with pytest.raises(OutputRefused, match="The output file would lie among devices"):
         check_paths([("input", source), ("output", Path("/dev/fd/out.csv"))])
     os.mkfifo(tmp_path / "pipe.csv")
-    with pytest.raises(OutputRefused, match="a pipe or a device, which a file would replace"):
+    with pytest.raises(OutputRefused, match="a pipe or a device, which the output would replace"):
         check_paths([("input", source), ("output", tmp_path / "pipe.csv")])
     (tmp_path / "null.csv").symlink_to("/dev/null")
     with pytest.raises(OutputRefused, match="a pipe or a device"):
