@@ -55,7 +55,7 @@ from service.metrics import Metrics
 from service.middleware import Observed
 from service.periodic import repeated
 from service.record import TrafficRecord
-from service.scoring.durable import kept
+from service.scoring.durable import durable_history
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
@@ -66,7 +66,7 @@ from service.webhooks.delivering import Deliverer
 from service.webhooks.sending import Sender, policy_of
 
 if TYPE_CHECKING:
-    # Later than the oldest FastAPI that the project runs with, which ignores these settings.
+    # The oldest supported FastAPI lacks this module and ignores the telemetry settings.
     from fastapi.telemetry import TelemetryConfig
 
     from service.scoring.durable import DurableHistory
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
 
-#: Interval at which changes that wait for the database are tried again.
+#: Interval in seconds at which audit entries that wait for the database are written.
 _FLUSH_SECONDS: Final = 5.0
 
 #: Modules with the routes of the API, in the order of its documentation.
@@ -112,7 +112,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     """Return the ASGI application. It responds with 503 until its model is loaded, verified and warm.
 
     Args:
-        settings: by default those of the environment.
+        settings: default: the settings of the environment.
         loaded: an already loaded model, which replaces the first load.
     """
     settings = Settings() if settings is None else settings
@@ -126,7 +126,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     lists = CurrentLists(settings.score_settings(), database)
     changes = _changes_of(database)
     host = _host(settings, metrics, lists, changes, loaded)
-    durable = None if store is None else kept(store, settings, host)
+    durable = None if store is None else durable_history(store, settings, host)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -135,11 +135,11 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         chemistry.set_up(settings)
         # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        # Begin before the model loads, which is then 0.3 s faster.
+        # Start before the model loads: loading is then 0.3 s faster.
         with rare_collections():
             async with (
                 _opened(store, durable),
-                _telling(changes, settings),
+                _audited(changes, settings),
                 lists.watching(needed=store is not None and not store.has_journal),
                 _webhooks(store, settings),
                 host.watching(settings.pointer_poll_seconds),
@@ -148,7 +148,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 _in_background(durable, job_worker, database, settings),
             ):
                 with long_lived_objects():
-                    # uvicorn gives this state to `service.connections.protocol`.
+                    # uvicorn passes this state to `service.connections.protocol`.
                     yield {CONNECTIONS: connections}
 
     app = _without_routes(lifespan)
@@ -185,12 +185,12 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
 
 
 def _connections(settings: Settings, metrics: Metrics) -> Connections:
-    """Return the open connections of the service. Refused ones are counted in the metrics."""
+    """Return the connections of the service, which count refusals in the metrics."""
     return Connections(Limits.of(settings), lambda reason, count: metrics.connections_refused.labels(reason).inc(count))
 
 
 def _add_middleware(app: FastAPI, state: State) -> None:
-    """Add the handlers of errors, and the middleware from the innermost to the outermost."""
+    """Add the error handlers, and the middleware from the innermost to the outermost."""
     settings = state.settings
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
@@ -212,7 +212,7 @@ def _add_routes(app: FastAPI, *, needs_keys: bool) -> None:
     install_docs(app)
     install_openapi(app, needs_keys=needs_keys)
     if needs_keys and (missing := unscoped(app)):
-        # Any key could use such a route.
+        # Without a scope, any key could use the route.
         raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")
 
 
@@ -226,7 +226,7 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        # A redirect to the path with or without its slash would repeat the Host header that the client sent.
+        # A redirect to the path with or without its slash would repeat the client's Host header.
         redirect_slashes=False,
         # Without OpenTelemetry, FastAPI would look for it in the environment on every request.
         telemetry=None if any(name.startswith("OTEL_") for name in os.environ) else _NO_TELEMETRY,
@@ -235,7 +235,7 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def _opened(store: Store | None, durable: DurableHistory | None) -> AsyncIterator[None]:
-    """Open a store and the key of its history, and close it after everything that uses it has ended."""
+    """Open the store and load the key of its history. Close the store at the end of the context."""
     if store is None:
         yield
         return
@@ -249,7 +249,7 @@ async def _opened(store: Store | None, durable: DurableHistory | None) -> AsyncI
 
 
 def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
-    """Return a context in which messages about red decisions are sent."""
+    """Return a context manager during which messages about red decisions are sent."""
     if store is None:
         return contextlib.nullcontext()
     return Deliverer(store.database, store.outbox, Sender(policy_of(settings))).working()
@@ -258,7 +258,7 @@ def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsy
 def _host(
     settings: Settings, metrics: Metrics, lists: CurrentLists, changes: Changes | None, loaded: LoadedModel | None
 ) -> ModelHost:
-    """Return the host of the model, which tells the audit chain of each exchange."""
+    """Return the host of the model, which records each exchange of the model in the audit chain."""
     return ModelHost(
         settings.store(),
         metrics,
@@ -269,8 +269,8 @@ def _host(
 
 
 @contextlib.asynccontextmanager
-async def _telling(changes: Changes | None, settings: Settings) -> AsyncIterator[None]:
-    """Tell the audit chain of the settings, and of all that waits for the database until the context ends."""
+async def _audited(changes: Changes | None, settings: Settings) -> AsyncIterator[None]:
+    """Record the settings in the audit chain. During the context, write entries that wait for the database."""
     if changes is None:
         yield
         return
@@ -284,7 +284,7 @@ async def _telling(changes: Changes | None, settings: Settings) -> AsyncIterator
 
 
 def _note_model(changes: Changes | None, served: ServedModel, settings: ScoreSettings) -> None:
-    """Tell the audit chain which model and which rules are in service."""
+    """Record the model and the rules in service in the audit chain."""
     if changes is None:
         return
     model = served.model
@@ -317,8 +317,8 @@ def _changes_of(database: Database | None) -> Changes | None:
 
 @contextlib.asynccontextmanager
 async def _warmed_up(starting: asyncio.Task[None]) -> AsyncIterator[None]:
-    """Warm up what reads texts. Systematic names follow when OPSIN is there, beside the requests."""
-    # Chemistry after the model, because in parallel both would load the same tables.
+    """Load the readers of chemical names and goods descriptions. Warm up OPSIN in the background once it runs."""
+    # Not in parallel with the model, because both would load the same tables.
     await asyncio.to_thread(warm_up_chemistry, systematic=False)
     await asyncio.to_thread(warm_up_goods)
     warming = asyncio.create_task(_warm_up_names(starting), name="names")
@@ -329,7 +329,7 @@ async def _warmed_up(starting: asyncio.Task[None]) -> AsyncIterator[None]:
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:
-    """Resolve a systematic name as soon as OPSIN runs."""
+    """Resolve systematic names as soon as OPSIN runs."""
     await starting
     await asyncio.to_thread(warm_up_chemistry, systematic=True)
 
@@ -338,7 +338,7 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
 async def _in_background(
     durable: DurableHistory | None, worker: InServiceWorker | None, database: Database | None, settings: Settings
 ) -> AsyncIterator[None]:
-    """Keep the history, score jobs, and erase what is older than it may be, during the context."""
+    """During the context, save checkpoints of the history, score jobs, and erase personal data past its retention time."""
     async with (
         contextlib.nullcontext() if durable is None else durable.running(),
         retaining(database, settings),

@@ -1,1 +1,1 @@
-"""Scoring of JSON requests by the model in service, and replacement of that model."""
+"""Scoring of JSON requests, the model in service and its replacement, and the live history."""

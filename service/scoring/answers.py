@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 Explain = Literal["none", "shown", "all"]
 
-#: Goods items of a request whose answers may exist at the same time. Answers take a few kilobytes per item.
+#: Maximum number of goods items whose answers are in memory at the same time. Answers take a few kilobytes per item.
 MOST_ROWS_AT_ONCE: Final = 2_000
 
-#: ACAS referral by lane. The service never proposes DNL (6H, do not load), which a person decides.
+#: ACAS referral by lane. The service never proposes DNL (6H, do not load), which only a person may decide.
 ACAS_ACTIONS: Final[dict[str, dict[str, str] | None]] = {
     "red": {"code": "8H", "name": "RFS"},
     "yellow": {"code": "7H", "name": "RFI"},
@@ -53,8 +53,8 @@ class Options:
 
     Attributes:
         explain: shipments to explain: none, shown (red and yellow) or all.
-        reasons: number of reasons of an explained shipment; one reason `OTHER` stands for the others.
-        update_history: whether the shipments become part of the live history.
+        reasons: number of reasons per explained shipment; one reason `OTHER` summarises the others.
+        update_history: whether the shipments advance the live history.
         actions: ``acas`` adds the ACAS referral of the lane.
     """
 
@@ -86,8 +86,8 @@ class Outcome:
     Attributes:
         refused: refused shipments.
         scores: the scores of each table, in the order of the request.
-        orders: per table the orders of its shipments in the live history, see `LiveRows`; None if it left the history alone.
-        bodies: JSON of the answers as stored; None without a store.
+        orders: per table, the orders of its shipments in the live history (`LiveRows`); None if it did not advance the history.
+        bodies: JSON of the stored answers; None without a store.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Outcome:
     ) -> None:
         """
         Args:
-            results: the answers in the order of the request; None if they take too much memory to exist at the same time.
+            results: the answers in the order of the request; None if they would take too much memory at once.
         """
         self.refused = refused
         self.scores = scores
@@ -115,7 +115,7 @@ class Outcome:
 
     @property
     def is_large(self) -> bool:
-        """Whether the answers should be made in pieces."""
+        """True if the answers should be created in pieces."""
         return self._results is None
 
     @property
@@ -126,16 +126,16 @@ class Outcome:
         return self._results
 
     def pieces(self, most_rows: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield the answers in order, in lists of whole shipments with at most ``most_rows`` goods items or of one shipment.
+        """Yield the answers in order, in lists of shipments. A list has at most ``most_rows`` goods items, or one shipment.
 
-        Answers take ten times the memory of scores, so large ones should not all exist at the same time.
+        Answers take ten times the memory of scores, so large ones should not all be in memory at once.
         """
         for scores in self.scores:
             yield from pieces_of(scores, self._options, most_rows)
 
 
 def pieces_of(scores: Scores, options: Options, most_rows: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield the answers of scores in order, see `Outcome.pieces`."""
+    """Yield the answers to the shipments of ``scores`` in order, see `Outcome.pieces`."""
     bounds = np.append(scores.table.first_row, scores.table.n_rows)
     start = 0
     while start < len(scores):
@@ -155,7 +155,7 @@ def _answers_of(scores: Scores, start: int, end: int, options: Options) -> list[
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How records are read; see `score`."""
+    """Parameters for reading records, see `score`."""
 
     max_items: int
     received: int
@@ -173,12 +173,12 @@ def score(
     isolate: bool = False,
     reading_seconds: float | None = None,
 ) -> Outcome:
-    """Score parsed JSON records, few of them as one table. Each readable record is a shipment and gets its own answer.
+    """Score parsed JSON records; a few records form one table. Each readable record is a shipment and gets a separate answer.
 
     Args:
-        max_items: largest number of goods items per shipment; larger shipments are refused.
-        receipt: replacement for a missing ``declared_at``, in seconds since the epoch; by default the current time.
-        isolate: whether a shipment that the program fails on is refused. Otherwise the error is raised.
+        max_items: maximum number of goods items per shipment; larger shipments are refused.
+        receipt: replacement for a missing ``declared_at``, in seconds since 1970; default: the current time.
+        isolate: True: refuse a shipment on which the program fails. False: raise the error.
         reading_seconds: budget for reading texts that may name a substance, in seconds of processor time; None for no limit.
     """
     with reading_within(None if reading_seconds is None else ReadingBudget(reading_seconds)):
@@ -194,7 +194,7 @@ def _score(
     reading: _Reading,
 ) -> Outcome:
     refused: list[RefusedShipment] = []
-    # Read portions as they are needed: records take several times the memory of their JSON.
+    # Read one portion at a time, because records take several times the memory of their JSON.
     portions = portions_of(_readable(records, reading.max_items, refused))
     following = next(portions, None)
     live: _Live | None = None
@@ -216,7 +216,7 @@ def _score(
 def _readable(
     records: Sequence[object], max_items: int, refused: list[RefusedShipment]
 ) -> Iterator[tuple[int, Record]]:
-    """Yield the readable records with their indices, and add the others to ``refused``."""
+    """Yield the readable records with their indices. Add the other records to ``refused``."""
     for index, record in enumerate(records):
         try:
             shipment = read_record(record)
@@ -234,7 +234,7 @@ def _readable(
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """The model, and the history that portions advance or, without ``update``, only read."""
+    """The model, and the history that portions advance, or only read if ``update`` is False."""
 
     model: RiskModel
     history: LiveHistory | History
@@ -242,7 +242,10 @@ class _Live:
 
     @classmethod
     def of(cls, served: ServedModel, *, update: bool, has_more: bool) -> _Live:
-        """Return the model in service. With ``has_more``, later portions see earlier ones, if only in a copy of the history."""
+        """Return the model with its live history. If further portions follow and the live history must not change, use a copy.
+
+        Later portions need earlier ones as history.
+        """
         if has_more and not update:
             return cls(served.model, served.history.copy(), True)
         return cls(served.model, served.history, update)
@@ -255,7 +258,7 @@ def _score_portion(
     settings: ScoreSettings,
     reading: _Reading,
 ) -> Outcome:
-    """Score readable records, given with their indices."""
+    """Score a portion of readable records with their indices in the request."""
     refused: list[RefusedShipment] = []
     shipments = [shipment for _, shipment in readable]
     space = live.model.space
@@ -283,7 +286,7 @@ def _score_portion(
     history: AdvancingHistory = live.history
     update = live.update
     if len(tables) > 1 and not update:
-        # Later tables must see earlier ones as history, so update a temporary copy.
+        # Later tables need earlier ones as history, so advance a temporary copy.
         history, update = live.history.copy(), True
     scores: list[Scores] = []
     results: list[dict[str, Any]] | None = []
@@ -294,9 +297,9 @@ def _score_portion(
         rows = history.advance(part, update=update)
         of_part, answers, of_faults = _answers(live.model, part, rows, options, settings, isolate=reading.isolate)
         scores += of_part
-        kept = np.setdiff1d(np.arange(part.n_shipments), list(of_faults)) if of_faults else slice(None)
-        of_kept = rows.orders[kept] if isinstance(rows, LiveRows) and rows.orders is not None else None
-        orders += [of_kept] * len(of_part)
+        scored = np.setdiff1d(np.arange(part.n_shipments), list(of_faults)) if of_faults else slice(None)
+        of_scored = rows.orders[scored] if isinstance(rows, LiveRows) and rows.orders is not None else None
+        orders += [of_scored] * len(of_part)
         results = None if results is None or answers is None else results + answers
         failed |= {first + number: why for number, why in of_faults.items()}
         first += part.n_shipments
@@ -310,10 +313,10 @@ def _score_portion(
 def _tables(
     space: FeatureSpace, shipments: list[Record], received: int
 ) -> tuple[list[ManifestTable], dict[int, list[Problem]]]:
-    """Return tables of distinct neighbours of the readable shipments, and the problems of the others by position.
+    """Return tables of the readable shipments (`tables_of_distinct`), and the problems of the other shipments by position.
 
-    Everything that depends on one shipment's texts is done here, also the keys of its history: once the history has counted a
-    table, a shipment that the program fails on can no longer be left out.
+    Everything that depends on the texts of one shipment is computed here, including its history keys: once the history has counted
+    a table, a shipment on which the program fails can no longer be left out.
     """
     table = ManifestTable.from_records(shipments, receipt=received)
     problems_of: dict[int, list[Problem]] = {}
@@ -345,10 +348,10 @@ def _answers(
     *,
     isolate: bool,
 ) -> tuple[list[Scores], list[dict[str, Any]] | None, dict[int, str]]:
-    """Return the scores and answers of a table, and the faults of the shipments that the program failed on.
+    """Return the scores and answers of a table, and the faults of the shipments on which the program failed.
 
-    The answers of more than `MOST_ROWS_AT_ONCE` goods items are None. They were made once, to find faults, and are made again
-    when they are sent.
+    The answers are None if the table has more than `MOST_ROWS_AT_ONCE` goods items. They were created once to find faults, and are
+    created again when they are sent.
     """
 
     def of(part: ManifestTable, of_part: HistoryRows) -> tuple[Scores, list[dict[str, Any]] | None]:
@@ -379,7 +382,7 @@ def _answers(
 
 
 def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> dict[int, list[Problem]]:
-    """Return the problems of refused shipments by position. Fields have the names that the request uses."""
+    """Return the problems of refused shipments by position. Fields are named as in the request, such as ``items[0].hs_code``."""
     firsts = first_rows(shipments)
     by_shipment: dict[int, list[Problem]] = {}
     for row, problems in sorted(table.refusals().items()):
@@ -388,7 +391,7 @@ def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> 
             is_item_field = problem.field in FIELD and FIELD[problem.field].level is Level.ITEM
             prefix = f"items[{row - firsts[k]}]." if is_item_field else ""
             renamed = Problem(prefix + problem.field, problem.problem)
-            # A shipment-level field has the same problem on each row.
+            # A field of the shipment has the same problem in each row.
             if renamed not in by_shipment.setdefault(k, []):
                 by_shipment[k].append(renamed)
     return by_shipment

@@ -1,4 +1,4 @@
-"""Tables of records of which neighbours may be the same shipment."""
+"""Tables of records when adjacent records may have the same ``shipment_id``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from features.table.table import ManifestTable
 
 
 def first_rows(shipments: Sequence[Record]) -> list[int]:
-    """Return the first row of each record in a table of all."""
+    """Return the first row of each record in the table of all records."""
     return [0, *accumulate(len(shipment.items) for shipment in shipments)][:-1]
 
 
 def tables_of_distinct(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
-    """Split shipments into tables without adjacent shipments of the same ``shipment_id``.
+    """Split shipments into tables in which adjacent shipments have different ``shipment_id``.
 
-    Adjacent rows of a table with the same ``shipment_id`` form one shipment. In a request, each record is a shipment, so a
-    repeated record must not become one shipment with twice the goods.
+    Adjacent rows of a table with the same ``shipment_id`` form one shipment. In a request, each record is a shipment: a repeated
+    record must not become one shipment with twice the goods.
 
     Args:
         table: table of all shipments.

@@ -1,9 +1,9 @@
-"""The durable history: what keeps the live history across restarts.
+"""The durable history, which preserves the live history across restarts.
 
-Every other second, in a thread, it finds which shipments have decisions by now, records those that never got one, lets the
-history learn results of inspections, and sometimes saves a checkpoint. A checkpoint is a copy of the state, taken under the lock
-of the live history. It counts once the log has all shipments up to its order and no others: those of another worker would be
-missing. Several workers therefore make their checkpoints from the log, see `_merge`.
+Every two seconds, a thread finds the decisions of recent shipments in the log, records shipments that never got a decision, lets
+the history learn results of inspections, and sometimes saves a checkpoint. A checkpoint is a copy of the state, taken under the
+lock of the live history. It is saved once the log has all shipments up to its order, and only if the log has no shipments of other
+workers, which the copy lacks. So several workers make their checkpoints from the log, see `_merge`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the log.
 EVERY: Final = 2.0
-#: Looks after which a shipment counts as never decided, while no decisions wait in the journal.
+#: Number of looks after which a shipment counts as never decided, unless decisions wait in the journal.
 _LOOKS: Final = 15
-#: Microseconds from the plan of a lesson to its order. The plan is committed and every worker has read it by then.
+#: Microseconds from the planning of a lesson to its order. By then the plan is committed, and every worker has read it.
 _LEAD: Final = 2_000_000
-#: Attempts to plan a lesson before its order comes.
+#: Number of attempts to plan a lesson before its order is reached.
 _ATTEMPTS: Final = 5
 #: Microseconds after which the decisions of all workers are in the log.
 _SETTLED: Final = 60_000_000
@@ -53,9 +53,9 @@ class DurableSettings:
 
     Attributes:
         checkpoint_seconds: time between checkpoints.
-        replay_days: how far back a replay without a checkpoint goes.
-        key: what seals checkpoints; None: the key of the file.
-        key_file: see `service.store.history.history_key`.
+        replay_days: number of past days that a replay without a checkpoint covers.
+        key: key that encrypts checkpoints; None: the key in ``key_file``.
+        key_file: file of the key, see `service.store.history.history_key`.
     """
 
     checkpoint_seconds: float
@@ -65,7 +65,7 @@ class DurableSettings:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return those of a service."""
+        """Return the settings of the durable history of a service."""
         return cls(
             settings.history_checkpoint_seconds,
             settings.history_replay_days,
@@ -75,7 +75,7 @@ class DurableSettings:
 
 
 class DurableHistory:
-    """Keeper of the live history. `restore` makes it; `running` keeps it."""
+    """Restores the live history (`restore`), and saves its checkpoints while the service runs (`running`)."""
 
     def __init__(
         self,
@@ -99,22 +99,22 @@ class DurableHistory:
         self._now = now
         self._live: LiveHistory | None = None
         self._snapshot = History.empty()
-        # Order of the latest checkpoint or restart; None for a history that began with the snapshot of a new model. And the
-        # position of the latest decision then: others that come later may have lower orders.
+        # Order of the latest checkpoint or restart; None for a history that began with the snapshot of a new model.
         self._base: int | None = None
+        # Position of the latest decision at `_base`. Decisions with later positions may have lower orders.
         self._position = 0
         self._lesson = 0
         self._looks: dict[int, int] = {}
         self._moment: Moment | None = None
         self._saved_at = now()
         self._failed = False
-        # The database was away at the start. Until the history is restored, `_target` is the order up to which the log must be
-        # complete for that, and the position of the latest lesson before it.
-        self._is_owed = False
+        # Whether the history is still to be restored, because the database was away at the start.
+        self._is_restore_due = False
+        # Order up to which the log must be complete before the history is restored, and position of the latest lesson before it.
         self._target: tuple[int, int] | None = None
 
     def open(self) -> None:
-        """Find the key of the history, or make it, see `service.store.history.history_key.establish`. A database may be away.
+        """Find or create the key of the history, see `service.store.history.history_key.establish`. The database may be away.
 
         Raises:
             KeyMissing, BadKeyFile, OSError: there is no key for this database.
@@ -130,10 +130,10 @@ class DurableHistory:
         return self._opened
 
     def restore(self, snapshot: History) -> LiveHistory:
-        """Return the live history to begin with.
+        """Return the live history at the start of the service.
 
-        A database that does not answer leaves the service with the snapshot of the model, and without checkpoints, until `look`
-        finds it again; a key that does not fit, until a restart.
+        If the database does not answer, the service uses the snapshot of the model and saves no checkpoints until the database is
+        back. If the key does not fit, it does so until a restart.
         """
         self._snapshot = snapshot
         try:
@@ -142,10 +142,10 @@ class DurableHistory:
                 self._lesson = store.learning.last_position(connection)
         except (store.away.SQLAlchemyError, DatabaseAway, store.sealing.WrongKey) as error:
             logger().error("history_not_restored", exc_info=error)
-            self._is_owed = not isinstance(error, store.sealing.WrongKey)
-            # The latest orders in the log are unknown. A lesson lies ahead of its time.
+            self._is_restore_due = not isinstance(error, store.sealing.WrongKey)
+            # The latest order in the log is unknown. It may be that of a lesson, which is up to `_LEAD` ahead of the time.
             order = self._now() + _LEAD
-            self._live = LiveHistory(snapshot.copy(), order=order, is_complete=False, is_logged=self._is_owed)
+            self._live = LiveHistory(snapshot.copy(), order=order, is_complete=False, is_logged=self._is_restore_due)
             return self._live
         self._live, self._base = live, live.order
         self._saved_at = self._now()
@@ -156,7 +156,7 @@ class DurableHistory:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look at the log regularly until the context ends, and save a last checkpoint then."""
+        """Look at the log regularly during the context. Save a last checkpoint at its end."""
         try:
             async with repeated(self._look_again, EVERY, "durable-history"):
                 yield
@@ -174,7 +174,7 @@ class DurableHistory:
         try:
             work()
         except Exception as error:
-            # The keeper must survive errors: the database may be away for a while. The log says so once.
+            # Go on after errors, because the database may be away for a while. Only the first error in a row is logged.
             if not self._failed:
                 logger().error("history_not_kept", exc_info=error)
             self._failed = True
@@ -182,33 +182,33 @@ class DurableHistory:
             self._failed = False
 
     def look(self) -> None:
-        """Do what is due; see the module."""
+        """Do the periodic work once, see the module."""
         live = self._served()
         if live is None:
             return
         if live is not self._live:
-            # A new model brought its own snapshot, which no replay would find. Save it at once.
+            # A new model has begun with its own snapshot, which no replay would find. Save it at once.
             self._live, self._base, self._moment, self._looks = live, None, None, {}
             self._saved_at = 0
         if not live.is_complete:
-            if self._is_owed:
+            if self._is_restore_due:
                 try:
                     self._restore_late(live)
                 except store.sealing.WrongKey:
-                    self._is_owed = False
+                    self._is_restore_due = False
                     raise
             return
         self._find_decisions(live)
         self._learn(live)
-        # A clock that was set back does not postpone the checkpoint.
+        # The absolute difference, so that a clock that is set back does not postpone the checkpoint.
         due = abs(self._now() - self._saved_at) >= self._settings.checkpoint_seconds * 1e6
         if self._moment is not None or (due and (self._base is None or live.order > self._base)):
             self.checkpoint()
 
     def _restore_late(self, live: LiveHistory) -> None:
-        """Restore the history of a service that began without its database, once the log is complete up to the target."""
+        """Restore the history of a service that started without its database, once the log is complete up to the target."""
         if self._waiting():
-            # Shipments that were dropped since then are in the log by the next target.
+            # Choose a later target: shipments that `unlogged` has dropped are then in the log.
             self._target = None
             return
         if self._target is None:
@@ -216,16 +216,16 @@ class DurableHistory:
                 lesson = store.learning.last_position(connection)
             self._target = live.pass_to(self._now() + _LEAD), lesson
         until, lesson = self._target
-        # Later shipments must not be forgotten before the history has them.
+        # Only up to the target: the keys of later shipments are needed until the restored history has counted them.
         self._find_decisions(live, until)
         if (live.unlogged().orders <= until).any():
             return
         history, order, position = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
         if order > until:
-            # Another worker has saved a checkpoint since.
+            # Another worker has saved a checkpoint after the target.
             self._target = None
             return
-        # Like a new model in a running service: a later snapshot replaces the log.
+        # As with a new model in a running service, a snapshot that is later than the log replaces it.
         live.complete(None if history.watermark < self._snapshot.watermark else history, until)
         self._lesson, self._saved_at = lesson, self._now()
         self._base, self._position = until, position
@@ -244,7 +244,7 @@ class DurableHistory:
         left = ~np.isin(waiting.orders, known)
         orders, keys = waiting.orders[left], waiting.keys[:, left]
         if self._waiting():
-            # Their decisions may still be delivered.
+            # The decisions of these shipments may still be delivered from the journal.
             self._looks = {}
             return
         self._looks = {order: self._looks.get(order, 0) + 1 for order in orders.tolist()}
@@ -279,7 +279,7 @@ class DurableHistory:
             late = live.plan(lessons)
             if not late:
                 break
-            # Each is learned where the log says, so move those whose order has passed.
+            # Lessons must be learned at their order in the log, so move those whose order has passed.
             first = self._ahead_of(live)
             store.learning.postpone(self._database, [positions[k] for k in late], first)
             lessons = [lessons[k].at(first + place) for place, k in enumerate(late)]
@@ -290,11 +290,11 @@ class DurableHistory:
         logger().info("results_learned", results=len(planned), without_manifest=len(planned) - len(places))
 
     def _ahead_of(self, live: LiveHistory) -> int:
-        """Return an order that shipments will not reach for a while. After the clock was set back, they are ahead of it."""
+        """Return an order that shipments will not reach for `_LEAD`, even if their orders are ahead of a clock set back."""
         return max(self._now(), live.order) + _LEAD
 
     def checkpoint(self) -> bool:
-        """Save a checkpoint if the log is complete up to a moment, and return whether it was saved."""
+        """Save a checkpoint if the log is complete up to its order. Return whether it was saved."""
         live = self._live
         if live is None or not live.is_complete:
             return False
@@ -307,18 +307,18 @@ class DurableHistory:
             return False
         self._moment = None
         self._saved_at = self._now()
-        # Before the log is counted: what is stored later is late.
+        # Read the position before the log is counted: decisions that are stored later count as late.
         with self._database.read() as connection:
             position = store.history_log.last_position(connection)
         if self._base is not None:
             if moment.order == self._base:
                 return False
             if self._base < self._needed_from():
-                # Events after it may be gone, so nothing can be counted. Only one of several workers can be so far behind.
+                # Later events may have been pruned, so they cannot be counted. Only one of several workers can be so far behind.
                 return self._merge(others=None)
             with self._database.read() as connection:
                 logged = store.history_log.count(connection, self._base, moment.order)
-                # From the journal of another worker.
+                # Late decisions from the journal of another worker.
                 logged += store.history_log.count_late(connection, self._position, self._base)
             if logged != moment.counted:
                 return self._merge(logged - moment.counted)
@@ -328,12 +328,16 @@ class DurableHistory:
         return True
 
     def _needed_from(self) -> int:
-        """Return the order below which a restart needs no events: none before the first checkpoint."""
+        """Return the order below which a restart needs no events; 0 before the first checkpoint."""
         oldest = store.checkpoints.oldest_order(self._database)
         return 0 if oldest is None else min(oldest, self._bounds().since)
 
     def _merge(self, others: int | None) -> bool:
-        """Save a checkpoint of the traffic of all workers, made from the log, unless another worker did so a moment ago."""
+        """Save a checkpoint of the traffic of all workers from the log, unless the newest checkpoint is recent.
+
+        Args:
+            others: number of shipments of other workers, for the service's log; None if unknown.
+        """
         now = self._now()
         newest = store.checkpoints.newest_at(self._database)
         if newest is not None and now - newest < self._settings.checkpoint_seconds * 1e6:
@@ -342,7 +346,7 @@ class DurableHistory:
         logger().info("history_merging", shipments_of_others=others)
         history, order, position = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
         if order > until:
-            # The newest checkpoint is later.
+            # The newest checkpoint already has later shipments.
             return False
         self._save(history, until, position)
         return True
@@ -366,8 +370,8 @@ class DurableHistory:
             logger().info("history_events_pruned", events=pruned)
 
 
-def kept(opened: Store, settings: Settings, host: ModelHost) -> DurableHistory:
-    """Return the keeper of the history of the model in service, which begins with what the keeper restores."""
+def durable_history(opened: Store, settings: Settings, host: ModelHost) -> DurableHistory:
+    """Return the durable history of the model in service. The host starts with the history that it restores."""
     durable = DurableHistory(
         opened.database,
         DurableSettings.of(settings),

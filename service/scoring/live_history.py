@@ -1,11 +1,11 @@
-"""The live history of a service: a history with a lock, and what its log needs.
+"""The live history of a service: a history with a lock, and with orders for its log.
 
 The event loop advances it for single requests, and threads advance it for CSV files. Each `advance` covers a whole table, so
 requests are processed between the chunks of a file but never within a chunk.
 
-Each shipment gets an order, which its decision keeps. Another history that advances by the same shipments in the same order, and
-learns the same results at the same orders, gets the same state; `service.scoring.replay` relies on that. Shipments wait in
-`unlogged` until their decisions are found in the log.
+Each shipment gets an order, which is stored with its decision. Another history that advances with the same shipments in the same
+order, and learns the same results at the same orders, gets the same state; `service.scoring.replay` relies on that. Shipments wait
+in `unlogged` until their decisions are found in the log.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
 
 IntArray = NDArray[np.int64]
 
-#: Most shipments whose keys wait for their decisions in the log, about 50 MB. It is reached if the database is away for long.
+#: Maximum number of shipments that wait for their decisions in the log; their keys take about 50 MB. It is reached if the database
+#: is away for long.
 _MOST_UNLOGGED: Final = 200_000
-#: Order of a shipment that the history only reads, because its time is far outside the present.
+#: Order of a shipment that does not change the history, because its time is far from the present.
 NOT_COUNTED: Final = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveRows(HistoryRows):
-    """History features of a table, and its ``orders`` (n_shipments,) in the live history.
+    """History features of a table, and the ``orders`` (n_shipments,) of its shipments in the live history.
 
-    The order of a shipment is that before it and one, or the time in microseconds since 1970 if a table comes later. It is
-    `NOT_COUNTED` for a shipment that does not change the history, and ``orders`` is None if the whole table left it alone.
+    The first order of a table is the time in microseconds since 1970, or one more than the last order if that is higher. Each
+    further shipment has the next order. A shipment that does not change the history has `NOT_COUNTED`. ``orders`` is None if the
+    whole table does not change it.
     """
 
     orders: IntArray | None
@@ -57,8 +59,8 @@ class Lesson:
 
     Attributes:
         keys: (KEY_ROWS, 1) keys of the inspected shipment.
-        find: whether there was a find.
-        undo: whether an earlier lesson is taken back.
+        find: whether the inspection found something.
+        undo: whether the lesson reverts an earlier one.
     """
 
     order: int
@@ -71,7 +73,7 @@ class Lesson:
         return replace(self, order=order)
 
     def teach(self, history: History) -> None:
-        """Change a history."""
+        """Apply the result to a history."""
         find = np.array([self.find])
         if self.undo:
             history.unlearn_keys(self.keys, find)
@@ -81,13 +83,13 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unlogged:
-    """Shipments whose decisions are not in the log yet: ``orders`` (n,) ascending, and ``keys`` (KEY_ROWS, n)."""
+    """Shipments whose decisions are not yet in the log: ``orders`` (n,), ascending, and ``keys`` (KEY_ROWS, n)."""
 
     orders: IntArray
     keys: IntArray
 
     def take(self, chosen: NDArray[np.bool_]) -> Unlogged:
-        """Return the shipments that ``chosen`` (n,) is True for."""
+        """Return the shipments for which ``chosen`` (n,) is True."""
         return Unlogged(self.orders[chosen], np.ascontiguousarray(self.keys[:, chosen]))
 
 
@@ -96,7 +98,7 @@ class Moment:
     """The state of a live history after the shipment of ``order``.
 
     Attributes:
-        counted: shipments that got an order since the last moment that `LiveHistory.settle` was called with.
+        counted: number of shipments that were counted since the previous checkpoint (`LiveHistory.settle`).
     """
 
     history: History
@@ -108,10 +110,10 @@ class LiveHistory:
     """A `History` that several threads may advance.
 
     Attributes:
-        is_complete: whether it has all shipments and results of its log. Otherwise it must not become a checkpoint, nor learn
-            results; `complete` may follow.
-        is_resumed: whether `complete` gave it traffic from before a restart.
-        is_logged: whether shipments wait in `unlogged`.
+        is_complete: whether it has all shipments and results of its log. Until `complete` is called, an incomplete history must not
+            become a checkpoint or learn results.
+        is_resumed: whether `complete` added traffic from before a restart.
+        is_logged: whether shipments wait in `unlogged` for their decisions.
     """
 
     def __init__(
@@ -128,7 +130,7 @@ class LiveHistory:
         Args:
             order: order of the latest shipment or lesson in ``history``.
             is_restored: whether ``history`` has traffic from before a restart.
-            is_logged: whether somebody looks for the decisions of its shipments, see `unlogged`.
+            is_logged: whether the caller looks for the decisions of its shipments, see `unlogged`.
             now: clock, in microseconds since 1970.
         """
         self.is_complete = is_complete
@@ -153,14 +155,14 @@ class LiveHistory:
                 return LiveRows(rows.values, rows.late, None)
             orders = self._orders(table.n_shipments)
             rows = self._history.advance(table)
-            # A shipment that the history has not counted must not wait for its decision.
+            # After `advance`, so that shipments do not wait for decisions if it raises.
             self._count(table, orders)
             return LiveRows(rows.values, rows.late, orders)
 
     def _orders(self, n: int) -> IntArray:
-        """Return the orders of n shipments, after the lessons that come before them."""
+        """Return the orders of n shipments, and apply the lessons that come before them."""
         first = max(self._order + 1, self._now())
-        # No lesson may lie within a table: it would come too late here, or too early in the log.
+        # No lesson may lie within a table, because the live history and a replay would apply it at different shipments.
         while self._lessons and self._lessons[0].order < first + n:
             self._teach(first + n)
             first = max(first, self._order + 1)
@@ -168,7 +170,7 @@ class LiveHistory:
         return np.arange(first, first + n)
 
     def _count(self, table: ManifestTable, orders: IntArray) -> None:
-        """Note that the shipments of a table are counted, and write `NOT_COUNTED` into the ``orders`` of the others."""
+        """Count the shipments of a table, and set the ``orders`` of far-dated shipments to `NOT_COUNTED`."""
         if table.far_dated is None:
             self._counted += len(orders)
             self._wait(orders, history_keys(table))
@@ -179,7 +181,7 @@ class LiveHistory:
         orders[table.far_dated] = NOT_COUNTED
 
     def _teach(self, before: int) -> None:
-        """Learn the results with orders below ``before``. Later shipments get higher orders than these."""
+        """Apply the lessons with orders below ``before``. Later shipments get higher orders."""
         while self._lessons and self._lessons[0].order < before:
             lesson = self._lessons.popleft()
             lesson.teach(self._history)
@@ -194,7 +196,7 @@ class LiveHistory:
             self._waiting -= len(self._unlogged.popleft().orders)
 
     def plan(self, lessons: Sequence[Lesson]) -> list[int]:
-        """Learn results at their orders. Return the places of those whose order has passed, which are not learned."""
+        """Schedule lessons at their orders. Return the indices of lessons whose order has passed; they are not scheduled."""
         with self._lock:
             late = [place for place, lesson in enumerate(lessons) if lesson.order <= self._order]
             self._lessons.extend(lesson for lesson in lessons if lesson.order > self._order)
@@ -211,11 +213,11 @@ class LiveHistory:
         )
 
     def logged(self, orders: IntArray) -> None:
-        """Forget the keys of shipments that are in the log. One thread at a time may call this."""
+        """Drop the keys of shipments that are in the log. Only one thread at a time may call this."""
         found = set(orders.tolist())
         with self._lock:
             waiting, self._unlogged = self._unlogged, deque()
-        # Without the lock, because thousands may wait.
+        # Search without the lock, because thousands of shipments may wait.
         left: list[Unlogged] = []
         for one in waiting:
             missing = [order not in found for order in one.orders.tolist()]
@@ -228,16 +230,16 @@ class LiveHistory:
             self._waiting = sum(len(one.orders) for one in self._unlogged)
 
     def pass_to(self, order: int) -> int:
-        """Give later shipments orders above ``order``, and return the highest order that none of them gets."""
+        """Give later shipments orders above ``order``. Return the highest order that is not given to later shipments."""
         with self._lock:
             self._order = max(self._order, order)
             return self._order
 
     def complete(self, history: History | None, order: int) -> None:
-        """Continue with a history that has all shipments and results up to ``order``, and then those that came here since.
+        """Continue with a history that has all shipments and results up to ``order``, and add the later shipments to it.
 
         Args:
-            history: None for the present one, if there was nothing to add to it.
+            history: the complete history; None: the present history is complete.
         """
         with self._lock:
             self._counted = 0
@@ -256,18 +258,18 @@ class LiveHistory:
             return Moment(self._history.copy(), self._order, self._counted)
 
     def settle(self, moment: Moment) -> None:
-        """Count from a moment on, which became a checkpoint."""
+        """Count shipments from ``moment`` on, because it became a checkpoint."""
         with self._lock:
             self._counted -= moment.counted
 
     @property
     def order(self) -> int:
-        """Order of the latest shipment."""
+        """Order of the latest shipment or lesson."""
         return self._order
 
     @property
     def counted(self) -> int:
-        """Shipments that got an order since the last moment of `settle`."""
+        """Number of shipments that were counted since the last checkpoint (`settle`)."""
         return self._counted
 
     def copy(self) -> History:
@@ -278,9 +280,9 @@ class LiveHistory:
     def supersedes(self, snapshot: History) -> bool:
         """Return whether a new model should use this history instead of the model's ``snapshot``.
 
-        True if shipments were scored since this history began, or it was restored, and its latest shipment is at least as late as
-        that of the snapshot, which then lacks the latest traffic. Both have the same version, because other bundles are refused.
-        Inspection results that are only in the snapshot take effect at the next start.
+        True if this history has traffic of the service (scored since its start, or restored), and its latest shipment is at least
+        as late as that of the snapshot, which then lacks the latest traffic. Both have the same version, because other bundles are
+        refused. Inspection results that are only in the snapshot take effect at the next start.
         """
         with self._lock:
             return self._history.sequence != self._first_sequence and self._history.watermark >= snapshot.watermark

@@ -1,11 +1,11 @@
 """The model in service, and its replacement while the service runs.
 
 Model and history form an immutable `ServedModel`, which a single assignment replaces. A request reads the reference once, so the
-same model scores it from start to end. Each worker process watches the store's pointer.
+same model scores the whole request. Each worker process watches the store's pointer.
 
-A thread loads and warms a new bundle while the old one serves. If the new bundle is refused, or the pointer is lost, the old one
-stays in service, and the log, the metrics, ``/readyz`` and ``/v1/model`` report it. A service that starts without a valid bundle
-responds with 503 and keeps watching, because serving a model that the office did not choose would be a silent failure.
+A thread loads and warms up a new bundle while the old one serves. If the new bundle is refused, or the pointer is lost, the old one
+stays in service, and the log, the metrics, ``/readyz`` and ``/v1/model`` report the problem. A service that starts without a valid
+bundle responds with 503 and keeps watching: serving a model that the office did not choose would be a silent failure.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ServedModel:
         folder: folder of the bundle.
         since: time at which the model entered service, ISO 8601, UTC.
         history_from: ``snapshot`` (of the bundle), ``restored`` (from the store), or ``carried over`` (from the previous model).
-        features_digest: SHA-256 of the model's ordered feature names, which every decision names.
+        features_digest: SHA-256 of the model's ordered feature names, which every decision contains.
     """
 
     model: RiskModel
@@ -57,7 +57,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Refused bundle at the store's pointer, with its problems."""
+    """A refused bundle to which the store points, or a damaged or lost pointer, with the problems."""
 
     folder: str
     problems: tuple[str, ...]
@@ -69,7 +69,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """Model with the signature of its bundle."""
+    """Model with the state of its bundle's files (`signature_of`)."""
 
     model: RiskModel
     signature: object
@@ -86,13 +86,13 @@ def load_current(store: ModelStore) -> LoadedModel:
 
 
 class ModelHost:
-    """Host that loads the model in service and watches the store for a new one.
+    """Loads the model in service, and watches the store for a new one.
 
     Args:
         store: store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
-        warm_up: scores shipments with a new model before the model enters service. An exception refuses the bundle.
+        warm_up: scores shipments with a new model before the model enters service. If it raises, the bundle is refused.
         loaded: an already loaded model for the first check, used if its bundle is still current.
-        exchanged: called with a model that has entered service.
+        exchanged: is called with each model that has entered service.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class ModelHost:
         """The model in service.
 
         Raises:
-            NotReady: no model is loaded; the error gives the reason.
+            NotReady: no model is loaded; the error states the reason.
         """
         if self._served is None:
             problems = self.refused.problems if self.refused else ("the model is still being loaded",)
@@ -131,10 +131,7 @@ class ModelHost:
         return self._served is not None
 
     def check(self) -> bool:
-        """Check the pointer once and return whether a new model entered service.
-
-        The call blocks while a bundle loads. Requests are not blocked.
-        """
+        """Check the pointer once, and return whether a new model entered service. Call it in a thread: loading a bundle blocks."""
         try:
             current = self._store.current()
         except StoreError as error:
@@ -200,14 +197,14 @@ class ModelHost:
             history = self._restore(model.history)
             is_restored = history.is_complete and history.order > 0
             return ServedModel(model, history, folder, _now(), "restored" if is_restored else "snapshot")
-        # The orders go on, so that decisions of both histories stay apart in the log.
+        # Continue the orders, so that the log distinguishes the shipments of both histories.
         history = before.history
         if not carried:
             history = LiveHistory(model.history.copy(), order=history.order, is_logged=history.is_logged)
         return ServedModel(model, history, folder, _now(), "carried over" if carried else "snapshot")
 
     def restore_with(self, restore: Callable[[History], LiveHistory]) -> None:
-        """Begin with the history that ``restore`` makes of the first model's snapshot, instead of the snapshot."""
+        """Set the function that returns the first live history, given the snapshot of the first model."""
         self._restore = restore
 
     def _exchange(self, served: ServedModel) -> None:
@@ -230,7 +227,7 @@ class ModelHost:
         try:
             self._exchanged(served)
         except Exception as error:
-            # The model is in service, even if a listener failed.
+            # The model is in service even if the listener failed.
             self._log.error("exchange_untold", digest=digest, exc_info=error)
 
     def _refuse(self, folder: str, problems: tuple[str, ...], signature: object) -> None:
@@ -254,7 +251,7 @@ def _identity(served: ServedModel) -> tuple[str, str, str]:
 
 
 def signature_of(folder: Path) -> tuple[object, ...]:
-    """Return a value that changes if the folder changes, or its bundle or the bundle's signature is rewritten."""
+    """Return a value that changes if the folder changes, or if its bundle or signature file is rewritten."""
     states: list[object] = [str(folder)]
     for name in ("bundle.json", SIGNATURE):
         try:

@@ -1,6 +1,7 @@
-"""Portions of a request that are scored as one table each.
+"""Portions of a request, each of which is scored as one table.
 
-Compiled loops over a table hold Python's lock, and a column per further field takes memory for each row, so both are limited.
+Portions are limited, because compiled loops over a table hold the interpreter lock, and each further field is a column that takes
+memory in each row.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from typing import Final
 
 from features.manifest.records import Record
 
-#: Goods items of a portion, as many as of a chunk of a file. A loop over them takes milliseconds.
+#: Maximum number of goods items per portion, as in a chunk of a CSV request. A loop over them takes milliseconds.
 _MOST_ROWS: Final = 5_000
-#: Values of the further fields of a portion, also missing ones: 12 bytes each. 32 small shipments that are scored together fit.
+#: Maximum number of cells of further fields per portion, including empty ones, at 12 bytes each. 32 small shipments that are scored
+#: together always fit.
 _MOST_CELLS: Final = 1_700_000
-#: Names of further fields of one shipment and its goods items.
+#: Maximum number of names of further fields per shipment, including its goods items.
 MOST_FURTHER: Final = 200
 
 
@@ -24,7 +26,7 @@ def further_names(shipment: Record) -> set[str]:
 
 
 def portions_of(readable: Iterable[tuple[int, Record]]) -> Iterator[list[tuple[int, Record]]]:
-    """Split records, given with their indices, in order. A portion has one record or is within the limits."""
+    """Split records with their indices into portions, in order. A portion has one record, or is within the limits."""
     portion: list[tuple[int, Record]] = []
     rows = 0
     names: set[str] = set()

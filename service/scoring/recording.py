@@ -1,6 +1,6 @@
-"""Decisions of scored shipments, as the store keeps them.
+"""Decisions of scored shipments, in the form of the store.
 
-The answers become JSON once: the store keeps the bytes that the client gets.
+Answers are encoded as JSON once: the store contains the same bytes that the client gets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Via = Literal["score", "batch", "csv", "job", "file"]
 
-#: Longest value of a column that queues are selected by.
+#: Maximum length of a value by which the queue is filtered.
 _LONGEST: Final = 64
 
 
@@ -43,11 +43,11 @@ def _now() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where and when a request came from.
+    """Route, caller and time of a request.
 
     Attributes:
-        caller: id of the API key, or the name of the command; None without keys.
-        received_at: microseconds since 1970.
+        caller: id of the API key, or name of the command; None without keys.
+        received_at: time of receipt in microseconds since 1970.
     """
 
     via: Via
@@ -67,9 +67,9 @@ def decisions_of(
     """Return the decisions of a request's scored shipments, in order.
 
     Args:
-        records: the request's parsed shipments, also refused ones.
-        receipts: per record, or one for all.
-        seconds: time that scoring took, which is shared out evenly.
+        records: parsed shipments of the request, including refused ones.
+        receipts: one receipt per record, or one for all.
+        seconds: duration of scoring, which is divided evenly among the decisions.
     """
     refused = {shipment.index for shipment in outcome.refused}
     scored = [index for index in range(len(records)) if index not in refused]
@@ -125,16 +125,16 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
 def decisions_of_table(
     scores: Scores, features: str, receipt: Receipt, *, orders: Sequence[int | None], what_if: bool, seconds: float
 ) -> Iterator[list[NewDecision]]:
-    """Yield the decisions of a scored table, such as a chunk of a file, in its order.
+    """Yield the decisions of a scored table, such as a chunk of a file, in order.
 
-    They come in lists of at most `MOST_ROWS_AT_ONCE` goods items, because the answers of a whole chunk take hundreds of megabytes.
-    A manifest is the JSON form of its rows, with the declared texts.
+    The decisions are in lists for at most `MOST_ROWS_AT_ONCE` goods items, because the answers of a whole chunk take hundreds of
+    megabytes. A manifest is the JSON form of its rows, with the declared texts.
 
     Args:
         features: digest of the model's feature names (`models.bundle.audit.features_digest`).
-        orders: per shipment its order in the live history; None if it did not reach it.
-        what_if: whether the request left the history alone.
-        seconds: time that scoring took, which is shared out evenly.
+        orders: order of each shipment in the live history; None if the shipment did not advance it.
+        what_if: whether the request left the history unchanged.
+        seconds: duration of scoring, which is divided evenly among the decisions.
     """
     duration = int(seconds * 1e6 / max(len(scores), 1))
     times = iter(zip(scores.table.declared_s.tolist(), orders, strict=True))
@@ -156,14 +156,14 @@ def keeper(
 ) -> Callable[[Scores, HistoryRows, float], None]:
     """Return a function that stores the decisions of a chunk of a file, for `service.files.options.ScoreOptions.keep`.
 
-    It returns when they are committed, and raises the error of the database.
+    The function returns when the decisions are committed, and raises errors of the database.
     """
 
     def keep(scores: Scores, history: HistoryRows, seconds: float) -> None:
         orders = _orders(history.orders if isinstance(history, LiveRows) else None, len(scores))
         pending: Future[list[Stored]] | None = None
         for decisions in decisions_of_table(scores, features, receipt, orders=orders, what_if=what_if, seconds=seconds):
-            # One piece is committed while the next one is made.
+            # Each list is committed while the next one is created.
             previous, pending = pending, store.decide(decisions)
             if previous is not None:
                 previous.result()
@@ -182,20 +182,20 @@ def _all_answers(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 
 def _times(outcome: Outcome) -> Iterator[tuple[int, int | None]]:
-    """Yield the time that history used and the order in history, per scored shipment."""
+    """Yield, per scored shipment, the time that the history used, and the order in the history."""
     for scores, orders in zip(outcome.scores, outcome.orders, strict=True):
         yield from zip(scores.table.declared_s.tolist(), _orders(orders, len(scores)), strict=True)
 
 
 def _orders(orders: NDArray[np.int64] | None, count: int) -> list[int | None]:
-    """Return the orders of ``count`` shipments in the live history; None for those that it does not count."""
+    """Return the orders of ``count`` shipments in the live history; None for shipments that it does not count."""
     if orders is None:
         return [None] * count
     return [None if order == NOT_COUNTED else order for order in orders.tolist()]
 
 
 def declared_code(field: str, value: object) -> str | None:
-    """Return the code of a manifest's field in its normal form, by which queues are selected; an unknown one as it was declared."""
+    """Return the normal form of a declared code, by which the queue is filtered; the declared text if the code is unknown."""
     text = value.strip() if isinstance(value, str) else ""
     if not text:
         return None

@@ -1,7 +1,8 @@
-"""Replay of the log of the live history, from a checkpoint or from the beginning.
+"""Replay of the log of the live history, from a checkpoint or from the snapshot of the model.
 
-The keys of shipments are computed in tables of thousands, which costs a fraction of one table per shipment: keys do not depend on
-other shipments. The history then advances in the order of the log, and learns each result where the live history learned it.
+The keys of shipments are computed in tables of thousands of shipments, which takes a fraction of the time of one table per
+shipment. Keys do not depend on other shipments. The history then advances in the order of the log, and learns each result at the
+order at which the live history learned it.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ if TYPE_CHECKING:
 
 IntArray = NDArray[np.int64]
 
-#: Decisions per page: enough that the work per table does not count, few enough that their manifests take some megabytes.
+#: Decisions per page: enough to make the work per table negligible, and few enough that their manifests take only some megabytes.
 PAGE: Final = 4096
 _DAY: Final = 86_400 * 1_000_000
-#: Seconds between lines of progress in the log.
+#: Seconds between progress entries in the service's log.
 _PROGRESS_EVERY: Final = 10.0
 _DECLARED_AT: Final = HEAD_NAMES.index("declared_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How far back a replay without a checkpoint goes.
+    """Period of a replay without a checkpoint.
 
     Attributes:
-        days: days before now.
+        days: number of days before ``now``.
         now: microseconds since 1970.
     """
 
@@ -60,19 +61,20 @@ class Bounds:
 
     @property
     def since(self) -> int:
-        """The earliest time of receipt."""
+        """Earliest time of receipt, in microseconds since 1970."""
         return self.now - round(self.days * _DAY)
 
 
 def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bounds) -> tuple[LiveHistory, int]:
-    """Return the live history as it was, the newest sound checkpoint and what the log has after it, and the position of `replayed`.
+    """Return the live history from the newest valid checkpoint and the log after it, and the position of `replayed`.
 
     Args:
-        snapshot: of the bundle. It is where a replay without a checkpoint begins, and the result if it is later than the whole log.
+        snapshot: history of the bundle. A replay without a checkpoint starts from it. It is also the result if it is later than the
+            whole log.
     """
     history, order, position = replayed(database, sealer, snapshot, bounds)
     if history.watermark < snapshot.watermark:
-        # Like a new model in a running service: the snapshot has later traffic.
+        # As with a new model in a running service, use the snapshot, because it has later traffic.
         return LiveHistory(snapshot.copy(), order=order, is_logged=True), position
     return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True), position
 
@@ -80,10 +82,10 @@ def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bound
 def replayed(
     database: Database, sealer: Sealer, snapshot: History, bounds: Bounds, *, until: int | None = None
 ) -> tuple[History, int, int]:
-    """Return the history of the log, its last order, and the position of the latest decision that may be in it.
+    """Return the history of the log, its last order, and the position of the latest decision that it may contain.
 
     Args:
-        until: only up to this order; None for all.
+        until: highest order to replay; None for all.
     """
     found = _newest(database, sealer)
     if found is None:
@@ -118,7 +120,7 @@ def _newest(database: Database, sealer: Sealer) -> Checkpoint | None:
 
 
 def _replay(history: History, pages: Iterator[Page]) -> tuple[int, int, int]:
-    """Advance a history by the log. Return the last order, the number of shipments, and of those without a manifest any more."""
+    """Advance a history with the log. Return the last order, and the numbers of shipments and of entries that cannot be read."""
     last, shipments, lost = -1, 0, 0
     reported = time.perf_counter()
     for page in pages:
@@ -131,7 +133,7 @@ def _replay(history: History, pages: Iterator[Page]) -> tuple[int, int, int]:
 
 
 def _advance(history: History, page: Page) -> tuple[int, int, int]:
-    """Advance a history by a page. Return the number of its shipments, of those without a manifest, and its last order."""
+    """Advance a history with a page. Return the numbers of shipments and of entries that cannot be read, and the last order."""
     in_blocks = {order for block in page.blocks for order in block.orders.tolist()}
     entries = [entry for entry in page.entries if entry.find is not None or entry.order not in in_blocks]
     readable, keys = keys_of_entries(entries)
@@ -150,7 +152,7 @@ def _advance(history: History, page: Page) -> tuple[int, int, int]:
 
 
 def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the orders of entries and blocks together, the entry of each lesson (-1 for shipments), and their keys."""
+    """Return entries and blocks together, in order: orders, index of the entry of each lesson (-1 for shipments), and keys."""
     of_entries = np.array([entry.order for entry in read], dtype=np.int64)
     lessons = np.array([k if entry.find is not None else -1 for k, entry in enumerate(read)], dtype=np.int64)
     orders = np.concatenate([of_entries, *(block.orders for block in blocks)])
@@ -161,9 +163,9 @@ def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) ->
 
 
 def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
-    """Return the places of the entries whose manifests can be read, and their keys (KEY_ROWS, n).
+    """Return the indices (n,) of the entries whose manifests can be read, and their keys (KEY_ROWS, n).
 
-    A manifest is missing after its erasure. One that this version cannot read any more is reported in the log.
+    An erased manifest is missing. A manifest that this version cannot read is reported in the service's log.
     """
     places: list[int] = []
     records: list[Record] = []
@@ -192,12 +194,12 @@ def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
 def _record(entry: Entry) -> Record | None:
     assert entry.manifest is not None
     try:
-        # Read it as requests are read: orjson would make floats of integers beyond 64 bits.
+        # Parse as requests are parsed, because orjson would convert integers beyond 64 bits to floats.
         record = read_record(from_json(entry.manifest, cache_strings="keys"))
     except (ValueError, Refused) as error:
         logger().error("manifest_not_replayed", problem=str(error))
         return None
-    # The time that history used then: the time of receipt where the manifest has none, or none that is plausible.
+    # Use the time that the history used: the time of receipt if the manifest has no plausible time.
     record.texts[_DECLARED_AT] = _iso(entry.declared_s)
     return record
 

@@ -1,12 +1,11 @@
 """Scheduling of scoring requests: batching of single shipments, and choice of event loop or worker thread.
 
-Single shipments are scored on the event loop, because handing one to a thread takes longer than scoring it. Shipments that
-arrive together are scored as one table: eight shipments in one table take only three times as long as one. The event loop waits for
-two turns without a new shipment, which takes microseconds, or for the end of a commit. Batching does not change the answer of any
-shipment.
+Single shipments are scored on the event loop, because a switch to a thread takes longer than scoring. Shipments that arrive
+together are scored as one table: eight shipments in one table take only three times as long as one. The scorer waits for two turns
+of the event loop without a new shipment, which take microseconds, or for the end of a commit. Batching does not change any answer.
 
-Large batches, large shipments, and shipments with structures or systematic chemical names, which take long to read, run in worker
-threads. Each request has a budget for reading. Few run at the same time, because all threads share one interpreter lock.
+Large batches, large shipments, and shipments with structures or systematic chemical names, which take long to read, are scored in
+worker threads. Each request has a budget for reading. Few threads run at the same time, because they share one interpreter lock.
 """
 
 from __future__ import annotations
@@ -45,19 +44,20 @@ _MAX_BATCH_BYTES_ON_LOOP: Final = 64 * 1024
 #: Limits of a single shipment on the event loop, in goods items and in bytes. A full table of such shipments takes 30 ms.
 _MAX_ITEMS_ON_LOOP: Final = 8
 _MAX_BYTES_ON_LOOP: Final = 8 * 1024
-#: Number of threads for single requests that take long, and of requests that may wait for a thread.
+#: Number of threads for requests that take long, and maximum number of requests that wait for a thread of a kind.
 _LONG_AT_ONCE: Final = 2
 _MOST_WAITING: Final = 32
 _RETRY_AFTER: Final = 2
 #: Largest number of single shipments in one table: about 3 ms of work, which blocks the event loop.
 _MAX_TOGETHER: Final = 32
 #: Turns of the event loop without a new shipment before the pending ones are scored. A request needs two turns from its arrival
-#: to this queue, and clients that just got an answer usually send the next request at once. With fewer turns, eight clients
-#: split into lasting groups, and scoring needs twice as many tables.
+#: to this queue, and clients that just got an answer usually send the next request at once. With fewer turns, eight clients split
+#: into persistent groups, and scoring needs twice as many tables.
 _IDLE_TURNS: Final = 2
-#: Number of pending shipments that are scored even during a commit. Fewer wait for its end: their decisions could not be committed
-#: earlier, and one table and one commit cost less than two. More use the processor, which is otherwise idle until the commit ends.
-#: With eight clients, a limit of 32 gives 5 % fewer answers per second with SQLite and 10 % fewer with PostgreSQL.
+#: Number of pending shipments that are scored even during a commit. Fewer shipments wait for its end: their decisions could not be
+#: committed earlier, and one table and one commit take less time than two. More shipments are worth it, because the processor would
+#: otherwise be idle until the commit ends. With eight clients, a limit of 32 gives 5 % fewer answers per second with SQLite and
+#: 10 % fewer with PostgreSQL.
 _ENOUGH: Final = 4
 
 
@@ -67,9 +67,9 @@ class Answer:
 
     Attributes:
         result: the answer as plain values; None if the shipment was refused.
-        problems: the reasons for a refusal.
+        problems: reasons for a refusal.
         digest: digest of the model.
-        stored: the stored decision, whose answer is to be sent; None without a store.
+        stored: the stored decision, whose answer is sent; None without a store.
     """
 
     result: dict[str, Any] | None
@@ -95,7 +95,7 @@ class _Pending:
 
 
 class Scorer:
-    """Scorer of requests with the model in service. It updates the metrics. Use it on the event loop only."""
+    """Scores requests with the model in service, and updates the metrics. Use it on the event loop only."""
 
     def __init__(
         self,
@@ -111,10 +111,10 @@ class Scorer:
     ) -> None:
         """
         Args:
-            lists: the current lists of the office, whose settings replace ``settings``.
-            max_items: largest number of goods items per shipment; larger shipments are refused.
+            lists: the current lists of the office; their settings replace ``settings``.
+            max_items: maximum number of goods items per shipment; larger shipments are refused.
             record: receives the shipments that advance the history.
-            store: keeps the decisions. An answer waits until its decision is committed.
+            store: stores the decisions. An answer waits until its decision is committed.
             reading_seconds: budget of a request for reading texts, see `service.scoring.answers.score`.
         """
         self._record = record
@@ -141,7 +141,7 @@ class Scorer:
         Args:
             size: bytes of the record.
             caller: id of the API key.
-            alone: whether no other record can arrive before the answer. If so, the record is scored immediately.
+            alone: whether no other record can arrive before the answer. The record is then scored immediately.
 
         Raises:
             NotReady: no model is loaded.
@@ -162,7 +162,7 @@ class Scorer:
     async def batch(
         self, records: list[Any], options: Options, size: int = 0, caller: str | None = None
     ) -> tuple[Outcome, str]:
-        """Score parsed JSON records in order, each with the earlier ones as history, and return the model's digest.
+        """Score parsed JSON records in order, each with the earlier ones as history. Return the outcome and the model's digest.
 
         Args:
             size: bytes of all records.
@@ -184,7 +184,11 @@ class Scorer:
     async def batch_of(
         self, read: Callable[[], list[Any]], options: Options, size: int, caller: str | None = None
     ) -> tuple[Outcome, str]:
-        """Call `batch` with the records that ``read`` parses, in a thread if they are large. ``read`` may raise errors."""
+        """Score the records that ``read`` parses, as `batch` does. Large records are parsed and scored in a thread.
+
+        Raises:
+            NotReady, Busy: see `batch`. Errors of ``read`` are raised too.
+        """
         if size <= _MAX_BATCH_BYTES_ON_LOOP:
             return await self.batch(read(), options, size, caller)
         served = self._host.served
@@ -196,7 +200,7 @@ class Scorer:
         return await self._with_bodies(await self._in_thread(work, self._batches)), served.model.digest
 
     async def _with_bodies(self, scored: _Scored) -> Outcome:
-        """Return the outcome of a batch, with the stored answers once they are committed."""
+        """Wait until the decisions of a batch are committed, and return its outcome with the stored answers."""
         stored = await self._decided(scored)
         if stored is not None:
             scored.outcome.bodies = [decision.answer for decision in stored]
@@ -219,9 +223,9 @@ class Scorer:
             asyncio.get_running_loop().call_soon(self._gather, 0, 0)
 
     def _gather(self, previous: int, idle: int) -> None:
-        """Score the pending shipments once they fill a table or none has arrived for `_IDLE_TURNS` turns.
+        """Score the pending shipments once they fill a table, or no shipment has arrived for `_IDLE_TURNS` turns.
 
-        During a commit, fewer than `_ENOUGH` shipments wait for the next shipment or for the end of the commit.
+        During a commit, fewer than `_ENOUGH` shipments wait for a further shipment or for the end of the commit.
 
         Args:
             previous: number of pending shipments one turn ago.
@@ -277,7 +281,7 @@ class Scorer:
     def _score(self, served: ServedModel, records: list[Any], options: Options, receipts: Sequence[Receipt]) -> _Scored:
         via = receipts[0].via
         started = time.perf_counter()
-        # In a batch, isolate a shipment that fails. A single shipment raises, and `_answer` retries the others of its table.
+        # In a batch, refuse a shipment that fails. A single shipment raises, and `_answer` retries the shipments of its table.
         outcome = score(
             served,
             records,

@@ -1,7 +1,7 @@
 """Warm-up of a model before it enters service. It checks that the model can score, and loads tables before the first request.
 
-Together, the shipments cover the whole scoring path. Without the warm-up, the first request takes 78 ms instead of 3 ms (measured
-in one run). The shipments are scored with a copy of the history, and once with the history itself, without an update.
+Together, its shipments cover the whole scoring path. Without the warm-up, the first request takes 78 ms instead of 3 ms (measured
+in one run). The shipments are scored with a copy of the history, and once with the history itself but without an update.
 """
 
 from __future__ import annotations

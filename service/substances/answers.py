@@ -1,6 +1,6 @@
 """Answers to questions about chemicals: the substance, the laws that list it, their wording, and the dates.
 
-The HTTP interface and the command line return the same values.
+The HTTP interface and the command line use the same values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from service.substances.law import class_json, convention_json, law_json, law_wa
 if TYPE_CHECKING:
     from features.substances import Match
 
-#: Longest accepted text, in characters. Longer chemical names exist, but users do not send them.
+#: Longest accepted text, in characters. Longer chemical names exist, but are not sent in practice.
 MAX_QUERY: Final = 1000
 
 #: Columns appended to a file of names, in this order.
@@ -57,7 +57,7 @@ _AS: Final = {"name": "named", "class": "class", "exempt": "exempt", "possible":
 
 
 class CannotDraw(RuntimeError):
-    """Drawing a structure failed, because RDKit needs a system library that slim images do not include."""
+    """Error for a structure that cannot be drawn, because RDKit needs a system library that slim images lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class Question:
         text: a name, an identifier, a structure or a description.
         on: the day whose law applies.
         jurisdiction: the jurisdiction whose law applies, see `read_jurisdiction`; None: all.
-        chemical: the text names a chemical. If False, the text is a goods description, in which an abbreviation counts
-            only beside chemical words.
-        drawing: draw the structure.
+        chemical: True if the text names a chemical. False for a goods description, in which an abbreviation counts only next to
+            chemical words.
+        drawing: whether to draw the structure.
     """
 
     text: str
@@ -86,10 +86,10 @@ def today() -> date:
 
 
 def read_day(text: str) -> date:
-    """Return the day that a text in the form YYYY-MM-DD states.
+    """Return the day of a text in the form YYYY-MM-DD.
 
     Raises:
-        ValueError: the text has another form or the day does not exist.
+        ValueError: the text has another form, or the day does not exist.
     """
     try:
         if _DAY.fullmatch(text.strip()):
@@ -101,10 +101,7 @@ def read_day(text: str) -> date:
 
 @cache
 def jurisdictions() -> tuple[str, ...]:
-    """Return `UN`, `EU`, the countries, and the subdivisions with listings of their own.
-
-    `read_jurisdiction` accepts all other subdivisions too.
-    """
+    """Return `UN`, `EU`, the countries, and the subdivisions that have listings. `read_jurisdiction` accepts all subdivisions."""
     import pycountry
 
     subdivisions = {row.jurisdiction for row in control_listings() if "-" in row.jurisdiction}
@@ -119,10 +116,10 @@ def _subdivisions() -> frozenset[str]:
 
 
 def read_jurisdiction(text: str) -> str:
-    """Return a jurisdiction's code in capitals: `UN`, `EU`, ISO 3166-1 alpha-2 or ISO 3166-2.
+    """Return the code of a jurisdiction in capitals: `UN`, `EU`, ISO 3166-1 alpha-2 or ISO 3166-2.
 
     Raises:
-        ValueError: there is no such code. The message lists the accepted forms.
+        ValueError: there is no such code. The message states the accepted forms.
     """
     code = text.strip().upper()
     if code in ("UN", "EU"):
@@ -144,7 +141,7 @@ def ask(question: Question) -> tuple[Match | None, LegalStatus | None]:
 
 
 def answer(question: Question) -> dict[str, Any]:
-    """Return the answer as plain values. The members are the same with and without a match."""
+    """Return the answer as plain values. It has the same members with and without a match."""
     match, legal = ask(question)
     laws = law_on(match, legal, question.on, question.jurisdiction)
     result: dict[str, Any] = {
@@ -235,11 +232,11 @@ def _drawn(smiles: str) -> str:
 
 
 def columns(question: Question) -> tuple[Any, ...]:
-    """Return the answer as values of `COLUMNS`: text, truth values and numbers, or None where nothing is known.
+    """Return the values of `COLUMNS` of the answer: texts, booleans and numbers, or None where nothing is known.
 
-    ``us_class`` and ``cn_class`` state whether the structure meets the wording, independent of the day. They are None
-    if no structure is known. A question mark behind a limb means that the structure possibly meets it. ``listed`` is None
-    if the law is not recorded for the substance and the day.
+    ``us_class`` and ``cn_class`` are True if the structure meets the class definition, independent of the day. They are None if no
+    structure is known. A question mark after a limb means that the structure possibly meets it. ``listed`` is None if the law is
+    not recorded for the substance and the day.
     """
     match, legal = ask(question)
     if match is None or legal is None:
@@ -276,11 +273,11 @@ def columns(question: Question) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The attempts to recognise a text without a match.
+    """Attempts to recognise a text without a match.
 
     Attributes:
-        sentences: one sentence for each attempt.
-        smiles, inchikey: the structure in the text, if one could be read.
+        sentences: one sentence per attempt.
+        smiles, inchikey: the structure in the text; None if no structure could be read.
     """
 
     sentences: tuple[str, ...]
@@ -289,7 +286,7 @@ class Attempt:
 
 
 def describe_attempt(text: str) -> Attempt:
-    """Describe how a text without a match was read."""
+    """Return a description of the attempts to recognise a text without a match."""
     from features.substances.read.opsin import opsin
     from features.substances.read.spotting import structures_in
     from features.substances.structures import from_inchi, from_smiles
@@ -301,7 +298,7 @@ def describe_attempt(text: str) -> Attempt:
         cas = "-".join(number.groups())
         right = casrn.is_valid(cas)
         sentences.append(
-            f"{cas} is the CAS number of no known substance."
+            f"{cas} is not the CAS number of a known substance."
             if right
             else f"{cas} is not a CAS number: its check digit is wrong."
         )
@@ -310,12 +307,12 @@ def describe_attempt(text: str) -> Attempt:
         smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
         read = from_inchi(piece.reading) if piece.form == "inchi" else from_smiles(smiles) if smiles else None
         if piece.form == "inchikey":
-            sentences.append(f"{piece.text} is the InChIKey of no known substance.")
+            sentences.append(f"{piece.text} is not the InChIKey of a known substance.")
         elif read is not None:
             structure = structure or read
             how = "systematic name" if piece.form == "systematic" else _FORMS[piece.form]
             sentences.append(
-                f"{piece.text} was read as {how}: its structure is on no list, in no class and near no listed one."
+                f"{piece.text} was read as {how}: its structure is on no list, in no class and not similar to a listed one."
             )
     if structure is None:
         return Attempt(tuple(sentences))

@@ -1,4 +1,4 @@
-"""Start OPSIN, which reads systematic names, and report whether it runs.
+"""Start and state of OPSIN, which reads systematic names, and detection of shipments that take long to read.
 
 All other questions about chemicals are answered without OPSIN.
 """
@@ -16,19 +16,19 @@ from features.substances.read.spotting_names import flatten, hints_at_a_name
 if TYPE_CHECKING:
     from service.settings import Settings
 
-#: Signs of a structure in SMILES or InChI: brackets, bonds, or a long run without blanks. Hardly any ordinary description has them.
+#: Signs of a structure in SMILES or InChI: brackets, bonds, or a long run without blanks. Ordinary descriptions rarely have them.
 _MAY_BE_STRUCTURE: Final = re.compile(r"[=#\[\]@]|\w\(|InChI|\S{25}", re.IGNORECASE)
 
 
 def set_up(settings: Settings) -> None:
-    """Enable or disable reading systematic names in this process, as the settings say. Nothing is started yet."""
+    """Enable or disable reading systematic names in this process, according to the settings. OPSIN is not started yet."""
     from features.substances.read.opsin import configure
 
     configure(enabled=settings.opsin, time_limit_s=settings.opsin_seconds)
 
 
 def start() -> None:
-    """Start OPSIN and log whether it runs. Blocks for about half a second, mostly waiting."""
+    """Start OPSIN and log whether it runs. The call blocks for about half a second, mostly waiting."""
     from features.substances.read.opsin import opsin
     from service.logs import logger
 
@@ -40,9 +40,10 @@ def start() -> None:
 
 
 def takes_long(records: Iterable[object], most_items: int) -> bool:
-    """Return whether scoring these parsed JSON shipments may take long: many goods items, a new structure, or a name for OPSIN.
+    """Return whether scoring parsed JSON shipments may take long.
 
-    Reading a structure takes milliseconds, OPSIN usually milliseconds and at most a second.
+    Slow are more than ``most_items`` goods items, an unknown structure (milliseconds), and a name that OPSIN must read (usually
+    milliseconds, at most `opsin_seconds`).
     """
     index = SubstanceIndex.load()
     for position, item in enumerate(_items(records)):
@@ -62,10 +63,7 @@ def takes_long(records: Iterable[object], most_items: int) -> bool:
 
 
 def reads_names(records: Iterable[object]) -> bool:
-    """Return whether scoring these parsed JSON shipments may ask OPSIN for a name.
-
-    OPSIN usually takes milliseconds, at most a second.
-    """
+    """Return whether scoring parsed JSON shipments may need OPSIN."""
     index = SubstanceIndex.load()
     return any(_reads_names(item, _texts(item), index) for item in _items(records))
 
@@ -86,9 +84,10 @@ def _texts(item: dict[str, object]) -> list[tuple[str, bool]]:
 
 
 def _reads_names(item: dict[str, object], texts: list[tuple[str, bool]], index: SubstanceIndex) -> bool:
-    """Return whether OPSIN may be asked about a goods item.
+    """Return whether a goods item may need OPSIN.
 
-    It reads systematic names in the texts. A declared chemical or CAS number that is in no table would otherwise count as unread.
+    OPSIN reads systematic names in the texts. Before an item counts as unread, OPSIN also reads a declared chemical that is in no
+    table, and the description if the CAS number is in no table.
     """
     for text, _ in texts:
         if hints_at_a_name(flatten(text)) and any(

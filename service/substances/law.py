@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def law_json(law: LawOn) -> dict[str, Any]:
-    """Return whether one jurisdiction's law lists the substance, and how far that law is recorded."""
+    """Return whether the law of one jurisdiction lists the substance, and until when that law is recorded."""
     return {
         "jurisdiction": law.jurisdiction,
         "recorded_until": law.recorded_until.isoformat() if law.recorded_until else None,
@@ -27,7 +27,7 @@ def law_json(law: LawOn) -> dict[str, Any]:
 
 
 def convention_json(one: Obligation) -> dict[str, Any]:
-    """Return a listing under a convention that binds the country in question."""
+    """Return a listing under a convention that binds the requested country."""
     return {
         "party": one.party.party,
         "bound_from": one.party.bound_from.isoformat() if one.party.bound_from else None,
@@ -111,22 +111,22 @@ def law_warnings(
     """Yield warnings about law that is not recorded and about recorded facts that are not verified.
 
     Args:
-        place: the jurisdiction in question; None for all.
+        place: the requested jurisdiction; None for all.
     """
     if match is not None and legal is not None and place is not None:
         unknown = [law.jurisdiction for law in laws if law.listed is None]
         if unknown and not legal.listed:
             yield (
-                f"Not recorded for this substance and day: law of {', '.join(unknown)}. It may be listed there or not."
+                f"Not recorded for this substance and day: law of {', '.join(unknown)}. The substance may be listed there."
             )
     if legal is None:
         return
     for one in (control.match for control in legal.classes):
         if _wording_verified(one) in (Verified.UNVERIFIED, Verified.ASSUMED):
             yield (
-                f"{one.jurisdiction}, {one.listing}: the structure is compared with the wording as recorded here, "
-                "which was not verified."
+                f"{one.jurisdiction}, {one.listing}: the structure was compared with the recorded wording, which was not "
+                "verified."
             )
     unverified = sum(row.verified is Verified.UNVERIFIED for row in legal.listings)
     if unverified:
-        yield f"Not checked at a publication: {unverified} of {len(legal.listings)} listings."
+        yield f"Not checked against a publication: {unverified} of {len(legal.listings)} listings."

@@ -1,4 +1,4 @@
-"""Shows an answer about a chemical on a terminal, within 80 columns."""
+"""Display of an answer about a chemical on a terminal, within 80 columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RECOGNISED: Final = {
     "class": "by its structure, which is on no list and meets a class definition",
     "mention": "mentioned, not declared",
     "similar": "not recognised; its structure resembles a listed one",
-    "street": "by a street or advertising name, which is no evidence alone",
+    "street": "by a street or advertising name, which alone is no evidence",
 }
 _AS: Final = {
     "named": "controlled by name",
@@ -76,7 +76,7 @@ def _facts(answer: Mapping[str, Any]) -> Table:
 
 
 def _fact_rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "Asked", answer["query"]
+    yield "Query", answer["query"]
     kind = answer["kind"]
     if kind is not None:
         sure = f", confidence {answer['confidence']:.2f}" if answer["confidence"] is not None else ""

@@ -163,7 +163,7 @@ def test_unverified_wording_and_listings_give_warnings(shared_client: Client) ->
     named = look_up(shared_client, "fentanyl", as_of="2026-11-04")
     unverified = sum(row.verified == "unverified" for row in named.listings)
     assert unverified
-    assert f"Not checked at a publication: {unverified} of {len(named.listings)} listings." in named.warnings
+    assert f"Not checked against a publication: {unverified} of {len(named.listings)} listings." in named.warnings
 
 
 def test_the_drawing_is_valid_svg_and_only_made_on_request(shared_client: Client) -> None:
@@ -343,7 +343,7 @@ def test_slow_lookups_do_not_delay_scores(client: Client) -> None:
         ("fentanyl", False),
     ],
 )
-def test_a_shipment_with_a_chemical_that_opsin_is_asked_for_is_scored_in_a_thread(
+def test_a_shipment_with_a_chemical_that_opsin_must_read_is_scored_in_a_thread(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch, text: str, in_thread: bool
 ) -> None:
     loops: list[object] = []

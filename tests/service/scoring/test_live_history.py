@@ -1,4 +1,4 @@
-"""Tests of the live history, which one caller at a time advances."""
+"""The live history, which one caller at a time advances."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_history_supersedes_a_snapshot_only_if_it_was_updated_and_is_not_older
 
 
 def table_of(first: int, count: int) -> ManifestTable:
-    """Return a table of shipments of distinct consignors; one lies far in the future, so that it is not counted."""
+    """Return a table of shipments of distinct consignors. Every fiftieth is dated far in the future and so not counted."""
     return ManifestTable.from_records(
         [
             read_record(

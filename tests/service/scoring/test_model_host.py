@@ -21,7 +21,7 @@ from tests.service.conftest import shipment
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until a condition holds that another thread brings about."""
+    """Wait until a condition holds, which depends on another thread."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "the condition did not hold in time"
@@ -169,7 +169,7 @@ def test_a_pointer_that_comes_back_ends_the_report(client: Client, settings: Set
     assert "tidewaiter_model_refused 0.0" in client.get("/metrics").text
 
 
-def test_a_champion_that_serves_for_want_of_a_pointer_is_reported_until_it_is_chosen(
+def test_a_champion_that_serves_because_the_pointer_is_missing_is_reported_until_it_is_chosen(
     settings: Settings, other_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("models.bundle.store", "service.scoring.model_host"):

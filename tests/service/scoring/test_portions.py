@@ -16,7 +16,7 @@ from tests.service.conftest import shipment
 
 
 def records(count: int) -> list[dict[str, Any]]:
-    """Return shipments of the same parties; one cannot be read, and one has the reference of the next."""
+    """Return shipments of the same parties. One cannot be read, and one has the ``shipment_id`` of the next."""
     made = [
         shipment(shipment_id=f"S-{number}", further={f"f{number % 3}": number}) | {"items": shipment()["items"] * 3}
         for number in range(count)

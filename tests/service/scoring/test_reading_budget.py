@@ -1,4 +1,4 @@
-"""Expensive requests are read within a budget, beside the event loop. What was not read is reported and at least yellow."""
+"""Expensive requests are read within a budget, outside the event loop. Unread texts are reported; their lane is at least yellow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def impatient(settings: Settings) -> Settings:
 
 
 def test_health_is_answered_while_a_thousand_structures_are_read(settings: Settings) -> None:
-    """Most of them stay unread: the budget is a fraction of what they need."""
+    """Most structures remain unread, because the budget is a fraction of the time that they need."""
     bounded = Settings(models_dir=settings.models_dir, reading_seconds=1.0)
     record = of_items(structures(999))
 
@@ -51,7 +51,7 @@ def test_health_is_answered_while_a_thousand_structures_are_read(settings: Setti
             answered = 0
             while not scoring.done():
                 answered += (await sender.get("/healthz")).status_code == 200
-                # Requests in this process never wait: let the other one run.
+                # Requests in this process never wait, so let the other request run.
                 await asyncio.sleep(0)
             return await scoring, answered
 
@@ -64,7 +64,7 @@ def test_health_is_answered_while_a_thousand_structures_are_read(settings: Setti
     assert answer.json()["lane"] in ("yellow", "red")
 
 
-def test_what_the_budget_does_not_allow_is_unread_and_read_by_a_later_request(
+def test_texts_beyond_the_budget_are_unread_and_read_by_a_later_request(
     settings: Settings, impatient: Settings
 ) -> None:
     record = of_items(structures(20, first=2_000))
@@ -119,7 +119,7 @@ def test_plain_goods_are_read_without_a_budget_while_opsin_does_not_read_every_n
     assert answer["unread"] == [{"item_number": "3", "field": "goods_description"}]
 
 
-def test_halves_of_a_name_that_were_only_read_apart_are_unread(client: Client) -> None:
+def test_halves_of_a_name_that_were_only_read_separately_are_unread(client: Client) -> None:
     halves = [{"goods_description": "sample bag 41 of carfen"}, {"goods_description": "tanil powder 41 kg"}]
     fields = [{"declared_chemical": "carfen", "goods_description": "tanil powder 42 kg"}]
     apart = [*halves, {"goods_description": fields[0]["goods_description"]}, {"declared_chemical": "carfen"}]
@@ -148,7 +148,7 @@ def test_a_file_reports_unread_texts(impatient: Settings) -> None:
     assert answer.text.count("yellow") + answer.text.count("red,") >= 5
 
 
-def test_a_batch_of_lookups_says_what_it_had_no_time_to_read(settings: Settings) -> None:
+def test_a_batch_of_lookups_reports_the_texts_that_it_had_no_time_to_read(settings: Settings) -> None:
     texts = [*structures(150, first=5_000), "437-38-7", "fentanyl"]
     with serving(create_app(Settings(models_dir=settings.models_dir, reading_seconds=0.2))) as client:
         answer = client.post("/v1/substances/batch", json={"queries": texts})
@@ -164,8 +164,8 @@ def test_a_batch_of_lookups_says_what_it_had_no_time_to_read(settings: Settings)
         assert "problem" not in again[0]
 
 
-def test_a_text_whose_reading_was_left_out_is_not_reported_as_nothing(client: Client) -> None:
-    """The budget may run out between the look at it and the reading."""
+def test_an_unread_text_is_not_reported_as_naming_no_substance(client: Client) -> None:
+    """The budget may run out between its check and the reading of the text."""
 
     class Late(ReadingBudget):
         looks = 0
@@ -191,7 +191,7 @@ def test_batches_of_lookups_beyond_those_that_may_wait_are_refused_and_single_on
             batch = {"queries": ["fentanyl"]}
             tasks = [asyncio.create_task(sender.post("/v1/substances/batch", json=batch)) for _ in range(12)]
             for _ in range(1000):
-                # Requests in this process never wait: let the others run.
+                # Requests in this process never wait, so let the others run.
                 await asyncio.sleep(0)
             single = await sender.get("/v1/substances", params={"q": "fentanyl"})
             limiter.release_on_behalf_of(limiter)
@@ -218,7 +218,7 @@ def test_short_texts_and_numbers_are_read_first(monkeypatch: pytest.MonkeyPatch)
 
     texts = ["a long text that names nothing", "437-38-7", "words", "fentanyl", "21409-26-7"]
     budget = Three(60.0)
-    # Texts that were read before cost nothing.
+    # Forget earlier texts, because reading them again does not use the budget.
     monkeypatch.setattr(SubstanceIndex.load(), "_known", {})
     with reading_within(budget):
         found = SubstanceIndex.load().resolve_all(texts, chemical=True)
@@ -227,7 +227,7 @@ def test_short_texts_and_numbers_are_read_first(monkeypatch: pytest.MonkeyPatch)
     assert [match is not None for match in found] == [False, True, False, False, True]
 
 
-def test_overlong_texts_are_cut_with_a_warning_and_not_kept(client: Client) -> None:
+def test_overlong_texts_are_cut_with_a_warning_and_not_kept_in_memory(client: Client) -> None:
     def ask(number: int) -> dict[str, Any]:
         code = f"{number:06}" + "1" * 600_000
         answer = client.post("/v1/score", json=shipment(shipment_id=f"HB-{number}", items=[{"hs_code": code}]))
@@ -244,7 +244,7 @@ def test_overlong_texts_are_cut_with_a_warning_and_not_kept(client: Client) -> N
     before = tracemalloc.get_traced_memory()[0]
     for number in range(2, 12):
         ask(number)
-    # The client's requests are garbage with cycles.
+    # Requests of the client form reference cycles.
     gc.collect()
     kept = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""Single shipments that arrive together are scored as one table, with the answers that each would get alone."""
+"""Single shipments that arrive together are scored as one table, and get the same answers as alone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plain(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
 
 
 def varied(count: int) -> list[dict[str, Any]]:
-    """Return shipments of the same parties on one day, each the history of the next, without systematic names."""
+    """Return shipments of the same parties on one day, without systematic names. Each is history of the next."""
     records = []
     for number in range(count):
         record = copy.deepcopy(shipment(shipment_id=f"S-{number}"))

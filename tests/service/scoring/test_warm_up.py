@@ -64,7 +64,7 @@ def test_shipments_of_the_warm_up_need_no_opsin() -> None:
     # The precursor's name looks systematic, but it is on a list.
     assert not reads_names([EXAMPLE_SHIPMENT, UNUSUAL])
     assert reads_names([shipment(items=[{"goods_description": "N-(4-methylphenyl)-2-oxocyclohexanecarboxamide"}])])
-    # Before a declared chemical counts as unread, OPSIN is asked for it.
+    # Before a declared chemical counts as unread, OPSIN tries to read it.
     assert reads_names([shipment(items=[{"declared_chemical": "calcium phosphate dibasic"}])])
     assert reads_names([shipment(items=[{"cas_number": "50-00-0", "goods_description": "formaldehyde"}])])
     assert not reads_names([shipment(items=[{"declared_chemical": "citric acid", "cas_number": "77-92-9"}])])
@@ -72,6 +72,6 @@ def test_shipments_of_the_warm_up_need_no_opsin() -> None:
 
 def test_the_warm_up_loads_tables_that_a_first_request_would_load() -> None:
     texts = str(UNUSUAL)
-    # An airport code, a currency by name, another script, a structure.
+    # These texts are an airport code, the name of a currency, another script, and a structure.
     for text in ("'LAX'", "'Yen'", "桶装", "c1ccccc1"):
         assert text in texts

@@ -24,7 +24,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.errors import DatabaseAway
 from service.scoring import durable as durable_module
-from service.scoring.durable import DurableHistory, DurableSettings, kept
+from service.scoring.durable import DurableHistory, DurableSettings, durable_history
 from service.scoring.replay import keys_of_entries, replayed
 from service.settings import Settings
 from service.store.engine.database import Database
@@ -280,14 +280,14 @@ def away_at_the_start() -> Iterator[list[DurableHistory]]:
     keepers = []
 
     def made(*arguments: Any) -> DurableHistory:
-        keepers.append(kept(*arguments))
+        keepers.append(durable_history(*arguments))
         return keepers[-1]
 
     def away(*_: object) -> None:
         raise DatabaseAway("it answers no query")
 
     with killed(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("service.app.kept", made)
+        patched.setattr("service.app.durable_history", made)
         patched.setattr(durable_module, "restore", away)
         yield keepers
 
