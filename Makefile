@@ -150,7 +150,7 @@ compose-secrets: ## make the password and the keys that compose.yaml needs, once
 	@$(PYTHON) tools/compose_secrets.py var/secrets
 
 clean: ## remove the virtual environments, caches and output
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-bench out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-bench $(VENV)-audit $(VENV)-python3.* out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 	find $(SOURCES) \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +
 
@@ -178,7 +178,7 @@ $(BENCH_STAMP): | $(BIN)/python
 $(COMPILED_STAMP): | $(BIN)/python
 	@$(BIN)/python setup.py --quiet build_ext --build-lib . || { \
 		echo "Compilation failed; the old extension modules are removed, and the sources run as Python." >&2; \
-		find features models service \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +; }
+		find features models service training \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +; }
 	@$(BIN)/python -m features.compiled
 	@rm -f $(VENV)/.compiled-* && touch $@
 

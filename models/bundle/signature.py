@@ -20,7 +20,6 @@ SIGNATURE: Final = "bundle.sig"
 #: Beginning of signed messages, which makes a signature invalid for other purposes.
 _PREFIX: Final = b"tidewaiter bundle "
 _MAX_BYTES: Final = 1024
-_NO_LIBRARY: Final = "signatures need the package cryptography: pip install cryptography"
 
 
 class BadKey(ValueError):
@@ -97,14 +96,12 @@ def check_public_key(public_key: bytes) -> Ed25519PublicKey:
     """Return the key of a PEM.
 
     Raises:
-        BadKey: it is not an Ed25519 key, or the library is missing.
+        BadKey: it is not an Ed25519 key in PEM.
     """
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key
-    except ModuleNotFoundError:
-        raise BadKey(_NO_LIBRARY) from None
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     try:
         key = load_pem_public_key(public_key)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -115,12 +112,10 @@ def check_public_key(public_key: bytes) -> Ed25519PublicKey:
 
 
 def _private_key(private_key: bytes) -> Ed25519PrivateKey:
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    except ModuleNotFoundError:
-        raise BadKey(_NO_LIBRARY) from None
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(private_key, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

