@@ -183,7 +183,9 @@ def _limits(settings: Settings) -> str:
     needed = settings.workers * _WORKER_BYTES
     if memory < needed:
         raise CheckFailed(f"{memory >> 20} MiB of memory; {settings.workers} workers need {needed >> 20} MiB.")
-    return f"{files:,} open files, {memory >> 30} GiB of memory, {os.cpu_count()} processors, workers: {settings.workers}"
+    return (
+        f"{files:,} open files, {memory >> 30} GiB of memory, {os.cpu_count()} processors, workers: {settings.workers}"
+    )
 
 
 def _clock(settings: Settings) -> str:
