@@ -89,7 +89,7 @@ def train(trainer: Trainer, without: tuple[str, ...]) -> GoodsModel:
         fitted = trainer.fit(rows, f"without {group}")
         samples.append(Sample(arrays_of(trainer.corpus, rows, fitted), *trainer.texts(group, _CALIBRATION_TEXTS)))
         own = [row for row in trainer.vague if is_of(row, UK) == (group == UK)]
-        vague.append([_text(row) for row in own] if group in (UK, "shopify") else [])
+        vague.append([_text(row) for row in own])
     width = trainer.settings.learned + trainer.settings.fixed
     settings, declared = calibrate(samples, replace(neutral(width), languages=languages(trainer.corpus)))
     settings, vague_grams = fit_vagueness(samples, vague, settings)
