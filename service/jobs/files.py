@@ -60,9 +60,9 @@ class JobFiles:
 
     def keep_only(self, paths: Iterable[Path]) -> None:
         """Delete all files except ``paths`` and the upload."""
-        kept = set(paths)
+        wanted = set(paths)
         for path in self.folder.iterdir():
-            if path not in kept and not path.name.startswith("upload"):
+            if path not in wanted and not path.name.startswith("upload"):
                 path.unlink(missing_ok=True)
 
     def delete(self) -> None:

@@ -155,8 +155,8 @@ def _without_entry(rule: str) -> str:
     return rule.partition(_ENTRY)[0]
 
 
-def _part(values: dict[str, Any], kept: frozenset[str] | set[str]) -> dict[str, Any]:
-    return {name: value if name in kept else _emptied(value) for name, value in values.items()}
+def _part(values: dict[str, Any], unchanged: frozenset[str] | set[str]) -> dict[str, Any]:
+    return {name: value if name in unchanged else _emptied(value) for name, value in values.items()}
 
 
 def _emptied(value: object) -> object:
@@ -264,7 +264,7 @@ def _erase_rest(connection: Connection, selection: Selection, erased: Erased) ->
 
 
 def _forget_answers(connection: Connection, erased: Erased) -> None:
-    """Delete the answers that are kept for repeated requests and contain an erased decision."""
+    """Delete the answers that are stored for repeated requests and contain an erased decision."""
     body = IdempotentRequest.body
     for start in range(0, len(erased.decisions), _IDS_AT_ONCE):
         ids = [decision_id.encode() for decision_id in erased.decisions[start : start + _IDS_AT_ONCE]]

@@ -41,8 +41,8 @@ def delay(attempts: int, chance: float) -> int:
     Args:
         chance: random number from 0 to 1, which spreads the attempts of many deliveries.
     """
-    whole = min(_FIRST_DELAY << min(attempts - 1, 32), _LONGEST_DELAY)
-    return int(whole * (0.5 + 0.5 * chance))
+    longest = min(_FIRST_DELAY << min(attempts - 1, 32), _LONGEST_DELAY)
+    return int(longest * (0.5 + 0.5 * chance))
 
 
 class Deliverer:

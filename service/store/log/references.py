@@ -15,7 +15,7 @@ REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 def reference_of(shipment_id: str) -> str:
     """Return the form of a ``shipment_id`` in columns and searches. A long one is cut, and its SHA-256 appended."""
-    kept = shipment_id.replace(NUL, REPLACED)
-    if len(kept) <= LONGEST:
-        return kept
-    return f"{kept[:_KEPT]} {hashlib.sha256(shipment_id.encode()).hexdigest()}"
+    plain = shipment_id.replace(NUL, REPLACED)
+    if len(plain) <= LONGEST:
+        return plain
+    return f"{plain[:_KEPT]} {hashlib.sha256(shipment_id.encode()).hexdigest()}"

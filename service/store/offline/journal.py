@@ -179,10 +179,10 @@ def _opened(path: Path, flags: int) -> _File:
 def _repaired(file: _File) -> int:
     """Cut off an incomplete last line, which no client has an answer for, and return the number of lines."""
     with file.path.open("rb") as lines:
-        whole = [line for line in lines if line.endswith(b"\n")]
-    file.size = sum(map(len, whole))
+        complete = [line for line in lines if line.endswith(b"\n")]
+    file.size = sum(map(len, complete))
     os.ftruncate(file.descriptor, file.size)
-    return len(whole)
+    return len(complete)
 
 
 def _write_all(descriptor: int, data: bytes, at: int) -> None:

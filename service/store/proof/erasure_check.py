@@ -64,8 +64,8 @@ class ErasureCheck(Check):
             for name, table in _TABLES.items():
                 for ids in in_chunks(entry.facts.get(name, []), _ROWS_AT_ONCE):
                     tally.rows += len(ids)
-                    kept = select(table.id).where(table.id.in_(ids), table.salt.is_not(None)).limit(1)
-                    subject = connection.execute(kept).scalar()
+                    with_salt = select(table.id).where(table.id.in_(ids), table.salt.is_not(None)).limit(1)
+                    subject = connection.execute(with_salt).scalar()
                     if subject is not None:
                         problem = f"{subject} of the table {table.__tablename__} was erased, but has a salt again"
                         yield Fault(entry.number, entry.kind, entry.subject, problem)

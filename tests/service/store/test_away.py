@@ -238,8 +238,8 @@ def test_answers_have_a_warning_until_the_lists_are_read(server: Cluster, postgr
         assert (known["selected_by"], warned(known)) == ("watch_list", False)
         with stopped(server):
             # Lists that were read stay in force.
-            kept = client.post("/v1/score", json=sent | {"shipment_id": "C"}).json()
-            assert (kept["selected_by"], warned(kept)) == ("watch_list", False)
+            with_lists = client.post("/v1/score", json=sent | {"shipment_id": "C"}).json()
+            assert (with_lists["selected_by"], warned(with_lists)) == ("watch_list", False)
     with ExitStack() as stack:
         away = stack.enter_context(ExitStack())
         away.enter_context(stopped(server))

@@ -45,14 +45,14 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seconds, nanoseconds = time.time, time.time_ns
-        self.ahead = 0
-        monkeypatch.setattr(time, "time", lambda: seconds() + self.ahead)
-        monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + self.ahead * 1_000_000_000)
+        self.offset = 0
+        monkeypatch.setattr(time, "time", lambda: seconds() + self.offset)
+        monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + self.offset * 1_000_000_000)
         self._steps = itertools.cycle((HOUR, -DAY, DAY, -HOUR, 3 * DAY, 0, -2 * HOUR))
 
     def step(self) -> None:
         """Set the clock to another time, hours or days from the true one."""
-        self.ahead = next(self._steps)
+        self.offset = next(self._steps)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_steps_of_the_clock_neither_lose_nor_repeat_nor_delay_requests(
         # Rate limits use the monotonic clock, so no step gives more than one burst or locks the key out.
         assert received.statuses[429] >= _CLIENTS * _ROUNDS - 30
         before = client.state.host.served.history.copy()
-    clock.ahead = -DAY
+    clock.offset = -DAY
     with serving(create_app(secured)) as restarted:
         after = restarted.state.host.served.history.copy()
     assert (after.sequence, after.watermark) == (before.sequence, before.watermark)
@@ -176,11 +176,11 @@ def test_results_are_learned_after_the_clock_was_set_back(tmp_path: Path, bundle
         live = client.state.host.served.history
         keeper = DurableHistory(opened, DurableSettings.of(settings), lambda: live)
         keeper._live, keeper._base = live, live.order
-        clock.ahead = DAY
+        clock.offset = DAY
         # The orders of shipments are a day ahead from now on.
         decision = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
         assert client.post(f"/v1/decisions/{decision}/outcome", json=found).status_code == 201
-        clock.ahead = 0
+        clock.offset = 0
         keeper.look()
         assert [lesson.order > live.order for lesson in live._lessons] == [True]
     opened.close()
@@ -200,7 +200,7 @@ def test_a_checkpoint_does_not_wait_until_a_clock_that_was_set_back_catches_up(
         client.post("/v1/score", json=shipment(shipment_id="A"))
         keeper.look()
         assert keeper._base != live.order, "nothing is due yet"
-        clock.ahead = -HOUR
+        clock.offset = -HOUR
         keeper.look()
         assert keeper._base == live.order
     opened.close()
@@ -248,9 +248,9 @@ def test_the_job_of_a_lost_worker_does_not_wait_for_the_clock(
     settings = Settings(models_dir=tmp_path, keeps_decisions=True, database_url=SecretStr(url), jobs_dir=tmp_path)
     job = queue(jobs, settings, goods_csv(2))
     assert jobs.take("first", 60) is not None
-    clock.ahead = -60
+    clock.offset = -60
     assert jobs.take("second", 60) is None, "small corrections of the clock end no lease"
-    clock.ahead = -DAY
+    clock.offset = -DAY
     taken = jobs.take("second", 60)
     assert taken is not None
     assert taken.job.id == job

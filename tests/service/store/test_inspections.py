@@ -373,8 +373,8 @@ def with_keys(tmp_path: Path, bundle: Path, url: str) -> Iterator[WithKeys]:
 def test_with_api_keys_the_key_holds_the_shipment(with_keys: WithKeys) -> None:
     (one, first), (two, second) = with_keys.keys.items()
     # The key is the holder, not the name in the body, so that no key can claim for another.
-    held = with_keys.claim(one, by=second)
-    assert held.json()["claimed_by"] == first
+    claimed = with_keys.claim(one, by=second)
+    assert claimed.json()["claimed_by"] == first
     assert with_keys.claim(two, by=first).status_code == 409
     stored = with_keys.post(two, f"/v1/decisions/{with_keys.decision_id}/outcome", CLEAN).json()
     assert stored["caller"] == second
@@ -382,8 +382,8 @@ def test_with_api_keys_the_key_holds_the_shipment(with_keys: WithKeys) -> None:
 
 def test_officers_who_share_a_key_do_not_share_their_claims(with_keys: WithKeys) -> None:
     one, first = next(iter(with_keys.keys.items()))
-    held = with_keys.claim(one, by="desk 1")
-    assert (held.status_code, held.json()["claimed_by"], held.json()["by"]) == (200, first, "desk 1")
+    claimed = with_keys.claim(one, by="desk 1")
+    assert (claimed.status_code, claimed.json()["claimed_by"], claimed.json()["by"]) == (200, first, "desk 1")
     for other in ("desk 2", None):
         refused = with_keys.claim(one, by=other)
         assert refused.status_code == 409
@@ -393,8 +393,8 @@ def test_officers_who_share_a_key_do_not_share_their_claims(with_keys: WithKeys)
     listed = with_keys.client.get("/v1/queue", headers={"Authorization": f"Bearer {one}"}).json()["queue"]
     assert [(item["claimed_by"], item["by"]) for item in listed] == [(first, "desk 1")]
     assert with_keys.release(one, by="desk 1").status_code == 204
-    held = with_keys.claim(one)
-    assert (held.status_code, held.json()["claimed_by"], held.json()["by"]) == (200, first, None)
+    claimed = with_keys.claim(one)
+    assert (claimed.status_code, claimed.json()["claimed_by"], claimed.json()["by"]) == (200, first, None)
     assert with_keys.claim(one, by="desk 1").status_code == 409
 
 
@@ -408,13 +408,13 @@ def test_two_officers_never_hold_the_same_shipment(database: Database) -> None:
     def officer(number: int) -> set[str]:
         own = Database(database.engine.url.render_as_string(hide_password=False))
         try:
-            held = set()
+            claimed = set()
             for name in names[number:] + names[:number]:
                 row = inspections.claim(own, name, f"officer {number}", now=100, until=200)
                 assert row is not None
                 if row.claimed_by == f"officer {number}":
-                    held.add(name)
-            return held
+                    claimed.add(name)
+            return claimed
         finally:
             own.close()
 
