@@ -44,12 +44,12 @@ def capacity_figures(score: Floats, find: Bools) -> dict[str, Any]:
     at: dict[str, Any] = {}
     for share in CAPACITIES:
         rows = max(1.0, round(share * n))
-        found = float(np.interp(rows, taken, curve.finds))
+        finds_taken = float(np.interp(rows, taken, curve.finds))
         at[f"{share:g}"] = {
             "rows": int(rows),
-            "precision": found / rows,
-            "recall": found / finds,
-            "lift": found / rows / (finds / n),
+            "precision": finds_taken / rows,
+            "recall": finds_taken / finds,
+            "lift": finds_taken / rows / (finds / n),
             "best_precision": min(1.0, finds / rows),
             "best_recall": min(1.0, rows / finds),
         }

@@ -27,7 +27,7 @@ class Bar:
 
     name: str
     measured: str
-    wanted: str
+    required: str
     met: bool | None
 
 
@@ -46,8 +46,8 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
         ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
         judged_bars.append(_bar("False alarms in red, highest over lowest origin", ratio, most=ORIGINS))
     easy = [one.get("ok") is True for one in part(metrics, "too_easy").get("bars", ())]
-    judged = [one for one in metrics.get("margins") or () if one.get("simulated") is not None]
-    published = [one.get("ok") is True for one in judged]
+    compared = [one for one in metrics.get("margins") or () if one.get("simulated") is not None]
+    published = [one.get("ok") is True for one in compared]
     for name, holds in (
         ("The simulated world is not too easy", easy),
         ("Simulated figures match published ones", published),
@@ -63,19 +63,19 @@ def _bar(
     *,
     least: float | None = None,
     most: float | None = None,
-    whole: bool = False,
+    with_interval: bool = False,
 ) -> Bar:
-    """Return the bar of an estimate with its limits. With ``whole``, the whole interval must lie within the limits."""
+    """Return the bar of an estimate with its limits. If ``with_interval``, its interval must also lie within them."""
     if least is not None and most is not None:
-        wanted = f"{least:g} to {most:g}" + (", with its interval" if whole else "")
+        required = f"{least:g} to {most:g}" + (", with its interval" if with_interval else "")
     else:
-        wanted = f"at least {least:g}" if least is not None else f"at most {most:g}"
+        required = f"at least {least:g}" if least is not None else f"at most {most:g}"
     value = estimate.get("value")
     met: bool | None = None
     if value is not None:
-        ends = [value, *(estimate[end] for end in ("low", "high") if whole and estimate.get(end) is not None)]
+        ends = [value, *(estimate[end] for end in ("low", "high") if with_interval and estimate.get(end) is not None)]
         met = all((least is None or end >= least) and (most is None or end <= most) for end in ends)
-    return Bar(name, estimate_text(estimate), wanted, met)
+    return Bar(name, estimate_text(estimate), required, met)
 
 
 def _ceiling(ceiling: Mapping[str, Any]) -> list[Bar]:
@@ -103,7 +103,7 @@ def _misses(metrics: Mapping[str, Any]) -> list[Bar]:
         bar = _bar(f"Misses at 0.5 % inspected over those of {name_text(name)}", ratio, most=most)
         # The model is significantly better if the interval of the ratio lies below 1.
         apart = ratio.get("high") is None or float(ratio["high"]) < 1.0
-        result.append(Bar(bar.name, bar.measured, f"{bar.wanted}, interval below 1", bar.met and apart))
+        result.append(Bar(bar.name, bar.measured, f"{bar.required}, interval below 1", bar.met and apart))
     return result
 
 
@@ -118,7 +118,7 @@ def _calibration(metrics: Mapping[str, Any]) -> list[Bar]:
             top = part(one, "top", "ratio")
             least, most = TOP_RATIO
             name = f"Predicted over observed finds, top 1 %, against {labels_text(kind)}{where}"
-            result.append(_bar(name, top, least=least, most=most, whole=True))
+            result.append(_bar(name, top, least=least, most=most, with_interval=True))
             ratios = [part(b, "ratio").get("value") for b in one.get("bins", []) if b.get("finds", 0) >= BIN_FINDS]
             values = [float(value) for value in ratios if value is not None]
             if values:

@@ -196,9 +196,9 @@ def _figures(metrics: Mapping[str, Any]) -> list[CardSection]:
     checked = bars(metrics)
     if checked:
         verdict = {True: "met", False: "missed", None: "not measured"}
-        judged = [[bar.name, bar.measured, bar.wanted, verdict[bar.met]] for bar in checked]
+        rows_of_bars = [[bar.name, bar.measured, bar.required, verdict[bar.met]] for bar in checked]
         text = ["Acceptance bars for the simulated world, set before the run."]
-        sections.append(_section("Bars", text, ["Bar", "Measured", "Wanted", "Verdict"], judged))
+        sections.append(_section("Bars", text, ["Bar", "Measured", "Required", "Verdict"], rows_of_bars))
     return sections
 
 

@@ -27,8 +27,8 @@ def compare(one: Side, other: Side, *, seed: int = 0) -> dict[str, Any]:
     """Return the comparison of two runs as JSON values.
 
     ``figures`` contains per flat name the values ``a`` and ``b``, their ``difference`` (b - a, with an interval if the runs are
-    paired), and ``apart``, which is true if the two intervals are disjoint, and None without two intervals. ``differs`` lists
-    differences in data, windows and parameters. ``warnings`` lists reasons why a difference may not be due to the model.
+    paired), and ``apart``. ``apart`` is true if the intervals of a and b are disjoint, and None without two intervals. ``differs``
+    lists differences in data, windows and parameters. ``warnings`` lists reasons why a difference may not be due to the model.
     """
     unpaired = why_unpaired(one.scores, other.scores)
     paired = {}

@@ -42,10 +42,10 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
     _print_origins(part(metrics, "false_positives_by_origin"), console)
     checked = bars(metrics)
     if checked:
-        table = _table("Acceptance bars (95 % intervals)", ("bar", "measured", "wanted", "met"), words=1)
+        table = _table("Acceptance bars (95 % intervals)", ("bar", "measured", "required", "met"), words=1)
         for bar in checked:
             met = {True: "yes", False: "NO", None: "-"}[bar.met]
-            table.add_row(bar.name, bar.measured, bar.wanted, met)
+            table.add_row(bar.name, bar.measured, bar.required, met)
         console.print(table)
     holdout = part(metrics, "holdout")
     if holdout:

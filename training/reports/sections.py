@@ -80,11 +80,11 @@ def summary(run: Run) -> Section | None:
             "The truth is known because the trade is simulated. The figures hold for the simulated world only."
         )
     checked = bars(run.metrics)
-    rows = [(b.name, b.measured, b.wanted, mark(b.met)) for b in checked]
+    rows = [(b.name, b.measured, b.required, mark(b.met)) for b in checked]
     met = sum(b.met is True for b in checked)
     if checked:
         words.append(f"{met} of {len(checked)} acceptance bars, set before the run, are met.")
-    table = Table("Acceptance bars", ("Bar", "Measured (95 % interval)", "Wanted", "Verdict"), rows, words=4)
+    table = Table("Acceptance bars", ("Bar", "Measured (95 % interval)", "Required", "Verdict"), rows, words=4)
     return Section("short", "Summary", words, (table,) if rows else ())
 
 

@@ -28,8 +28,8 @@ class World:
         truth: One row per shipment in the same order: shipment_id, content (of CONTENTS), group (short name of the
             illicit group, of the hard-negative group, or ""), hard (True for a hard negative), warmup (True before the
             scored period).
-        evidence: One row per shipment, index shipment_id: the generator's own noise-free evidence as floats, which a
-            perfect reader of the manifest would note (never the truth itself).
+        evidence: One row per shipment, index shipment_id: the generator's own noise-free evidence as floats. It contains
+            only what a perfect reader of the manifest could note, never the truth itself.
         points: The documented points system: one score per shipment_id, higher is more suspicious.
     """
 

@@ -189,7 +189,7 @@ def _kind_shares(priors: Priors, expected: Floats, channel: Ints) -> Floats:
 
 def _labels(outcome: Outcome, s: Ints) -> dict[str, Texts]:
     content = content_texts(outcome, s)
-    level = np.where(outcome.whole[s], "shipment", "item").astype(object)
+    level = np.where(outcome.whole_shipment[s], "shipment", "item").astype(object)
     inspected = (outcome.inspection != NOT_INSPECTED)[s]
     known = np.datetime_as_string(outcome.known_s.astype("datetime64[s]"), timezone="UTC").astype(object)[s]
     probability = np.array(["" if p != p else f"{p:g}" for p in outcome.probability.tolist()], dtype=object)[s]

@@ -1,4 +1,4 @@
-"""Networks learn from seizures and from law, not before they can know of them, and otherwise behave like lawful trade."""
+"""Networks react to seizures and law changes, but not too early, and otherwise behave like lawful trade."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST, LAST = date(2025, 4, 14), date(2026, 10, 31)
 
 
 def _priors(**changed: object) -> Priors:
-    """Priors with many shipments of few networks, so that a small world has enough of both."""
+    """Return priors with much illicit trade and many shipments per network, so that a small world has enough of both."""
     values = {
         "illicit.prevalence": 0.2,
         "illicit.shipments_per_network": 30.0,
@@ -42,7 +42,7 @@ def _only(reaction: str) -> dict[str, float]:
 
 
 class _Sent:
-    """The shipments of networks in a world, in order: columns of office and truth, one row per shipment."""
+    """Illicit goods items of a world, in order, with the columns of office and truth."""
 
     def __init__(self, priors: Priors, rows: int = ROWS) -> None:
         chunks = list(generate(rows, SEED, priors=priors))
@@ -71,7 +71,7 @@ def _returns(sent: _Sent) -> int:
     """Return the number of a network's shipments to a house with an earlier seizure that the network has learned of."""
     declared, known = sent.days("declared_at"), sent.days("inspected_at")
     door = sent["consignee_address"] + "|" + sent["consignee_postcode"]
-    # Flats, lockers and forwarders have neighbours; houses have none.
+    # Flats, lockers and forwarders share addresses; houses do not.
     house = np.array(["Apt" not in t and "Locker" not in t and "Suite" not in t and "PMB" not in t for t in door])
     first: dict[tuple[str, str], float] = {}
     for i in np.flatnonzero(sent.seized & house & sent.has("P5")).tolist():
@@ -86,13 +86,13 @@ def _returns(sent: _Sent) -> int:
 
 @pytest.fixture(scope="module")
 def stubborn() -> _Sent:
-    """Networks that react neither to seizures nor to law."""
+    """Return shipments of networks that react neither to seizures nor to law changes."""
     return _Sent(_priors(illicit__reaction=_only("nothing"), illicit__reacts_to_law=0.0, illicit__address_uses=30.0))
 
 
 @pytest.fixture(scope="module")
 def wary() -> _Sent:
-    """Networks that abandon all their parties after a seizure and follow every law change."""
+    """Return shipments of networks that abandon all their parties after a seizure and react to every law change."""
     return _Sent(_priors(illicit__reaction=_only("parties"), illicit__reacts_to_law=1.0, illicit__address_uses=30.0))
 
 
@@ -101,7 +101,7 @@ def test_a_network_stops_shipping_to_an_address_after_it_learns_of_a_seizure_the
 ) -> None:
     before, after = _returns(stubborn), _returns(wary)
     assert before > 20
-    # In a small world two addresses may be in one block of flats and read alike.
+    # In a small world, two addresses may be in the same block of flats, with equal texts.
     assert after <= 0.2 * before
 
 
@@ -127,8 +127,8 @@ def test_the_truth_states_the_last_reaction_of_a_network(stubborn: _Sent, wary: 
     assert set(stubborn["reaction"]) == {""}
     kinds = {text.partition(":")[0] for text in wary["reaction"]}
     assert {"seizure", "law"} <= kinds
-    told = {text.partition(":")[2] for text in wary["reaction"] if text.startswith("law")}
-    assert {date.fromisoformat(text) for text in told} <= {change.day for change in law_changes(FIRST, LAST)}
+    days = {text.partition(":")[2] for text in wary["reaction"] if text.startswith("law")}
+    assert {date.fromisoformat(text) for text in days} <= {change.day for change in law_changes(FIRST, LAST)}
     assert "reaction" in TRUTH
     assert "reaction" not in {field.name for field in FIELDS}
 
@@ -146,8 +146,8 @@ def _share(planned: list[Consignment], trace: str) -> float:
 def _moved(craft: Craft, content: str, kind: str, moves: str) -> tuple[list[Consignment], list[Consignment]]:
     """Return a network's plans before and after a law change that concerns it."""
     change = LawChange(date(2025, 11, 10), moves, (content,))
-    # A network that uses all typologies of its trade, twice.
-    one, other = (craft.found(3, content, np.random.default_rng(2)) for _ in range(2))
+    # Two equal networks, which use all typologies of their trade.
+    one, other = (craft.new_network(3, content, np.random.default_rng(2)) for _ in range(2))
     craft.after_law(other, change, np.random.default_rng(3))
     assert (one.reaction, other.reaction) == ("", "law:2025-11-10")
     return _planned(craft, one, kind), _planned(craft, other, kind)
@@ -187,15 +187,15 @@ def test_account_dates_make_networks_open_fewer_new_accounts(craft: Craft) -> No
     assert sum(one.shipper > 0 for one in after) < sum(one.shipper > 0 for one in before)
 
 
-def test_networks_stop_using_stop_words_once_they_are_refused(craft: Craft) -> None:
+def test_networks_stop_using_stop_words_when_these_are_refused(craft: Craft) -> None:
     before, after = _moved(craft, "fentanyl", "shop", "wording")
     assert _share(before, "D1") > 0
     assert _share(after, "D1") == 0
 
 
-def test_a_network_reuses_nothing_that_was_seen_in_a_seizure(craft: Craft) -> None:
+def test_a_network_reuses_no_party_of_a_seized_shipment(craft: Craft) -> None:
     for number in range(30):
-        network = craft.found(number, "fentanyl", np.random.default_rng(number))
+        network = craft.new_network(number, "fentanyl", np.random.default_rng(number))
         seen = next(one for one in _planned(craft, network, "shop") if one.shipper and one.address)
         seizure = Seizure(310, seen.shipper, seen.address, seen.contact, 0)
         reaction = craft.after_seizure(network, seizure, np.random.default_rng(number + 100))
@@ -207,7 +207,7 @@ def test_a_network_reuses_nothing_that_was_seen_in_a_seizure(craft: Craft) -> No
 
 def test_networks_differ_in_their_typologies(craft: Craft) -> None:
     usual = Craft(load_priors(), load_catalogue(load_priors()), 5)
-    ways = {frozenset(usual.found(n, "precursor", np.random.default_rng(n)).repertoire) for n in range(30)}
+    ways = {frozenset(usual.new_network(n, "precursor", np.random.default_rng(n)).repertoire) for n in range(30)}
     assert len(ways) > 20
 
 
@@ -242,20 +242,20 @@ def test_a_contact_may_belong_to_several_shippers(stubborn: _Sent) -> None:
 
 
 def test_networks_omit_contacts_as_often_as_lawful_declarants_overall(craft: Craft) -> None:
-    silence = [craft.found(n, "fentanyl", np.random.default_rng(n)).silence for n in range(400)]
+    silence = [craft.new_network(n, "fentanyl", np.random.default_rng(n)).silence for n in range(400)]
     assert np.mean(silence) == pytest.approx(load_priors().number("habit.no_contact"), abs=0.05)
     # Networks differ from each other.
     assert min(silence) < 0.1 < 0.8 < max(silence)
 
 
-def test_a_watch_list_contains_a_number_from_the_second_its_find_is_known() -> None:
+def test_a_watch_list_contains_a_number_from_the_time_its_find_is_known() -> None:
     watched = WatchList()
     number = np.array([7, 2**63 + 5], dtype=np.uint64)
     assert not watched.holds(number, np.array([100, 100])).any()
     watched.add(number, np.array([50, 200]))
     assert watched.holds(number, np.array([50, 199])).tolist() == [True, False]
     assert watched.holds(np.array([8], dtype=np.uint64), np.array([10**9])).tolist() == [False]
-    # An earlier find counts; a later one changes nothing.
+    # An earlier find moves the time; a later one does not.
     watched.add(number, np.array([90, 150]))
     assert watched.holds(number, np.array([60, 150])).tolist() == [True, True]
 
@@ -274,17 +274,17 @@ def test_the_office_inspects_more_shipments_to_parties_with_finds(stubborn: _Sen
     assert targeted[listed].mean() > 1.2 * targeted[~listed].mean()
 
 
-def test_what_is_declared_goes_from_own_shippers_to_own_recipients_whatever_the_host(craft: Craft) -> None:
-    # A well-known chemical firm that supplies industry regularly.
+def test_overt_goods_go_from_own_shippers_to_own_recipients_for_any_host(craft: Craft) -> None:
+    # The host is a well-known chemical firm that supplies industry regularly.
     host = Host(300, 1, 0, 0, CONSIGNORS.index("chemical"), CONSIGNEES.index("industry"), False, False)
     rng = np.random.default_rng(4)
-    networks = [craft.found(number, "precursor", rng) for number in range(20)]
+    networks = [craft.new_network(number, "precursor", rng) for number in range(20)]
     planned = [craft.consignment(network, host, rng) for network in networks for _ in range(20)]
-    told = [one for one in planned if one.declaration != HARMLESS]
+    overt = [one for one in planned if one.declaration != HARMLESS]
     harmless = [one for one in planned if one.declaration == HARMLESS]
-    assert min(len(told), len(harmless)) > 60
-    assert all(one.shipper > 0 and one.consignee > 0 for one in told)
-    kinds = {CONSIGNEES[one.consignee_kind] for one in told}
+    assert min(len(overt), len(harmless)) > 60
+    assert all(one.shipper > 0 and one.consignee > 0 for one in overt)
+    kinds = {CONSIGNEES[one.consignee_kind] for one in overt}
     assert kinds == {"house", "flat", "pickup", "business", "forwarder"}
-    # Harmless goods leave well-known parties as they are.
+    # Networks do not replace well-known parties if they declare harmless goods.
     assert not any(one.shipper or one.consignee for one in harmless)

@@ -117,13 +117,13 @@ class Sample:
 class Keeper:
     """Collector of the retained data. It receives a world in order.
 
-    ``n_rows`` is the number of rows so far, ``honest`` contains the values of lawful shipments in `COMMON` columns, and
+    ``n_rows`` is the number of rows so far, ``lawful_values`` contains the values of lawful shipments in `COMMON` columns, and
     ``templates`` contains the templates of all descriptions. About ``honest_rows`` rows of lawful shipments are retained.
     """
 
     def __init__(self, honest_rows: int) -> None:
         self.n_rows = 0
-        self.honest = {name: Seen() for name in COMMON}
+        self.lawful_values = {name: Seen() for name in COMMON}
         self.templates = Seen()
         self._honest_rows = honest_rows
         self._parts: list[Sample] = []
@@ -160,7 +160,7 @@ class Keeper:
         key = pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)[shipment]
         order = self._order(rows.office, shipment)
         self.templates.add(templates(rows.office["goods_description"]), at)
-        for name, seen in self.honest.items():
+        for name, seen in self.lawful_values.items():
             seen.add(rows.office[name][~in_illicit], at[~in_illicit])
         self.n_rows += len(rows)
         part = Sample(rows, at, order, key, in_illicit).take(in_illicit | (key <= self._threshold))

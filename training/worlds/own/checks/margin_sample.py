@@ -70,7 +70,7 @@ class Sample:
 
     @property
     def low_value(self) -> Bools:
-        """True for shipments (n,) of at most 70 kg, not by sea or rail, with a value up to USD 800, or EUR 150 to the EU."""
+        """True for shipments (n,) with a value up to USD 800 (EUR 150 to the EU) and at most 70 kg, except by sea and rail."""
         limit = np.where(self.in_eu, 150 * 1.1, 800.0)
         small = ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(small & (np.nan_to_num(self.value_usd, nan=np.inf) <= limit))

@@ -1,8 +1,8 @@
 """Check whether the simulated world is too easy: limits on how well simple models separate illicit shipments.
 
 The limits concern artefacts: lengths, gaps, encodings, identifiers, formats, times, and single raw fields. They do not concern
-the content of a declaration. Overt shipments, which are declared as the substance, in vague words of chemistry or machines, or as
-other goods of the trade, may be as conspicuous as published indicators say. Boosters examine only the form of their identifiers,
+the content of a declaration. Overt shipments are declared as the substance, in vague words of chemistry or machines, or as other
+goods of the trade. They may be as conspicuous as published indicators say: boosters examine only the form of their identifiers,
 their order and their times, and single fields exclude `CONTENT`. Illicit shipments that are declared as harmless goods are
 examined in full.
 
@@ -137,7 +137,7 @@ class _Examination:
     """Measurements on a sample."""
 
     def __init__(self, keeper: Keeper, sample: Sample, seed: int, threads: int) -> None:
-        self._rows, self._honest, self._templates = keeper.n_rows, keeper.honest, keeper.templates
+        self._rows, self._lawful_values, self._templates = keeper.n_rows, keeper.lawful_values, keeper.templates
         self._sample, self._seed, self._threads = sample, seed, threads
         self._office, truth = sample.rows.office, sample.rows.truth
         self._illicit: Bools = np.asarray(truth["content"] != "none", dtype=np.bool_)
@@ -332,7 +332,7 @@ class _Examination:
 
     def _wordings(self) -> Iterable[Bar]:
         text = self._office["goods_description"]
-        known = self._honest["goods_description"].known(text[self._misdeclared])
+        known = self._lawful_values["goods_description"].known(text[self._misdeclared])
         share = float(known.mean()) if len(known) else 1.0
         self._details["misdeclared"] = {
             "items": len(known),
@@ -357,7 +357,7 @@ class _Examination:
         """Yield the limit on values of `COMMON` columns that only illicit rows have, relative to lawful rows with unique values."""
         by_column: dict[str, dict[str, Any]] = {}
         excess: dict[str, tuple[float, float]] = {}
-        for name, seen in self._honest.items():
+        for name, seen in self._lawful_values.items():
             column = self._office[name]
             rows = (
                 self._misdeclared if name in ("goods_description", "declared_chemical", "cas_number") else self._illicit

@@ -126,7 +126,7 @@ class Craft:
         self._to_precursors = priors.number("illicit.moves_to_precursors")
         self._reactions = priors.row("illicit.reaction", REACTIONS)
 
-    def found(self, number: int, content: str, rng: np.random.Generator) -> Network:
+    def new_network(self, number: int, content: str, rng: np.random.Generator) -> Network:
         """Return a new network with its own mix of typologies."""
         weights = self._weights[TRADE_OF[content]]
         names = [name for name in weights if name not in BESIDE]
@@ -225,9 +225,11 @@ class Craft:
             if network.own_shippers > 0 and kind != PERSON and rng.random() < self._young_if_declared:
                 chosen.add("P1")
         else:
-            wanted = bool({"P1", "P3", "V5"} & chosen)
+            needs_own = bool({"P1", "P3", "V5"} & chosen)
             # Own parties replace only parties with little history, so that well-known parties keep their share of the traffic.
-            if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
+            if not host.little_known or (
+                not needs_own and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)
+            ):
                 return None, 0
         return self._own_shipper(network, host, kind, chosen, rng)
 
@@ -239,7 +241,7 @@ class Craft:
         self, network: Network, host: Host, kind: int, chosen: set[str], rng: np.random.Generator
     ) -> tuple[Shipper, int]:
         young, shared = "P1" in chosen, "P3" in chosen
-        wanted = bool({"P1", "P3", "V5"} & chosen)
+        needs_own = bool({"P1", "P3", "V5"} & chosen)
         fitting = [
             s
             for s in network.shippers
@@ -260,7 +262,7 @@ class Craft:
                 int(rng.exponential(self._uses)),
                 young,
                 network.office if shared else 0,
-                network.contact if rng.random() < (self._contact if wanted else 0.5 * self._contact) else 0,
+                network.contact if rng.random() < (self._contact if needs_own else 0.5 * self._contact) else 0,
             )
             network.shippers = [*network.shippers, shipper][-_SHIPPERS:]
         return shipper, self._new(54, shipper.number) if "V5" in chosen else 0

@@ -31,16 +31,16 @@ INSPECTIONS: Final = ("none", "random", "targeted")
 class Outcome:
     """Results of inspections.
 
-    Per shipment (n,): ``inspection`` is an index of INSPECTIONS, ``probability`` is NaN if unknown, ``known_s`` is the time of the
-    result, ``whole`` states that the find is recorded for the whole shipment, and ``seized`` that there was a find. Per item
-    (m,): ``found`` is an index of CONTENTS.
+    Per shipment (n,): ``inspection`` is an index of INSPECTIONS. ``probability`` of selection is NaN if unknown. ``known_s`` is
+    the time of the result. ``whole_shipment`` states that the find is recorded for the whole shipment, and ``seized`` that there
+    was a find. Per item (m,): ``found`` is an index of CONTENTS.
     """
 
     inspection: Ints
     probability: Floats
     known_s: Ints
     found: Ints
-    whole: Bools
+    whole_shipment: Bools
     seized: Bools
 
 
@@ -69,7 +69,10 @@ class Office:
 
     def __init__(self, priors: Priors) -> None:
         self._capacity, self._random = priors.number("inspection.targeted"), priors.number("inspection.random")
-        self._detection, self._whole = priors.number("inspection.detection"), priors.number("inspection.shipment_level")
+        self._detection, self._shipment_level = (
+            priors.number("inspection.detection"),
+            priors.number("inspection.shipment_level"),
+        )
         self._delay = priors.number("inspection.delay_days")
         self._leads = priors.number("inspection.leads_on_clean"), priors.number("inspection.leads_on_illicit")
         self._watch = priors.number("inspection.watch_list")
@@ -103,16 +106,16 @@ class Office:
         # Leads come from investigations, which take longer than inspections.
         days = np.where(lead, days + 10 * rng.random(n), days)
         detected = (inspection != NOT_INSPECTED) & (rng.random(n) < self._detection)
-        whole = detected & illicit & (rng.random(n) < self._whole)
+        whole_shipment = detected & illicit & (rng.random(n) < self._shipment_level)
         found = np.where(detected[s], items.content, 0)
         of_shipment = np.zeros(n, dtype=np.int64)
         np.maximum.at(of_shipment, s, found)
-        found = np.where(whole[s], of_shipment[s], found)
+        found = np.where(whole_shipment[s], of_shipment[s], found)
         known_s = shipments.time_s + (days * DAY_S).astype(np.int64)
         seized = detected & illicit
         for watched, numbers in zip(self._lists, _numbers(shipments), strict=True):
             watched.add(numbers[seized], known_s[seized])
-        return Outcome(inspection, probability, known_s, found, whole, seized)
+        return Outcome(inspection, probability, known_s, found, whole_shipment, seized)
 
     def _rules(
         self,

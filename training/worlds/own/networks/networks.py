@@ -153,14 +153,14 @@ class Underworld:
         self._discard_ended(hosts[-1].day if hosts else -1)
         return collect(rows), np.array(source, dtype=np.int64)
 
-    def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
+    def learn(self, plan: Plan, day: Ints, channel: Ints, seized: NDArray[np.bool_], known_day: Ints) -> None:
         """Record the seizures among a plan's shipments (n,). Networks learn of each some days after its result is known.
 
-        ``found`` marks the seized shipments. ``known_day`` is the day of the result, counted from the calendar's first day.
+        ``seized`` marks the seized shipments. ``known_day`` is the day of the result, counted from the calendar's first day.
         """
         slots = {int(self._number[slot]): slot for slot in self._networks}
         least, most = self._learning
-        for i in np.flatnonzero(found).tolist():
+        for i in np.flatnonzero(seized).tolist():
             slot = slots.get(int(plan.network[i]))
             if slot is None:
                 continue
@@ -196,7 +196,7 @@ class Underworld:
         if slot not in self._networks:
             number = int(self._number[slot])
             rng = np.random.default_rng([self._seed, 32, number])
-            self._networks[slot] = self._craft.found(number, str(self._content[slot]), rng)
+            self._networks[slot] = self._craft.new_network(number, str(self._content[slot]), rng)
         return self._networks[slot]
 
     def _discard_ended(self, day: int) -> None:
@@ -236,7 +236,7 @@ class Underworld:
         self._number[slot], self._next = self._next, self._next + 1
         self._sent[slot] = 0
         self._draw_preferences(slot, rng)
-        self._networks[slot] = self._craft.found(int(self._number[slot]), content, rng)
+        self._networks[slot] = self._craft.new_network(int(self._number[slot]), content, rng)
 
 
 __all__ = ["CONTENTS", "REACTIONS", "STRENGTHS", "Plan", "Underworld"]

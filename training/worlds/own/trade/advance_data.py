@@ -1,4 +1,4 @@
-"""Electronic advance data of mail: the share of mail with it by year and origin, and the fields that are missing without it."""
+"""Electronic advance data of mail: its frequency by year and origin, and the fields that are missing without it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AdvanceData:
         others = np.minimum(1.0, missing * (1 - gap * share) / (1 - share))
         self._missing = np.stack([others, (missing - others * (1 - share)) / share])
         self._eastern = np.isin(np.arange(len(geography.codes)), [geography.index[code] for code in ("CN", "HK")])
-        self._kept = dict(priors.table("mail.kept_without"))
+        self._present = dict(priors.table("mail.kept_without"))
 
     def sent(self, shipments: Shipments, day_index: NDArray[np.int64], rng: np.random.Generator) -> Bools:
         """Return which shipments have advance data, shape (n,)."""
@@ -42,6 +42,6 @@ class AdvanceData:
         without = np.flatnonzero(~sent)
         if not len(without):
             return
-        for name, kept in self._kept.items():
+        for name, share in self._present.items():
             if name in columns:
-                columns[name][without[rng.random(len(without)) >= kept]] = ""
+                columns[name][without[rng.random(len(without)) >= share]] = ""

@@ -106,7 +106,7 @@ class ShipmentColumns:
         master = master_ids(channel, prefix, trade_lane_day, export, destination, shipments.day)
         master[rng.random(n) >= self._shown["master"][channel]] = ""
         currency, rate = self._money.choose(habit, shipments.export, shipments.destination, shipments.day)
-        freight = amounts(items.freight_usd / rate, self._money.whole[currency])
+        freight = amounts(items.freight_usd / rate, self._money.without_decimals[currency])
         freight[rng.random(n) >= self._shown["freight"][channel]] = ""
         gross = self._typed_mass(items.gross_kg, noise)
         columns: Columns = {

@@ -49,7 +49,7 @@ FAMILIES: Final = (
 )
 #: Receivers of goods in lawful trade: anyone, firms and institutions, medical care, manufacturers, or laboratories.
 RECEIVERS: Final = ("", "firm", "care", "maker", "laboratory")
-#: Family -> family whose goods lawful consignors sell to receivers that do not get the former.
+#: Family -> family of the substitutes that lawful consignors sell to other receivers.
 SUBSTITUTES: Final = {"listed": "chemical", "licensed": "pharma", "equipment": "machinery"}
 _ILLICIT_GROUPS: Final = {
     Group.FENTANYL: "analogue",

@@ -31,7 +31,7 @@ _CHEMICALS: Final = [
     for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
 ]
 _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O"], dtype=object)
-#: Dangerous goods number of drums whose goods have no number of their own: flammable liquid n.o.s.
+#: UN number of drums whose goods have no UN number: flammable liquid n.o.s.
 _DRUM_UN: Final = "1993"
 _TARIFF_FILINGS: Final = tuple(FILING[name] for name in ("T86", "T01", "SAD", "CUSDEC"))
 _NEW_IN_2022: Final = date(2022, 1, 1)
@@ -136,7 +136,7 @@ class ItemColumns:
             "net_mass_kg": self._net(items, rng),
             "quantity": self._quantities(quantity, items, chemical, rng),
             "quantity_unit": np.where(chemical, "KGM", np.where(items.quantity % 7 == 6, "PR", "C62")).astype(object),
-            "customs_value": amounts(amount, self._money.whole[currency]),
+            "customs_value": amounts(amount, self._money.without_decimals[currency]),
             "undg_number": np.where(
                 (self._undg[good] != "") & (rng.random(m) < self._priors.number("shown.undg")), self._undg[good], ""
             ),

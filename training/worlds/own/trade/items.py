@@ -20,7 +20,7 @@ from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN,
 #: A dissimilar good is drawn from a range around the opposite point of the scale. This is its width, as a share of the trade.
 _SLACK: Final = 0.1
 _CONSUMER: Final = FAMILIES.index("consumer")
-#: (families,) family of the goods that replace goods which a consignee does not receive in lawful trade.
+#: (families,) family of the substitutes for goods that a consignee does not receive in lawful trade.
 _SUBSTITUTE: Final = np.array([FAMILIES.index(SUBSTITUTES.get(name, "consumer")) for name in FAMILIES], dtype=np.int64)
 _RECEIVED: Final = {
     "firm": ("business", "laboratory", "hospital", "maker", "industry"),

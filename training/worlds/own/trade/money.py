@@ -27,7 +27,7 @@ class Money:
         self.codes = sorted({str(code) for code in geography.currency} | {"USD"})
         self._of_country = np.array([self.codes.index(str(code)) for code in geography.currency], dtype=np.int64)
         self._usd = self.codes.index("USD")
-        self.whole = np.array([code in _WHOLE_UNITS for code in self.codes], dtype=np.bool_)
+        self.without_decimals = np.array([code in _WHOLE_UNITS for code in self.codes], dtype=np.bool_)
         days = calendar(priors)
         self._first_day = (days[0] - EPOCH).days
         # Rates are monthly, so look up each month once.
@@ -52,12 +52,12 @@ class Money:
         return currency, np.asarray(np.where(np.isnan(rate), 1.0, rate))
 
 
-def amounts(value: Floats, whole: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """Return values (n,) as texts with two decimals; without decimals where ``whole`` (n,) is true."""
+def amounts(value: Floats, without_decimals: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """Return values (n,) as texts with two decimals; without decimals where ``without_decimals`` (n,) is true."""
     return np.array(
         [
             f"{max(v, 1):.0f}" if w else f"{max(v, 0.01):.2f}"
-            for v, w in zip(value.tolist(), whole.tolist(), strict=True)
+            for v, w in zip(value.tolist(), without_decimals.tolist(), strict=True)
         ],
         dtype=object,
     )
