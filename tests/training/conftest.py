@@ -1,4 +1,4 @@
-"""One trained model per session; tests of other models train them on less data."""
+"""A small labelled file, and a model trained on it, shared by all tests of a session."""
 
 from __future__ import annotations
 

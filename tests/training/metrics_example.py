@@ -1,4 +1,4 @@
-"""Metrics of a run in the form that `training.evaluation` writes. Every section is filled; all numbers are invented."""
+"""Metrics of a run in the form that `training.evaluation` writes, with every section and invented numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def nothing(reason: str = "3 finds in this window; at least 10 are needed") -> d
 
 
 def figures(strength: float, *, finds: int = 260, base_rate: float = 1.6e-6) -> dict[str, Any]:
-    """Return figures of one score; ``strength`` from 0 to 1 is its recall at 0.5 %."""
+    """Return the figures of one score. ``strength``, 0 to 1, is its recall at 0.5 % inspected."""
     recalls = {"0.001": 0.6 * strength, "0.005": strength, "0.01": strength**0.8, "0.05": strength**0.4}
     bins = []
     for low in np.linspace(-16.0, -5.0, 6).tolist():

@@ -1,4 +1,4 @@
-"""A small labelled file of invented trade: a few consignors, masses and values indicate finds; all other data is noise."""
+"""A small labelled file of invented trade. Some consignors, masses and values indicate finds; all other data is noise."""
 
 from __future__ import annotations
 

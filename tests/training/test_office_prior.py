@@ -1,4 +1,4 @@
-"""Training on an office's own data begins with the prior of evidence."""
+"""Training on an office's own data starts from the prior of evidence."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def test_without_finds_raw_scores_are_those_of_the_prior(without_finds: TrainRes
     assert model.predict_raw(matrix).tobytes() == prior.tobytes()
 
 
-def test_without_finds_probabilities_are_those_that_the_prior_states(
-    without_finds: TrainResult, data_file: Path
-) -> None:
+def test_without_finds_the_probabilities_are_those_of_the_prior(without_finds: TrainResult, data_file: Path) -> None:
     model = without_finds.model
     table = from_file(data_file).table
     scores = model.score(table, History.empty())
@@ -65,7 +63,7 @@ def test_without_finds_probabilities_are_those_that_the_prior_states(
     assert {calibrator.kind for calibrator in model.calibrators.values()} == {"identity"}
 
 
-def test_the_card_says_that_there_was_nothing_to_learn(without_finds: TrainResult) -> None:
+def test_the_card_states_that_there_was_no_find_to_learn_from(without_finds: TrainResult) -> None:
     card = without_finds.model.card
     for head in HEADS:
         assert card["heads"][head]["constant"] == "no find to learn from: it returns the prior of evidence"
@@ -90,7 +88,7 @@ def test_contributions_add_up_to_prior_plus_trees(trained: TrainResult, data_fil
         np.testing.assert_allclose(contributions.sum(axis=1), raw[:, k], atol=1e-9, rtol=0)
 
 
-def test_a_model_without_its_evidence_is_another_model(trained: TrainResult, data_file: Path) -> None:
+def test_a_model_without_its_evidence_gives_other_scores(trained: TrainResult, data_file: Path) -> None:
     matrix = _matrix(trained.model, data_file)[:200]
     bare = replace(trained.model, evidence=None)
     assert np.abs(bare.predict_raw(matrix) - trained.model.predict_raw(matrix)).min() > 1.0
@@ -110,7 +108,7 @@ def test_the_metrics_and_the_card_compare_prior_trees_and_both(trained: TrainRes
     )
 
 
-def test_evidence_does_not_concern_an_own_label(tmp_path: Path) -> None:
+def test_evidence_does_not_apply_to_an_own_label(tmp_path: Path) -> None:
     data = rows(3000)
     draw = np.random.default_rng(5)
     for row in data:

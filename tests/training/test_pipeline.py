@@ -1,4 +1,4 @@
-"""The whole of `train`: no data from the future, reproducible bytes, and metrics that separate skill from luck."""
+"""`train` as a whole: no data from the future, reproducible bytes, and metrics that separate skill from chance."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_find_that_becomes_known_only_after_the_test_window_begins_is_not_lear
     assert first.windows.test is not None
     late = iso(first.windows.test.start_s + 86400)
     finds = [row for row in data if row.values["content"] not in ("", "none")]
-    # Only a few: more would lengthen the label delay, and with it the gaps between windows.
+    # Change only a few: more would lengthen the label delay, and with it the gaps between windows.
     for row in finds[10:60:10]:
         row.values["inspected_at"] = late
     as_find = _train(tmp_path / "find", data)
@@ -113,7 +113,7 @@ def test_later_shipments_do_not_change_the_trees(tmp_path: Path) -> None:
     assert second.model.space.to_state()[0] == first.model.space.to_state()[0]
 
 
-def test_the_bundle_holds_the_model_that_was_evaluated(trained: TrainResult, data_file: Path) -> None:
+def test_the_bundle_contains_the_model_that_was_evaluated(trained: TrainResult, data_file: Path) -> None:
     assert trained.bundle is not None
     model = load(trained.bundle)
     assert model.digest == trained.digest
@@ -166,7 +166,7 @@ def test_the_card_states_the_origin_and_the_limits_of_the_model(trained: TrainRe
     assert card["heads"]["precursor"]["base_rate_is"] == "assumed"
 
 
-def test_lanes_hold_about_their_intended_share_of_traffic(data_file: Path, tmp_path: Path) -> None:
+def test_lanes_contain_about_their_intended_shares_of_traffic(data_file: Path, tmp_path: Path) -> None:
     # Some 800 clean shipments set the thresholds: 4 of them red, 20 red or yellow. The shares of one model are 0.009 to 0.028.
     lanes = []
     for seed in range(1, 6):
@@ -218,8 +218,8 @@ def own_label(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Pa
     folder = tmp_path_factory.mktemp("own")
     labelled, later = rows(), rows(1200, seed=9)
     for row in labelled + later:
-        found = row.values["content"] not in ("", "none")
-        row.values["seized"] = "" if not row.values["content"] else "Y" if found else "N"
+        is_find = row.values["content"] not in ("", "none")
+        row.values["seized"] = "" if not row.values["content"] else "Y" if is_find else "N"
     later = later[::-1]
     later[7].values["shipment_id"] = ""
     data = write(folder / "labelled.csv", labelled, without=("content", "inspected_at", "inspection"))
@@ -244,7 +244,7 @@ def test_an_own_label_trains_one_head_at_the_base_rate_of_its_data(own_label: tu
     assert result.metrics["evaluated_on"].startswith("the lanes window, by boosters refitted without it")
 
 
-def test_predictions_hold_the_unchanged_holdout_rows_in_order(own_label: tuple[TrainResult, Path]) -> None:
+def test_predictions_contain_the_unchanged_holdout_rows_in_order(own_label: tuple[TrainResult, Path]) -> None:
     _, folder = own_label
     given, got = (list(csv.reader((folder / name).read_text().splitlines())) for name in ("holdout.csv", "out.csv"))
     assert got[0] == [*given[0], "risk", "item_risk"]
@@ -311,7 +311,7 @@ def test_predictions_with_a_missing_or_invalid_risk_are_refused(tmp_path: Path) 
         evaluate_predictions(path)
 
 
-def test_data_without_any_time_is_split_at_random_and_a_note_mentions_it(tmp_path: Path) -> None:
+def test_data_without_times_is_split_at_random_and_a_note_mentions_it(tmp_path: Path) -> None:
     path = write(tmp_path / "timeless.csv", rows(4000), without=("declared_at", "inspected_at"))
     result = train(TrainConfig(data=path, bundle=tmp_path / "b", track=False, threads=1, params=QUICK))
     assert not result.windows.in_time

@@ -10,7 +10,7 @@ from rich.console import Console
 from training.progress import StageLog
 
 
-def test_a_log_file_gets_the_step_of_a_stage_but_not_each_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_file_shows_some_steps_of_a_stage_but_not_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(range(0, 1000, 4))
     monkeypatch.setattr("training.progress.time.perf_counter", lambda: float(next(seconds)))
     stream = io.StringIO()

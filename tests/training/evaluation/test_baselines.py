@@ -1,4 +1,4 @@
-"""Baselines: the features that rules read, what each baseline learns, and the comparison of misses."""
+"""Baselines: the features of the rules, the fitted baselines, and the comparison of misses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_rule_reads_an_existing_feature() -> None:
     assert {"value_per_kg_unusual", "freight_to_value"} <= set(NAMES)
 
 
-def test_watch_list_points_add_up_and_missing_values_give_none() -> None:
+def test_watch_list_points_add_up_and_missing_values_give_no_points() -> None:
     names = ("account_age_days", "consignor_finds", "description_equipment", "consignor_known", "other")
     matrix = np.array(
         [
@@ -155,7 +155,7 @@ def test_a_large_training_set_is_sampled_for_small_baselines_and_keeps_every_fin
     assert weight.sum() == pytest.approx(10_000, rel=0.1)
 
 
-def test_of_too_many_finds_a_sample_is_kept_with_weights_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_finds_are_sampled_with_weights_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.evaluation.baselines._MOST_ROWS", 1000)
     find = np.arange(5000) % 3 == 0
     rows, weight = _sample(find, np.ones(5000), 0)
@@ -175,10 +175,10 @@ def test_baselines_need_only_a_sample_of_the_features(monkeypatch: pytest.Monkey
     train = Examples(matrix[:300], find[:300], np.ones(300))
     rows = BaselineRows.of(train, names, 3)
     assert len(rows.matrix) < 150
-    whole, _ = baseline_scores(train, first, matrix[300:], last, names, seed=3, threads=1)
-    part, _ = baseline_scores(rows, first, matrix[300:], last, names, seed=3, threads=1)
+    from_all, _ = baseline_scores(train, first, matrix[300:], last, names, seed=3, threads=1)
+    from_sample, _ = baseline_scores(rows, first, matrix[300:], last, names, seed=3, threads=1)
     for name in BASELINES:
-        np.testing.assert_array_equal(whole[name], part[name])
+        np.testing.assert_array_equal(from_all[name], from_sample[name])
 
 
 def _outcome(n: int, finds: int) -> Outcome:

@@ -1,4 +1,4 @@
-"""Predicted over observed finds: exact on constructed examples, one for perfect calibration, off for a planted error."""
+"""Ratio of predicted to observed finds: exact on constructed examples, 1 for perfect calibration, and wrong for planted errors."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from training.fitting.examples import Examples
 from training.fitting.params import BoostingParams
 
 QUICK = BoostingParams(learning_rate=0.2, most_trees=40, patience=8, feature_fraction=1.0, bagging_freq=0)
-#: Cannot split at all, so it is never the better candidate.
+#: These parameters allow no split, so they are never the better candidate.
 USELESS = BoostingParams(min_data_in_leaf=10**6, most_trees=5, patience=2)
 
 
@@ -23,7 +23,7 @@ def _examples(n: int, seed: int) -> Examples:
     find = rng.random(n) < 0.05
     matrix[find, 0] += 1.5 * rng.integers(0, 3, find.sum())
     matrix[find, 1] += 1.5 * rng.integers(0, 3, find.sum())
-    # Each honest row stands for ten.
+    # Each lawful row represents ten.
     return Examples(matrix, find[:, None], np.where(find, 1.0, 10.0))
 
 
@@ -45,10 +45,10 @@ def _ours(noise: float, n: int = 3000) -> tuple[np.ndarray, Outcome]:
 
 
 def _ceiling(world: TruthWorld, noise: float, **options: Any) -> dict[str, Any]:
-    told: list[str] = []
+    steps: list[str] = []
     ours, outcome = _ours(noise)
     scores = RiskScores(ours, outcome, base_rate=1e-4)
-    return ceiling(world, scores, seed=0, threads=1, resamples=40, progress=told.append, **options)
+    return ceiling(world, scores, seed=0, threads=1, resamples=40, progress=steps.append, **options)
 
 
 def test_the_ceiling_learns_from_the_truth_and_reports_the_share_that_others_reach(world: TruthWorld) -> None:
@@ -78,22 +78,22 @@ def test_too_few_finds_on_either_side_give_a_reason(world: TruthWorld) -> None:
     assert found["share"] == {"value": None, "reason": "4 finds; at least 10 are needed"}
 
 
-def test_a_truth_world_keeps_all_illicit_shipments_and_weights_the_honest_sample() -> None:
-    told: list[str] = []
-    world = truth_world(8_000, 0, progress=told.append)
+def test_a_truth_world_keeps_all_illicit_shipments_and_weights_the_lawful_sample() -> None:
+    steps: list[str] = []
+    world = truth_world(8_000, 0, progress=steps.append)
     assert world.rows == 8_000
     for part in (world.train, world.stop, world.test):
         assert part.matrix.shape[1] == len(world.names)
         assert part.find.any()
         clean = part.weight[~part.find[:, 0]]
         assert clean.max() > 2.0
-        # An honest item of an illicit shipment is kept with the shipment.
+        # A lawful item of an illicit shipment is always kept, so its weight is 1.
         assert set(np.unique(clean).tolist()) <= {1.0, clean.max()}
     assert world.train.find.sum() > world.stop.find.sum()
-    # Weights stand for all goods items; the test part is the last 18 % of them.
+    # Weights represent all goods items; the test part is the last 18 % of them.
     total = [float(part.weight.sum()) for part in (world.train, world.stop, world.test)]
     assert sum(total) == pytest.approx(8_000, rel=0.15)
     assert total[2] / sum(total) == pytest.approx(0.18, abs=0.04)
     assert world.first_row[0] == 0
     assert np.all(np.diff(world.first_row) >= 1)
-    assert "features" in told
+    assert "features" in steps

@@ -65,7 +65,7 @@ def test_the_model_beats_chance_and_every_figure_names_its_prevalence(trained: T
 
 
 def test_sampled_rows_are_the_rows_of_the_sampled_examples(data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Forces sampling.
+    # These bounds force sampling.
     monkeypatch.setattr("training.fitting.examples.LOWEST_PREVALENCE", 0.9)
     monkeypatch.setattr("training.fitting.examples.TARGET_PREVALENCE", 0.3)
     data = from_file(data_file)
@@ -81,16 +81,14 @@ def test_sampled_rows_are_the_rows_of_the_sampled_examples(data_file: Path, monk
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return a later labelled file of 3,000 shipments, and the truth about its finds and about one clean shipment in
-    ten.
-    """
+    """Return a later labelled file of 3,000 shipments, and a truth file with its finds and further illicit shipments."""
     folder = tmp_path_factory.mktemp("later")
     made = small_rows(3000, seed=4)
     truth: list[dict[str, str]] = []
     for k, row in enumerate(made):
         row.values["item_number"] = "1"
-        found = row.values["content"] not in ("", "none")
-        content = row.values["content"] if found else "precursor" if k % 10 == 0 else "none"
+        is_find = row.values["content"] not in ("", "none")
+        content = row.values["content"] if is_find else "precursor" if k % 10 == 0 else "none"
         of_network = {"network_id": f"N{k % 7:05d}", "typologies": "P5" if k % 2 else "D9;P5", "strength": "faint"}
         clean = {"network_id": "", "typologies": "", "strength": ""}
         key = {"shipment_id": row.values["shipment_id"], "item_number": "1", "content": content, "violation": ""}
@@ -159,14 +157,14 @@ def test_a_world_with_a_tenth_of_the_illicit_traffic_is_scored_without_refitting
     calendar = [load_priors().day(f"calendar.{end}_day") for end in ("first", "last")]
     first, last = (int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in calendar)
     window = Window("test", first + (last - first) // 4, last, last, np.zeros(0, dtype=np.int64))
-    told: list[int] = []
+    rows_done: list[int] = []
     before = {head: booster.model_to_string() for head, booster in trained.model.boosters.items()}
     found = calibration_in_tenth(
-        trained.model, TenthWorld(12_000, 1), window, threads=1, resamples=5, progress=told.append
+        trained.model, TenthWorld(12_000, 1), window, threads=1, resamples=5, progress=rows_done.append
     )
     assert 0 < found["prevalence"] < 0.4 * load_priors().number("illicit.prevalence")
     assert 1000 < found["rows"] < 12_000
-    assert told[-1] == 12_000
+    assert rows_done[-1] == 12_000
     for kind in ("office", "truth"):
         assert found[kind]["bins"] == []
         assert (

@@ -1,4 +1,4 @@
-"""Slices: their members, that they partition the finds, and that one threshold applies to the whole window."""
+"""Slices: their members, their partition of the finds, and the common threshold of the whole window."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _scored(risk: np.ndarray, lane: np.ndarray | None = None, rate: float = 1e-4
 
 
 def _world(n: int, network: np.ndarray) -> WorldTruth:
-    """Every other find shows P5, every third D9; strengths alternate; networks of even number have reacted."""
+    """Return a truth in which every other find shows P5, every third D9, and networks with even numbers have reacted."""
     k = np.arange(n)
     illicit = network != HONEST
     typologies = np.zeros((n, len(TRACES)), dtype=bool)
@@ -46,7 +46,7 @@ def _world(n: int, network: np.ndarray) -> WorldTruth:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Return 3,000 shipments, one in five illicit, by fifty networks; the last thousand are the window."""
+    """Return 3,000 shipments, one in five illicit, of fifty networks. The last thousand are the window."""
     made = rows(3000)
     for k, row in enumerate(made):
         row.values["goods_description"] = ("ropa de punto", "silicone case", "Strickwaren")[k % 3]
@@ -74,7 +74,7 @@ def test_slices_by_stated_properties_partition_the_window(data: Dataset) -> None
             assert np.sum(list(cut.of_value.values()), axis=0).tolist() == [1] * 1000, name
 
 
-def test_slices_of_finds_leave_honest_shipments_out_and_partition_the_rest(data: Dataset) -> None:
+def test_slices_of_finds_omit_lawful_shipments_and_partition_the_others(data: Dataset) -> None:
     assert data.world is not None
     illicit = data.world.network[WINDOW] != HONEST
     cuts = _cuts(data)
@@ -112,7 +112,7 @@ def _edited(folder: Path, values: list[dict[str, str]]) -> Dataset:
     return from_file(write(folder / "edited.csv", made))
 
 
-def test_the_spelling_of_an_address_does_not_make_it_a_new_one(tmp_path: Path) -> None:
+def test_an_address_in_another_spelling_is_not_new(tmp_path: Path) -> None:
     places = ["12 Sample Street", "12, SAMPLE STREET.", "13 Sample Street", "", "12 Sample Street"]
     countries = ["US", "US", "US", "US", "DE"]
     made = [
@@ -144,7 +144,7 @@ def test_a_regime_change_counts_as_recent_for_thirty_days(tmp_path: Path) -> Non
     assert cut["after 2025-05-02"].tolist() == [False, True, True, False]
 
 
-def test_missing_data_is_judged_within_a_channel(tmp_path: Path) -> None:
+def test_missing_data_is_compared_within_a_channel(tmp_path: Path) -> None:
     few, many = {"net_mass_kg": "1", "currency": "USD"}, {"net_mass_kg": "", "currency": ""}
     data = _edited(
         tmp_path,

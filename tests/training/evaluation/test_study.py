@@ -25,7 +25,7 @@ P5, D9 = T["P5"], T["D9"]
 
 
 def _sample(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return finds of two kinds: those with P5 show in feature a alone, those with D9 in b alone."""
+    """Return features, finds and typologies. Finds with P5 are visible only in feature a, finds with D9 only in b."""
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(n, 4))
     kind = np.where(rng.random(n) < 0.03, rng.integers(1, 3, n), 0)
@@ -65,9 +65,9 @@ def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_i
     planted: tuple[Bench, Outcome, Shown],
 ) -> None:
     bench, outcome, shown = planted
-    told: list[str] = []
+    steps: list[str] = []
     found = left_out_typologies(
-        bench, bench.scores(), outcome, shown, base_rate=BASE_RATE, resamples=40, progress=told.append
+        bench, bench.scores(), outcome, shown, base_rate=BASE_RATE, resamples=40, progress=steps.append
     )
     p5 = found["P5"]
     assert p5["name"] == "Many shippers to one consignee, or many consignees at one address"
@@ -80,7 +80,7 @@ def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_i
         assert one["ratio"]["low"] <= one["ratio"]["value"] <= one["ratio"]["high"]
     means = [np.mean([found[t][key]["value"] for t in ("P5", "D9")]) for key in ("recall_without", "recall_with")]
     assert found["average_ratio"]["value"] == pytest.approx(means[0] / means[1])
-    assert len(told) == 2
+    assert len(steps) == 2
     assert found["T1"]["ratio"] == {
         "value": None,
         "reason": "0 finds show the typology in this window; at least 10 are needed",
@@ -93,7 +93,7 @@ def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_i
 def test_a_left_out_typology_is_found_by_evidence_it_shares_with_another() -> None:
     train, find, learned = _sample(6000, 0)
     test, tested_find, tested = _sample(6000, 1)
-    # Relabel half of the finds with P5 as D9: two typologies share the same evidence.
+    # Relabel half of the finds with P5 as D9, so that two typologies share the same evidence.
     for shown in (learned, tested):
         moved = np.flatnonzero(shown[:, P5])[::2]
         shown[:, D9] = False
@@ -129,7 +129,7 @@ def test_a_window_without_finds_gives_reasons(planted: tuple[Bench, Outcome, Sho
     assert left == {"average_ratio": {"value": None, "reason": "0 finds; at least 10 are needed"}}
 
 
-def test_thinning_keeps_every_find_and_the_weight_of_the_clean() -> None:
+def test_thinning_keeps_every_find_and_the_total_weight_of_clean_rows() -> None:
     find = np.arange(100_000) < 100
     examples = Examples(np.arange(100_000.0)[:, None], find[:, None], np.full(100_000, 2.0))
     sample, kept = thinned(examples, 0)
@@ -142,7 +142,7 @@ def test_thinning_keeps_every_find_and_the_weight_of_the_clean() -> None:
     assert np.array_equal(thinned(few, 0)[1], np.arange(500))
 
 
-def test_trees_are_those_common_to_all_heads_or_those_of_the_only_one() -> None:
+def test_the_number_of_trees_is_that_common_to_all_heads_or_of_the_only_head() -> None:
     empty = constant(np.zeros(2, dtype=bool), np.ones(2), ("a",), seed=0).booster
     heads = {"x": HeadFit(empty, 90, 50, False, 60, 120), "y": HeadFit(empty, 70, 40, False, 60, 120)}
     assert trees_of(heads) == 60

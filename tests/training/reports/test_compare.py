@@ -77,7 +77,7 @@ def test_all_finds_and_an_equal_sample_of_many_clean_shipments_are_stored_in_eve
     assert one.find["office"].sum() == everything.find["office"].sum()
     clean = ~one.find["office"]
     assert 700 < clean.sum() < 1200
-    # The stored clean shipments stand for all.
+    # The stored clean shipments represent all.
     assert one.weight["office"][clean].sum() == pytest.approx(2.0 * (~everything.find["office"]).sum(), rel=0.1)
     assert why_unpaired(one, other) is None
 
@@ -100,7 +100,7 @@ def test_pairing_detects_differences_that_separate_intervals_do_not() -> None:
     auc = paired_differences(one, other)["office.risk.pr_auc"]
     separate = paired_differences(one, kept(seed=0, noise=0.0))
     assert separate["office.risk.pr_auc"].value == 0.0
-    # With separate resamples, the difference of two such figures is several times as uncertain.
+    # With separate resamples, the interval of the difference is wider.
     rng = np.random.default_rng(1)
     find, weight = one.find["office"], one.weight["office"]
     orders = [paired._Order(scores.score, find, weight) for scores in (one, other)]
@@ -206,7 +206,7 @@ def test_paths_name_metrics_files_and_bundles(trained: TrainResult) -> None:
 
 @pytest.fixture(scope="module")
 def store(trained: TrainResult, data_file: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a store with version 1 as trained, and version 2 the same with noise on its scores."""
+    """Return a store with version 1 as trained, and version 2 with noise added to its scores."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
     data, config = from_file(data_file), TrainConfig(data=data_file, tracking_uri=uri)
     assert trained.bundle is not None
@@ -240,12 +240,12 @@ def test_a_run_can_be_named_by_its_id(store: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["9", "nobody", "0" * 32])
-def test_an_unknown_name_is_wrong_use(store: str, name: str) -> None:
+def test_an_unknown_name_is_a_usage_error(store: str, name: str) -> None:
     with pytest.raises(UnknownRun, match=r"There is no (version|run|file, folder or alias)"):
         load_side(name, store)
 
 
-def test_exit_status_distinguishes_wrong_use_from_unreadable_input(
+def test_the_exit_status_distinguishes_usage_errors_from_unreadable_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -256,7 +256,7 @@ def test_exit_status_distinguishes_wrong_use_from_unreadable_input(
     broken.write_text("{")
     (tmp_path / "folder").mkdir()
     assert run(["compare", "good.json", "good.json"]) == 0
-    for name, status, said in (
+    for name, status, message in (
         ("missing.json", 2, "no such file"),
         ("7", 2, "There is no MLflow store"),
         ("empty.json", 3, "holds no figures"),
@@ -265,6 +265,6 @@ def test_exit_status_distinguishes_wrong_use_from_unreadable_input(
     ):
         capsys.readouterr()
         assert run(["compare", "good.json", name]) == status, name
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     with pytest.raises(BadData, match="holds no figures"):
         load_side("empty.json")

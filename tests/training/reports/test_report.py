@@ -52,7 +52,7 @@ def test_markup_in_a_name_is_printed_literally() -> None:
 
 def test_flat_names_are_those_that_dashboards_rely_on() -> None:
     flat = flat_metrics(example_metrics())
-    wanted = {
+    expected = {
         "office.risk.pr_auc": 0.416,
         "truth.risk.pr_auc_at_1e-05": 0.11,
         "truth.risk.recall_at_0.5pct": 0.55,
@@ -71,7 +71,7 @@ def test_flat_names_are_those_that_dashboards_rely_on() -> None:
         "red_rate_ratio_between_origins": 2.4545,
         "lane.red.clean_traffic": 0.0051,
     }
-    assert {name: flat.get(name) for name in wanted} == pytest.approx(wanted)
+    assert {name: flat.get(name) for name in expected} == pytest.approx(expected)
     assert len(flat) < 1000
 
 
@@ -99,12 +99,12 @@ def _verdict(metrics: dict[str, Any], word: str) -> bool | None:
     [
         ({"value": 0.69, "low": 0.6, "high": 0.8}, True),
         ({"value": 0.71, "low": 0.6, "high": 0.8}, False),
-        # Good on average, but the intervals of the two overlap.
+        # The ratio is good, but its interval contains 1.
         ({"value": 0.6, "low": 0.3, "high": 1.02}, False),
         (nothing(), None),
     ],
 )
-def test_misses_need_the_ratio_and_separate_intervals(ratio: dict[str, Any], met: bool | None) -> None:
+def test_misses_need_a_low_ratio_and_an_interval_below_one(ratio: dict[str, Any], met: bool | None) -> None:
     metrics = {"misses_against": {"default_lightgbm": {"0.005": {"ours": 0.4, "theirs": 0.6, "ratio": ratio}}}}
     assert _verdict(metrics, "default LightGBM") is met
 
@@ -112,7 +112,7 @@ def test_misses_need_the_ratio_and_separate_intervals(ratio: dict[str, Any], met
 @pytest.mark.parametrize(
     ("low", "value", "high", "met"), [(0.9, 1.0, 1.1, True), (0.8, 1.0, 1.1, False), (0.9, 1.0, 1.2, False)]
 )
-def test_the_top_of_the_order_is_calibrated_only_with_its_whole_interval(
+def test_the_bar_for_the_top_is_met_only_with_the_whole_interval_inside(
     low: float, value: float, high: float, met: bool
 ) -> None:
     top = {"share": 0.01, "predicted": 0.1, "observed": 0.1, "ratio": {"value": value, "low": low, "high": high}}

@@ -69,12 +69,12 @@ def drawn() -> dict[str, Picture]:
 
 
 @pytest.fixture(scope="module")
-def whole(drawn: dict[str, Picture]) -> str:
+def full_page(drawn: dict[str, Picture]) -> str:
     return written(example_metrics(), drawn=drawn)
 
 
-def test_the_page_needs_no_external_resources(whole: str) -> None:
-    page = Page(whole)
+def test_the_page_needs_no_external_resources(full_page: str) -> None:
+    page = Page(full_page)
     assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed", "base", "form"})
     for tag, attributes in page.elements:
         for name, value in attributes.items():
@@ -82,15 +82,15 @@ def test_the_page_needs_no_external_resources(whole: str) -> None:
             if name in _LINKS:
                 assert value is not None
                 assert value.startswith("data:image/svg+xml;base64," if name == "src" else "#"), (tag, name, value)
-    assert "url(" not in whole
-    assert "@import" not in whole
-    assert not re.search(r"https?://|//\w+\.", re.sub(r"base64,[A-Za-z0-9+/=]+", "", whole))
+    assert "url(" not in full_page
+    assert "@import" not in full_page
+    assert not re.search(r"https?://|//\w+\.", re.sub(r"base64,[A-Za-z0-9+/=]+", "", full_page))
     assert page.of("html") == [{"lang": "en"}]
     assert all(image.get("alt") for image in page.of("img"))
 
 
-def test_the_contents_link_to_every_section(whole: str) -> None:
-    page = Page(whole)
+def test_the_contents_link_to_every_section(full_page: str) -> None:
+    page = Page(full_page)
     anchors = [section["id"] for section in page.of("section")]
     assert len(set(anchors)) == len(anchors) == 17
     assert [link["href"] for link in page.of("a")] == [f"#{anchor}" for anchor in anchors]
@@ -139,18 +139,18 @@ def test_the_contents_link_to_every_section(whole: str) -> None:
         "Ethical considerations",
     ],
 )
-def test_every_section_shows_its_key_figure(whole: str, shown: str) -> None:
-    assert shown in Page(whole).text
+def test_every_section_shows_its_key_figure(full_page: str, shown: str) -> None:
+    assert shown in Page(full_page).text
 
 
-def test_verdicts_are_expressed_in_words_and_not_by_colour_alone(whole: str) -> None:
-    page = Page(whole)
+def test_verdicts_are_expressed_in_words_and_not_by_colour_alone(full_page: str) -> None:
+    page = Page(full_page)
     assert {"good", "bad"} <= {attributes["class"] for attributes in page.of("span")}
     assert "Misses at 0.5 % inspected over those of watch-list rules 0.511 (0.471 to 0.551)" in page.text
     assert "at most 0.5, interval below 1 missed" in page.text
 
 
-def test_names_from_data_stay_text(whole: str) -> None:
+def test_names_from_data_stay_text(full_page: str) -> None:
     hostile = "<script>alert(1)</script><img src=x onerror=alert(2)> \" ' & </td>"
     metrics, card = example_metrics(), example_card()
     metrics["slices"]["channel"] = {hostile: metrics["slices"]["channel"]["express"]}
@@ -164,7 +164,7 @@ def test_names_from_data_stay_text(whole: str) -> None:
     card["data"]["notes"] = [hostile]
     card["label"] = {"column": hostile, "positive": hostile}
     card["features"][0]["name"] = card["features"][0]["meaning"] = hostile
-    plain = {tag for tag, _ in Page(whole).elements}
+    plain = {tag for tag, _ in Page(full_page).elements}
     figures = pictures(metric_figures(metrics))
     page = Page(written(metrics, card, figures))
     assert {tag for tag, _ in page.elements} == plain
@@ -173,11 +173,11 @@ def test_names_from_data_stay_text(whole: str) -> None:
 
 
 @pytest.mark.parametrize("absent", [key for key in example_metrics() if key != "evaluated_on"])
-def test_a_section_without_figures_is_omitted_and_other_sections_remain(whole: str, absent: str) -> None:
+def test_a_section_without_figures_is_omitted_and_other_sections_remain(full_page: str, absent: str) -> None:
     metrics = example_metrics()
     del metrics[absent]
     page = Page(written(metrics))
-    before = {section["id"] for section in Page(whole).of("section")}
+    before = {section["id"] for section in Page(full_page).of("section")}
     lost = before - {section["id"] for section in page.of("section")}
     alone = {
         "slices": {"slices"}, "baselines": set(), "ablation": {"ablation"}, "left_out_typologies": {"left-out"},

@@ -1,7 +1,7 @@
 """Description templates of a world: the wordings in its tables and in the literals of its modules.
 
-A template is one alternative of a text (alternatives stand between "|" or ";") without case, accents, figures and placeholders,
-and without words of fewer than three letters. Short ones are generic: authors name the same goods alike.
+A template is one alternative of a text (alternatives are separated by "|" or ";") without case, accents, figures and placeholders,
+and without words of fewer than three letters. Short templates are exempt, because different authors name the same goods alike.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 #: Templates with fewer words are exempt.
 LEAST_WORDS = 6
-#: With a placeholder, a template is a sentence of its author's own, so fewer words suffice.
+#: A template with a placeholder is more specific to its author, so fewer words suffice.
 LEAST_WORDS_WITH_PLACEHOLDER = 4
 _PLACEHOLDER = re.compile(r"\{[^}]*\}|%s")
 
@@ -57,12 +57,12 @@ def _literals(tree: ast.Module) -> list[str]:
     skipped = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    found = []
+    literals = []
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             parts = [str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values]
             skipped |= {id(part) for part in node.values}
-            found.append("".join(parts))
+            literals.append("".join(parts))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
-            found.append(node.value)
-    return found
+            literals.append(node.value)
+    return literals

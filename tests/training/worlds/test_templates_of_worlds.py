@@ -18,7 +18,7 @@ def test_two_worlds_share_no_description_template(one: str, other: str) -> None:
     assert templates_of(FOLDER / one) & templates_of(FOLDER / other) == set()
 
 
-def test_a_copied_template_is_seen_in_tables_and_literals(tmp_path: Path) -> None:
+def test_a_copied_template_is_detected_in_tables_and_literals(tmp_path: Path) -> None:
     tables = {"one": 'goods = ["x|Spare parts for the {maker} Tablet Press|y"]', "other": "lists = {}"}
     for name, table in tables.items():
         (tmp_path / name).mkdir()

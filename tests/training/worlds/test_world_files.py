@@ -23,11 +23,11 @@ def test_a_world_is_written_with_its_truth_and_warm_up(tmp_path: Path) -> None:
     arguments = ["generate", "--world", "northpost", "--rows", "300", "--seed", "2", "--out", str(out)]
     assert run([*arguments, "--truth", str(truth), "--warmup", str(warmup)]) == 0
     rows = pd.read_csv(out, dtype=str, keep_default_na=False)
-    told = pd.read_csv(truth, dtype=str, keep_default_na=False)
+    truth_rows = pd.read_csv(truth, dtype=str, keep_default_na=False)
     before = pd.read_csv(warmup, dtype=str, keep_default_na=False)
     assert 300 <= len(rows) < 320
-    assert list(told.columns) == ["shipment_id", "content", "group", "hard"]
-    assert list(told["shipment_id"]) == list(rows["shipment_id"].drop_duplicates())
+    assert list(truth_rows.columns) == ["shipment_id", "content", "group", "hard"]
+    assert list(truth_rows["shipment_id"]) == list(rows["shipment_id"].drop_duplicates())
     assert not set(before["shipment_id"]) & set(rows["shipment_id"])
     assert before["declared_at"].max() <= rows["declared_at"].min()
     assert "content" not in rows.columns
@@ -37,7 +37,7 @@ def test_a_world_is_written_with_its_truth_and_warm_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--world", "atlantis", "--rows", "5", "--out", "x.csv"], "no world 'atlantis'"),
         (["--world", "northpost"], "--rows N and --out FILE"),
@@ -46,9 +46,9 @@ def test_a_world_is_written_with_its_truth_and_warm_up(tmp_path: Path) -> None:
         (["--seed", "5"], "--rows N and --out FILE"),
     ],
 )
-def test_wrong_use_is_explained(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_usage_error_is_explained(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", *arguments]) == 2
-    assert says in " ".join(capsys.readouterr().err.split())
+    assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_authors_need_no_bundle(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

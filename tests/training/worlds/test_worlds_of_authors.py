@@ -48,16 +48,16 @@ class TestWorld:
         assert not (scored["hard"] & illicit).any()
         assert truth["warmup"].mean() > 0.1
 
-    def test_a_missing_field_does_not_tell_the_truth(self, name: str) -> None:
+    def test_a_missing_field_does_not_reveal_the_truth(self, name: str) -> None:
         built = world(name)
         content = built.truth.set_index("shipment_id")["content"]
         illicit = (built.items["shipment_id"].map(content) != "none").to_numpy()
         missing = (built.items == "").to_numpy()
-        # ROC-AUC of a yes or no: half of one plus the difference of the shares.
+        # The ROC-AUC of a yes-or-no value is (1 + the difference of the shares) / 2.
         auc = 0.5 + 0.5 * np.abs(missing[illicit].mean(axis=0) - missing[~illicit].mean(axis=0))
         assert auc.max() < 0.75
 
-    def test_is_the_same_again(self, name: str) -> None:
+    def test_is_reproducible(self, name: str) -> None:
         again = import_module(f"training.worlds.{name}.world").build(3_000, 1)
         pd.testing.assert_frame_equal(again.items, world(name).items)
         pd.testing.assert_frame_equal(again.truth, world(name).truth)

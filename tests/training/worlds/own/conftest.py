@@ -19,9 +19,7 @@ def world() -> Whole:
 
 @pytest.fixture(scope="session")
 def large_world() -> Whole:
-    """A world large enough for tests that depend on the number of networks: a network keeps its content, and its
-    shipments are inspected together.
-    """
+    """Return a world with enough networks for tests of contents and inspections, which vary between networks."""
     return _whole(3 * ROWS)
 
 

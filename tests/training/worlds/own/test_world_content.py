@@ -1,4 +1,4 @@
-"""What a declaration says is as informative as published indicators say, in illicit and in lawful trade."""
+"""Declarations are as informative as published indicators say, in illicit and in lawful trade."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.worlds.own.trade.names import WORDS
 from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, TRADE_OF
 
 Bools = NDArray[np.bool_]
-#: Words in the names of firms that have a use for chemicals, machines or medicines. Shells have none of them.
+#: Words in the names of firms that have a use for chemicals, machines or medicines. Names of shell companies lack them.
 _USE = tuple(word for kind in ("university", "hospital", "maker", "industry") for word in WORDS[kind])
 _FIRM = (*_USE, *WORDS["business"], *WORDS["forwarder"])
 
@@ -36,9 +36,8 @@ def _substance(world: Whole) -> Bools:
     return np.isin(world.truth["content"], [name for name, trade in TRADE_OF.items() if trade != "equipment"])
 
 
-# -- illicit trade --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("trade", ["opioid", "precursor", "equipment"])
-def test_networks_declare_their_goods_in_each_way_about_as_often_as_the_priors_say(
+def test_networks_declare_their_goods_in_each_way_about_as_often_as_in_the_priors(
     large_world: Whole, trade: str
 ) -> None:
     own = np.isin(large_world.truth["content"], [name for name in CONTENTS[1:] if TRADE_OF[name] == trade])
@@ -51,7 +50,7 @@ def test_networks_declare_their_goods_in_each_way_about_as_often_as_the_priors_s
     assert set(large_world.truth["declaration"][large_world.illicit]) == set(DECLARATIONS)
 
 
-def test_named_substances_go_by_name_other_name_or_number(world: Whole, goods: Catalogue) -> None:
+def test_named_substances_have_their_name_another_name_or_their_number(world: Whole, goods: Catalogue) -> None:
     named = (world.truth["declaration"] == "named") & _substance(world)
     text = np.array([text.casefold() for text in world.office["goods_description"][named]], dtype=object)
     substances = np.concatenate([goods.of_family("raw"), goods.of_family("relative")]).tolist()
@@ -67,7 +66,7 @@ def test_named_substances_go_by_name_other_name_or_number(world: Whole, goods: C
     assert only > 0.2
 
 
-def test_vague_words_of_chemistry_are_those_of_lawful_firms_too(world: Whole, goods: Catalogue) -> None:
+def test_lawful_firms_use_the_same_vague_words_of_chemistry(world: Whole, goods: Catalogue) -> None:
     words = tuple(
         name.casefold() for i in goods.of_family("generic").tolist() for name in (goods.name[i], *goods.aliases[i])
     )
@@ -83,17 +82,17 @@ def test_vague_words_of_chemistry_are_those_of_lawful_firms_too(world: Whole, go
 def test_declared_illicit_chemistry_goes_to_persons_and_shells_and_lawful_chemistry_to_firms_with_a_use(
     world: Whole, goods: Catalogue
 ) -> None:
-    told = np.isin(world.truth["declaration"], ("named", "vague", "other")) & _substance(world)
+    overt = np.isin(world.truth["declaration"], ("named", "vague", "other")) & _substance(world)
     chemical = np.isin(
         world.office["cas_number"], list(_numbers_of(goods, "chemical") | _numbers_of(goods, "neighbour"))
     )
     lawful = chemical & ~world.of_illicit_shipment
     private, use = (~_names(world.office["consignee_name"], _FIRM)), _names(world.office["consignee_name"], _USE)
-    assert private[told].mean() > 0.35
+    assert private[overt].mean() > 0.35
     # Shops sell some common chemicals to hobbyists.
-    assert private[lawful].mean() < 0.5 * private[told].mean()
+    assert private[lawful].mean() < 0.5 * private[overt].mean()
     assert use[lawful].mean() > 0.35
-    assert use[told].mean() < 0.15
+    assert use[overt].mean() < 0.15
 
 
 def test_a_declared_code_often_contradicts_illicit_chemistry_and_seldom_lawful_chemistry(
@@ -101,13 +100,13 @@ def test_a_declared_code_often_contradicts_illicit_chemistry_and_seldom_lawful_c
 ) -> None:
     chapter = np.array([code[:2] for code in world.office["hs_code"]], dtype=object)
     coded = np.array([code.isdigit() for code in world.office["hs_code"]], dtype=np.bool_)
-    # Common chemicals stand in further chapters: sodium chloride in 25, urea in 31.
+    # Common chemicals are also in other chapters: sodium chloride in 25, urea in 31.
     of_list = {row.hs6[:2] for row in benign_chemicals()}
     fits = np.isin(chapter, ["28", "29", "30", "32", "38", "39", "13", "21", "33", "34", *of_list])
-    told = np.isin(world.truth["declaration"], ("named", "vague")) & _substance(world) & coded
+    overt = np.isin(world.truth["declaration"], ("named", "vague")) & _substance(world) & coded
     numbers = list(_numbers_of(goods, "chemical"))
     lawful = np.isin(world.office["cas_number"], numbers) & ~world.of_illicit_shipment & coded
-    assert (~fits)[told].mean() > 0.15
+    assert (~fits)[overt].mean() > 0.15
     assert (~fits)[lawful].mean() < 0.06
 
 
@@ -121,7 +120,6 @@ def test_networks_name_no_relative_that_is_common_trade(large_world: Whole, good
     assert _names(np.array(sorted(text), dtype=object), tuple(relatives)).any()
 
 
-# -- lawful trade ---------------------------------------------------------------------------------------------------------
 def test_lawful_listed_goods_have_permits_and_go_to_those_who_may_hold_them(
     large_world: Whole, goods: Catalogue
 ) -> None:
@@ -132,10 +130,10 @@ def test_lawful_listed_goods_have_permits_and_go_to_those_who_may_hold_them(
     listed = (np.isin(office["cas_number"], list(numbers)) | np.isin(text, list(names))) & lawful
     assert listed.sum() > 60
     assert (office["permit_number"][listed] != "").mean() > 0.75
-    # Except where a typing error hides it, the consignee is a firm or an institution.
+    # Unless a typing error hides it, the consignee is a firm or an institution.
     assert _names(office["consignee_name"], _FIRM)[listed].mean() > 0.95
-    told = (large_world.truth["declaration"] == "named") & _substance(large_world)
-    assert (office["permit_number"][told] != "").mean() < 0.2
+    named = (large_world.truth["declaration"] == "named") & _substance(large_world)
+    assert (office["permit_number"][named] != "").mean() < 0.2
 
 
 def test_reference_standards_are_milligrams_for_laboratories(large_world: Whole) -> None:
@@ -177,8 +175,7 @@ def test_lawful_trade_has_look_alikes(world: Whole) -> None:
         assert any(word in own for own in text), word
 
 
-# -- artefacts ------------------------------------------------------------------------------------------------------------
-def test_numbers_derived_from_a_substance_do_not_depend_on_who_sends_it(large_world: Whole) -> None:
+def test_numbers_derived_from_a_substance_do_not_depend_on_its_consignor(large_world: Whole) -> None:
     office = large_world.office
     by_cas: dict[str, set[str]] = {}
     for cas, cus in zip(office["cas_number"], office["cus_number"], strict=True):

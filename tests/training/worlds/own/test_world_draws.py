@@ -116,9 +116,9 @@ def test_worlds_share_no_network_and_number_their_shipments_in_sequence(several:
 def test_the_chunk_size_does_not_change_the_rows_of_several_worlds(several: WorldChunk) -> None:
     pieces = list(generate(12_000, 6, draws=3, rows_per_chunk=5_000))
     assert [piece.n_rows for piece in pieces] == [5_000, 5_000, 2_000]
-    whole = joined(pieces)
+    rejoined = joined(pieces)
     for name, column in several.office.items():
-        assert column.tolist() == whole.office[name].tolist()
+        assert column.tolist() == rejoined.office[name].tolist()
 
 
 def test_the_seed_of_the_shipments_does_not_change_the_drawn_priors() -> None:
@@ -135,6 +135,6 @@ def test_the_seed_of_the_shipments_does_not_change_the_drawn_priors() -> None:
 
 
 @pytest.mark.parametrize("draws", [0, 6])
-def test_the_number_of_worlds_is_from_one_to_the_number_of_rows(draws: int) -> None:
+def test_the_number_of_worlds_must_lie_between_one_and_the_number_of_rows(draws: int) -> None:
     with pytest.raises(ValueError, match=rf"draws is {draws}; expected at least 1, and at most as many as rows"):
         next(generate(5, 1, draws=draws))

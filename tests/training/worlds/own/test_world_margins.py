@@ -107,12 +107,12 @@ def test_classification_is_as_frequent_and_as_long_as_each_channel_requires(worl
 
 
 def test_parties_repeat_with_heavy_tails_and_many_are_seen_once(world: Whole) -> None:
-    honest = world.first & ~world.of_illicit_shipment
-    _, shippers = np.unique(world.office["consignor_name"][honest].astype(str), return_counts=True)
+    lawful = world.first & ~world.of_illicit_shipment
+    _, shippers = np.unique(world.office["consignor_name"][lawful].astype(str), return_counts=True)
     assert 0.15 < shippers[shippers == 1].sum() / shippers.sum() < 0.45
     assert np.sort(shippers)[::-1][: len(shippers) // 100].sum() > 0.15 * shippers.sum()
-    address = world.office["consignee_address"][honest] + world.office["consignee_postcode"][honest]
-    name = world.office["consignee_name"][honest]
+    address = world.office["consignee_address"][lawful] + world.office["consignee_postcode"][lawful]
+    name = world.office["consignee_name"][lawful]
     tenants: dict[str, set[str]] = {}
     for door, who in zip(address.tolist(), name.tolist(), strict=True):
         tenants.setdefault(door, set()).add(who)
@@ -121,7 +121,7 @@ def test_parties_repeat_with_heavy_tails_and_many_are_seen_once(world: Whole) ->
 
 
 def test_the_world_contains_lawful_trade_that_resembles_illicit_trade(world: Whole) -> None:
-    honest = ~world.of_illicit_shipment
+    lawful = ~world.of_illicit_shipment
     text = np.array([text.lower() for text in world.office["goods_description"]], dtype=object)
     for words in (
         "fentanyl test strip",
@@ -131,9 +131,9 @@ def test_the_world_contains_lawful_trade_that_resembles_illicit_trade(world: Who
         "capsule filling",
         "propionyl chloride",
     ):
-        assert sum(words in t for t in text[honest]) >= 3, words
+        assert sum(words in t for t in text[lawful]) >= 3, words
     permits = world.office["permit_number"] != ""
-    assert permits[honest].sum() > 50
+    assert permits[lawful].sum() > 50
 
 
 def test_inspections_have_their_shares_delays_and_imperfect_detection(large_world: Whole) -> None:
@@ -163,5 +163,5 @@ def test_inspections_have_their_shares_delays_and_imperfect_detection(large_worl
 
 def test_a_random_selection_finds_the_prevalence_of_the_traffic(world: Whole) -> None:
     drawn = world.first & (world.office["inspection"] == "random")
-    # Targeting removes its part first: the random share finds the rest, at most the prevalence.
+    # Targeting comes first, so the random share contains at most the prevalence.
     assert 0.001 < _share(world.of_illicit_shipment, drawn) < 0.011

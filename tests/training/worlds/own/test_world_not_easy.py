@@ -27,16 +27,15 @@ def report(world: Whole) -> TooEasyReport:
 
 
 def test_every_limit_of_the_too_easy_report_holds(report: TooEasyReport) -> None:
-    """Limits with an interval hold within it."""
     for bar in report.bars:
         assert bar.ok, bar
 
 
 def test_a_booster_on_artefacts_is_close_to_chance(report: TooEasyReport) -> None:
-    judged = [bar for bar in report.bars if bar.name.startswith("artefacts")]
-    assert len(judged) >= 3
-    for bar in judged:
-        # Allow half the width of two intervals: each channel has only a few dozen networks.
+    of_artefacts = [bar for bar in report.bars if bar.name.startswith("artefacts")]
+    assert len(of_artefacts) >= 3
+    for bar in of_artefacts:
+        # Allow a margin, because each channel has only a few dozen networks.
         assert bar.value < bar.limit + 0.05, bar
 
 
@@ -65,7 +64,7 @@ def test_networks_combine_traces_and_some_shipments_show_almost_none(world: Whol
 
 
 def _fit_of_words_and_chapter(world: Whole, early: Bools) -> Floats:
-    """Return how usual each row's chapter is for the words of its description, fitted on the early rows."""
+    """Return the log-odds (n,) of each row's chapter given the words of its description, fitted on the early rows."""
     words = [re.findall(r"[^\W\d_]{3,}", text.casefold()) for text in world.office["goods_description"]]
     chapter = [code[:2] for code in world.office["hs_code"]]
     pairs: Counter[tuple[str, str]] = Counter()
@@ -123,7 +122,7 @@ def test_related_fields_reveal_what_no_single_field_shows(world: Whole) -> None:
 
 
 def test_check_digits_follow_their_standards() -> None:
-    # The UPU's own example, and an air waybill by hand: 1234567 = 7 * 176366 + 5.
+    # The example of the UPU, and an air waybill computed by hand: 1234567 = 7 * 176366 + 5.
     assert s10(np.array([47312482]), np.array(["RN"], dtype=object), np.array(["GB"], dtype=object)).tolist() == [
         "RN473124829GB"
     ]

@@ -1,4 +1,4 @@
-"""Priors: the format of their file, what is refused, and that each of them has an effect."""
+"""Priors: the format of their file, invalid entries, and their use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_values_are_read_as_written_in_the_file(tmp_path: Path) -> None:
         ("regime.end", "days", '"2025-04-14"', "has kind 'days'; expected one of probability"),
     ],
 )
-def test_an_invalid_prior_is_named(tmp_path: Path, name: str, kind: str, value: str, message: str) -> None:
+def test_the_error_names_an_invalid_prior(tmp_path: Path, name: str, kind: str, value: str, message: str) -> None:
     with pytest.raises(BadPrior) as caught:
         _load(tmp_path, _text({f"assumed.{name}": (kind, value)}))
     assert message in str(caught.value)
@@ -98,7 +98,7 @@ def test_basis_and_part_must_agree_and_each_prior_occurs_in_one_part(tmp_path: P
 
 def test_an_unknown_prior_or_one_of_another_kind_is_refused(tmp_path: Path) -> None:
     priors = _load(tmp_path, _text(GOOD))
-    for ask, message in (
+    for read, message in (
         (lambda: priors.number("noise.nothing"), "no prior noise.nothing; nearest are noise.all"),
         (lambda: priors.number("regime.end"), "regime.end is not a number"),
         (lambda: priors.table("noise.all"), "noise.all is not a table"),
@@ -106,7 +106,7 @@ def test_an_unknown_prior_or_one_of_another_kind_is_refused(tmp_path: Path) -> N
         (lambda: priors.row("shown.phone", ("express",)), "shown.phone has the keys ['express', 'postal']"),
     ):
         with pytest.raises(BadPrior) as caught:
-            ask()
+            read()
         assert message in str(caught.value)
 
 
@@ -146,23 +146,23 @@ def test_every_prior_states_its_source() -> None:
 
 
 def test_every_prior_of_the_file_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: set[str] = set()
-    ask = Priors._get
+    used: set[str] = set()
+    get = Priors._get
 
     def recorded(self: Priors, name: str) -> Prior:
-        asked.add(name)
-        return ask(self, name)
+        used.add(name)
+        return get(self, name)
 
     monkeypatch.setattr(Priors, "_get", recorded)
     for _ in generate(20_000, 2):
         pass
-    assert set(load_priors().by_name) - asked == set()
+    assert set(load_priors().by_name) - used == set()
 
 
 def test_other_priors_give_another_world() -> None:
     def shown(share: float) -> float:
-        told = {"shown.origin": share}
-        chunk = next(generate(3_000, 4, priors=load_priors().replaced(told)))
+        priors = load_priors().replaced({"shown.origin": share})
+        chunk = next(generate(3_000, 4, priors=priors))
         return float(np.mean(chunk.office["origin_country"] != ""))
 
     assert shown(0.1) < 0.2 < shown(0.95)

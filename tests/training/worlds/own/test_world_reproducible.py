@@ -1,3 +1,5 @@
+"""Generated worlds: reproducibility, number and order of rows, and output files."""
+
 from __future__ import annotations
 
 import hashlib
@@ -87,10 +89,10 @@ def test_an_invalid_chunk_size_is_refused() -> None:
 
 
 def test_csv_and_parquet_contain_the_same_world_and_a_separate_truth(tmp_path: Path) -> None:
-    told: list[int] = []
-    assert write(tmp_path / "w.csv", tmp_path / "truth.csv", 3_000, 8, told.append) == 3_000
+    rows_done: list[int] = []
+    assert write(tmp_path / "w.csv", tmp_path / "truth.csv", 3_000, 8, rows_done.append) == 3_000
     write(tmp_path / "w.parquet", tmp_path / "truth.parquet", 3_000, 8)
-    assert told[-1] == 3_000
+    assert rows_done[-1] == 3_000
     text = pc.ConvertOptions(column_types={field.name: "string" for field in FIELDS}, strings_can_be_null=False)
     from_csv = pc.read_csv(tmp_path / "w.csv", convert_options=text).to_pydict()
     from_parquet = pq.read_table(tmp_path / "w.parquet").to_pydict()

@@ -1,7 +1,7 @@
-"""The report on how easy the world is detects what a careless simulator would leave behind.
+"""The report on how easy the world is detects leaks of a careless simulator.
 
-The world here has no illicit trade at all. Marks are put on shipments drawn at random, so that nothing can separate
-them from the others until a leak is planted.
+The world of these tests has no illicit trade. Random shipments are marked as illicit, so that nothing separates them from the
+others until a leak is planted.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ def _joined(chunks: list[WorldChunk]) -> WorldChunk:
 
 @pytest.fixture(scope="module")
 def marked() -> WorldChunk:
-    """Rows of lawful shipments, one in twenty of which carries a meaningless mark."""
-    whole = _joined(list(generate(ROWS, SEED)))
-    _, shipment = np.unique(whole.office["shipment_id"].astype(str), return_inverse=True)
-    honest = np.bincount(shipment, whole.truth["content"] != "none")[shipment] == 0
-    office = {name: column[honest] for name, column in whole.office.items()}
+    """Return the lawful shipments of a world, of which one in twenty is marked at random."""
+    rows = _joined(list(generate(ROWS, SEED)))
+    _, shipment = np.unique(rows.office["shipment_id"].astype(str), return_inverse=True)
+    lawful = np.bincount(shipment, rows.truth["content"] != "none")[shipment] == 0
+    office = {name: column[lawful] for name, column in rows.office.items()}
     _, shipment = np.unique(office["shipment_id"].astype(str), return_inverse=True)
     rng = np.random.default_rng(3)
     mark = (rng.random(shipment.max() + 1) < SHARE)[shipment]
     n = len(shipment)
-    # A random item of the shipment: the one with the highest draw.
+    # The illicit item of a marked shipment is the one with the highest draw.
     draw = rng.random(n)
     highest = np.zeros(shipment.max() + 1)
     np.maximum.at(highest, shipment, draw)
-    truth = {name: np.full(n, "", dtype=object) for name in whole.truth}
+    truth = {name: np.full(n, "", dtype=object) for name in rows.truth}
     truth["shipment_id"], truth["item_number"] = office["shipment_id"], office["item_number"]
     truth["content"] = np.where(mark & (draw == highest[shipment]), "precursor", "none").astype(object)
     truth["network_id"] = np.where(mark, [f"N{i // 9}" for i in range(n)], "").astype(object)
@@ -71,8 +71,8 @@ def report_without_leak(marked: WorldChunk) -> TooEasyReport:
     return _report(marked)
 
 
-def test_meaningless_marks_exceed_no_limit_except_that_of_rare_wordings(report_without_leak: TooEasyReport) -> None:
-    # In such a small world many lawful texts occur once; the real world tests whether illicit ones do.
+def test_random_marks_exceed_no_limit_except_that_of_rare_wordings(report_without_leak: TooEasyReport) -> None:
+    # In such a small world, many texts occur once.
     assert {name for name in _broken(report_without_leak) if "misdeclared" not in name} == set()
     bars = {bar.name: bar for bar in report_without_leak.bars}
     assert any(name.startswith(ARTEFACTS) for name in bars)
@@ -198,7 +198,7 @@ def test_the_report_does_not_depend_on_the_chunks(marked: WorldChunk, report_wit
     assert too_easy.report() == report_without_leak
 
 
-def test_all_illicit_and_an_even_sample_of_the_lawful_rows_are_retained(marked: WorldChunk) -> None:
+def test_all_illicit_shipments_and_a_sample_of_lawful_rows_are_retained(marked: WorldChunk) -> None:
     too_easy = TooEasy(honest_rows=2_000)
     for start in range(0, marked.n_rows, 1_000):
         rows = slice(start, start + 1_000)
@@ -217,9 +217,9 @@ def test_all_illicit_and_an_even_sample_of_the_lawful_rows_are_retained(marked: 
 
 
 def test_a_world_without_illicit_rows_is_refused(marked: WorldChunk) -> None:
-    honest = np.full(marked.n_rows, "none", dtype=object)
+    nothing = np.full(marked.n_rows, "none", dtype=object)
     too_easy = TooEasy()
-    too_easy.add(replace(marked, truth=marked.truth | {"content": honest}))
+    too_easy.add(replace(marked, truth=marked.truth | {"content": nothing}))
     with pytest.raises(ValueError, match="generate more rows"):
         too_easy.report()
 
@@ -246,7 +246,7 @@ def test_the_roc_auc_is_the_share_of_ordered_pairs(pairs: list[tuple[bool, int]]
     assert auc(target, score) == pytest.approx(np.mean((above > 0) + 0.5 * (above == 0)))
 
 
-def test_the_interval_is_wider_if_one_network_sent_many() -> None:
+def test_the_interval_is_wider_if_networks_sent_many_shipments() -> None:
     rng = np.random.default_rng(0)
     target = np.arange(6_000) < 400
     group = np.where(target, np.arange(6_000) // 20, -1)
@@ -258,11 +258,11 @@ def test_the_interval_is_wider_if_one_network_sent_many() -> None:
 
 
 def test_rates_are_learned_on_other_rows() -> None:
-    # Every text occurs once, so that none can reveal its own row.
+    # Every text occurs once, so the rates of other rows reveal nothing about its row.
     target = np.arange(500) % 2 == 0
     rates = out_of_fold_rate(np.arange(500), target, np.arange(500) % 5)
     assert auc(target, rates) < 0.6
-    # Two texts, one always a find: learned on the folds, and known on the rows left out.
+    # One of two texts is always a find: rates learned on the folds apply to the rows outside them.
     codes = target.astype(np.int64)
     rates = out_of_fold_rate(codes, target, np.where(np.arange(500) < 300, np.arange(500) % 5, -1))
     assert auc(target, rates) == 1.0
@@ -275,16 +275,16 @@ def test_texts_are_counted_with_their_first_position(parts: list[list[str]]) -> 
     for part in parts:
         seen.add(np.array(part, dtype=object), at + np.arange(len(part)))
         at += len(part)
-    asked = np.array(["a", "b", "", "é", "longer text", "never"], dtype=object)
-    assert seen.count(asked).tolist() == [everything.count(text) for text in asked]
-    assert seen.first(asked).tolist() == [everything.index(t) if t in everything else -1 for t in asked]
+    texts = np.array(["a", "b", "", "é", "longer text", "never"], dtype=object)
+    assert seen.count(texts).tolist() == [everything.count(text) for text in texts]
+    assert seen.first(texts).tolist() == [everything.index(t) if t in everything else -1 for t in texts]
     assert len(seen) == len(set(everything))
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        # The UPU's own example, a waybill (1234567 = 7 * 176366 + 5), a CAS number; then each with a wrong digit.
+        # The example of the UPU, a waybill (1234567 = 7 * 176366 + 5), and a CAS number; then each with a wrong digit.
         ("RN473124829GB", 1.0),
         ("999-12345675", 1.0),
         ("64-17-5", 1.0),

@@ -33,7 +33,6 @@ def _column(chunks: list[WorldChunk], name: str) -> Texts:
     return np.concatenate([chunk.office[name] for chunk in chunks])
 
 
-# -- relations ----------------------------------------------------------------------------------------------------------
 def _repeated(world: Whole, rows: NDArray[np.bool_]) -> float:
     """Return the share of shipments whose pair of consignor and consignee address occurs more than once."""
     pair = world.office["consignor_name"] + world.office["consignee_address"] + world.office["consignee_postcode"]
@@ -91,7 +90,6 @@ def test_a_regular_customer_is_always_the_same_and_others_are_random(
     assert ((first >= 0) & (first < 1)).all()
 
 
-# -- goods --------------------------------------------------------------------------------------------------------------
 def test_traders_deal_in_thousands_of_subheadings() -> None:
     goods = load_catalogue(load_priors())
     business = goods.of_family("business")
@@ -122,7 +120,6 @@ def test_names_of_goods_are_commercial_not_legal() -> None:
     assert not [name for name in names if set(name) & set(";(),.0123456789")]
 
 
-# -- descriptions -------------------------------------------------------------------------------------------------------
 def test_a_later_month_has_texts_that_earlier_ones_do_not(world: Whole) -> None:
     text = np.array([t.casefold() for t in world.office["goods_description"]], dtype=object)
     n = len(text)
@@ -155,7 +152,7 @@ def test_declarants_write_in_the_languages_of_their_countries(world: Whole) -> N
 
 
 @given(st.text(max_size=120))
-def test_any_legal_text_gives_a_short_name_or_none(text: str) -> None:
+def test_any_legal_text_gives_a_short_name_or_an_empty_one(text: str) -> None:
     name = commercial_name(text)
     assert len(name) <= 48 or " " not in name
     assert name == " ".join(name.split())
@@ -177,7 +174,6 @@ def test_a_later_day_has_the_wordings_of_an_earlier_one_and_new_ones() -> None:
     assert {goods.name[i] for i in set(good.tolist())} <= early & late
 
 
-# -- years --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("first", "last"), [("2017-01-01", "2017-12-31"), ("2021-06-01", "2022-05-31"), ("2027-01-01", "2027-03-31")]
 )
@@ -196,7 +192,7 @@ def test_an_empty_or_too_early_calendar_is_refused(first: str, last: str) -> Non
         next(generate(10, 1, first_day=date.fromisoformat(first), last_day=date.fromisoformat(last)))
 
 
-def test_a_calendar_of_one_day_is_a_world(world: Whole) -> None:
+def test_a_calendar_of_one_day_gives_a_world(world: Whole) -> None:
     day = date(2024, 2, 29)
     chunks = list(generate(500, 5, first_day=day, last_day=day))
     assert {text[:10] for text in _column(chunks, "declared_at")} == {"2024-02-29"}
