@@ -85,13 +85,13 @@ def erase(
     if settings.record is not None:
         before = iso_time_or_none(selection.before)
         recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
-    aside = store.set_aside.erase(settings.journal_dir, selection, erased.shipments)
+    set_aside = store.set_aside.erase(settings.journal_dir, selection, erased.shipments)
     is_scrubbed = (silent and not erased.decisions) or store.scrubbing.scrub(database)
     report = Report(
-        erased.id, len(erased.decisions), jobs, recorded, aside, is_scrubbed, store.changes.backups(database)
+        erased.id, len(erased.decisions), jobs, recorded, set_aside, is_scrubbed, store.changes.backups(database)
     )
     logger().info(
-        "erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded, set_aside=aside
+        "erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded, set_aside=set_aside
     )
     return report
 
@@ -99,14 +99,14 @@ def erase(
 def _refuse_open_jobs(database: Database, settings: Settings, selection: Selection) -> None:
     """Raise `JobOpen` if an open job was queued before the selection's time, or its files contain a selected shipment."""
     shipments = store.erasure.shipments_of(database, selection)
-    found = [
+    job_ids = [
         job_id
         for job_id, created_at in store.jobs.Jobs(database).open_jobs()
         if (selection.before is not None and created_at < selection.before)
         or (shipments and any(contains(path, shipments) for path in JobFiles(settings.jobs_dir, job_id).all()))
     ]
-    if found:
-        raise JobOpen(found)
+    if job_ids:
+        raise JobOpen(job_ids)
 
 
 def _job_files(database: Database, settings: Settings, selection: Selection, erased: Erased) -> int:
@@ -114,16 +114,16 @@ def _job_files(database: Database, settings: Settings, selection: Selection, era
     if selection.before is not None:
         return len(delete_files(database, settings, selection.before))
     jobs = store.jobs.Jobs(database)
-    found = [
+    job_ids = [
         job_id
         for job_id in jobs.with_files()
         if any(contains(path, erased.shipments) for path in JobFiles(settings.jobs_dir, job_id).all())
     ]
-    for job_id in found:
+    for job_id in job_ids:
         JobFiles(settings.jobs_dir, job_id).delete()
-    if found:
-        jobs.files_deleted(found)
-    return len(found)
+    if job_ids:
+        jobs.files_deleted(job_ids)
+    return len(job_ids)
 
 
 @contextlib.asynccontextmanager

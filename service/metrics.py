@@ -187,11 +187,11 @@ class Metrics:
     def _refresh_lanes(self) -> None:
         self._scored = 0
         counts = self.lanes.counts(self.lanes.digest)
-        wrong = misfitting(counts)
+        misfits = misfitting(counts)
         for lane, count in counts.items():
             self.lane_share.labels(lane).set(count / sum(counts.values()))
         for lane in FITTING:
-            self.lane_misfit.labels(lane).set(lane in wrong)
+            self.lane_misfit.labels(lane).set(lane in misfits)
 
     def text(self) -> bytes:
         """Return all metrics in the Prometheus text format, summed over all workers."""

@@ -51,21 +51,21 @@ class Authenticated:
         needed = self._table.scope_of(scope["method"], path)
         if needed is None and is_open(path):
             return
-        held = self._key_of(scope)
+        entry = self._key_of(scope)
         state = scope["state"]
-        state["caller"] = state["log_fields"]["caller"] = held.key.id
-        if needed is not None and needed not in held.key.scopes:
+        state["caller"] = state["log_fields"]["caller"] = entry.key.id
+        if needed is not None and needed not in entry.key.scopes:
             raise ScopeMissing(needed)
-        if held.bucket is not None and (wait := held.bucket.take(time.monotonic())):
+        if entry.bucket is not None and (wait := entry.bucket.take(time.monotonic())):
             raise OverRate("This key sends more requests than its rate allows.", retry_after=wait)
 
     def _key_of(self, scope: Scope) -> HeldKey:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         text = given[0] if len(given) == 1 else b""
         if text[: len(_SCHEME)].lower() == _SCHEME:
-            held = self._ring.find(text[len(_SCHEME) :].strip())
-            if held is not None:
-                return held
+            entry = self._ring.find(text[len(_SCHEME) :].strip())
+            if entry is not None:
+                return entry
         raise self._refusal(scope, bool(given))
 
     def _refusal(self, scope: Scope, has_header: bool) -> ServiceError:

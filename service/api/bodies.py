@@ -91,12 +91,12 @@ def content_coding(headers: Headers) -> str:
 
 def media_type(headers: Headers) -> tuple[str, dict[str, str]]:
     """Return the media type in lower case ('' if absent) and its parameters."""
-    whole, *rest = _header(headers, b"content-type", "").split(";")
+    kind, *rest = _header(headers, b"content-type", "").split(";")
     parameters = {}
     for part in rest:
         name, _, value = part.partition("=")
         parameters[name.strip().lower()] = value.strip().strip('"')
-    return whole.strip().lower(), parameters
+    return kind.strip().lower(), parameters
 
 
 class received:
@@ -221,8 +221,8 @@ def parse_list(data: bytes, field: str) -> Any:
     Raises:
         Unprocessable, TooLarge: see `parse_json`.
     """
-    whole = parse_json(data)
-    return whole.get(field) if isinstance(whole, dict) else None
+    value = parse_json(data)
+    return value.get(field) if isinstance(value, dict) else None
 
 
 def _utf8(data: bytes, charset: str) -> bytes:

@@ -130,10 +130,10 @@ async def decision(
             row = store.decision_log.one(connection, decision_id)
             return None if row is None else _detailed(connection, row)
 
-    found = await to_thread.run_sync(read)
-    if found is None:
+    stored = await to_thread.run_sync(read)
+    if stored is None:
         raise NotFound(f"There is no decision {decision_id!r}.")
-    return PlainJson(found)
+    return PlainJson(stored)
 
 
 def _summary(row: RowMapping) -> dict[str, Any]:

@@ -92,7 +92,7 @@ async def create_erasure(request: Request) -> Response:
 
 def _selection(body: bytes) -> Selection:
     try:
-        wanted = NewErasure.model_validate_json(body)
+        requested = NewErasure.model_validate_json(body)
     except ValidationError as error:
         errors = [
             {
@@ -103,8 +103,8 @@ def _selection(body: bytes) -> Selection:
         ]
         detail = "; ".join(f"{one['field']}: {one['problem']}" for one in errors)
         raise Unprocessable(f"The erasure cannot be read: {detail}.", errors=errors) from None
-    before = None if wanted.before is None else microseconds_of(wanted.before)
-    return store.erasure.Selection(before, wanted.shipment_id, wanted.decision_id)
+    before = None if requested.before is None else microseconds_of(requested.before)
+    return store.erasure.Selection(before, requested.shipment_id, requested.decision_id)
 
 
 def _shown(report: Report) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.goods_schemas import GoodsAnswer, GoodsAnswers
 from service.api.openapi import json_body, problems
 from service.api.query_batches import checked, queries_of
-from service.api.streams import held
+from service.api.streams import count_until_sent
 from service.errors import shortened
 from service.examples import EXAMPLE_GOODS
 from service.goods.answers import MAX_TEXT, Question, answer_all, read_code, read_language
@@ -101,7 +101,7 @@ async def goods_batch(request: Request) -> Response:
         results = await _in_thread(request, partial(_results, queries))
         flagged = sum(result.get("vague_flagged", False) for result in results)
         add_log_fields(request, queries=len(results), vague_flagged=flagged)
-        return held(PlainJson({"results": results}), hold)
+        return count_until_sent(PlainJson({"results": results}), hold)
 
 
 def _results(queries: list[Any]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from service import store
 from service.api.bodies import received
 from service.api.dependencies import caller_of
-from service.api.streams import held
+from service.api.streams import count_until_sent
 from service.errors import Conflict, DatabaseAway, ServiceError, Unprocessable, error_response
 
 if TYPE_CHECKING:
@@ -108,23 +108,23 @@ class Idempotent:
                     await _waited(working)
                 done = self._working[caller, key] = asyncio.Event()
                 try:
-                    asked = store.idempotency.Request(caller, name, _digest(scope, body))
-                    response = await self._answer(scope, receive, body, asked, database)
+                    keyed_request = store.idempotency.Request(caller, name, _digest(scope, body))
+                    response = await self._answer(scope, receive, body, keyed_request, database)
                 finally:
                     del self._working[caller, key]
                     done.set()
-                response = held(response, hold)
+                response = count_until_sent(response, hold)
             except ServiceError as error:
                 response = error_response(request, error)
             await response(scope, receive, send)
 
     async def _answer(
-        self, scope: Scope, receive: Receive, body: bytes, asked: idempotency.Request, database: Database
+        self, scope: Scope, receive: Receive, body: bytes, keyed_request: idempotency.Request, database: Database
     ) -> Response:
         """Return the stored answer, or execute the request and store its answer."""
         claimed = True
         try:
-            replay = await to_thread.run_sync(_begin, database, asked)
+            replay = await to_thread.run_sync(_begin, database, keyed_request)
         except DatabaseAway:
             if not self._state.decides_without_database:
                 raise
@@ -140,7 +140,7 @@ class Idempotent:
             if claimed:
                 answer = captured.answer() if finished else None
                 # Store the answer even if the client has disconnected, because it may send the request again.
-                await asyncio.shield(asyncio.create_task(asyncio.to_thread(_end, database, asked, answer)))
+                await asyncio.shield(asyncio.create_task(asyncio.to_thread(_end, database, keyed_request, answer)))
         response = Response(captured.body, captured.status)
         response.raw_headers = captured.headers
         return response
@@ -192,9 +192,9 @@ def answered_once(
     """
     key = key_of(request)
     assert key is not None
-    asked = store.idempotency.Request(caller_of(request) or "", key, _digest(request.scope, *content))
+    keyed_request = store.idempotency.Request(caller_of(request) or "", key, _digest(request.scope, *content))
     with _taken_keys(), database.write() as connection:
-        replay = store.idempotency.begin(connection, asked, store.times.steady_us())
+        replay = store.idempotency.begin(connection, keyed_request, store.times.steady_us())
         if replay is not None:
             return _replayed(replay)
         try:
@@ -206,7 +206,7 @@ def answered_once(
         answer = store.idempotency.Replay(
             response.status_code, response.headers.get("Content-Type"), bytes(response.body)
         )
-        store.idempotency.finish(connection, asked, answer)
+        store.idempotency.finish(connection, keyed_request, answer)
     return response
 
 
@@ -250,9 +250,9 @@ def _digest(scope: Scope, *content: bytes) -> bytes:
     return hashlib.sha256(b"".join(lengths_and_parts)).digest()
 
 
-def _begin(database: Database, asked: idempotency.Request) -> Replay | None:
+def _begin(database: Database, keyed_request: idempotency.Request) -> Replay | None:
     with _taken_keys(), database.write() as connection:
-        return store.idempotency.begin(connection, asked, store.times.steady_us())
+        return store.idempotency.begin(connection, keyed_request, store.times.steady_us())
 
 
 @contextlib.contextmanager
@@ -269,13 +269,13 @@ def _taken_keys() -> Iterator[None]:
         raise _in_work() from None
 
 
-def _end(database: Database, asked: idempotency.Request, answer: Replay | None) -> None:
+def _end(database: Database, keyed_request: idempotency.Request, answer: Replay | None) -> None:
     # The client gets the answer of an executed request even if the answer cannot be stored.
     with contextlib.suppress(DatabaseAway), database.write() as connection:
         if answer is None:
-            store.idempotency.give_up(connection, asked)
+            store.idempotency.give_up(connection, keyed_request)
         else:
-            store.idempotency.finish(connection, asked, answer)
+            store.idempotency.finish(connection, keyed_request, answer)
 
 
 class _Captured:

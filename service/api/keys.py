@@ -106,8 +106,8 @@ async def make_key(request: Request) -> Response:
 async def list_keys(request: Request) -> Response:
     """Return all keys of the store, including expired and revoked ones, without their secret texts."""
     database = store_of(request).database
-    every = await to_thread.run_sync(store.keys.every, database)
-    return PlainJson({"keys": [described(key) for key in every]})
+    all_keys = await to_thread.run_sync(store.keys.every, database)
+    return PlainJson({"keys": [described(key) for key in all_keys]})
 
 
 @router.delete(

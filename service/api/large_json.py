@@ -83,16 +83,16 @@ def parse_in_steps(data: bytes, steps: Steps = STEPS) -> Any:
             parsed.append(parse_at_once(b"[[0," + data[start:following] + b"]]")[0][1:])
             frame += data[end:start], b"%d" % number
             end = following
-        whole = parse_at_once(b"".join([*frame, data[end:]]))
+        outermost = parse_at_once(b"".join([*frame, data[end:]]))
     except ValueError:
         # Raise the error with its position in the whole body.
         parse_at_once(_with_blanks(data, runs[: len(parsed)]))
         raise
-    if not isinstance(whole, dict):
-        return whole
+    if not isinstance(outermost, dict):
+        return outermost
     return {
         key: [element for number in value for element in parsed[number]] if isinstance(value, list) else value
-        for key, value in whole.items()
+        for key, value in outermost.items()
     }
 
 
@@ -102,9 +102,9 @@ def _runs_of(data: bytes, steps: Steps) -> list[tuple[int, int]]:
     Raises:
         TooLarge: a limit of ``steps`` is exceeded.
     """
-    found = np.empty((steps.most_values, 4), dtype=np.int64)
-    count = find_runs(np.frombuffer(data, dtype=np.uint8), steps.values, steps.size, found)
-    starts, ends, values, nests = found[: count + 1].T
+    runs = np.empty((steps.most_values, 4), dtype=np.int64)
+    count = find_runs(np.frombuffer(data, dtype=np.uint8), steps.values, steps.size, runs)
+    starts, ends, values, nests = runs[: count + 1].T
     sizes = ends - starts
     if count < 0 or values.max() > steps.most_values:
         raise TooLarge(

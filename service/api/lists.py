@@ -218,8 +218,8 @@ def _add_import(route: _Route) -> None:
         state = state_of(request)
         with state.questions.hold() as hold:
             body = await read_body(request, state.settings.max_batch_bytes, hold)
-            asked = ImportOptions(list_name or "", replace)
-            result = await asyncio.to_thread(_imported, database, topic, body, asked, caller)
+            options = ImportOptions(list_name or "", replace)
+            result = await asyncio.to_thread(_imported, database, topic, body, options, caller)
         add_log_fields(request, added=result["added"], rejected=len(result["rejected"]))
         return PlainJson(result)
 

@@ -90,13 +90,13 @@ async def override(request: Request, decision_id: str) -> Response:
     override. A later decision on the shipment starts without overrides.
     """
     database = store_of(request).database
-    wanted = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
+    requested = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
     work = partial(
         store.inspections.record_override,
         database,
         decision_id,
-        wanted.lane,
-        wanted.reason,
+        requested.lane,
+        requested.reason,
         caller=caller_of(request),
         at=_now(),
     )
@@ -139,8 +139,8 @@ async def queue(
         most=limit + 1,
         now=_now(),
     )
-    found = await to_thread.run_sync(work)
-    return PlainJson({"queue": [queue_item(one) for one in found[:limit]], "more": len(found) > limit})
+    waiting = await to_thread.run_sync(work)
+    return PlainJson({"queue": [queue_item(one) for one in waiting[:limit]], "more": len(waiting) > limit})
 
 
 @router.post(
@@ -159,10 +159,10 @@ async def claim(request: Request, decision_id: str) -> Response:
     database, holder = store_of(request).database, await _holder(request)
     now = _now()
     until = now + round(state_of(request).settings.claim_seconds * _MICROSECONDS)
-    held = await to_thread.run_sync(
+    claimed = await to_thread.run_sync(
         partial(store.inspections.claim, database, decision_id, holder, now=now, until=until)
     )
-    return PlainJson(queue_item(_held_by(holder, held, decision_id)))
+    return PlainJson(queue_item(_check_holder(holder, claimed, decision_id)))
 
 
 @router.post(
@@ -178,12 +178,12 @@ async def release(request: Request, decision_id: str) -> Response:
     shipment without a claim changes nothing.
     """
     database, holder = store_of(request).database, await _holder(request)
-    left = await to_thread.run_sync(partial(store.inspections.release, database, decision_id, holder, now=_now()))
-    _held_by(holder, left, decision_id)
+    released = await to_thread.run_sync(partial(store.inspections.release, database, decision_id, holder, now=_now()))
+    _check_holder(holder, released, decision_id)
     return Response(status_code=204)
 
 
-def _held_by(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
+def _check_holder(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
     """Return the shipment, unless another holder has it.
 
     Raises:

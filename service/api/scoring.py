@@ -15,7 +15,7 @@ from service.api.bodies import parse_list, parsed, read_json_text
 from service.api.dependencies import EncodedJson, PlainJson, ScoreOptions, add_log_fields, caller_of, is_alone, state_of
 from service.api.openapi import json_body, problems
 from service.api.schemas import BatchScore, Score
-from service.api.streams import ReleasingStream, held
+from service.api.streams import ReleasingStream, count_until_sent
 from service.errors import TooLarge, Unprocessable
 from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.scoring.answers import Outcome
@@ -65,9 +65,9 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
         raise Unprocessable(f"The shipment cannot be read: {problems_text}.", errors=errors)
     if answer.stored is not None:
         add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.stored.id)
-        return held(EncodedJson(answer.stored.answer), state.bodies.hold())
+        return count_until_sent(EncodedJson(answer.stored.answer), state.bodies.hold())
     add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
-    return held(PlainJson(answer.result), state.bodies.hold())
+    return count_until_sent(PlainJson(answer.result), state.bodies.hold())
 
 
 @router.post(
@@ -98,10 +98,10 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
         if outcome.bodies is not None:
             parts = _stored_parts(outcome.bodies, outcome)
             if len(outcome) <= _ROWS_PER_PART:
-                return held(EncodedJson(b"".join(parts)), hold)
+                return count_until_sent(EncodedJson(b"".join(parts)), hold)
             return ReleasingStream(next(parts), parts, stack.pop_all().close, media_type="application/json")
         if not outcome.is_large:
-            return held(PlainJson({"results": outcome.results, "rejected": _rejected(outcome)}), hold)
+            return count_until_sent(PlainJson({"results": outcome.results, "rejected": _rejected(outcome)}), hold)
         parts = _parts(outcome)
         first = await to_thread.run_sync(next, parts)
         return ReleasingStream(first, parts, stack.pop_all().close, media_type="application/json")

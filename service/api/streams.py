@@ -25,7 +25,7 @@ _LARGE: Final = 64 * 1024
 _PART: Final = 64 * 1024
 
 
-def held(response: Response, hold: Hold) -> Response:
+def count_until_sent(response: Response, hold: Hold) -> Response:
     """Return a response that takes over ``hold``, with its own size added, until it is sent. Return a small response unchanged.
 
     Raises:

@@ -20,7 +20,7 @@ from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
 from service.api.query_batches import checked, queries_of, unreadable
-from service.api.streams import held
+from service.api.streams import count_until_sent
 from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.errors import Busy, NotFound, shortened
 from service.examples import EXAMPLE_QUERIES
@@ -181,7 +181,7 @@ async def substances_batch(request: Request) -> Response:
         finally:
             state.admitted_batches.release_on_behalf_of(hold)
         add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
-        return held(PlainJson({"results": results}), hold)
+        return count_until_sent(PlainJson({"results": results}), hold)
 
 
 def _read_within(

@@ -179,12 +179,12 @@ async def add_webhook(request: Request) -> Response:
 
     Private, loopback and link-local addresses are refused each time a message is sent, unless the service allows them.
     """
-    ours, caller = store_of(request), caller_of(request)
+    own_store, caller = store_of(request), caller_of(request)
     url, description = _read(await read_json(request, _MOST_BYTES), policy_of(state_of(request).settings))
 
     def work() -> Any:
-        row = store.webhooks.add(ours.database, url, description, caller, now_us())
-        ours.outbox.look()
+        row = store.webhooks.add(own_store.database, url, description, caller, now_us())
+        own_store.outbox.look()
         return row
 
     row = await to_thread.run_sync(work)

@@ -239,11 +239,11 @@ def _keys(settings: Settings) -> str:
     if not settings.needs_keys:
         return f"not needed on {settings.host or 'this machine'}"
     file = settings.keys_file
-    every = [] if file is None else read_keys(file)
+    all_keys = [] if file is None else read_keys(file)
     if settings.keeps_decisions:
-        every += _stored_keys(settings)
-    valid = sum(key.is_valid(now_us()) for key in every)
-    if valid == 0 and (every or file is not None):
+        all_keys += _stored_keys(settings)
+    valid = sum(key.is_valid(now_us()) for key in all_keys)
+    if valid == 0 and (all_keys or file is not None):
         raise CheckFailed(
             "No key is valid, so every request will be refused; make a key with `tidewaiter keys create`."
         )

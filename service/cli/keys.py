@@ -86,18 +86,18 @@ def list_(
 
     file = _file(keys_file)
     if file is not None:
-        every = read_keys(file)
+        all_keys = read_keys(file)
     else:
         with open_database(existing=True) as database:
-            every = keys.every(database)
+            all_keys = keys.every(database)
     if as_json:
-        typer.echo(orjson.dumps({"keys": [described(key) for key in every]}, option=orjson.OPT_INDENT_2))
+        typer.echo(orjson.dumps({"keys": [described(key) for key in all_keys]}, option=orjson.OPT_INDENT_2))
         return
     table = Table(box=box.SIMPLE, pad_edge=False)
     for column in ("prefix", "name", "scopes", "per minute", "expires", "state"):
         table.add_column(column, no_wrap=column != "name")
     now = now_us()
-    for key in every:
+    for key in all_keys:
         shown = described(key)
         state = "revoked" if key.revoked_at is not None else "valid" if key.is_valid(now) else "expired"
         rate = "" if key.requests_per_minute is None else str(key.requests_per_minute)
@@ -118,15 +118,15 @@ def revoke(
 
     file = _file(keys_file)
     if file is not None:
-        every = read_keys(file)
-        left = [one for one in every if key not in (one.id, one.prefix)]
-        found = len(left) < len(every)
-        if found:
-            write_keys(file, left)
+        all_keys = read_keys(file)
+        remaining = [one for one in all_keys if key not in (one.id, one.prefix)]
+        is_found = len(remaining) < len(all_keys)
+        if is_found:
+            write_keys(file, remaining)
     else:
         with open_database(existing=True) as database:
-            found = keys.revoke(database, key, _ACTOR) is not None
-    if not found:
+            is_found = keys.revoke(database, key, _ACTOR) is not None
+    if not is_found:
         raise WrongUse(f"{key}: no key has this id or prefix.")
     typer.echo(f"Revoked: {key}")
 

@@ -31,16 +31,16 @@ def worker(
     chemistry.set_up(settings)
     database = Database(settings.database_url.get_secret_value())
     database.migrate()
-    working = Worker(database, settings)
+    runner = Worker(database, settings)
 
     def end(number: int, _: object) -> None:
         # Stop after the current chunk. A second signal stops at once. In both cases another worker can resume the job.
-        working.stop.set()
+        runner.stop.set()
         signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
-        working.work(0.0 if until_idle else None)
+        runner.work(0.0 if until_idle else None)
     finally:
         database.close()

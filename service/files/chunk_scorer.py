@@ -174,14 +174,14 @@ class ChunkScorer:
 
     def _readable(self, chunk: Chunk) -> tuple[ManifestTable | None, NDArray[np.int64], dict[int, str]]:
         """Return the table of the rows on which the program does not fail, their indices, and the faults of the other rows."""
-        every = np.arange(chunk.n_rows, dtype=np.int64)
+        all_rows = np.arange(chunk.n_rows, dtype=np.int64)
         try:
-            return self._table(chunk, None), every, {}
+            return self._table(chunk, None), all_rows, {}
         except Exception:
             faults = failing(chunk.n_rows, lambda rows: self._table(chunk, rows))
             if not faults:
                 raise
-        rows = np.setdiff1d(every, list(faults))
+        rows = np.setdiff1d(all_rows, list(faults))
         return (
             self._table(chunk, rows) if len(rows) else None,
             rows,

@@ -241,8 +241,8 @@ class DurableHistory:
         with self._database.read() as connection:
             known = store.history_log.known_orders(connection, int(waiting.orders.min()), int(waiting.orders.max()))
         live.logged(known)
-        left = ~np.isin(waiting.orders, known)
-        orders, keys = waiting.orders[left], waiting.keys[:, left]
+        undecided = ~np.isin(waiting.orders, known)
+        orders, keys = waiting.orders[undecided], waiting.keys[:, undecided]
         if self._waiting():
             # The decisions of these shipments may still be delivered from the journal.
             self._looks = {}

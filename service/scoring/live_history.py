@@ -214,19 +214,19 @@ class LiveHistory:
 
     def logged(self, orders: IntArray) -> None:
         """Drop the keys of shipments that are in the log. Only one thread at a time may call this."""
-        found = set(orders.tolist())
+        in_log = set(orders.tolist())
         with self._lock:
             waiting, self._unlogged = self._unlogged, deque()
         # Search without the lock, because thousands of shipments may wait.
-        left: list[Unlogged] = []
+        remaining: list[Unlogged] = []
         for one in waiting:
-            missing = [order not in found for order in one.orders.tolist()]
+            missing = [order not in in_log for order in one.orders.tolist()]
             if all(missing):
-                left.append(one)
+                remaining.append(one)
             elif any(missing):
-                left.append(one.take(np.array(missing)))
+                remaining.append(one.take(np.array(missing)))
         with self._lock:
-            self._unlogged.extendleft(reversed(left))
+            self._unlogged.extendleft(reversed(remaining))
             self._waiting = sum(len(one.orders) for one in self._unlogged)
 
     def pass_to(self, order: int) -> int:

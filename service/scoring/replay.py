@@ -87,22 +87,22 @@ def replayed(
     Args:
         until: highest order to replay; None for all.
     """
-    found = _newest(database, sealer)
-    if found is None:
+    checkpoint = _newest(database, sealer)
+    if checkpoint is None:
         history, after, since = snapshot.copy(), -1, bounds.since
     else:
-        history, after, since = History.from_full_arrays(found.arrays), found.history_order, None
+        history, after, since = History.from_full_arrays(checkpoint.arrays), checkpoint.history_order, None
     started = time.perf_counter()
     with database.read() as connection:
         position = store.history_log.last_position(connection)
     pages = store.history_log.pages(database, sealer, after=after, since=since, size=PAGE, until=until, stored=position)
-    if found is not None and found.log_position is not None:
-        stored = (found.log_position, position)
+    if checkpoint is not None and checkpoint.log_position is not None:
+        stored = (checkpoint.log_position, position)
         pages = itertools.chain(store.history_log.late_pages(database, stored=stored, last=after, size=PAGE), pages)
     order, shipments, lost = _replay(history, pages)
     logger().info(
         "history_replayed",
-        checkpoint=None if found is None else found.history_order,
+        checkpoint=None if checkpoint is None else checkpoint.history_order,
         replayed=shipments,
         without_manifest=lost,
         shipments=history.sequence,

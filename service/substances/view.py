@@ -100,8 +100,8 @@ def _fact_rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _law(answer: Mapping[str, Any]) -> str:
     where = answer["jurisdiction"] or "everywhere"
     if not answer["controlled_as"]:
-        found = "not listed" if answer["listed"] is False else "no listing recorded; the law is not recorded here"
-        return f"on {answer['as_of']} ({where}): {found}"
+        result = "not listed" if answer["listed"] is False else "no listing recorded; the law is not recorded here"
+        return f"on {answer['as_of']} ({where}): {result}"
     by: dict[str, list[str]] = {}
     for one in answer["controlled_as"]:
         by.setdefault(one["as"], []).append(one["jurisdiction"])

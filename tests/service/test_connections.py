@@ -17,7 +17,7 @@ import uvicorn
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.api.streams import held
+from service.api.streams import count_until_sent
 from service.budget import ByteBudget
 from service.connections import Connections, LimitedProtocol, Limits
 from service.connections.protocol import _TRAILERS, STATE
@@ -66,7 +66,7 @@ class Service:
             self.held.release()
             await anyio.to_thread.run_sync(self.released.wait, 60)
         if scope["path"] == "/counted":
-            await held(Response(b"x" * 8_000_000), self.budget.hold())(scope, receive, send)
+            await count_until_sent(Response(b"x" * 8_000_000), self.budget.hold())(scope, receive, send)
             return
         body = b"x" * 8_000_000 if scope["path"] == "/large" else b"ok"
         if scope["path"] == "/seen":
