@@ -139,7 +139,7 @@ async def score_options(
     ] = None,
     reasons: Annotated[
         int,
-        Query(ge=0, le=100, description="Number of reasons with a weight; one reason `OTHER` stands for the others"),
+        Query(ge=0, le=100, description="Number of reasons with a weight; one reason `OTHER` summarises the others"),
     ] = 5,
 ) -> Options:
     """Return the options of a request that scores shipments, from its query string, and cache them."""

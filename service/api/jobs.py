@@ -103,7 +103,7 @@ class JobState(Answer):
 
 
 class JobPage(Answer):
-    """Jobs, the latest first."""
+    """A page of jobs, latest first."""
 
     jobs: list[JobState]
     next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=[None])
@@ -157,7 +157,7 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
 ) -> Response:
-    """List jobs, the latest first."""
+    """Return a page of jobs, latest first."""
     jobs = _jobs_of(request)
     before = int(cursor) if cursor else None
     rows = await to_thread.run_sync(jobs.page, before, limit + 1)

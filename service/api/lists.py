@@ -50,12 +50,13 @@ class _Route:
     """Description of a topic's routes.
 
     Attributes:
-        what: the entries, in the plural, for the documentation.
+        single, what: an entry and the entries, for the documentation.
         one, many: schemas of an entry and of a page.
         example: members of a new entry.
     """
 
     path: str
+    single: str
     what: str
     topic: Topic
     one: type[BaseModel]
@@ -66,6 +67,7 @@ class _Route:
 _ROUTES: Final = (
     _Route(
         "/watch-lists",
+        "an entry of a watch list",
         "entries of watch lists",
         WATCH_ENTRIES,
         WatchListEntry,
@@ -83,6 +85,7 @@ _ROUTES: Final = (
     ),
     _Route(
         "/dismissals",
+        "a dismissal",
         "dismissals",
         DISMISSALS,
         DismissalEntry,
@@ -95,6 +98,7 @@ _ROUTES: Final = (
     ),
     _Route(
         "/suppressions",
+        "a suppression",
         "suppressions",
         SUPPRESSIONS,
         SuppressionEntry,
@@ -108,6 +112,7 @@ _ROUTES: Final = (
     ),
     _Route(
         "/permits",
+        "a permit",
         "permits",
         PERMITS,
         PermitEntry,
@@ -166,7 +171,7 @@ def _add_addition(route: _Route) -> None:
         route.path,
         name=f"add_{topic.name}",
         status_code=201,
-        summary=f"Add one of the {route.what}",
+        summary=f"Add {route.single}",
         response_model=route.one,
         responses=problems(409, 413, 415, 422, 500, 503),
         openapi_extra=_json_body(form.members, form.needed, route.example),
@@ -236,7 +241,7 @@ def _add_removal(route: _Route) -> None:
         f"{route.path}/{{id}}",
         name=f"remove_{topic.name}",
         status_code=204,
-        summary=f"Remove one of the {route.what}",
+        summary=f"Remove {route.single}",
         response_class=Response,
         responses=problems(404, 409, 422, 500, 503),
     )

@@ -126,8 +126,8 @@ async def queue(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains the latest
-    decision on each shipment, unless its lane is green, also after an override, or an outcome of the shipment is recorded.
+    """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains shipments whose
+    latest decision, after an override if any, is red or yellow. Those with an outcome are left out, unless an override followed.
     """
     database = store_of(request).database
     work = partial(
@@ -148,7 +148,7 @@ async def queue(
     summary="Claim a shipment for inspection",
     response_model=QueueItem,
     responses=problems(404, 409, 413, 415, 422, 500, 503),
-    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Who holds it", "value": {"by": "desk 3"}}}),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Name of the holder", "value": {"by": "desk 3"}}}),
 )
 async def claim(request: Request, decision_id: str) -> Response:
     """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
@@ -171,7 +171,7 @@ async def claim(request: Request, decision_id: str) -> Response:
     summary="Release a claimed shipment",
     response_class=Response,
     responses=problems(404, 409, 413, 415, 422, 500, 503),
-    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Who holds it", "value": {"by": "desk 3"}}}),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Name of the holder", "value": {"by": "desk 3"}}}),
 )
 async def release(request: Request, decision_id: str) -> Response:
     """End a claim. Key and name must be those of the claim: the claim of another holder remains, and the answer is 409. Releasing a

@@ -27,7 +27,7 @@ class Group:
     Attributes:
         name: name of the command group.
         table: name of the topic's table.
-        what: the entries, in the plural, for help texts.
+        single, what: an entry and the entries, for help texts.
         members: member of an entry -> help of its option.
         needed: required members of an entry.
         limits: members by which `show` and `remove` select entries.
@@ -36,6 +36,7 @@ class Group:
 
     name: str
     table: str
+    single: str
     what: str
     members: Mapping[str, str]
     needed: tuple[str, ...]
@@ -61,6 +62,7 @@ GROUPS: Final = (
     Group(
         "lists",
         "watch_entries",
+        "an entry to a watch list",
         "entries of watch lists",
         {
             "list": "Name of the list.",
@@ -81,6 +83,7 @@ GROUPS: Final = (
     Group(
         "dismissals",
         "dismissals",
+        "a dismissal",
         "dismissals",
         {
             "entry_id": "Id of the entry of a watch list.",
@@ -95,6 +98,7 @@ GROUPS: Final = (
     Group(
         "suppressions",
         "suppressions",
+        "a suppression",
         "suppressions",
         {
             "rule_id": "Rule to suppress.",
@@ -111,6 +115,7 @@ GROUPS: Final = (
     Group(
         "permits",
         "permits",
+        "a permit or a licensed party",
         "permits and licensed parties",
         {
             "permit_number": "Number of the permit. Without a number, the party itself is licensed.",
@@ -165,7 +170,7 @@ def commands_of(group: Group) -> typer.Typer:
         app,
         "add",
         partial(_add, group),
-        f"Add one of the {group.what}, and print its id.",
+        f"Add {group.single}, and print its id.",
         [_option(name, text, needed=name in group.needed) for name, text in group.members.items()],
     )
     _register(
