@@ -24,7 +24,7 @@ CONVENTIONS: Final = ("Single Convention 1961", "1971 Convention", "1988 Convent
 
 @dataclass(frozen=True, slots=True)
 class RecordedLaw:
-    """Law that is recorded for one group: each substance of the group was compared with it.
+    """Law that is recorded for one group: each row of the group in the substance table was compared with it.
 
     ``recorded_until`` is the last day for which the law is known.
     """

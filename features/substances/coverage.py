@@ -2,6 +2,9 @@
 
 A recorded listing means "listed". No listing means "not listed" only up to the day until which the law is recorded for the
 substance's group. Otherwise the state is unknown, which does not mean that the substance is not controlled.
+
+Watched groups are judged by name and structure. Of the other groups, only the rows of the substance table were compared with
+the laws, so that for drugs and adulterants without a row every law is unknown.
 """
 
 from __future__ import annotations
@@ -10,17 +13,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import Final
 
 from features.reference import (
     ConventionParty,
+    Group,
     Listing,
     RecordedLaw,
     control_listings,
     convention_parties,
     recorded_law,
+    substances,
 )
-from features.substances.law import LegalStatus, applies, status
+from features.substances.law import LegalStatus, applies, may_have_begun, status
 from features.substances.match import Match
+
+_JUDGED_BY_NAME_ALONE: Final = (Group.OTHER_CONTROLLED, Group.ADULTERANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class LawOn:
         recorded_until: the last day for which the law on the substance's group is recorded; None if it is not recorded.
         groups: all groups for which the law is recorded.
         listed: whether the law lists the substance. Without a recorded listing, None if the law is not recorded for the group
-            and day, or if a class may cover the substance.
+            and day, if a class may cover the substance, or if a listing may have begun before the first day that is recorded.
     """
 
     jurisdiction: str
@@ -56,6 +64,17 @@ def _recorded() -> dict[str, dict[str, RecordedLaw]]:
     for row in recorded_law():
         by_place.setdefault(row.jurisdiction, {})[str(row.group)] = row
     return by_place
+
+
+@cache
+def _named_rows() -> frozenset[str]:
+    """Return the names of the rows of the substance table."""
+    return frozenset(row.name for row in substances())
+
+
+def _compared_with_laws(match: Match) -> bool:
+    """Return whether a substance without a listing was compared with the laws that are recorded for its group."""
+    return match.group not in _JUDGED_BY_NAME_ALONE or match.substance in _named_rows()
 
 
 @cache
@@ -87,12 +106,12 @@ def law_on(match: Match | None, legal: LegalStatus | None, on: date, jurisdictio
 def _law_of(place: str, match: Match | None, legal: LegalStatus | None, on: date) -> LawOn:
     groups = _recorded().get(place, {})
     # No law is recorded for the group of a common chemical, or of a structure that only resembles a listed one.
-    row = None if match is None else groups.get(match.group)
+    row = groups.get(match.group) if match is not None and _compared_with_laws(match) else None
     listed: bool | None = None
     if legal is not None and place in legal.listed_in:
         listed = True
-    elif row is not None and legal is not None and on <= row.recorded_until and not _open(legal, place):
-        listed = False
+    elif match is not None and legal is not None and row is not None and on <= row.recorded_until:
+        listed = None if _open(legal, place) or may_have_begun(match, place, on) else False
     return LawOn(place, None if row is None else row.recorded_until, tuple(groups), listed)
 
 

@@ -20,6 +20,7 @@ from features.reference import (
     ClassExemption,
     Effect,
     Listing,
+    Precision,
     class_definitions,
     class_exemptions,
     control_listings,
@@ -193,6 +194,8 @@ def _changes() -> tuple[date, ...]:
     for row in control_listings():
         if row.effective_from is not None:
             days.add(row.effective_from)
+            if row.date_precision is Precision.YEAR:
+                days.add(_first_of_year(row.effective_from))
         if row.effective_to is not None:
             days.add(row.effective_to + timedelta(days=1))
     return tuple(sorted(days))
@@ -230,6 +233,30 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
     begun = [row for row in rows if _applies(row, jurisdiction, on)] if named else []
     begun += [row for control in classes if control.controls for row in _of_class(control.match)]
     return LegalStatus(on, jurisdiction, named, classes, controlled, _since(begun, on))
+
+
+def may_have_begun(match: Match, place: str, on: date) -> bool:
+    """Return whether a listing of a place whose first day is not known exactly may have been in force before its recorded day.
+
+    Args:
+        match: the recognised substance.
+        place: the jurisdiction of the listing, without that of its country or of the Union.
+        on: the day of the declaration.
+    """
+    rows = [*_named(match), *(row for one in match.classes for row in _of_class(one))]
+    return any(row.jurisdiction == place and _may_precede(row, on) for row in rows)
+
+
+def _may_precede(row: Listing, on: date) -> bool:
+    if row.effective_from is None or on >= row.effective_from:
+        return False
+    if row.date_precision is Precision.YEAR:
+        return on >= _first_of_year(row.effective_from)
+    return row.date_precision is Precision.BY
+
+
+def _first_of_year(day: date) -> date:
+    return day.replace(month=1, day=1)
 
 
 def _named(match: Match) -> tuple[Listing, ...]:

@@ -91,6 +91,30 @@ def test_common_and_merely_similar_chemicals_are_unknown_everywhere(text: str) -
         assert known(text, place, date(2015, 1, 1)) is None
 
 
+def test_a_day_before_a_listing_of_unknown_begin_is_unknown() -> None:
+    # China's catalogues of 2025-07-28 name it; the day on which they first did is not recorded.
+    assert known("isotonitazene", "CN", date(2024, 1, 1)) is None
+    assert known("isotonitazene", "CN", date(2025, 7, 28)) is True
+    # Of the United States' listing of fentanyl only the year is recorded.
+    assert [known("fentanyl", "US", date(year, 6, 1)) for year in (1970, 1971, 1972)] == [False, None, True]
+    assert known("fentanyl", "US", date(1970, 12, 31)) is False
+    assert known("fentanyl", "US", date(1971, 1, 1)) is None
+    assert listed_in_place(resolve("fentanyl"), law.era(date(1971, 6, 1)), "US") is None
+    assert listed_in_place(resolve("fentanyl"), law.era(date(1970, 6, 1)), "US") is False
+
+
+@pytest.mark.parametrize(
+    "drug", ["heroin", "morphine", "ketamine", "etorphine", "bromazolam", "etizolam", "flualprazolam"]
+)
+def test_a_related_drug_is_never_reported_as_not_listed(drug: str) -> None:
+    # Related substances have no listings. They share a group with rows of the substance table whose law is recorded.
+    for row in recorded_law():
+        assert known(drug, row.jurisdiction, row.recorded_until) is None
+        assert known(drug, None, row.recorded_until) is None
+    assert known("xylazine", "CN", date(2025, 7, 28)) is False
+    assert known("benzyl chloride", "UN", date(2026, 9, 30)) is False
+
+
 def test_without_a_place_not_listed_requires_one_recorded_law() -> None:
     assert known("1-Benzyl-4-piperidone", None, date(2016, 11, 29)) is False
     assert known("medetomidine", None, TODAY) is None
