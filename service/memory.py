@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 from typing import Final
 
-from features.memory import of_glibc
+from features.memory import of_glibc, release_free_memory
 
 #: Parameters of glibc's ``mallopt``, from ``malloc.h``.
 _M_MMAP_THRESHOLD: Final = -3
@@ -55,6 +55,17 @@ def long_lived_objects() -> Iterator[None]:
             yield
     finally:
         gc.unfreeze()
+
+
+def after_exchange() -> None:
+    """Treat the new model like the first one, and return the memory of the replaced one to the system.
+
+    If existing objects are exempt from garbage collection, exempt those of the new model too. Without the return of memory, which
+    takes some milliseconds, each exchange of the bundled model leaves another 11 MB (measured over 12 exchanges).
+    """
+    if gc.get_freeze_count():
+        gc.freeze()
+    release_free_memory()
 
 
 def keep_memory_small() -> bool:

@@ -17,7 +17,7 @@ from features.goods.missing import missing
 from features.goods.model import GoodsModel, goods_model
 from features.goods.ranking import RANKS, fill_likeliest
 from features.goods.scores import FloatArray
-from features.texts.cache import TextIndex, TextRows
+from features.texts.cache import TextIndex, TextRows, weak_method
 from features.texts.folding import folded
 from features.texts.scan import words_in
 from features.texts.words import Count, TokenisedTexts
@@ -78,9 +78,9 @@ class GoodsReader:
         self.model = model
         self._languages = model.settings.languages
         self._index = TextIndex(words)
-        self._rows = TextRows(self._word_rows, np.zeros(model.width + 2))
+        self._rows = TextRows(weak_method(self._word_rows), np.zeros(model.width + 2))
         self._names = [np.array(names, dtype=object) for names in CODES.names]
-        self._votes = TextRows(self._word_votes, np.zeros(len(self._languages)))
+        self._votes = TextRows(weak_method(self._word_votes), np.zeros(len(self._languages)))
 
     def classify(self, texts: Sequence[str], codes: Sequence[str | None]) -> list[GoodsAnswer]:
         """Return an answer per text, which does not depend on the other texts.

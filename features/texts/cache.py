@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final
+from weakref import WeakMethod
 
 import cython
 import numpy as np
@@ -333,6 +334,23 @@ class TextRows:
             slot = slots[row]
             store.rows[slot, 0] = numbers[row]
             store.filled[slot] = 1
+
+
+def weak_method(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that calls a method and does not keep its object alive.
+
+    An object uses it for `TextRows` of its own. Otherwise the two form a cycle, and the caches of a replaced model stay in memory
+    until a full garbage collection.
+    """
+    reference = WeakMethod(method)
+
+    def call(texts: Any) -> Any:
+        bound = reference()
+        if bound is None:
+            raise ReferenceError("the owner of the rows no longer exists")
+        return bound(texts)
+
+    return call
 
 
 def national_digits_masked(codes: list[str]) -> list[str]:

@@ -23,6 +23,7 @@ from models.bundle.audit import features_digest
 from models.bundle.signature import SIGNATURE
 from service.errors import NotReady
 from service.logs import logger
+from service.memory import after_exchange
 from service.periodic import repeated
 from service.scoring.live_history import LiveHistory
 
@@ -162,7 +163,10 @@ class ModelHost:
             self._metrics.model_refused.set(0)
         if served is None:
             return False
+        is_first = self._served is None
         self._exchange(served)
+        if not is_first:
+            after_exchange()
         return True
 
     @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, Clas
 from features.groups.classification.rows import fill_pairs, numbers_of_texts
 from features.groups.text_cache import CAPACITY
 from features.reference import hs_exists, hs_of_interest
-from features.texts.cache import Codes, TextIndex, TextPairs, TextRows
+from features.texts.cache import Codes, TextIndex, TextPairs, TextRows, weak_method
 
 #: Role of a subheading of interest -> column.
 _ROLES: Final = {
@@ -69,10 +69,10 @@ class ClassificationGroup(Group):
         self._is_chemical = np.append(of_chapter, 0.0)[self._codes[:, HsLevel.CHAPTER]]
         self._is_chemical[self._no_code] = np.nan
         self._code_rows = TextRows(_code_rows, _NO_HS_CODE)
-        self._class_numbers = TextRows(lambda codes: [self._class(code) for code in codes], np.array([self._no_code]))
+        self._class_numbers = TextRows(weak_method(self._classes), np.array([self._no_code]))
         self._word_rows = TextRows(self._model.word_rows, np.zeros(self._model.width + 2))
         self._pairs = TextIndex(CAPACITY)
-        self._pair_rows = TextRows(self._compute, np.full(_PAIR_WIDTH, np.nan))
+        self._pair_rows = TextRows(weak_method(self._compute), np.full(_PAIR_WIDTH, np.nan))
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         codes = source.table.text("hs_code").codes
@@ -97,8 +97,11 @@ class ClassificationGroup(Group):
                 f"({self._model.digest[:12]}); train the model again"
             )
 
+    def _classes(self, codes: list[str]) -> list[float]:
+        """Return the class of each HS code."""
+        return [self._class(code) for code in codes]
+
     def _class(self, code: str) -> float:
-        """Return the class of an HS code."""
         chapter, heading, _ = CODES.numbers(code)
         if heading >= 0:
             return heading

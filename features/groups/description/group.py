@@ -16,7 +16,7 @@ from features.kinds.words import KindWords
 from features.reference import character_rules, stop_words
 from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
-from features.texts.cache import TextRows
+from features.texts.cache import TextRows, weak_method
 from features.texts.folding import folded, words
 from features.texts.words import TokenisedTexts
 
@@ -170,8 +170,8 @@ class DescriptionGroup(Group):
 
     def _clear(self) -> None:
         """Clear the cached rows of texts, because they depend on the learned statistics."""
-        self._rows = TextRows(self._compute, _MISSING)
-        self._shares = TextRows(self._word_shares, np.full(1, np.nan))
+        self._rows = TextRows(weak_method(self._compute), _MISSING)
+        self._shares = TextRows(weak_method(self._word_shares), np.full(1, np.nan))
 
     def fit(self, table: ManifestTable) -> None:
         vocabulary, counts = vocabulary_of(table.text("goods_description"), _VOCABULARY)

@@ -30,7 +30,7 @@ from features.groups.expected.rows import (
 )
 from features.table.amounts import Amount
 from features.table.table import Coded, ManifestTable
-from features.texts.cache import TextRows, fill_numbers
+from features.texts.cache import TextRows, fill_numbers, weak_method
 from features.texts.folding import words
 
 IntArray = NDArray[np.int64]
@@ -102,7 +102,7 @@ class ExpectedGroup(Group):
                     effects[row_of[value]][target] = effect
         self._coefficients = Coefficients(constants, np.array(effects))
         self._bucket_effects, self._spread_base = bucket_effects, spread_base
-        self._text_rows = TextRows(self._compute, np.full(2 * targets, np.nan))
+        self._text_rows = TextRows(weak_method(self._compute), np.full(2 * targets, np.nan))
 
     def fit(self, table: ManifestTable) -> None:
         text = table.description_or_chemical

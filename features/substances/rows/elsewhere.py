@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from features.reference.words import chemical_words
 from features.substances import Match, SubstanceIndex
 from features.table.table import Coded, ManifestTable
+from features.texts.cache import weak_method
 from features.texts.reading import current_budget
 from features.texts.remembered import remembered
 
@@ -80,8 +81,8 @@ class SplitNames:
 
     def __init__(self, index: SubstanceIndex) -> None:
         self._index = index
-        self._open_end = remembered(_CACHED_TEXTS)(self._ends_within_a_name)
-        self._open_start = remembered(_CACHED_TEXTS)(self._begins_within_a_name)
+        self._open_end = remembered(_CACHED_TEXTS)(weak_method(self._ends_within_a_name))
+        self._open_start = remembered(_CACHED_TEXTS)(weak_method(self._begins_within_a_name))
 
     def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
         """Yield (row, match) for each name that is split between two fields, or between the descriptions of two adjacent items.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import httpx
 import pytest
@@ -73,6 +75,23 @@ def test_a_new_bundle_is_served_without_a_restart(
     assert client.get("/v1/model").json()["version"] == "2"
     store.rollback()
     wait_until(lambda: digest_of(client) == load(bundle).digest)
+
+
+def test_a_replaced_model_leaves_memory_without_a_garbage_collection(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    """Objects that existed at the start are exempt from garbage collection, so that a cycle would keep the model forever."""
+    assert digest_of(client) == load(bundle).digest
+    model = client.state.host.served.model
+    parts: list[ref[Any]] = [ref(model), ref(model.space), ref(model.space.groups[0].texts)]
+    del model
+    gc.disable()
+    try:
+        ModelStore(settings.models_dir).install(other_bundle)
+        wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+        wait_until(lambda: not any(part() is not None for part in parts))
+    finally:
+        gc.enable()
 
 
 def test_a_refused_bundle_is_reported_and_the_old_one_stays_in_service(
