@@ -22,7 +22,7 @@ from features.readers.chunk import Piece, Reject, RowNote
 from features.readers.errors import Unreadable
 from features.readers.headers import recognise, squeeze
 from features.readers.limits import MAX_COLUMNS, check_width
-from features.readers.quotes import MAX_CELL_BYTES, Layout, has_lone_returns, lay_out
+from features.readers.quotes import MAX_ROW_BYTES, Layout, has_lone_returns, lay_out
 from features.readers.source import FORMAT_HINT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
@@ -226,7 +226,7 @@ class _Rows:
         content_ends = _content_ends(data, layout)
         self._content_ends = content_ends
         blank = content_ends == layout.starts
-        self._too_long = (content_ends - layout.starts > MAX_CELL_BYTES) & ~layout.unclosed
+        self._too_long = (content_ends - layout.starts > MAX_ROW_BYTES) & ~layout.unclosed
         self._kept = ~blank & ~layout.unclosed & ~self._too_long
         self._line = line
         self.rejected: list[Reject] = []
@@ -267,7 +267,7 @@ class _Rows:
                 refused.append((row, "a quotation mark is opened in this line and not closed"))
                 edits.append(_Edit(row, b""))
             elif self._too_long[row]:
-                refused.append((row, f"the row has {end - start:,} bytes; at most {MAX_CELL_BYTES:,} are read"))
+                refused.append((row, f"the row has {end - start:,} bytes; at most {MAX_ROW_BYTES:,} are read"))
                 edits.append(_Edit(row, b""))
             elif not content.strip():
                 self._kept[row] = False
@@ -293,11 +293,11 @@ class _Rows:
 
 
 def _has_long_line(text: bytes) -> bool:
-    """Return whether a line is longer than `MAX_CELL_BYTES`. Only lines at multiples of the limit can be, so measure only these."""
+    """Return whether a line is longer than `MAX_ROW_BYTES`. Only lines at multiples of the limit can be, so measure only these."""
     return any(
         (text.find(b"\n", at) if text.find(b"\n", at) >= 0 else len(text)) - text.rfind(b"\n", 0, at) - 1
-        > MAX_CELL_BYTES
-        for at in range(MAX_CELL_BYTES, len(text), MAX_CELL_BYTES)
+        > MAX_ROW_BYTES
+        for at in range(MAX_ROW_BYTES, len(text), MAX_ROW_BYTES)
     )
 
 

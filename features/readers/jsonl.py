@@ -47,7 +47,6 @@ class JsonlPieces:
         Raises:
             Unreadable: the file is missing or damaged, no line is a JSON object, or there are too many keys.
         """
-        self._path, self._given = path, encoding
         keys: dict[str, None] = {}
         source = ByteSource(path)
         first_problem: str | None = None

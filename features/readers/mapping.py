@@ -34,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from features.manifest.fields import FIELD, Kind
 from features.readers.as_text import Texts, text_column
 from features.readers.errors import MappingError
+from features.readers.further import KINDS
 from features.readers.headers import Recognition, nearest, recognise, squeeze
 from features.readers.source import read_small
 from features.table import normalise
@@ -68,7 +69,6 @@ class _Document(_Strict):
 
 #: Key in ``[fields]`` of the list of ignored columns.
 _IGNORE: Final = "ignore"
-_FIELD_KINDS: Final = ("numeric", "categorical")
 
 
 class ColumnMapping:
@@ -184,7 +184,7 @@ class ColumnMapping:
         for key, kind in document.fields.items():
             if key == _IGNORE and isinstance(kind, str):
                 raise MappingError(self.name, f"fields.{key}", f"a list of columns is needed, got {kind!r}.")
-            if key != _IGNORE and kind not in _FIELD_KINDS:
+            if key != _IGNORE and kind not in KINDS:
                 raise MappingError(self.name, f"fields.{key}", f'"numeric" or "categorical" is needed, got {kind!r}.')
         for key in document.constants:
             if key in document.columns:

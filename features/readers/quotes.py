@@ -5,7 +5,7 @@ of the cell. A doubled mark within a quoted cell is a literal mark. A mark withi
 ordinary character.
 
 An unclosed quotation mark would extend its cell over the rest of the file. A quoted cell therefore counts as *unclosed* if
-the file ends within it, if it is longer than `MAX_CELL_BYTES`, or if it contains a line end and its closing mark is followed
+the file ends within it, if it is longer than `MAX_ROW_BYTES`, or if it contains a line end and its closing mark is followed
 by more text of the cell (the mark is then probably the opening mark of a later row). Such a row ends with the line on which
 the cell starts, and reading continues with the next line.
 """
@@ -19,8 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Maximum length of a quoted cell, and of a row.
-MAX_CELL_BYTES: Final = 1 << 20
+#: Maximum length of a row, and therefore of a quoted cell.
+MAX_ROW_BYTES: Final = 1 << 20
 
 _QUOTE, _LF, _CR = 34, 10, 13
 IntArray = NDArray[np.int64]
@@ -131,7 +131,7 @@ def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, fina
     toggles = quotes[is_toggle]
     closed = len(toggles) // 2 * 2
     longest = int((toggles[1:closed:2] - toggles[0:closed:2]).max(initial=0))
-    if (len(toggles) % 2 and (final or len(data) - toggles[-1] > MAX_CELL_BYTES)) or longest > MAX_CELL_BYTES:
+    if (len(toggles) % 2 and (final or len(data) - toggles[-1] > MAX_ROW_BYTES)) or longest > MAX_ROW_BYTES:
         return None
     return toggles
 
@@ -157,10 +157,10 @@ def _walk(
         closed = quotes[k] if k < count else None
         line_end = line_ends[j] if j < len(line_ends) else size
         if closed is None:
-            bad = final or size - opened > MAX_CELL_BYTES
+            bad = final or size - opened > MAX_ROW_BYTES
         else:
             runs_on = closed > line_end and closed + 1 < size and text[closed + 1] not in separators
-            bad = runs_on or closed - opened > MAX_CELL_BYTES
+            bad = runs_on or closed - opened > MAX_ROW_BYTES
         if bad:
             unclosed_ends.append(min(line_end, size - 1))
             i = bisect_right(quotes, line_end)

@@ -14,7 +14,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees.trees import Tree, common_trees
+from models.trees.trees import TINY, Tree, common_trees, starts
 
 FloatArray = NDArray[np.float64]
 
@@ -25,8 +25,6 @@ ALL = 0xFFFFFFFFFFFFFFFF
 #: A de Bruijn sequence. Its first six bits differ for each shift by 0 to 63 (Leiserson, Prokop and Randall 1998, "Using de Bruijn
 #: sequences to index a 1 in a computer word").
 SEQUENCE = 0x03F79D71B4CB0A89
-#: LightGBM's ``kZeroThreshold``: values of at most this magnitude count as zero.
-TINY = float(np.float32(1e-35))
 #: Number of rows per block, so that their cells fit the first-level cache.
 BLOCK = 64
 #: Minimum number of rows for scoring in blocks. Fewer rows are faster one by one.
@@ -51,18 +49,18 @@ class Forest:
             for key in zip(tree.feature, tree.zero_missing, strict=True)
         ]
         #: Start of each head's own trees, which follow the common ones.
-        self.first_tree = common + _starts([len(head) - common for head in heads])
+        self.first_tree = common + starts([len(head) - common for head in heads])
         self.feature = np.array([feature for feature, _ in columns], dtype=np.int32)
         #: Replacement of zeros per column: NaN if zero counts as missing.
         self.zero = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
-        self.first_split = _starts([len(tree.feature) for tree in trees])
+        self.first_split = starts([len(tree.feature) for tree in trees])
         self.column = np.array(column, dtype=np.int32)
         self.threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
         # Without compilation, numpy needs flags of the same width as the bit sets of leaves.
         flag = np.uint8 if cython.compiled else np.uint64
         self.default_left = np.array([x for tree in trees for x in tree.default_left], dtype=flag)
         self.right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
-        self.first_leaf = _starts([len(tree.value) for tree in trees])
+        self.first_leaf = starts([len(tree.value) for tree in trees])
         self.value = np.array([x for tree in trees for x in tree.value], dtype=np.float64)
         leaf_of = np.zeros(64, dtype=np.uint8)
         # Shift in numpy, because compiled code may shift 32-bit integers.
@@ -178,11 +176,6 @@ def lowest(bits: int) -> int:
         # Convert, because numpy integers warn of the intended overflow.
         bits = int(bits)
     return (((bits & (~bits + 1)) * SEQUENCE) & ALL) >> 58
-
-
-def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
-    """Return the starts of consecutive parts with the given sizes, and the end of the last part."""
-    return np.cumsum([0, *sizes], dtype=np.int32)
 
 
 def _right_leaves(tree: Tree) -> list[int]:

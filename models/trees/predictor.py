@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.trees.contributions import TOLERANCE, TreeContributions, lightgbm_contributions
 from models.trees.forest import COMPILED, Forest
-from models.trees.trees import Tree, UnsupportedTrees, read_trees
+from models.trees.trees import TINY, Tree, UnsupportedTrees, read_trees
 
 if TYPE_CHECKING:
     # For types only: `lightgbm_import` imports the package when a model is loaded.
@@ -187,8 +187,7 @@ def check_rows(heads: Sequence[Sequence[Tree]], n_features: int, limit: int = CH
     The values are thresholds of the trees, the floats next to thresholds, and missing, infinite and nearly zero values. The order
     of values is random per feature, so that rows take many paths. Equal trees give equal rows.
     """
-    tiny = float(np.float32(1e-35))
-    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, tiny, -tiny, np.nextafter(tiny, 1.0), tiny / 2.0, 1.0]
+    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, TINY, -TINY, np.nextafter(TINY, 1.0), TINY / 2.0, 1.0]
     thresholds: list[set[float]] = [set() for _ in range(n_features)]
     for trees in heads:
         for tree in trees:

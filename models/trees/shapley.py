@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.trees.shapley_layout import ShapleyLayout, mean_leaf_value
-from models.trees.trees import Tree, common_trees
+from models.trees.trees import TINY, Tree, common_trees, starts
 
 FloatArray = NDArray[np.float64]
 
-#: LightGBM's ``kZeroThreshold``: values of at most this magnitude count as zero.
-TINY = float(np.float32(1e-35))
 #: Size of an area of the work buffer: number of nodes of a tree with 64 leaves times at most eight points.
 AREA = 127 * 8
 #: Offsets of the areas in the work buffer, and its size. `Shapley._sweep` describes the first four areas. SUMS contains two halves
@@ -35,7 +33,7 @@ class Shapley:
         common = common_trees(heads)
         for tree in (*heads[0][:common], *(tree for head in heads for tree in head[common:])):
             layout.add(tree)
-        self.first_tree = common + _starts([len(head) - common for head in heads])
+        self.first_tree = common + starts([len(head) - common for head in heads])
         self.base = np.array([fsum(map(mean_leaf_value, head)) for head in heads], dtype=np.float64)
         self.feature = np.array([feature for feature, _, _ in layout.columns], dtype=np.int32)
         # Replace missing values by -inf, which is below all thresholds, or by NaN, which is below none. Comparisons with thresholds
@@ -47,18 +45,18 @@ class Shapley:
                 for missing, (_, is_missing, _) in zip(self.missing, layout.columns, strict=True)
             ]
         )
-        self.first_split = _starts(layout.n_splits)
+        self.first_split = starts(layout.n_splits)
         self.column = np.array(layout.column, dtype=np.int32)
         self.threshold = np.array(layout.threshold, dtype=np.float64)
         self.slot = np.array(layout.slot, dtype=np.int32)
         self.previous = np.array(layout.previous, dtype=np.int32)
         self.child = np.array(layout.child, dtype=np.int32)
         self.share = np.array(layout.share, dtype=np.float64)
-        self.first_reused = _starts(layout.n_reused)
+        self.first_reused = starts(layout.n_reused)
         self.reused = np.array(layout.reused, dtype=np.int32)
-        self.first_slot = _starts(layout.n_slots)
+        self.first_slot = starts(layout.n_slots)
         self.slot_feature = np.array(layout.slot_feature, dtype=np.int32)
-        self.first_leaf = _starts([n + 1 for n in layout.n_splits])
+        self.first_leaf = starts([n + 1 for n in layout.n_splits])
         self.value = np.array(layout.value, dtype=np.float64)
         self.first_point = np.array(layout.first_point, dtype=np.int32)
         self.n_points = np.array(layout.n_points, dtype=np.int32)
@@ -212,8 +210,3 @@ class Shapley:
                 y[k] = work[total + k] + share * x[k]
             for k in range(2):
                 work[total + k] = y[k]
-
-
-def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
-    """Return the starts of consecutive parts with the given sizes, and the end of the last part."""
-    return np.cumsum([0, *sizes], dtype=np.int32)

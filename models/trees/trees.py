@@ -12,10 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     # For types only: `lightgbm_import` imports the package when a model is loaded.
     import lightgbm as lgb
 
+#: LightGBM's ``kZeroThreshold``: values of at most this magnitude count as zero.
+TINY: Final = float(np.float32(1e-35))
 #: Maximum number of leaves, which are bits of one machine word.
 MAX_LEAVES: Final = 64
 #: Bits of LightGBM's ``decision_type``: categorical split, direction of missing values, and type of missing value.
@@ -56,6 +61,11 @@ def common_trees(heads: Sequence[Sequence[Tree]]) -> int:
     """Return the number of first trees that all heads share; 0 for a single head."""
     equal = (all(tree == trees[0] for tree in trees) for trees in zip(*heads, strict=False))
     return sum(itertools.takewhile(bool, equal)) if len(heads) > 1 else 0
+
+
+def starts(sizes: Sequence[int]) -> NDArray[np.int32]:
+    """Return the starts of consecutive parts with the given sizes, and the end of the last part."""
+    return np.cumsum([0, *sizes], dtype=np.int32)
 
 
 def read_trees(booster: lgb.Booster) -> list[Tree]:

@@ -8,10 +8,11 @@ from typing import Final
 
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
+from features.substances.find.morphemes import STEMS
 from features.substances.find.names import Entry, Found
 
 # An unlisted member of a family: any word that ends in its stem, except those that deny or detect it.
-_STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
+_STEM: Final = re.compile(rf"(?<![^\W\d_])([a-z]{{2,30}}?)({'|'.join(STEMS)})(?:s|e|a|o)?(?![^\W\d_])")
 _NOT_A_MEMBER: Final = frozenset(chemical_words()["before_a_stem"]["words"])
 
 
@@ -26,7 +27,7 @@ def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> 
     Returns:
         Ambiguous matches whose substance is the word itself, without CAS number or structure.
     """
-    if "fentanyl" not in spelled and "nitazene" not in spelled:
+    if all(stem not in spelled for stem in STEMS):
         return []
     found: list[Found] = []
     for word in _STEM.finditer(spelled):

@@ -23,8 +23,8 @@ from rapidfuzz.distance import OSA
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.glance import Alike
-from features.substances.find.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS
-from features.substances.find.names import Entry, Found
+from features.substances.find.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS, STEMS
+from features.substances.find.names import FAMILIES, SYSTEMATIC, Entry, Found
 from features.substances.find.reserve import RESERVED
 from features.substances.match import WATCHED
 from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings, tokens
@@ -66,9 +66,6 @@ _TRADE: Final = 10
 _MEMBER: Final = 14
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
-_STEMS: Final = ("fentanyl", "nitazene")
-_FAMILIES: Final = frozenset({"fentanyl", "nitazene"})
-_SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +127,7 @@ class MisspeltNames:
             names.setdefault(name.words, name)
         self._keys = frozenset(name.key for name in names.values())
         self._members = {
-            name.key: name.entry for name in names.values() if name.key.isalpha() and name.key.endswith(_STEMS)
+            name.key: name.entry for name in names.values() if name.key.isalpha() and name.key.endswith(STEMS)
         }
         frequency = Counter(word for name in names.values() for word in {*name.words})
         for name in names.values():
@@ -244,7 +241,7 @@ class MisspeltNames:
             if not self._is_error(tokens, errors, name):
                 continue
             rival = len(rivals[errors, first, last]) > 1
-            joined = name.entry.group not in _FAMILIES and _joined_on(spelled, start)
+            joined = name.entry.group not in FAMILIES and _joined_on(spelled, start)
             found = _match_of(name, (start, end), errors, tokens, around, rival=rival, joined=joined)
             if found is not None:
                 finds.append(found)
@@ -263,7 +260,7 @@ class MisspeltNames:
                 if token in self._known or chemical.fullmatch(token) is not None:
                     return False
                 own = min(OSA.distance(token, word) for word in name.words)
-                if own > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
+                if own > 1 and token.endswith(STEMS) and len(token) < _MEMBER:
                     # The stem is intact: mirfentanil is another member of the family, not a misspelt carfentanil.
                     return False
                 # Reject a word closer to a word of another watched name: phenathyl is phenethyl, not phentanyl.
@@ -429,7 +426,7 @@ def _match_of(
     entry, key = name.entry, name.key
     start, end = span
     longer = around.continue_name(start, end) or joined
-    if longer and (entry.group not in _FAMILIES or entry.kind in _SYSTEMATIC):
+    if longer and (entry.group not in FAMILIES or entry.kind in SYSTEMATIC):
         return None
     context, mention = around.context(start, end)
     text = "".join(tokens)

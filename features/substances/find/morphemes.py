@@ -10,7 +10,8 @@ from features.reference.words import chemical_words
 
 _WORDS: Final = chemical_words()
 _PARTS: Final = [part for parts in _WORDS["morphemes"].values() for part in parts]
-_STEMS: Final = ["fentanyl", "nitazene"]
+#: Words in which the names of the members of the watched families end.
+STEMS: Final = ("fentanyl", "nitazene")
 
 
 def _alternatives(words: Iterable[str]) -> str:
@@ -19,7 +20,7 @@ def _alternatives(words: Iterable[str]) -> str:
 
 
 #: Any of the parts, the longest at each position.
-MORPHEME: Final = re.compile(_alternatives([*_PARTS, *_STEMS]))
+MORPHEME: Final = re.compile(_alternatives([*_PARTS, *STEMS]))
 #: A whole word made of parts.
 CHEMICAL_WORD: Final = re.compile(f"(?:{_alternatives([*_PARTS, *_WORDS['joints']['words']])})+")
 #: Short words that end systematic names.

@@ -24,8 +24,10 @@ from features.substances.normalise import TOKEN, compact, compacted, core, fold,
 SHORTEST: Final = 3
 # Names of at least this many characters are indexed by a prefix of this length, because few names share six characters.
 _HEAD: Final = 6
-_FAMILIES: Final = frozenset({"fentanyl", "nitazene"})
-_SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
+#: Groups whose members are watched even inside a longer name.
+FAMILIES: Final = frozenset({"fentanyl", "nitazene"})
+#: Kinds of names that are complete: with more words around them they name another substance.
+SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 _PRIMED: Final = re.compile(r"\d['\u2032]")
 
 # Inflections and particles attached to a name, in folded letters.
@@ -346,7 +348,7 @@ class NameIndex:
         if entry.abbreviation and not around.admits_abbreviation(start, end, entry.cas):
             return None
         longer = around.continue_name(start, end)
-        if longer and (entry.group not in _FAMILIES or entry.abbreviation or entry.kind in _SYSTEMATIC):
+        if longer and (entry.group not in FAMILIES or entry.abbreviation or entry.kind in SYSTEMATIC):
             # A derivative of a precursor is another chemical. A derivative of a fentanyl or nitazene still counts as a relative.
             # A longer systematic name is read as a whole or not at all.
             return None

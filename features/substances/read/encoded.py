@@ -14,7 +14,7 @@ from typing import Final
 from features.substances.rewriting import Rewriting, rewritten
 
 # Shorter pieces contain no name.
-_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{8,400}={0,2}(?![A-Za-z0-9+/=_-])")
+_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{10,400}={0,2}(?![A-Za-z0-9+/=_-])")
 _CHANGE: Final = re.compile(r"[a-z][A-Z]")
 _HEX_BYTE: Final = "[2-7][0-9A-Fa-f]"
 _HEX: Final = re.compile(
@@ -27,7 +27,6 @@ _ESCAPES: Final = re.compile(
 )
 _BYTE: Final = re.compile(r"[0-9A-Fa-f]{2}")
 _WORD: Final = re.compile(r"[^\W\d_]{3}|\d{2,7}-\d\d-\d|[\u3040-\u9fff\uac00-\ud7a3]{2}")
-_FEWEST_SIGNS: Final = 10
 _HOW: Final = "Decoded from {}."
 
 
@@ -72,7 +71,7 @@ def _of_escape(match: re.Match[str]) -> str | None:
 def _of_base64(piece: str) -> str | None:
     """Return the decoded piece; None for an ordinary word or number, or if the result is not printable text."""
     bare = piece.rstrip("=")
-    if len(bare) < _FEWEST_SIGNS or not (piece.endswith("=") or len(_CHANGE.findall(bare)) > 1):
+    if not (piece.endswith("=") or len(_CHANGE.findall(bare)) > 1):
         return None
     try:
         plain = base64.b64decode(bare.translate({45: "+", 95: "/"}) + "=" * (-len(bare) % 4), validate=True)

@@ -63,8 +63,8 @@ _FEWEST_SPACED_ATOMS: Final = 10
 _FEWEST_ATOMS: Final = 5
 _LONGEST: Final = 1_000
 _WORD: Final = re.compile(r"\S+")
-# Fewer words than this at each end of such a SMILES may be none of its pieces: an amount, a label.
-_MOST_LEFT_OUT: Final = 3
+# Maximum words at each end of such a SMILES that may be none of its pieces: an amount, a label.
+_MOST_LEFT_OUT: Final = 2
 
 
 def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
@@ -135,8 +135,8 @@ def _spaced_smiles(text: str) -> Iterator[Piece]:
         ]
         ends = [
             (first, last)
-            for first in range(_MOST_LEFT_OUT)
-            for last in range(len(words), len(words) - _MOST_LEFT_OUT, -1)
+            for first in range(_MOST_LEFT_OUT + 1)
+            for last in range(len(words), len(words) - _MOST_LEFT_OUT - 1, -1)
         ]
         for first, last in sorted(ends, key=lambda pair: pair[0] - pair[1]):
             if last - first < 2:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.readers import Chunk, ColumnMapping, Unreadable, open_table
 from features.readers import csv as csv_reader
-from features.readers.quotes import MAX_CELL_BYTES
+from features.readers.quotes import MAX_ROW_BYTES
 from features.readers.source import ByteSource
 
 HEADER = "shipment_id,hs_code,goods_description\n"
@@ -174,18 +174,18 @@ def test_the_quotation_mark_of_a_later_row_does_not_close_an_unclosed_one() -> N
 
 
 def test_an_unclosed_quotation_mark_in_a_long_file_rejects_only_its_row() -> None:
-    filler = "".join(f"F{n},1,{'x' * 1000}\n" for n in range(2 * MAX_CELL_BYTES // 1000))
+    filler = "".join(f"F{n},1,{'x' * 1000}\n" for n in range(2 * MAX_ROW_BYTES // 1000))
     chunks = read(HEADER + 'A,1,"open\n' + filler)
-    assert sum(chunk.n_rows for chunk in chunks) == 2 * MAX_CELL_BYTES // 1000
+    assert sum(chunk.n_rows for chunk in chunks) == 2 * MAX_ROW_BYTES // 1000
     assert [line for line, _, _ in rejects(chunks)] == [2]
 
 
 def test_an_unclosed_quotation_mark_does_not_buffer_the_rest_of_the_file() -> None:
-    filler = "".join(f"F{n},1,{'x' * 1000}\n" for n in range(6 * MAX_CELL_BYTES // 1000))
+    filler = "".join(f"F{n},1,{'x' * 1000}\n" for n in range(6 * MAX_ROW_BYTES // 1000))
     source = ByteSource(io.BytesIO((HEADER + 'A,1,"open\n' + filler).encode()))
-    pieces = csv_reader.CsvPieces(source, block_bytes=MAX_CELL_BYTES // 4)
+    pieces = csv_reader.CsvPieces(source, block_bytes=MAX_ROW_BYTES // 4)
     largest = max(piece.table.nbytes for piece in pieces)
-    assert largest < 2 * MAX_CELL_BYTES
+    assert largest < 2 * MAX_ROW_BYTES
 
 
 def test_a_row_of_several_lines_with_an_unclosed_quotation_mark_is_rejected_completely() -> None:

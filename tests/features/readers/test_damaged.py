@@ -12,7 +12,7 @@ import pytest
 
 from features.readers import ColumnMapping, MappingError, Unreadable, open_table
 from features.readers.limits import MAX_COLUMNS
-from features.readers.quotes import MAX_CELL_BYTES
+from features.readers.quotes import MAX_ROW_BYTES
 
 
 def read(path: Path) -> tuple[list[str | None], list[tuple[int, str]]]:
@@ -27,7 +27,7 @@ def read(path: Path) -> tuple[list[str | None], list[tuple[int, str]]]:
 
 
 @pytest.mark.parametrize("before", [0, 3, 40_000])
-@pytest.mark.parametrize("size", [MAX_CELL_BYTES + 1, 3 << 20])
+@pytest.mark.parametrize("size", [MAX_ROW_BYTES + 1, 3 << 20])
 def test_a_row_with_an_overlong_cell_is_rejected_at_any_position(tmp_path: Path, before: int, size: int) -> None:
     lines = ["shipment_id,goods_description", *(f"A{n},some goods of a usual length" for n in range(before))]
     lines += ["B," + "x" * size, "C,last"]
@@ -35,7 +35,7 @@ def test_a_row_with_an_overlong_cell_is_rejected_at_any_position(tmp_path: Path,
     path.write_text("\n".join(lines) + "\n")
     ids, rejects = read(path)
     assert ids == [*(f"A{n}" for n in range(before)), "C"]
-    assert rejects == [(before + 2, f"the row has {size + 2:,} bytes; at most {MAX_CELL_BYTES:,} are read")]
+    assert rejects == [(before + 2, f"the row has {size + 2:,} bytes; at most {MAX_ROW_BYTES:,} are read")]
 
 
 def test_a_long_row_within_the_limit_is_read(tmp_path: Path) -> None:
