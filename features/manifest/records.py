@@ -216,8 +216,10 @@ def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list
     if _blank(value):
         value = [flat] if flat else []
         filled = bool(flat) and _count_present(record.texts, 0) > 0
-    elif flat:
-        notes.append(Problem(next(iter(flat)), "is a field of goods items and belongs inside items; it was ignored"))
+    else:
+        for key, part in flat.items():
+            if not _blank(part):
+                notes.append(Problem(key, "is a field of goods items and belongs inside items; it was ignored"))
     if not isinstance(value, list):
         fatal.append(Problem("items", f"is {_kind(value)}, expected a list of goods items"))
         return

@@ -108,9 +108,10 @@ def hs(value: str) -> Normal:
     if not digits.isascii() or not digits.isdigit() or not 4 <= len(digits) <= 10:
         return None, f"'{value[:40]}' is not an HS code of 4 to 10 digits; treated as missing"
     if not codes.hs_exists(digits):
-        problem = (
+        unknown = (
             f"'{value}' is not in the Harmonized System 2022 at {min(6, len(digits) // 2 * 2)} digits; kept as declared"
         )
+        problem = unknown if problem is None else f"{problem}, and {unknown}"
     return digits, problem
 
 

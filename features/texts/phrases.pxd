@@ -21,8 +21,6 @@ cdef bint _is_word(Py_UCS4 letter) noexcept
 @cython.locals(length=Py_ssize_t)
 cdef bint _word_follows(str text, Py_ssize_t at) noexcept
 @cython.locals(view=cython.int[::1], place=Py_ssize_t)
-cpdef numbered(list texts, dict number_of)
-@cython.locals(view=cython.int[::1], place=Py_ssize_t)
 cpdef int[::1] numbers(list texts, dict number_of)
 @cython.locals(view=cython.int[::1], place=Py_ssize_t, text=str, letter=Py_UCS4, count=int)
 cpdef decimals(list texts)

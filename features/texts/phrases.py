@@ -125,17 +125,8 @@ def _word_follows(text: str, at: int) -> bool:
     return at < length and _is_word(text[at])
 
 
-def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """Return the number of each text, shape (n,); 0 for a text without a number."""
-    found = np.empty(len(texts), dtype=np.int32)
-    view = found
-    for place in range(len(texts)):
-        view[place] = number_of.get(texts[place], 0)
-    return found
-
-
 def numbers(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """Return the same as `numbered`, as a memory view for compiled loops."""
+    """Return the number of each text, shape (n,), as a memory view for compiled loops; 0 for a text without a number."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):

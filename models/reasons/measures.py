@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from features.groups.base import Feature
+from features.kinds.lines import OUTSIDE
 
 #: Features that contain the index of a code. They have no text, because the declared facts contain the code.
 CODED: Final = frozenset({"channel", "filing_type", "transport_mode", "hs_chapter", "hs_digits"})
@@ -22,7 +23,7 @@ _MAX_CACHED: Final = 32
 _CONTACTS: Final = ("none", "telephone or e-mail", "telephone and e-mail")
 _NAMED: Final = ("not named", "mentioned", "declared")
 _ROUND: Final = ("no", "a whole number", "whole tens", "whole hundreds")
-
+_DOSE: Final = ("no", "without an amount per dose", "with an amount per dose")
 
 #: Amounts from this value on are written with an exponent, because their digits would fill the text. No goods have such amounts.
 HUGE: Final = 1e15
@@ -68,6 +69,13 @@ def _ratio(value: float) -> str:
     return "no" if value <= 0.0 else f"{math.exp(min(value, 20.0)):,.3g} to 1"
 
 
+def _fit(value: float) -> str:
+    """Return the fit of goods with a line of business in words. Between -1 and 0 they are materials, which firms rarely send."""
+    if value == 0.0:
+        return "neutral"
+    return "its goods" if value > 0.0 else "its materials" if value > OUTSIDE else "other goods"
+
+
 #: Features whose meaning does not determine the text: label, and function that formats the value.
 _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType(
     {
@@ -76,6 +84,9 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
         "substance_opioid": ("A fentanyl, nitazene or other opioid", _word(_NAMED)),
         "substance_precursor": ("A fentanyl precursor", _word(_NAMED)),
         "value_round": ("Declared value is round", _word(_ROUND)),
+        "consignor_fits_code": ("Fit of the HS chapter with what the consignor's line of business sends", _fit),
+        "consignee_fits_code": ("Fit of the HS chapter with what the consignee's line of business receives", _fit),
+        "description_dose": ("A clinical form (patch, ampoule, tablet) is named", _word(_DOSE)),
         "description_stop_word": (
             "Description is a term that customs reject as vague",
             lambda value: "" if value >= 1.0 else "it contains one" if value > 0.0 else "no",

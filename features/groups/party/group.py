@@ -17,7 +17,7 @@ from features.reference import dialling_codes
 from features.reference.words import party_words
 from features.texts.folding import folded
 from features.texts.identifiers import dialled, prefix_table
-from features.texts.phrases import Phrases, at_domains, decimals, numbered
+from features.texts.phrases import Phrases, at_domains, decimals, numbers
 
 _KNOWN: Final = {"true": 1}
 #: Code of ``transaction_nature`` (UPU) -> claim about the goods.
@@ -62,9 +62,9 @@ class PartyGroup(Group):
             table,
             at_domains(text("consignor_email").values, _FREE_MAIL),
             dialled(text("consignor_phone").values, _DIALLING_TABLE),
-            numbered(text("consignor_country").values, _DIALLED_IN),
+            numbers(text("consignor_country").values, _DIALLED_IN),
             decimals(text("consignee_postcode").values),
-            numbered(text("consignee_country").values, {"US": 1}),
+            numbers(text("consignee_country").values, {"US": 1}),
             out,
         )
         kind_columns(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -94,6 +95,15 @@ def test_other_deviations_are_kept_with_a_note_on_the_field(change: dict[str, An
     shipment = shipment_from_json({"shipment_id": "S1", "items": [ITEM]} | change)
     assert [note.field for note in shipment.notes] == [field]
     assert len(shipment.items) == 1
+
+
+def test_each_item_field_outside_items_is_named() -> None:
+    outside = {"goods_description": "cup", "hs_code": "6912", "net_mass_kg": " ", "quantity": None}
+    shipment = shipment_from_json({"shipment_id": "S1", "items": [ITEM]} | outside)
+    assert [note.field for note in shipment.notes] == ["goods_description", "hs_code"]
+    assert shipment == dataclasses.replace(
+        shipment_from_json({"shipment_id": "S1", "items": [ITEM]}), notes=shipment.notes
+    )
 
 
 def test_blank_extra_fields_are_ignored() -> None:

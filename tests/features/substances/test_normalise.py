@@ -101,10 +101,21 @@ def test_each_character_of_a_script_without_spaces_is_a_token() -> None:
 @example("n-phenyl ethyl")
 @example("ß- ゛ｶﾞ ꙁ")
 @example("\U00010879")
+@example("Σ")
+@example("ﬃ 2-phenyl-ethyl ½ İ")
+@example("2 phenyl ethyl")
+@example("αα β")
 def test_normalisation_is_idempotent(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
+    assert normalise(f"  {text}\t") == once
     assert all(part.isalpha() or part.isdecimal() for part in once.split())
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=40))
+def test_normalised_text_has_no_capitals_and_no_punctuation(text: str) -> None:
+    assert all(part.isalpha() or part.isdecimal() for part in normalise(text).split())
+    assert normalise(text) == normalise(text).lower()
 
 
 @pytest.mark.parametrize(

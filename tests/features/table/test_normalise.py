@@ -87,6 +87,14 @@ def test_a_spreadsheet_code_is_accepted_with_a_warning() -> None:
     assert normalise.code(FIELD["transaction_nature"], "31.0")[0] == "31"
 
 
+def test_an_unknown_spreadsheet_code_has_both_warnings() -> None:
+    assert normalise.hs("770000.0") == (
+        "770000",
+        "'770000.0' looks like a number from a spreadsheet; read as 770000, "
+        "and '770000' is not in the Harmonized System 2022 at 6 digits; kept as declared",
+    )
+
+
 @pytest.mark.parametrize("text", ["12", "abc", "12345678901", "29-33-xx"])
 def test_an_invalid_hs_code_is_missing(text: str) -> None:
     value, problem = normalise.hs(text)

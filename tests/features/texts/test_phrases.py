@@ -13,7 +13,7 @@ from features.groups.party.columns import Mark
 from features.groups.party.group import _DIALLING, _DIALLING_TABLE, _FREE_MAIL, _PHRASES
 from features.texts.folding import folded
 from features.texts.identifiers import dialled, s10_faults, waybill_faults
-from features.texts.phrases import Phrases, at_domains, decimals, numbered
+from features.texts.phrases import Phrases, at_domains, decimals, numbers
 
 PATTERNS = {
     "forwarder": re.compile(
@@ -109,4 +109,4 @@ def test_domains_digits_and_numbers_are_found_per_text(texts: list[str]) -> None
     free = [text.rpartition("@")[2].lower() in _FREE_MAIL for text in texts]
     assert at_domains(texts, _FREE_MAIL).tolist() == free
     assert decimals(texts).tolist() == [len(re.sub(r"\D", "", text)) for text in texts]
-    assert numbered(texts, {"a": 7}).tolist() == [7 if text == "a" else 0 for text in texts]
+    assert list(numbers(texts, {"a": 7})) == [7 if text == "a" else 0 for text in texts]

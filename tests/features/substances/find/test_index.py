@@ -10,7 +10,6 @@ from stdnum import casrn
 from features.reference import Group, ReferenceDataError, Substance, Verified, benign_chemicals, substances
 from features.substances import BENIGN, WATCHED, SubstanceIndex
 from features.substances.find import index
-from features.substances.normalise import core, normalise
 from features.substances.read.opsin import opsin
 from tests.features.substances.resolving import resolved
 from tests.growth import cost_grows_linearly
@@ -176,37 +175,6 @@ def test_letter_case_and_width_do_not_change_the_match(named: tuple[str, Substan
             changed += {"upper": letter.upper(), "lower": letter.lower()}.get(how, letter)
     match = resolved(f"{changed} 25 kg")
     assert match.substance == row.name
-
-
-@given(st.text(max_size=60))
-@example("Σ")
-@example("ﬃ 2-phenyl-ethyl ½ İ")
-@example("2 phenyl ethyl")
-@example("αα β")
-def test_normalisation_is_idempotent(text: str) -> None:
-    once = normalise(text)
-    assert normalise(once) == once
-    assert normalise(f"  {text}\t") == once
-
-
-@given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=40))
-def test_normalised_text_has_no_capitals_and_no_punctuation(text: str) -> None:
-    assert all(part.isalpha() or part.isdecimal() for part in normalise(text).split())
-    assert normalise(text) == normalise(text).lower()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "4-piperidone",
-        "4-Piperidone hydrochloride",
-        "4-piperidone (98%)",
-        "4-piperidone AR grade",
-        "4-Piperidone Hydrate, >= 99.5 % min",
-    ],
-)
-def test_the_core_excludes_salt_hydrate_grade_and_purity(text: str) -> None:
-    assert core(text) == "4piperidone"
 
 
 def test_a_chemical_field_may_have_the_grade_inside_the_name() -> None:
