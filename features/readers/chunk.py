@@ -172,13 +172,6 @@ class Chunk:
     def n_rows(self) -> int:
         return self.native.num_rows
 
-    @property
-    def first_line(self) -> int:
-        """Physical line of the first row, or of the first reject if there are no rows."""
-        if len(self.lines):
-            return int(self.lines[0])
-        return self.rejected[0].line if self.rejected else 0
-
     @cached_property
     def raw(self) -> pa.Table:
         """Input columns as human-readable text."""

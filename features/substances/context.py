@@ -96,13 +96,12 @@ class Surroundings:
         chemical: whether the text is from a field for chemicals.
     """
 
-    __slots__ = ("_chemical", "_everyday", "_field", "_numbers", "_spelled", "_tokens")
+    __slots__ = ("_chemical", "_field", "_numbers", "_spelled", "_tokens")
 
     def __init__(self, spelled: str, *, chemical: bool = False) -> None:
         self._spelled = spelled
         self._field = chemical
         self._chemical: bool | None = None
-        self._everyday: bool | None = None
         self._numbers: tuple[str, ...] | None = None
         self._tokens: list[str] | None = None
 

@@ -64,7 +64,6 @@ def test_a_file_of_only_rejected_rows_gives_an_empty_chunk() -> None:
         (chunk,) = reader
     assert chunk.n_rows == 0
     assert [reject.line for reject in chunk.rejected] == [2, 3]
-    assert chunk.first_line == 2
 
 
 def test_a_reader_can_be_read_only_once() -> None:

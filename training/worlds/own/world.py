@@ -83,7 +83,7 @@ class World:
         goods = load_catalogue(priors)
         register = Register(priors, geography, names, self._trade_lanes, n, salt)
         self._underworld = Underworld(priors, self._trade_lanes, goods, codes, n, salt)
-        self._shipper = Shipper(priors, self._trade_lanes, register, self._underworld, goods, geography)
+        self._shipper = Shipper(priors, self._trade_lanes, register, self._underworld, geography)
         self._packer = Packer(priors, goods, geography.in_eu, geography.index["US"])
         phrases = Phrasebook(
             priors,

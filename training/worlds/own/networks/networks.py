@@ -45,7 +45,7 @@ class Underworld:
     def __init__(
         self, priors: Priors, trade_lanes: TradeLanes, catalogue: Catalogue, codes: list[str], shipments: int, seed: int
     ) -> None:
-        self._priors, self._trade_lanes, self._codes, self._seed = priors, trade_lanes, codes, seed
+        self._priors, self._codes, self._seed = priors, codes, seed
         self._prevalence, self._split = priors.number("illicit.prevalence"), priors.number("illicit.split")
         self._craft = Craft(priors, catalogue, seed)
         rng = np.random.default_rng([seed, 31])

@@ -10,7 +10,6 @@ from training.worlds.own.networks.networks import Underworld
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.filings import Filings
 from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, mix, pick, unit
 from training.worlds.own.trade.parties import (
     CONSIGNEES,
@@ -39,10 +38,9 @@ class Shipper:
         trade_lanes: TradeLanes,
         register: Register,
         underworld: Underworld,
-        goods: Catalogue,
         geography: Geography,
     ) -> None:
-        self._trade_lanes, self._register, self._underworld, self._goods = trade_lanes, register, underworld, goods
+        self._trade_lanes, self._register, self._underworld = trade_lanes, register, underworld
         self._base = np.zeros(len(TRACES))
         for trace, name in BASE_RATE.items():
             self._base[T[trace]] = priors.number(name)

@@ -62,13 +62,7 @@ class ItemColumns:
         carelessness: Carelessness,
         money: Money,
     ) -> None:
-        self._geography, self._goods, self._phrases, self._carelessness, self._money = (
-            geography,
-            goods,
-            phrases,
-            carelessness,
-            money,
-        )
+        self._geography, self._phrases, self._carelessness, self._money = geography, phrases, carelessness, money
         self._priors, self._trade_lanes = priors, trade_lanes
         self._filings, self._mail = Filings(priors, geography, trade_lanes), AdvanceData(priors, geography, trade_lanes)
         self._hs_present = priors.row("hs.present", CHANNELS)

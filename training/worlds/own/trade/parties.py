@@ -102,7 +102,7 @@ class Register:
         self, priors: Priors, geography: Geography, names: Names, trade_lanes: TradeLanes, shipments: int, seed: int
     ) -> None:
         self._geography, self._names, self._seed = geography, names, seed
-        self._origin, self._cells = trade_lanes.origin, len(trade_lanes.origin)
+        self._origin = trade_lanes.origin
         of_channel = np.array([priors.row(f"consignor.{freight_group(c)}", CONSIGNORS) for c in CHANNELS])
         # (kinds, cells): expected number of shipments per kind of consignor and trade lane.
         by_trade_lane = (trade_lanes.expected() * shipments)[None, :] * of_channel[trade_lanes.channel].T
