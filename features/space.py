@@ -207,14 +207,10 @@ class FeatureSpace:
         *,
         folds: int = 3,
         seed: int = 0,
-        results: Results | None = None,
         matrix: FloatArray | None = None,
     ) -> FloatArray:
-        """Fit, and return the out-of-fold features (n_rows, F) of the same rows.
-
-        Arguments are those of `fit_also_as_new`.
-        """
-        return self._fit(table, history, folds, seed, results, matrix, also_as_new=False)[0]
+        """Fit, and return the out-of-fold features (n_rows, F) of the same rows. Arguments are those of `fit_also_as_new`."""
+        return self.fit_also_as_new(table, history, folds=folds, seed=seed, matrix=matrix)[0]
 
     def fit_also_as_new(
         self,
@@ -240,20 +236,6 @@ class FeatureSpace:
         Returns:
             The features, and rows as if their declarations had never been seen (None unless the label is an office's own).
         """
-        own_label = self.own is not None and not self.own.known_label
-        return self._fit(table, history, folds, seed, results, matrix, also_as_new=own_label)
-
-    def _fit(
-        self,
-        table: ManifestTable,
-        history: FloatArray,
-        folds: int,
-        seed: int,
-        results: Results | None,
-        matrix: FloatArray | None,
-        *,
-        also_as_new: bool,
-    ) -> tuple[FloatArray, AsNew | None]:
         if matrix is None:
             matrix = np.empty((table.n_rows, len(self.features)))
             self.fill(table, history, matrix, learned=False)
@@ -264,10 +246,10 @@ class FeatureSpace:
         if own is not None:
             known = Results.none(table.n_rows) if results is None else results
             first = len(self.features) - len(own.features)
-            if also_as_new:
-                as_new = own.learn_also_as_new(table, known, seed=seed, out=matrix[:, first:])[1].at(first)
-            else:
+            if own.own.known_label:
                 own.learn(table, known, seed=seed, out=matrix[:, first:])
+            else:
+                as_new = own.learn_also_as_new(table, known, seed=seed, out=matrix[:, first:])[1].at(first)
         fold = _folds(table, folds, seed)[table.shipment]
         for number in range(folds):
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
