@@ -83,7 +83,7 @@ def test_a_replaced_model_leaves_memory_without_a_garbage_collection(
     """Objects that existed at the start are exempt from garbage collection, so that a cycle would keep the model forever."""
     assert digest_of(client) == load(bundle).digest
     model = client.state.host.served.model
-    parts: list[ref[Any]] = [ref(model), ref(model.space), ref(model.space.groups[0].texts)]
+    parts: list[ref[Any]] = [ref(model.space), ref(model.space.groups[0].texts)]
     del model
     gc.disable()
     try:
