@@ -11,6 +11,6 @@ from features.table.table import ManifestTable
 class AdvancingHistory(Protocol):
     """History for scoring: `History`, or a history with a lock that threads share."""
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+    def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> HistoryRows:
         """See `features.groups.history.history.History.advance`."""
         ...

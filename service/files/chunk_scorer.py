@@ -23,7 +23,7 @@ from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import ManifestTable
 from models.scoring import AdvancingHistory, Explain, Scores, ScoreSettings
-from models.scoring.isolating import failing
+from models.scoring.isolating import failing, fault
 from models.scoring.output_columns import N_REASONS, score_columns
 from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
@@ -168,7 +168,18 @@ class ChunkScorer:
             # Warn once per file, because the columns are missing in all chunks.
             accepted.warn(0, Problem(FURTHER, missing))
         self._noted_missing = True
-        history = self._history.advance(accepted, update=self._options.update_history)
+        history = self._history.advance(accepted, update=self._options.update_history, isolate=True)
+        if history.faults:
+            faulty = np.isin(accepted.shipment, list(history.faults))
+            faults += int(faulty.sum())
+            refused |= {
+                row: f"shipment: {fault(history.faults[shipment])}"
+                for row, shipment in zip(rows[faulty].tolist(), accepted.shipment[faulty].tolist(), strict=True)
+            }
+            counted = np.setdiff1d(np.arange(accepted.n_shipments), list(history.faults))
+            if not len(counted):
+                return _without_rows(chunk, refused, faults)
+            accepted, rows, history = alone(accepted, np.flatnonzero(~faulty)), rows[~faulty], history.take(counted)
         returned = self._seen.add(history_keys(accepted)[KeyRow.REFERENCE])
         return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused, faults)
 

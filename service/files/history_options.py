@@ -58,26 +58,30 @@ def sorted_history(path: Path, model: FileModel, history: History, options: Scor
         n = len(order)
         values = np.memmap(file, np.float64, "w+", shape=(max(n, 1), WIDTH))
         late = np.zeros(n, dtype=np.bool_)
+        faults: dict[int, Exception] = {}
         for start in range(0, n, _AT_ONCE):
             chosen = order[start : start + _AT_ONCE]
-            rows = history.advance_keys(np.ascontiguousarray(keys[:, chosen]))
+            rows = history.advance_keys(np.ascontiguousarray(keys[:, chosen]), isolate=True)
             values[chosen], late[chosen] = rows.values, rows.late
+            faults |= {int(chosen[number]): error for number, error in rows.faults.items()}
         del keys
-        yield SortedHistory(values, late)
+        yield SortedHistory(HistoryRows(values, late, faults=faults))
 
 
 class SortedHistory:
     """History values of the shipments of a file, which `advance` returns in the order of the file."""
 
-    def __init__(self, values: NDArray[np.float64], late: NDArray[np.bool_]) -> None:
-        self._values, self._late = values, late
+    def __init__(self, rows: HistoryRows) -> None:
+        self._rows = rows
         self._next = 0
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+    def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> HistoryRows:
         """Return the values of the table's shipments, which must be the next ones of the file."""
-        chosen = slice(self._next, self._next + table.n_shipments)
+        rows, first = self._rows, self._next
         self._next += table.n_shipments
-        return HistoryRows(np.array(self._values[chosen]), self._late[chosen])
+        chosen = slice(first, self._next)
+        faults = {shipment - first: error for shipment, error in rows.faults.items() if first <= shipment < self._next}
+        return HistoryRows(np.array(rows.values[chosen]), rows.late[chosen], faults=faults)
 
 
 class _Keys:
@@ -86,7 +90,7 @@ class _Keys:
     def __init__(self) -> None:
         self._parts: list[NDArray[np.int64]] = []
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+    def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> HistoryRows:
         keys = history_keys(table)
         self._parts.append(keys)
         return HistoryRows(np.empty((table.n_shipments, 0)), np.zeros(table.n_shipments, dtype=np.bool_))

@@ -294,7 +294,7 @@ def _score_portion(
     failed: dict[int, str] = {}
     first = 0
     for part in tables:
-        rows = history.advance(part, update=update)
+        rows = history.advance(part, update=update, isolate=reading.isolate)
         of_part, answers, of_faults = _answers(live.model, part, rows, options, settings, isolate=reading.isolate)
         scores += of_part
         scored = np.setdiff1d(np.arange(part.n_shipments), list(of_faults)) if of_faults else slice(None)
@@ -353,6 +353,15 @@ def _answers(
     The answers are None if the table has more than `MOST_ROWS_AT_ONCE` goods items. They were created once to find faults, and are
     created again when they are sent.
     """
+    if rows.faults:
+        uncounted = {shipment: fault(error) for shipment, error in rows.faults.items()}
+        logger().error("shipments_not_counted", shipments=len(uncounted), fault=next(iter(uncounted.values())))
+        counted = np.setdiff1d(np.arange(table.n_shipments), list(uncounted))
+        if not len(counted):
+            return [], [], uncounted
+        part = alone(table, np.flatnonzero(np.isin(table.shipment, counted)))
+        scored, results, faults = _answers(model, part, rows.take(counted), options, settings, isolate=isolate)
+        return scored, results, uncounted | {int(counted[number]): why for number, why in faults.items()}
 
     def of(part: ManifestTable, of_part: HistoryRows) -> tuple[Scores, list[dict[str, Any]] | None]:
         scores = model.score_rows(part, of_part, explain=options.explain, settings=settings)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -50,7 +50,7 @@ class LiveRows(HistoryRows):
     def take(self, shipments: IntArray) -> Self:
         """Return the rows of some shipments."""
         orders = None if self.orders is None else self.orders[shipments]
-        return replace(self, values=self.values[shipments], late=self.late[shipments], orders=orders)
+        return replace(self, values=self.values[shipments], late=self.late[shipments], orders=orders, faults={})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,18 +146,18 @@ class LiveHistory:
         self._waiting = 0
         self._lock = threading.Lock()
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> LiveRows:
+    def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> LiveRows:
         """Call `History.advance` with the lock held."""
         with self._lock:
             if not update:
                 self._teach(self._now() + 1)
-                rows = self._history.advance(table, update=False)
-                return LiveRows(rows.values, rows.late, None)
+                rows = self._history.advance(table, update=False, isolate=isolate)
+                return LiveRows(rows.values, rows.late, None, faults=rows.faults)
             orders = self._orders(table.n_shipments)
-            rows = self._history.advance(table)
+            rows = self._history.advance(table, isolate=isolate)
             # After `advance`, so that shipments do not wait for decisions if it raises.
-            self._count(table, orders)
-            return LiveRows(rows.values, rows.late, orders)
+            self._count(table, orders, rows.faults)
+            return LiveRows(rows.values, rows.late, orders, faults=rows.faults)
 
     def _orders(self, n: int) -> IntArray:
         """Return the orders of n shipments, and apply the lessons that come before them."""
@@ -169,16 +169,17 @@ class LiveHistory:
         self._order = first + n - 1
         return np.arange(first, first + n)
 
-    def _count(self, table: ManifestTable, orders: IntArray) -> None:
-        """Count the shipments of a table, and set the ``orders`` of far-dated shipments to `NOT_COUNTED`."""
-        if table.far_dated is None:
+    def _count(self, table: ManifestTable, orders: IntArray, faults: Mapping[int, Exception]) -> None:
+        """Count the shipments of a table, and set the ``orders`` of far-dated and faulty shipments to `NOT_COUNTED`."""
+        if table.far_dated is None and not faults:
             self._counted += len(orders)
             self._wait(orders, history_keys(table))
             return
-        counted = ~table.far_dated
+        counted = np.ones(len(orders), dtype=np.bool_) if table.far_dated is None else ~table.far_dated
+        counted[list(faults)] = False
         self._counted += int(counted.sum())
         self._wait(orders[counted], history_keys(table)[:, counted])
-        orders[table.far_dated] = NOT_COUNTED
+        orders[~counted] = NOT_COUNTED
 
     def _teach(self, before: int) -> None:
         """Apply the lessons with orders below ``before``. Later shipments get higher orders."""

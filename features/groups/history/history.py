@@ -8,14 +8,15 @@ bit of a value depends on the chunk size.
 `History.learn` adds results of inspections. `History.replay` processes labelled data day by day: it adds the results known by the
 end of the previous day and then advances over the shipments of the day.
 
-Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, history. The modules keys,
-key_rows and address compute the keys of entities, snapshot saves stores in a bundle, and full saves the state in a checkpoint.
+Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, undo, history. The modules
+keys, key_rows and address compute the keys of entities, snapshot saves stores in a bundle, and full saves the state in a
+checkpoint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -24,14 +25,15 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
-from features.groups.history.entities import CONTACTS, INSPECTED, KeyRow, key_row
+from features.groups.history.entities import CONTACTS, INSPECTED, key_row
 from features.groups.history.full import recent_arrays, restore_store, restored_recent, store_arrays
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
 from features.groups.history.snapshot import most_important, restore, snapshot
 from features.groups.history.state import VERSION, FirstColumn
-from features.groups.history.visits import learn
+from features.groups.history.undo import Backup
+from features.groups.history.visits import IS_COMPILED, learn
 from features.table.table import ManifestTable
 
 __all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
@@ -54,14 +56,16 @@ class HistoryRows:
     Attributes:
         values: (n_shipments, H) features; NaN without a key or a past.
         late: (n_shipments,) True if the time of the shipment is before that of an earlier shipment.
+        faults: shipment -> error of the program. These shipments are not counted, and their values are NaN.
     """
 
     values: FloatArray
     late: NDArray[np.bool_]
+    faults: dict[int, Exception] = field(default_factory=dict, kw_only=True)
 
     def take(self, shipments: IntArray) -> Self:
-        """Return the features of the given shipments."""
-        return replace(self, values=self.values[shipments], late=self.late[shipments])
+        """Return the features of the given shipments, which have no faults."""
+        return replace(self, values=self.values[shipments], late=self.late[shipments], faults={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,33 +192,46 @@ class History:
         self._recent = restored_recent(arrays)
         return self
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+    def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> HistoryRows:
         """Return the features of the table's shipments, each as of the moment before it, and count the shipments.
 
         With ``update=False`` the state does not change, but shipments still see earlier ones of the same table. A shipment whose
         time is far from the present (`ManifestTable.far_dated`) is never counted, because a wrong time must not affect others.
+
+        Args:
+            isolate: True: report a shipment on which the program fails in `HistoryRows.faults`. False: raise the error.
+
+        Raises:
+            MemoryError: memory is exhausted. No shipment of the current batch is counted, or of a batch with faults only the first.
         """
         keys = history_keys(table)
-        return (
-            self._advance_except(keys, table.far_dated) if update else self._advance_and_restore(keys, table.far_dated)
-        )
+        if update:
+            return self._advance_except(keys, table.far_dated, isolate=isolate)
+        return self._advance_and_restore(keys, table.far_dated, isolate=isolate)
 
-    def _advance_except(self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, evict: bool = True) -> HistoryRows:
+    def _advance_except(
+        self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, isolate: bool, evict: bool = True
+    ) -> HistoryRows:
         """Advance in order over all shipments. Those ``left_out`` (n_shipments,) see the state but are not counted."""
         if left_out is None:
-            return self._advance_all(keys, evict=evict)
+            return self._advance_all(keys, evict=evict, isolate=isolate)
         n = keys.shape[1]
         values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
+        faults: dict[int, Exception] = {}
         starts = [0, *(np.flatnonzero(np.diff(left_out)) + 1).tolist()]
         for start, end in zip(starts, [*starts[1:], n], strict=True):
             run = np.ascontiguousarray(keys[:, start:end])
-            rows = self._read_state(run) if left_out[start] else self._advance_all(run, evict=evict)
+            if left_out[start]:
+                rows = self._read_state(run, isolate=isolate)
+            else:
+                rows = self._advance_all(run, evict=evict, isolate=isolate)
             values[start:end], late[start:end] = rows.values, rows.late
-        return HistoryRows(values, late)
+            faults |= {start + shipment: error for shipment, error in rows.faults.items()}
+        return HistoryRows(values, late, faults=faults)
 
-    def advance_keys(self, keys: IntArray) -> HistoryRows:
+    def advance_keys(self, keys: IntArray, *, isolate: bool = False) -> HistoryRows:
         """Do the same as `advance` for shipments with the given keys (KEY_ROWS, n_shipments)."""
-        return self._advance_all(keys)
+        return self._advance_all(keys, isolate=isolate)
 
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
         """Add the results of inspected shipments. ``find`` (n_shipments,) is True for a find."""
@@ -288,20 +305,48 @@ class History:
                 store.reserve(len(results), self._bound)
                 learn(store, np.ascontiguousarray(keys[key_row(entity), chunk]), results)
 
-    def _advance_all(self, keys: IntArray, *, evict: bool = True) -> HistoryRows:
-        n = keys.shape[1]
-        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
-        start = 0
+    def _advance_all(self, keys: IntArray, *, isolate: bool = False, evict: bool = True) -> HistoryRows:
+        rows = _empty_rows(keys.shape[1])
+        n, start = keys.shape[1], 0
         while start < n:
             end = min(start + min(_CHUNK, _EVICT_EVERY - self.sequence % _EVICT_EVERY), n)
-            self._advance(keys[:, start:end], values[start:end], late[start:end], update=True)
+            self._advance_part(keys, slice(start, end), rows, update=True, isolate=isolate)
             if evict and self.sequence % _EVICT_EVERY == 0:
                 self._evict()
             start = end
-        return HistoryRows(values, late)
+        return rows
+
+    def _advance_part(self, keys: IntArray, part: slice, rows: HistoryRows, *, update: bool, isolate: bool) -> None:
+        """Advance by up to `_CHUNK` shipments, and write their ``rows``. With ``isolate``, write the errors of faulty shipments."""
+        try:
+            self._advance(keys[:, part], rows.values[part], rows.late[part], update=update)
+        except MemoryError:
+            # No shipment is at fault.
+            raise
+        except Exception as error:
+            if not isolate:
+                raise
+            if part.stop - part.start > 1:
+                # Values do not depend on the size of parts.
+                for shipment in range(part.start, part.stop):
+                    self._advance_part(keys, slice(shipment, shipment + 1), rows, update=update, isolate=True)
+            else:
+                rows.values[part], rows.late[part], rows.faults[part.start] = np.nan, False, error
 
     def _advance(self, keys: IntArray, values: FloatArray, late: NDArray[np.bool_], *, update: bool) -> None:
-        """Advance by up to `_CHUNK` shipments, and write ``values`` (n, WIDTH) and ``late`` (n,)."""
+        """Advance by up to `_CHUNK` shipments, and write ``values`` (n, WIDTH) and ``late`` (n,). An error changes no state."""
+        if IS_COMPILED or not update:
+            # Memory is allocated before shipments are counted, and the compiled pass raises no errors.
+            self._pass(keys, values, late, update=update)
+            return
+        backup = self._backup(keys)
+        try:
+            self._pass(keys, values, late, update=True)
+        except Exception:
+            self._roll_back(backup)
+            raise
+
+    def _pass(self, keys: IntArray, values: FloatArray, late: NDArray[np.bool_], *, update: bool) -> None:
         n = keys.shape[1]
         if n > self._batch.room:
             self._batch = Batch(max(n, min(2 * self._batch.room, _CHUNK)))
@@ -328,40 +373,45 @@ class History:
         """Maximum number of entities of a kind before eviction, apart from entities that `learn` adds."""
         return self.capacity + _EVICT_EVERY
 
-    def _read_state(self, keys: IntArray) -> HistoryRows:
+    def _read_state(self, keys: IntArray, *, isolate: bool) -> HistoryRows:
         """Return the features of shipments that see the state but not each other."""
         n = keys.shape[1]
-        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
+        rows = _empty_rows(n)
         for start in range(0, n, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            self._advance(keys[:, part], values[part], late[part], update=False)
-        return HistoryRows(values, late)
+            self._advance_part(keys, slice(start, min(start + _CHUNK, n)), rows, update=False, isolate=isolate)
+        return rows
 
-    def _advance_and_restore(self, keys: IntArray, left_out: NDArray[np.bool_] | None) -> HistoryRows:
+    def _advance_and_restore(self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, isolate: bool) -> HistoryRows:
         """Advance as `_advance_except` does, and restore the state afterwards."""
         n = keys.shape[1]
         if n <= 1:
-            return self._read_state(keys)
+            return self._read_state(keys, isolate=isolate)
         if n > _CHUNK and not 0 < self.sequence % _EVICT_EVERY < _EVICT_EVERY - n:
             # A roll-back cannot restore evicted entities, so use a copy.
-            return self.copy()._advance_except(keys, left_out)
-        recent, stores = self._recent_shipments(), self._stores.by_entity
-        before = self.watermark, self.sequence, recent.met
-        recent_backup = recent.backup(keys[KeyRow.REFERENCE])
-        backups = {entity: store.backup(keys[key_row(entity)]) for entity, store in stores.items()}
+            return self.copy()._advance_except(keys, left_out, isolate=isolate)
+        backup = self._backup(keys)
         try:
-            return self._advance_except(keys, left_out, evict=False)
+            return self._advance_except(keys, left_out, isolate=isolate, evict=False)
         finally:
-            for entity, store in stores.items():
-                store.roll_back(backups[entity])
-            recent.roll_back(recent_backup)
-            self.watermark, self.sequence, recent.met = before
+            self._roll_back(backup)
+
+    def _backup(self, keys: IntArray) -> Backup:
+        numbers = self.watermark, self.sequence
+        return Backup.of(numbers, self._stores.by_entity, self._recent_shipments(), keys)
+
+    def _roll_back(self, backup: Backup) -> None:
+        self.watermark, self.sequence = backup.numbers
+        backup.restore(self._stores.by_entity, self._recent_shipments())
 
     def _evict(self) -> None:
         """Reduce kinds with more entities than the capacity to three quarters of it."""
         for entity, store in self._stores.by_entity.items():
             if store.count > self.capacity:
                 store.keep_only(most_important(LAYOUTS[entity], store, self.capacity * 3 // 4))
+
+
+def _empty_rows(n: int) -> HistoryRows:
+    return HistoryRows(np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_))
 
 
 class HistoryGroup(Group):

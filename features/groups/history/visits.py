@@ -21,6 +21,9 @@ from features.groups.history.store import Store
 
 IntArray = NDArray[np.int64]
 
+#: A compiled pass raises no errors, so it never stops halfway.
+IS_COMPILED = cython.compiled
+
 _ENTITIES_ROW = cython.declare(cython.Py_ssize_t, KeyRow.ENTITIES)
 _OCCUPANT = cython.declare(cython.Py_ssize_t, Entity.OCCUPANT)
 _CONSIGNOR_ADDRESS = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_ADDRESS)

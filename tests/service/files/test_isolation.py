@@ -17,10 +17,15 @@ from service.files.batch import score_file
 from service.files.options import ScoreOptions
 from service.files.stream import score_csv_stream
 from service.scoring.answers import Options, score
-from service.scoring.live_history import LiveHistory
+from service.scoring.live_history import NOT_COUNTED, LiveHistory
 from service.scoring.model_host import ServedModel
+from tests.features.groups.history.faults import make_history_fail
 from tests.models.small_model import train
 from tests.service.files.test_batch import as_csv, goods, table_of, write
+from tests.service.store.kills import differences
+
+#: Time of receipt of the shipments of batches.
+RECEIPT = 1_777_887_000
 
 
 class Faulty:
@@ -80,8 +85,13 @@ def test_an_upload_keeps_the_row_in_its_place_with_the_fault(tmp_path: Path, mod
     assert all(("fault in the program" in row["error"]) == (row["shipment_id"] == faulty) for row in rows)
 
 
-def served(model: Any) -> ServedModel:
-    return ServedModel(model, LiveHistory(model.history.copy()), Path(), "", "snapshot")
+def served(model: Any, *, is_logged: bool = False) -> ServedModel:
+    return ServedModel(model, LiveHistory(model.history.copy(), is_logged=is_logged), Path(), "", "snapshot")
+
+
+def values(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without the id of its decision."""
+    return {name: value for name, value in answer.items() if name != "decision_id"}
 
 
 def record(number: int) -> dict[str, Any]:
@@ -167,6 +177,94 @@ def test_an_error_that_no_single_shipment_causes_is_raised(model: RiskModel) -> 
 
     with pytest.raises(MemoryError):
         score(served(Tired(model)), list(map(record, range(5))), Options(), ScoreSettings(), max_items=9, isolate=True)
+
+
+@pytest.mark.parametrize("halfway", [False, True], ids=["before counting", "halfway"])
+@pytest.mark.parametrize("update", [True, False], ids=["counted", "what-if"])
+def test_a_batch_refuses_a_shipment_on_which_the_history_fails(
+    model: RiskModel, monkeypatch: pytest.MonkeyPatch, halfway: bool, update: bool
+) -> None:
+    far = {**record(3), "declared_at": "9999-01-01"}
+    records = [record(0), record(1), record(2), record(1), {}, far, record(4)]
+    options = Options(update_history=update)
+    expected, faulty = served(model, is_logged=True), served(model, is_logged=True)
+    others = score(
+        expected, [records[k] for k in (0, 1, 3, 5, 6)], options, ScoreSettings(), max_items=9, receipt=RECEIPT
+    )
+    make_history_fail(monkeypatch, "R-2", halfway=halfway)
+    outcome = score(faulty, records, options, ScoreSettings(), max_items=9, receipt=RECEIPT, isolate=True)
+    assert [result["shipment_id"] for result in outcome.results] == ["R-0", "R-1", "R-1", "R-3", "R-4"]
+    assert [values(result) for result in outcome.results] == [values(result) for result in others.results]
+    assert [(one.index, one.shipment_id) for one in outcome.refused] == [(2, "R-2"), (4, None)]
+    assert "fault in the program (OverflowError at faults.py:" in outcome.refused[0].problems[0].problem
+    assert differences(faulty.history.copy(), expected.history.copy()) == []
+    assert faulty.history.counted == expected.history.counted == 4 * update
+    # The refused shipment does not wait for a decision, and each scored one has its order.
+    orders = [order for of_table in outcome.orders if of_table is not None for order in of_table.tolist()]
+    waiting = faulty.history.unlogged().orders.tolist()
+    assert len(orders) == 5 * update
+    assert waiting == [order for order in orders if order != NOT_COUNTED]
+
+
+def test_a_batch_of_shipments_on_which_the_history_fails_is_refused_one_by_one(
+    model: RiskModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_history_fail(monkeypatch, "R-0", "R-1")
+    faulty = served(model, is_logged=True)
+    outcome = score(faulty, [record(0), record(1)], Options(), ScoreSettings(), max_items=9, isolate=True)
+    assert (outcome.results, [one.index for one in outcome.refused]) == ([], [0, 1])
+    assert differences(faulty.history.copy(), model.history) == []
+    assert not len(faulty.history.unlogged().orders)
+
+
+@pytest.mark.parametrize("halfway", [False, True], ids=["before counting", "halfway"])
+def test_a_single_shipment_on_which_the_history_fails_raises_its_error_and_does_not_count(
+    model: RiskModel, monkeypatch: pytest.MonkeyPatch, halfway: bool
+) -> None:
+    faulty = served(model, is_logged=True)
+    make_history_fail(monkeypatch, "R-0", halfway=halfway)
+    for records in ([record(0)], [record(1), record(0), record(2)]):
+        with pytest.raises(OverflowError):
+            score(faulty, records, Options(), ScoreSettings(), max_items=9)
+    assert differences(faulty.history.copy(), model.history) == []
+    assert (faulty.history.counted, len(faulty.history.unlogged().orders)) == (0, 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"rows_per_chunk": 30}, {"in_time_order": True}], ids=str)
+def test_a_file_rejects_a_shipment_on_which_the_history_fails(
+    tmp_path: Path, model: RiskModel, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    columns = goods(40)
+    faulty = sorted({str(one) for one in columns["shipment_id"]})[7]
+    kept = [row for row, one in enumerate(columns["shipment_id"]) if one != faulty]
+    without = as_csv({name: [cells[row] for row in kept] for name, cells in columns.items()})
+    score_file(write(tmp_path / "without.csv", without), tmp_path / "expected.csv", model, ScoreOptions(**options))
+    make_history_fail(monkeypatch, faulty)
+    source = write(tmp_path / "in.csv", as_csv(columns))
+    report = score_file(source, tmp_path / "out.csv", model, ScoreOptions(**options))
+    assert table_of(tmp_path / "out.csv") == table_of(tmp_path / "expected.csv")
+    assert report.rows_rejected == len(columns["shipment_id"]) - len(kept)
+    assert report.notes[-1] == f"{report.rows_rejected} rows are rejected because of a fault in the program."
+    assert report.rejects_path is not None
+    assert {row["reason"].partition(" at ")[0] for row in table_of(report.rejects_path)} == {
+        "shipment: cannot be scored because of a fault in the program (OverflowError"
+    }
+
+
+def test_an_upload_keeps_the_row_on_which_the_history_fails_in_its_place(
+    tmp_path: Path, model: RiskModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = goods(6)
+    faulty = str(columns["shipment_id"][-1])
+    history = LiveHistory(model.history.copy(), is_logged=True)
+    make_history_fail(monkeypatch, faulty)
+    path = write(tmp_path / "in.csv", as_csv(columns))
+    write(tmp_path / "out.csv", b"".join(score_csv_stream(path, model, history)).decode())
+    rows = table_of(tmp_path / "out.csv")
+    assert [row["shipment_id"] for row in rows] == columns["shipment_id"]
+    assert [row["risk"] == "" for row in rows] == [row["shipment_id"] == faulty for row in rows]
+    assert all(("fault in the program" in row["error"]) == (row["shipment_id"] == faulty) for row in rows)
+    assert history.counted == len(history.unlogged().orders) == len(set(columns["shipment_id"])) - 1
 
 
 def test_every_failing_number_is_found_in_few_calls() -> None:

@@ -26,11 +26,11 @@ class Gate(History):
         self.inside = threading.Event()
         self.open = threading.Event()
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+    def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> HistoryRows:
         self.entered.append(table)
         self.inside.set()
         assert self.open.wait(10)
-        return super().advance(table, update=update)
+        return super().advance(table, update=update, isolate=isolate)
 
 
 def test_a_second_caller_waits_until_the_first_is_done() -> None:
