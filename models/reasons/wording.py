@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Final
 
 from features.substances import BENIGN, Match
-from features.substances.law import status
+from features.substances.coverage import listed_in_place
+from features.substances.law import era, status
 from models.reasons.items import ExplainedItems, quote
 from models.reasons.measures import number_text
 from models.reasons.texts import account_age, money
@@ -66,12 +67,15 @@ def _control(match: Match, on: dt.date, places: tuple[str | None, ...]) -> str:
     """Return the control of a substance and its year: at the destination, otherwise at export, at origin or by the UN."""
     if match.group == BENIGN:
         return "on no list"
-    for place in dict.fromkeys([*filter(None, places), "UN"]):
+    consulted = list(dict.fromkeys([*filter(None, places), "UN"]))
+    for place in consulted:
         legal = status(match, on, place)
         if legal.listed:
             since = "" if legal.since is None else f" since {legal.since.year}"
             as_class = "" if legal.listings else " as a class"
             return f"controlled in {_PLACES.get(place, place)}{as_class}{since}".replace("in the UN", "by the UN")
+    if any(listed_in_place(match, era(on), place) is None for place in consulted):
+        return f"law of this route not fully recorded for it on {on}"
     return f"no listing on record for this route on {on}"
 
 

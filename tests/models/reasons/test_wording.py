@@ -64,6 +64,16 @@ LAW = "{declared}, {law}, {permit}"
             "controlled by the UN",
         ),
         ("citric acid", {}, "Declared by name as citric acid, on no list, no permit"),
+        (
+            "heroin",
+            {},
+            "Declared by name as diacetylmorphine (`heroin`), law of this route not fully recorded for it on 20",
+        ),
+        (
+            "phenethyl bromide",
+            {"consignee_country": None, "export_country": None, "origin_country": None},
+            "Declared by name as phenethyl bromide, no listing on record for this route on 20",
+        ),
         (None, {}, "No known substance is declared"),
     ],
 )
