@@ -153,7 +153,7 @@ class Surroundings:
                 found, mention = about
                 antibody = code == "test" and any(found.groupdict().values())
                 return ("antibody" if antibody else code), mention
-        return self._permit(clause, at, to, form=form)
+        return self._permit(clause, at, form=form)
 
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
         """Return whether the letters at a position can be the abbreviation of the substance with that CAS number."""
@@ -267,7 +267,7 @@ class Surroundings:
         return None
 
     @staticmethod
-    def _permit(clause: str, at: int, to: int, *, form: bool) -> tuple[str, bool]:
+    def _permit(clause: str, at: int, *, form: bool) -> tuple[str, bool]:
         papers = numbered = permit = linked = False
         for found in PERMIT.finditer(clause):
             if found["paper"] is not None:
