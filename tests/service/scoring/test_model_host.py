@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from weakref import ref
@@ -16,7 +17,9 @@ import pytest
 
 from models.bundle import ModelStore, load
 from service.app import create_app
-from service.scoring.model_host import load_current
+from service.errors import NotReady
+from service.metrics import Metrics
+from service.scoring.model_host import ModelHost, ServedModel, load_current
 from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -217,6 +220,70 @@ def test_the_service_responds_with_503_until_it_has_a_valid_bundle(
         ModelStore(settings.models_dir).install(bundle)
         wait_until(lambda: client.get("/readyz").status_code == 200)
         assert digest_of(client) == load(bundle).digest
+
+
+class Pause:
+    """Stands in for the warm-up of a new model: waits until the test has seen what the service answers meanwhile."""
+
+    def __init__(self) -> None:
+        self.entered, self.over = threading.Event(), threading.Event()
+
+    def __call__(self, _: ServedModel) -> None:
+        self.entered.set()
+        assert self.over.wait(60)
+
+
+@pytest.fixture
+def pause() -> Iterator[Pause]:
+    pause = Pause()
+    yield pause
+    # Otherwise the service of a failed test would not end.
+    pause.over.set()
+
+
+def test_the_old_model_answers_until_a_new_one_is_warm(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path, pause: Pause
+) -> None:
+    client.state.host._warm_up = pause
+    ModelStore(settings.models_dir).install(other_bundle)
+    assert pause.entered.wait(60)
+    for _ in range(3):
+        assert digest_of(client) == load(bundle).digest
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["model"]["digest"]) == (200, load(bundle).digest)
+    pause.over.set()
+    wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+
+
+def test_a_service_without_a_model_refuses_requests_while_one_loads(
+    settings: Settings, bundle: Path, other_bundle: Path, pause: Pause
+) -> None:
+    point_to(settings.models_dir, altered_copy(other_bundle, settings.models_dir) + "\n")
+    csv = {"content": b"shipment_id,goods_description\nHB-1,phone case\n", "headers": {"Content-Type": "text/csv"}}
+    with serving(create_app(settings)) as client:
+        client.state.host._warm_up = pause
+        ModelStore(settings.models_dir).install(bundle)
+        assert pause.entered.wait(60)
+        assert client.get("/healthz").status_code == 200
+        for answer in (
+            client.get("/readyz"),
+            client.post("/v1/score", json=shipment()),
+            client.post("/v1/score/batch", json={"shipments": [shipment()]}),
+            client.post("/v1/score/csv", **csv),
+        ):
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:tidewaiter:problem:not-ready"
+        pause.over.set()
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        assert client.post("/v1/score/csv", **csv).status_code == 200
+
+
+def test_before_the_first_load_the_reason_is_that_the_model_loads(settings: Settings) -> None:
+    host = ModelHost(ModelStore(settings.models_dir), Metrics(), lambda _: None)
+    with pytest.raises(NotReady, match="No model is loaded: the model is still being loaded"):
+        _ = host.served
+    assert host.check()
+    assert host.ready
 
 
 def test_a_base_rate_for_an_unknown_head_refuses_the_model(settings: Settings) -> None:
