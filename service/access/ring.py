@@ -41,7 +41,7 @@ class KeyRing:
     """Valid keys by their prefixes.
 
     Args:
-        sources: name -> source. Of several keys with the same prefix, that of the source read first counts.
+        sources: name -> source. Of several keys with the same prefix, that of the earlier source counts, whichever was read first.
     """
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
@@ -85,8 +85,8 @@ class KeyRing:
             self._log.info("keys_read_again", source=name)
         self._failed = frozenset(failed)
         by_prefix: dict[str, HeldKey] = {}
-        for keys in self._keys.values():
-            for key in keys:
+        for name in self.sources:
+            for key in self._keys.get(name, ()):
                 before = self._by_prefix.get(key.prefix)
                 # An unchanged key keeps its bucket.
                 by_prefix.setdefault(key.prefix, before if before is not None and before.key == key else HeldKey(key))

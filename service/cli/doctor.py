@@ -242,7 +242,8 @@ def _keys(settings: Settings) -> str:
     all_keys = [] if file is None else read_keys(file)
     if settings.keeps_decisions:
         all_keys += _stored_keys(settings)
-    valid = sum(key.is_valid(now_us()) for key in all_keys)
+    # A service uses one of several keys with the same prefix.
+    valid = len({key.prefix for key in all_keys if key.is_valid(now_us())})
     if valid == 0 and (all_keys or file is not None):
         raise CheckFailed(
             "No key is valid, so every request will be refused; make a key with `tidewaiter keys create`."

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from service.access.ring import KeyRing
-from service.store.key import Key, KeyRefused, KeyWishes, new_key
+from service.store.key import Key, KeyRefused, KeyWishes, digest_of, new_key
 
 
 def new_key_with(rate: int | None = None) -> tuple[Key, bytes]:
@@ -83,6 +83,22 @@ def test_keys_stay_valid_while_their_source_cannot_be_read() -> None:
     ring.read()
     assert ring.find(old_text) is not None
     assert ring.find(new_text) is not None
+
+
+@pytest.mark.parametrize("away", [None, "database", "file"])
+def test_of_two_keys_with_one_prefix_that_of_the_first_source_counts(away: str | None) -> None:
+    (stored, stored_text), (other, _) = new_key_with(), new_key_with()
+    given_text = stored_text[:12] + b"another secret"
+    given = replace(other, prefix=stored.prefix, digest=digest_of(given_text))
+    sources = {"database": Source(stored), "file": Source(given)}
+    if away is not None:
+        sources[away].fails = True
+    ring = ring_of(**sources)
+    if away is not None:
+        sources[away].fails = False
+        ring.read()
+    assert ring.find(stored_text) is not None
+    assert ring.find(given_text) is None
 
 
 def test_a_ring_is_complete_once_each_source_was_read() -> None:

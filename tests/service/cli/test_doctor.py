@@ -12,6 +12,7 @@ import pytest
 from features.substances import SubstanceIndex
 from features.substances.read.opsin import Opsin
 from models.bundle import ModelStore
+from service.access.keys_file import write_keys
 from service.cli import doctor
 from service.cli.main import run
 from service.store import keys
@@ -113,6 +114,11 @@ def test_database_and_keys_are_checked(tmp_path: Path, monkeypatch: pytest.Monke
     found = details()
     assert found["database"] == "SQLite answers; its schema is current"
     assert found["keys"] == "1 valid"
+    write_keys(tmp_path / "keys.json", [key])
+    with monkeypatch.context() as patched:
+        # The service uses one of two keys with the same prefix.
+        patched.setenv("TIDEWAITER_KEYS_FILE", str(tmp_path / "keys.json"))
+        assert details()["keys"] == "1 valid"
     keys.revoke(database, key.id, None)
     assert failures()["keys"].startswith("No key is valid")
     with database.write() as connection:
