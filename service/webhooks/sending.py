@@ -32,7 +32,7 @@ _NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("6
 #: Longest description of a problem, in characters.
 _LONGEST_PROBLEM: Final = 200
 _USER_AGENT: Final = "Tidewaiter"
-_FIRST_SUCCESS, _FIRST_OTHER = 200, 300
+_FIRST_SUCCESS, _FIRST_REDIRECT, _FIRST_ERROR = 200, 300, 400
 
 #: Function that returns the addresses of a host and a port, see `resolve`.
 Resolve = Callable[[str, int], list[str]]
@@ -172,9 +172,10 @@ class Sender:
         finally:
             ending.cancel()
             connection.close()
-        if _FIRST_SUCCESS <= status < _FIRST_OTHER:
+        if _FIRST_SUCCESS <= status < _FIRST_REDIRECT:
             return Reply(status, None)
-        return Reply(status, f"the answer was {status}; redirects are not followed")
+        note = "; redirects are not followed" if _FIRST_REDIRECT <= status < _FIRST_ERROR else ""
+        return Reply(status, f"the answer was {status}{note}")
 
     def _connection(self, parts: SplitResult, port: int) -> _Connection:
         """Return a connection to a checked address of the host.

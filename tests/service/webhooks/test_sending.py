@@ -98,6 +98,13 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     assert [path for path, _, _ in receiver.got] == ["/hook?x=1"]
 
 
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_another_refusal_does_not_mention_redirects(receiver: Receiver, status: int) -> None:
+    receiver.statuses = [status]
+    reply = Sender(PRIVATE, resolve=loopback, context=receiver.context()).send(receiver.url, b"{}", {})
+    assert (reply.status, reply.problem) == (status, f"the answer was {status}")
+
+
 def test_a_host_is_resolved_once_per_message(receiver: Receiver) -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     resolved: list[str] = []
