@@ -260,7 +260,7 @@ def read_file(topic: Topic, text: str, known: Known, defaults: Mapping[str, str]
         defaults: values of columns for rows that leave them blank, such as the name of the list.
 
     Raises:
-        Faulty: the header lacks a column or has an unknown one, or the file is not CSV.
+        Faulty: the header lacks a needed column, repeats one or has an unknown one, or the file is not CSV.
     """
     form, defaults = FORMS[topic.name], defaults or {}
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
@@ -270,9 +270,9 @@ def read_file(topic: Topic, text: str, known: Known, defaults: Mapping[str, str]
         missing = [name for name in form.needed if name not in header]
         unknown = [name for name in header if name not in form.members]
         if missing or unknown or len(set(header)) < len(header):
-            raise Faulty(
-                [("line 1", f"the columns are {','.join(header)}; expected {','.join(form.members)} in any order")]
-            )
+            optional = [name for name in form.members if name not in form.needed]
+            expected = f"{','.join(form.needed)} and optionally {','.join(optional)}, each once, in any order"
+            raise Faulty([("line 1", f"the columns are {','.join(header)}; expected {expected}")])
         for cells in _filled(lines):
             faults: tuple[tuple[str, str], ...]
             if len(cells) != len(header):
