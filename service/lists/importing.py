@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +68,13 @@ def import_csv(
     if topic is WATCH_ENTRIES and options.replace and not options.list_name:
         raise Faulty([("list", "is missing; name the list to replace")])
     imported = read_csv(database, topic, data, options)
-    replaced: Mapping[str, str] | None = None
     removed = 0
     if options.replace and imported.rows:
-        replaced = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
-        with database.read() as connection:
-            removed = store.lists.count(connection, topic, replaced)
-    ids = store.lists.add(database, topic, imported.rows, actor, replaces=replaced)
-    return ImportResult(len(ids), removed, imported.rejected)
+        filters = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
+        removed = store.lists.replace(database, topic, filters, imported.rows, actor)
+    else:
+        store.lists.add(database, topic, imported.rows, actor)
+    return ImportResult(len(imported.rows), removed, imported.rejected)
 
 
 def read_csv(database: Database, topic: Topic, data: bytes, options: ImportOptions) -> Imported:

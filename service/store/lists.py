@@ -22,7 +22,7 @@ from service.store.tables import Dismissal, ListRevision, PermitRow, Suppression
 from service.store.topics import Topic
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from service.store.engine.database import Database
 
@@ -51,57 +51,43 @@ def columns_of(topic: Topic) -> tuple[str, ...]:
     return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _OWN)
 
 
-def add(
-    database: Database,
-    topic: Topic,
-    rows: Sequence[Mapping[str, Any]],
-    actor: str | None,
-    *,
-    replaces: Mapping[str, str] | None = None,
-) -> list[str]:
+def add(database: Database, topic: Topic, rows: Sequence[Mapping[str, Any]], actor: str | None) -> list[str]:
     """Add entries in one transaction, and return their ids. The audit chain gets one entry for all of them.
 
     Args:
         rows: values of the columns in `columns_of`.
         actor: id of the API key, or the name of the command.
-        replaces: column -> value; entries with these values are removed in the same transaction. Empty removes all, None none.
     """
     if not rows:
         return []
-    ids = new_ids(len(rows))
-    at, batch = now_us(), ids[0]
     with database.write() as connection:
-        if replaces is not None:
-            _remove(database, connection, topic, _present(connection, topic, replaces), actor)
-        revision = _next_revision(connection, topic)
-        complete = [
-            {
-                **{column: row[column] for column in columns_of(topic)},
-                "id": id_,
-                "revision": revision,
-                "batch": batch,
-                "salt": os.urandom(_SALT_BYTES),
-                "added_by": actor,
-                "added_at": at,
-            }
-            for id_, row in zip(ids, rows, strict=True)
-        ]
-        connection.execute(insert(table_of(topic)), complete)
-        facts = {"entries": len(complete), "digests": _digest(topic, complete), "revision": revision}
-        audit.append(database, connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
-    return ids
+        return _add(database, connection, topic, rows, actor)
+
+
+def replace(
+    database: Database,
+    topic: Topic,
+    filters: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    actor: str | None,
+) -> int:
+    """Remove the entries that match ``filters`` and add others in one transaction. Return the number of removed entries.
+
+    Args:
+        filters: column -> value; empty for all entries.
+        rows: at least one, see `add`.
+    """
+    with database.write() as connection:
+        found = _present(connection, topic, _matching(topic, filters))
+        _remove(database, connection, topic, found, actor)
+        _add(database, connection, topic, rows, actor)
+    return len(found)
 
 
 def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | None) -> list[str]:
     """Remove entries, and return the ids of those that existed. Their rows stay, so that decisions can be explained."""
     with database.write() as connection:
-        found = list(
-            connection.scalars(
-                select(table_of(topic).id)
-                .where(table_of(topic).id.in_(ids), table_of(topic).removed_at.is_(None))
-                .order_by(table_of(topic).position)
-            )
-        )
+        found = _present(connection, topic, [table_of(topic).id.in_(ids)])
         _remove(database, connection, topic, found, actor)
     return found
 
@@ -109,18 +95,50 @@ def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | No
 def remove_all(database: Database, topic: Topic, filters: Mapping[str, str], actor: str | None) -> int:
     """Remove the entries that match ``filters`` (column -> value), such as those of one watch list, and return their number."""
     with database.write() as connection:
-        found = _present(connection, topic, filters)
+        found = _present(connection, topic, _matching(topic, filters))
         _remove(database, connection, topic, found, actor)
     return len(found)
 
 
-def _present(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> list[str]:
-    """Return the ids of the entries that match ``filters`` and were not removed, in order."""
+def _matching(topic: Topic, filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    return [table_of(topic).__table__.c[column] == value for column, value in filters.items()]
+
+
+def _present(connection: Connection, topic: Topic, wanted: Sequence[ColumnElement[bool]]) -> list[str]:
+    """Return the ids of the entries that are wanted and were not removed, in order. They stay so until the transaction ends."""
+    # On PostgreSQL, another transaction could otherwise remove the same entries, or add further ones, before `_next_revision`.
+    connection.execute(select(ListRevision.revision).where(ListRevision.name == topic.name).with_for_update())
     table = table_of(topic)
-    wanted = [table.__table__.c[column] == value for column, value in filters.items()]
     return list(
         connection.scalars(select(table.id).where(table.removed_at.is_(None), *wanted).order_by(table.position))
     )
+
+
+def _add(
+    database: Database,
+    connection: Connection,
+    topic: Topic,
+    rows: Sequence[Mapping[str, Any]],
+    actor: str | None,
+) -> list[str]:
+    ids = new_ids(len(rows))
+    at, batch, revision = now_us(), ids[0], _next_revision(connection, topic)
+    complete = [
+        {
+            **{column: row[column] for column in columns_of(topic)},
+            "id": id_,
+            "revision": revision,
+            "batch": batch,
+            "salt": os.urandom(_SALT_BYTES),
+            "added_by": actor,
+            "added_at": at,
+        }
+        for id_, row in zip(ids, rows, strict=True)
+    ]
+    connection.execute(insert(table_of(topic)), complete)
+    facts = {"entries": len(complete), "digests": _digest(topic, complete), "revision": revision}
+    audit.append(database, connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
+    return ids
 
 
 def _remove(database: Database, connection: Connection, topic: Topic, ids: Sequence[str], actor: str | None) -> None:
@@ -151,7 +169,7 @@ def page(
         filters: column of `Topic.filters` -> value.
     """
     table = table_of(topic)
-    wanted = [table.__table__.c[column] == value for column, value in (filters or {}).items()]
+    wanted = _matching(topic, filters or {})
     query = select(table.__table__).where(table.removed_at.is_(None), table.position > after, *wanted)
     return list(connection.execute(query.order_by(table.position).limit(limit)))
 
@@ -159,11 +177,6 @@ def page(
 def one(connection: Connection, topic: Topic, id_: str) -> Row[Any] | None:
     """Return the entry with this id, even if it was removed; None if it does not exist."""
     return connection.execute(select(table_of(topic).__table__).where(table_of(topic).id == id_)).first()
-
-
-def count(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> int:
-    """Return the number of entries that match ``filters`` and were not removed."""
-    return len(_present(connection, topic, filters))
 
 
 def kinds(connection: Connection) -> dict[str, str]:
