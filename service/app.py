@@ -270,17 +270,20 @@ def _host(
 
 @contextlib.asynccontextmanager
 async def _audited(changes: Changes | None, settings: Settings) -> AsyncIterator[None]:
-    """Record the settings in the audit chain. During the context, write entries that wait for the database."""
+    """Record the settings in the audit chain. During the context and at its end, write entries that wait for the database."""
     if changes is None:
         yield
         return
     values = settings.public_values()
-    await asyncio.to_thread(changes.note, "settings", store.changes.digest_of_values(values), values)
-    if settings.keys_file is not None and settings.keys_file.exists():
-        digest = hashlib.sha256(await asyncio.to_thread(settings.keys_file.read_bytes)).hexdigest()
-        await asyncio.to_thread(changes.note, "keys_file", digest, {})
-    async with repeated(changes.flush, _FLUSH_SECONDS, "changes"):
-        yield
+    try:
+        await asyncio.to_thread(changes.note, "settings", store.changes.digest_of_values(values), values)
+        if settings.keys_file is not None and settings.keys_file.exists():
+            digest = hashlib.sha256(await asyncio.to_thread(settings.keys_file.read_bytes)).hexdigest()
+            await asyncio.to_thread(changes.note, "keys_file", digest, {})
+        async with repeated(changes.flush, _FLUSH_SECONDS, "changes"):
+            yield
+    finally:
+        await asyncio.to_thread(changes.close)
 
 
 def _note_model(changes: Changes | None, served: ServedModel, settings: ScoreSettings) -> None:

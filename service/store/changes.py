@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 KINDS: Final = ("settings", "model", "rules")
 #: Actor of these entries.
 _ACTOR: Final = "service"
-#: Changes that can wait while the database is away. No failure is expected to cause more.
-_MOST_WAITING: Final = 1_000
-
-
 #: Kind of the entries about backups.
 _BACKUP: Final = "backup"
 #: Maximum number of backups that an erasure names.
@@ -91,7 +87,8 @@ class Changes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[Fact] = deque(maxlen=_MOST_WAITING)
+        # Without a limit, because none may be lost, and starts and exchanges of models are rare. Only `flush` removes changes.
+        self._waiting: deque[Fact] = deque()
         self._lock = threading.Lock()
 
     def note(self, kind: str, subject: str, facts: Mapping[str, Any]) -> None:
@@ -115,6 +112,12 @@ class Changes:
                     logger().error("audit_waits", changes=len(self._waiting), problem=str(error))
                     return
                 self._waiting.popleft()
+
+    def close(self) -> None:
+        """Append the waiting changes. If the database is away, write them to the log, because they are lost."""
+        self.flush()
+        for fact in self._waiting:
+            logger().error("audit_lost", kind=fact.kind, subject=fact.subject)
 
     def _append(self, connection: Connection, fact: Fact) -> None:
         # Lock before the query, because another worker may append the same entry.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from models.bundle import ModelStore
 from service.app import create_app
@@ -89,18 +92,69 @@ def test_workers_that_change_together_record_one_entry(database: Database, url: 
     assert entries_of(url) == [("model", "digest", {"version": "1"})]
 
 
-def test_a_change_waits_while_the_database_is_away(
-    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changes = Changes(database)
-
-    def away() -> Any:
+@contextmanager
+def away(database: Database) -> Iterator[None]:
+    def fail() -> Any:
         raise DatabaseAway("a test")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(database, "write", away)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(database, "write", fail)
+        yield
+
+
+def test_a_change_waits_while_the_database_is_away(database: Database, url: str) -> None:
+    changes = Changes(database)
+    with away(database):
         changes.note("model", "one", {})
         changes.note("model", "two", {})
     assert entries_of(url) == []
     changes.flush()
     assert [subject for _, subject, _ in entries_of(url)] == ["one", "two"]
+
+
+def test_any_number_of_changes_waits_and_none_is_lost_while_threads_note_more(database: Database, url: str) -> None:
+    changes, waiting = Changes(database), [str(number) for number in range(1_000)]
+    with away(database):
+        for subject in waiting:
+            changes.note("model", subject, {})
+    more = [f"{thread} {number}" for thread in range(4) for number in range(5)]
+
+    def work(thread: int) -> None:
+        for subject in more[thread * 5 : thread * 5 + 5]:
+            changes.note("model", subject, {})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    subjects = [subject for _, subject, _ in entries_of(url)]
+    assert subjects[: len(waiting)] == waiting
+    assert sorted(subjects[len(waiting) :]) == more
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_the_end_of_a_service_appends_the_waiting_changes_or_names_them_in_the_log(
+    database: Database, url: str, is_away: bool
+) -> None:
+    changes = Changes(database)
+    with capture_logs() as logs, away(database):
+        changes.note("model", "one", {})
+        changes.note("rules", "two", {})
+        if is_away:
+            changes.close()
+    if not is_away:
+        changes.close()
+    lost = [(log["kind"], log["subject"]) for log in logs if log["event"] == "audit_lost"]
+    assert lost == ([("model", "one"), ("rules", "two")] if is_away else [])
+    assert [kind for kind, *_ in entries_of(url)] == ([] if is_away else ["model", "rules"])
+
+
+def test_a_change_that_waits_when_the_service_ends_is_recorded(
+    settings: Settings, other_bundle: Path, url: str
+) -> None:
+    with serving(create_app(settings)) as client:
+        first = client.state.host.served.model.digest
+        ModelStore(settings.models_dir).install(other_bundle)
+        assert client.state.store is not None
+        with away(client.state.store.database):
+            assert client.state.host.check()
+        second = client.state.host.served.model.digest
+    assert [subject for kind, subject, _ in entries_of(url) if kind == "model"] == [first, second]
