@@ -18,6 +18,7 @@ from service.api.outcome_schemas import outcome_answer, override_answer
 from service.api.query_batches import checked
 from service.api.schemas import Lane
 from service.errors import NotFound
+from service.store.engine.times import iso_time, microseconds_of
 from service.store.log.decision import Selection
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _MOST: Final = 1_000
 _LAST_POSITION: Final = 2**63 - 1
 #: PostgreSQL cannot store U+0000 in texts.
 _TEXT: Final = r"^[^\x00]+$"
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
 def read_time(text: str) -> int:
@@ -45,14 +44,9 @@ def read_time(text: str) -> int:
     """
     try:
         time = dt.datetime.fromisoformat(text.strip())
-        return ((time if time.tzinfo else time.replace(tzinfo=dt.UTC)) - _EPOCH) // _MICROSECOND
+        return microseconds_of(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
     except (ValueError, OverflowError):
         raise ValueError("is not a time in ISO 8601, such as 2026-05-04T09:30:00Z or 2026-05-04") from None
-
-
-def shown_time(microseconds: int) -> str:
-    """Return a time in ISO 8601, in UTC."""
-    return (_EPOCH + microseconds * _MICROSECOND).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _read_cursor(text: str) -> int:
@@ -140,7 +134,7 @@ def _summary(row: RowMapping) -> dict[str, Any]:
     return {
         "decision_id": row["id"],
         "shipment_id": row["shipment_id"],
-        "received_at": shown_time(row["received_at"]),
+        "received_at": iso_time(row["received_at"], "microseconds"),
         "lane": row["lane"],
         "selected_by": row["selected_by"],
         "risk": row["risk"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import os
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from service.files.formats import FORMATS
 from service.files.rejects import rejects_header
 from service.identifiers import new_ids
 from service.jobs.files import JobFiles, ending_of, open_private, result_format_of
+from service.store.engine.times import iso_time_or_none
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -348,16 +348,8 @@ def _shown(job: Row[Any]) -> dict[str, Any]:
         "problem": job.problem,
         "file_name": job.file_name,
         "format": job.result_format,
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "finished_at": _iso(job.finished_at),
-        "files_deleted_at": _iso(job.files_deleted_at),
+        "created_at": iso_time_or_none(job.created_at, "microseconds"),
+        "started_at": iso_time_or_none(job.started_at, "microseconds"),
+        "finished_at": iso_time_or_none(job.finished_at, "microseconds"),
+        "files_deleted_at": iso_time_or_none(job.files_deleted_at, "microseconds"),
     }
-
-
-def _iso(microseconds: int | None) -> str | None:
-    if microseconds is None:
-        return None
-    seconds, rest = divmod(microseconds, 1_000_000)
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC).replace(microsecond=rest)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

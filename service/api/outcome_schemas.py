@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
@@ -15,6 +14,7 @@ from features.table.times import EARLIEST_S
 from service import store
 from service.api.schemas import Answer, Lane, Probability
 from service.errors import Unprocessable, shortened
+from service.store.engine.times import iso_time, iso_time_or_none
 
 if TYPE_CHECKING:
     from service.store.findings.outcomes import Finding, Overridden, Recorded
@@ -225,19 +225,13 @@ def read_request(kind: type[T], data: object) -> T:
         raise Unprocessable(f"The body does not match the schema: {text}.", errors=errors) from None
 
 
-def iso(microseconds: int) -> str:
-    """Return a stored time, in microseconds since 1970, as ISO 8601 text in UTC."""
-    moment = dt.datetime.fromtimestamp(microseconds // _MICROSECONDS, dt.UTC)
-    return moment.replace(microsecond=microseconds % _MICROSECONDS).isoformat().replace("+00:00", "Z")
-
-
 def outcome_answer(outcome: Recorded) -> dict[str, Any]:
     """Return a stored outcome as the JSON of `OutcomeAnswer`."""
     return {
         "outcome_id": outcome.id,
         "decision_id": outcome.decision_id,
         "content": outcome.content,
-        "found_at": iso(outcome.found_at),
+        "found_at": iso_time(outcome.found_at),
         "by": outcome.by,
         "substance": outcome.substance,
         "quantity": outcome.quantity,
@@ -245,7 +239,7 @@ def outcome_answer(outcome: Recorded) -> dict[str, Any]:
         "method": outcome.method,
         "corrects": outcome.corrects,
         "corrected_by": outcome.corrected_by,
-        "recorded_at": iso(outcome.recorded_at),
+        "recorded_at": iso_time(outcome.recorded_at),
         "caller": outcome.caller,
     }
 
@@ -257,14 +251,13 @@ def override_answer(override: Overridden) -> dict[str, Any]:
         "decision_id": override.decision_id,
         "lane": override.lane,
         "reason": override.reason,
-        "recorded_at": iso(override.recorded_at),
+        "recorded_at": iso_time(override.recorded_at),
         "caller": override.caller,
     }
 
 
 def queue_item(waiting: Waiting) -> dict[str, Any]:
     """Return a queued shipment as the JSON of `QueueItem`."""
-    until = waiting.claimed_until
     claimed_by, name = (None, None) if waiting.claimed_by is None else store.queue.parts_of(waiting.claimed_by)
     return {
         "decision_id": waiting.decision_id,
@@ -274,10 +267,10 @@ def queue_item(waiting: Waiting) -> dict[str, Any]:
         "selected_by": waiting.selected_by,
         "risk": waiting.risk,
         "percentile": waiting.percentile,
-        "received_at": iso(waiting.received_at),
+        "received_at": iso_time(waiting.received_at),
         "site": waiting.site,
         "channel": waiting.channel,
         "claimed_by": claimed_by,
         "by": name,
-        "claimed_until": None if until is None else iso(until),
+        "claimed_until": iso_time_or_none(waiting.claimed_until),
     }

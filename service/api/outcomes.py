@@ -25,7 +25,6 @@ from service.api.outcome_schemas import (
     OverrideRequest,
     QueueAnswer,
     QueueItem,
-    iso,
     outcome_answer,
     override_answer,
     queue_item,
@@ -33,6 +32,7 @@ from service.api.outcome_schemas import (
 )
 from service.errors import Conflict, NotFound, Unprocessable
 from service.scoring.recording import declared_code
+from service.store.engine.times import iso_time
 
 if TYPE_CHECKING:
     from service.store.findings.outcomes import NotRecorded
@@ -196,7 +196,7 @@ def _check_holder(holder: str, waiting: Waiting | None, decision_id: str) -> Wai
         )
     if waiting.claimed_by not in (None, holder):
         assert waiting.claimed_until is not None
-        until = iso(waiting.claimed_until)
+        until = iso_time(waiting.claimed_until)
         claimed_by, name = store.queue.parts_of(waiting.claimed_by)
         who = claimed_by if name is None else f"{name} ({claimed_by})"
         raise Conflict(

@@ -24,14 +24,18 @@ def steady_us() -> int:
     return (_BEGAN + time.monotonic_ns()) // 1000
 
 
-def iso_time(microseconds: int) -> str:
-    """Return a time of the store as ISO 8601 in UTC."""
-    return (_EPOCH + microseconds * _MICROSECOND).isoformat().replace("+00:00", "Z")
+def iso_time(microseconds: int, timespec: str = "auto") -> str:
+    """Return a time of the store as ISO 8601 in UTC.
+
+    Args:
+        timespec: as of `datetime.isoformat`; "auto" omits a zero fraction of a second.
+    """
+    return (_EPOCH + microseconds * _MICROSECOND).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def iso_time_or_none(microseconds: int | None) -> str | None:
+def iso_time_or_none(microseconds: int | None, timespec: str = "auto") -> str | None:
     """Return `iso_time`; None for None."""
-    return None if microseconds is None else iso_time(microseconds)
+    return None if microseconds is None else iso_time(microseconds, timespec)
 
 
 def microseconds_of(when: dt.datetime) -> int:
