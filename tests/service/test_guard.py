@@ -33,6 +33,20 @@ def test_another_name_in_host_is_refused(shared_client: Client, host: str) -> No
         assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("hosts", [["attacker.example", "localhost"], ["localhost", "localhost"]], ids=",".join)
+def test_a_request_with_several_hosts_is_refused(shared_client: Client, hosts: list[str]) -> None:
+    # A value that was accepted once is not checked again.
+    assert shared_client.get("/healthz", headers={"Host": "localhost"}).status_code == 200
+    answer = shared_client.get("/healthz", headers=[("Host", host) for host in hosts])
+    assert (answer.status_code, answer.json()["detail"]) == (421, "The request needs exactly one Host header.")
+
+
+def test_a_request_without_a_host_is_refused(shared_client: Client) -> None:
+    request = shared_client.asynchronous.build_request("GET", "/healthz")
+    del request.headers["Host"]
+    assert shared_client.portal.call(shared_client.asynchronous.send, request).status_code == 421
+
+
 def test_administrators_allow_names_and_origins(settings: Settings) -> None:
     named = Settings(
         models_dir=settings.models_dir,
@@ -68,6 +82,13 @@ def test_a_page_of_another_site_cannot_write(client: Client, headers: dict[str, 
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:tidewaiter:problem:forbidden"
     assert client.state.host.served.history.copy().sequence == before
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH"])
+def test_a_page_of_another_site_cannot_write_with_another_method(shared_client: Client, method: str) -> None:
+    answer = shared_client.request(method, "/v1/score", headers={"Origin": "http://attacker.example"})
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "urn:tidewaiter:problem:forbidden"
 
 
 def test_a_websocket_is_closed_as_not_supported_whatever_its_origin(shared_client: Client) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.files.output import OutputFailed, OutputRefused, check_paths, remove_stale, whole_file
+from service.files.rejects import RejectsFile
 from tests.models.small_model import manifest
 from tests.service.files.test_batch import as_csv, write
 
@@ -111,6 +112,15 @@ def test_only_stale_files_of_the_same_output_are_removed(tmp_path: Path) -> None
     remove_stale(tmp_path / "out.csv")
     assert not stale.exists()
     assert all(path.exists() for path in others)
+
+
+def test_a_run_without_rejects_removes_the_rejects_of_killed_and_earlier_runs(tmp_path: Path) -> None:
+    path = write(tmp_path / "out.csv.rejects.csv", "of an earlier run")
+    write(tmp_path / ".out.csv.rejects.csv.0123abcd.part", "left by a killed run")
+    with RejectsFile(path) as rejects:
+        assert files(tmp_path) == ["out.csv.rejects.csv"]
+    assert rejects.rows == 0
+    assert files(tmp_path) == []
 
 
 def test_a_file_that_is_being_written_is_not_removed_as_stale(tmp_path: Path) -> None:
