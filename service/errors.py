@@ -34,6 +34,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -255,6 +256,24 @@ class NotReady(ServiceError):
     """No model is loaded."""
 
     status, slug, title = 503, "not-ready", "No model is loaded"
+
+
+def schema_mismatch(summary: str, error: ValidationError, *, show_values: bool = True) -> Unprocessable:
+    """Return the error for a body that does not match its schema. It names the fields; the field of the whole body is "".
+
+    Args:
+        summary: first words of the detail.
+        show_values: whether to quote the received values.
+    """
+    errors = [
+        {
+            "field": ".".join(map(str, part["loc"])),
+            "problem": f"{part['msg']}; got {shortened(part['input'])}" if show_values else part["msg"],
+        }
+        for part in error.errors()
+    ]
+    text = "; ".join(f"{one['field']}: {one['problem']}" if one["field"] else one["problem"] for one in errors)
+    return Unprocessable(f"{summary}: {text}.", errors=errors)
 
 
 def problem_response(path: str, request_id: str | None, details: ProblemDetails) -> Response:

@@ -14,7 +14,7 @@ from service.api.dependencies import PlainJson, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.schemas import Answer
 from service.erasure import Report, erase
-from service.errors import Unprocessable, shortened
+from service.errors import schema_mismatch
 from service.store.engine.times import iso_time, microseconds_of
 
 if TYPE_CHECKING:
@@ -94,15 +94,7 @@ def _selection(body: bytes) -> Selection:
     try:
         requested = NewErasure.model_validate_json(body)
     except ValidationError as error:
-        errors = [
-            {
-                "field": ".".join(map(str, part["loc"])) or "body",
-                "problem": f"{part['msg']}; got {shortened(part['input'])}",
-            }
-            for part in error.errors()
-        ]
-        detail = "; ".join(f"{one['field']}: {one['problem']}" for one in errors)
-        raise Unprocessable(f"The erasure cannot be read: {detail}.", errors=errors) from None
+        raise schema_mismatch("The erasure cannot be read", error) from None
     before = None if requested.before is None else microseconds_of(requested.before)
     return store.erasure.Selection(before, requested.shipment_id, requested.decision_id)
 

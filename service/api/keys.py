@@ -14,7 +14,7 @@ from service.api.bodies import read_json_text
 from service.api.dependencies import PlainJson, caller_of, state_of, store_of
 from service.api.openapi import problems
 from service.api.scopes import Scope
-from service.errors import NotFound, Unprocessable
+from service.errors import NotFound, Unprocessable, schema_mismatch
 from service.store.engine.times import iso_time, iso_time_or_none, microseconds_of
 from service.store.key import MOST_NAME, Key, KeyRefused, KeyWishes
 
@@ -147,11 +147,8 @@ def _wishes(data: str | bytes) -> KeyWishes:
     try:
         new = NewKey.model_validate_json(data)
     except ValidationError as error:
-        errors = [
-            {"field": ".".join(str(part) for part in fault["loc"]), "problem": fault["msg"]} for fault in error.errors()
-        ]
-        text = "; ".join(f"{fault['field']}: {fault['problem']}" for fault in errors)
-        raise Unprocessable(f"The key cannot be made: {text}.", errors=errors) from None
+        # A key that was put into the body by mistake must not reach a log of the client.
+        raise schema_mismatch("The key cannot be made", error, show_values=False) from None
     return KeyWishes(
         new.name,
         frozenset(scope.value for scope in new.scopes),

@@ -13,7 +13,7 @@ from features.table.normalise import time as read_time
 from features.table.times import EARLIEST_S
 from service import store
 from service.api.schemas import Answer, Lane, Probability
-from service.errors import Unprocessable, shortened
+from service.errors import Unprocessable, schema_mismatch
 from service.store.engine.times import iso_time, iso_time_or_none
 
 if TYPE_CHECKING:
@@ -214,15 +214,7 @@ def read_request(kind: type[T], data: object) -> T:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        errors = [
-            {
-                "field": ".".join(str(part) for part in one["loc"]),
-                "problem": f"{one['msg']}; got {shortened(one.get('input'))}",
-            }
-            for one in error.errors()
-        ]
-        text = "; ".join(f"{one['field']}: {one['problem']}" if one["field"] else one["problem"] for one in errors)
-        raise Unprocessable(f"The body does not match the schema: {text}.", errors=errors) from None
+        raise schema_mismatch("The body does not match the schema", error) from None
 
 
 def outcome_answer(outcome: Recorded) -> dict[str, Any]:
