@@ -17,7 +17,7 @@ from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.goods_schemas import GoodsAnswer, GoodsAnswers
 from service.api.openapi import json_body, problems
-from service.api.query_batches import checked, queries_of
+from service.api.query_batches import checked, queries_of, text_problem, unanswered
 from service.api.streams import count_until_sent
 from service.errors import shortened
 from service.examples import EXAMPLE_GOODS
@@ -114,15 +114,12 @@ def _results(queries: list[Any]) -> list[dict[str, Any]]:
 def _read(query: object) -> Question | dict[str, Any]:
     """Return the question of a query of a batch, or its problem."""
     members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
-    text, code = members.get("q"), members.get("hs_code")
+    text: Any = members.get("q")
+    code = members.get("hs_code")
     # Some JSON writers write codes as numbers.
     code = str(code) if isinstance(code, int) and not isinstance(code, bool) else code
-    problem = ""
-    if not isinstance(text, str):
-        problem = f'q: a text is needed, or an object {{"q": ...}}, got {shortened(text)}'
-    elif len(text) > MAX_TEXT:
-        problem = f"q: has {len(text):,} characters; at most {MAX_TEXT:,} are accepted"
-    else:
+    problem = text_problem(text, MAX_TEXT)
+    if not problem:
         values: list[str | None] = []
         for field, value, read in (("hs_code", code, read_code), ("language", members.get("language"), read_language)):
             try:
@@ -131,7 +128,7 @@ def _read(query: object) -> Question | dict[str, Any]:
                 problem = problem or f"{field}: {error}; got {shortened(value)}"
         if not problem:
             return Question(text, *values)
-    return {"query": text[:MAX_TEXT] if isinstance(text, str) else None, "problem": problem}
+    return unanswered(text, MAX_TEXT, problem)
 
 
 async def _in_thread(request: Request, work: Callable[[], T]) -> T:

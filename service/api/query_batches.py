@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from service.errors import TooLarge, Unprocessable
+from service.errors import TooLarge, Unprocessable, shortened
 
 
 def checked(read: Callable[[str], object]) -> BeforeValidator:
@@ -37,6 +37,18 @@ def queries_of(data: object, limit: int) -> list[Any]:
         problem = f"at most {limit:,} queries are accepted at once, got {len(queries):,}"
         raise TooLarge(f"queries: {problem}.", errors=[{"field": "queries", "problem": problem}])
     return queries
+
+
+def text_problem(text: object, limit: int) -> str:
+    """Return why ``text`` cannot be the ``q`` of a query of a batch: no text, or more than ``limit`` characters. Otherwise ""."""
+    if not isinstance(text, str):
+        return f'q: a text is needed, or an object {{"q": ...}}, got {shortened(text)}'
+    return f"q: has {len(text):,} characters; at most {limit:,} are accepted" if len(text) > limit else ""
+
+
+def unanswered(text: object, limit: int, problem: str) -> dict[str, Any]:
+    """Return the result of a query of a batch that cannot be read, with at most ``limit`` characters of its text."""
+    return {"query": text[:limit] if isinstance(text, str) else None, "problem": problem}
 
 
 def unreadable(field: str, problem: str) -> Unprocessable:

@@ -19,7 +19,7 @@ from features.texts.reading import ReadingBudget, reading_within
 from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
-from service.api.query_batches import checked, queries_of, unreadable
+from service.api.query_batches import checked, queries_of, text_problem, unanswered, unreadable
 from service.api.streams import count_until_sent
 from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.errors import Busy, NotFound, shortened
@@ -212,19 +212,17 @@ def _text_of(query: object) -> str:
 def _result(query: object, day: date, place: str | None, *, drawing: bool) -> dict[str, Any]:
     """Return the result or the problem of one query of a batch."""
     members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
-    text, chemical = members.get("q"), members.get("chemical", True)
-    problem = ""
-    if not isinstance(text, str):
-        problem = f'q: a text is needed, or an object {{"q": ...}}, got {shortened(text)}'
-    elif not text.strip():
+    text: Any = members.get("q")
+    chemical = members.get("chemical", True)
+    if isinstance(text, str) and not text.strip():
         problem = "q: is blank; a name, an identifier, a structure or a description is needed"
-    elif len(text) > MAX_QUERY:
-        problem = f"q: has {len(text):,} characters; at most {MAX_QUERY:,} are accepted"
-    elif not isinstance(chemical, bool):
-        problem = f"chemical: true or false is needed, got {shortened(chemical)}"
     else:
-        return answer(Question(text, day, place, chemical=chemical, drawing=drawing))
-    return {"query": text[:MAX_QUERY] if isinstance(text, str) else None, "problem": problem}
+        problem = text_problem(text, MAX_QUERY)
+    if not problem and not isinstance(chemical, bool):
+        problem = f"chemical: true or false is needed, got {shortened(chemical)}"
+    if problem:
+        return unanswered(text, MAX_QUERY, problem)
+    return answer(Question(text, day, place, chemical=chemical, drawing=drawing))
 
 
 def _read(field: str, read: Callable[[str], T], data: Mapping[str, Any]) -> T | None:
