@@ -5,8 +5,6 @@ The output has the same number and order of rows. A row that does not fit the he
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ import pyarrow as pa
 from features.readers import MappingError, OwnValues, Piece, open_pieces
 from features.readers.as_text import text_column
 from features.readers.headers import squeeze
+from service.files.csv_lines import cells_of
 from service.files.formats import format_of, open_writer
 from service.files.options import Progress
 from service.files.output import check_paths
@@ -248,8 +247,7 @@ class _Layout:
 
     def _misaligned(self, schema: pa.Schema, row: str) -> pa.Table:
         """Return a misaligned row as a table of one row; missing cells are null, surplus cells are dropped."""
-        cells = [row] if self._width == 1 else _cells(row, self._delimiter)
-        cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
+        cells = [row] if self._width == 1 else cells_of(row, self._delimiter, self._width)
         return pa.table([pa.array([cell or None], pa.string()) for cell in cells], names=schema.names)
 
     def with_answers(self, table: pa.Table, answers: Sequence[Values]) -> pa.Table:
@@ -264,11 +262,3 @@ def _insert_none(values: list[Any], positions: Sequence[int]) -> list[Any]:
     """Return the values with None inserted before each of the ascending positions."""
     parts = [values[start:end] for start, end in zip([0, *positions], [*positions, len(values)], strict=True)]
     return [value for part in parts for value in (*part, None)][:-1]
-
-
-def _cells(row: str, delimiter: str) -> list[str]:
-    """Return the cells of a row, or the whole row as one cell if it is not valid CSV."""
-    try:
-        return next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        return [row]

@@ -1,7 +1,9 @@
-"""Conversion of Arrow tables to CSV lines."""
+"""Conversion of Arrow tables to CSV lines, and of misaligned lines to cells."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -24,6 +26,18 @@ def _quoted(text: str, delimiter: str) -> str:
     if any(mark in text for mark in (delimiter, '"', "\n", "\r")):
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def cells_of(row: str, delimiter: str, width: int) -> list[str]:
+    """Return the first ``width`` cells of a row that does not match the header; missing cells are empty.
+
+    A row that is not valid CSV is one cell.
+    """
+    try:
+        cells = next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        cells = [row]
+    return [*cells[:width], *[""] * (width - len(cells))]
 
 
 def delimited(table: pa.Table, delimiter: str = ",") -> bytes:

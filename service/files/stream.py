@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from features.readers import TableReader, Unreadable, open_table
 from features.readers.as_text import text_column
 from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
-from service.files.csv_lines import delimited, header_line
+from service.files.csv_lines import cells_of, delimited, header_line
 from service.files.excel_safe import safe_cell, safe_table
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
@@ -109,18 +107,9 @@ def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk, *, ex
     for reject in chunk.rejected:
         parts.append(delimited(table.slice(start, reject.position - start)))
         start = reject.position
-        cells = layout.copied_cells(_cells(reject.row, reader.delimiter or ",", len(reader.names)))
+        cells = layout.copied_cells(cells_of(reject.row, reader.delimiter or ",", len(reader.names)))
         cells = [*map(safe_cell, cells)] if excel_safe else cells
         blanks = [""] * len(scored.columns)
         parts.append(header_line([*cells, *blanks, f"line {reject.line}: {reject.reason}"]))
     parts.append(delimited(table.slice(start)))
     return b"".join(parts)
-
-
-def _cells(row: str, delimiter: str, width: int) -> list[str]:
-    """Return the first ``width`` cells of a row that does not match the header; missing cells are empty."""
-    try:
-        cells = next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        cells = [row]
-    return [*cells[:width], *[""] * (width - len(cells))]
