@@ -62,12 +62,6 @@ def takes_long(records: Iterable[object], most_items: int) -> bool:
     return False
 
 
-def reads_names(records: Iterable[object]) -> bool:
-    """Return whether scoring parsed JSON shipments may need OPSIN."""
-    index = SubstanceIndex.load()
-    return any(_reads_names(item, _texts(item), index) for item in _items(records))
-
-
 def _items(records: Iterable[object]) -> Iterator[dict[str, object]]:
     for record in records:
         items = record.get("items") if isinstance(record, dict) else None

@@ -15,7 +15,7 @@ from features.manifest.records import read_record
 from features.manifest.shipment import shipment_to_json
 from features.table.table import Coded, ManifestTable
 from models.bundle import champion_dir, load
-from service.substances.chemistry import reads_names
+from tests.service.opsin_need import reads_names
 
 
 @pytest.fixture(scope="module")

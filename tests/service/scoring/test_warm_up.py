@@ -19,10 +19,10 @@ from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import ServedModel
 from service.scoring.warm_up import UNUSUAL, warm_up
 from service.settings import Settings
-from service.substances.chemistry import reads_names
 from service.substances.warm_up import warm_up as warm_up_chemistry
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
+from tests.service.opsin_need import reads_names
 
 
 def test_the_warm_up_does_not_change_the_history(bundle: Path) -> None:

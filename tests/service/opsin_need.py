@@ -1,0 +1,14 @@
+"""Shipments whose names only OPSIN reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from features.substances import SubstanceIndex
+from service.substances import chemistry
+
+
+def reads_names(records: Iterable[object]) -> bool:
+    """Return whether scoring parsed JSON shipments may need OPSIN."""
+    index = SubstanceIndex.load()
+    return any(chemistry._reads_names(item, chemistry._texts(item), index) for item in chemistry._items(records))
