@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +131,7 @@ class Ranking:
             np.add.reduceat(self._find_weight, self._starts), np.add.reduceat(self._clean_weight, self._starts)
         )
 
-    def curves(self, times: NDArray[np.uint8]) -> list[Curve | None]:
+    def curves(self, times: NDArray[np.integer[Any]]) -> list[Curve | None]:
         """Return a curve for each row of ``times`` (k, n), the multiplicities of the shipments.
 
         The curve is None if all finds or all clean shipments have multiplicity 0.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from training.data.outcome import Outcome
 from training.evaluation.evaluation import Scored
-from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate, percent
+from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate, Ranking, percent
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -133,14 +133,15 @@ def paired_differences(
         find, weight = one.find[kind], one.weight[kind]
         if find.sum() < MIN_FINDS or find.all():
             continue
-        left, right = (_Order(scores.score, find, weight) for scores in (one, other))
-        point = _difference(left.curve(None), right.curve(None), one.base_rate)
+        left, right = (Ranking(scores.score, find, weight) for scores in (one, other))
+        point = _difference(left.curve(), right.curve(), one.base_rate)
         rng = np.random.default_rng(seed)
         draws: list[Floats] = []
         for _ in range(resamples):
-            times = rng.poisson(1.0, len(find))
-            if (times * find).any() and (times * ~find).any():
-                draws.append(_difference(left.curve(times), right.curve(times), one.base_rate))
+            times = rng.poisson(1.0, (1, len(find)))
+            [before], [after] = left.curves(times), right.curves(times)
+            if before is not None and after is not None:
+                draws.append(_difference(before, after, one.base_rate))
         low, high = np.percentile(np.array(draws), (2.5, 97.5), axis=0)
         names = ("pr_auc", *(f"recall_at_{percent(share)}" for share in SHARES))
         for name, value, least, most in zip(names, point, low, high, strict=True):
@@ -155,22 +156,3 @@ def _difference(one: Curve, other: Curve, base_rate: float) -> Floats:
         for curve in (one, other)
     )
     return np.asarray(after - before)
-
-
-class _Order:
-    """Sorted order of one score, computed once for all bootstrap samples."""
-
-    def __init__(self, score: Floats, find: Bools, weight: Floats) -> None:
-        self._order = np.argsort(-score, kind="stable")
-        ranked = score[self._order]
-        self._starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
-        self._finds = np.where(find, weight, 0.0)[self._order]
-        self._clean = np.where(find, 0.0, weight)[self._order]
-
-    def curve(self, times: NDArray[np.int64] | None) -> Curve:
-        """Return the curve for multiplicities ``times`` (n,) of the shipments, in the order of the input."""
-        finds, clean = self._finds, self._clean
-        if times is not None:
-            counted = times[self._order]
-            finds, clean = finds * counted, clean * counted
-        return Curve.of(np.add.reduceat(finds, self._starts), np.add.reduceat(clean, self._starts))

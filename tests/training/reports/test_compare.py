@@ -24,6 +24,7 @@ from training.data.outcome import Outcome
 from training.data.sources import from_file
 from training.evaluation import paired
 from training.evaluation.evaluation import Scored, WindowScores
+from training.evaluation.metrics import Ranking
 from training.evaluation.paired import BadScores, KeptScores, paired_differences, why_unpaired
 from training.registry.runs import UnknownRun, load_side
 from training.registry.tracking import client, log_run
@@ -103,9 +104,11 @@ def test_pairing_detects_differences_that_separate_intervals_do_not() -> None:
     # With separate resamples, the interval of the difference is wider.
     rng = np.random.default_rng(1)
     find, weight = one.find["office"], one.weight["office"]
-    orders = [paired._Order(scores.score, find, weight) for scores in (one, other)]
-    draws = [[order.curve(rng.poisson(1.0, len(find))).pr_auc() for order in orders] for _ in range(60)]
-    apart = np.diff(np.percentile([b - a for a, b in draws], (2.5, 97.5)))[0]
+    a, b = (
+        np.array([curve.pr_auc() for curve in Ranking(scores.score, find, weight).curves(times) if curve is not None])
+        for scores, times in zip((one, other), rng.poisson(1.0, (2, 60, len(find))), strict=True)
+    )
+    apart = np.diff(np.percentile(b - a, (2.5, 97.5)))[0]
     assert auc.low is not None
     assert auc.high is not None
     assert auc.high - auc.low < 0.7 * apart
