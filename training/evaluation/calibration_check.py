@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import probability
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, ReliabilityBin, interval, poisson_times
+from training.evaluation.metrics import (
+    MIN_FINDS,
+    RESAMPLES,
+    Estimate,
+    ReliabilityBin,
+    bin_starts,
+    interval,
+    poisson_times,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -51,7 +59,7 @@ def calibration_check(
         return {"top": top, "bins": [], "bins_reason": lacking}
     ranked = _Ranked.of(log_odds, find, weight, base_rate)
     n_bins = min(MOST_BINS, finds // BIN_FINDS)
-    cuts = ranked.cuts(n_bins)
+    cuts = bin_starts(ranked.find, n_bins)
     top_draws, bin_draws = ranked.draws(cuts, resamples, seed)
     out: dict[str, Any] = {"top": top | ranked.top(top_draws), "bins": ranked.bins(cuts, bin_draws) if n_bins else []}
     if not n_bins:
@@ -91,12 +99,6 @@ class _Ranked:
         # bootstrap sample.
         head = int(np.append(starts, len(order))[np.searchsorted(starts, enough)])
         return cls(probability(ranked), is_find, of_find, of_clean, starts.astype(np.int64), head, base_rate)
-
-    def cuts(self, count: int) -> Ints:
-        """Return the start positions (count,) of bins with equal shares of the finds."""
-        cumulative = np.cumsum(self.find)
-        ends = [int(np.searchsorted(cumulative, round(int(cumulative[-1]) * b / count))) + 1 for b in range(1, count)]
-        return np.array([0, *ends], dtype=np.int64)
 
     def draws(self, cuts: Ints, resamples: int, seed: int) -> tuple[list[float], list[Floats]]:
         """Return bootstrap samples of the ratio in the top share, and of the ratio per bin."""

@@ -310,6 +310,13 @@ class ReliabilityBin:
         }
 
 
+def bin_starts(find: Bools, count: int) -> NDArray[np.int64]:
+    """Return the first positions (count,) of ``count`` consecutive bins of ranked shipments with equal shares of the finds."""
+    cumulative = np.cumsum(find)
+    ends = [int(np.searchsorted(cumulative, round(int(cumulative[-1]) * b / count))) + 1 for b in range(1, count)]
+    return np.array([0, *ends], dtype=np.int64)
+
+
 def reliability(
     probability: Floats, find: Bools, weight: Floats | None = None, *, base_rate: float, most_bins: int = 10
 ) -> list[ReliabilityBin]:
@@ -327,14 +334,9 @@ def reliability(
         find, weights * (base_rate / weights[find].sum()), weights * ((1 - base_rate) / weights[~find].sum())
     )
     order = np.argsort(-probability, kind="stable")
-    cumulative = np.cumsum(find[order])
-    n_bins = min(most_bins, n_finds // MIN_FINDS)
-    ends = [int(np.searchsorted(cumulative, round(n_finds * (b + 1) / n_bins))) + 1 for b in range(n_bins)]
-    ends[-1] = len(order)
+    starts = bin_starts(find[order], min(most_bins, n_finds // MIN_FINDS))
     bins: list[ReliabilityBin] = []
-    start = 0
-    for end in ends:
-        rows = order[start:end]
+    for rows in np.split(order, starts[1:]):
         total = float(scaled[rows].sum())
         bins.append(
             ReliabilityBin(
@@ -344,5 +346,4 @@ def reliability(
                 len(rows),
             )
         )
-        start = end
     return bins
