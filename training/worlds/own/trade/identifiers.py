@@ -52,8 +52,7 @@ def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.boo
     texts[flown] = "H" + padded(number[flown], 8)
     slips = np.flatnonzero(broken)
     texts[slips] = [
-        f"{text[:-3]}{(int(text[-3]) + 1) % 10 if text[-3].isdigit() else 7}{text[-2:]}X"[: len(text)]
-        for text in texts[slips]
+        f"{text[:-3]}{(int(text[-3]) + 1) % 10 if text[-3].isdigit() else 7}{text[-2:]}" for text in texts[slips]
     ]
     return texts
 
