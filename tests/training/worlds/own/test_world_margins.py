@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.training.worlds.own.whole import Whole
 from training.worlds.own import generate
 from training.worlds.own.checks.margin_figures import FIGURES, Figure
-from training.worlds.own.checks.margin_sample import Observer
+from training.worlds.own.checks.margin_sample import Observer, Sample
 from training.worlds.own.checks.margins import Margin, compare, margins, table, to_json
 from training.worlds.own.priors import load_priors
 
@@ -65,6 +66,15 @@ def test_a_world_with_other_priors_misses_the_figures_concerned() -> None:
 def test_an_observer_without_rows_has_no_sample() -> None:
     with pytest.raises(ValueError, match="no rows were added"):
         Observer(load_priors()).sample()
+
+
+def test_an_empty_sample_covers_no_period() -> None:
+    days = np.array(["2025-01-01", "2025-12-31"], dtype="datetime64[D]")
+    columns: dict[str, Any] = {field.name: days if field.name == "day" else np.zeros(2) for field in fields(Sample)}
+    assert Sample(**columns).covers("2025-01-03", "2026-01-01")
+    assert not Sample(**columns).covers("2025-01-03", "2026-01-31")
+    empty = Sample(**{name: column[:0] for name, column in columns.items()})
+    assert not empty.covers("2025-01-01", "2026-01-01")
 
 
 def _share(mask: np.ndarray, of: np.ndarray) -> float:

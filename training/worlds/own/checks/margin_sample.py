@@ -64,9 +64,10 @@ class Sample:
 
     def covers(self, first: str, last: str) -> bool:
         """Return whether the sample covers a period, except at most four days at each end."""
+        if not len(self):
+            return False
         day = np.timedelta64(4, "D")
-        inside = self.day.min() <= np.datetime64(first) + day, self.day.max() >= np.datetime64(last) - day
-        return len(self) > 0 and all(inside)
+        return bool(self.day.min() <= np.datetime64(first) + day and self.day.max() >= np.datetime64(last) - day)
 
     @property
     def low_value(self) -> Bools:
