@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ def predict_file(
     writer: _Writer | None = None
     try:
         with open_table(source, mapping=mapping) as reader:
+            writer = _Writer(partial, reader.names, parquet=target.suffix == ".parquet")
             for chunk in reader:
                 columns = manifest_columns(chunk.columns, reader.recognised, label)
                 table = ManifestTable.from_columns(
@@ -66,8 +68,6 @@ def predict_file(
                     scores = model.score(accepted, history, threads=threads)
                     risk[~table.refused] = np.stack([scores.risk[accepted.shipment], scores.item_risk], axis=1)
                     previous = int(accepted.declared_s[-1])
-                if writer is None:
-                    writer = _Writer(partial, chunk.raw.column_names, parquet=target.suffix == ".parquet")
                 written += writer.write(chunk, risk)
                 if refused is not None:
                     refused += [(reject.line, reject.reason) for reject in chunk.rejected]
@@ -77,9 +77,8 @@ def predict_file(
                     ]
                 if progress is not None:
                     progress(written)
-        if writer is not None:
-            writer.close()
-            os.replace(partial, target)
+        writer.close()
+        os.replace(partial, target)
     finally:
         if writer is not None:
             writer.close()
@@ -90,7 +89,7 @@ def predict_file(
 class _Writer:
     """Writer of input rows with their risks, as CSV or Parquet. Input columns with the names of added ones are dropped."""
 
-    def __init__(self, path: Path, names: list[str], *, parquet: bool) -> None:
+    def __init__(self, path: Path, names: Sequence[str], *, parquet: bool) -> None:
         own = [name for name in names if name not in _ADDED]
         self._own = own
         self._parquet: pq.ParquetWriter | None = None
