@@ -65,6 +65,20 @@ def test_sigterm_removes_incomplete_files_and_ends_with_143(folder: Path, bundle
 
 
 @pytest.mark.slow
+def test_a_second_sigterm_does_not_interrupt_the_removal_of_incomplete_files(folder: Path, bundle: Path) -> None:
+    again = "output._remove = lambda part: (os.kill(os.getpid(), signal.SIGTERM), remove(part))"
+    faults = [
+        "from service.files import output",
+        "remove = output._remove",
+        again,
+        "os.kill(os.getpid(), signal.SIGTERM)",
+    ]
+    ended = score(folder, bundle, "; ".join(faults))
+    assert ended.returncode == 143, ended.stderr
+    assert files(folder) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.slow
 def test_the_run_after_a_kill_removes_the_files_of_the_killed_run(folder: Path, bundle: Path) -> None:
     assert score(folder, bundle, "os.kill(os.getpid(), signal.SIGKILL)").returncode == -signal.SIGKILL
     assert (folder / "out.csv").read_text() == "of an earlier run"
