@@ -38,6 +38,22 @@ def test_a_row_with_an_overlong_cell_is_rejected_at_any_position(tmp_path: Path,
     assert rejects == [(before + 2, f"the row has {size + 2:,} bytes; at most {MAX_ROW_BYTES:,} are read")]
 
 
+def test_a_stray_quotation_mark_takes_no_rows_up_to_another_one_beyond_the_limit(tmp_path: Path) -> None:
+    count = MAX_ROW_BYTES // 1_000 + 200
+    lines = [
+        "shipment_id,goods_description",
+        'A,"stray',
+        *(f"F{n}," + "x" * 1_000 for n in range(count)),
+        'Y,12"',
+        "Z,last",
+    ]
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(lines) + "\n")
+    ids, rejects = read(path)
+    assert ids == [*(f"F{n}" for n in range(count)), "Y", "Z"]
+    assert rejects == [(2, "a quotation mark is opened in this line and not closed")]
+
+
 def test_a_long_row_within_the_limit_is_read(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("shipment_id,goods_description\n" + "".join(f"{n}," + "x" * 900_000 + "\n" for n in range(4)))
