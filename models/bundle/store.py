@@ -46,7 +46,7 @@ def champion_dir() -> Path:
 
 
 def resolve(root: str | Path) -> Path:
-    """Return the bundle folder to serve: the store's current version, or the champion if the store is empty.
+    """Return the bundle folder to serve: the store's current version, or the champion if no version is current.
 
     Raises:
         StoreError: the pointer is unreadable.
@@ -80,7 +80,7 @@ class ModelStore:
         return self._versions / names[0] if names else None
 
     def load(self) -> RiskModel:
-        """Return the model to serve: the current version, or the champion without one.
+        """Return the model to serve: the current version, or the champion if no version is current.
 
         Raises:
             BundleRefused: the bundle is damaged or not signed as required, or its digest differs from that at installation.
@@ -105,11 +105,12 @@ class ModelStore:
         if not (installed or in_service) or (self._pointer.exists() and self._pointer.stat().st_size):
             return None
         state = "empty" if self._pointer.exists() else "missing"
+        versions = "1 version is" if installed == 1 else f"{installed or 'no'} versions are"
         used = (
             "the model in service stays" if in_service else "the bundled champion is used instead of the office's model"
         )
         return (
-            f"The pointer {self._pointer} is {state}, although {installed} versions are installed: {used}. "
+            f"The pointer {self._pointer} is {state}, {'although' if installed else 'and'} {versions} installed: {used}. "
             "Promote the version again, or confirm the champion with `tidewaiter rollback`."
         )
 
@@ -127,6 +128,7 @@ class ModelStore:
 
         Raises:
             BundleRefused: the source or the copy is not a valid bundle.
+            StoreError: the pointer is unreadable.
             OSError: the copy could not be written.
         """
         source = Path(folder)

@@ -90,7 +90,7 @@ class ModelHost:
     """Loads the model in service, and watches the store for a new one.
 
     Args:
-        store: store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
+        store: store that `promote`, `pull` and `rollback` modify. The bundled champion serves while no version is current.
         warm_up: scores shipments with a new model before the model enters service. If it raises, the bundle is refused.
         loaded: an already loaded model for the first check, used if its bundle is still current.
         exchanged: is called with each model that has entered service.
@@ -232,7 +232,7 @@ class ModelHost:
             self._exchanged(served)
         except Exception as error:
             # The model is in service even if the listener failed.
-            self._log.error("exchange_untold", digest=digest, exc_info=error)
+            self._log.error("model_listener_failed", digest=digest, exc_info=error)
 
     def _refuse(self, folder: str, problems: tuple[str, ...], signature: object) -> None:
         if signature == self._signature:

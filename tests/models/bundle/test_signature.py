@@ -97,9 +97,7 @@ def test_a_lost_pointer_is_reported_until_a_version_or_the_champion_is_chosen(
     lose(tmp_path / "store" / "current")  # type: ignore[operator]
     with caplog.at_level(logging.ERROR):
         assert store.load().digest == verify(champion).digest
-    assert (
-        "although 1 versions are installed: the bundled champion is used instead of the office's model" in caplog.text
-    )
+    assert "although 1 version is installed: the bundled champion is used instead of the office's model" in caplog.text
     assert store.rollback() == champion
     assert (tmp_path / "store" / "current").read_text() == "champion\n"
     assert store.lost_pointer() is None

@@ -49,7 +49,7 @@ def test_each_fault_is_found_and_the_other_checks_go_on(
     found = failures()
     assert set(found) == {"settings", "model", "disk", "limits"}
     assert found["settings"] == "TIDEWAITER_EXCEL_SAVE: no such setting; it has no effect."
-    assert "is empty, although 1 versions are installed" in found["model"]
+    assert "is empty, although 1 version is installed" in found["model"]
     assert "GiB are free" in found["disk"]
     assert "open files are allowed" in found["limits"]
     assert run(["doctor"]) == 5

@@ -148,9 +148,9 @@ def point_to_nothing(store: Path) -> None:
 @pytest.mark.parametrize(
     ("lose", "problem"),
     [
-        (empty, "current is empty, although 1 versions are installed: the model in service stays"),
-        (remove, "current is missing, although 1 versions are installed: the model in service stays"),
-        (remove_all, "current is missing, although 0 versions are installed: the model in service stays"),
+        (empty, "current is empty, although 1 version is installed: the model in service stays"),
+        (remove, "current is missing, although 1 version is installed: the model in service stays"),
+        (remove_all, "current is missing, and no versions are installed: the model in service stays"),
         (point_to_nothing, "9-0123456789ab"),
     ],
     ids=["empty", "missing", "all", "nothing"],
