@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LETTERS_FOR_DIGITS: Final = str.maketrans("oil|", "0111")
 _DIGIT: Final = "[0-9oil|]"
-# One separator in both places, with blanks around it.
+# Strong separators are hyphens and underscores. Weak separators must be the same in both places.
 _NUMBER: Final = re.compile(
     rf"(?<![0-9a-z|])0*({_DIGIT}{{2,7}})(?:(?P<sign>[ ]?[-_][ ]?)({_DIGIT}{{2}})[ ]?[-_][ ]?({_DIGIT})"
     rf"|(?P<weak>[ ]?[./,:\u00b7*][ ]?|[ ]{{1,3}})({_DIGIT}{{2}})(?P=weak)({_DIGIT}))(?![0-9a-z|]|-\d)"
@@ -28,8 +28,8 @@ _LABELLED: Final = re.compile(
 )
 _BARE: Final = re.compile(r"^\s*0*(\d{2,7})(\d\d)(\d)\s*$", re.ASCII)
 _LABEL: Final = re.compile(rf"\bcas(?:[ -]?(?:{_LABELS}))?(?![a-z])|\bregistry\b")
-# Minimum digits of the first part of a number with weak separators (other than hyphens) and without a label.
-_CERTAIN: Final = 4
+# Minimum digits of the first part of a number with weak separators and without a label; one digit fewer with points.
+_MIN_FIRST_DIGITS: Final = 4
 
 
 def digits(text: str) -> str:
@@ -43,14 +43,14 @@ def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> I
     Args:
         spelled: the output of `normalise.spell`.
         known: CAS number -> substance.
-        chemical: whether the text is from a field for chemicals, where bare digits are a number.
+        chemical: whether the text is from a field for chemicals, where digits without separators can be a CAS number.
     """
     labelled = _LABEL.search(spelled) is not None
     stripped = spelled.strip(" .#:")
     for matched in _NUMBER.finditer(spelled):
         strong = matched["sign"] is not None
         first, middle, check = matched.group(1, 3, 4) if strong else matched.group(1, 6, 7)
-        least = _CERTAIN - ("." in (matched["weak"] or ""))
+        least = _MIN_FIRST_DIGITS - ("." in (matched["weak"] or ""))
         if not strong and len(first) < least and not labelled and matched[0] != stripped:
             continue
         entry = _entry(known, first, middle, check)
