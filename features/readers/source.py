@@ -21,10 +21,10 @@ _OTHER_KINDS: Final = (
     (b"%PDF", "a PDF"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
-    (b"BZh", "compressed with bzip2"),
-    (b"\xfd7zXZ", "compressed with xz"),
+    (b"BZh", "a file compressed with bzip2"),
+    (b"\xfd7zXZ", "a file compressed with xz"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"\x28\xb5\x2f\xfd", "a file compressed with zstd"),
     (b"Rar!", "a RAR archive"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\x7fELF", "a program"),
@@ -148,7 +148,7 @@ def _open(path: Path, name: str) -> BinaryIO:
     if path.is_dir():
         raise Unreadable(name, "This is a folder, not a file.", FORMAT_HINT)
     try:
-        # Without this flag, opening a named pipe waits for a writer, perhaps for ever.
+        # Without O_NONBLOCK, opening a named pipe waits for a writer, perhaps for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Unreadable(name, "There is no such file.", "Check the path.") from error

@@ -53,7 +53,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FORMS: Final = {"smiles": "SMILES", "inchi": "InChI"}
 #: Kinds of match that do not depend on reading systematic names.
 _INDEPENDENT_OF_OPSIN: Final = ("exact", "identifier", "translated")
-_AS: Final = {"name": "named", "class": "class", "exempt": "exempt", "possible": "possible"}
+_CONTROLLED_AS: Final = {"name": "named", "class": "class", "exempt": "exempt", "possible": "possible"}
 
 
 class CannotDraw(RuntimeError):
@@ -86,7 +86,7 @@ def today() -> date:
 
 
 def read_day(text: str) -> date:
-    """Return the day of a text in the form YYYY-MM-DD.
+    """Parse a day in the form YYYY-MM-DD.
 
     Raises:
         ValueError: the text has another form, or the day does not exist.
@@ -194,7 +194,7 @@ def answer(question: Question) -> dict[str, Any]:
             "conventions": [convention_json(one) for one in obligations(match, question.on, question.jurisdiction)],
             "months_since_listing": None if legal.months is None else round(legal.months, 1),
             "controlled_as": [
-                {"jurisdiction": one.jurisdiction, "as": _AS[one.by], "listing": one.listing}
+                {"jurisdiction": one.jurisdiction, "as": _CONTROLLED_AS[one.by], "listing": one.listing}
                 for one in legal.controlled
             ],
             "listings": [listing_json(row) for row in legal.listings],
@@ -232,7 +232,7 @@ def _drawn(smiles: str) -> str:
 
 
 def columns(question: Question) -> tuple[Any, ...]:
-    """Return the values of `COLUMNS` of the answer: texts, booleans and numbers, or None where nothing is known.
+    """Return the answer as values of the columns `COLUMNS`: texts, booleans and numbers, or None if unknown.
 
     ``us_class`` and ``cn_class`` are True if the structure meets the class definition, independent of the day. They are None if no
     structure is known. A question mark after a limb means that the structure possibly meets it. ``listed`` is None if the law is
@@ -273,7 +273,7 @@ def columns(question: Question) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Attempts to recognise a text without a match.
+    """Failed attempts to recognise a text.
 
     Attributes:
         sentences: one sentence per attempt.
@@ -286,20 +286,20 @@ class Attempt:
 
 
 def describe_attempt(text: str) -> Attempt:
-    """Return a description of the attempts to recognise a text without a match."""
+    """Describe the attempts to recognise a text that has no match."""
     from features.substances.read.opsin import opsin
     from features.substances.read.spotting import structures_in
     from features.substances.structures import from_inchi, from_smiles
 
     sentences = [
-        "The text contains no name, synonym, abbreviation or translation of a known substance, even with typing errors."
+        "The text contains no name, synonym, abbreviation or translation of a known substance; typing errors were allowed for."
     ]
     for number in CAS.finditer(fold(text)):
         cas = "-".join(number.groups())
-        right = casrn.is_valid(cas)
+        is_valid = casrn.is_valid(cas)
         sentences.append(
             f"{cas} is not the CAS number of a known substance."
-            if right
+            if is_valid
             else f"{cas} is not a CAS number: its check digit is wrong."
         )
     structure = None
@@ -310,7 +310,7 @@ def describe_attempt(text: str) -> Attempt:
             sentences.append(f"{piece.text} is not the InChIKey of a known substance.")
         elif read is not None:
             structure = structure or read
-            how = "systematic name" if piece.form == "systematic" else _FORMS[piece.form]
+            how = "a systematic name" if piece.form == "systematic" else _FORMS[piece.form]
             sentences.append(
                 f"{piece.text} was read as {how}: its structure is on no list, in no class and not similar to a listed one."
             )
