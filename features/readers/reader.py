@@ -34,7 +34,7 @@ BYTES_PER_CHUNK: Final = 64 << 20
 MAX_SHIPMENT_ROWS: Final = 100_000
 #: Number of rows examined to detect a decimal comma.
 _DECIMAL_SAMPLE: Final = 20_000
-#: Printable ASCII characters without white space. Texts of these are already in normal form.
+#: Printable ASCII characters without white space. A text of only these characters is in normal form.
 _PLAIN: Final = bytes(range(0x21, 0x7F))
 
 
@@ -138,9 +138,9 @@ class TableReader:
             new_starts, last_id = self._starts(piece, last_id)
             starts = np.concatenate([starts, new_starts + (pending.n_rows if pending else 0)])
             pending = pending + piece if pending else piece
-            while (cut := self._cut(pending, starts)) is not None:
-                complete, pending = pending.split(cut)
-                starts = starts[starts >= cut] - cut
+            while (end := self._chunk_end(pending, starts)) is not None:
+                complete, pending = pending.split(end)
+                starts = starts[starts >= end] - end
                 yield self._chunk(complete)
         if pending is not None and (pending.n_rows or pending.rejected):
             yield self._chunk(pending)
@@ -152,7 +152,7 @@ class TableReader:
         yield first
         yield from self._iterator
 
-    def _cut(self, pending: Piece, starts: NDArray[np.int64]) -> int | None:
+    def _chunk_end(self, pending: Piece, starts: NDArray[np.int64]) -> int | None:
         """Return the row that begins the next chunk, normally the first row of a shipment. None if more rows are needed."""
         target = self._rows_per_chunk
         if pending.n_bytes > BYTES_PER_CHUNK and pending.n_rows > 1:
@@ -221,7 +221,7 @@ class TableReader:
 
 
 def _coded(texts: Texts) -> Coded:
-    """Return the same as `Coded.from_arrow`, but faster in the usual case of no surrounding white space."""
+    """Encode texts as `Coded.from_arrow` does, but faster if no text has white space around it."""
     encoded = texts.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         return Coded.from_arrow(texts)
@@ -234,9 +234,13 @@ def _coded(texts: Texts) -> Coded:
 def _starts_of_normal(
     texts: list[str | None], runs: NDArray[np.int64], n_rows: int, last_id: str | None
 ) -> tuple[NDArray[np.int64], str | None]:
-    """Return the same as `TableReader._starts` from runs of equal texts, which may be spellings of the same reference.
+    """Return the rows at which shipments begin, and the last reference, by comparing the normal forms of the texts.
 
-    The normal forms of the texts are compared, as in the table, so that a shipment is not split between two spellings.
+    The table compares normal forms too, so a shipment whose reference is spelled in two ways is not split.
+
+    Args:
+        texts: the text of each run of equal texts.
+        runs: first row of each run.
     """
     starts: list[int] = []
     ends = [*runs.tolist()[1:], n_rows]
@@ -295,7 +299,7 @@ def open_table(
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Open file after its header: remaining rows, name in messages, and size in bytes (0 if unknown)."""
+    """A file whose header has been read: its rows, its name in messages, and its size in bytes (0 if unknown)."""
 
     pieces: Pieces
     name: str

@@ -1,7 +1,7 @@
 """Patterns for the words around a watched name: goods and documents that only mention it, denials, and words of trade.
 
-The words are in `context_cues.toml`, in twenty languages and pinyin; `about` there says what each pattern means. All patterns
-apply to folded text (`normalise.fold`), so the words are folded here too.
+The words are in `context_cues.toml`, in twenty languages and pinyin. Its `about` entries explain the patterns. All patterns apply
+to folded text (`normalise.fold`), so the words are folded here too.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from features.substances.normalise import fold
 _KEY: Final = re.compile(r"\{([a-z_]+)\}")
 
 
-def _any(words: tuple[str, ...]) -> str:
+def _alternation(words: tuple[str, ...]) -> str:
     """Return an alternation of folded plain words, longest first."""
     folded = {fold(word) for word in words}
     return "|".join(re.escape(word).replace(r"\ ", "[ -]*") for word in sorted(folded, key=lambda w: (-len(w), w)))
 
 
-def _written(section: str, key: str) -> str:
-    """Return a pattern with its references replaced by words and common patterns."""
+def _pattern(section: str, key: str) -> str:
+    """Return the pattern of a key. References to other keys are replaced by the patterns of these keys."""
     entry = context_cues()[section][key]
     if not isinstance(entry, str):
-        return _any(entry)
+        return _alternation(entry)
     return _KEY.sub(
-        lambda match: _written(section if match[1] in context_cues()[section] else "common", match[1]), entry
+        lambda match: _pattern(section if match[1] in context_cues()[section] else "common", match[1]), entry
     )
 
 
 def _cue(name: str) -> re.Pattern[str]:
-    return re.compile(_written(name, "pattern"))
+    return re.compile(_pattern(name, "pattern"))
 
 
 TEST: Final = _cue("test")

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1", tags=["lists"])
 
-_MOST: Final = 1000
+_MAX_LIMIT: Final = 1000
 #: Maximum number of rejected lines in an answer.
-_MOST_REJECTED: Final = 1000
-Limit = Annotated[int, Query(ge=1, le=_MOST, description="Maximum number of entries per page")]
+_MAX_REJECTED: Final = 1000
+Limit = Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Maximum number of entries per page")]
 Cursor = Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")]
 
 
@@ -50,17 +50,17 @@ class _Route:
     """Description of a topic's routes.
 
     Attributes:
-        single, what: an entry and the entries, for the documentation.
-        one, many: schemas of an entry and of a page.
+        single, plural: names of one entry and of several entries in the documentation.
+        entry, page: schemas of an entry and of a page of entries.
         example: members of a new entry.
     """
 
     path: str
     single: str
-    what: str
+    plural: str
     topic: Topic
-    one: type[BaseModel]
-    many: type[BaseModel]
+    entry: type[BaseModel]
+    page: type[BaseModel]
     example: dict[str, Any]
 
 
@@ -142,8 +142,8 @@ def _add_page(route: _Route) -> None:
     @router.get(
         route.path,
         name=f"list_{topic.name}",
-        summary=f"List {route.what}",
-        response_model=route.many,
+        summary=f"List {route.plural}",
+        response_model=route.page,
         responses=problems(409, 422, 500, 503),
         openapi_extra={"parameters": [_filter_parameter(column) for column in topic.filters]},
     )
@@ -161,7 +161,7 @@ def _add_page(route: _Route) -> None:
         following = str(rows[limit - 1].position) if len(rows) > limit else None
         return PlainJson({"entries": [shown(topic, row) for row in rows[:limit]], "next": following})
 
-    page.__doc__ = f"Return {route.what} that were not removed, in the order of their addition."
+    page.__doc__ = f"Return {route.plural} that were not removed, in the order of their addition."
 
 
 def _add_addition(route: _Route) -> None:
@@ -172,7 +172,7 @@ def _add_addition(route: _Route) -> None:
         name=f"add_{topic.name}",
         status_code=201,
         summary=f"Add {route.single}",
-        response_model=route.one,
+        response_model=route.entry,
         responses=problems(409, 413, 415, 422, 500, 503),
         openapi_extra=_json_body(form.members, form.needed, route.example),
     )
@@ -199,7 +199,7 @@ def _add_import(route: _Route) -> None:
     @router.post(
         f"{route.path}/import",
         name=f"import_{topic.name}",
-        summary=f"Import {route.what} from CSV",
+        summary=f"Import {route.plural} from CSV",
         response_model=ImportedEntries,
         responses=problems(409, 413, 415, 422, 500, 503),
         openapi_extra=_csv_body(form.members, route.example),
@@ -249,7 +249,7 @@ def _add_removal(route: _Route) -> None:
         database, caller = store_of(request).database, caller_of(request)
         removed = await asyncio.to_thread(store.lists.remove, database, topic, [id.replace("\0", "")], caller)
         if not removed:
-            raise NotFound(f"None of the {route.what} has the id {id[:64]!r}, or it was removed.")
+            raise NotFound(f"None of the {route.plural} has the id {id[:64]!r}, or it was removed.")
         return Response(status_code=204)
 
     remove.__doc__ = "Remove an entry. Its row remains in the store, so that earlier decisions can be explained."
@@ -272,7 +272,7 @@ def _imported(
         "removed": result.removed,
         "rejected": [
             {"line": line, "problems": [{"field": name, "problem": problem} for name, problem in faults]}
-            for line, faults in result.rejected[:_MOST_REJECTED]
+            for line, faults in result.rejected[:_MAX_REJECTED]
         ],
     }
 

@@ -42,8 +42,8 @@ def start() -> None:
 def takes_long(records: Iterable[object], most_items: int) -> bool:
     """Return whether scoring parsed JSON shipments may take long.
 
-    Slow are more than ``most_items`` goods items, an unknown structure (milliseconds), and a name that OPSIN must read (usually
-    milliseconds, at most `opsin_seconds`).
+    Three things take long: more than ``most_items`` goods items, an unknown structure (milliseconds), and a name that OPSIN must
+    read (usually milliseconds, at most `opsin_seconds`).
     """
     index = SubstanceIndex.load()
     for position, item in enumerate(_items(records)):
@@ -57,7 +57,7 @@ def takes_long(records: Iterable[object], most_items: int) -> bool:
                 and structures_in(text, chemical=chemical)
             ):
                 return True
-        if _reads_names(item, texts, index):
+        if _may_need_opsin(item, texts, index):
             return True
     return False
 
@@ -77,11 +77,11 @@ def _texts(item: dict[str, object]) -> list[tuple[str, bool]]:
     return [*texts, (description, False)] if isinstance(description, str) else texts
 
 
-def _reads_names(item: dict[str, object], texts: list[tuple[str, bool]], index: SubstanceIndex) -> bool:
+def _may_need_opsin(item: dict[str, object], texts: list[tuple[str, bool]], index: SubstanceIndex) -> bool:
     """Return whether a goods item may need OPSIN.
 
-    OPSIN reads systematic names in the texts. Before an item counts as unread, OPSIN also reads a declared chemical that is in no
-    table, and the description if the CAS number is in no table.
+    OPSIN reads systematic names in the texts, a declared chemical that is in no table, and, if the CAS number is in no table, the
+    description.
     """
     for text, _ in texts:
         if hints_at_a_name(flatten(text)) and any(

@@ -11,4 +11,4 @@ from service.substances import chemistry
 def reads_names(records: Iterable[object]) -> bool:
     """Return whether scoring parsed JSON shipments may need OPSIN."""
     index = SubstanceIndex.load()
-    return any(chemistry._reads_names(item, chemistry._texts(item), index) for item in chemistry._items(records))
+    return any(chemistry._may_need_opsin(item, chemistry._texts(item), index) for item in chemistry._items(records))

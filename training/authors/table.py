@@ -1,7 +1,8 @@
 """Tables of the report and of docs/worlds.md: figures of each left-out world.
 
-The first table contains PR-AUC, recall at .1, .5 and 1 % inspected, the share of hard negatives inside 1 %, the shares of clean
-shipments in the lanes, and the recall at 1 % divided by that of `best_of_author`. An asterisk marks sealed worlds.
+The first table contains PR-AUC, recall at .1, .5 and 1 % inspected, the share of all hard negatives that are inspected at 1 %, and
+the shares of clean shipments in the lanes. Its last column is the recall at 1 % divided by the recall of `best_of_author`. An
+asterisk marks sealed worlds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _COLUMNS: Final = {
     "red": "red_clean",
     "yell.": "yellow_clean",
 }
-_WORDS: Final = {"prior": "prior", "boosters": "trees", "both": "both", "best": "best"}
+_MODEL_NAMES: Final = {"prior": "prior", "boosters": "trees", "both": "both", "best": "best"}
 
 
 def rows_of(figures: Mapping[str, Any]) -> list[list[str]]:
@@ -37,7 +38,7 @@ def rows_of(figures: Mapping[str, Any]) -> list[list[str]]:
             rows.append(
                 [
                     f"{name}{'*' if of_world['sealed'] else ''}" if kind == KINDS[0] else "",
-                    _WORDS[kind],
+                    _MODEL_NAMES[kind],
                     *(_number(of_kind.get(key), key) for key in _COLUMNS.values()),
                     f"{of_kind['recall_0.01'] / best:.2f}".lstrip("0") if best else "",
                 ]
@@ -52,15 +53,15 @@ def _number(value: float | None, key: str) -> str:
 
 
 def comparison_rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    """Return the differences between both and the better of prior and trees as rows of texts, with a header."""
+    """Return the differences between the combined model and the better of prior and trees, as rows of texts with a header."""
     rows = [["left out", "PR-AUC (90 %)", "to", "at 1 % (90 %)", "to"]]
     of_world = _unsealed_first(figures, figures["comparison"]["worlds"])
     for name, of_measure in [*of_world.items(), ("mean", figures["comparison"]["mean"])]:
-        row = [_shown(figures, name)]
+        row = [_marked(figures, name)]
         for one in of_measure.values():
             row += [
                 f"{_signed(one['value'])} ({_signed(one['low'])} to {_signed(one['high'])})",
-                _WORDS.get(one.get("against", ""), ""),
+                _MODEL_NAMES.get(one.get("against", ""), ""),
             ]
         rows.append(row)
     return rows
@@ -71,15 +72,15 @@ def _signed(value: float) -> str:
 
 
 def calibration_rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    """Return slope and top ratio of each author as rows of texts, with a header."""
+    """Return calibration slope, and found over stated finds in the top 1 %, of each author, as rows of texts with a header."""
     rows = [["left out", "slope", "found / stated"]]
     for name, of_author in _unsealed_first(figures, figures["calibration"].get("authors", {})).items():
-        rows.append([_shown(figures, name), f"{of_author['slope']:.2f}", f"{of_author['top_ratio']:.2f}"])
+        rows.append([_marked(figures, name), f"{of_author['slope']:.2f}", f"{of_author['top_ratio']:.2f}"])
     return rows
 
 
 def origin_rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    """Return the ratios of false-positive rates between origins as rows of texts, with a header."""
+    """Return the ratios of false-positive rates between origins, as rows of texts with a header."""
     rows = [["left out", "largest", "smallest", "ratio (90 %)", "to all", "recall", "at 3"]]
     for name, of_world in _unsealed_first(figures, figures["origins"]).items():
         ratio = of_world["largest_over_smallest"]
@@ -88,7 +89,7 @@ def origin_rows(figures: Mapping[str, Any]) -> list[list[str]]:
         bounded, rate = of_world["bounded"], of_world["rates"]
         rows.append(
             [
-                _shown(figures, name),
+                _marked(figures, name),
                 *(f"{of_world[end]} {rate[of_world[end]]:.1%}" for end in ("largest", "smallest")),
                 f"{ratio['value']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})",
                 f"{of_world['largest_over_overall']['value']:.1f}",
@@ -103,14 +104,14 @@ def _unsealed_first(figures: Mapping[str, Any], of_world: Mapping[str, Any]) -> 
     return dict(sorted(of_world.items(), key=lambda item: (figures["authors"][item[0]]["sealed"], item[0])))
 
 
-def _shown(figures: Mapping[str, Any], name: str) -> str:
+def _marked(figures: Mapping[str, Any], name: str) -> str:
     return f"{name}*" if figures["authors"].get(name, {}).get("sealed") else name
 
 
 #: Title of each further table.
 _FURTHER: Final = {
     "Both compared with the better of prior and trees": comparison_rows,
-    "Calibrators fitted on the other authors: slope, and finds in the top 1 % over those stated": calibration_rows,
+    "Calibrators fitted on the other authors: slope, and finds in the top 1 % divided by the stated number": calibration_rows,
     "False positives by origin at 1 % inspected, and recall if their ratio is at most 3": origin_rows,
 }
 

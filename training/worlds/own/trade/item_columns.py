@@ -1,4 +1,4 @@
-"""Rendering of goods item columns of a manifest from arrays."""
+"""Text columns of the goods items of a manifest, written from arrays of simulated values."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ class ItemColumns:
     ) -> None:
         self._geography, self._phrases, self._carelessness, self._money = geography, phrases, carelessness, money
         self._priors, self._trade_lanes = priors, trade_lanes
-        self._filings, self._mail = Filings(priors, geography, trade_lanes), AdvanceData(priors, geography, trade_lanes)
+        self._filings, self._advance = (
+            Filings(priors, geography, trade_lanes),
+            AdvanceData(priors, geography, trade_lanes),
+        )
         self._hs_present = priors.row("hs.present", CHANNELS)
         digits = priors.table("hs.digits")
         self._digits, self._digit_values = (
@@ -142,7 +145,7 @@ class ItemColumns:
         columns["quantity_unit"][columns["quantity"] == ""] = ""
         for way, name in (("hs", "hs_code"), ("value", "customs_value"), ("origin", "origin_country")):
             columns[name][noise.shows("missing", MISSING, way)[s]] = ""
-        self._mail.leave_out(columns, declared.advance[s], rng)
+        self._advance.leave_out(columns, declared.advance[s], rng)
         return columns, value
 
     def _names(self, shipments: Shipments, s: Ints, good: Ints) -> Texts:
