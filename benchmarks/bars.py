@@ -31,7 +31,7 @@ class Bar:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None if it was not measured."""
+        """True if the target is met; None if it was not measured."""
         if self.value is None:
             return None
         return self.value <= self.wanted if self.at_most else self.value >= self.wanted

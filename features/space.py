@@ -309,7 +309,7 @@ class FeatureSpace:
 
 
 def _folds(table: ManifestTable, folds: int, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each shipment (n_shipments,), by a hash of its first description; without one, by its position."""
+    """Return the fold of each shipment (n_shipments,): by a hash of its first description, by its position if that is missing."""
     column = table.text("goods_description").take(table.first_row)
     salt = seed.to_bytes(8, "little", signed=True)
     values = [blake2b(v.casefold().encode(), digest_size=8, salt=salt).digest() for v in column.values]

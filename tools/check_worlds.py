@@ -1,7 +1,7 @@
 """Check the worlds by other authors: ``python -m tools.check_worlds [NAME ...]``.
 
 In a world, the author's best must find clearly more than an officer's points system, and no raw field alone may identify the finds.
-Of sealed worlds only the numbers of shipments, finds and hard negatives are checked, because their other figures stay unseen.
+Only the numbers of shipments, finds and hard negatives of sealed worlds are checked, because their other figures stay unseen.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class TrainConfig:
             world is not too easy, and compare it with published figures.
         ceiling_rows: Number of simulated rows for a reference model trained on true contents; None for no such model.
         seeds: Number of boosters with other random seeds that the model averages.
-        searches: Number of settings of the boosters to compare for an office's own label.
+        searches: Number of booster settings to compare for an office's own label.
         result_delay_s: Seconds from declaration to result, for results without a time; None for the assumed delay.
         windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
         cache: A folder in which features are cached for later runs on the same data.
@@ -132,7 +132,7 @@ class Run:
 
     @property
     def many_rows(self) -> bool:
-        """True if an office's own label has so many rows that boosters must learn faster."""
+        """True if the label is an office's own and the rows are so many that `BoostingParams.for_many_rows` applies."""
         return self.heads == (RISK,) and self.data.table.n_rows >= MANY_ROWS
 
     @property

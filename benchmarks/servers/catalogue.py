@@ -34,8 +34,8 @@ class Kind:
     """A server and its input.
 
     Attributes:
-        given: ``manifests`` or ``numbers``.
-        command: returns its command for the scratch folder, which contains the MLflow models, and a port.
+        given: form of the input, ``manifests`` or ``numbers``.
+        command: returns the command that starts the server, from a scratch folder (with the MLflow models) and a port.
         requests: builds the requests.
     """
 
@@ -50,7 +50,7 @@ class Kind:
         return "".join(letter if letter.isalnum() else "-" for letter in f"{self.name} {self.given}".lower())
 
     def start(self, scratch: Path, bundle: Path) -> Running:
-        """Start it on a free port; its files and output go to ``scratch``."""
+        """Start the server on a free port. Its files and output go to ``scratch``."""
         port = free_port()
         environment = {
             **STORE_OFF,

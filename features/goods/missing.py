@@ -76,7 +76,7 @@ def missing(
     if is_sure and kind is not None:
         return (kind, Missing.USE) if kind is Missing.MATERIAL and heading_p < SURE else (kind,)
     if kind is Missing.SUBSTANCE:
-        # The name of the substance also says what the goods are.
+        # The name of the substance also states what the goods are.
         return (kind,)
     lacking = [Missing.GOODS] if _PARTS.isdisjoint(text_words) else [Missing.GOODS, Missing.WHOLE]
     # Within a section the material is known: "cotton" may be yarn, fabric or a shirt.

@@ -122,7 +122,7 @@ def fill_shares(vectors: Floats, row: int, matrix: Floats, first: int, end: int,
 def enter(
     ids: Ids, shares: FloatArray, parts: FloatArray, row: int, level: int, code: int, share: float, part: float
 ) -> None:
-    """Enter a code of a level into a text's likeliest codes, if it is one of them. Of equally likely codes the first stays.
+    """Enter a code of a level into a text's likeliest codes, if it is one of them. The first of equally likely codes stays.
 
     Args:
         parts: (3 * RANKS,) the part of each share that comes from the words. ``part`` is that of this code.

@@ -27,7 +27,7 @@ class Reject:
         line: physical line of the file on which the row begins, from 1; the row number for Parquet.
         reason: the problem.
         row: original text of the row.
-        position: index in the chunk of the row that follows the reject; ``n_rows`` if no row follows.
+        position: index of the next readable row in the chunk; ``n_rows`` if no row follows.
     """
 
     line: int

@@ -130,7 +130,7 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _last_line_end(data: bytes) -> int:
-    """Return the offset after the last line end, 0 without one. A lone carriage return counts only if there is no line feed."""
+    """Return the offset after the last line end; 0 if no line ends. A lone carriage return counts only if there is no line feed."""
     cut = data.rfind(b"\n") + 1
     return cut or data.rfind(b"\r", 0, len(data) - 1) + 1
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Verified(StrEnum):
-    """How well a row's facts are supported; shown to users with the row."""
+    """Support for the facts of a row; shown to users with the row."""
 
     YES = "yes"  # read at the publisher or in its text
     SECONDARY = "secondary"  # read on a page, or in a data set, that quotes the publisher

@@ -3,8 +3,8 @@
 A recorded listing means "listed". No listing means "not listed" only up to the day until which the law is recorded for the
 substance's group. Otherwise the state is unknown, which does not mean that the substance is not controlled.
 
-Watched groups are judged by name and structure. Of the other groups, only the rows of the substance table were compared with
-the laws, so that for drugs and adulterants without a row every law is unknown.
+Watched groups are judged by name and structure. In the other groups, only the rows of the substance table were compared
+with the laws. For drugs and adulterants without a row, every law is therefore unknown.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Match:
         classes: the class definitions that the structure meets or may meet.
         nearest: the watched substance with the most similar structure; empty if no structure is known, or if the substance
             is listed or harmless.
-        similarity: Tanimoto similarity to ``nearest``, 0..1; None without it.
+        similarity: Tanimoto similarity to ``nearest``, 0..1; None if ``nearest`` is empty.
         evidence: how the substance was recognised, in plain sentences.
     """
 

@@ -329,7 +329,7 @@ def _usual_forms(field: Field) -> frozenset[str]:
 
 
 def _texts(values: list[str], distinct: bool) -> Forms:
-    """Return the same as `texts` for free text, faster if nearly all texts have only single spaces."""
+    """Do the same as `texts` for free text, but faster if nearly all texts have only single spaces."""
     uneven = unevenly_spaced(values)
     if not uneven and distinct:
         return values, None, None
@@ -340,7 +340,7 @@ def _texts(values: list[str], distinct: bool) -> Forms:
 
 
 def _hs_codes(values: list[str], distinct: bool) -> Forms:
-    """Return the same as `texts` for HS codes, faster if nearly all are already in normal form."""
+    """Do the same as `texts` for HS codes, but faster if nearly all are already in normal form."""
     unusual = unusual_codes(values, codes.hs_texts())
     if not unusual and distinct:
         return values, None, None

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 _NAN: Final = float("nan")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
-#: Positions in a prefix table of the first prefix with two and with three digits. Those with one digit begin at 0.
+#: Positions in a prefix table of the first prefix with two and with three digits. Prefixes with one digit begin at 0.
 _TWO_DIGITS_AT: Final = 10
 _THREE_DIGITS_AT: Final = 110
 _TABLE_SIZE: Final = 1110

@@ -2,7 +2,7 @@
 
 A term has a strength from 0 to 1; it is 0 if the value is missing. The strength of a clause is the maximum of its terms, and the
 strength of an entry is the minimum of its clauses. An entry's weight is its strength times its log-odds. The weights of a group
-are added up for each sign separately. Of alternative entries, only the one with the largest weight counts. The largest weight of
+are added up for each sign separately. Only the alternative entry with the largest weight counts. The largest weight of
 the group counts in full, and the others are multiplied by the group's `d`. The log-odds of a head are its base value plus the sums
 of all groups.
 

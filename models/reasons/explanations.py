@@ -5,8 +5,8 @@ Its weight is the sum of their contributions to the raw log-odds of the explaine
 TreeSHAP for the trees (Lundberg, Erion and Lee 2018, arXiv:1802.03888). The base value plus all weights equals the raw score.
 Explanations contain the reasons against illicit content as well as those for it, because one side alone would mislead the officer.
 
-Texts state declared facts and usual ranges. The sign of the weight says whether they count for or against. Texts are built on
-demand, because most scores are never read.
+Texts state declared facts and usual ranges. The sign of the weight shows whether a reason counts for or against illicit content.
+Texts are built on demand, because most scores are never read.
 """
 
 from __future__ import annotations

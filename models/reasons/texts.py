@@ -1,6 +1,6 @@
 """Texts of the reasons, except those about substances.
 
-A text consists of declared facts and the value of the leading feature. Texts contain no judgement: the sign of the weight says
+A text consists of declared facts and the value of the leading feature. Texts contain no judgement: the sign of the weight shows
 whether the reason counts for or against illicit content.
 """
 

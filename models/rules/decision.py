@@ -16,7 +16,7 @@ from models.lanes import GREEN, RED, YELLOW
 BoolArray: TypeAlias = NDArray[np.bool_]
 LaneArray: TypeAlias = NDArray[np.int8]
 
-#: What set the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to it.
+#: Cause of the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to green.
 SELECTED_BY: Final = (None, "score", "rule", "unread", "random", "watch_list")
 NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST = range(6)
 
@@ -51,10 +51,10 @@ def decide(
     Args:
         score: (S,) lane by the score.
         exempt: (S,) an exemption holds.
-        floor: (S,) the highest lane that a fired rule requires; green without one.
+        floor: (S,) the highest lane that a fired rule requires; green if no rule requires a lane.
         unread: (S,) a goods item could not be read.
         drawn: (S,) the shipment belongs to the random share.
-        watched: (S,) the highest lane that a watch list requires; None without hits.
+        watched: (S,) the highest lane that a watch list requires; None if there are no watch lists.
     """
     lanes = score.copy()
     by = np.where(lanes > GREEN, np.int8(SCORE), np.int8(NOTHING))

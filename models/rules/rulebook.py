@@ -129,7 +129,7 @@ class Rulebook:
         return last[1]
 
     def _fired_in_few(self, source: Source) -> Fired | None:
-        """Return the same as `_fired`, computed row by row."""
+        """Return the result of `_fired`, computed row by row, which is faster for few rows."""
         table, rows = source.table, range(source.table.n_rows)
         firings: list[tuple[int, int, bool]] = []
         shipment_of = table.shipment.tolist()

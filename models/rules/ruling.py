@@ -40,7 +40,7 @@ _SUPPRESSED_SOURCE: Final = "suppression of the office"
 #: Prefix of an entry's id in `Ruling.rule_ids`. Ids of rules contain no colon.
 _ENTRY: Final = "watch_list:"
 _NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
-#: What set the lane if only the score counts, by lane code.
+#: Cause of the lane if only the score counts, by lane code.
 _BY_SCORE: Final = np.array([None, "score", "score"], dtype=np.object_)
 
 
@@ -145,7 +145,7 @@ class Ruling:
         return lanes, _NAMES[by]
 
     def _lanes_of_few(self, score: LaneArray, drawn: BoolArray | None) -> tuple[LaneArray, NDArray[np.object_]]:
-        """Return the same as `lanes`, computed one shipment after the other."""
+        """Return the result of `lanes`, computed shipment by shipment, which is faster for few shipments."""
         lanes, by = score.copy(), np.empty(len(score), dtype=np.object_)
         for shipment, lane in enumerate(score.tolist()):
             exempt, floor = (False, GREEN) if self.fired is None else self.fired.of_shipment(shipment)

@@ -46,7 +46,7 @@ class ListHit:
         lane: code of the lane that the entry requires.
         reason: why the entry is on the list.
         source: origin of the entry; empty if unknown.
-        dismissed: an officer's reason why the party is not that of the entry; None without a dismissal. A dismissed hit raises no
+        dismissed: an officer's reason why the party is not that of the entry; None if not dismissed. A dismissed hit raises no
             lane.
         suppressed: the suppression in force, if any. A suppressed hit raises no lane.
     """

@@ -48,7 +48,7 @@ class ScoreSettings:
         max_explained: maximum number of shipments that one call explains, the riskiest first; None for no limit. An explanation
             costs about a hundred times as much as a score.
         rules: the office's rules and register; None for the rules of the bundle alone.
-        lists: the office's watch lists, dismissals and suppressions; None without any.
+        lists: the office's watch lists, dismissals and suppressions; None if the office has none.
     """
 
     base_rates: Mapping[str, float] | None = None
@@ -65,7 +65,7 @@ class ScoreSettings:
             raise ValueError(f"The random share must lie in [0, 1], got {self.random_share!r}.")
         if self.random_share > 0.0 and not self.random_key:
             raise ValueError(
-                "A random share above 0 needs a random key: without one, anyone can compute the selection."
+                "A random share above 0 needs a random key: without a key, anyone can compute the selection."
             )
         if self.max_explained is not None and self.max_explained < 0:
             raise ValueError(f"max_explained must be 0 or more, got {self.max_explained!r}.")

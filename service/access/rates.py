@@ -44,7 +44,7 @@ class TokenBucket:
 
 
 class Failures:
-    """Rate limits of failed attempts per address. Of more than 4,096 addresses, the least recently seen are dropped."""
+    """Rate limits of failed attempts per address. If there are more than 4,096 addresses, the least recently seen are dropped."""
 
     _PER_SECOND: Final = 1.0
     _AT_ONCE: Final = 20.0

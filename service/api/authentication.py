@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SCHEME: Final = b"bearer "
-#: Stands for the address of a peer without one, as on a Unix socket.
+#: Address of peers that have no address, as on a Unix socket.
 _NO_ADDRESS: Final = "-"
 
 

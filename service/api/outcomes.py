@@ -127,7 +127,7 @@ async def queue(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains shipments whose
-    latest decision, after an override if any, is red or yellow. Those with an outcome are left out, unless an override followed.
+    latest decision, after any override, is red or yellow. Shipments with an outcome are left out, unless an override followed.
     """
     database = store_of(request).database
     work = partial(

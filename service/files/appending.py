@@ -217,7 +217,7 @@ class _Layout:
     def rows_of(self, piece: Piece) -> _Rows:
         """Return the rows of a piece, including misaligned rows, in the order of the input.
 
-        In a file with one column, surplus cells are not misaligned: the text contains the delimiter.
+        In a file with one column, a row with surplus cells is not misaligned: its text contains the delimiter.
         """
         table, own = piece.table, piece.own
         unread: list[tuple[int, str]] = []

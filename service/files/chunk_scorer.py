@@ -85,7 +85,7 @@ class ScoredChunk:
         warned: number of accepted rows with a warning.
         late: number of accepted rows of late shipments.
         riskiest: the riskiest shipments of the chunk.
-        kept: scores, history values and seconds of scoring, for `ScoreOptions.keep`; None without it.
+        kept: scores, history values and seconds of scoring, for `ScoreOptions.keep`; None if ``keep`` is not set.
     """
 
     chunk: Chunk
@@ -110,7 +110,7 @@ class PreparedChunk:
         chunk: the chunk without its columns, which the table contains.
         table: table of the accepted rows; None if there are none.
         rows: (n,) indices of the accepted rows within the chunk.
-        history: history values of the shipments as of their arrival; None without accepted rows.
+        history: history values of the shipments as of their arrival; None if no row was accepted.
         returned: (S,) whether the shipment occurred earlier in the file, before other shipments.
         refused: chunk row -> reason for its refusal.
         faults: number of rows that are refused because of a fault in the program.
@@ -276,7 +276,7 @@ class ChunkScorer:
         )
 
     def keep(self, scored: ScoredChunk) -> ScoredChunk:
-        """Pass the scores of a chunk to `ScoreOptions.keep`, if set, and return the chunk without them."""
+        """Pass the scores of a chunk to `ScoreOptions.keep`, if set, and return the chunk without the scores."""
         if scored.kept is None or self._options.keep is None:
             return scored
         self._options.keep(*scored.kept)

@@ -50,7 +50,7 @@ class _State:
         segments: entries of watch lists, in groups that were read together.
         gone: ids of removed entries in the segments.
         expiries: id of an entry -> time from which it no longer counts, for entries that expire.
-        register: the permits of the database; None without any.
+        register: the permits of the database; None if there are no permits.
     """
 
     revisions: dict[str, int] = field(default_factory=lambda: dict.fromkeys((topic.name for topic in TOPICS), 0))
@@ -74,7 +74,7 @@ class CurrentLists:
         """
         Args:
             base: settings without the lists of the database. Its register of permits is joined with that of the database.
-            database: None without a store; the settings then never change.
+            database: the store; None if it is off. The settings then never change.
         """
         self._base = base
         self.settings = base if database is None else replace(base, lists=UnreadLists())
@@ -235,7 +235,7 @@ def entry_of(row: Row[Any]) -> Entry:
 
 
 def register_of(rows: list[Row[Any]]) -> Register | None:
-    """Return the register of permits; None without any."""
+    """Return the register of permits; None if there are no permits."""
     named = [row for row in rows if row.party_name is not None]
     if not named:
         return None

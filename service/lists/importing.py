@@ -1,4 +1,4 @@
-"""Adding entries to the store: a single one, or those of a CSV file."""
+"""Additions to the lists of the store: a single entry, or the entries of a CSV file."""
 
 from __future__ import annotations
 

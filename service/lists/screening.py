@@ -153,7 +153,7 @@ class ListScreening:
         return any(not one.list_name and not one.entry for one in self.suppressions)
 
     def suppression(self, rule: str, consignor: str | None) -> Suppression | None:
-        """Return the suppression of a rule for the declared name of a consignor; None without one."""
+        """Return the suppression of a rule for the declared name of a consignor; None if the rule is not suppressed."""
         form = _consignor_form(consignor)
         return next((one.suppression for one in self.suppressions if one.covers_rule(rule, form)), None)
 

@@ -87,7 +87,7 @@ class Outcome:
         refused: refused shipments.
         scores: the scores of each table, in the order of the request.
         orders: per table, the orders of its shipments in the live history (`LiveRows`); None if it did not advance the history.
-        bodies: JSON of the stored answers; None without a store.
+        bodies: JSON of the stored answers; None if the store is off.
     """
 
     def __init__(

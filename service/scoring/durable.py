@@ -2,8 +2,8 @@
 
 Every two seconds, a thread finds the decisions of recent shipments in the log, records shipments that never got a decision, lets
 the history learn results of inspections, and sometimes saves a checkpoint. A checkpoint is a copy of the state, taken under the
-lock of the live history. It is saved once the log has all shipments up to its order, and only if the log has no shipments of other
-workers, which the copy lacks. So several workers make their checkpoints from the log, see `_merge`.
+lock of the live history. The copy is saved once the log has all shipments up to its order, unless the log also has shipments
+of other workers, which the copy lacks. Several workers therefore make their checkpoints from the log, see `_merge`.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class DurableHistory:
         except (store.away.SQLAlchemyError, DatabaseAway, store.sealing.WrongKey) as error:
             logger().error("history_not_restored", exc_info=error)
             self._is_restore_due = not isinstance(error, store.sealing.WrongKey)
-            # The latest order in the log is unknown. It may be that of a lesson, which is up to `_LEAD` ahead of the time.
+            # The latest order in the log is unknown. It may belong to a lesson, whose order is up to `_LEAD` ahead of the time.
             order = self._now() + _LEAD
             self._live = LiveHistory(snapshot.copy(), order=order, is_complete=False, is_logged=self._is_restore_due)
             return self._live

@@ -281,9 +281,9 @@ class LiveHistory:
     def supersedes(self, snapshot: History) -> bool:
         """Return whether a new model should use this history instead of the model's ``snapshot``.
 
-        True if this history has traffic of the service (scored since its start, or restored), and its latest shipment is at least
-        as late as that of the snapshot, which then lacks the latest traffic. Both have the same version, because other bundles are
-        refused. Inspection results that are only in the snapshot take effect at the next start.
+        True if this history has traffic of the service (scored since its start, or restored) and its latest shipment is at least
+        as late as the latest shipment of the snapshot. The snapshot then lacks the latest traffic. Both have the same version,
+        because other bundles are refused. Inspection results that are only in the snapshot take effect at the next start.
         """
         with self._lock:
             return self._history.sequence != self._first_sequence and self._history.watermark >= snapshot.watermark

@@ -46,7 +46,7 @@ class Receipt:
     """Route, caller and time of a request.
 
     Attributes:
-        caller: id of the API key, or name of the command; None without keys.
+        caller: id of the API key, or name of the command; None if keys are not required.
         received_at: time of receipt in microseconds since 1970.
     """
 

@@ -69,7 +69,7 @@ class Answer:
         result: the answer as plain values; None if the shipment was refused.
         problems: reasons for a refusal.
         digest: digest of the model.
-        stored: the stored decision, whose answer is sent; None without a store.
+        stored: the stored decision, whose answer is sent; None if the store is off.
     """
 
     result: dict[str, Any] | None
@@ -80,7 +80,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """Outcome of a table with the decisions to store; None without a store."""
+    """Outcome of a table with the decisions to store; None if the store is off."""
 
     outcome: Outcome
     decisions: list[NewDecision] | None
@@ -207,7 +207,7 @@ class Scorer:
         return scored.outcome
 
     async def _decided(self, scored: _Scored) -> list[Stored] | None:
-        """Wait until the decisions are committed, and return the stored decisions; None without a store."""
+        """Wait until the decisions are committed, and return the stored decisions; None if the store is off."""
         if self._store is None or scored.decisions is None:
             return None
         return await asyncio.wrap_future(self._store.decide(scored.decisions))

@@ -22,7 +22,7 @@ _SQLITE: Final = frozenset(
     }
 )
 _PRIMARY: Final = 0xFF
-#: SQLSTATE of a write in a read-only transaction. Those of a standby server are read-only until it takes over.
+#: SQLSTATE of a write in a read-only transaction. All transactions of a standby server are read-only until it takes over.
 _READ_ONLY: Final = "25006"
 #: SQLSTATE class of exceeded limits, such as a value too long for an index. psycopg raises `OperationalError` for these too.
 _LIMITS: Final = "54"

@@ -1,10 +1,10 @@
 """Erasure of personal data from the database.
 
-Erased are the manifests of decisions with the salts of their digests, all texts of answers, the watch-list entries that messages to
-webhooks name, ``by`` and ``method`` of outcomes, reasons of overrides, places in the queue, and answers stored for repeated
-requests. An erasure by time also covers texts of list entries that were removed before it, and history keys of unanswered
-shipments. Ids, scores, lanes, reason codes, contents of outcomes and the audit chain remain. An erasure appends an entry that names
-all erased rows, so that a missing salt without such an entry is a fault of the chain.
+An erasure removes the manifests of decisions, the salts of their digests, and all texts of answers. It also removes the watch-list
+entries that messages to webhooks name, ``by`` and ``method`` of outcomes, reasons of overrides, places in the queue, and answers
+stored for repeated requests. An erasure by time also covers texts of list entries that were removed before that time, and history
+keys of unanswered shipments. Ids, scores, lanes, reason codes, contents of outcomes and the audit chain remain. An erasure appends
+an entry that names all erased rows, so that a missing salt without such an entry is a fault of the chain.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables of lists: their names and filters. `service.store.lists` contains their queries."""
+"""Tables of watch lists, dismissals, suppressions and permits. `service.store.lists` contains their queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Topic:
 
     Attributes:
         name: name of the table.
-        kind: name of an entry in kinds of the audit chain.
+        kind: prefix of kinds of audit entries, as in ``permit_added``.
         filters: columns by which entries may be filtered.
     """
 

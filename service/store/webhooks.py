@@ -242,7 +242,7 @@ class Attempt:
 
     Attributes:
         at: time of the attempt, in microseconds since 1970.
-        status: HTTP status of the answer; None without an answer.
+        status: HTTP status of the answer; None if no answer came.
         problem: None after a success.
         next_at: time of the next attempt; None to give up after a problem.
     """

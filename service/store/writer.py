@@ -44,7 +44,7 @@ class DecisionWriter:
         """
         Args:
             outbox: gets the deliveries of red decisions, in the same transaction.
-            delivery: receives the decisions while the database is away; without it they fail with `DatabaseAway`.
+            delivery: receives the decisions while the database is away; if None, they fail with `DatabaseAway`.
         """
         self._database, self._outbox = database, outbox
         self._delivery = delivery

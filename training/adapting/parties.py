@@ -73,7 +73,7 @@ class Concentration:
     def counted(self) -> Bools:
         """(S,) True if the shipment enters the statistics of usual trade.
 
-        Of a large party, evenly spaced shipments enter, in the share that their weight gives.
+        Only evenly spaced shipments of a large party enter, in the share that their weight gives.
         """
         total = np.floor(np.cumsum(self.weight) + 1e-9)
         return np.diff(total, prepend=0.0) > 0.0

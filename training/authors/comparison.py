@@ -66,7 +66,7 @@ def pr_aucs(score: Floats, illicit: Bools, resamples: Resamples) -> Floats:
     """Return the average precision (draws + 1,) of scores (s,). Equal scores count as one step."""
     step = np.unique(-score, return_inverse=True)[1]
     with_finds = np.unique(step[illicit])
-    # Shipments between two steps with finds count at the step with the lower score. Those below the last such step change nothing.
+    # Shipments between two steps with finds count at the step with the lower score. Shipments below the last one change nothing.
     place = np.searchsorted(with_finds, step)
     place = np.where(place < len(with_finds), place, -1)
     finds = resamples.totals(np.where(illicit, place, -1), len(with_finds))

@@ -78,8 +78,8 @@ def bounded(
 ) -> dict[str, Any]:
     """Return the recall at 1 % if an offset per origin limits the ratio of false-positive rates to ``bound``.
 
-    Offsets keep all rates between a floor and ``bound`` times the floor. Of several floors, the one that changes the fewest
-    inspections is chosen. The number of inspected shipments stays the same.
+    Offsets keep all rates between a floor and ``bound`` times the floor. The floor that changes the fewest inspections
+    is chosen. The number of inspected shipments stays the same.
 
     Returns:
         ``recall`` with and ``recall_without`` offsets, ``ratio`` of the rates, and nonzero ``offsets`` per origin, in log-odds.

@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 #: Maximum number of chosen pairs, and of columns to combine.
 MOST_PAIRS: Final = 12
 _MOST_COLUMNS: Final = 24
-#: Minimum numbers of rows and of finds for a choice, and maximum number of rows. Of more rows, the last ones are used.
+#: Minimum numbers of rows and of finds for a choice, and maximum number of rows. If there are more rows, the last ones are used.
 _LEAST_ROWS: Final = 500
 _LEAST_FINDS: Final = 50
 _MOST_ROWS: Final = 150_000

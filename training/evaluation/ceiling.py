@@ -1,7 +1,7 @@
 """The ceiling: metrics of a model of the same kind that is trained on true contents and on more data.
 
-The ratio of a model's metrics to the ceiling shows how much labels and data limit the model. The ceiling also misses shipments:
-those that the manifest alone does not reveal.
+The ratio of a model's metrics to the ceiling shows how much labels and data limit the model. The ceiling also misses the
+shipments that the manifest alone does not reveal.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def ceiling(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the metrics of boosters trained on ``world``, and the share of their PR-AUC that ``ours`` reaches.
 
-    Each model is tested in its own world, which contains the words and parties it was trained on, so the test windows differ.
+    Each model is tested in the world whose words and parties it was trained on, so the test windows differ.
     PR-AUCs are compared at the prevalence of ``ours``. With too few finds, the result is a reason instead of figures.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}

@@ -53,8 +53,8 @@ class KeptScores:
     def of(cls, shipment_ids: list[str | None], scored: Scored, outcomes: Mapping[str, Outcome]) -> KeptScores:
         """Select the scores to store, given the ids (n,) of the shipments in ``scored`` and ``outcomes``.
 
-        All finds under any kind of label are stored. Of the other shipments, those whose key is divisible by ``step`` are stored,
-        with weights that also represent the omitted ones.
+        All finds under any kind of label are stored. Other shipments are stored if their key is divisible by ``step``; their
+        weights also represent the omitted ones.
         """
         key = pd.util.hash_array(np.array(shipment_ids, dtype=object), categorize=False)
         is_find = np.zeros(len(key), dtype=np.bool_)

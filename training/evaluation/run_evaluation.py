@@ -59,7 +59,7 @@ class EvaluatedWindow:
 
 @dataclass(frozen=True, slots=True)
 class LearnedFrom:
-    """Training window of a model, and its examples or their sample for baselines. Without examples, no baselines are fitted."""
+    """Training window of a model, and the examples on which baselines are fitted. None: no baselines."""
 
     window: Window
     examples: Examples | BaselineRows | None
@@ -253,7 +253,7 @@ def evaluate_predictions(
     without a risk are omitted, because scoring refused them.
 
     Raises:
-        BadData: The file has no column ``risk`` or ``label``, or contains a risk that is not a probability.
+        BadData: The file has no column ``risk`` or no column named ``label``, or contains a risk that is not a probability.
         BadLabels: The labels cannot be used.
     """
     builder = ColumnsBuilder()

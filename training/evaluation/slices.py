@@ -45,7 +45,7 @@ NONE_NAMED: Final = "none named"
 AFTER_DAYS: Final = 30
 #: Origins with a smaller share of shipments are grouped as "others".
 _LEAST_ORIGIN: Final = 0.01
-#: Minimum number of clean shipments for a false-positive rate in the red lane, which is about 0.5 %.
+#: Minimum number of clean shipments for a false-positive rate in the red lane. The rate is about 0.5 %, so fewer are too few.
 _LEAST_CLEAN: Final = 500
 _AUC_RESAMPLES: Final = 40
 
@@ -226,7 +226,11 @@ def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate
 def evaluate_slices(
     scored: Scored, outcome: Outcome, cuts: Mapping[str, Slicing], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Return metrics of the risk per slicing and value, as JSON values; a reason for slices with too few finds."""
+    """Return metrics of the risk per slicing and value, as JSON values.
+
+    A slice with too few finds or without clean shipments has a reason instead. The result is empty if the window has no finds or
+    no clean shipment.
+    """
     find, weight = outcome.any, outcome.weight
     if not find.any() or find.all():
         return {}

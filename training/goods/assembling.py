@@ -43,7 +43,7 @@ def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays
     frequent = frequent[fitted.counts[frequent] >= LEAST_TEXTS]
     words = list(corpus.vocabulary)
     keys = np.array([word_key(words[number]) for number in frequent.tolist()], dtype=np.uint32)
-    # Of two words with the same key, keep the more frequent one.
+    # If two words have the same key, keep the more frequent word.
     keys, first = np.unique(keys, return_index=True)
     table = frequent[first]
     grams, gram_scale = _quantised(fitted.grams)

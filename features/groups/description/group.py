@@ -38,7 +38,7 @@ _FRAGMENTS: Final = (
     (DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, _PATTERNS["opioid_fragment"]),
     (DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, _PATTERNS["precursor_fragment"]),
 )
-#: Number of words, the most frequent of the fit window, whose share is learned.
+#: Number of words whose shares are learned: the most frequent words of the fit window.
 _VOCABULARY: Final = 4000
 #: Flags that require a search.
 _SEARCHES: Final = (

@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
-#: Number of hash buckets for words and pairs of adjacent words. Collisions cost little accuracy and keep bundles small.
+#: Number of hash buckets for words and pairs of adjacent words. A small number keeps bundles small. Collisions cost little.
 BUCKETS: Final = 1 << 14
 
 

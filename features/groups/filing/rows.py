@@ -92,7 +92,7 @@ def state_columns(
     Args:
         industrial: 1 for each industrial package type.
         parcel: 1 for each channel that carries parcels.
-        house_faults, master_faults: for each distinct number, 1 if its check digit is wrong, 0 if it is right, NaN without one.
+        house_faults, master_faults: for each distinct number, 1 if its check digit is wrong, 0 if right, NaN if there is no digit.
     """
     marketplace = rows_of(table.text("marketplace"))
     package_column = table.text("package_type")

@@ -212,7 +212,7 @@ class History:
     def _advance_except(
         self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, isolate: bool, evict: bool = True
     ) -> HistoryRows:
-        """Advance in order over all shipments. Those ``left_out`` (n_shipments,) see the state but are not counted."""
+        """Advance in order over all shipments. Shipments in ``left_out`` (n_shipments,) see the state but are not counted."""
         if left_out is None:
             return self._advance_all(keys, evict=evict, isolate=isolate)
         n = keys.shape[1]

@@ -113,7 +113,7 @@ class WindowSums:
 
 
 class PartyFeatures:
-    """Features that only some kinds of parties have; `ABSENT` for a kind without them.
+    """Features that only some kinds of parties have; `ABSENT` if the kind does not have the feature.
 
     Attributes:
         first_seen, split: columns of `Batch.values`.

@@ -1,4 +1,4 @@
-"""Empty stores for all kinds of entities, with the plans of the amounts and features of each kind."""
+"""Empty stores for all kinds of entities. The store of each kind of party has a plan of its amounts and features."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from features.groups.history.visits import EntityStores, LinkFeatures, LinkStore
 
 IntArray = NDArray[np.int64]
 
-#: (columns,) features to which the columns of `Batch.log1p` and of `Batch.log` are written.
+#: (columns,) feature of each column of `Batch.log1p` and of `Batch.log`.
 LOG1P: Final[IntArray] = np.array(LOG1P_FEATURES, dtype=np.int64)
 LOG: Final[IntArray] = np.array(list(LOG_FEATURES.values()), dtype=np.int64)
 

@@ -45,7 +45,7 @@ _MIN_WITHOUT_LOCK = cython.declare(cython.Py_ssize_t, 64)
 
 
 class LinkFeatures:
-    """Features of one kind of link; `ABSENT` for a kind without them.
+    """Features of one kind of link; `ABSENT` if the kind does not have the feature.
 
     Attributes:
         shipments: column of `Batch.log1p` for the number of shipments.

@@ -3,7 +3,7 @@
 For training rows, counts exclude the row's own result, in one of three ways:
 
 - in time (`in_time`): rows and results before the row's moment. Rows of the same moment (of the same day, if only days are
-  declared) do not see each other, even if they are identical;
+  declared) do not count for each other, even if they are identical;
 - by folds (`by_fold`), for data without times: rows and results of the other folds. Identical declarations are in the same fold,
   because otherwise one of them would leak the result of the others;
 - in random order (`in_time` with positions in the order as times), for the key of identical declarations without times, because

@@ -55,7 +55,7 @@ PLACES: Final = ("consignor_country", "origin_country", "export_country", "loadi
 GOODS: Final = "goods"
 DECLARATION: Final = "declaration"
 
-#: Weight, in results, of the parent's rate in the smoothed rate of a value.
+#: Weight of the parent key's rate when a value's rate is smoothed, as a number of results.
 _USUAL_WEIGHT: Final = 5.0
 #: The same weight for identical declarations, which nearly always have the same result.
 _DECLARATION_WEIGHT: Final = 0.5
@@ -193,7 +193,7 @@ class OwnFields:
     def _declaration(self) -> tuple[str, ...]:
         """Return the parts of the key for identical declarations.
 
-        These are goods and amounts, and without HS codes also numeric further fields. Without amounts, they are all columns.
+        The parts are goods and amounts, and numeric further fields if HS codes are missing. Without amounts, all columns are parts.
         """
         amounts = tuple(name for name in _AMOUNTS if name in self.columns)
         numeric = tuple(f"field_{slug}" for slug, f in self.slugs.items() if f.kind == "numeric" and not f.of_goods)
@@ -215,8 +215,8 @@ def _meaning(pair: tuple[str, str], simple: Mapping[str, Key]) -> str:
 def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dict[str, IntArray]:
     """Return 64-bit hashes (n_rows,) of the rows' values for each key of `OwnFields.counted`; 0 where missing.
 
-    If ``only`` is given, compute only the key of that name. A pair is missing if either part is missing, and another combined key
-    if all parts are missing.
+    If ``only`` is given, compute only the key of that name. A pair is missing if either part is missing. Another combined key is
+    missing if all parts are missing.
     """
     hasher = KeyHasher(table, own)
     return {key.name: hasher.hashes(key) for key in own.counted if only is None or key.name == only}

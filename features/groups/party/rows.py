@@ -202,7 +202,7 @@ def contact_columns(
 
     Args:
         free_mail: 1 if the consignor's e-mail address is at a free provider, otherwise 0.
-        dialled: index of the dialling code of the consignor's telephone; -1 without one.
+        dialled: index of the dialling code of the consignor's telephone; -1 if no dialling code is known.
         dialled_in: bit set of the indices of the dialling codes used in the consignor's country.
         digits: number of digits in the consignee's postcode.
         in_united_states: 1 if the consignee's country is the United States, otherwise 0.

@@ -26,7 +26,7 @@ class Contents:
     Args:
         watched: rows of the substance table.
         benign: common chemicals that are not watched.
-        unii: names of the UNII list. Those of kind ``listed`` are skipped if their substance is not in ``watched``.
+        unii: names of the UNII list. Names of kind ``listed`` are skipped if their substance is not in ``watched``.
 
     Attributes:
         rows: rows of the substance table that texts can name, by name.

@@ -81,7 +81,7 @@ class SubstanceIndex:
     Args:
         watched: rows of the substance table.
         benign: common chemicals that are not watched.
-        unii: names of the UNII list. Those of kind ``listed`` are skipped if their substance is not in ``watched``.
+        unii: names of the UNII list. Names of kind ``listed`` are skipped if their substance is not in ``watched``.
         common: names of common chemicals in other languages, for texts that are declared as chemicals.
     """
 

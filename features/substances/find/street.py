@@ -41,7 +41,7 @@ class StreetNames:
         return not folded.isascii() and self._pattern.search(folded) is not None
 
     def find(self, text: str) -> Match | None:
-        """Return the match of the first name in a text that may mean a drug; None without one."""
+        """Return the match of the first name in a text that may mean a drug; None if no name does."""
         folded = fold(text)
         for found in self._pattern.finditer(folded):
             row = self._names[_key(found[0])]

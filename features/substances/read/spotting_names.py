@@ -150,7 +150,7 @@ def names_in(
     found.sort(key=lambda item: item[:3], reverse=True)
     best = [proposal for _, _, _, proposals in found[:1] for proposal in proposals]
     others = [proposals[0] for _, _, _, proposals in found[1:] if proposals]
-    # All readings of the likeliest name, but with room for one other name. Of each other name, only the first reading.
+    # All readings of the likeliest name, but with room for one other name. Then the first reading of each other name.
     chosen = dict.fromkeys([*best[: most - min(1, len(others))], *others, *best])
     return list(chosen)[:most]
 

@@ -311,7 +311,7 @@ def _composed(substance: Substance, choices: _Choices) -> Iterator[_Candidate]:
 
 
 def _with_other_locant(english: str) -> str:
-    """Return a name with 1- for N- or N- for 1-, empty without one. The nitrogen of a piperidine is its position 1."""
+    """Return a name with 1- for N- or N- for 1-; empty if the name has neither. The nitrogen of a piperidine is its position 1."""
     match = _NITROGEN_FIRST.match(english)
     return "" if match is None else ("N" if match[1] == "1" else "1") + english[1:]
 

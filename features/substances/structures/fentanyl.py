@@ -233,7 +233,7 @@ def _reading(near: Neighbours, found: tuple[int, ...]) -> _Reading | None:
 
 
 def _aromatic_monocycle(near: Neighbours, piece: Piece) -> _Ring | None:
-    """Return the aromatic ring at the root of the piece; None without one, or if it shares an atom with another ring."""
+    """Return the aromatic ring at the root of the piece that shares no atom with another ring; None if there is no such ring."""
     for ring in near.rings(piece.root):
         if near.aromatic(ring) and near.monocycle(ring):
             return _Ring(ring, tuple(near.pieces(ring, piece.atoms)))

@@ -90,8 +90,8 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads.
 
-        On SQLite it sees one state of the database from its first query on. On PostgreSQL each query sees the commits before it;
-        `snapshot` sees one state.
+        On SQLite, all queries see the state of the database at the first query. On PostgreSQL, each query sees the commits before
+        it; use `snapshot` to see one state.
 
         Raises:
             DatabaseAway: the database does not answer.

@@ -1,7 +1,7 @@
 """The queue: shipments that wait for an inspection, and claims of officers on them.
 
-A shipment is in the queue while its latest decision is red or yellow, after an override if there is one, and it has no valid
-outcome. An override to red or yellow after the outcome puts it back: a person who raises an inspected shipment wants another
+A shipment is in the queue while its latest decision, after any override, is red or yellow, and it has no valid outcome. An
+override to red or yellow after the outcome puts the shipment back: a person who raises an inspected shipment wants another
 inspection. The table contains only the open shipments, so its size follows the work and not the log. A shipment that turns green
 while it is claimed stays as a hidden row until the claim ends, because it may turn red again before then. `refresh` brings the
 table up to date in the transaction of each change: decisions, outcomes and overrides.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RANKS: Final = {"red": 0, "yellow": 1}
 #: Rank of green shipments, which are not shown.
 _HIDDEN: Final = 2
-#: Which of some shipments have outcomes.
+#: Selects the shipments that have outcomes.
 INSPECTED: Final = Lookup(
     "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}",
     """

@@ -152,13 +152,13 @@ def _content(connection: Connection, checkpoint_id: int) -> bytes:
 
 
 def oldest_order(database: Database) -> int | None:
-    """Return the order of the oldest checkpoint; None without any."""
+    """Return the order of the oldest checkpoint; None if there are no checkpoints."""
     with database.read() as connection:
         return connection.execute(select(func.min(HistoryCheckpoint.history_order))).scalar()
 
 
 def newest_at(database: Database) -> int | None:
-    """Return the time of the newest checkpoint, in microseconds since 1970; None without any."""
+    """Return the time of the newest checkpoint, in microseconds since 1970; None if there are no checkpoints."""
     with database.read() as connection:
         return connection.execute(
             select(HistoryCheckpoint.created_at).order_by(desc(HistoryCheckpoint.id)).limit(1)

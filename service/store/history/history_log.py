@@ -130,7 +130,7 @@ def count(connection: Connection, after: int, last: int) -> int:
 
 
 def last_position(connection: Connection) -> int:
-    """Return the position of the latest decision; 0 without any. Decisions get their positions in the order of their commits."""
+    """Return the position of the latest decision; 0 if there are no decisions. Positions follow the order of commits."""
     return connection.execute(select(func.coalesce(func.max(Decision.position), 0))).scalar_one()
 
 

@@ -160,7 +160,7 @@ def postpone(database: Database, positions: Sequence[int], first_order: int) -> 
 
 
 def last_position(connection: Connection) -> int:
-    """Return the position of the latest lesson; 0 without any."""
+    """Return the position of the latest lesson; 0 if there are no lessons."""
     return connection.execute(
         select(func.coalesce(func.max(HistoryEvent.position), 0)).where(HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
     ).scalar_one()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000
 _SALT_BYTES: Final = 16
-#: Which of some decisions are stored.
+#: Selects the decisions that are stored.
 _STORED: Final = Lookup(
     "SELECT id FROM decisions WHERE id IN {}",
     """
@@ -38,7 +38,7 @@ _STORED: Final = Lookup(
     (SELECT FROM decisions WHERE id = asked.id LIMIT 1) AS found
     """,
 )
-#: Latest decisions on some shipments.
+#: Selects the latest decisions on some shipments.
 _LATEST: Final = Lookup(
     """
     SELECT shipment_id, id FROM decisions WHERE position IN

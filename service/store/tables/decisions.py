@@ -24,7 +24,7 @@ class Decision(Base):
         selected_by: reason of the lane, see CONTRACT.md; None for an ordinary green.
         via: ``score``, ``batch``, ``csv``, ``job`` or ``file``.
         duration_us: processor time of the table that the shipment was scored in, divided by its shipments.
-        caller: id of the API key, or the name of the command; None without keys.
+        caller: id of the API key, or the name of the command; None if keys are not required.
         earlier_id: id of the previous decision on the same ``shipment_id``.
         salt: random bytes that the audit chain's digests of manifest and answer contain; None after erasure.
         manifest: JSON of the manifest as received; None after erasure.

@@ -12,7 +12,7 @@ class IdempotentRequest(Base):
     """A request that is answered once, and its answer. Rows are deleted after 24 hours.
 
     Attributes:
-        caller: id of the API key; empty without keys.
+        caller: id of the API key; empty if keys are not required.
         key: value of the header.
         digest: SHA-256 of method, path, query string and body; for a job, of the file and the fields of the form.
         created_at: time at which a process began to work on the request.

@@ -14,7 +14,7 @@ class Job(Base):
     Attributes:
         position: order of arrival.
         state: ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
-        caller: id of the API key; None without keys.
+        caller: id of the API key; None if keys are not required.
         file_name: name that the client gave the file; None after the files were deleted.
         upload_ending: file extension of the upload on disk.
         result_format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``.

@@ -41,7 +41,7 @@ class Delivery(Base):
         state: ``waiting``, ``delivered`` or ``failed`` (given up).
         next_at: time of the next attempt of a waiting delivery.
         leased_until: end of the lease of a worker that is sending it.
-        status: HTTP status of the latest answer; None without an answer.
+        status: HTTP status of the latest answer; None if no answer came.
         problem: reason why the latest attempt failed.
     """
 

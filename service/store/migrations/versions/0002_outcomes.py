@@ -84,7 +84,7 @@ def downgrade() -> None:
         op.drop_table(name)
 
 
-#: Of the decisions before this migration, the latest on each shipment enters the queue if it is red or yellow.
+#: The latest stored decision on each shipment enters the queue if it is red or yellow.
 _FILL = """
 INSERT INTO queue_entries (
     shipment_id, decision_id, rank, lane, overridden, selected_by, minus_risk, percentile, received_at, site, channel

@@ -45,7 +45,7 @@ class Outcome:
 
 
 class WatchList:
-    """Numbers of parties and addresses with finds, and the time at which the result of the first find was known."""
+    """Numbers of parties or addresses with finds, and the earliest time at which a find was known."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
@@ -65,7 +65,7 @@ class WatchList:
 
 
 class Office:
-    """Simulated customs office with watch lists of consignors, consignees and both addresses with finds."""
+    """Simulated customs office. Its watch lists contain consignors and consignees with finds, and the addresses of both."""
 
     def __init__(self, priors: Priors) -> None:
         self._capacity, self._random = priors.number("inspection.targeted"), priors.number("inspection.random")

@@ -27,7 +27,7 @@ _CONTENT: Final = {
 #: change the world.
 _WATCHED: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
 _OPIOIDS: Final = ("fentanyl", "analogue", "other_opioid")
-#: Effects of changes of trade and data by date, and the contents that they affect ('' for all).
+#: Date of a change in trade rules or required data -> its effect, and the content that it affects ('' for all).
 _DATED: Final = {
     date(2025, 5, 2): ("channel", ""),
     date(2025, 8, 29): ("channel", ""),
