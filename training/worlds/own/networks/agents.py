@@ -36,7 +36,7 @@ REACTIONS: Final = ("nothing", "parties", "covers", "pause", "channel", "route",
 
 
 @dataclass(slots=True)
-class Shipper:
+class _Consignor:
     """Consignor of a network. ``contact`` is 0 if it has its own telephone and e-mail."""
 
     number: int
@@ -95,7 +95,7 @@ class Network:
     neighbours: float = 0.0
     reaction: str = ""
     opened: int = 0
-    shippers: list[Shipper] = field(default_factory=list)
+    shippers: list[_Consignor] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
     pending: list[Seizure] = field(default_factory=list)
 
@@ -215,7 +215,7 @@ class Craft:
 
     def _shipper(
         self, network: Network, host: Host, chosen: set[str], declared: int, rng: np.random.Generator
-    ) -> tuple[Shipper | None, int]:
+    ) -> tuple[_Consignor | None, int]:
         """Return the consignor (None for the host's) and the number of the figures that it repeats."""
         kind = host.kind
         if declared != HARMLESS and rng.random() < self._own_if_declared(network):
@@ -239,7 +239,7 @@ class Craft:
 
     def _own_shipper(
         self, network: Network, host: Host, kind: int, chosen: set[str], rng: np.random.Generator
-    ) -> tuple[Shipper, int]:
+    ) -> tuple[_Consignor, int]:
         young, shared = "P1" in chosen, "P3" in chosen
         needs_own = bool({"P1", "P3", "V5"} & chosen)
         fitting = [
@@ -254,7 +254,7 @@ class Craft:
             network.opened += 1
             self._move_on(network, shared, rng)
             age = rng.exponential(self._young) if young else rng.random() * self._life
-            shipper = Shipper(
+            shipper = _Consignor(
                 self._new(41, network.number, network.opened),
                 kind,
                 host.origin,
