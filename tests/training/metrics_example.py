@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from training.evaluation.metrics import Cause, Estimate
+
 
 def estimate(value: float, half: float | None = None) -> dict[str, float]:
     half = 0.1 * abs(value) if half is None else half
     return {"value": value, "low": value - half, "high": value + half}
 
 
-def nothing(reason: str = "3 finds in this window; at least 10 are needed") -> dict[str, Any]:
-    return {"value": None, "reason": reason}
+def nothing(
+    reason: str = "3 finds in this window; at least 10 are needed", cause: Cause = "too few finds"
+) -> dict[str, Any]:
+    return Estimate(None, reason=reason, cause=cause).to_json()
 
 
 def figures(strength: float, *, finds: int = 260, base_rate: float = 1.6e-6) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def figures(strength: float, *, finds: int = 260, base_rate: float = 1.6e-6) -> 
         "recall_at_false_positive_rate": {
             "0.01": estimate(strength**0.8),
             "0.001": estimate(0.6 * strength),
-            "0.0001": nothing("6,000 clean shipments; a rate of 0.0001 needs 10000"),
+            "0.0001": nothing("6,000 clean shipments; a rate of 0.0001 needs 10000", "too little traffic"),
         },
         "reliability": bins,
     }

@@ -209,7 +209,11 @@ def test_a_head_without_finds_returns_the_prior_of_evidence_and_the_card_mention
     matrix = result.model.space.transform(data.table, rows_of_history.values)
     np.testing.assert_allclose(scored.of_head[:, 2], result.model.prior.log_odds(matrix)[:, 2], atol=1e-3)
     figures = result.metrics["labels"]["office"]["equipment"]["pr_auc"]
-    assert figures == {"value": None, "reason": "0 finds in this window; at least 10 are needed"}
+    assert figures == {
+        "value": None,
+        "reason": "0 finds in this window; at least 10 are needed",
+        "cause": "too few finds",
+    }
 
 
 @pytest.fixture(scope="module")

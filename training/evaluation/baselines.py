@@ -18,7 +18,7 @@ from features.manifest.fields import FIELDS, Kind, Level
 from features.readers.further import FurtherField
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from training.data.outcome import Outcome
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval, poisson_times
+from training.evaluation.metrics import RESAMPLES, Curve, Estimate, Ranking, interval, lacking, poisson_times
 from training.evaluation.rules import price_columns, price_deviations, watch_list_rules
 from training.fitting.examples import Examples
 
@@ -257,9 +257,9 @@ def misses_against(
     """
     find, weight = outcome.any, outcome.weight
     key = f"{SHARE:g}"
-    if find.sum() < MIN_FINDS or find.all():
-        none = Estimate(None, reason=f"{int(find.sum())} finds; at least {MIN_FINDS} are needed").to_json()
-        return {name: {key: {"ours": none, "theirs": none, "ratio": none}} for name in theirs}
+    none = lacking(find)
+    if none is not None:
+        return {name: {key: dict.fromkeys(("ours", "theirs", "ratio"), none.to_json())} for name in theirs}
     rankings = {name: Ranking(score, find, weight) for name, score in {"": ours, **theirs}.items()}
 
     def missed(curve: Curve | None) -> float:

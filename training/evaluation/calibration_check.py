@@ -16,11 +16,12 @@ from models.calibration import probability
 from training.evaluation.metrics import (
     MIN_FINDS,
     RESAMPLES,
-    Estimate,
     ReliabilityBin,
     bin_starts,
     interval,
+    lacking,
     poisson_times,
+    too_few,
 )
 
 Floats = NDArray[np.float64]
@@ -53,10 +54,9 @@ def calibration_check(
     """
     finds = int(find.sum())
     top: dict[str, Any] = {"share": TOP_SHARE, "predicted": None, "observed": None}
-    if finds < MIN_FINDS or finds == len(find):
-        lacking = f"{finds} finds; at least {MIN_FINDS} are needed" if finds < MIN_FINDS else "no clean shipment"
-        top["ratio"] = Estimate(None, reason=lacking).to_json()
-        return {"top": top, "bins": [], "bins_reason": lacking}
+    none = lacking(find)
+    if none is not None:
+        return {"top": top | {"ratio": none.to_json()}, "bins": [], "bins_reason": none.reason}
     ranked = _Ranked.of(log_odds, find, weight, base_rate)
     n_bins = min(MOST_BINS, finds // BIN_FINDS)
     cuts = bin_starts(ranked.find, n_bins)
@@ -147,8 +147,7 @@ class _Ranked:
         n_finds = int(np.add.reduceat(self.find.astype(np.int64), self.starts)[before].sum())
         out: dict[str, Any] = {"predicted": predicted / TOP_SHARE, "observed": observed / TOP_SHARE, "finds": n_finds}
         if n_finds < MIN_FINDS:
-            reason = f"{n_finds} finds in the top {TOP_SHARE:.0%} of traffic; at least {MIN_FINDS} are needed"
-            return out | {"ratio": Estimate(None, reason=reason).to_json()}
+            return out | {"ratio": too_few(n_finds, f" in the top {TOP_SHARE:.0%} of traffic").to_json()}
         return out | {"ratio": interval(predicted / observed, draws).to_json()}
 
     def bins(self, cuts: Ints, draws: list[Floats]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from training.data.outcome import Outcome
 from training.data.sources import simulated
 from training.data.window_features import replay_history, transform
 from training.evaluation.baselines import depth_2_tree
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Ranking, interval, too_few
 from training.fitting.boosting import fit_heads
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
@@ -125,7 +125,7 @@ def ceiling(
     is_find = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
     fewest = min(int(is_find.sum()), int(ours.outcome.any.sum()), int(world.train.find.sum()))
     if fewest < MIN_FINDS:
-        none = Estimate(None, reason=f"{fewest} finds; at least {MIN_FINDS} are needed").to_json()
+        none = too_few(fewest).to_json()
         return out | {"pr_auc": none, "recall_0.005": none, "ours_pr_auc": none, "share": none}
     score, params = _best(world, candidates, seed, threads, progress)
     progress("a tree of depth 2")

@@ -13,7 +13,7 @@ from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES, RED, RED_SHARE, YELLOW
 from training.data.outcome import Outcome
 from training.evaluation.evaluation import Scored
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, interval, poisson_times
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Cause, interval, poisson_times, too_few
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -109,7 +109,8 @@ def red_by_origin(
     compared = {name: float(r["red_rate"]) for name, r in rates.items() if r["clean_shipments"] >= RATIO_SHIPMENTS}
     if len(compared) < 2:
         reason = f"{len(compared)} major origins with {RATIO_SHIPMENTS} clean shipments or more; at least 2 are needed"
-        return out | {"ratio": None, "reason": reason}
+        cause: Cause = "too little traffic"
+        return out | {"ratio": None, "reason": reason, "cause": cause}
     least, most = min(compared.values()), max(compared.values())
     if least == 0.0:
         out |= {"ratio": None, "reason": "an origin has no clean shipment in red"}
@@ -184,7 +185,7 @@ def _cost(
         threshold = ranked[n_red - 1] if n_red else np.inf
         capped[own] = score[own] >= threshold
     if is_find.sum() < MIN_FINDS:
-        none = Estimate(None, reason=f"{int(is_find.sum())} finds; at least {MIN_FINDS} are needed").to_json()
+        none = too_few(int(is_find.sum())).to_json()
         return {"max_ratio": ratio, "recall": {_RED: none}, "recall_lost": {_RED: none}}
     weight, before_f, after_f = outcome.weight[is_find], red[is_find], capped[is_find]
     draws: list[tuple[float, float]] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,19 +35,43 @@ def percent(share: str | float) -> str:
     return f"{100 * float(share):g}pct"
 
 
+#: Causes of missing figures that tables show instead of the whole reason.
+Cause = Literal["too few finds", "too little traffic"]
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Estimate with its 95 % interval, or ``value=None`` with a reason."""
+    """Estimate with its 95 % interval, or ``value=None`` with a reason and, if it is a frequent one, its cause."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+    cause: Cause | None = None
 
     def to_json(self) -> dict[str, float | str | None]:
         if self.value is None:
-            return {"value": None, "reason": self.reason}
+            none: dict[str, float | str | None] = {"value": None, "reason": self.reason}
+            return none if self.cause is None else none | {"cause": self.cause}
         return {"value": self.value, "low": self.low, "high": self.high}
+
+
+def too_few(finds: int, which: str = "") -> Estimate:
+    """Return the estimate without a value of fewer than `MIN_FINDS` finds; ``which`` says which finds these are."""
+    return Estimate(None, reason=f"{finds} finds{which}; at least {MIN_FINDS} are needed", cause="too few finds")
+
+
+def too_little(clean: int, what: str, least: float) -> Estimate:
+    """Return the estimate without a value of ``clean`` shipments, of which ``what`` needs at least ``least``."""
+    return Estimate(None, reason=f"{clean} clean shipments; {what} needs {round(least)}", cause="too little traffic")
+
+
+def lacking(find: Bools, where: str = "") -> Estimate | None:
+    """Return an estimate without a value if ``find`` (n,) has too few finds or no clean shipment, otherwise None."""
+    finds = int(find.sum())
+    if finds < MIN_FINDS:
+        return too_few(finds, where)
+    return Estimate(None, reason=f"no clean shipment{where}") if find.all() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,22 +254,13 @@ def ranking_figures(
     """
     ranking = Ranking(score, find, weight)
     n = ranking.n_finds + ranking.n_clean
-    lacking: str | None = None
-    if ranking.n_finds < MIN_FINDS:
-        lacking = f"{ranking.n_finds} finds in this window; at least {MIN_FINDS} are needed"
-    elif ranking.n_clean == 0:
-        lacking = "no clean shipment in this window"
-
-    def common(auc: Estimate, reason: str) -> RankingFigures:
-        none = Estimate(None, reason=reason)
+    none = lacking(find, " in this window")
+    if none is not None:
         shares = dict.fromkeys(SHARES, none)
         return RankingFigures(
-            n, ranking.n_finds, ranking.prevalence, base_rate, auc, dict.fromkeys(PREVALENCES, none), auc, shares,
+            n, ranking.n_finds, ranking.prevalence, base_rate, none, dict.fromkeys(PREVALENCES, none), none, shares,
             dict(shares), dict(shares), dict.fromkeys(FALSE_POSITIVE_RATES, none),
         )  # fmt: skip
-
-    if lacking is not None:
-        return common(Estimate(None, reason=lacking), lacking)
     curve = ranking.curve()
     draws = ranking.resampled(resamples, seed) if resamples else []
     recall: dict[float, Estimate] = {}
@@ -253,10 +268,7 @@ def ranking_figures(
     in_window: dict[float, Estimate] = {}
     for share in SHARES:
         if share * ranking.n_clean < MIN_BEYOND:
-            little = Estimate(
-                None,
-                reason=f"{ranking.n_clean} clean shipments; a share of {share:g} needs {round(MIN_BEYOND / share)}",
-            )
+            little = too_little(ranking.n_clean, f"a share of {share:g}", MIN_BEYOND / share)
             recall[share] = precision[share] = in_window[share] = little
             continue
         values = curve.at_share(share, base_rate)
@@ -267,8 +279,7 @@ def ranking_figures(
     at_fpr: dict[float, Estimate] = {}
     for rate in FALSE_POSITIVE_RATES:
         if rate * ranking.n_clean < MIN_BEYOND:
-            reason = f"{ranking.n_clean} clean shipments; a rate of {rate:g} needs {round(MIN_BEYOND / rate)}"
-            at_fpr[rate] = Estimate(None, reason=reason)
+            at_fpr[rate] = too_little(ranking.n_clean, f"a rate of {rate:g}", MIN_BEYOND / rate)
         else:
             at_fpr[rate] = interval(curve.recall_at_fpr(rate), [c.recall_at_fpr(rate) for c in draws])
     return RankingFigures(

@@ -28,7 +28,7 @@ from training.data.windows import NEVER, Window
 from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, Ranking, interval, poisson_times
+from training.evaluation.metrics import RESAMPLES, Ranking, interval, lacking, poisson_times
 from training.evaluation.repeats import repeated
 from training.worlds.own.trade.plan import STRENGTHS
 from training.worlds.own.trade.traces import TRACES
@@ -258,11 +258,10 @@ def _figures(
     red: float | None = None
     if scored.lane is not None and not of_finds and clean.sum() >= _LEAST_CLEAN:
         red = float((scored.lane[clean] == RED).mean())
-    if finds < MIN_FINDS or not clean.any():
-        lacking = f"{finds} finds; at least {MIN_FINDS} are needed" if finds < MIN_FINDS else "no clean shipment"
-        none = Estimate(None, reason=lacking).to_json()
-        recall = {f"{share:g}": none for share in SHARES}
-        return out | {"pr_auc": none, "recall": recall, "false_positive_rate_red": red}
+    none = lacking(find[members])
+    if none is not None:
+        recall = {f"{share:g}": none.to_json() for share in SHARES}
+        return out | {"pr_auc": none.to_json(), "recall": recall, "false_positive_rate_red": red}
     ranking = Ranking(scored.risk[members], find[members], weight[members])
     curves = ranking.resampled(_AUC_RESAMPLES, seed)
     total = times[:, in_slice].sum(axis=1)

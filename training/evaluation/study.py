@@ -19,7 +19,17 @@ from features.reference import typologies
 from models.scoring import RiskModel
 from training.config import Run
 from training.data.outcome import Outcome
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval, poisson_times
+from training.evaluation.metrics import (
+    MIN_FINDS,
+    RESAMPLES,
+    Curve,
+    Estimate,
+    Ranking,
+    interval,
+    lacking,
+    poisson_times,
+    too_few,
+)
 from training.evaluation.run_evaluation import EvaluatedWindow
 from training.evaluation.slices import taken_at
 from training.fitting.boosting import HeadFit
@@ -96,9 +106,9 @@ def ablation(
     find, weight = outcome.any, outcome.weight
     if len(groups) < 2:
         return {}
-    if find.sum() < MIN_FINDS or find.all():
-        none = Estimate(None, reason=f"{int(find.sum())} finds; at least {MIN_FINDS} are needed").to_json()
-        few = {"pr_auc": none, "recall_0.005": none, "pr_auc_change": none}
+    none = lacking(find)
+    if none is not None:
+        few = dict.fromkeys(("pr_auc", "recall_0.005", "pr_auc_change"), none.to_json())
         return {group: {"features": len(_columns(bench, group)), **few} for group in groups}
     times = list(poisson_times(len(find), resamples, seed))
     with_all = Ranking(full, find, weight)
@@ -158,9 +168,9 @@ def left_out_typologies(
     out: dict[str, Any] = {}
     draws: list[tuple[Floats, Floats]] = []
     recalls: list[tuple[float, float]] = []
-    if find.sum() < MIN_FINDS or find.all():
-        reason = f"{int(find.sum())} finds; at least {MIN_FINDS} are needed"
-        return {"average_ratio": Estimate(None, reason=reason).to_json()}
+    none = lacking(find)
+    if none is not None:
+        return {"average_ratio": none.to_json()}
     with_all = taken_at(full, find, weight, LEFT_OUT_SHARE, base_rate)[find]
     times = np.concatenate(list(poisson_times(int(find.sum()), resamples, seed))).astype(np.float64) * weight[find]
     for k, typology in enumerate(TRACES):
@@ -168,9 +178,9 @@ def left_out_typologies(
         rows = np.flatnonzero(bench.find & shown.learned[:, k])
         one: dict[str, Any] = {"name": known[typology].name, "finds": int(own.sum()), "finds_left_out": len(rows)}
         out[typology] = one
-        lacking = _lacking(int(own.sum()), len(rows), int(bench.find.sum()))
-        if lacking is not None:
-            one |= dict.fromkeys(("recall_with", "recall_without", "ratio"), Estimate(None, reason=lacking).to_json())
+        none = _too_few(int(own.sum()), len(rows), int(bench.find.sum()))
+        if none is not None:
+            one |= dict.fromkeys(("recall_with", "recall_without", "ratio"), none.to_json())
             continue
         progress(f"without {typology} {known[typology].name} ({k + 1} of {len(TRACES)})")
         without = taken_at(bench.scores(without_rows=rows), find, weight, LEFT_OUT_SHARE, base_rate)[find]
@@ -186,15 +196,14 @@ def left_out_typologies(
     return out
 
 
-def _lacking(finds: int, learned: int, all_learned: int) -> str | None:
-    """Return the reason why a typology has too few finds for a comparison, or None if it has enough."""
+def _too_few(finds: int, learned: int, all_learned: int) -> Estimate | None:
+    """Return an estimate without a value if a typology has too few finds for a comparison, or None if it has enough."""
     if finds < MIN_FINDS:
-        return f"{finds} finds show the typology in this window; at least {MIN_FINDS} are needed"
+        return too_few(finds, " show the typology in this window")
     if learned == 0:
-        return "no find in the training rows shows the typology"
-    if all_learned - learned < MIN_FINDS:
-        return f"{all_learned - learned} finds are left to learn from; at least {MIN_FINDS} are needed"
-    return None
+        return Estimate(None, reason="no find in the training rows shows the typology", cause="too few finds")
+    left = all_learned - learned
+    return too_few(left, " are left to learn from") if left < MIN_FINDS else None
 
 
 def _ratio(
@@ -202,7 +211,7 @@ def _ratio(
 ) -> Estimate:
     """Return the mean recall without the typology divided by the mean recall with it."""
     if not recalls:
-        return Estimate(None, reason="no typology has enough finds")
+        return Estimate(None, reason="no typology has enough finds", cause="too few finds")
     with_all, without = (float(np.mean([pair[i] for pair in recalls])) for i in (0, 1))
     if with_all == 0.0:
         return Estimate(None, reason="no find with the typology is inspected, even if training includes the typology")

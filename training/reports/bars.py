@@ -43,7 +43,7 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
     # An office's own label may legitimately differ between origins, as fraud does.
     own_label = any(set(scores) == {"risk"} for scores in labels_of(metrics).values())
     if origins and not own_label:
-        ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
+        ratio = {"value": origins.get("ratio"), "reason": origins.get("reason"), "cause": origins.get("cause")}
         judged_bars.append(_bar("False alarms in red, highest over lowest origin", ratio, most=ORIGINS))
     easy = [one.get("ok") is True for one in part(metrics, "too_easy").get("bars", ())]
     compared = [one for one in metrics.get("margins") or () if one.get("simulated") is not None]

@@ -17,6 +17,7 @@ _NAMES: Final = {
     "default_lightgbm": "default LightGBM",
     "lightgbm": "LightGBM",
 }
+_SHORT_CAUSES: Final[Mapping[str, str]] = {"too few finds": "too few"}
 _LABELS: Final = {"office": "office labels", "truth": "the truth"}
 
 
@@ -96,7 +97,7 @@ def short_estimate(estimate: Any, *, percent: bool = False) -> str:
         return "-"
     value, low, high = (estimate.get(key) for key in ("value", "low", "high"))
     if value is None:
-        return "too few" if "find" in str(estimate.get("reason")) else "-"
+        return _SHORT_CAUSES.get(str(estimate.get("cause")), "-")
     scale = 100.0 if percent else 1.0
     text = _percent_digits(scale * float(value)) if percent else _digits(float(value))
     if low is None or high is None:
@@ -106,11 +107,8 @@ def short_estimate(estimate: Any, *, percent: bool = False) -> str:
 
 
 def why_none(estimate: Mapping[str, Any]) -> str:
-    """Return a short reason why an estimate has no value, derived from words in its full reason."""
-    reason = str(estimate.get("reason") or "")
-    if "find" in reason:
-        return "too few finds"
-    return "too little traffic" if "clean shipments" in reason else (reason or NONE)
+    """Return why an estimate has no value: its cause, or the full reason if that has no cause."""
+    return str(estimate.get("cause") or estimate.get("reason") or NONE)
 
 
 def one_in(estimate: Any) -> str:

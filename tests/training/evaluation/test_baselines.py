@@ -22,6 +22,7 @@ from training.evaluation.baselines import (
 )
 from training.evaluation.rules import _TRUST, WATCH_LIST, price_rule, watch_list_rules
 from training.fitting.examples import Examples
+from training.reports.words import estimate_text, short_estimate
 
 NAMES = FeatureSpace().names
 
@@ -204,6 +205,14 @@ def test_misses_of_a_constructed_example() -> None:
 def test_misses_need_enough_finds_and_at_least_one_missed() -> None:
     score = -np.arange(1000.0)
     few = misses_against(score, {"x": score}, _outcome(1000, 9), base_rate=1e-6)
-    assert few["x"]["0.005"]["ratio"] == {"value": None, "reason": "9 finds; at least 10 are needed"}
+    assert few["x"]["0.005"]["ratio"] == {
+        "value": None,
+        "reason": "9 finds; at least 10 are needed",
+        "cause": "too few finds",
+    }
     none = misses_against(score, {"x": score}, _outcome(1000, 50), base_rate=1e-6)
     assert none["x"]["0.005"]["ratio"] == {"value": None, "reason": "the baseline misses no find"}
+    assert estimate_text(none["x"]["0.005"]["ratio"]) == "the baseline misses no find"
+    assert short_estimate(none["x"]["0.005"]["ratio"]) == "-"
+    all_found = misses_against(score, {"x": score}, _outcome(1000, 1000), base_rate=1e-6)
+    assert estimate_text(all_found["x"]["0.005"]["ratio"]) == "no clean shipment"

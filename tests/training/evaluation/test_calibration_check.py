@@ -96,7 +96,11 @@ def test_a_weight_counts_as_that_number_of_shipments() -> None:
 def test_too_few_finds_give_a_reason_instead_of_a_ratio() -> None:
     log_odds = np.linspace(-9.0, -5.0, 4000)
     none = _check(log_odds, np.arange(4000) < 9)
-    assert none["top"]["ratio"] == {"value": None, "reason": "9 finds; at least 10 are needed"}
+    assert none["top"]["ratio"] == {
+        "value": None,
+        "reason": "9 finds; at least 10 are needed",
+        "cause": "too few finds",
+    }
     assert none["bins"] == []
     low = _check(log_odds, np.arange(4000) < 199)
     assert low["top"]["ratio"]["reason"] == "0 finds in the top 1% of traffic; at least 10 are needed"

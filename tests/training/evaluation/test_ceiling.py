@@ -75,7 +75,7 @@ def test_too_few_finds_on_either_side_give_a_reason(world: TruthWorld) -> None:
     score = np.zeros(100)
     few = Outcome((np.arange(100) < 4)[:, None], np.ones(100))
     found = ceiling(world, RiskScores(score, few, 1e-4), seed=0, threads=1, progress=lambda _: None)
-    assert found["share"] == {"value": None, "reason": "4 finds; at least 10 are needed"}
+    assert found["share"] == {"value": None, "reason": "4 finds; at least 10 are needed", "cause": "too few finds"}
 
 
 def test_a_truth_world_keeps_all_illicit_shipments_and_weights_the_lawful_sample() -> None:

@@ -53,6 +53,7 @@ def test_a_single_origin_gives_a_reason_instead_of_a_ratio() -> None:
     )
     assert found["ratio"] is None
     assert found["reason"] == "1 major origins with 2000 clean shipments or more; at least 2 are needed"
+    assert found["cause"] == "too little traffic"
 
 
 def test_limiting_the_ratio_costs_the_finds_between_the_old_and_the_new_threshold() -> None:
@@ -83,7 +84,11 @@ def test_origins_that_are_close_enough_cost_nothing() -> None:
     found = red_by_origin(_scored(lane, risk), Outcome(find, np.ones(4030)), origin)
     assert [cost["recall_lost"]["0.005"]["value"] for cost in found["cost"][:2]] == [0.0, 0.0]
     few = red_by_origin(_scored(lane[:4005], risk[:4005]), Outcome(find[:4005], np.ones(4005)), origin[:4005])
-    assert few["cost"][0]["recall"]["0.005"] == {"value": None, "reason": "5 finds; at least 10 are needed"}
+    assert few["cost"][0]["recall"]["0.005"] == {
+        "value": None,
+        "reason": "5 finds; at least 10 are needed",
+        "cause": "too few finds",
+    }
 
 
 @given(

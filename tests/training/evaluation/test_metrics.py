@@ -72,8 +72,10 @@ def test_too_few_finds_give_a_reason_without_a_value() -> None:
     figures = ranking_figures(np.arange(1000.0), find, base_rate=1e-6)
     assert figures.pr_auc.value is None
     assert figures.pr_auc.reason == "9 finds in this window; at least 10 are needed"
-    assert figures.to_json()["roc_auc"] == {"value": None, "reason": figures.roc_auc.reason}
+    assert figures.to_json()["roc_auc"] == {"value": None, "reason": figures.roc_auc.reason, "cause": "too few finds"}
     assert why_none(figures.pr_auc.to_json()) == "too few finds"
+    little = ranking_figures(np.arange(1000.0), np.arange(1000) < MIN_FINDS, base_rate=1e-6)
+    assert why_none(little.recall_at_share[0.001].to_json()) == "too little traffic"
     assert reliability(np.full(1000, 0.1), find, base_rate=0.01) == []
 
 

@@ -209,7 +209,11 @@ def test_metrics_of_slices_of_a_constructed_example() -> None:
     ten = found["of"]["ten"]
     assert (ten["shipments"], ten["finds"], ten["false_positive_rate_red"]) == (10, 10, None)
     assert ten["pr_auc"]["value"] == pytest.approx(10 / 40)
-    assert found["of"]["few"]["recall"]["0.005"] == {"value": None, "reason": "9 finds; at least 10 are needed"}
+    assert found["of"]["few"]["recall"]["0.005"] == {
+        "value": None,
+        "reason": "9 finds; at least 10 are needed",
+        "cause": "too few finds",
+    }
 
 
 def test_a_window_without_finds_has_no_slices() -> None:

@@ -84,6 +84,7 @@ def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_i
     assert found["T1"]["ratio"] == {
         "value": None,
         "reason": "0 finds show the typology in this window; at least 10 are needed",
+        "cause": "too few finds",
     }
     # The other finds stay in training, so b is as informative as before.
     without = bench.scores(without_rows=np.flatnonzero(shown.learned[:, P5]))
@@ -124,9 +125,15 @@ def test_a_window_without_finds_gives_reasons(planted: tuple[Bench, Outcome, Sho
     nothing = Outcome(np.zeros((6000, 1), dtype=bool), np.ones(6000))
     full = np.zeros(6000)
     found = ablation(bench, full, nothing, base_rate=BASE_RATE, progress=_silent)
-    assert found["first"]["pr_auc"] == {"value": None, "reason": "0 finds; at least 10 are needed"}
+    assert found["first"]["pr_auc"] == {
+        "value": None,
+        "reason": "0 finds; at least 10 are needed",
+        "cause": "too few finds",
+    }
     left = left_out_typologies(bench, full, nothing, shown, base_rate=BASE_RATE, progress=_silent)
-    assert left == {"average_ratio": {"value": None, "reason": "0 finds; at least 10 are needed"}}
+    assert left == {
+        "average_ratio": {"value": None, "reason": "0 finds; at least 10 are needed", "cause": "too few finds"}
+    }
 
 
 def test_thinning_keeps_every_find_and_the_total_weight_of_clean_rows() -> None:

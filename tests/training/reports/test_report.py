@@ -141,6 +141,9 @@ def test_figures_are_formatted_as_specified() -> None:
     assert short_estimate({"value": -0.1, "low": -0.2, "high": -0.05}) == "-0.100 (-0.20..-0.05)"
     assert short_estimate(nothing()) == "too few"
     assert estimate_text(nothing()) == "too few finds"
+    # A stored figure without a cause is shown with its whole reason, whatever its words.
+    assert estimate_text({"value": None, "reason": "3 finds"}) == "3 finds"
+    assert short_estimate({"value": None, "reason": "3 finds"}) == "-"
     assert estimate_text(None) == "not measured"
     assert one_in({"value": 1.51e-4, "low": 1.07e-4, "high": 2.19e-4}) == "1 in 6,600 (4,600 to 9,300)"
     assert one_in({"value": 7e-4, "low": 0.0, "high": 2e-3}) == "1 in 1,400 (500 to none)"
