@@ -14,7 +14,7 @@ from benchmarks.servers.catalogue import OURS
 from benchmarks.serving import over_rounds, ratio, request_label
 from benchmarks.tables import Table, number
 
-_LARGEST: Final = 10_000_000
+_MOST_ROWS: Final = 10_000_000
 #: Input of the other servers -> its name in a row.
 _INPUTS: Final = {"manifests": "both given manifests", "numbers": "the other given features"}
 
@@ -92,7 +92,7 @@ def _of_files(files: Result) -> list[Bar]:
         for kind in files["formats"]
     ]
     by_rows = {size["rows"]: size for size in files["scaling"]}
-    largest = by_rows.get(_LARGEST)
+    largest = by_rows.get(_MOST_ROWS)
     figures: list[tuple[str, float, str, Callable[[Result], float]]] = [
         ("peak memory", 700.0, "MB", lambda size: max(size["peak_mb"])),
         (
@@ -103,7 +103,7 @@ def _of_files(files: Result) -> list[Bar]:
         ),
     ]
     targets += [
-        Bar(f"CSV of {_LARGEST:,} rows: {what}", limit, figure(largest) if largest else None, at_most=True, unit=unit)
+        Bar(f"CSV of {_MOST_ROWS:,} rows: {what}", limit, figure(largest) if largest else None, at_most=True, unit=unit)
         for what, limit, unit, figure in figures
     ]
     return targets

@@ -15,21 +15,21 @@ import orjson
 
 from benchmarks.client import Requests, connect
 
-_EVERY = 0.005
-_LARGEST = 15_900_000
+_INTERVAL_SECONDS = 0.005
+_MAX_BODY_BYTES = 15_900_000
 
 
 def bodies() -> Iterator[tuple[str, str, bytes]]:
     """Yield name, path and body of each request."""
     batch = "/v1/score/batch"
     yield "1,000 shipments of 75 goods items", batch, _batch([_shipment(number, 75) for number in range(1000)])
-    yield "200,000 shipments", batch, _batch([_shipment(number, 1) for number in range(200_000)])[:_LARGEST]
-    yield "numbers", batch, b'{"shipments":[{"z":[' + b"1," * (_LARGEST // 2) + b"1]}]}"
-    yield "lists", batch, b'{"shipments":[{"z":[' + b"[]," * (_LARGEST // 3) + b"1]}]}"
+    yield "200,000 shipments", batch, _batch([_shipment(number, 1) for number in range(200_000)])[:_MAX_BODY_BYTES]
+    yield "numbers", batch, b'{"shipments":[{"z":[' + b"1," * (_MAX_BODY_BYTES // 2) + b"1]}]}"
+    yield "lists", batch, b'{"shipments":[{"z":[' + b"[]," * (_MAX_BODY_BYTES // 3) + b"1]}]}"
     yield "lists as shipments", batch, b'{"shipments":[' + b"[]," * 249_000 + b"1]}"
-    yield "members", batch, b"{" + b'"z":[],' * (_LARGEST // 7) + b'"z":1}'
+    yield "members", batch, b"{" + b'"z":[],' * (_MAX_BODY_BYTES // 7) + b'"z":1}'
     yield "escapes", batch, _described(b"\\u00e9" * (4_000_000 // 6))
-    yield "long numbers", batch, b'{"shipments":[' + b",".join([b"1" * 4000] * (_LARGEST // 4001)) + b"]}"
+    yield "long numbers", batch, b'{"shipments":[' + b",".join([b"1" * 4000] * (_MAX_BODY_BYTES // 4001)) + b"]}"
     few = [{"shipment_id": str(k), "items": [{"quantity": 1}] * 240} for k in range(1000)]
     yield "240,000 goods items", batch, _batch(few)
     further = [{"shipment_id": str(k), "items": [{"further": {f"{k}-{j}": j}} for j in range(200)]} for k in range(600)]
@@ -60,7 +60,7 @@ def longest_waits(port: int) -> dict[str, dict[str, float]]:
 
 def _probe(port: int, ended: threading.Event, waits: list[float]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    while not ended.wait(_EVERY) or not waits:
+    while not ended.wait(_INTERVAL_SECONDS) or not waits:
         began = time.perf_counter()
         connection.request("GET", "/healthz")
         connection.getresponse().read()

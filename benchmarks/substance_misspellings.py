@@ -24,7 +24,7 @@ from benchmarks.substance_rows import NONE, Row, read, same_substance
 from features.reference import benign_chemicals, substances
 from features.substances import WATCHED
 
-_SHORTEST: Final = 7
+_MIN_LETTERS: Final = 7
 # Shorter words within a name are locants or abbreviations: N, tert, boc.
 _SHORTEST_WORD: Final = 5
 # Adjacent letters on a QWERTY keyboard.
@@ -83,7 +83,7 @@ def watched_names() -> list[tuple[str, str]]:
         for row in substances()
         if row.group in WATCHED
         for name in (row.name, *row.synonyms)
-        if len(letters(name)) >= _SHORTEST and name.isascii() and _positions(name)
+        if len(letters(name)) >= _MIN_LETTERS and name.isascii() and _positions(name)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def of_glibc(name: str) -> Any:
-    """Return a function of glibc, or None if the C library is another one or lacks the function."""
+    """Return a function of glibc, or None if the C library is not glibc or lacks the function."""
     if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
         return None
     return getattr(ctypes.CDLL(None), name, None)

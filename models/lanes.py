@@ -32,7 +32,7 @@ FITTING: Final[Mapping[str, tuple[float, float]]] = MappingProxyType({"red": (0.
 #: Part of a lane's share that is left to the score even if rules and unread items alone would fill the lane.
 _LEAST_BY_SCORE: Final = 0.5
 #: Arrays of at most this length are handled score by score, which is faster than array operations.
-_FEW: Final = 8
+_FEW_SCORES: Final = 8
 #: Fewest shipments for comparing lanes with `FITTING`: ten of them are red at the default share.
 LEAST_JUDGED: Final = 2_000
 
@@ -108,7 +108,7 @@ class Lanes:
     def assign(self, risk_log_odds: ArrayLike) -> NDArray[np.int8]:
         """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape."""
         scores = np.asarray(risk_log_odds, dtype=np.float64)
-        if scores.ndim == 1 and len(scores) <= _FEW:
+        if scores.ndim == 1 and len(scores) <= _FEW_SCORES:
             yellow, red = self.yellow, self.red
             return np.array([(score >= yellow) + (score >= red) for score in scores.tolist()], dtype=np.int8)
         codes: NDArray[np.int8] = (scores >= self.yellow).astype(np.int8) + (scores >= self.red).astype(np.int8)

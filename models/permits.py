@@ -35,7 +35,7 @@ _SEQUENCES: Final = (_UP, _UP[::-1])
 #: Permit number under which licensed parties are stored.
 _LICENSED: Final = ""
 #: Shorter numbers are placeholders.
-_SHORTEST: Final = 3
+_MIN_CHARACTERS: Final = 3
 #: Placeholders with digits that the other tests do not find.
 _DUMMIES: Final = frozenset(declared_words()["permits"]["placeholders"])
 
@@ -64,7 +64,7 @@ def is_placeholder(number: str) -> bool:
     """
     plain = plain_number(number)
     digits = "".join(filter(str.isdigit, plain))
-    if len(plain) < _SHORTEST or not digits or plain in _DUMMIES:
+    if len(plain) < _MIN_CHARACTERS or not digits or plain in _DUMMIES:
         return True
     if len(set(plain)) == 1 or (len(set(digits)) == 1 and digits[0] == "0"):
         return True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Methods that change nothing.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Values of Sec-Fetch-Site in requests of the service's own pages, or of no page.
-_OWN: Final = frozenset({b"same-origin", b"none"})
+_OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 #: Limits of the cache of accepted Host headers: number of values, and bytes of a value.
 _MOST_HOSTS: Final = 256
 _LONGEST_HOST: Final = 256
@@ -97,6 +97,6 @@ class Guarded:
             own = host is not None and lower.partition(b"://")[2] == host.lower()
             if own or lower in self._origins:
                 return
-        elif site in _OWN:
+        elif site in _OWN_SITES:
             return
         raise Forbidden("A page of another site may not send this request.")

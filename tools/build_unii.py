@@ -58,9 +58,9 @@ _DEUTERATED: Final = re.compile(r"\bD\d{1,2}\b|DEUTER")
 _PLAIN: Final = re.compile(r"(?=.{5,32}$)(?:[A-Z\d,'+-]{1,8}-)?[A-Z][A-Z' -]*[A-Z]")
 # Maximum length of names that OPSIN parses. The longest selected name has 154 letters. Parsing longer ones is slow, and they belong
 # to other substances.
-_LONGEST: Final = 200
+_MAX_NAME_LENGTH: Final = 200
 _NAMED_FOR: Final = ("FENTAN", "NITAZEN")
-_SHOWN: Final = ("name of another substance", "name of two substances", "no structure could be read")
+_PRINTED_REASONS: Final = ("name of another substance", "name of two substances", "no structure could be read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def read_structures(entries: Iterable[Entry]) -> dict[str, Read]:
     """Return structures by UNII. A structure is the majority among an entry's names; entries without a majority are omitted."""
     entries = tuple(entries)
     systematic = {name for entry in entries for name, of_type in entry.names if of_type in ("sys", "cn")}
-    smiles = smiles_of_names(sorted(name for name in systematic if len(name) <= _LONGEST))
+    smiles = smiles_of_names(sorted(name for name in systematic if len(name) <= _MAX_NAME_LENGTH))
     parents = {text: from_smiles(text) for text in sorted(set(smiles.values()))}
     structures: dict[str, Read] = {}
     for entry in entries:
@@ -323,7 +323,7 @@ def report(rows: list[Name], sorting: Sorting, console: Console, *, everything: 
     console.print(table)
     for reason, names in sorted(sorting.dropped.items()):
         console.print(f"Left out, {reason}: {len(names)}", highlight=False)
-        if everything or reason in _SHOWN:
+        if everything or reason in _PRINTED_REASONS:
             for name in sorted(names):
                 console.print(f"  {name}", highlight=False, markup=False, soft_wrap=True)
 

@@ -30,7 +30,7 @@ _CODE: Final = re.compile(
 # Names that end with a radical are truncated: `N-PHENYL-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)` is the start of many names.
 _TRUNCATED: Final = re.compile(r"[^,]*YL[)\]]*-?")
 _POSITION: Final = re.compile(r"\b(?:PARA|META|ORTHO|ALPHA|BETA|CIS|TRANS|[PMO](?=-))\b|[^A-Z]")
-_SHORTEST: Final = 4
+_MIN_CHARACTERS: Final = 4
 _SHORT: Final = 5
 
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
@@ -101,7 +101,7 @@ def unusable(name: str, key: str) -> str:
         return "a remark or a mixture"
     if "PIPERID" in name and _TRUNCATED.fullmatch(name):
         return "truncated"
-    if len(key) < _SHORTEST:
+    if len(key) < _MIN_CHARACTERS:
         return "too short"
     return ""
 

@@ -54,7 +54,7 @@ class Recognition:
     Attributes:
         position: field -> index of its input column.
         guessed: field -> input column name, for columns that match by alias.
-        notes: remarks for the user on duplicate names, and on columns that are not used because another one is more likely.
+        notes: remarks for the user on duplicate names, and on columns that are not used because another column is more likely.
     """
 
     position: Mapping[str, int]

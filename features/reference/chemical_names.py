@@ -34,8 +34,8 @@ LANGUAGES: Final = (
     Language.CHINESE,
 )
 #: Minimum number of letters and digits of a name. Shorter names are abbreviations, which have other meanings.
-_SHORTEST: Final = 4
-_SHORTEST_CHINESE: Final = 2
+_MIN_CHARACTERS: Final = 4
+_MIN_CHARACTERS_CHINESE: Final = 2
 
 
 class Standing(StrEnum):
@@ -78,7 +78,7 @@ def chemical_names() -> tuple[ChemicalNames, ...]:
 def _build(row: Row) -> ChemicalNames:
     names = {language: values for language in LANGUAGES if (values := row.many(language))}
     for language, values in names.items():
-        shortest = _SHORTEST_CHINESE if language is Language.CHINESE else _SHORTEST
+        shortest = _MIN_CHARACTERS_CHINESE if language is Language.CHINESE else _MIN_CHARACTERS
         for name in values:
             if sum(map(str.isalnum, name)) < shortest:
                 raise ValueError(f"{language} is {name!r}, expected at least {shortest} letters")

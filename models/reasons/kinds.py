@@ -51,7 +51,7 @@ def published(*ids: str) -> str:
 
 def reason_kind(code: ReasonCode | OwnReasonCode) -> ReasonKind:
     """Return the definition of the reasons of a code. Texts of own codes consist of the meaning of the leading feature."""
-    return _OWN if isinstance(code, OwnReasonCode) else REASON_KINDS[code]
+    return _OWN_KIND if isinstance(code, OwnReasonCode) else REASON_KINDS[code]
 
 
 def _kind(
@@ -65,7 +65,7 @@ def _kind(
     return ReasonKind(tuple(fields.split()), tuple(ids.split()), declared, render, learned)
 
 
-_OWN: Final = ReasonKind(())
+_OWN_KIND: Final = ReasonKind(())
 
 REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
     {

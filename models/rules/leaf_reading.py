@@ -24,7 +24,7 @@ _LEAF_KEYS: Final = (*_SUBJECTS, "op", "value")
 _MAX_DEPTH: Final = 8
 _MAX_PATTERN: Final = 500
 #: Largest absolute value of a number. Manifests and features have no larger ones. The limit also excludes infinity and NaN.
-_LARGEST: Final = 1e15
+_MAX_NUMBER: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _value(given: object, manifest_field: Field | None, place: Place) -> Value |
     if manifest_field is None or manifest_field.kind is Kind.NUMBER:
         # Accept True as 1 for a feature, because feature columns contain flags as 0 and 1. A number field contains no flags.
         is_flag = isinstance(given, bool) and manifest_field is not None
-        if isinstance(given, int | float) and not is_flag and abs(given) <= _LARGEST:
+        if isinstance(given, int | float) and not is_flag and abs(given) <= _MAX_NUMBER:
             return float(given)
         place.fault(f"{given!r}; expected a number")
         return None

@@ -30,7 +30,7 @@ _CACHED: Final = 8_192
 _REPLACEMENT: Final = "\ufffd"
 _MAX_SHOWN: Final = 60
 #: Fields that are searched for substances. Long texts are truncated, and texts beyond the time budget of a request are skipped.
-_READ: Final = ("declared_chemical", "goods_description", "consignor_name")
+_SEARCHED_FIELDS: Final = ("declared_chemical", "goods_description", "consignor_name")
 #: Least probability at which words identify the HS chapter of goods. "White crystals" may be anything.
 _LIKELY: Final = 0.5
 _CHEMICAL: Final = "the declared chemical {} is not a known name, number or structure"
@@ -119,7 +119,7 @@ class UnreadItems:
         return [next(problems) if may else "" for may in may_name]
 
     def _name_problem(self, text: str) -> str:
-        """Return the problem of a description with a systematic name that OPSIN has not read; empty if there is none."""
+        """Return the problem of a description with a systematic name that OPSIN has not read; empty if there is no problem."""
         names = self._systematic_names(text)
         # Answers are cached. A name has no answer if it exceeded its time limit or OPSIN was not available.
         if not names or all(
@@ -137,7 +137,7 @@ def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
     unread_texts: list[tuple[int, str, str]] = []
     budget = current_budget()
     skipped = budget.unread if budget is not None else set()
-    for name in _READ:
+    for name in _SEARCHED_FIELDS:
         if cut := table.cut.get(name):
             declared = table.declared(name)
             problems = [_TOO_LONG if code in cut else "" for code in range(len(declared.values))]

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 
 #: Default and maximum number of decisions per page. A page of 1,000 decisions has about 350 kB.
-_USUAL: Final = 100
-_MOST: Final = 1_000
+_DEFAULT_LIMIT: Final = 100
+_MAX_LIMIT: Final = 1_000
 #: Largest position that both databases can hold.
 _LAST_POSITION: Final = 2**63 - 1
 #: PostgreSQL cannot store U+0000 in texts.
@@ -82,7 +82,7 @@ async def decisions(
     request: Request,
     selection: Annotated[Selection, Depends(_selection)],
     cursor: Annotated[_Cursor | None, Query(description="`next` of the previous page")] = None,
-    limit: Annotated[int, Query(ge=1, le=_MOST, description="Decisions per page")] = _USUAL,
+    limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Decisions per page")] = _DEFAULT_LIMIT,
 ) -> Response:
     """Return a page of decisions in the order in which they were stored. New decisions appear on later pages, so pages never repeat
     or omit a decision. `GET /v1/decisions/{decision_id}` returns manifest and answer.

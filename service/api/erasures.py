@@ -87,7 +87,7 @@ async def create_erasure(request: Request) -> Response:
     database, settings = store_of(request).database, state_of(request).settings
     selection = _selection(await read_json_text(request, _MOST_BYTES))
     report = await to_thread.run_sync(erase, database, settings, selection, caller_of(request))
-    return PlainJson(_shown(report))
+    return PlainJson(_report_to_json(report))
 
 
 def _selection(body: bytes) -> Selection:
@@ -99,7 +99,7 @@ def _selection(body: bytes) -> Selection:
     return store.erasure.Selection(before, requested.shipment_id, requested.decision_id)
 
 
-def _shown(report: Report) -> dict[str, Any]:
+def _report_to_json(report: Report) -> dict[str, Any]:
     return {
         "erasure_id": report.id,
         "decisions": report.decisions,

@@ -42,7 +42,7 @@ _FIELDS: Final = frozenset({"mapping", "explain", "format"})
 _EXPLAIN: Final = ("none", "shown", "all")
 _MEDIA_TYPES: Final[Mapping[str, str]] = {output.name: output.media_type for output in FORMATS}
 _LONGEST_NAME: Final = 255
-_MOST: Final = 200
+_MAX_LIMIT: Final = 200
 _JOB_ID: Final = "0b0c2f7e-5b0e-4c55-9d0b-6f3e0f8c2d11"
 
 _BODY: Final[dict[str, Any]] = {
@@ -155,14 +155,14 @@ async def create_job(request: Request) -> Response:
 async def list_jobs(
     request: Request,
     cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
 ) -> Response:
     """Return a page of jobs, latest first."""
     jobs = _jobs_of(request)
     before = int(cursor) if cursor else None
     rows = await to_thread.run_sync(jobs.page, before, limit + 1)
     following = str(rows[limit - 1].position) if len(rows) > limit else None
-    return PlainJson({"jobs": [_shown(row) for row in rows[:limit]], "next": following})
+    return PlainJson({"jobs": [_job_to_json(row) for row in rows[:limit]], "next": following})
 
 
 @router.get(
@@ -170,7 +170,7 @@ async def list_jobs(
 )
 async def get_job(request: Request, job_id: str) -> Response:
     """Return the state and progress of a job, and why it failed if it did."""
-    return PlainJson(_shown(await _job(request, job_id)))
+    return PlainJson(_job_to_json(await _job(request, job_id)))
 
 
 @router.delete(
@@ -211,7 +211,7 @@ def _file_answers(description: str) -> dict[int | str, dict[str, Any]]:
 )
 async def job_result(request: Request, job_id: str) -> Response:
     """Download the result: the input's columns and the score columns, without rejected rows."""
-    job, files = await _done(request, job_id)
+    job, files = await _finished_job(request, job_id)
     return await _download(files.result(job.attempt, job.result_format), job.result_format, "scores")
 
 
@@ -223,7 +223,7 @@ async def job_result(request: Request, job_id: str) -> Response:
 )
 async def job_rejects(request: Request, job_id: str) -> Response:
     """Download the rows that could not be read, each with its line and the reason. Without such rows, the file is a header."""
-    job, files = await _done(request, job_id)
+    job, files = await _finished_job(request, job_id)
     if not job.rejected:
         return Response(rejects_header(), media_type=_MEDIA_TYPES["csv"])
     return await _download(files.rejects(job.attempt), "csv", "rejects")
@@ -321,7 +321,7 @@ async def _job(request: Request, job_id: str) -> Row[Any]:
     return job
 
 
-async def _done(request: Request, job_id: str) -> tuple[Row[Any], JobFiles]:
+async def _finished_job(request: Request, job_id: str) -> tuple[Row[Any], JobFiles]:
     """Return a job that is done and whose files exist."""
     job = await _job(request, job_id)
     if job.state != store.jobs.DONE:
@@ -338,7 +338,7 @@ async def _download(path: Path, result_format: str, name: str) -> Response:
     return FileResponse(path, media_type=_MEDIA_TYPES[result_format], filename=f"{name}.{result_format}")
 
 
-def _shown(job: Row[Any]) -> dict[str, Any]:
+def _job_to_json(job: Row[Any]) -> dict[str, Any]:
     return {
         "job_id": job.id,
         "state": job.state,

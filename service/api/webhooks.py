@@ -20,8 +20,8 @@ from service.webhooks.sending import Policy, Refused, check_url, policy_of
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 #: Bytes of a request, and characters of a description.
-_MOST_BYTES = 16 << 10
-_LONGEST = 300
+_MAX_BODY_BYTES = 16 << 10
+_MAX_TEXT = 300
 _NOT_THERE = "There is no such webhook, or it was removed."
 
 
@@ -110,7 +110,7 @@ _BODY = {
                     "required": ["url"],
                     "properties": {
                         "url": {"type": "string", "description": "https, without user and fragment"},
-                        "description": {"type": ["string", "null"], "maxLength": _LONGEST},
+                        "description": {"type": ["string", "null"], "maxLength": _MAX_TEXT},
                     },
                     "additionalProperties": False,
                 },
@@ -134,7 +134,7 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
     """
     members: dict[str, Any] = given if isinstance(given, dict) else {}
     errors = [
-        {"field": str(name)[:_LONGEST], "problem": "is unknown; expected url, description"}
+        {"field": str(name)[:_MAX_TEXT], "problem": "is unknown; expected url, description"}
         for name in members
         if name not in ("url", "description")
     ]
@@ -146,8 +146,10 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
             check_url(url, policy)
         except Refused as error:
             errors.append({"field": "url", "problem": str(error)})
-    if not isinstance(description, str) or len(description) > _LONGEST or not description.isprintable():
-        errors.append({"field": "description", "problem": f"must be a text of at most {_LONGEST} printable characters"})
+    if not isinstance(description, str) or len(description) > _MAX_TEXT or not description.isprintable():
+        errors.append(
+            {"field": "description", "problem": f"must be a text of at most {_MAX_TEXT} printable characters"}
+        )
     if errors:
         problems = "; ".join(f"{error['field']}: {error['problem']}" for error in errors)
         raise Unprocessable(f"The webhook cannot be used: {problems}.", errors=errors)
@@ -180,7 +182,7 @@ async def add_webhook(request: Request) -> Response:
     Private, loopback and link-local addresses are refused each time a message is sent, unless the service allows them.
     """
     own_store, caller = store_of(request), caller_of(request)
-    url, description = _read(await read_json(request, _MOST_BYTES), policy_of(state_of(request).settings))
+    url, description = _read(await read_json(request, _MAX_BODY_BYTES), policy_of(state_of(request).settings))
 
     def work() -> Any:
         row = store.webhooks.add(own_store.database, url, description, caller, now_us())

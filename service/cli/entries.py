@@ -133,7 +133,7 @@ GROUPS: Final = (
 #: Number of entries to read at a time.
 _PAGE: Final = 1_000
 #: Maximum number of rejected lines to print.
-_SHOWN: Final = 20
+_MAX_SHOWN: Final = 20
 
 
 def commands_of(group: Group) -> typer.Typer:
@@ -233,10 +233,10 @@ def _import(group: Group, source: Path, *, replace: bool, list: str = "") -> int
         except Faulty as error:
             raise WrongUse(f"{source}: {error}") from None
     console = to_stderr()
-    for line, faults in result.rejected[:_SHOWN]:
+    for line, faults in result.rejected[:_MAX_SHOWN]:
         console.print(f"{source}, line {line}: {Faulty(faults)}", markup=False)
-    if len(result.rejected) > _SHOWN:
-        console.print(f"and {len(result.rejected) - _SHOWN:,} further lines", markup=False)
+    if len(result.rejected) > _MAX_SHOWN:
+        console.print(f"and {len(result.rejected) - _MAX_SHOWN:,} further lines", markup=False)
     typer.echo(f"{result.added:,} added, {result.removed:,} removed, {len(result.rejected):,} lines cannot be used.")
     return SOME_REJECTED if result.rejected else 0
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 #: Maximum number of entries to print.
-_SHOWN = 20
+_MAX_SHOWN = 20
 
 
 def try_(
@@ -62,7 +62,9 @@ def try_(
         json_file.write_text(json.dumps(trial.to_json(), indent=2) + "\n", encoding="utf-8")
     hitting = sorted((one for one in trial.to_json()["entries"] if one["shipments"]), key=lambda one: -one["shipments"])
     title = f"{trial.shipments:,} shipments, {trial.raised:,} raised, {len(hitting):,} of {len(trial.entries):,} entries hit"
-    to_stdout().print(table(title, ("entry", "list", "kind", "text", "lane", "shipments", "raised"), hitting[:_SHOWN]))
+    to_stdout().print(
+        table(title, ("entry", "list", "kind", "text", "lane", "shipments", "raised"), hitting[:_MAX_SHOWN])
+    )
 
 
 def _entries_to_try(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]:

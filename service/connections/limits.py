@@ -127,7 +127,7 @@ class Connections:
         return len(self._open) == 1
 
     def opened(self, connection: Connection, loop: AbstractEventLoop) -> bool:
-        """Add a connection, and close another one if necessary. Return whether the new connection may stay open."""
+        """Add a connection, and close another connection if necessary. Return whether the new connection may stay open."""
         self._open.add(connection)
         self._waiting[connection] = None
         if self._checking is None:

@@ -238,7 +238,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _count_receiving(self) -> None:
         """Count the request in `Connections.receiving` while its body is incomplete and it has a task.
 
-        A request has no task while it waits behind another one of the connection, or after its answer.
+        A request has no task while it waits behind another request of the connection, or after its answer.
         """
         counts = self._receiving and not self.pipeline and not self.cycle.response_complete
         if counts != self._counted:

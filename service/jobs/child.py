@@ -38,7 +38,7 @@ _GRACE_SECONDS: Final = 10.0
 _NICE: Final = 10
 _LOCK_NAME: Final = ".worker.lock"
 #: Exit status of a child if another process holds the lock.
-_TAKEN: Final = 3
+_EXIT_LOCKED: Final = 3
 
 
 class InServiceWorker:
@@ -87,7 +87,7 @@ class InServiceWorker:
             status = self._child.poll()
             if status is None:
                 return
-            if status not in (0, _TAKEN):
+            if status not in (0, _EXIT_LOCKED):
                 logger().error("job_worker_ended", status=status)
             self._jobs.release(owner_of(self._child.pid))
             self._child = None
@@ -148,7 +148,7 @@ def main() -> int:
     os.nice(_NICE)
     with _folder_lock(settings.jobs_dir) as lock:
         if lock is None:
-            return _TAKEN
+            return _EXIT_LOCKED
         chemistry.set_up(settings)
         database = store.database.Database(settings.database_url.get_secret_value())
         worker = Worker(database, settings, owner_of(os.getpid()))

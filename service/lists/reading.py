@@ -30,7 +30,7 @@ THRESHOLDS: Final = (60.0, 100.0)
 DEFAULT_THRESHOLD: Final = 90.0
 LANES: Final = ("yellow", "red")
 #: Least number of letters and digits that identify something.
-_SHORTEST: Final = 3
+_MIN_CHARACTERS: Final = 3
 _MICROSECONDS: Final = 1_000_000
 _DAY: Final = dt.timedelta(days=1)
 
@@ -112,9 +112,9 @@ class _Reader:
 def _watch_entry(reader: _Reader, known: Known) -> dict[str, Any]:
     kind = reader.among("kind", tuple(EntryKind))
     text = reader.text("text", needed=True)
-    if kind in tuple(EntryKind) and text and len(exact_form(EntryKind(kind), text)) < _SHORTEST:
+    if kind in tuple(EntryKind) and text and len(exact_form(EntryKind(kind), text)) < _MIN_CHARACTERS:
         reader.fault(
-            "text", f"{text!r} identifies nothing as {kind}: at least {_SHORTEST} letters or digits are needed"
+            "text", f"{text!r} identifies nothing as {kind}: at least {_MIN_CHARACTERS} letters or digits are needed"
         )
     place = reader.text("country")
     code = country(place) if place else ""
@@ -178,7 +178,7 @@ def _suppression(reader: _Reader, known: Known) -> dict[str, Any]:
             "rule_id",
             f"{row['rule_id']!r} cannot be suppressed: a declared controlled substance without a verified permit is never green",
         )
-    if row["consignor"] and len(exact_form(EntryKind.NAME, str(row["consignor"]))) < _SHORTEST:
+    if row["consignor"] and len(exact_form(EntryKind.NAME, str(row["consignor"]))) < _MIN_CHARACTERS:
         reader.fault("consignor", f"{row['consignor']!r} identifies nothing")
     return row
 

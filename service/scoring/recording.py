@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Via = Literal["score", "batch", "csv", "job", "file"]
 
 #: Maximum length of a value by which the queue is filtered.
-_LONGEST: Final = 64
+_MAX_FILTER_LENGTH: Final = 64
 
 
 def _now() -> int:
@@ -199,4 +199,4 @@ def declared_code(field: str, value: object) -> str | None:
     text = value.strip() if isinstance(value, str) else ""
     if not text:
         return None
-    return normaliser(FIELD[field])(text)[0] or text[:_LONGEST].replace(NUL, REPLACED)
+    return normaliser(FIELD[field])(text)[0] or text[:_MAX_FILTER_LENGTH].replace(NUL, REPLACED)

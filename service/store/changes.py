@@ -1,7 +1,7 @@
 """Changes of the service itself in the audit chain: its settings, its model, its rules, and backups.
 
-Each worker notes the settings, model and rules that it uses. An entry is appended if it differs from the last one of its kind. So
-several workers that change to the same model append one entry, and a restart without a change appends none.
+Each worker notes the settings, model and rules that it uses. An entry is appended if it differs from the last entry of its
+kind. Several workers that change to the same model therefore append one entry, and a restart without a change appends none.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Changes:
         self._lock = threading.Lock()
 
     def note(self, kind: str, subject: str, facts: Mapping[str, Any]) -> None:
-        """Append an entry unless the last one of its kind has the same subject. If the database is away, the change waits.
+        """Append an entry unless the last entry of its kind has the same subject. If the database is away, the change waits.
 
         Args:
             subject: name or digest of what is in service now.

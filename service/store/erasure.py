@@ -45,7 +45,7 @@ _AT_ONCE: Final = 500
 #: Ids per search of the answers. SQLite limits the depth of an expression to 1,000.
 _IDS_AT_ONCE: Final = 100
 #: Members of an answer that contain nothing about a person. All others are emptied, including those that later versions add.
-_KEPT: Final = frozenset(
+_KEPT_MEMBERS: Final = frozenset(
     {
         *(
             "decision_id",
@@ -141,7 +141,9 @@ def _declared(row: Any) -> str:
 def erased_answer(answer: bytes) -> bytes:
     """Return an answer without its texts. Numbers, codes and names of fields stay."""
     content = orjson.loads(answer)
-    remaining: dict[str, Any] = {name: value if name in _KEPT else _emptied(value) for name, value in content.items()}
+    remaining: dict[str, Any] = {
+        name: value if name in _KEPT_MEMBERS else _emptied(value) for name, value in content.items()
+    }
     remaining["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
     remaining["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
     if "rule_ids" in content:

@@ -175,7 +175,7 @@ class Jobs:
             return changed.rowcount > 0
 
     def take(self, owner: str, seconds: float) -> Lease | None:
-        """Lease the oldest job that is queued, or running with an expired lease; return None if there is none.
+        """Lease the oldest job that is queued, or running with an expired lease; return None if there is no such job.
 
         Args:
             owner: name of the worker.
@@ -198,7 +198,7 @@ class Jobs:
                         leased_until=_until(seconds),
                     )
                 )
-                # On PostgreSQL, another worker may have leased it since the query.
+                # On PostgreSQL, another worker may have leased the job since the query.
                 if changed.rowcount:
                     row = connection.execute(select(Job.__table__).where(Job.id == found.id)).one()
                     return Lease(row, Progress(*(getattr(row, name) for name in Progress.__slots__)))
@@ -268,14 +268,14 @@ class Jobs:
         audit.append(self._database, connection, [Fact("job_ended", job_id, facts, actor)], row["finished_at"])
 
     def release(self, owner: str) -> None:
-        """Return the running jobs of an ended worker to the queue, so that another one can lease them at once."""
+        """Return the running jobs of an ended worker to the queue, so that another worker can lease them at once."""
         with self._database.write() as connection:
             connection.execute(
                 update(Job).where(Job.owner == owner, Job.state == RUNNING).values(state=QUEUED, owner=None)
             )
 
     def with_files(self, finished_before: int | None = None) -> list[str]:
-        """Return the ids of ended jobs whose files are not deleted yet, optionally only of those that ended before a time."""
+        """Return the ids of ended jobs whose files are not deleted yet, optionally only of jobs that ended before a time."""
         query = select(Job.id).where(Job.state.not_in(OPEN), Job.files_deleted_at.is_(None))
         if finished_before is not None:
             query = query.where(Job.finished_at < finished_before)

@@ -30,7 +30,7 @@ _SALT_BYTES: Final = 16
 #: Ids per statement, below the limits of both engines.
 _IDS_AT_ONCE: Final = 10_000
 #: Columns that this module fills in.
-_OWN: Final = frozenset(
+_FILLED_IN: Final = frozenset(
     {"position", "id", "revision", "batch", "salt", "added_by", "added_at", "removed_by", "removed_at"}
 )
 
@@ -48,7 +48,7 @@ def table_of(topic: Topic) -> type[WatchEntry | Dismissal | SuppressionRow | Per
 
 def columns_of(topic: Topic) -> tuple[str, ...]:
     """Return the columns for which the caller of `add` gives values."""
-    return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _OWN)
+    return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _FILLED_IN)
 
 
 def add(database: Database, topic: Topic, rows: Sequence[Mapping[str, Any]], actor: str | None) -> list[str]:

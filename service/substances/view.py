@@ -25,7 +25,7 @@ _RECOGNISED: Final = {
     "similar": "not recognised; its structure resembles a listed one",
     "street": "by a street or advertising name, which alone is no evidence",
 }
-_AS: Final = {
+_CONTROL_WORDS: Final = {
     "named": "controlled by name",
     "class": "controlled as a member of a class",
     "exempt": "exempt from a class",
@@ -105,7 +105,7 @@ def _law(answer: Mapping[str, Any]) -> str:
     by: dict[str, list[str]] = {}
     for one in answer["controlled_as"]:
         by.setdefault(one["as"], []).append(one["jurisdiction"])
-    controls = "; ".join(f"{_AS[how]} in {', '.join(places)}" for how, places in by.items())
+    controls = "; ".join(f"{_CONTROL_WORDS[how]} in {', '.join(places)}" for how, places in by.items())
     months = answer["months_since_listing"]
     since = f"; control began {_age(months)} before" if months is not None else ""
     return f"on {answer['as_of']} ({where}): {controls}{since}"

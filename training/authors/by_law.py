@@ -50,7 +50,7 @@ class ByLaw:
             space: the fitted feature space.
         """
         draw = np.random.default_rng(seed)
-        rows = _drawn(table, draw)
+        rows = _draw_rows(table, draw)
         chosen = [_substance(draw) for _ in rows]
         part = _declaring(table.take(rows), chosen, draw)
         matrix = space.transform(part, history[table.shipment[rows]])
@@ -61,7 +61,7 @@ class ByLaw:
         return cls(matrix[controlled], find.reshape(len(rows), len(HEADS))[controlled])
 
 
-def _drawn(table: ManifestTable, draw: np.random.Generator) -> Ints:
+def _draw_rows(table: ManifestTable, draw: np.random.Generator) -> Ints:
     """Draw rows of one-item shipments without a permit, half of them with chemicals. Return them in order."""
     alone = np.bincount(table.shipment, minlength=table.n_shipments)[table.shipment] == 1
     candidates = alone & (table.declared("permit_number").codes < 0)

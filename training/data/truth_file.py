@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 _KEYS: Final = ("shipment_id", "item_number")
 _NEEDED: Final = (*_KEYS, "content", "network_id", "typologies", "strength", "violation")
-_READ: Final = (*_NEEDED, "reaction")
+_COLUMNS_READ: Final = (*_NEEDED, "reaction")
 
 
 def read_truth(path: Path, table: ManifestTable) -> WorldTruth:
@@ -63,7 +63,9 @@ def _chunks(path: Path) -> Iterator[dict[str, list[str]]]:
     if path.suffix.lower() in (".parquet", ".pq"):
         batches = pq.ParquetFile(path).iter_batches()
     else:
-        texts = pa.csv.ConvertOptions(column_types={name: pa.string() for name in _READ}, strings_can_be_null=False)
+        texts = pa.csv.ConvertOptions(
+            column_types={name: pa.string() for name in _COLUMNS_READ}, strings_can_be_null=False
+        )
         try:
             batches = iter(pa.csv.open_csv(path, convert_options=texts))
         except pa.ArrowInvalid as error:
@@ -73,7 +75,7 @@ def _chunks(path: Path) -> Iterator[dict[str, list[str]]]:
         lacking = [name for name in _NEEDED if name not in names]
         if lacking:
             raise BadData(f"{path}: no column {lacking[0]!r}; expected a file of `tidewaiter generate --truth`")
-        yield {name: _texts(batch.column(name)) for name in _READ if name in names}
+        yield {name: _texts(batch.column(name)) for name in _COLUMNS_READ if name in names}
 
 
 def _texts(column: Any) -> list[str]:

@@ -13,7 +13,7 @@ from features.manifest.fields import FIELD, MANIFEST_NAMES, Kind
 from features.manifest.records import REFERENCES
 from features.table.table import TIME_MISSING, ManifestTable
 
-_SHOWN: Final = 40
+_EXAMPLE_LENGTH: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class UnreadColumn:
 
     def note(self, use: str) -> str:
         """Return a note for the user. ``use`` is a sentence on how the column is used instead."""
-        shown = f"'{self.example[:_SHOWN]}'"
+        shown = f"'{self.example[:_EXAMPLE_LENGTH]}'"
         problem = self.problem if shown in self.problem else f"{shown} {self.problem}"
         return f"Column {self.name!r} is read as {self.fields}, but none of its {self.values:,} values is valid: {problem}. {use}"
 

@@ -43,7 +43,9 @@ def compare(one: Side, other: Side, *, seed: int = 0) -> dict[str, Any]:
             difference = {"value": float(b["value"]) - float(a["value"])}
             if name in paired:
                 difference |= {"low": paired[name].low, "high": paired[name].high}
-        figures.append({"figure": name, "a": a, "b": b, "difference": difference, "apart": _apart(a, b)})
+        figures.append(
+            {"figure": name, "a": a, "b": b, "difference": difference, "apart": _intervals_are_disjoint(a, b)}
+        )
     return {
         "a": _about(one),
         "b": _about(other),
@@ -67,7 +69,7 @@ def _about(side: Side) -> dict[str, Any]:
     }
 
 
-def _apart(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool | None:
+def _intervals_are_disjoint(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool | None:
     if a is None or b is None:
         return None
     ends = [float(one[end]) for one in (a, b) for end in ("low", "high") if one.get(end) is not None]

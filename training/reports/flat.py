@@ -49,7 +49,7 @@ def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             named[f"misses.{name}.{percent(share)}"] = part(one, "ratio")
     ceiling = part(metrics, "ceiling")
     for figure in ("share", "pr_auc", "recall_0.005"):
-        named[f"ceiling.{_named(figure)}"] = ceiling.get(figure)
+        named[f"ceiling.{_flat_name(figure)}"] = ceiling.get(figure)
     for name, one in part(metrics, "left_out_typologies").items():
         named[f"left_out.{name}"] = one if name == "average_ratio" else part(one, "ratio")
     for group, one in part(metrics, "ablation").items():
@@ -76,7 +76,7 @@ def _estimate(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) and value.get("value") is not None else None
 
 
-def _named(figure: str) -> str:
+def _flat_name(figure: str) -> str:
     name, _, share = figure.rpartition("_")
     return f"{name}_at_{percent(share)}" if share.startswith("0.") else figure
 

@@ -19,11 +19,11 @@ Row = tuple[str, float, float, float]
 
 _SHARE: Final = "0.005"
 _INK: Final = "#0b5394"
-_OTHER: Final = "#b45f06"
+_SECOND_INK: Final = "#b45f06"
 _GREY: Final = "#7a8694"
 _ROW_HEIGHT: Final = 0.24
 #: Maximum length of a row name in a plot, in characters. Tables contain the whole name.
-_LONGEST: Final = 40
+_MAX_ROW_NAME: Final = 40
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
@@ -135,7 +135,7 @@ def _slices(metrics: Mapping[str, Any]) -> Figure | None:
     for name, values in part(metrics, "slices").items():
         rows = [
             _row(
-                f"{shorten(slice_text(name, value), _LONGEST, placeholder=' ...')} ({one.get('finds', 0):,})",
+                f"{shorten(slice_text(name, value), _MAX_ROW_NAME, placeholder=' ...')} ({one.get('finds', 0):,})",
                 part(one, "recall", _SHARE),
                 100.0,
             )
@@ -173,7 +173,7 @@ def _cost(metrics: Mapping[str, Any]) -> Figure | None:
     if not points:
         return None
     figure, (axis,) = new_figure(6.5, 3.6)
-    for (share, rows), colour in zip(points.items(), (_INK, _OTHER, _GREY, "black"), strict=False):
+    for (share, rows), colour in zip(points.items(), (_INK, _SECOND_INK, _GREY, "black"), strict=False):
         rows = sorted(rows, key=lambda row: float(row[0]))
         at = [float(row[0]) for row in rows]
         axis.plot(at, [row[1] for row in rows], marker="o", color=colour, label=f"{100 * float(share):g} % inspected")

@@ -19,7 +19,7 @@ from features.texts.folding import folded
 from features.texts.identifiers import dialled, prefix_table
 from features.texts.phrases import Phrases, at_domains, decimals, numbers
 
-_KNOWN: Final = {"true": 1}
+_FLAGS: Final = {"true": 1}
 #: Code of ``transaction_nature`` (UPU) -> claim about the goods.
 _CLAIMS: Final[dict[str, int]] = {"21": Claim.RETURN, "31": Claim.GIFT, "32": Claim.SAMPLE}
 _FREE_MAIL: Final = frozenset(party_words()["free_mail"]["domains"])
@@ -57,7 +57,7 @@ class PartyGroup(Group):
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table, text = source.table, source.table.text
-        account_columns(table, _KNOWN, out)
+        account_columns(table, _FLAGS, out)
         contact_columns(
             table,
             at_domains(text("consignor_email").values, _FREE_MAIL),

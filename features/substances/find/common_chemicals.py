@@ -18,7 +18,7 @@ from features.substances.match import BENIGN, Match
 from features.substances.normalise import TOKEN, fold, original, spell, tokens
 
 #: Maximum number of tokens of a text. A longer text is a description.
-_LONGEST: Final = 40
+_MAX_TOKENS: Final = 40
 #: Number of texts folded together. More are not faster and take memory.
 _FOLDED_AT_ONCE: Final = 256
 #: Numbers per chemical: 0 for the English names of `benign_chemicals`, then one for each language of the table.
@@ -58,7 +58,7 @@ class CommonChemicals:
         # Key -> number of the chemical * _LANGUAGES + number of the language. One small number per name saves memory.
         self._names: dict[str, int] = {}
         self._most = 0
-        written = self._written(names, {chemical.name: chemical for chemical in benign}) if names else {}
+        written = self._add_names(names, {chemical.name: chemical for chemical in benign}) if names else {}
         for line, number in zip(_spelled(list(written)), written.values(), strict=True):
             pieces = tokens(line)
             earlier = self._names.setdefault("".join(pieces), number)
@@ -73,7 +73,7 @@ class CommonChemicals:
     def match(self, text: str) -> Match | None:
         """Return the first chemical that a text names in another language, if the text names only harmless ones."""
         spelled = spell(fold(text))
-        named = self._named(spelled)
+        named = self._names_in(spelled)
         for place in named if all(place.chemical.benign for place in named) else ():
             chemical = place.chemical.benign
             if chemical is not None and place.language:
@@ -95,9 +95,9 @@ class CommonChemicals:
 
     def reads(self, text: str) -> bool:
         """Return whether a text consists of names of common chemicals and words for form, grade and amount."""
-        return bool(self._named(spell(fold(text))))
+        return bool(self._names_in(spell(fold(text))))
 
-    def _written(self, names: Sequence[ChemicalNames], benign: Mapping[str, BenignChemical]) -> dict[str, int]:
+    def _add_names(self, names: Sequence[ChemicalNames], benign: Mapping[str, BenignChemical]) -> dict[str, int]:
         """Add the chemicals, and return name -> number of chemical and language."""
         written: dict[str, int] = {}
         left = dict(benign)
@@ -124,10 +124,10 @@ class CommonChemicals:
             _claim(written, english.lower(), number)
         return number
 
-    def _named(self, spelled: str) -> list[_Place]:
+    def _names_in(self, spelled: str) -> list[_Place]:
         """Return the names in a text, the longest at each position; an empty list if the text has any other word."""
         places = list(TOKEN.finditer(spelled))
-        if len(places) > _LONGEST:
+        if len(places) > _MAX_TOKENS:
             return []
         pieces = [place[0] for place in places]
         named: list[_Place] = []

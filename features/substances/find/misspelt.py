@@ -42,7 +42,7 @@ _NOT_LATIN: Final = frozenset({"ar", "el", "he", "hi", "ja", "ko", "ru", "th", "
 # A translated name with its salt is skipped, because the name without the salt is found inside it.
 _SALT: Final = re.compile("|".join(chemical_words()["salts"]["translated"]))
 # Maximum characters of a name. Longer names are hardly typed by hand, and comparing them is expensive.
-_LONGEST: Final = 160
+_MAX_CHARACTERS: Final = 160
 # Minimum letters of an anchor.
 _ANCHOR: Final = 5
 #: Minimum and maximum letters of two pieces that are read as one.
@@ -296,7 +296,7 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
         if entry.language in _NOT_LATIN:
             continue
         folded = fold(written)
-        if not folded.isascii() or len(folded) > _LONGEST:
+        if not folded.isascii() or len(folded) > _MAX_CHARACTERS:
             continue
         if entry.kind == "translated" and _SALT.search(folded) is not None:
             continue

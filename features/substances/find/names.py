@@ -41,11 +41,11 @@ _INFLECTED: Final = 6
 _ARABIC: Final = re.compile(r"(?:و|ف)?(?:بال|كال|لل|ال|ب|ل|ك)|و(?=..)")
 _ARABIC_LETTERS: Final = ("\u0621", "\u064a")
 
-# Words after an apparent inverted name that belong to its prefix: "fentanyl, benzyl alcohol" are two goods.
+# Words that continue the prefix of an apparently inverted name: "fentanyl, benzyl alcohol" are two goods.
 _HEAD_WORD: Final = re.compile(f"[ -]*(?:{'|'.join(chemical_words()['attached']['heads'])})")
 
 
-# A word with digits or signs for letters, directly before a name: acety1fentanyl.
+# A word with digits or signs in place of letters, directly before a name: acety1fentanyl.
 _GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
 # Maximum number of characters searched before the name. No word is longer.
 _LONGEST_GLUED: Final = 80
@@ -100,7 +100,7 @@ class Found:
 
     @property
     def rank(self) -> tuple[int, bool, bool, int, int, int]:
-        """Sort key of importance: hits rank above mentions, then listed substances; certain and long names first."""
+        """Sort key of importance: hits, then mentions, then other substances that are not benign; certain and long names first."""
         group = self.entry.group
         importance = 3 if self.hit else 2 if self.mention else 1 if group != BENIGN else 0
         identifier = self.entry.kind == "identifier"
@@ -212,7 +212,7 @@ class NameIndex:
         return found
 
     def without_qualifiers(self, spelled: str, around: Surroundings) -> list[Found]:
-        """Return the name that a declared chemical has without salt, grade and purity, which may be within the name."""
+        """Return the name of a declared chemical after salt, grade and purity are removed, also from within the name."""
         entry = self._names.get(core(spelled))
         if entry is None or entry.abbreviation:
             return []
@@ -231,7 +231,7 @@ class NameIndex:
         return tuple(self._watched)
 
     def watched_words(self) -> frozenset[str]:
-        """Return the words of watched English names, and the joined names, as far as they consist of letters a to z."""
+        """Return the words of watched English names, and the joined names, if they consist of letters a to z."""
         return frozenset(self._english)
 
     def watched_keys(self) -> dict[str, str]:
@@ -409,5 +409,5 @@ def _arabic_beginnings(piece: str, begin: int) -> tuple[int, ...]:
 
 
 def _glued(spelled: str, start: int) -> bool:
-    """Return whether the name at a position is the end of a word with digits or signs for letters."""
+    """Return whether the name at a position is the end of a word with digits or signs in place of letters."""
     return _GLUED.search(spelled, max(0, start - _LONGEST_GLUED), start) is not None

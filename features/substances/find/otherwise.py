@@ -36,10 +36,10 @@ _CUT_SHARE: Final = 0.7
 _CUT_NAME: Final = 12
 _CUT_NAME_SHARE: Final = 0.75
 _MOST_TOKENS: Final = 12
-# Stems of one-word names. A word whose end is cut off has at least `_KEPT` letters of the stem. Names that end in a salt are not
-# completed.
+# Stems of one-word names. A word whose end is cut off has at least `_MIN_STEM_LETTERS` letters of the stem. Names that end in a
+# salt are not completed.
 _FAMILY: Final = re.compile("(?:fentan[iy]l|nitazene|brorphine)$")
-_KEPT: Final = 3
+_MIN_STEM_LETTERS: Final = 3
 _SALT: Final = re.compile("|".join(("hcl$", *chemical_words()["salts"]["at_end"])))
 _FENT: Final = re.compile(r"(?P<before>[a-z\d]+)[ -]fents?(?![a-z])")
 _ONE_WORD_FENT: Final = re.compile("([a-z]{2,30})fents?")
@@ -292,7 +292,7 @@ def _cut_pieces(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
             continue
         least = max(_CUT, int(_CUT_SHARE * len(word) + 0.99))
         for size in range(least, len(word)):
-            if size >= stem.start() + _KEPT and word[:size] not in known:
+            if size >= stem.start() + _MIN_STEM_LETTERS and word[:size] not in known:
                 beginnings.setdefault(word[:size], word)
             if word[-size:] not in known:
                 endings.setdefault(word[-size:], word)

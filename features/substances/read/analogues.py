@@ -61,7 +61,7 @@ _RESEMBLES: Final = re.compile(
 # Endings of name parts, directly before the name, that are not in the tables.
 _UNKNOWN_PART: Final = re.compile(r"(?:yl|oxy|ino|[a-z]oro|omo|odo|thio|oxo|ole|\bthf)[)\]]*[ .-]+$")
 # Maximum characters before the stem, parts, and steps of the search. No composed name in use is longer.
-_LONGEST: Final = 90
+_MAX_CHARACTERS: Final = 90
 _MOST_PARTS: Final = 14
 _MOST_STEPS: Final = 300
 
@@ -143,13 +143,13 @@ def analogue(spelled: str) -> Analogue | None:
         if first < 0:
             return None
     for stem in _stem().finditer(spelled, first):
-        readings = [reading for form in _within(stem[0]) if (reading := _with_stem(spelled, stem.end(), form))]
+        readings = [reading for form in _stems_at_end(stem[0]) if (reading := _with_stem(spelled, stem.end(), form))]
         if readings:
             return min(readings, key=lambda reading: (not reading.smiles, not reading.certain))
     return None
 
 
-def _within(stem: str) -> list[str]:
+def _stems_at_end(stem: str) -> list[str]:
     """Return all stems that end the given one, the longest first.
 
     The end of クロロフェンタニル (chlorofentanyl), for example, looks like lofentanil (ロフェンタニル).
@@ -162,7 +162,7 @@ def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:
     part = _forms()[0][stem]
     unclear: tuple[int, tuple[str, ...]] | None = None
     for start, before in _before(spelled, end - len(stem)):
-        if unclear is not None and not _apart(spelled, unclear[0], start):
+        if unclear is not None and not _same_or_separate(spelled, unclear[0], start):
             break
         try:
             smiles, certain = structure((*before, part))
@@ -174,7 +174,7 @@ def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:
         )
         certain = certain and unclear is None and alone
         return _analogue_of(start, end, (*before, part), smiles, certain=certain)
-    if unclear is None or _apart(spelled, unclear[0], end - len(stem)):
+    if unclear is None or _same_or_separate(spelled, unclear[0], end - len(stem)):
         return None
     return _analogue_of(unclear[0], end, (*unclear[1], part), "", certain=False)
 
@@ -183,7 +183,7 @@ def _analogue_of(start: int, end: int, parts: tuple[str, ...], smiles: str, *, c
     return Analogue(start, end, tuple(part.rstrip("'") for part in parts), smiles, certain)
 
 
-def _apart(spelled: str, longer: int, shorter: int) -> bool:
+def _same_or_separate(spelled: str, longer: int, shorter: int) -> bool:
     """Return whether two readings begin at the same position, or at positions separated by a blank or comma."""
     return longer == shorter or _BLANK.search(spelled, longer, shorter) is not None
 
@@ -193,7 +193,7 @@ def _before(spelled: str, end: int) -> list[tuple[int, tuple[str, ...]]]:
 
     A locant with a prime ends in ``'``.
     """
-    floor = max(0, end - _LONGEST)
+    floor = max(0, end - _MAX_CHARACTERS)
     readings: list[tuple[int, tuple[str, ...]]] = []
     waiting: list[tuple[int, tuple[str, ...]]] = [(end, ())]
     for _ in range(_MOST_STEPS):

@@ -56,7 +56,7 @@ _CHECKS: Final = (
     (b"xenon\n", b"[Xe]"),
     (b"radon\n", b"[Rn]"),
 )
-_READ: Final = 65_536
+_BYTES_PER_READ: Final = 65_536
 _SMILES: Final = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$/\\.%:*]+")
 # Maximum bytes of an unfinished line, far above the longest SMILES of a name of some hundred characters.
 _LONGEST_LINE: Final = 100_000
@@ -172,7 +172,7 @@ class OpsinProcess:
             if self._stdout.fileno() not in events:
                 continue
             try:
-                read = os.read(self._stdout.fileno(), _READ)
+                read = os.read(self._stdout.fileno(), _BYTES_PER_READ)
             except BlockingIOError:
                 continue
             if not read:

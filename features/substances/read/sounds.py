@@ -54,9 +54,9 @@ _MAY_HAVE_CORE: Final = re.compile(
     "[fp].*n.*t.*n.*l|n.*t.*[szc].*n|p.*p.*r.*d|n.*l.*n|f.*n.*t.*l|ph.*n.*t.*l|f.*n.*l.*t.*l|ph.*n.*l.*t.*l|p.*r.*p.*[on]|b.*r.*r.*[fp].*n"
 )
 # Minimum letters of a Latin word, of its sound, and of a sound in another alphabet. The sound of alpha has two letters.
-_SHORTEST: Final = 4
-_FEWEST: Final = 3
-_FEWEST_FOREIGN: Final = 2
+_MIN_WORD_LETTERS: Final = 4
+_MIN_SOUND_LETTERS: Final = 3
+_MIN_FOREIGN_LETTERS: Final = 2
 # Parts that sound like ordinary words. A reading that ends in one of them needs a core.
 _NO_WORD: Final = name_sounds()["sounds"]["no_words"]
 _NAMED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
@@ -65,7 +65,7 @@ _ENDINGS: Final = name_sounds()["sounds"]["endings"]
 _PREFIXES: Final = {"hebrew": re.compile("[\u05d1\u05d4\u05d5\u05db\u05dc\u05de\u05e9]")}
 _LATIN_LANGUAGES: Final = (Language.ENGLISH, Language.SPANISH, Language.PORTUGUESE, Language.FRENCH, Language.GERMAN)
 # Maximum letters of a Latin word, and of a sound in another alphabet.
-_MOST: Final = 48
+_MAX_LETTERS: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +173,13 @@ def latin_reading(word: str, *, with_core: bool = True) -> str | None:
     >>> latin_reading("acetylofentanyl"), latin_reading("piperydon"), latin_reading("fountain")
     ('acetylfentanyl', 'piperidone', None)
     """
-    if len(word) < _SHORTEST or len(word) > _MOST:
+    if len(word) < _MIN_WORD_LETTERS or len(word) > _MAX_LETTERS:
         return None
     if with_core and _MAY_HAVE_CORE.search(word) is None:
         return None
     heard = sound(word)
     core = any(core in heard for core in _CORES)
-    if (with_core and not core) or len(heard) < _FEWEST:
+    if (with_core and not core) or len(heard) < _MIN_SOUND_LETTERS:
         return None
     english = _whole_word(heard, "latin")
     if english is None or english == word or (not core and english.endswith(_NO_WORD)):
@@ -205,7 +205,7 @@ def foreign_reading(word: str, alphabet: str, *, with_core: bool = True) -> Read
         # Position of each Latin letter in the word. The swap of Thai vowels moves a boundary by at most one letter.
         heard, places = _heard(written, pattern, table)
         core = any(core in heard for core in _cores(alphabet))
-        if not _FEWEST_FOREIGN <= len(heard) <= _MOST or not (core or not with_core):
+        if not _MIN_FOREIGN_LETTERS <= len(heard) <= _MAX_LETTERS or not (core or not with_core):
             continue
         if alphabet in _UNSPACED and core:
             inner = _inside(heard, alphabet)
@@ -217,7 +217,7 @@ def foreign_reading(word: str, alphabet: str, *, with_core: bool = True) -> Read
             parts = _whole_word(heard, alphabet)
             # Many ordinary words share a short sound. Only a locant or a name with a core may be that short.
             if parts is not None and (
-                core or parts in LOCANTS or (len(heard) >= _FEWEST and not parts.endswith(_NO_WORD))
+                core or parts in LOCANTS or (len(heard) >= _MIN_SOUND_LETTERS and not parts.endswith(_NO_WORD))
             ):
                 return Reading(begin, len(word), parts)
     return None

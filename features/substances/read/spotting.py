@@ -61,7 +61,7 @@ _SMILES_WORDS: Final = re.compile(
 )
 _FEWEST_SPACED_ATOMS: Final = 10
 _FEWEST_ATOMS: Final = 5
-_LONGEST: Final = 1_000
+_MAX_CHARACTERS: Final = 1_000
 _WORD: Final = re.compile(r"\S+")
 # Maximum words at each end of such a SMILES that may be none of its pieces: an amount, a label.
 _MOST_LEFT_OUT: Final = 2
@@ -102,7 +102,7 @@ def _identifiers(text: str, pattern: re.Pattern[str], form: Form) -> Iterator[Pi
         # An InChI of several components can end in a semicolon, so keep one. The parser also tries the text without it.
         start, end = matched.start(), _without_trailing(text, *matched.span(), ",.-/" if form == "inchi" else ",.;-/")
         piece = text[start:end]
-        if end - start <= _LONGEST * 2:
+        if end - start <= _MAX_CHARACTERS * 2:
             reading = piece.upper() if form == "inchikey" else _INCHI_LABEL.sub("InChI=", piece, count=1)
             yield Piece(piece, start, end, form, reading)
 
@@ -112,12 +112,14 @@ def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
     if labelled:
         for matched in _LABELLED.finditer(text):
             start, end = matched.start(1), _without_trailing(text, *matched.span(1), ".:")
-            if 0 < end - start <= _LONGEST and _atoms(text[start:end]):
+            if 0 < end - start <= _MAX_CHARACTERS and _atoms(text[start:end]):
                 done.add(start)
                 yield Piece(text[start:end], start, end, "smiles", text[start:end])
     for matched in _SMILES.finditer(text):
         start, end = matched.span()
-        if end - start > _LONGEST or (end < len(text) and not (text[end].isspace() or text[end] in ",;\"')]|<>")):
+        if end - start > _MAX_CHARACTERS or (
+            end < len(text) and not (text[end].isspace() or text[end] in ",;\"')]|<>")
+        ):
             continue
         while start < end and text[start] == "(":  # No SMILES begins with a branch.
             start += 1
@@ -144,7 +146,7 @@ def _spaced_smiles(text: str) -> Iterator[Piece]:
             start, end = words[first][0], words[last - 1][1]
             joined = "".join(text[begin:stop] for begin, stop in words[first:last])
             if (
-                len(joined) <= _LONGEST
+                len(joined) <= _MAX_CHARACTERS
                 and len(_atoms(joined)) >= _FEWEST_SPACED_ATOMS
                 and _looks_like_smiles(joined, chemical=False)
             ):

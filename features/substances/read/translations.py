@@ -110,8 +110,8 @@ _JOINED_ARTICLES: Final = ("بال", "وال", "لل")
 # Endings written as one word with the name: genitive, and the most common salts.
 _GERMAN_ENDINGS: Final = ("s", "citrat", "hydrochlorid")
 _GERMAN_SALTED: Final = ("yl", "il", "in", "on", "en")
-_SHORTEST: Final = 6
-_SHORTEST_PINYIN: Final = 8
+_MIN_LETTERS: Final = 6
+_MIN_LETTERS_PINYIN: Final = 8
 _SHORTEST_EAST_ASIAN: Final = 3
 # Characters of these names that matching does not distinguish (`normalise.fold`). This table is much faster than folding.
 _ALIKE: Final = str.maketrans(
@@ -281,7 +281,7 @@ def _inflected(name: str, language: Language, rank: int) -> Iterator[str]:
 
 
 @cache
-def _alike() -> dict[int, str]:
+def _simplified_characters() -> dict[int, str]:
     rows = han_characters().values()
     folded = {ord(form): row.character for row in rows for form in row.traditional if fold(form) == row.character}
     return {**_ALIKE, **folded}
@@ -348,7 +348,7 @@ def _derived(name: str, language: Language, rank: int) -> Iterator[tuple[Languag
                 yield Language.PINYIN, written
 
 
-def _given() -> Iterator[_Candidate]:
+def _irregular() -> Iterator[_Candidate]:
     listed = {row.name: row.group for row in substances()}
     for row in irregular_names():
         if listed[row.substance] in _NOT_SUBSTANCES:
@@ -360,7 +360,7 @@ def _given() -> Iterator[_Candidate]:
 
 
 def _key(name: str) -> str:
-    key = name.lower().translate(_alike())
+    key = name.lower().translate(_simplified_characters())
     if "phen" in key or "fentan" in key or "piperid" in key or "propano" in key or "boc" in key or "oxycarbonyl" in key:
         for other, one in _SPELLED:
             key = key.replace(other, one)
@@ -370,7 +370,7 @@ def _key(name: str) -> str:
 def _long_enough(key: str, language: Language) -> bool:
     if language in (Language.CHINESE, Language.TRADITIONAL, Language.JAPANESE, Language.KOREAN):
         return len(key) >= _SHORTEST_EAST_ASIAN
-    return len(key) >= (_SHORTEST_PINYIN if language is Language.PINYIN else _SHORTEST)
+    return len(key) >= (_MIN_LETTERS_PINYIN if language is Language.PINYIN else _MIN_LETTERS)
 
 
 @cache
@@ -394,7 +394,7 @@ def translated_names() -> tuple[TranslatedName, ...]:
     # Many names have parts with equally many forms.
     choices = lru_cache(maxsize=512)(_choices)
     candidates = (candidate for row in listed for candidate in _composed(row, choices))
-    for candidate in (*_given(), *candidates):
+    for candidate in (*_irregular(), *candidates):
         key = _key(candidate.name)
         if key in english or not _long_enough(key, candidate.language):
             continue

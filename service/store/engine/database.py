@@ -325,7 +325,7 @@ def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later would fail if another one writes, instead of waiting for the lock.
+    # A transaction that reads first and writes later would fail if another transaction writes, instead of waiting for the lock.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

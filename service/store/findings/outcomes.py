@@ -159,7 +159,7 @@ def outcomes_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str
 
 
 def overrides_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str, list[Overridden]]:
-    """Return the overrides of decisions in the order of recording. The last one of a decision is in force."""
+    """Return the overrides of decisions in the order of recording. The last override of a decision is in force."""
     found = connection.execute(
         select(*(getattr(Override, name) for name in Overridden.__slots__))
         .where(Override.decision_id.in_(decision_ids))

@@ -217,7 +217,7 @@ def claim(connection: Connection, decision_id: str, holder: str, now: int, until
     One statement checks and sets the claim, so two claims at the same time cannot both succeed.
 
     Returns:
-        The shipment with its holder, who is another one if the claim failed. None if the shipment is not in the queue.
+        The shipment with its holder, who is another officer if the claim failed. None if the shipment is not in the queue.
     """
     connection.execute(
         update(QueueEntry)
@@ -228,7 +228,7 @@ def claim(connection: Connection, decision_id: str, holder: str, now: int, until
         )
         .values(claimed_by=holder, claimed_until=until)
     )
-    found = _of(connection, decision_id, now)
+    found = _waiting(connection, decision_id, now)
     return found if found is not None and found.lane in RANKS else None
 
 
@@ -243,14 +243,14 @@ def release(connection: Connection, decision_id: str, holder: str, now: int) -> 
         .where(QueueEntry.shipment_id == _shipment_of(decision_id), QueueEntry.claimed_by == holder)
         .values(claimed_by=None, claimed_until=None)
     )
-    return _of(connection, decision_id, now)
+    return _waiting(connection, decision_id, now)
 
 
 def _shipment_of(decision_id: str) -> Any:
     return select(Decision.shipment_id).where(Decision.id == decision_id).scalar_subquery()
 
 
-def _of(connection: Connection, decision_id: str, now: int) -> Waiting | None:
+def _waiting(connection: Connection, decision_id: str, now: int) -> Waiting | None:
     query = select(QueueEntry.__table__).where(QueueEntry.shipment_id == _shipment_of(decision_id))
     row = connection.execute(query).first()
     return None if row is None else _entry(row, now)

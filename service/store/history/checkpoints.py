@@ -30,7 +30,7 @@ Arrays = Mapping[str, NDArray[Any]]
 #: Bytes of a part.
 _PART: Final = 4 * 1024 * 1024
 #: Checkpoints to keep. The older one is used if the newest is damaged.
-_KEPT: Final = 2
+_CHECKPOINTS_KEPT: Final = 2
 _CODEC: Final = "zstd"
 #: Name of the log position among the arrays. No array of a history has this name.
 _POSITION: Final = "log_position"
@@ -105,7 +105,7 @@ def save(
         for part, start in enumerate(range(0, len(content), _PART)):
             row = {"checkpoint_id": number, "number": part, "content": content[start : start + _PART]}
             connection.execute(insert(CheckpointPart), [row])
-        order_of_age = select(HistoryCheckpoint.id).order_by(desc(HistoryCheckpoint.id)).offset(_KEPT)
+        order_of_age = select(HistoryCheckpoint.id).order_by(desc(HistoryCheckpoint.id)).offset(_CHECKPOINTS_KEPT)
         old = list(connection.execute(order_of_age).scalars())
         connection.execute(delete(CheckpointPart).where(CheckpointPart.checkpoint_id.in_(old)))
         connection.execute(delete(HistoryCheckpoint).where(HistoryCheckpoint.id.in_(old)))

@@ -1,6 +1,6 @@
 """The key that seals the history in the database. It comes from the settings, or the first start with a store makes it.
 
-The audit chain contains the fingerprint of each key. A machine without the key of a database therefore does not make another one,
+The audit chain contains the fingerprint of each key. A machine without the key of a database therefore does not make another key,
 which could not open the checkpoints of other machines.
 """
 
@@ -82,7 +82,7 @@ def read(file: Path) -> str | None:
 def establish(database: Database, given: str | None, file: Path, *, anew: bool = False) -> str:
     """Return the key of a database with the present schema. If it has never had one, make it; of several processes, one does.
 
-    A key that differs from the last one is accepted and logged, because somebody set it or put it into the file.
+    A key that differs from the last key is accepted and logged, because somebody set it or put it into the file.
 
     Args:
         given: the key that is set; None for that of the file.
@@ -118,7 +118,7 @@ def establish(database: Database, given: str | None, file: Path, *, anew: bool =
 
 
 def check(connection: Connection, secret: str | None) -> None:
-    """Check that a key is the last one of a database. A database that never had a key accepts any.
+    """Check that a key is the last key of a database. A database that never had a key accepts any key.
 
     Raises:
         WrongKey: the key is a different one, or missing.

@@ -171,7 +171,7 @@ def prune(database: Database, before: int) -> int:
 def late_pages(database: Database, *, stored: tuple[int, int], last: int, size: int) -> Iterator[Page]:
     """Yield the decisions with orders up to ``last`` whose positions are above the first and up to the second of ``stored``.
 
-    Such decisions waited in the journal of a worker while another one saved a checkpoint.
+    Such decisions waited in the journal of a worker while another worker saved a checkpoint.
     """
     first, end = stored
     by_order = _unindexed_order()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: A UTC day in microseconds.
 DAY: Final = 86_400 * 1_000_000
 #: Maximum number of outcomes per pass. Learning holds the lock of the history for a few microseconds per result.
-_MOST: Final = 1_000
+_MAX_OUTCOMES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class _Result:
 def plan(database: Database, *, now: int, first_order: int) -> int:
     """Plan lessons for the outcomes that were known before the UTC day of ``now``.
 
-    The result of a shipment is a find if any of its valid outcomes is one. If it differs from the result learned before, a lesson
-    takes that one back first.
+    The result of a shipment is a find if any of its valid outcomes is a find. If the result differs from the result learned before,
+    a lesson first takes back the earlier result.
 
     Args:
         now: time in microseconds since 1970.
@@ -65,7 +65,7 @@ def plan(database: Database, *, now: int, first_order: int) -> int:
             return 0
     with database.write() as connection:
         database.lock_audit(connection)
-        due = connection.execute(_due(today).order_by(Outcome.position).limit(_MOST)).all()
+        due = connection.execute(_due(today).order_by(Outcome.position).limit(_MAX_OUTCOMES)).all()
         shipments = sorted({row.shipment_id for row in due})
         results, learned = _results(connection, shipments, today), _learned(connection, shipments)
         events: list[dict[str, Any]] = []

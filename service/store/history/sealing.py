@@ -15,7 +15,7 @@ _NONCE_BYTES: Final = 12
 
 
 class WrongKey(ValueError):
-    """The content cannot be unsealed: the key is another one or missing, or the content is damaged."""
+    """The content cannot be unsealed: the key is wrong or missing, or the content is damaged."""
 
 
 class Sealer:

@@ -80,7 +80,7 @@ def record(
             repeats another one.
 
     Returns:
-        For each given decision, the one to answer with.
+        For each given decision, the decision to answer with.
     """
     database.lock_audit(connection, later=True)
     before = _Before(connection, decisions, ids=retried or sent)

@@ -7,7 +7,7 @@ from typing import Final
 
 #: Longest unchanged reference, in characters of up to four bytes. An entry of PostgreSQL's indexes has at most 2,704 bytes.
 LONGEST: Final = 500
-_KEPT: Final = 400
+_PREFIX_LENGTH: Final = 400
 #: PostgreSQL accepts no NUL character in texts.
 NUL: Final = "\0"
 REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
@@ -18,4 +18,4 @@ def reference_of(shipment_id: str) -> str:
     plain = shipment_id.replace(NUL, REPLACED)
     if len(plain) <= LONGEST:
         return plain
-    return f"{plain[:_KEPT]} {hashlib.sha256(shipment_id.encode()).hexdigest()}"
+    return f"{plain[:_PREFIX_LENGTH]} {hashlib.sha256(shipment_id.encode()).hexdigest()}"

@@ -51,7 +51,7 @@ class Waiting:
 
 
 class Journal:
-    """Waiting decisions in their order. One thread may append while another one delivers."""
+    """Waiting decisions in their order. One thread may append while another thread delivers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Entries per query.
 _PAGE: Final = 2_000
 #: Smallest number that the column can contain.
-_LEAST: Final = -(2**63)
+_MIN_NUMBER: Final = -(2**63)
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ def prove(
     with database.snapshot() as connection:
         awaited, proof.fault = _awaited(connection, expected, public_key, proof)
         # Start below 1, so that forged entries with such numbers are found.
-        while proof.fault is None and (page := audit.page(connection, after=proof.number or _LEAST, limit=_PAGE)):
+        while proof.fault is None and (page := audit.page(connection, after=proof.number or _MIN_NUMBER, limit=_PAGE)):
             proof.fault = _prove_page(connection, page, awaited, checks, proof)
             if progress is not None:
                 progress(proof.number)

@@ -46,7 +46,7 @@ def merged(worlds: Sequence[Iterator[WorldChunk]]) -> Iterator[WorldChunk]:
         ready = [part for of_world in pending for part in _take_until(of_world, limit)]
         if ready:
             rows = joined(ready)
-            yield _at(rows, np.argsort(rows.office["declared_at"].astype("U20"), kind="stable"))
+            yield _take(rows, np.argsort(rows.office["declared_at"].astype("U20"), kind="stable"))
 
 
 def _take_until(pending: list[WorldChunk], limit: str | None) -> list[WorldChunk]:
@@ -100,7 +100,7 @@ def cut(chunk: WorldChunk, start: int, stop: int) -> WorldChunk:
     )
 
 
-def _at(chunk: WorldChunk, rows: NDArray[np.int64]) -> WorldChunk:
+def _take(chunk: WorldChunk, rows: NDArray[np.int64]) -> WorldChunk:
     return WorldChunk(
         len(rows),
         {name: column[rows] for name, column in chunk.office.items()},

@@ -121,7 +121,9 @@ class Observer:
         value = _numbers(office["customs_value"]) * self._rate(office["currency"], office["declared_at"])
         street = head["consignee_address"] + head["consignee_postcode"]
         business = np.flatnonzero(
-            _any(head["consignee_name"], _FIRMS) & _any(head["consignor_name"], _TRADERS) & (street != "")
+            _contains_any(head["consignee_name"], _FIRMS)
+            & _contains_any(head["consignor_name"], _TRADERS)
+            & (street != "")
         )
         importer = np.zeros(n, dtype=np.int64)
         importer[business] = [zlib.crc32(text.encode()) | 1 << 32 for text in street[business]]
@@ -173,7 +175,7 @@ def _numbers(texts: Texts) -> Floats:
     return np.array([float(text) if text else np.nan for text in texts.tolist()], dtype=np.float64)
 
 
-def _any(texts: Texts, words: tuple[str, ...]) -> Bools:
+def _contains_any(texts: Texts, words: tuple[str, ...]) -> Bools:
     return np.array([any(word in text for word in words) for text in texts.tolist()], dtype=np.bool_)
 
 

@@ -113,7 +113,7 @@ class Shipper:
         plan, source = self._underworld.plan(hosts, sibling, rng)
         copied[at] = at[source]
         cell, consignee_kind, who, again = cell[copied], consignee_kind[copied], who[copied], again[copied]
-        consignor = _taken(consignor, copied)
+        consignor = _copies(consignor, copied)
         self._replace_consignors(consignor, day, at, plan)
         consignee_kind[at] = np.where(plan.consignee_kind >= 0, plan.consignee_kind, consignee_kind[at])
         consignee = self._consignees(cell, consignee_kind, who, again, rng.random(n)[copied])
@@ -234,7 +234,7 @@ class Shipper:
         )
 
 
-def _taken(parties: Parties, rows: Ints) -> Parties:
+def _copies(parties: Parties, rows: Ints) -> Parties:
     """Return copies of the parties of the given rows."""
     return Parties(
         parties.kind[rows],

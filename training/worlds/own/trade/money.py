@@ -14,7 +14,7 @@ from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pi
 from training.worlds.own.trade.trade_lanes import EPOCH, calendar
 
 #: Currencies in which consignors declare: US dollars, that of the export country, or that of the destination.
-_WHOSE: Final = ("dollar", "own", "destination")
+_CURRENCY_CHOICES: Final = ("dollar", "own", "destination")
 #: Currencies whose amounts are declared without decimals.
 _WHOLE_UNITS: Final = ("JPY", "KRW", "IDR")
 
@@ -23,7 +23,7 @@ class Money:
     """Currency and exchange rate of each shipment."""
 
     def __init__(self, priors: Priors, geography: Geography) -> None:
-        self._whose = cumulate(priors.row("habit.currency", _WHOSE))
+        self._whose = cumulate(priors.row("habit.currency", _CURRENCY_CHOICES))
         self.codes = sorted({str(code) for code in geography.currency} | {"USD"})
         self._of_country = np.array([self.codes.index(str(code)) for code in geography.currency], dtype=np.int64)
         self._usd = self.codes.index("USD")

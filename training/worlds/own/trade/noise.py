@@ -31,7 +31,7 @@ MISTYPED: Final = ("description", "description", "postcode", "name", "mass", "qu
 INVALID: Final = ("hs", "country", "currency", "house", "port", "package")
 MISSING: Final = ("hs", "value", "mass", "postcode", "origin", "address")
 #: Neighbouring letters on a keyboard.
-_NEAR: Final = {
+_NEIGHBOURS: Final = {
     "a": "sq",
     "b": "vn",
     "c": "xv",
@@ -149,7 +149,7 @@ def typo(text: str, u: float, v: float) -> str:
         return text[:at] + text[at + 1 :]
     if u < 0.75:
         return text[: at + 1] + text[at:]
-    near = _NEAR.get(text[at].lower())
+    near = _NEIGHBOURS.get(text[at].lower())
     if near is None:
         return text[:at] + text[at + 1 :]
     letter = near[int(u * 1000) % len(near)]

@@ -43,7 +43,7 @@ _SHORTER: Final = (
     (re.compile(r"\bmachinery; (industrial)\b"), r"\1 machinery"),
 )
 _LEADING: Final = re.compile(r"^(of|for|with|in|being|having|containing|used for|the|and)\s+")
-_LONGEST: Final = 48
+_MAX_NAME_LENGTH: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def commercial_name(text: str) -> str:
     after = [part for part in plain if part not in before]
     words = " ".join([*before, *head.split(), *after]).split()
     name = " ".join(word for i, word in enumerate(words) if i == 0 or word != words[i - 1])
-    while len(name) > _LONGEST and " " in name:
+    while len(name) > _MAX_NAME_LENGTH and " " in name:
         name = name.rsplit(" ", 1)[0]
     return re.sub(r"\s(and|or|of|for|with|in|to|the|a)$", "", name)
 

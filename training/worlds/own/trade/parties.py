@@ -50,7 +50,7 @@ _WORD_OF_CONSIGNEE: Final = (
     "industry",
 )
 #: Minimum number of parties of a kind at a place, for trade lanes with little traffic.
-_FEWEST: Final = 3
+_MIN_PARTIES: Final = 3
 #: Lowest rank of consignees that order once.
 _ONCE: Final = 10**9
 _HOSTS: Final = ("mail.example", "post.example", "inbox.example", "letters.example")
@@ -115,8 +115,8 @@ class Register:
         self._of_each = 1 / pool[:, 0]
         self._one_trade_lane = priors.row("consignor.one_trade_lane", CONSIGNORS)
         one = self._one_trade_lane[:, None]
-        self._pool = np.maximum(_FEWEST, (1 - one) * pool * by_origin).astype(np.int64)
-        self._trade_lane_pool = np.maximum(_FEWEST, one * pool * by_trade_lane).astype(np.int64)
+        self._pool = np.maximum(_MIN_PARTIES, (1 - one) * pool * by_origin).astype(np.int64)
+        self._trade_lane_pool = np.maximum(_MIN_PARTIES, one * pool * by_trade_lane).astype(np.int64)
         self._skew = priors.row("consignor.skew", CONSIGNORS)
         self._life = priors.row("consignor.life_days", CONSIGNORS)
         self._life_spread = priors.number("consignor.life_spread")
@@ -127,7 +127,7 @@ class Register:
         self.consignee_shares = np.array(
             [priors.row(f"consignee.{_CONSIGNEES_OF[kind]}", CONSIGNEES) for kind in CONSIGNORS]
         )
-        self._to = np.maximum(_FEWEST, self.consignee_shares.T @ by_destination)
+        self._to = np.maximum(_MIN_PARTIES, self.consignee_shares.T @ by_destination)
         self._consignee_pool = priors.row("consignee.pool", CONSIGNEES)
         self._consignee_skew = priors.row("consignee.skew", CONSIGNEES)
         self._repeat = np.where(_PRIVATE, priors.number("consignee.repeat"), priors.number("consignee.repeat_of_firms"))
@@ -199,7 +199,7 @@ class Register:
     def consignees(self, kind: Ints, country: Ints, u: Floats, v: Floats) -> Parties:
         """Return consignees (n,). ``v`` determines how often a consignee orders, and ``u`` selects the consignee."""
         expected = self._to[kind, country]
-        pool = np.maximum(_FEWEST, self._consignee_pool[kind] * expected)
+        pool = np.maximum(_MIN_PARTIES, self._consignee_pool[kind] * expected)
         rank = (pool * u ** self._consignee_skew[kind]).astype(np.int64)
         once = ~self.is_seen_again(kind, v)
         rank = np.where(once, (u * expected * 4).astype(np.int64) + _ONCE, rank)
