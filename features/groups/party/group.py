@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.party.columns import FEATURES, Claim, Mark
 from features.groups.party.rows import (
@@ -62,9 +64,10 @@ class PartyGroup(Group):
             table,
             at_domains(text("consignor_email").values, _FREE_MAIL),
             dialled(text("consignor_phone").values, _DIALLING_TABLE),
-            numbers(text("consignor_country").values, _DIALLED_IN),
+            # Arrays, because the loop may run as Python, where elements of a memory view are no NumPy integers.
+            np.asarray(numbers(text("consignor_country").values, _DIALLED_IN)),
             decimals(text("consignee_postcode").values),
-            numbers(text("consignee_country").values, {"US": 1}),
+            np.asarray(numbers(text("consignee_country").values, {"US": 1})),
             out,
         )
         kind_columns(
