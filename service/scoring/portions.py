@@ -6,7 +6,7 @@ memory in each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
 from features.manifest.records import Record
@@ -18,10 +18,14 @@ _MOST_ROWS: Final = 5_000
 _MOST_CELLS: Final = 1_700_000
 #: Maximum number of names of further fields per shipment, including its goods items.
 MOST_FURTHER: Final = 200
+_NONE: Final[Set[str]] = frozenset()
 
 
-def further_names(shipment: Record) -> set[str]:
+def further_names(shipment: Record) -> Set[str]:
     """Return the names of the further fields of a shipment and its goods items."""
+    # Nearly all shipments have none.
+    if not shipment.further and not any(shipment.item_further):
+        return _NONE
     return set(shipment.further).union(*shipment.item_further)
 
 
@@ -35,7 +39,7 @@ def portions_of(readable: Iterable[tuple[int, Record]]) -> Iterator[list[tuple[i
         names |= further_names(one[1])
         if portion and (rows > _MOST_ROWS or rows * len(names) > _MOST_CELLS):
             yield portion
-            portion, rows, names = [], len(one[1].items), further_names(one[1])
+            portion, rows, names = [], len(one[1].items), set(further_names(one[1]))
         portion.append(one)
     if portion:
         yield portion
