@@ -33,7 +33,7 @@ class TokenBucket:
         return cls(per_second, max(1.0, per_second * _BURST_SECONDS), now)
 
     def take(self, now: float) -> int:
-        """Take a token and return 0. If there is none, return the whole seconds until the next one."""
+        """Take a token and return 0. Without a token, return the whole seconds until the next token."""
         tokens = min(self._capacity, self._tokens + (now - self._at) * self._per_second)
         self._at = now
         if tokens >= 1.0:

@@ -53,7 +53,7 @@ class ClassDefinition(Answer):
     limbs: list[Limb] = Field(description="Limbs by which the structure differs from the parent")
     wording_verified: str = Field(description="Verification of the least verified of these limbs")
     in_force: bool = Field(description="Whether a listing controls the class on that day")
-    listing: FullListing | None = Field(description="Listing that controls the class; null if there is none")
+    listing: FullListing | None = Field(description="Listing that controls the class; null if no listing controls it")
     exemption: Exemption | None = Field(description="Exemption of the substance; null if it is not exempt")
 
 

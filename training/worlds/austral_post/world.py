@@ -40,7 +40,7 @@ class Reader:
         self.names, self.total, self.odd = dict[int, str](), defaultdict[int, int](int), defaultdict[int, int](int)
 
     def words(self, lines: list[Line], rows: list[dict[str, str]]) -> dict[str, float]:
-        """What the words, codes, masses and values of one manifest say."""
+        """Return the evidence in the words, codes, masses and values of one manifest."""
         pairs = list(zip(rows, lines, strict=True))
         tags = {line.tag if row["goods_description"] else "blank" for row, line in pairs}
         watched = [SUBSTANCES[line.substance] for line in lines if line.substance and line.tag in tags]
@@ -64,7 +64,7 @@ class Reader:
         return {key: float(value) for key, value in found.items()}
 
     def parties(self, d: Draft, row: dict[str, str]) -> dict[str, float]:
-        """What the parties, the route and earlier shipments say."""
+        """Return the evidence in the parties, the route and earlier shipments."""
         s, c, tag, seen = d.sender, d.receiver, d.lines[0].tag, {line.tag for line in d.lines}
         sent, got, phone = self.sent[s.number], self.got[c.number], row["consignor_phone"]
         week, value = [x for x in sent if x[0] > d.day - 7], sum(line.usd for line in d.lines)
