@@ -7,10 +7,16 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from features.reference.errors import ReferenceDataError
 from features.reference.files import open_data
+from features.texts.folding import folded
 
 _FEWEST_LETTERS: Final = 2
-_MOST_LETTERS: Final = 16
+#: A word that may match: one token, with a star at one end at most.
+_WORD: Final = re.compile(r"\*?\w+|\w+\*")
+#: Vowels of Hangul, which folding splits into letters, and a final consonant that would make another syllable of it.
+_HANGUL_VOWELS: Final = frozenset(map(chr, range(0x1161, 0x1176)))
+_NO_FINAL: Final = "(?![\u11a8-\u11ff])"
 
 
 class KindWords:
@@ -27,6 +33,10 @@ class KindWords:
             file: name of a reference file. ``words`` of a section are separated by blanks: "word*" matches a beginning, and
                 "*word" an end. Texts of ``phrases`` and ``anywhere`` match inside a text.
             kinds: section -> bits of its kinds.
+
+        Raises:
+            ReferenceDataError: a word or a text cannot match as written. Words and texts are folded, so they may have accents; a
+                text without a letter outside ASCII after folding must be written folded.
         """
         with open_data(file) as opened:
             self.sections: dict[str, dict[str, Any]] = tomllib.loads(opened.read())
@@ -38,9 +48,9 @@ class KindWords:
             entries = self.sections[section]
             for word in entries.get("words", "").split():
                 table = ends if word.startswith("*") else beginnings if word.endswith("*") else self._whole
-                self._add(table, word.strip("*"), kind)
+                self._add(table, _checked_word(word, file, section), kind)
             for text in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
-                self._add(self._inside, text, kind)
+                self._add(self._inside, _checked_text(text, file, section), kind)
         # Grouped by two letters, so that a word is compared with few beginnings and ends.
         self._beginning = _grouped(beginnings, slice(_FEWEST_LETTERS))
         self._end = _grouped(ends, slice(-_FEWEST_LETTERS, None))
@@ -72,19 +82,46 @@ class KindWords:
         return kinds
 
 
-def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[str, int]]]:
-    """Return texts with their kinds, grouped by some of their letters.
+def _checked_word(word: str, file: str, section: str) -> str:
+    """Return a word as it is compared, folded and without its star."""
+    plain = folded(word)
+    if len(word) > 1 and word.startswith("*") and word.endswith("*"):
+        problem = f"has a star at both ends; write {word.strip('*')!r} under anywhere"
+    elif not _WORD.fullmatch(plain):
+        problem = "is not one word of letters with at most one star; write several words under phrases"
+    elif "*" in plain and len(plain) <= _FEWEST_LETTERS:
+        problem = f"has fewer than {_FEWEST_LETTERS} letters beside its star"
+    else:
+        return plain.strip("*")
+    raise ReferenceDataError(file, None, f"[{section}]: {word!r} {problem}")
 
-    Texts with fewer than `_FEWEST_LETTERS` or more than `_MOST_LETTERS` letters are left out.
-    """
+
+def _checked_text(text: str, file: str, section: str) -> str:
+    """Return a text as it is searched."""
+    plain = folded(text)
+    if not plain.strip() or "*" in plain:
+        problem = "is empty or has a star, but phrases and anywhere match inside texts"
+    elif plain.isascii() and plain != text:
+        problem = f"is compared as {plain!r}, which other words may contain; write that, or a word"
+    else:
+        return plain
+    raise ReferenceDataError(file, None, f"[{section}]: {text!r} {problem}")
+
+
+def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[str, int]]]:
+    """Return texts of at least `_FEWEST_LETTERS` letters with their kinds, grouped by some of their letters."""
     groups: dict[str, list[tuple[str, int]]] = {}
     for text, kind in texts.items():
-        if _FEWEST_LETTERS <= len(text) <= _MOST_LETTERS:
-            groups.setdefault(text[letters], []).append((text, kind))
+        groups.setdefault(text[letters], []).append((text, kind))
     return groups
 
 
 def any_of(texts: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that matches any of the texts, the longest first. Without texts it matches nothing."""
+    """Return a pattern that matches any of the folded texts, the longest first. Without texts it matches nothing."""
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    return re.compile("|".join(map(re.escape, longest_first)) if longest_first else r"(?!)")
+    return re.compile("|".join(map(_pattern, longest_first)) if longest_first else r"(?!)")
+
+
+def _pattern(text: str) -> str:
+    """Return the pattern of a text. A Korean syllable without a final consonant is not the beginning of one with it."""
+    return re.escape(text) + (_NO_FINAL if text[-1] in _HANGUL_VOWELS else "")

@@ -58,6 +58,10 @@ KINDS = {
         "Stadtapotheke Beispiel",
         "某某医院",
         "ООО Аптека Пример",
+        "예시 병원",
+        "โรงพยาบาลตัวอย่าง",
+        "Bệnh viện Ví Dụ",
+        "Kantonsklinikverbund Muster",
     ),
     PartyKind.LABORATORY: (
         "Example Forensic Laboratory",
@@ -65,11 +69,19 @@ KINDS = {
         "某某大学",
         "Fintox Oy",
         "Unversity of Sample",
+        "예시대학교",
     ),
-    PartyKind.CHEMICAL: ("Sildchem AB", "Pigmentos Ejemplo S.A. de C.V.", "某某化工有限公司", "Örnek Kimya Ltd. Şti."),
+    PartyKind.CHEMICAL: (
+        "Sildchem AB",
+        "Pigmentos Ejemplo S.A. de C.V.",
+        "某某化工有限公司",
+        "Örnek Kimya Ltd. Şti.",
+        "주식회사 예시제약",
+        "شركة المثال للأدوية",
+    ),
     PartyKind.MAKER: ("Example Confectionery Inc", "Maschinenfabrik Muster", "Sample Nutrition LLC"),
     PartyKind.TRADER: ("Comercio Exterior Ejemplo SA", "Sample Trading Co., Ltd.", "Örnek Dış Ticaret"),
-    PartyKind.FORWARDER: ("Example Logistics Ltd", "Spedition Muster", "某某物流"),
+    PartyKind.FORWARDER: ("Example Logistics Ltd", "Spedition Muster", "某某物流", "Nordtransporte", "예시물류"),
     PartyKind.NUMBERED: ("15599082 B.C. Ltd.",),
 }
 

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Callable
+
 import pytest
 
-from features.kinds.parties import PARTY_KINDS
+from features.kinds import words as module
+from features.kinds.parties import LINES_FILE, PARTY_KINDS
 from features.kinds.words import KindWords
+from features.texts.folding import folded
 
 CHEMICAL, NONE = 1, 0
+GOODS_KINDS = "goods_kinds.toml"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], KindWords]:
+    """Return a function that makes the words of a file with one section."""
+
+    def make(entries: str) -> KindWords:
+        monkeypatch.setattr(module, "open_data", lambda _file: io.StringIO(f"[kind]\n{entries}\n"))
+        return KindWords("kinds.toml", {"kind": 1})
+
+    return make
 
 
 @pytest.mark.parametrize(
@@ -23,11 +41,63 @@ def test_phrases_are_found_in_texts_of_any_script(text: str, kinds: int) -> None
     assert KindWords(PARTY_KINDS, {"chemical": CHEMICAL}).inside(text) == kinds
 
 
-def test_phrases_in_other_scripts_are_found() -> None:
-    words = KindWords(PARTY_KINDS, {"chemical": CHEMICAL})
-    phrases = words.sections["chemical"]["anywhere"]
-    assert not any(map(str.isascii, phrases))
-    assert all(words.inside(f"x {phrase} x") == CHEMICAL for phrase in phrases)
+@pytest.mark.parametrize("file", [PARTY_KINDS, LINES_FILE, GOODS_KINDS])
+def test_every_phrase_is_found_in_a_folded_text(file: str) -> None:
+    for section, entries in KindWords(file, {}).sections.items():
+        words = KindWords(file, {section: 1})
+        for phrase in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
+            assert words.inside(folded(f"x {phrase} x")) == 1, (section, phrase)
+
+
+@pytest.mark.parametrize("file", [PARTY_KINDS, LINES_FILE, GOODS_KINDS])
+def test_every_word_is_found_in_whatever_case_and_accents(file: str) -> None:
+    for section, entries in KindWords(file, {}).sections.items():
+        words = KindWords(file, {section: 1})
+        for word in entries.get("words", "").split():
+            assert words.of_word(folded(word.strip("*").upper())) == 1, (section, word)
+
+
+def test_phrases_of_goods_are_one_word_because_descriptions_are_compared_by_words() -> None:
+    for section, entries in KindWords(GOODS_KINDS, {}).sections.items():
+        for phrase in entries.get("anywhere", ()):
+            assert re.fullmatch(r"\w+", folded(phrase)), (section, phrase)
+
+
+def test_a_star_matches_a_beginning_or_an_end(made: Callable[[str], KindWords]) -> None:
+    words = made('words = "vergleichsmaterialien* *spedition й"\nanywhere = ["transport"]')
+    assert [words.of_word(word) for word in ("vergleichsmaterialienset", "vergleich", "eilspedition", "и")] == [
+        1,
+        0,
+        1,
+        1,
+    ]
+    assert (words.of_word("speditionen"), words.inside("nordtransporte")) == (0, 1)
+
+
+def test_a_korean_syllable_is_no_beginning_of_another(made: Callable[[str], KindWords]) -> None:
+    words = made('anywhere = ["회사"]')
+    assert [words.inside(folded(name)) for name in ("주식회사 예시", "회산")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        ('words = "*lab*"', "'*lab*' has a star at both ends; write 'lab' under anywhere"),
+        ('words = "film-coated"', "'film-coated' is not one word"),
+        ('words = "a*b"', "'a*b' is not one word"),
+        ('words = "**"', "'**' has a star at both ends"),
+        ('words = "*"', "'*' is not one word"),
+        ('words = "a*"', "'a*' has fewer than 2 letters"),
+        ('anywhere = ["máy"]', "'máy' is compared as 'may'"),
+        ('phrases = [" "]', "' ' is empty"),
+        ('phrases = ["new mat*"]', "has a star"),
+    ],
+)
+def test_a_word_that_cannot_match_as_written_is_refused(
+    made: Callable[[str], KindWords], entries: str, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        made(entries)
 
 
 def test_without_sections_no_phrase_is_found() -> None:
