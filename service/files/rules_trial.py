@@ -43,7 +43,8 @@ def try_rules(
 ) -> TrialReport:
     """Score a file with the rules in force and the rules on trial, and count the shipments that these would move to another lane.
 
-    If ``rules`` are those of the bundle, they are already in force and not added again.
+    Rules of the bundle with ids of rules on trial are off during the trial, so that the bundle's own rules and changed copies of
+    them can be tried.
 
     Args:
         model: scores the file with a copy of its history.
@@ -51,12 +52,10 @@ def try_rules(
 
     Raises:
         Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
-        RulesError: a rule does not fit the model, or has the id of a rule in force.
+        RulesError: a rule does not fit the model, or has the id of another rule of the office.
     """
     settings = options.settings or ScoreSettings()
-    office = settings.rules or OfficeRules()
-    if rules.digest != model.rules.digest:
-        settings = replace(settings, rules=replace(office, added=(*office.added, rules)))
+    settings = replace(settings, rules=_with_trial(rules, model.rules, settings.rules or OfficeRules()))
     # Raise errors in the rules before the file is read.
     model.rulebook(settings)
     trial = RuleTrial(tuple(rule.id for rule in rules.rules))
@@ -75,3 +74,11 @@ def try_rules(
             if progress is not None:
                 progress(prepared.chunk.bytes_read, reader.approx_bytes, rows)
     return TrialReport(trial, rejected)
+
+
+def _with_trial(rules: RuleSet, bundled: RuleSet, office: OfficeRules) -> OfficeRules:
+    """Return the rules in force followed by those on trial."""
+    tried = {rule.id for rule in rules.rules}
+    kept = tuple(rule for rule in bundled.rules if rule.id not in tried)
+    in_force = () if office.off else (replace(bundled, rules=kept),)
+    return replace(office, off=True, added=(*in_force, *office.added, rules))

@@ -128,6 +128,34 @@ def test_try_shows_what_the_rules_of_the_bundle_move(folder: Path, capsys: pytes
     assert by_id["opioid-without-permit"]["shipments"] == 1
 
 
+def test_try_shows_what_a_changed_copy_of_the_default_rules_moves(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = default_rules().text
+    changed = text.replace('effect = "at_least_red"', 'effect = "at_least_yellow"')
+    assert changed != text
+    (folder / "changed.toml").write_text(changed, encoding="utf-8")
+    for file in ("changed.toml", "default.toml"):
+        (folder / "default.toml").write_text(text, encoding="utf-8")
+        for in_force in (None, "none"):
+            if in_force is None:
+                monkeypatch.delenv("TIDEWAITER_RULES", raising=False)
+            else:
+                monkeypatch.setenv("TIDEWAITER_RULES", in_force)
+            assert run(["rules", "try", file, "in.csv", "--json", "moves.json"]) == 0
+            report = json.loads((folder / "moves.json").read_text(encoding="utf-8"))
+            by_id = {rule["id"]: rule for rule in report["rules"]}
+            assert (by_id["opioid-without-permit"]["shipments"], by_id["watched-without-permit"]["shipments"]) == (1, 1)
+
+
+def test_try_refuses_an_id_of_the_offices_rules(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_RULES", "rules.toml")
+    assert run(["rules", "try", "rules.toml", "in.csv"]) == 2
+    assert "a rule of rules.toml has this id" in capsys.readouterr().err
+
+
 def test_score_adds_rules_and_a_register_or_takes_all_rules_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     default, added, none = scored(folder), scored(folder, "--rules", "rules.toml"), scored(folder, "--rules", "none")
     assert (default["E"]["lane"], default["E"]["rule_ids"]) == ("red", "watched-without-permit;opioid-without-permit")
