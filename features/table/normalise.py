@@ -16,6 +16,8 @@ from typing import Final
 from features.manifest.fields import FIELD, FIELDS, Field, Kind
 from features.reference import codes
 from features.reference.words import declared_words
+from features.texts.cas_numbers import PLAIN as _PLAIN_CAS
+from features.texts.cas_numbers import cas_candidates
 from features.texts.declared import (
     TIME_MISSING,
     normal_forms,
@@ -41,7 +43,6 @@ _SPACES: Final = re.compile(r"\s+")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
 _CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
 _CAPITALS: Final = re.compile(r"[A-Z0-9]+")
-_CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
 _TRUE, _FALSE = (frozenset(declared_words()["flags"][key]) for key in ("true", "false"))
 _MODE_WORDS: Final = {word: mode for mode, words in declared_words()["transport_modes"].items() for word in words}
 _NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
@@ -116,16 +117,15 @@ def hs(value: str) -> Normal:
 
 
 def cas(value: str) -> Normal:
-    """Return a CAS Registry Number with hyphens if its check digit is correct."""
-    match = _CAS.search(value)
-    candidate = "-".join(match.groups()) if match else value
-    if match is None and value.isascii() and value.isdigit() and 5 <= len(value) <= 10:
-        candidate = f"{value[:-3]}-{value[-3:-1]}-{value[-1]}"
+    """Return the first CAS Registry Number with a correct check digit, with hyphens, from any of its usual writings."""
     from stdnum import casrn
 
-    if not casrn.is_valid(candidate):
-        return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
-    return candidate, None
+    if _PLAIN_CAS.fullmatch(value) is not None and casrn.is_valid(value):
+        return value, None
+    for candidate in cas_candidates(value):
+        if casrn.is_valid(candidate):
+            return candidate, None
+    return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
 
 
 def carrier(value: str) -> Normal:

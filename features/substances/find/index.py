@@ -36,7 +36,7 @@ from features.substances.find.first_look import (
 from features.substances.find.members import members
 from features.substances.find.misspelt import MisspeltNames, merged
 from features.substances.find.names import Entry, Found
-from features.substances.find.numbers import digits, numbers_in
+from features.substances.find.numbers import numbers_in
 from features.substances.find.otherwise import OtherWritings
 from features.substances.find.street import StreetNames
 from features.substances.match import BENIGN, WATCHED, Kind, Match
@@ -44,6 +44,7 @@ from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import Piece, structures_in
+from features.texts.cas_numbers import cas_candidates
 from features.texts.reading import current_budget
 from features.texts.remembered import remembered
 
@@ -198,14 +199,22 @@ class SubstanceIndex:
         """
         return self._of_cas(cas)
 
+    def resolve_number(self, text: str) -> Match | None:
+        """Return the substance of a CAS number in a text for another number, such as that of a permit.
+
+        Digits without separators count only after a label, because they may be any number.
+        """
+        spelled = fold(text)
+        for entry, start, end in numbers_in(spelled, self._cas, chemical=False):
+            return self._of_entry(Found(entry, start, end), spelled[start:end], ("CAS Registry Number.",))
+        return None
+
     def _find_cas(self, cas: str) -> Match | None:
-        number = digits(re.sub(r"[\s\-_./,:\u00b7]", "", fold(cas).removeprefix("cas").lstrip(" .:#no-_"))).lstrip("0")
-        if not (5 <= len(number) <= 10 and number.isascii() and number.isdigit()):
-            return None
-        entry = self._cas.get(f"{number[:-3]}-{number[-3:-1]}-{number[-1]}")
-        if entry is None:
-            return None
-        return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
+        for number in cas_candidates(cas):
+            entry = self._cas.get(number)
+            if entry is not None:
+                return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
+        return None
 
     def _resolve_rest(self, text: str, first: Match | None) -> Match | None:
         """Return the most important match of a long text, given that of its beginning."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from features.reference.words import chemical_words
+from features.texts.cas_numbers import cas_candidates
 
 if TYPE_CHECKING:
     from features.substances.find.names import Entry
@@ -26,7 +27,10 @@ _LABELLED: Final = re.compile(
     rf"\bcas(?:[ -]?(?:{_LABELS})\b)?[\s.:#=()-]*0*({_DIGIT}{{2,7}})[-./_ ,]?({_DIGIT}{{2}})[-./_ ,]?({_DIGIT})"
     "(?![0-9a-z])"
 )
-_BARE: Final = re.compile(r"^\s*0*(\d{2,7})(\d\d)(\d)\s*$", re.ASCII)
+# Digits with blanks between them, and hyphens in their places.
+_SPACED: Final = re.compile(r"(?<![0-9a-z|])((?:\d ){1,6}\d) ?- ?(\d) ?(\d) ?- ?(\d)(?![0-9a-z|]| \d)", re.ASCII)
+# A text that may consist of one number: digits, letters that look like digits, an exponent, separators and quotation marks.
+_NO_WORD: Final = re.compile(r"[\doile|\s'\"`=()\[\]{}<>#.:;,*~/_+\u00b7-]{5,40}")
 _LABEL: Final = re.compile(rf"\bcas(?:[ -]?(?:{_LABELS}))?(?![a-z])|\bregistry\b")
 # Minimum digits of the first part of a number with weak separators and without a label; one digit fewer with points.
 _MIN_FIRST_DIGITS: Final = 4
@@ -61,11 +65,15 @@ def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> I
             entry = _entry(known, *matched.groups())
             if entry is not None:
                 yield entry, matched.start(1), matched.end()
-    bare = _BARE.match(spelled) if chemical else None
-    if bare is not None:
-        entry = _entry(known, *bare.groups())
+    for matched in _SPACED.finditer(spelled):
+        entry = _entry(known, matched[1].replace(" ", ""), matched[2] + matched[3], matched[4])
         if entry is not None:
-            yield entry, bare.start(1), bare.end()
+            yield entry, matched.start(), matched.end()
+    for number in cas_candidates(spelled) if chemical and _NO_WORD.fullmatch(spelled) is not None else ():
+        whole = known.get(number)
+        if whole is not None:
+            start = len(spelled) - len(spelled.lstrip())
+            yield whole, start, len(spelled.rstrip())
 
 
 def _entry(known: Mapping[str, Entry], first: str, middle: str, check: str) -> Entry | None:

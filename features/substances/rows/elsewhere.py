@@ -25,10 +25,10 @@ Codes = NDArray[np.int32]
 _NUMBER_FIELDS: Final = ("permit_number", "item_number")
 # Length of the shortest CAS number with its separators.
 _MIN_LENGTH: Final = 7
-# The separators are required, because plain digits may be any number.
-_CAS: Final = re.compile(
-    r"\W*(?:cas\W*)?0*[\doOlI]{2,7}[-\u2010-\u2015._/ ][\doOlI]{2}[-\u2010-\u2015._/ ][\doOlI]\W*", re.IGNORECASE
-)
+# Digits with separators where a CAS number has them, or a label. Plain digits may be any number.
+_SIGN: Final = r"[\doOlI|]"
+_GAP: Final = r"\W{0,3}[\W_]\W{0,2}"
+_MAY_BE_CAS: Final = re.compile(rf"{_SIGN}{_GAP}{_SIGN} ?{_SIGN}{_GAP}{_SIGN}(?!\d)|cas", re.IGNORECASE)
 #: Stems of watched names, in lower case.
 _STEMS: Final = chemical_words()["hints"]["parties"]
 _FIRST_WORD: Final = re.compile(r"\W*([A-Za-z]{2,})")
@@ -43,8 +43,8 @@ def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[t
             (code, match)
             for code, text in enumerate(column.values)
             if len(text) >= _MIN_LENGTH
-            and _CAS.fullmatch(text) is not None
-            and (match := index.resolve_cas(text)) is not None
+            and (_MAY_BE_CAS.search(text) is not None or not text.isascii())
+            and (match := index.resolve_number(text)) is not None
             and match.hit
         ]
         if matches:

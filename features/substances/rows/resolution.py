@@ -13,6 +13,7 @@ from features.substances.read.opsin import opsin
 from features.substances.rows.elsewhere import SplitNames, matches_elsewhere
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextIndex, TextRows, TextSlots
+from features.texts.cas_numbers import PLAIN
 from features.texts.reading import current_budget
 
 Codes = NDArray[np.int32]
@@ -80,7 +81,7 @@ class SubstanceResolver:
             if not named:
                 continue
             _choose_by_code(column, named, matches, chosen, best)
-        for column, named in matches_elsewhere(table, index):
+        for column, named in (*_other_writings(table, index), *matches_elsewhere(table, index)):
             _choose_by_code(column, named, matches, chosen, best)
         for row, match in self._split_names(index).find(table):
             if _rank(match) > best[row]:
@@ -92,6 +93,24 @@ class SubstanceResolver:
         if self._split is None:
             self._split = SplitNames(index)
         return self._split
+
+
+def _other_writings(table: ManifestTable, index: SubstanceIndex) -> list[tuple[Coded, list[tuple[int, Match]]]]:
+    """Return the column of CAS numbers as declared, with the watched substances in texts that are not plain numbers.
+
+    The normal form of such a text contains at most one number. It may contain several, a name or a structure.
+    """
+    column = table.declared("cas_number")
+    unusual = [code for code, text in enumerate(column.values) if PLAIN.fullmatch(text) is None]
+    if not unusual:
+        return []
+    resolved = index.resolve_all([column.values[code] for code in unusual], chemical=True)
+    named = [
+        (code, match)
+        for code, match in zip(unusual, resolved, strict=True)
+        if match is not None and match.hit and not match.ambiguous
+    ]
+    return [(column, named)] if named else []
 
 
 def _texts_without_a_name() -> TextRows:

@@ -149,6 +149,20 @@ def test_cas_numbers_need_their_check_digit() -> None:
     assert normalise.cas("437-38-8")[0] is None
 
 
+@pytest.mark.parametrize(
+    "text", ["437_38_7", "437387.0", "CAS No. 437 38 7", "٤٣٧-٣٨-٧", "12-34-5; 437-38-7", "437 387"]
+)
+def test_cas_numbers_in_other_writings_become_normal(text: str) -> None:
+    assert normalise.cas(text) == ("437-38-7", None)
+
+
+@pytest.mark.parametrize("text", ["2026-01-05", "437387.5", "437-38-8.0", "unknown"])
+def test_other_texts_are_no_cas_numbers(text: str) -> None:
+    value, problem = normalise.cas(text)
+    assert value is None
+    assert problem is not None
+
+
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)), st.sampled_from("Tt "))  # noqa: DTZ001
 def test_plain_times_agree_with_the_calendar(moment: datetime, separator: str) -> None:
     moment = moment.replace(microsecond=0, tzinfo=UTC)

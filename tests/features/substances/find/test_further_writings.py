@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.substance_rows import FOLDER, NONE, read
-from features.reference import ecommerce_goods
+from features.reference import benign_chemicals, ecommerce_goods
 from features.reference.related import Relation, related_substances, street_names
 from features.substances import Match, SubstanceIndex
 from features.substances.rows.resolution import resolve
@@ -151,6 +151,9 @@ def test_a_name_split_over_two_goods_items_is_recognised(first: dict[str, str], 
         {"declared_chemical": "isotoni", "goods_description": "tazene powder"},
         {"goods_description": "plastic parts", "permit_number": "437-38-7"},
         {"goods_description": "plastic parts", "item_number": "21409-26-7"},
+        {"goods_description": "plastic parts", "permit_number": "CAS No 437_38_7"},
+        {"goods_description": "plastic parts", "item_number": "４３７－３８－７"},
+        {"goods_description": "plastic parts", "permit_number": "CAS 437387"},
         {"goods_description": "plastic parts", "consignor_name": "Isotonitazene Trading Co Ltd"},
     ],
 )
@@ -160,11 +163,60 @@ def test_a_substance_named_in_two_fields_or_in_another_field_is_recognised(row: 
     assert match.hit
 
 
+#: Writings of a CAS number in the field for it, by people, scanners and spreadsheets.
+_CAS_WRITINGS: dict[str, Callable[[str], str]] = {
+    "underscores": lambda cas: cas.replace("-", "_"),
+    "dots": lambda cas: cas.replace("-", "."),
+    "blanks": lambda cas: cas.replace("-", " "),
+    "double hyphens": lambda cas: cas.replace("-", "--"),
+    "spaced digits": lambda cas: " ".join(cas),
+    "Arabic digits": lambda cas: cas.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")),
+    "full-width digits": lambda cas: cas.translate({ord(char): ord(char) + 0xFEE0 for char in "0123456789-"}),
+    "letters for digits": lambda cas: cas.replace("0", "O").replace("1", "l"),
+    "leading zeros": lambda cas: "00" + cas,
+    "padded": lambda cas: cas.replace("-", "").zfill(10),
+    "decimal": lambda cas: cas.replace("-", "") + ".0",
+    "grouped": lambda cas: f"{int(cas.replace('-', '')):,}",
+    "scientific": lambda cas: f"{float(cas.replace('-', '')):.9E}",
+    "label": lambda cas: "CAS No " + cas,
+    "second number": lambda cas: "64-17-5 / " + cas,
+}
+
+
+@pytest.mark.parametrize("writing", _CAS_WRITINGS)
+def test_the_field_for_cas_numbers_is_read_as_tolerantly_as_a_text(writing: str) -> None:
+    write = _CAS_WRITINGS[writing]
+    for _, cas in SUBSTANCES:
+        (match,) = of_rows({"goods_description": "plastic parts", "cas_number": write(cas)})
+        assert match is not None, cas
+        assert (match.hit, match.cas) == (True, cas)
+        # A text for chemicals with the number alone has the same match.
+        assert resolved(write(cas), chemical=True).cas == cas
+    harmless = [chemical.cas for chemical in benign_chemicals() if chemical.cas]
+    assert len(harmless) > 400
+    numbered = [
+        {"shipment_id": f"S{at}", "goods_description": "plastic parts", "cas_number": write(cas)}
+        for at, cas in enumerate(harmless)
+    ]
+    assert [match for match in of_rows(*numbered) if match is not None and match.hit] == []
+
+
+@pytest.mark.parametrize("text", ["fentanyl", "see SDS: carfentanil", "64-17-5, 59708-52-0"])
+def test_a_name_or_second_number_in_the_field_for_cas_numbers_is_recognised(text: str) -> None:
+    (match,) = of_rows({"goods_description": "plastic parts", "cas_number": text})
+    assert match is not None
+    assert match.hit
+
+
 @pytest.mark.parametrize(
     "row",
     [
         {"goods_description": "plastic parts", "permit_number": "IP-2026-0042"},
         {"goods_description": "plastic parts", "permit_number": "437387"},
+        {"goods_description": "plastic parts", "item_number": "437387.0"},
+        {"goods_description": "plastic parts", "cas_number": "2026-01-05"},
+        {"goods_description": "plastic parts", "cas_number": "N/A"},
+        {"goods_description": "plastic parts", "cas_number": "ISO 9001"},
         {"goods_description": "plastic parts", "consignor_name": "Iso Trading Ltd"},
         {"goods_description": "metal", "declared_chemical": "acid"},
     ],
