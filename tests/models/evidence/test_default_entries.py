@@ -142,6 +142,20 @@ def test_stronger_evidence_ranks_higher(
     assert log_odds(first, OPIOID, **of_first) > log_odds(second, OPIOID, **of_second)
 
 
+@pytest.mark.parametrize("kind", ["opioid", "precursor"])
+def test_a_part_of_a_name_weighs_less_than_a_name_that_no_recorded_law_lists(kind: str) -> None:
+    weight = {entry.id: entry.log_odds for entry in EVIDENCE.entries}
+    assert weight[f"{kind}_fragment"] < weight[f"{kind}_declared"]
+
+
+def test_a_packed_medicine_is_no_binder(log_odds: Any) -> None:
+    plain = {head: log_odds("cotton gloves", head, hs_code="611610") for head in HEADS}
+    medicine = {head: log_odds("remedy for colds", head, hs_code="300490") for head in HEADS}
+    binder = {head: log_odds("remedy for colds", head, hs_code="391231") for head in HEADS}
+    assert medicine[OPIOID] > plain[OPIOID]
+    assert binder[EQUIPMENT] - 1.0 > medicine[EQUIPMENT]
+
+
 def test_a_permit_of_a_private_person_changes_nothing(log_odds: Any) -> None:
     assert log_odds("fentanyl", OPIOID, permit_number="IP-1") == log_odds("fentanyl", OPIOID)
 
