@@ -7,6 +7,7 @@ an officer understands. The phrase in the feature's `meaning` determines the con
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -17,6 +18,8 @@ from features.kinds.lines import OUTSIDE
 #: Features that contain the index of a code. They have no text, because the declared facts contain the code.
 CODED: Final = frozenset({"channel", "filing_type", "transport_mode", "hs_chapter", "hs_digits"})
 
+#: Words of counts in a sliding period.
+_WITHIN: Final = re.compile(r"\bwithin \d+ days\b")
 #: Number of cached texts per feature.
 _MAX_CACHED: Final = 32
 
@@ -98,8 +101,34 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
         "text_doubt": ("Probability that the words say nothing about the goods", percent),
         "description_vagueness": ("Probability that customs reject the description as vague", percent),
         "hs_text_certainty": ("Probability of the likeliest HS chapter, given these words", percent),
-        "text_chemical_probability": ("Probability of the chemical HS chapters, given these words", percent),
+        "text_chemical_probability": ("Probability that these words name a chemical", percent),
+        "description_generic_chemistry": (
+            "Words that could be any chemical, such as intermediate or powder",
+            number_text,
+        ),
+        "mass_deviation": ("Mass against the usual mass of goods described so", _spreads),
+        "price_deviation": ("Price against the usual price of goods described so", _spreads),
     }
+)
+#: Texts of flags that are not set, for flags whose label with "no" does not read as a statement.
+_DENIED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "consignor_company": "The consignor's name is that of a private person",
+        "consignee_company": "The consignee's name is that of a private person",
+        "consignee_address_number": "The consignee's address has no number",
+        "origin_is_export": "The goods do not come from the country that exports them",
+        "export_is_consignor": "They are not exported from the consignor's country",
+        "origin_is_consignor": "They do not come from the consignor's country",
+        "loading_is_export": "The place of loading is not in the country of export",
+        "unloading_is_consignee": "The place of unloading is not in the consignee's country",
+        "quantity_with_unit": "No quantity with its unit is declared",
+        "marketplace_present": "No marketplace is named",
+        "agent_present": "No freight agent is named",
+    }
+)
+#: Texts of missing values that tell something of the declared facts beside them.
+_UNKNOWN: Final[Mapping[str, str]] = MappingProxyType(
+    {"description_rarest_word": "Past descriptions used none of its words"}
 )
 
 
@@ -112,14 +141,16 @@ class MeasuredText(dict[float, str]):
     def __init__(self, feature: Feature, *, missing: bool = True) -> None:
         """
         Args:
-            missing: whether a missing value gets the text "not known"; otherwise its text is empty.
+            missing: whether a missing value gets the text "not known"; otherwise its text is empty, or that of `_UNKNOWN`.
         """
         super().__init__()
         by_name = _BY_NAME.get(feature.name)
         label, self._words = _by_meaning(feature.meaning.rstrip(".")) if by_name is None else by_name
         self._label = label[:1].upper() + label[1:]
         self._coded = feature.name in CODED
-        self._missing = self._text("not known") if missing else ""
+        unknown = _UNKNOWN.get(feature.name)
+        self._missing = self._text("not known") if missing else "" if unknown is None else f". {unknown}"
+        self._denied = _DENIED.get(feature.name)
 
     def __missing__(self, value: float) -> str:
         # NaN is not equal to itself, so lookups do not find it.
@@ -127,7 +158,8 @@ class MeasuredText(dict[float, str]):
             return self._missing
         if len(self) >= _MAX_CACHED:
             self.clear()
-        text = self[value] = self._text(self._words(value))
+        denied = self._denied if value == 0.0 else None
+        text = self[value] = self._text(self._words(value)) if denied is None else f". {denied}"
         return text
 
     def _text(self, words: str) -> str:
@@ -161,4 +193,10 @@ def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
     if meaning.endswith(" (log of one more)"):
         # Counts are integers, but the exponential of a logarithm has a rounding error.
         return meaning.removesuffix(" (log of one more)"), lambda value: number_text(round(exp_of(value) - 1.0))
+    if _WITHIN.search(meaning):
+        # Earlier periods count in part, so these counts are no integers.
+        return (
+            meaning,
+            lambda value: number_text(value) if value == int(value) else f"about {number_text(max(round(value), 1))}",
+        )
     return meaning, number_text

@@ -66,15 +66,28 @@ def hs(items: ExplainedItems) -> list[str]:
     return [f"HS {code} is declared" if code else "No HS code is declared" for code in items.text("hs_code")]
 
 
+#: Short titles of chapters whose full title, up to its first semicolon, names goods unlike most of the chapter.
+_CHAPTER_TITLES: Final = {
+    "66": "umbrellas and sticks",
+    "71": "pearls, precious stones and precious metals",
+    "84": "machines and their parts",
+    "90": "optical, measuring and medical instruments",
+}
+
+
 def hs_chapter(items: ExplainedItems) -> list[str]:
     """Write the HS code and the chapter that it belongs to."""
     return [
-        f"HS {code} is of chapter {code[:2]}, {title.partition(';')[0].lower()}" if title else declared
+        f"HS {code} is of chapter {code[:2]}, {title}" if code and title else declared
         for declared, code, title in (
-            (declared, code or "", hs_text((code or "")[:2]))
+            (declared, code, _chapter_title((code or "")[:2]))
             for declared, code in zip(items.declared(hs), items.text("hs_code"), strict=True)
         )
     ]
+
+
+def _chapter_title(chapter: str) -> str:
+    return _CHAPTER_TITLES.get(chapter) or (hs_text(chapter) or "").partition(";")[0].lower()
 
 
 def hs_digits(items: ExplainedItems) -> list[str]:
@@ -278,6 +291,8 @@ def account_age(opened: int, declared_on: dt.date, consignor: str) -> str:
     days = (declared_on - day_of(opened)).days
     if days < 0:
         return f"Consignor's account was opened on {day_of(opened)}, after the shipment was declared"
+    if days == 0:
+        return "Consignor's account was opened on the day of the shipment"
     return f"Consignor's account was opened {number_text(days)} day{'' if days == 1 else 's'} before the shipment"
 
 

@@ -257,6 +257,7 @@ class TestTexts:
         ("code", "chapter", "form"),
         [
             ("392690", "HS 392690 is of chapter 39, plastics and articles thereof", "HS 392690 has 6 digits"),
+            ("847930", "HS 847930 is of chapter 84, machines and their parts", "HS 847930 has 6 digits"),
             ("6109", "HS 6109 is of chapter 61, apparel and clothing accessories", "HS 6109 has 4 digits"),
             (None, "No HS code is declared", "No HS code is declared"),
         ],
@@ -288,6 +289,7 @@ class TestTexts:
     @pytest.mark.parametrize(
         ("opened", "text"),
         [
+            ("2026-05-04", "Consignor's account was opened on the day of the shipment"),
             ("2026-04-28", "Consignor's account was opened 6 days before the shipment"),
             ("2026-05-03", "Consignor's account was opened 1 day before the shipment"),
             ("2020-05-04", "Consignor's account was opened 2,191 days before the shipment"),
@@ -358,6 +360,11 @@ class TestTexts:
     def test_the_absence_of_a_substance_is_stated(self) -> None:
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, context()).startswith("No known substance is named")
 
+    def test_words_that_past_descriptions_did_not_use_are_stated(self) -> None:
+        feature = next(feature for feature in SPACE.features if feature.name == "description_rarest_word")
+        (reason,) = explanation([feature], [1.0], [np.nan], context(goods_description="Zyx")).reasons
+        assert reason.text == "Goods are described as `Zyx`. Past descriptions used none of its words"
+
     def test_long_texts_are_cut(self) -> None:
         text = text_of(ReasonCode.DESCRIPTION_VAGUE, context(goods_description="word " * 60))
         assert "...`" in text
@@ -408,6 +415,13 @@ class TestTexts:
             ("consignee_fits_code", 0.0, "Fit of the HS chapter with what the consignee's line of business receives: neutral"),
             ("consignee_fits_code", -1.0, "Fit of the HS chapter with what the consignee's line of business receives: other goods"),
             ("mass_unusual", -3.2, "Distance of the mass from the usual one for the HS heading: 3.2 times the usual spread below"),
+            ("mass_deviation", 2.43, "Mass against the usual mass of goods described so: 2.4 times the usual spread above"),
+            ("export_is_consignor", 0.0, "They are not exported from the consignor's country"),
+            ("export_is_consignor", 1.0, "They are exported from the consignor's country"),
+            ("consignee_company", 0.0, "The consignee's name is that of a private person"),
+            ("address_new_names_30", 0.796, "Consignee names seen at the address for the first time within 30 days: about 1"),
+            ("address_new_names_30", 0.2, "Consignee names seen at the address for the first time within 30 days: about 1"),
+            ("address_new_names_30", 3.0, "Consignee names seen at the address for the first time within 30 days: 3"),
             ("freight_to_value", float(np.log(3.0)), "Freight charge over declared value: 3"),
             ("trade_lane_share", float(np.log(0.002)), "Share of traffic on the trade lane from loading to unloading place: 0.2 %"),
         ],
