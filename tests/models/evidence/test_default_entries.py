@@ -156,6 +156,21 @@ def test_a_packed_medicine_is_no_binder(log_odds: Any) -> None:
     assert binder[EQUIPMENT] - 1.0 > medicine[EQUIPMENT]
 
 
+@pytest.mark.parametrize(
+    ("name", "ordinary", "weak", "strong"),
+    [("house_id_check_failed", 0.0, np.nan, 1.0), ("consignor_chemistry_turn", 0.0, 0.75, 0.95)],
+)
+def test_faults_and_sudden_changes_raise_the_prior_a_little(
+    trained: RiskModel, prior: Prior, name: str, ordinary: float, weak: float, strong: float
+) -> None:
+    column = trained.space.names.index(name)
+    matrix = np.zeros((3, len(trained.space.names)))
+    matrix[:, column] = ordinary, weak, strong
+    usual, unknown, found = prior.log_odds(matrix)[:, : len(HEADS) - 1]
+    assert (unknown == usual).all()
+    assert ((found > usual + 0.3) & (found < usual + 1.5)).all()
+
+
 def test_a_permit_of_a_private_person_changes_nothing(log_odds: Any) -> None:
     assert log_odds("fentanyl", OPIOID, permit_number="IP-1") == log_odds("fentanyl", OPIOID)
 
