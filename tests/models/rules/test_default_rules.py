@@ -94,11 +94,17 @@ def test_a_press_or_a_die_to_a_private_person_is_at_least_yellow() -> None:
     assert fired_for(shipment({"goods_description": "punch and mould", "hs_code": "820730"}, **PRIVATE)) == [
         "press-to-private-person"
     ]
+    # Words of kitchens and crafts do not excuse a tool for tablets.
+    assert fired_for(shipment({"goods_description": "candy tablet press", "hs_code": "847989"}, **PRIVATE)) == [
+        "press-to-private-person"
+    ]
     assert fired_for(shipment(PRESS)) == []
     for goods in (
         {"goods_description": "garlic press"},
         {"goods_description": "humidifier", "hs_code": "847989"},
         {"goods_description": "leather punch tool set", "hs_code": "820730"},
+        {"goods_description": "soap stamping press", "hs_code": "847989"},
+        {"goods_description": "gummy mold", "hs_code": "848079"},
     ):
         assert fired_for(shipment(goods, **PRIVATE)) == []
 
