@@ -94,7 +94,7 @@ def test_the_law_depends_on_day_and_jurisdiction(shared_client: Client) -> None:
 
 
 def test_an_unrecorded_law_is_null_and_the_convention_that_binds_the_country_is_named(shared_client: Client) -> None:
-    result = look_up(shared_client, "acetylfentanyl", as_of="2026-11-04", jurisdiction="MX")
+    result = look_up(shared_client, "crotonylfentanyl", as_of="2026-11-04", jurisdiction="MX")
     assert (result.hit, result.listed, result.listed_in) == (True, None, [])
     [law] = result.law
     assert (law.jurisdiction, law.recorded_until, law.groups, law.listed) == ("MX", None, [], None)
@@ -103,6 +103,15 @@ def test_an_unrecorded_law_is_null_and_the_convention_that_binds_the_country_is_
     assert convention.listing.jurisdiction == "UN"
     assert convention.party_source
     assert any("Not recorded" in warning and "MX" in warning for warning in result.warnings)
+
+
+def test_a_reform_counts_from_its_day_and_a_recorded_law_settles_the_absence_of_a_listing(shared_client: Client) -> None:
+    before = look_up(shared_client, "acetylfentanyl", as_of="2026-01-15", jurisdiction="MX")
+    after = look_up(shared_client, "acetylfentanyl", as_of="2026-01-16", jurisdiction="MX")
+    assert (before.listed, after.listed) == (None, True)
+    named = look_up(shared_client, "crotonylfentanyl", as_of="2026-06-27", jurisdiction="JP")
+    absent = look_up(shared_client, "lofentanil", as_of="2026-06-27", jurisdiction="JP")
+    assert (named.listed, absent.listed) == (True, False)
 
 
 def test_each_law_states_until_when_and_for_which_groups_it_is_recorded(shared_client: Client) -> None:
