@@ -134,7 +134,12 @@ def _effective_from(row: Row, precision: Precision) -> date | None:
     return row.day("effective_from")
 
 
-def _listing(row: Row) -> Listing:
+def listing_of(row: Row) -> Listing:
+    """Return the listing of a row of a table of listings.
+
+    Raises:
+        ValueError: a value is invalid, or the dates do not agree.
+    """
     precision = row.one_of("date_precision", Precision)
     begin, end = _effective_from(row, precision), row.blank_or_day("effective_to")
     if begin is not None and end is not None and end < begin:
@@ -170,7 +175,7 @@ def control_listings() -> tuple[Listing, ...]:
     rows = read(
         file,
         (*columns.split(","), "verified", "source", "note"),
-        _listing,
+        listing_of,
         key=lambda row: (row.substance, row.jurisdiction, row.instrument, row.listing, row.status.value),
     )
     known = {substance.name for substance in substances()}

@@ -26,6 +26,7 @@ from features.substances.cues import (
     IMPURITY,
     JOINED_BY_HYPHEN,
     LINK,
+    NAMED_AFTER,
     PERMIT,
     PERMIT_NUMBER,
     PLAIN,
@@ -35,6 +36,7 @@ from features.substances.cues import (
     TEST_AFTER,
     TRACES,
 )
+from features.substances.match import CONTROLLED, READ_IN_CONTEXT
 from features.substances.normalise import CAS, tokens
 
 # A name that follows a substituent is part of a longer name, which is that of another substance.
@@ -121,6 +123,20 @@ class Surroundings:
     def chemical(self) -> bool:
         """True if the text is from a field for chemicals."""
         return self._field
+
+    def context_of(self, group: str, start: int, end: int) -> tuple[str, bool]:
+        """Return `context` of the name of a substance of a group; ("", False) for groups whose context does not matter.
+
+        Clothes, prints and perfumes are named after drugs, so such goods only mention a controlled drug.
+        """
+        if group not in READ_IN_CONTEXT:
+            return "", False
+        context, mention = self.context(start, end)
+        if group == CONTROLLED and not mention and not self._field:
+            first, last = self._clause(start, end)
+            if NAMED_AFTER.search(self._spelled, first, last) is not None:
+                return "publication", True
+        return context, mention
 
     def context(self, start: int, end: int) -> tuple[str, bool]:
         """Return the context of the name at a position, and whether the text only mentions the substance.

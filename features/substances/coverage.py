@@ -25,6 +25,7 @@ from features.reference import (
     recorded_law,
     substances,
 )
+from features.reference.controlled import drug_listings
 from features.substances.law import LegalStatus, applies, may_have_begun, status
 from features.substances.match import Match
 
@@ -80,7 +81,7 @@ def _compared_with_laws(match: Match) -> bool:
 @cache
 def _known_jurisdictions() -> tuple[str, ...]:
     """Return all jurisdictions with a listing or a recorded law: `UN`, `EU`, then by code."""
-    places = {row.jurisdiction for row in control_listings()} | set(_recorded())
+    places = {row.jurisdiction for row in (*control_listings(), *drug_listings())} | set(_recorded())
     return tuple(sorted(places, key=lambda place: (place != "UN", place != "EU", place)))
 
 

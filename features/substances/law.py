@@ -26,6 +26,7 @@ from features.reference import (
     control_listings,
     recorded_law,
 )
+from features.reference.controlled import drug_listings
 from features.substances.match import ClassMatch, Match
 
 _DAYS_PER_MONTH: Final = 365.2425 / 12
@@ -61,7 +62,7 @@ def applies(listing_jurisdiction: str, place: str, on: date) -> bool:
 @cache
 def _by_substance() -> dict[str, tuple[Listing, ...]]:
     grouped: dict[str, list[Listing]] = {}
-    for listing in control_listings():
+    for listing in (*control_listings(), *drug_listings()):
         if listing.counts:
             grouped.setdefault(listing.substance, []).append(listing)
     return {substance: tuple(rows) for substance, rows in grouped.items()}
@@ -86,7 +87,7 @@ def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listin
     Only the statuses `listed` and `temporary` count. A listing of unknown date counts on every day.
 
     Args:
-        substance: name of its row in ``substances.csv``.
+        substance: name of its row in ``substances.csv`` or ``controlled_drugs.csv``.
     """
     return tuple(
         row
@@ -191,7 +192,7 @@ def _changes() -> tuple[date, ...]:
     """Return the days on which a law may change or is no longer recorded, ascending."""
     days = {date.min, _EU_LAW_IN_UK_UNTIL + timedelta(days=1), *_limb_begins().values()}
     days.update(row.recorded_until + timedelta(days=1) for row in recorded_law())
-    for row in control_listings():
+    for row in (*control_listings(), *drug_listings()):
         if row.effective_from is not None:
             days.add(row.effective_from)
             if row.date_precision is Precision.YEAR:

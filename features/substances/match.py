@@ -24,6 +24,10 @@ KINDS: Final[tuple[Kind, ...]] = (
 BENIGN: Final = "benign"
 #: Groups whose declaration is a hit: evidence of illicit content.
 WATCHED: Final = frozenset({"fentanyl", "nitazene", "other_opioid", "precursor"})
+#: Group of substances under control that are not watched.
+CONTROLLED: Final = "other_controlled"
+#: Groups for which the words around a name decide whether the text declares the substance or only mentions it.
+READ_IN_CONTEXT: Final = WATCHED | {CONTROLLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Match:
         kind: ``exact`` by name, synonym or abbreviation; ``identifier`` by CAS number, SMILES, InChI or InChIKey;
             ``systematic`` by a systematic name; ``translated`` by a name in another language; ``misspelt`` by a name
             with typing errors; ``class`` by a structure that is on no list but meets a class definition; ``mention`` if
-            the text names the substance without declaring it; ``similar`` if a structure only resembles a listed one;
+            the text names a watched or controlled substance without declaring it; ``similar`` if a structure only resembles a listed one;
             ``street`` by a street or advertising name, which names no substance for certain.
         substance: name of the reference row, or the declared name of a substance without a row.
         group: its group, or ``benign``.

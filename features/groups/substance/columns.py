@@ -16,7 +16,10 @@ class SubstanceColumn(Column):
         1,
     )
     SUBSTANCE_PRECURSOR = "SUBSTANCE_DECLARED", "A fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1
-    SUBSTANCE_OTHER = "SUBSTANCE_DECLARED", "Whether another listed substance or an adulterant is named"
+    SUBSTANCE_OTHER = (
+        "SUBSTANCE_DECLARED",
+        "Another substance: 2 a controlled drug is declared, 1 another listed substance or an adulterant is named, 0 neither",
+    )
     SUBSTANCE_BENIGN = "SUBSTANCE_DECLARED", "Whether a common chemical that is on no list is named"
     SUBSTANCE_IDENTIFIER = "SUBSTANCE_DECLARED", "Whether the substance was recognised by its CAS number or structure"
     SUBSTANCE_SYSTEMATIC = "SUBSTANCE_DECLARED", "Whether the substance was recognised by its systematic name"

@@ -14,7 +14,9 @@ from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.substance.columns import FEATURES, SubstanceColumn
 from features.groups.substance.legal_status import LegalStatus, Subject
 from features.reference import substances
+from features.reference.controlled import controlled_drugs
 from features.substances import BENIGN, Match
+from features.substances.match import CONTROLLED
 from features.substances.rows.resolution import Resolution
 from features.table.table import Coded, ManifestTable
 
@@ -118,6 +120,8 @@ def _evidence(match: Match) -> _MatchEvidence:
         # A street name has other meanings. The officer sees it, but the score does not change.
         return _MatchEvidence(_NOTHING_NAMED.copy(), (), None)
     named = 2.0 if match.hit else 1.0 if match.kind == "mention" else 0.0
+    # A listed drug counts twice only if the text declares it: its name on a test or on a print is no evidence of the drug.
+    listed_drug = float(match.group == CONTROLLED and match.substance in _drugs()) * (-1.0 if match.kind == "mention" else 1.0)
     met = max((2.0 if found.result == "met" else 1.0 for found in match.classes), default=0.0)
     unlisted = match.kind == "class" or match.similarity is not None
     row = _NOTHING_NAMED.copy()
@@ -126,7 +130,7 @@ def _evidence(match: Match) -> _MatchEvidence:
         (SubstanceColumn.SUBSTANCE_PRECURSOR, named * (match.group == "precursor")),
         (
             SubstanceColumn.SUBSTANCE_OTHER,
-            float(match.group not in _OPIOIDS and match.group not in ("precursor", BENIGN)),
+            float(match.group not in _OPIOIDS and match.group not in ("precursor", BENIGN)) + listed_drug,
         ),
         (SubstanceColumn.SUBSTANCE_BENIGN, float(match.group == BENIGN)),
         (SubstanceColumn.SUBSTANCE_IDENTIFIER, float(match.kind == "identifier")),
@@ -144,6 +148,12 @@ def _evidence(match: Match) -> _MatchEvidence:
     ):
         row[column] = value
     return _MatchEvidence(row, _expected_hs(match), Subject.of(match))
+
+
+@cache
+def _drugs() -> frozenset[str]:
+    """Return the names of the controlled drugs that are not watched."""
+    return frozenset(row.name for row in controlled_drugs())
 
 
 @cache

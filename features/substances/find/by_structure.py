@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from typing import Final, Literal
 
 from features.reference import BenignChemical, Group, Substance, class_definitions, class_exemptions
+from features.reference.controlled import ControlledDrug
 from features.reference.related import RelatedSubstance
 from features.reference.words import chemical_words
 from features.substances.find.names import Entry
@@ -55,9 +56,9 @@ class StructureIndex:
         benign: common chemicals that are not watched.
     """
 
-    def __init__(self, rows: Sequence[Substance | RelatedSubstance], benign: Sequence[BenignChemical] = ()) -> None:
+    def __init__(self, rows: Sequence[Substance | RelatedSubstance | ControlledDrug], benign: Sequence[BenignChemical] = ()) -> None:
         self._benign = {chemical.inchikey.partition("-")[0]: chemical for chemical in benign if chemical.inchikey}
-        self._by_skeleton: dict[str, Substance | RelatedSubstance] = {}
+        self._by_skeleton: dict[str, Substance | RelatedSubstance | ControlledDrug] = {}
         self._parents: dict[str, Structure] = {}
         listed = listed_structures()
         parents = [(row, listed.get(row.smiles) or from_smiles(row.smiles)) for row in rows if row.smiles]
@@ -67,7 +68,7 @@ class StructureIndex:
                 self._by_skeleton.setdefault(parent.skeleton, row)
                 self._parents[row.name] = parent
         # Computed on demand, because most processes never look up a salt.
-        self._salts: dict[str, Substance | RelatedSubstance] | None = None
+        self._salts: dict[str, Substance | RelatedSubstance | ControlledDrug] | None = None
         self._details = cache(self._examined)
         self._read = lru_cache(maxsize=_REMEMBERED)(_read)
         self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from features.reference import BenignChemical, Group, Substance, cas_numbers
+from features.reference.controlled import ControlledDrug, controlled_drugs
 from features.reference.related import RelatedSubstance, Relation, related_substances
 from features.reference.unii import UniiName
 from features.substances.find.names import Entry, NameIndex
@@ -30,7 +31,7 @@ class Contents:
 
     Attributes:
         rows: rows of the substance table that texts can name, by name.
-        related: related substances outside the substance table, by name.
+        related: related substances and controlled drugs outside the substance table, by name.
         names: all names.
         benign: common chemicals that are not watched.
         cas, inchikeys: entries by CAS number and by InChIKey.
@@ -41,7 +42,7 @@ class Contents:
         self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
     ) -> None:
         self.rows = {row.name: row for row in watched if row.group in _RESOLVED}
-        self.related: dict[str, RelatedSubstance] = {}
+        self.related: dict[str, RelatedSubstance | ControlledDrug] = {}
         self.names = NameIndex()
         self.cas: dict[str, Entry] = {}
         self.inchikeys: dict[str, Entry] = {}
@@ -64,6 +65,7 @@ class Contents:
                 self.inchikeys.setdefault(chemical.inchikey, entry)
         if self.rows:
             self._add_related()
+            self._add_drugs()
         self._add_translations()
         self._add_unii()
 
@@ -106,6 +108,25 @@ class Contents:
                 self.cas.setdefault(row.cas, number)
             if row.inchikey and row.relation is not Relation.HOMOLOGUE:
                 self.inchikeys.setdefault(row.inchikey, number)
+
+    def _add_drugs(self) -> None:
+        """Add the controlled drugs that are not watched."""
+        for drug in controlled_drugs():
+            self.related[drug.name] = drug
+            entry = Entry(drug.name, drug.group.value, drug.cas, drug.inchikey, "exact")
+            names = [(name, entry) for name in (drug.name, *drug.synonyms)]
+            names += [(name, replace(entry, abbreviation=True)) for name in drug.abbreviations]
+            names += [(name, replace(entry, kind="translated", language=tongue)) for tongue, name in drug.foreign_names]
+            for name, written in names:
+                # A name of two Chinese characters is too short to be searched for in a text.
+                self.names.add_whole(name, written)
+                if not drug.whole:
+                    self.names.add(name, written, yielding=True)
+            number = replace(entry, kind="identifier")
+            for cas in filter(None, (drug.cas, *drug.further_cas)):
+                self.cas.setdefault(cas, number)
+            if drug.inchikey:
+                self.inchikeys.setdefault(drug.inchikey, number)
 
     def _add_translations(self) -> None:
         # All names of a substance in a language share one entry, because there are tens of thousands of names.

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from features.substances.context import Surroundings
 from features.substances.find.names import Found
-from features.substances.match import BENIGN, WATCHED, Match
+from features.substances.match import BENIGN, READ_IN_CONTEXT, WATCHED, Match
 
 
 def decide_in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
     """Return a match with its decision, which depends on the words around its position in the text."""
-    context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
+    context, mention = around.context_of(match.group, start, end)
     return decide(match, context, mention=mention)
 
 
@@ -27,18 +27,18 @@ def decide_name(match: Match, found: Found) -> Match:
 def decide(match: Match, context: str, *, mention: bool = False) -> Match:
     """Return a match with its decision. A watched substance is a hit, unless the text only mentions it."""
     watched = match.group in WATCHED and match.kind != "similar"
-    if watched and mention:
+    if mention and match.group in READ_IN_CONTEXT and match.kind != "similar":
         return replace(match, kind="mention", context=context)
     return replace(match, hit=watched, context=context)
 
 
 def importance(match: Match) -> tuple[int, bool, bool, float]:
-    """Return a sort key: hits rank above mentions, then other listed substances, similar structures, and the rest."""
+    """Return a sort key: hits rank above mentions of watched substances, then other listed ones, similar structures, and the rest."""
     if match.hit:
         rank = 4
-    elif match.kind == "mention":
+    elif match.kind == "mention" and match.group in WATCHED:
         rank = 3
-    elif match.group == BENIGN or match.kind == "street":
+    elif match.group == BENIGN or match.kind in ("street", "mention"):
         rank = 0
     else:
         rank = 1 if match.kind == "similar" else 2

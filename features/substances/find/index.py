@@ -39,7 +39,7 @@ from features.substances.find.names import Entry, Found
 from features.substances.find.numbers import numbers_in
 from features.substances.find.otherwise import OtherWritings
 from features.substances.find.street import StreetNames
-from features.substances.match import BENIGN, WATCHED, Kind, Match
+from features.substances.match import BENIGN, READ_IN_CONTEXT, WATCHED, Kind, Match
 from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
@@ -415,7 +415,7 @@ class SubstanceIndex:
             # The word ends in the stem of a family and is on no list.
             kind, evidence = "class", ("On no list; the word ends in the stem of the family's names.",)
         watched = entry.group in WATCHED
-        mention = watched and found.mention
+        mention = found.mention and entry.group in READ_IN_CONTEXT
         details = self._structures.details(entry.substance) if entry.group != BENIGN else None
         return Match(
             "mention" if mention else kind,
@@ -453,5 +453,5 @@ def _contains(composed: Analogue, found: Found) -> bool:
 def _number_found(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
     # The "no" of "CAS no" is not a denial, so the context begins before the label.
     label = _LABEL.search(spelled, max(0, start - 24), start)
-    context, mention = around.context(label.start() if label else start, end) if entry.group in WATCHED else ("", False)
+    context, mention = around.context_of(entry.group, label.start() if label else start, end)
     return Found(entry, start, end, context, mention)

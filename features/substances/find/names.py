@@ -102,7 +102,8 @@ class Found:
     def rank(self) -> tuple[int, bool, bool, int, int, int]:
         """Sort key of importance: hits, then mentions, then other substances that are not benign; certain and long names first."""
         group = self.entry.group
-        importance = 3 if self.hit else 2 if self.mention else 1 if group != BENIGN else 0
+        watched_mention = self.mention and group in WATCHED
+        importance = 3 if self.hit else 2 if watched_mention else 1 if group != BENIGN and not self.mention else 0
         identifier = self.entry.kind == "identifier"
         return importance, not self.ambiguous, identifier, -self.distance, self.end - self.start, -self.start
 
@@ -113,6 +114,7 @@ class NameIndex:
     def __init__(self) -> None:
         self._names: dict[str, Entry] = {}
         self._yielding: set[str] = set()
+        self._whole: dict[str, Entry] = {}
         self._inverted: set[str] = set()
         self._lengths: dict[str, tuple[int, ...]] = {}
         self._words: dict[str, str] = {}
@@ -160,6 +162,10 @@ class NameIndex:
                 self._watched.append((name, entry))
             if key.isascii():
                 self._add_variants(spelled, key, entry)
+
+    def add_whole(self, name: str, entry: Entry) -> None:
+        """Add a name that counts only if a declared chemical consists of it, of its salt and of its grade."""
+        self._whole.setdefault(core(name), entry)
 
     def add_substance(self, substance: Substance, *, systematic: Kind = "identifier") -> None:
         """Add the name, synonyms, abbreviations and systematic name of a row of the reference data.
@@ -213,10 +219,11 @@ class NameIndex:
 
     def without_qualifiers(self, spelled: str, around: Surroundings) -> list[Found]:
         """Return the name of a declared chemical after salt, grade and purity are removed, also from within the name."""
-        entry = self._names.get(core(spelled))
+        key = core(spelled)
+        entry = self._names.get(key) or self._whole.get(key)
         if entry is None or entry.abbreviation:
             return []
-        context, mention = around.context(0, len(spelled)) if entry.group in WATCHED else ("", False)
+        context, mention = around.context_of(entry.group, 0, len(spelled))
         return [Found(entry, 0, len(spelled), context, mention)]
 
     def entry(self, name: str) -> Entry | None:
@@ -355,7 +362,7 @@ class NameIndex:
         # A primed locant is on the other ring: 3'-methylfentanyl is not 3-methylfentanyl.
         primed = _PRIMED.search(around.text, start, end) is not None
         ambiguous = entry.abbreviation or longer or primed is not (key in self._primed)
-        context, mention = around.context(start, end) if entry.group in WATCHED else ("", False)
+        context, mention = around.context_of(entry.group, start, end)
         confidence = 0.6 if entry.abbreviation else 0.8 if ambiguous else 0.95 if disguised else 1.0
         return Found(entry, start, end, context, mention, ambiguous, confidence, disguised=disguised)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.substances import BENIGN, Match, SubstanceIndex
+from features.substances import BENIGN, WATCHED, Match, SubstanceIndex
 from features.substances.read.opsin import opsin
 from features.substances.rows.elsewhere import SplitNames, matches_elsewhere
 from features.table.table import Coded, ManifestTable
@@ -156,7 +156,7 @@ def _rank(match: Match) -> int:
     if match.hit:
         return 6
     if match.kind == "mention":
-        return 5
+        return 5 if match.group in WATCHED else 2
     if match.kind == "street":
         return 1
     return 2 if match.group == BENIGN else 3 if match.kind == "similar" else 4

@@ -67,7 +67,7 @@ LAW = "{declared}, {law}, {permit}"
         (
             "heroin",
             {},
-            "Declared by name as diacetylmorphine (`heroin`), law of this route not fully recorded for it on 20",
+            "Declared by name as diacetylmorphine (`heroin`), controlled by the UN conventions",
         ),
         (
             "phenethyl bromide",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.lanes import RED, YELLOW
+from models.lanes import GREEN, RED, YELLOW
 from models.rules import OfficeRules
 from tests.models.rules.shipments import (
     CLASS_MEMBER,
@@ -52,6 +52,57 @@ def test_a_registered_permit_is_an_exception_of_the_rule_but_never_for_a_private
 )
 def test_a_mention_is_not_a_declaration(text: str) -> None:
     assert fired_for(shipment({"goods_description": text})) == []
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"goods_description": "heroin 1 kg"},
+        {"declared_chemical": "cocaine hydrochloride"},
+        {"declared_chemical": "methamphetamine", "net_mass_kg": 0.5},
+        {"goods_description": "brown powder", "cas_number": "561-27-3"},
+        {"goods_description": "ketamine HCl injection 10 ml vials"},
+        {"goods_description": "bromazolam powder"},
+        {"goods_description": "кокаин 100 г"},
+        {"goods_description": "Alprazolam 2 mg tablets"},
+        {"goods_description": "toluene 200 l"} | {"declared_chemical": "MDMA"},
+    ],
+)
+def test_a_controlled_drug_that_is_not_watched_is_at_least_yellow(item: dict[str, object]) -> None:
+    assert fired_for(shipment(item)) == ["listed-drug-without-permit"]
+    assert floor(shipment(item)) == YELLOW
+
+
+def test_a_registered_permit_lets_a_controlled_medicine_pass() -> None:
+    diazepam = {"goods_description": "diazepam tablets 5 mg, 200 boxes", "hs_code": "300490"} | PERMIT
+    hospital = {"name": "Lakeside General Hospital", "country": "US"}
+    held = register("IP-2026-0042,Lakeside General Hospital,US,2026-01-01,2026-12-31")
+    assert fired_for(shipment(diazepam, consignee=hospital), held) == []
+    assert floor(shipment(diazepam, consignee=hospital), held) == GREEN
+    # Without the register the permit is a declaration, not proof.
+    assert fired_for(shipment(diazepam, consignee=hospital)) == ["listed-drug-without-permit"]
+    assert fired_for(shipment(diazepam, **PRIVATE), held) == ["listed-drug-without-permit"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"goods_description": "toluene 20 t", "declared_chemical": "toluene", "cas_number": "108-88-3"},
+        {"declared_chemical": "acetone"},
+        {"declared_chemical": "sulphuric acid", "cas_number": "7664-93-9"},
+        {"declared_chemical": "piperidine"},
+        {"declared_chemical": "xylazine"},
+        {"goods_description": "hemp t-shirts, 200 pieces"},
+        {"goods_description": "hemp seed protein powder"},
+        {"goods_description": "CBD oil 10 ml, THC free"},
+        {"goods_description": "morphine test strips"},
+        {"goods_description": "cocaine t-shirt"},
+        {"goods_description": "caffeine powder 25 kg"},
+        {"goods_description": "red wine"},
+    ],
+)
+def test_solvents_adulterants_hemp_goods_and_mentions_are_no_controlled_drugs(item: dict[str, object]) -> None:
+    assert fired_for(shipment(item)) == []
 
 
 def test_an_opioid_is_red_with_all_country_fields_blank_too() -> None:
