@@ -57,8 +57,8 @@ class Match:
         kind: ``exact`` by name, synonym or abbreviation; ``identifier`` by CAS number, SMILES, InChI or InChIKey;
             ``systematic`` by a systematic name; ``translated`` by a name in another language; ``misspelt`` by a name
             with typing errors; ``class`` by a structure that is on no list but meets a class definition; ``mention`` if
-            the text names a watched or controlled substance without declaring it; ``similar`` if a structure only resembles a listed one;
-            ``street`` by a street or advertising name, which names no substance for certain.
+            the text names a watched or controlled substance without declaring it; ``similar`` if a structure only
+            resembles a listed one; ``street`` by a street or advertising name, which names no substance for certain.
         substance: name of the reference row, or the declared name of a substance without a row.
         group: its group, or ``benign``.
         matched_text: the recognised piece of the declared text.

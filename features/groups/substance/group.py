@@ -121,7 +121,9 @@ def _evidence(match: Match) -> _MatchEvidence:
         return _MatchEvidence(_NOTHING_NAMED.copy(), (), None)
     named = 2.0 if match.hit else 1.0 if match.kind == "mention" else 0.0
     # A listed drug counts twice only if the text declares it: its name on a test or on a print is no evidence of the drug.
-    listed_drug = float(match.group == CONTROLLED and match.substance in _drugs()) * (-1.0 if match.kind == "mention" else 1.0)
+    listed_drug = float(match.group == CONTROLLED and match.substance in _drugs()) * (
+        -1.0 if match.kind == "mention" else 1.0
+    )
     met = max((2.0 if found.result == "met" else 1.0 for found in match.classes), default=0.0)
     unlisted = match.kind == "class" or match.similarity is not None
     row = _NOTHING_NAMED.copy()

@@ -56,7 +56,9 @@ class StructureIndex:
         benign: common chemicals that are not watched.
     """
 
-    def __init__(self, rows: Sequence[Substance | RelatedSubstance | ControlledDrug], benign: Sequence[BenignChemical] = ()) -> None:
+    def __init__(
+        self, rows: Sequence[Substance | RelatedSubstance | ControlledDrug], benign: Sequence[BenignChemical] = ()
+    ) -> None:
         self._benign = {chemical.inchikey.partition("-")[0]: chemical for chemical in benign if chemical.inchikey}
         self._by_skeleton: dict[str, Substance | RelatedSubstance | ControlledDrug] = {}
         self._parents: dict[str, Structure] = {}

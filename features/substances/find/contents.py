@@ -154,6 +154,10 @@ class Contents:
             if row is not None:
                 group = BENIGN if row.relation is Relation.HOMOLOGUE else row.relation.value
                 entry = Entry(row.name, group, row.cas, row.inchikey, "exact", name.abbreviation)
+                if isinstance(row, ControlledDrug):
+                    # The list has brands and trivial names of other uses: Amanda, Serotoni.
+                    self.names.add_whole(name.name, entry)
+                    continue
             else:
                 if name.smiles and name.substance not in self.rows:
                     self.smiles[name.substance] = name.smiles

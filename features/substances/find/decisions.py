@@ -33,7 +33,7 @@ def decide(match: Match, context: str, *, mention: bool = False) -> Match:
 
 
 def importance(match: Match) -> tuple[int, bool, bool, float]:
-    """Return a sort key: hits rank above mentions of watched substances, then other listed ones, similar structures, and the rest."""
+    """Return a sort key: hits rank above mentions of watched substances, then other listed ones and similar structures."""
     if match.hit:
         rank = 4
     elif match.kind == "mention" and match.group in WATCHED:

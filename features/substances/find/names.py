@@ -17,7 +17,7 @@ from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.glance import Glance
 from features.substances.find.variants import variants
-from features.substances.match import BENIGN, WATCHED, Kind
+from features.substances.match import BENIGN, CONTROLLED, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
 
 #: Minimum number of letters and digits of a name.
@@ -115,6 +115,7 @@ class NameIndex:
         self._names: dict[str, Entry] = {}
         self._yielding: set[str] = set()
         self._whole: dict[str, Entry] = {}
+        self._one_word: set[str] = set()
         self._inverted: set[str] = set()
         self._lengths: dict[str, tuple[int, ...]] = {}
         self._words: dict[str, str] = {}
@@ -145,6 +146,8 @@ class NameIndex:
                 return
             reason = f"{name!r} of {entry.substance} is too short, expected at least {SHORTEST} letters or digits"
             raise ReferenceDataError("substances.csv", None, reason)
+        if entry.group == CONTROLLED and len(pieces) == 1:
+            self._one_word.add(key)
         earlier = self._names.get(key)
         if earlier is None or (key in self._yielding and not yielding):
             self._enter(key, entry)
@@ -353,6 +356,9 @@ class NameIndex:
         self, entry: Entry, key: str, around: Surroundings, start: int, end: int, *, disguised: bool
     ) -> Found | None:
         if entry.abbreviation and not around.admits_abbreviation(start, end, entry.cas):
+            return None
+        if key in self._one_word and entry.group == CONTROLLED and len(tokens(around.text[start:end])) > 1:
+            # The letters of a drug's name in two words have other meanings: super hero in a box.
             return None
         longer = around.continue_name(start, end)
         if longer and (entry.group not in FAMILIES or entry.abbreviation or entry.kind in SYSTEMATIC):

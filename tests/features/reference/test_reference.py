@@ -180,7 +180,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("recorded_law.csv", 2, "UN,", "FJ,", "FJ has no row in control_listings.csv"),
         ("recorded_law.csv", 2, "2026-10-01", "2026", "recorded_until is '2026', expected a day"),
         ("convention_parties.csv", 2, "Single Convention 1961", "Convention 1961", "expected one of Single Convention"),
-        ("convention_parties.csv", 2, ",AF,", ",Afghanistan,", "party is 'Afghanistan', expected an ISO 3166 code"),
+        ("convention_parties.csv", 2, ",AD,", ",Afghanistan,", "party is 'Afghanistan', expected an ISO 3166 code"),
     ],
 )
 def test_an_invalid_row_is_refused_with_file_row_and_reason(

@@ -108,6 +108,8 @@ def test_a_country_that_is_not_a_party_has_no_obligation(place: str, party: bool
         "opium eau de parfum 90 ml",
         "coca cola cans",
         "speed cube puzzle",
+        "super hero in box",
+        "doll Amanda",
         "ice cream maker",
         "LSD limited slip differential",
         "PCP air rifle pump",

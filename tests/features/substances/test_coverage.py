@@ -104,7 +104,8 @@ def test_a_day_before_a_listing_of_unknown_begin_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    "drug", ["heroin", "morphine", "ketamine", "etorphine", "bromazolam", "etizolam", "flualprazolam", "dihydroetorphine"]
+    "drug",
+    ["heroin", "morphine", "ketamine", "etorphine", "bromazolam", "etizolam", "flualprazolam", "dihydroetorphine"],
 )
 def test_a_controlled_drug_is_never_reported_as_not_listed(drug: str) -> None:
     # Their national laws are not recorded, although they share a group with rows of the substance table whose law is.
