@@ -105,7 +105,9 @@ def test_an_unrecorded_law_is_null_and_the_convention_that_binds_the_country_is_
     assert any("Not recorded" in warning and "MX" in warning for warning in result.warnings)
 
 
-def test_a_reform_counts_from_its_day_and_a_recorded_law_settles_the_absence_of_a_listing(shared_client: Client) -> None:
+def test_a_reform_counts_from_its_day_and_a_recorded_law_settles_the_absence_of_a_listing(
+    shared_client: Client,
+) -> None:
     before = look_up(shared_client, "acetylfentanyl", as_of="2026-01-15", jurisdiction="MX")
     after = look_up(shared_client, "acetylfentanyl", as_of="2026-01-16", jurisdiction="MX")
     assert (before.listed, after.listed) == (None, True)
