@@ -56,6 +56,10 @@ _JOINT: Final = re.compile(r"(?:\.?-\.?|[,'()\[\]{}\u2032])+")
 # A single-letter Greek locant after other letters is inside a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl
 # bromide is the substance itself.
 _GREEK_BEFORE: Final = re.compile(r"[a-z]-[ab]-$")
+# Single letters with a mark between any two, and one more such letter before or after them: c.a.m.i.s.o.l.e is not i.s.o.
+_SPELLED: Final = re.compile(r"[a-z](?:[^a-z\d][a-z])+")
+_SPELLED_BEFORE: Final = re.compile(r"(?<![a-z\d])[a-z][^a-z\d]$")
+_SPELLED_AFTER: Final = re.compile(r"[^a-z\d][a-z](?![a-z\d])")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
     r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
@@ -176,6 +180,11 @@ class Surroundings:
         text = self._spelled
         piece = text[start:end]
         if " " in piece and _CODE.search(piece) is None:
+            return False
+        if _SPELLED.fullmatch(piece) is not None and (
+            _SPELLED_BEFORE.search(text, max(0, start - 3), start) is not None
+            or _SPELLED_AFTER.match(text, end) is not None
+        ):
             return False
         if _FORMULA.search(piece) is not None or text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
             return False

@@ -22,6 +22,8 @@ KINDS: Final[tuple[Kind, ...]] = (
 
 #: Group of a common chemical that is not watched.
 BENIGN: Final = "benign"
+#: Group of substances that are mixed with drugs. Evidence, never a hit.
+ADULTERANT: Final = "adulterant"
 #: Groups whose declaration is a hit: evidence of illicit content.
 WATCHED: Final = frozenset({"fentanyl", "nitazene", "other_opioid", "precursor"})
 #: Group of substances under control that are not watched.

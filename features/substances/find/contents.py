@@ -11,8 +11,9 @@ from features.reference import BenignChemical, Group, Substance, cas_numbers
 from features.reference.controlled import ControlledDrug, controlled_drugs
 from features.reference.related import RelatedSubstance, Relation, related_substances
 from features.reference.unii import UniiName
+from features.substances.find.adulterants import Adulterants
 from features.substances.find.names import Entry, NameIndex
-from features.substances.match import BENIGN, WATCHED, Kind
+from features.substances.match import ADULTERANT, BENIGN, WATCHED, Kind
 from features.substances.normalise import core
 from features.substances.read.translations import translated_names
 
@@ -76,6 +77,13 @@ class Contents:
     def keys(self) -> dict[str, str]:
         """Return `NameIndex.watched_keys`."""
         return self.names.watched_keys()
+
+    def adulterants(self) -> Adulterants:
+        """Return the search for names of adulterants in other writings."""
+        names = self.names.keys_of(ADULTERANT)
+        return Adulterants(
+            {name: plain for name, plain in names.items() if name.isalpha()}, self.names.other_keys(ADULTERANT)
+        )
 
     def others(self) -> list[str]:
         """Return names of other substances, which are not misspelt watched names."""

@@ -16,7 +16,6 @@ from features.reference import BenignChemical, Substance, benign_chemicals, subs
 from features.reference.chemical_names import ChemicalNames, chemical_names
 from features.reference.related import Relation, street_names
 from features.reference.unii import UniiName, unii_names
-from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.find.contents import Contents
@@ -33,13 +32,14 @@ from features.substances.find.first_look import (
     first_look,
     worth_looking_for,
 )
+from features.substances.find.joined import goes_on
 from features.substances.find.members import members
 from features.substances.find.misspelt import MisspeltNames, merged
-from features.substances.find.names import Entry, Found
-from features.substances.find.numbers import numbers_in
+from features.substances.find.names import Found
+from features.substances.find.numbers import number_found, numbers_in
 from features.substances.find.otherwise import OtherWritings
 from features.substances.find.street import StreetNames
-from features.substances.match import BENIGN, READ_IN_CONTEXT, WATCHED, Kind, Match
+from features.substances.match import ADULTERANT, BENIGN, READ_IN_CONTEXT, WATCHED, Kind, Match
 from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
@@ -66,8 +66,6 @@ _LETTER: Final = re.compile(r"[a-z]")
 _NO_NUMBER: Final = re.compile(r"[^\d\s.-]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
-_LABELS: Final = chemical_words()["number_labels"]
-_LABEL: Final = re.compile(rf"\b(?:{'|'.join(_LABELS['numbered'])})[ .]*(?:{'|'.join(_LABELS['words'])})[ .:#]*$")
 _HOW: Final = {
     "smiles": "Read as SMILES.",
     "inchi": "Read as InChI.",
@@ -99,7 +97,7 @@ class SubstanceIndex:
         self._benign = contents.benign
         self._cas, self._inchikeys, self._smiles = contents.cas, contents.inchikeys, contents.smiles
         self._misspelt = MisspeltNames(contents.searched_with_errors(), others=contents.others())
-        self._otherwise = OtherWritings(contents.words(), contents.keys())
+        self._otherwise = OtherWritings(contents.words(), contents.keys(), contents.adulterants())
         self._street = StreetNames(street_names())
         self._common = CommonChemicals(common, benign)
         self._look = first_look(self._names, self._misspelt, self._otherwise, self._street)
@@ -205,16 +203,13 @@ class SubstanceIndex:
         Digits without separators count only after a label, because they may be any number.
         """
         spelled = fold(text)
-        for entry, start, end in numbers_in(spelled, self._cas, chemical=False):
-            return self._of_entry(Found(entry, start, end), spelled[start:end], ("CAS Registry Number.",))
-        return None
+        found = next(numbers_in(spelled, self._cas, chemical=False), None)
+        return self._of_entry(Found(*found), spelled[found[1] : found[2]], ("CAS Registry Number.",)) if found else None
 
     def _find_cas(self, cas: str) -> Match | None:
-        for number in cas_candidates(cas):
-            entry = self._cas.get(number)
-            if entry is not None:
-                return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
-        return None
+        known = (self._cas[number] for number in cas_candidates(cas) if number in self._cas)
+        entry = next(known, None)
+        return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",)) if entry else None
 
     def _resolve_rest(self, text: str, first: Match | None) -> Match | None:
         """Return the most important match of a long text, given that of its beginning."""
@@ -230,7 +225,8 @@ class SubstanceIndex:
             return match
         if match is None or not match.hit or (match.kind == "class" and not match.smiles):
             other = self._resolve_otherwise(text, chemical, flags) if flags & (OTHERWISE | NEAR) else None
-            match = match if other is None else other
+            if other is not None and (match is None or match.group == BENIGN or other.group != ADULTERANT):
+                match = other
         elif match.kind in ("exact", "misspelt"):
             match = self._with_parts_before(text, chemical, match)
         if flags & STREET and match is None:
@@ -240,7 +236,8 @@ class SubstanceIndex:
         return match
 
     def _resolve_otherwise(self, text: str, chemical: bool, flags: int) -> Match | None:
-        """Return the first watched substance that a text names in another writing."""
+        """Return the first watched substance that a text names in another writing; without one, the first adulterant."""
+        adulterant: Match | None = None
         readings = list(self._otherwise.readings(text)) if flags & OTHERWISE else []
         # A cut name of several words contains whole words of a watched name, which set `NEAR`.
         if flags & NEAR and (cut := self._otherwise.cut_name(text)) is not None:
@@ -251,7 +248,9 @@ class SubstanceIndex:
                 shown = reading.shown(match)
                 if shown is not None:
                     return shown
-        return None
+            elif match is not None and match.group == ADULTERANT and adulterant is None:
+                adulterant = reading.shown(match)
+        return adulterant
 
     def _with_parts_before(self, text: str, chemical: bool, match: Match) -> Match:
         """Return the match of a longer name around a match, if its other part is in another language: asetil fentanyl."""
@@ -272,7 +271,7 @@ class SubstanceIndex:
         found = self._names.find(spelled, around) if flags & NAMED else []
         if flags & NUMBER:
             numbers = numbers_in(spelled, self._cas, chemical=chemical)
-            found += [_number_found(entry, around, spelled, start, end) for entry, start, end in numbers]
+            found += [number_found(entry, around, spelled, start, end) for entry, start, end in numbers]
         if chemical and not any(item.hit for item in found):
             found += self._names.without_qualifiers(spelled, around)
         best = max(found, key=lambda item: item.rank, default=None)
@@ -303,7 +302,7 @@ class SubstanceIndex:
         # A text that was read as the structure of another chemical is not a misspelling of a watched one.
         if (beside or not read) and not any(match.kind == "mention" for match in candidates):
             misspelt = self._misspelt.find(spelled, around, found) if flags & NEAR else []
-            near = [item for item in misspelt if item.end - item.start > read]
+            near = [item for item in misspelt if item.end - item.start > read and not goes_on(spelled, item.end)]
             if near:
                 # These misspelt names are longer than the part that was read as a structure, so its hits do not count.
                 candidates = [match for match in candidates if not match.hit]
@@ -448,10 +447,3 @@ def _contains(composed: Analogue, found: Found) -> bool:
     """Return whether a composed name contains a found name and is longer."""
     within = composed.start <= found.start and found.end <= composed.end
     return within and composed.end - composed.start > found.end - found.start
-
-
-def _number_found(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
-    # The "no" of "CAS no" is not a denial, so the context begins before the label.
-    label = _LABEL.search(spelled, max(0, start - 24), start)
-    context, mention = around.context_of(entry.group, label.start() if label else start, end)
-    return Found(entry, start, end, context, mention)

@@ -17,7 +17,7 @@ from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.glance import Glance
 from features.substances.find.variants import variants
-from features.substances.match import BENIGN, CONTROLLED, WATCHED, Kind
+from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
 
 #: Minimum number of letters and digits of a name.
@@ -159,6 +159,8 @@ class NameIndex:
             raise ReferenceDataError("substances.csv", None, reason)
         if ("'" in folded or "\u2032" in folded) and _PRIMED.search(folded) is not None:
             self._primed.add(key)
+        if entry.group == ADULTERANT and key.isascii() and key.isalpha():
+            self._words.setdefault(skeleton(key), key)
         if entry.group in WATCHED and not entry.abbreviation:
             self._add_words(pieces, key, english=entry.kind != "translated")
             if not yielding or entry.kind == "translated":
@@ -251,6 +253,18 @@ class NameIndex:
             for key, entry in self._names.items()
             if entry.group in WATCHED and not entry.abbreviation and entry.kind != "translated" and key.isascii()
         }
+
+    def keys_of(self, group: str) -> dict[str, str]:
+        """Return key -> substance of the names (letters and digits of ASCII) of a group, without abbreviations."""
+        return {
+            key: entry.substance
+            for key, entry in self._names.items()
+            if entry.group == group and not entry.abbreviation and key.isascii()
+        }
+
+    def other_keys(self, group: str) -> frozenset[str]:
+        """Return the keys of the names of all other groups."""
+        return frozenset(key for key, entry in self._names.items() if entry.group != group)
 
     def other_names(self) -> frozenset[str]:
         """Return the keys of the names of unwatched substances."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from features.reference.words import chemical_words
+from features.substances.context import Surroundings
+from features.substances.find.names import Entry, Found
 from features.texts.cas_numbers import cas_candidates
 
-if TYPE_CHECKING:
-    from features.substances.find.names import Entry
-
+_NUMBER_LABELS: Final = chemical_words()["number_labels"]
+_NUMBERED: Final = re.compile(
+    rf"\b(?:{'|'.join(_NUMBER_LABELS['numbered'])})[ .]*(?:{'|'.join(_NUMBER_LABELS['words'])})[ .:#]*$"
+)
 _LETTERS_FOR_DIGITS: Final = str.maketrans("oil|", "0111")
 _DIGIT: Final = "[0-9oil|]"
 # Strong separators are hyphens and underscores. Weak separators must be the same in both places.
@@ -82,3 +85,11 @@ def _entry(known: Mapping[str, Entry], first: str, middle: str, check: str) -> E
     if sum(map(str.isdigit, first + middle + check)) * 2 < len(first) + 3:
         return None
     return known.get(plain)
+
+
+def number_found(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
+    """Return a CAS number at a position with its context."""
+    # The "no" of "CAS no" is not a denial, so the context begins before the label.
+    label = _NUMBERED.search(spelled, max(0, start - 24), start)
+    context, mention = around.context_of(entry.group, label.start() if label else start, end)
+    return Found(entry, start, end, context, mention)

@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Final
 
 from features.reference.words import chemical_words
+from features.substances.find.adulterants import Adulterants
+from features.substances.find.joined import JoinedNames
 from features.substances.normalise import fold, skeleton, spell, tokens
 from features.substances.read.encoded import decoded
 from features.substances.read.sounds import FOREIGN_WORD, Reading, foreign_reading, latin_reading, sounds_watched
@@ -57,9 +59,10 @@ class OtherWritings:
     Args:
         words: words of watched names, and joined names, of letters a to z (`NameIndex.watched_words`).
         keys: watched names without blanks and hyphens -> their substances.
+        adulterants: names of adulterants of letters a to z without blanks.
     """
 
-    def __init__(self, words: Iterable[str], keys: Mapping[str, str]) -> None:
+    def __init__(self, words: Iterable[str], keys: Mapping[str, str], adulterants: Adulterants) -> None:
         self._words = frozenset(words)
         long = (word for word in self._words if len(word) >= _FEWEST_LETTERS and sounds_watched(word))
         long_words = sorted(long, key=lambda word: (len(word), word))
@@ -68,7 +71,10 @@ class OtherWritings:
         self._backwards = frozenset(word[::-1] for word in long_words) | frozenset(
             f"li{word[-3::-1]}" for word in long_words if word.endswith("fentanyl")
         )
-        for word in long_words:
+        self._adulterants = adulterants
+        self._joined = JoinedNames((*(key for key in keys if key.isalpha()), *adulterants.names))
+        self._backwards |= frozenset(name[::-1] for name in adulterants.names)
+        for word in (*long_words, *adulterants.names):
             consonants = word.translate(_VOWELS)
             self._consonants.setdefault(consonants, word)
             self._misread.setdefault(_as_scanned(word), word)
@@ -89,7 +95,8 @@ class OtherWritings:
 
     def suggested_by(self, word: str) -> bool:
         """Return whether a word of letters a to z may be, or be part of, a watched name in another writing."""
-        if word in ("fent", "fents"):
+        # U+0066 begins with a word of one letter.
+        if word in ("fent", "fents", "u"):
             return True
         return (
             self._word(word) is not None
@@ -98,11 +105,15 @@ class OtherWritings:
             or word in self._endings
             or ("fent" in word and _ONE_WORD_FENT.fullmatch(word) is not None)
             or latin_reading(word) is not None
+            or self._joined.parts(word) is not None
+            or self._adulterants.suggested_by(word)
         ) and not self._is_name(word)
 
     def suggested_by_text(self, text: str) -> bool:
         """Return whether a text has a word of another alphabet that sounds like the main part of a watched name."""
-        return any(self._foreign(match[0].lower(), match.lastgroup or "") for match in FOREIGN_WORD.finditer(text))
+        return self._adulterants.suggested_by_text(text) or any(
+            self._foreign(match[0].lower(), match.lastgroup or "") for match in FOREIGN_WORD.finditer(text)
+        )
 
     def begins_name(self, word: str) -> bool:
         """Return whether a word is, or begins, a word of a watched name."""
@@ -117,6 +128,9 @@ class OtherWritings:
         plain = decoded(text)
         if plain is not None:
             yield plain
+        apart = self._apart(text)
+        if apart is not None:
+            yield apart
         sounds = self.by_sound(text)
         if sounds is not None:
             yield sounds
@@ -130,6 +144,9 @@ class OtherWritings:
                 )
         if any(fold(word[0]) in self._backwards for word in _WORD.finditer(text)):
             yield rewritten(text, ((0, len(text), text[::-1]),), "misspelt", "Read backwards.", 0.85)
+        adulterant = self._adulterants.reading(text)
+        if adulterant is not None:
+            yield adulterant
 
     def _is_name(self, word: str) -> bool:
         return word in self._words or spell(word) in self._words
@@ -196,6 +213,18 @@ class OtherWritings:
         if not replaced:
             return None
         return rewritten(text, sorted(replaced), "misspelt", "Written without vowels, or misread by a scanner.", 0.8)
+
+    def _apart(self, text: str) -> Rewriting | None:
+        """Return the text with blanks between names and the ordinary words that are joined to them, or None."""
+        replaced: list[tuple[int, int, str]] = []
+        for match in _WORD.finditer(text):
+            word = fold(match[0])
+            parts = self._joined.parts(word) if word.isascii() and not self._is_name(word) else None
+            if parts is not None:
+                replaced.append((*match.span(), parts))
+        if not replaced:
+            return None
+        return rewritten(text, replaced, "exact", "Name that is joined to other words.", 0.9)
 
     def _abbreviated(self, text: str) -> Rewriting | None:
         """Return the text with fentanyl in place of fent after another part of a name (carfent, acetyl fent, 4F-fent), or None."""

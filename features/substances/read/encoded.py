@@ -23,8 +23,10 @@ _HEX: Final = re.compile(
 )
 _PAIR: Final = re.compile(r"(?:0x)?([2-7][0-9A-Fa-f])")
 _ESCAPES: Final = re.compile(
-    r"(?:%[0-9A-Fa-f]{2})+|(?:=[2-7A-F][0-9A-Fa-f])+|(?:\\x[0-9A-Fa-f]{2})+|\\u\{?([0-9A-Fa-f]{4})\}?|[Uu]\+([0-9A-Fa-f]{4})"
+    r"(?:%[0-9A-Fa-f]{2})+|(?:=[2-7A-F][0-9A-Fa-f])+|(?:\\x[0-9A-Fa-f]{2})+|\\u\{?([0-9A-Fa-f]{4})\}?"
+    r"|((?:[Uu]\+[0-9A-Fa-f]{4}(?:[ ](?=[Uu]\+))?)+)"
 )
+_POINT: Final = re.compile(r"\+([0-9A-Fa-f]{4})")
 _BYTE: Final = re.compile(r"[0-9A-Fa-f]{2}")
 _WORD: Final = re.compile(r"[^\W\d_]{3}|\d{2,7}-\d\d-\d|[\u3040-\u9fff\uac00-\ud7a3]{2}")
 _HOW: Final = "Decoded from {}."
@@ -57,10 +59,10 @@ def decoded(text: str) -> Rewriting | None:
 
 
 def _of_escape(match: re.Match[str]) -> str | None:
-    point = match[1] or match[2]
-    if point is not None:
-        char = chr(int(point, 16))
-        return char if char.isprintable() else None
+    points = [match[1]] if match[1] is not None else _POINT.findall(match[2] or "")
+    if points:
+        chars = "".join(chr(int(point, 16)) for point in points)
+        return chars if chars.isprintable() else None
     try:
         plain = bytes(int(pair, 16) for pair in _BYTE.findall(match[0])).decode("utf-8")
     except UnicodeDecodeError:

@@ -223,6 +223,13 @@ def foreign_reading(word: str, alphabet: str, *, with_core: bool = True) -> Read
     return None
 
 
+def foreign_sound(word: str, alphabet: str) -> str:
+    """Return the sound of a word of another alphabet in lower case, like `sound`."""
+    pattern, table = _letters()[alphabet]
+    written = _THAI_VOWEL_FIRST.sub(r"\2\1", word) if alphabet == "thai" else word
+    return _heard(written, pattern, table)[0]
+
+
 def _heard(written: str, pattern: re.Pattern[str], table: dict[str, str]) -> tuple[str, list[int]]:
     heard: list[str] = []
     places: list[int] = []

@@ -56,9 +56,8 @@ _BRACKET_ATOM: Final = re.compile(r"\[\d*(?:[A-Z][a-z]?|[cnops]|se|as)(?:@@?)?(?
 _CARBON: Final = re.compile(r"[Cc]$|\[\d*[Cc](?![a-z])")
 _HYDROGEN: Final = re.compile(r"\[\d*H[+-]?\]")
 # Words that may be pieces of one SMILES with blanks in it, and minimum atoms of such a SMILES.
-_SMILES_WORDS: Final = re.compile(
-    r"(?<!\S)[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+(?:[ \t]{1,3}[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+)+(?!\S)"
-)
+_SMILES_WORD: Final = r"[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+"
+_SMILES_WORDS: Final = re.compile(rf"(?<![^\s\"',;:|<>]){_SMILES_WORD}(?:[ \t]{{1,3}}{_SMILES_WORD})+(?![^\s,;\"'|<>])")
 _FEWEST_SPACED_ATOMS: Final = 10
 _FEWEST_ATOMS: Final = 5
 _MAX_CHARACTERS: Final = 1_000
@@ -76,7 +75,7 @@ def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
             or double bonds, are then candidates too.
 
     Returns:
-        At most `MOST` of each form: InChIKeys, InChIs, SMILES, then systematic names. Empty for most texts.
+        At most `MOST` of each form: InChIKeys, InChIs, SMILES with blanks, SMILES, then systematic names. Empty for most texts.
     """
     pieces: list[Piece] = []
     flat = flatten(text)
@@ -85,6 +84,8 @@ def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
     if "inchi" in flat:
         pieces += _first(_identifiers(text, _INCHI, "inchi"))
     if "smiles" in flat or "=" in text or "(" in text or "c1" in flat or "[" in text or "#" in text or chemical:
+        # A SMILES with blanks in it is tried before its pieces, which may be other molecules.
+        pieces += _first(_spaced_smiles(text))
         pieces += _first(_smiles_in(text, chemical=chemical, labelled="smiles" in flat))
     if hints_at_a_name(flat):
         taken = [(piece.start, piece.end) for piece in pieces]
@@ -126,7 +127,6 @@ def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
         end = _without_trailing(text, start, end, ".:-=#/(")
         if start not in done and _looks_like_smiles(text[start:end], chemical=chemical):
             yield Piece(text[start:end], start, end, "smiles", text[start:end])
-    yield from _spaced_smiles(text)
 
 
 def _spaced_smiles(text: str) -> Iterator[Piece]:
@@ -143,8 +143,8 @@ def _spaced_smiles(text: str) -> Iterator[Piece]:
         for first, last in sorted(ends, key=lambda pair: pair[0] - pair[1]):
             if last - first < 2:
                 continue
-            start, end = words[first][0], words[last - 1][1]
-            joined = "".join(text[begin:stop] for begin, stop in words[first:last])
+            start, end = words[first][0], _without_trailing(text, words[first][0], words[last - 1][1], ".:-=#/(")
+            joined = "".join(text[begin : min(stop, end)] for begin, stop in words[first:last])
             if (
                 len(joined) <= _MAX_CHARACTERS
                 and len(_atoms(joined)) >= _FEWEST_SPACED_ATOMS

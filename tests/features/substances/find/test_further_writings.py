@@ -53,6 +53,13 @@ ALTERATIONS: dict[str, Callable[[str, str], str]] = {
     "CAS number in Arabic digits": lambda name, cas: cas.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")),
     "CAS number with letters": lambda name, cas: f"{cas.replace('0', 'O').replace('1', 'l')} powder",
     "SMILES with blanks": lambda name, cas: smiles(name).replace("(", " ("),
+    "SMILES with a blank, within a sentence": lambda name, cas: (
+        f"SMILES {smiles(name)[:9]} {smiles(name)[9:]}, 99% purity"
+    ),
+    "code points": lambda name, cas: " ".join(f"U+{ord(char):04X}" for char in name),
+    "joined to words before and after": lambda name, cas: f"pure{name}powder",
+    "joined to a salt and a form": lambda name, cas: f"{name}hclpowder",
+    "joined to words of a shop": lambda name, cas: f"buy{name}online",
     "denied, but a powder without another name": lambda name, cas: f"{name}-free powder, 25 kg",
     "cut off at the end": lambda name, cas: f"sample of {name[: int(len(name) * 0.8)]}",
     "cut off at the beginning": lambda name, cas: f"{name[int(len(name) * 0.2) :]} 5 kg",
@@ -106,6 +113,10 @@ def test_an_altered_name_is_recognised(alteration: str) -> None:
 #: Alterations that leave harmless texts harmless. The others add words of the chemical trade to abbreviations, or remove the
 #: locants that distinguish two chemicals.
 _OF_ANY_TEXT = (
+    "joined to words before and after",
+    "joined to a salt and a form",
+    "joined to words of a shop",
+    "code points",
     "without vowels",
     "backwards",
     "right to left",
@@ -124,11 +135,75 @@ def test_altered_harmless_texts_are_not_hits(alteration: str) -> None:
     abbreviated = ("abbreviations in other senses", "numbers")
     texts = [row.text for row in read("hard_negatives") if row.expected == NONE and row.note not in abbreviated]
     texts += [row.description for row in ecommerce_goods()]
-    # Without vowels, fontanel is spelled like fentanyl. With digits in place of letters, ventanilla is a known false hit.
-    texts = [text for text in texts if len(text) > 4 and "ontanel" not in text and "ventanilla" not in text]
+    # Without vowels, fontanel is spelled like fentanyl.
+    texts = [text for text in texts if len(text) > 4 and "ontanel" not in text]
     assert len(texts) > 400
     altered = [ALTERATIONS[alteration](text, text).removesuffix(" powder") for text in texts]
     assert [text for text in altered if (match := INDEX.resolve(text)) is not None and match.hit] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A longer word with marks between its letters contains no abbreviation.
+        "c.a.m.i.s.o.l.e",
+        "v_e_n_i_s_o_n",
+        # With digits in place of letters: ventanilla.
+        "ventani11a",
+        # Other words around a name that they contain by chance.
+        "mayfentanylion",
+        "multivitamin",
+    ],
+)
+def test_a_word_that_contains_a_name_by_chance_is_not_a_hit(text: str) -> None:
+    for chemical in (False, True):
+        match = INDEX.resolve(text, chemical=chemical)
+        assert match is None or not match.hit
+
+
+@pytest.mark.parametrize("text", ["fentnyl10g", "f3ntanyl", "i.s.o"])
+def test_a_name_beside_an_amount_or_spelled_out_stays_a_hit(text: str) -> None:
+    assert resolved(text, chemical=True).hit
+
+
+def test_a_test_kit_whose_words_are_joined_is_a_mention() -> None:
+    assert (resolved("fentanylteststrips").kind, resolved("fentanylteststrips").context) == ("mention", "test")
+
+
+#: Names of adulterants as people write them: in other languages, misspelt, without vowels, backwards, joined, cut off.
+_ADULTERANTS = {
+    "Levamisole": (
+        "levamisol levamizol levamisole-hcl levamisolehclpowder lvmsl elosimavel levamisle l3vamisole 14769.73.4 левамизол 左旋咪唑"
+        " レバミゾール"
+    ),
+    "Xylazine": "xilazina ksylazyna xylazin xylzn enizalyx xylazien xylazinepowder purexylazine xyl4zine eHlsYXppbmU= 7361_61_7",
+    "Medetomidine": "medetomidin medetomidina mdtmdn medetomidne medetomidinehcl медетомидин 86347-14-O",
+    "Procaine": "procaina procaína prokain procainum prokaine прокаин 普鲁卡因",
+    "Phenacetin": "phenacetine fenacetina fenacetin phenactin фенацетин",
+    "BTMPS": "btmps b.t.m.p.s 52829-07-9 52829_07_9",
+}
+
+
+@pytest.mark.parametrize("substance", _ADULTERANTS)
+def test_an_adulterant_in_another_writing_is_named_and_is_not_a_hit(substance: str) -> None:
+    for text in _ADULTERANTS[substance].split():
+        for chemical in (False, True):
+            match = INDEX.resolve(text, chemical=chemical)
+            assert match is not None, text
+            assert (match.substance, match.group, match.hit) == (substance, "adulterant", False), text
+
+
+def test_a_watched_substance_takes_precedence_over_an_adulterant() -> None:
+    assert resolved("levamisol and purefentanylpowder").substance == "Fentanyl"
+    assert resolved("fentnyl, xilazinaa").hit
+
+
+def test_harmless_goods_name_no_adulterant() -> None:
+    texts = [row.description for row in ecommerce_goods()] + [
+        chemical.name for chemical in benign_chemicals() if chemical.name.isalpha()
+    ]
+    named = [text for text in texts if (match := INDEX.resolve(text)) is not None and match.group == "adulterant"]
+    assert named == []
 
 
 @pytest.mark.parametrize(

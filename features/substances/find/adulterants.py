@@ -1,0 +1,134 @@
+"""Names of adulterants in other writings: by sound in another language, with typing errors, without vowels, or cut off.
+
+Adulterants are evidence, not hits. They are searched only in texts without a watched substance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from rapidfuzz.distance import OSA
+
+from features.substances.find.glance import Alike
+from features.substances.find.morphemes import CHEMICAL_WORD
+from features.substances.find.reserve import RESERVED
+from features.substances.normalise import fold
+from features.substances.read.sounds import FOREIGN_WORD, foreign_sound, sound
+from features.substances.rewriting import Rewriting, rewritten
+from features.texts.remembered import remembered
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+# Minimum letters of a name for one and for two typing errors.
+_ONE_ERROR: Final = 8
+_TWO_ERRORS: Final = 11
+# Minimum consonants of a word without vowels, letters of a key, and sounds of a word in another alphabet.
+_FEWEST_CONSONANTS: Final = 4
+_FEWEST_LETTERS: Final = 6
+_FEWEST_SOUNDS: Final = 6
+# Share of the letters of a name that the end of a text leaves.
+_CUT_SHARE: Final = 0.7
+_HARD_VOWEL: Final = re.compile("[aeiou]")
+_VOWELS: Final = str.maketrans("", "", "aeiouy")
+# Letters with one sound in several languages, in the order in which they are replaced.
+_ALIKE_LETTERS: Final = (
+    ("ph", "f"), ("th", "t"), ("sch", "s"), ("ch", "k"), ("ck", "k"), ("qu", "k"), ("x", "ks"), ("y", "i"), ("j", "i"), ("w", "v"),
+    ("z", "s"), ("h", ""),
+)  # fmt: skip
+_SOFT_C: Final = re.compile("c(?=[ei])")
+_DOUBLED: Final = re.compile(r"(.)\1+")
+_ENDING: Final = re.compile("(?:um|us|as|es|os|[aeou])$")
+_HOW: Final = "Name of an adulterant in another spelling."
+
+
+class Adulterants:
+    """Search for names of adulterants in other writings.
+
+    Args:
+        names: names of letters a to z without blanks -> the name to search for instead.
+        others: names of other substances, which are not misspelt adulterants.
+
+    Attributes:
+        names: the names that are searched for.
+    """
+
+    def __init__(self, names: Mapping[str, str], others: Collection[str]) -> None:
+        self._names = {name: plain for name, plain in names.items() if len(name) >= _FEWEST_LETTERS}
+        self._others = others
+        self._alike = Alike({name: 1 + (len(name) >= _TWO_ERRORS) for name in self._names if len(name) >= _ONE_ERROR})
+        self._keys: dict[str, str] = {}
+        self._consonants: dict[str, str] = {}
+        self._sounds: dict[str, str] = {}
+        self._beginnings: dict[str, str] = {}
+        for name, plain in self._names.items():
+            self._keys.setdefault(_key(name), plain)
+            consonants = name.translate(_VOWELS)
+            if len(consonants) >= _FEWEST_CONSONANTS:
+                self._consonants.setdefault(consonants, plain)
+            self._sounds.setdefault(sound(name), plain)
+            for size in range(max(_FEWEST_LETTERS, int(_CUT_SHARE * len(name) + 0.99)), len(name)):
+                self._beginnings.setdefault(name[:size], plain)
+        self.names = tuple(self._names)
+        self.of = remembered(16_384)(self._of)
+
+    def suggested_by(self, word: str) -> bool:
+        """Return whether a word of letters a to z may be the name of an adulterant in another writing."""
+        return word in self._beginnings or self._of(word) is not None
+
+    def suggested_by_text(self, text: str) -> bool:
+        """Return whether a text contains a word of another alphabet that sounds like the name of an adulterant."""
+        return any(self._of_foreign(match) is not None for match in FOREIGN_WORD.finditer(text))
+
+    def reading(self, text: str) -> Rewriting | None:
+        """Return the text with the names of adulterants in place of their other writings; None without such a writing."""
+        words = [(*match.span(), self._of_foreign(match)) for match in FOREIGN_WORD.finditer(text)]
+        matches = list(_WORD.finditer(text))
+        for match in matches:
+            word = fold(match[0])
+            plain = self.of(word)
+            if plain is None and match is matches[-1] and not text[match.end() :].strip(" .-"):
+                plain = self._beginnings.get(word)
+            words.append((*match.span(), plain))
+        replaced = {(start, end): plain for start, end, plain in words if plain is not None}
+        if not replaced:
+            return None
+        pieces = [(start, end, plain) for (start, end), plain in sorted(replaced.items())]
+        return rewritten(text, pieces, "misspelt", _HOW, 0.7)
+
+    def _of(self, word: str) -> str | None:
+        """Return the name that a word is another writing of; None for a name as it is written, and for other words."""
+        if len(word) < _FEWEST_CONSONANTS or not (word.isascii() and word.isalpha()) or word in self._others:
+            return None
+        if _HARD_VOWEL.search(word) is None:
+            return self._consonants.get(word.translate(_VOWELS))
+        if len(word) < _FEWEST_LETTERS or word in self._names:
+            return None
+        key = _key(word)
+        if len(key) >= _FEWEST_LETTERS and key in self._keys:
+            return None if word in RESERVED else self._keys[key]
+        best: tuple[int, str] | None = None
+        for names in self._alike.to(word):
+            for name in names:
+                allowed = 2 if len(name) >= _TWO_ERRORS else 1
+                errors = OSA.distance(word, name, score_cutoff=allowed)
+                if errors <= allowed and (best is None or errors < best[0]):
+                    best = errors, name
+        if best is None or word in RESERVED or CHEMICAL_WORD.fullmatch(word) is not None:
+            return None
+        return self._names[best[1]]
+
+    def _of_foreign(self, match: re.Match[str]) -> str | None:
+        heard = foreign_sound(match[0].lower(), match.lastgroup or "")
+        return self._sounds.get(heard) if len(heard) >= _FEWEST_SOUNDS else None
+
+
+def _key(word: str) -> str:
+    """Return a word with one letter for each sound and without the ending of a language.
+
+    >>> _key("xylazine"), _key("ksylazyna"), _key("levamizol"), _key("levamisole")
+    ('ksilasin', 'ksilasin', 'levamisol', 'levamisol')
+    """
+    for letters, one in _ALIKE_LETTERS:
+        word = word.replace(letters, one)
+    return _ENDING.sub("", _DOUBLED.sub(r"\1", _SOFT_C.sub("s", word).replace("c", "k")))
