@@ -145,7 +145,12 @@ def test_a_press_or_a_die_to_a_private_person_is_at_least_yellow() -> None:
     assert fired_for(shipment({"goods_description": "punch and mould", "hs_code": "820730"}, **PRIVATE)) == [
         "press-to-private-person"
     ]
-    # Words of kitchens and crafts do not excuse a tool for tablets.
+    # Tablet presses are sold as candy presses.
+    for goods in (
+        {"goods_description": "candy press mould set", "hs_code": "847989"},
+        {"goods_description": "pill press for soap"},
+    ):
+        assert fired_for(shipment(goods, **PRIVATE)) == ["press-to-private-person"]
     assert fired_for(shipment({"goods_description": "candy tablet press", "hs_code": "847989"}, **PRIVATE)) == [
         "press-to-private-person"
     ]
