@@ -29,6 +29,7 @@ def test_words_of_a_list_are_distinct() -> None:
     words = chemical_words()
     assert set(words) == {
         "morphemes",
+        "joined",
         "joints",
         "locants",
         "reserved",
