@@ -50,7 +50,7 @@ from service.guard import Guarded
 from service.jobs.child import InServiceWorker
 from service.lists.current import CurrentLists
 from service.logs import logger
-from service.memory import long_lived_objects, rare_collections
+from service.memory import COLLECT_EVERY, collect_recent_garbage, long_lived_objects, rare_collections
 from service.metrics import Metrics
 from service.middleware import Observed
 from service.periodic import repeated
@@ -146,6 +146,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 _warmed_up(starting),
                 keys_in_use(ring, settings),
                 _in_background(durable, job_worker, database, settings),
+                repeated(collect_recent_garbage, COLLECT_EVERY, "garbage"),
             ):
                 with long_lived_objects():
                     # uvicorn passes this state to `service.connections.protocol`.

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
 IntArray = NDArray[np.int64]
 
-#: Maximum number of shipments that wait for their decisions in the log; their keys take about 50 MB. It is reached if the database
-#: is away for long.
+#: Maximum number of shipments that wait for their decisions in the log; with their keys they take 50 MB. It is reached if the
+#: database is away for long.
 _MOST_UNLOGGED: Final = 200_000
+#: Number of waiting tables that are joined to one, because a table of one shipment takes more than twice as much as its keys. A
+#: table with as many shipments is joined at once, so that the others stay small.
+_JOINED: Final = 256
 #: Order of a shipment that does not change the history, because its time is far from the present.
 NOT_COUNTED: Final = -1
 
@@ -88,6 +91,11 @@ class Unlogged:
     orders: IntArray
     keys: IntArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the shipments of all parts, of which there is at least one, in order."""
+        return cls(np.concatenate([one.orders for one in parts]), np.concatenate([one.keys for one in parts], axis=1))
+
     def take(self, chosen: NDArray[np.bool_]) -> Unlogged:
         """Return the shipments for which ``chosen`` (n,) is True."""
         return Unlogged(self.orders[chosen], np.ascontiguousarray(self.keys[:, chosen]))
@@ -143,6 +151,8 @@ class LiveHistory:
         self._counted = 0
         self._lessons: deque[Lesson] = deque()
         self._unlogged: deque[Unlogged] = deque()
+        # The latest ones, which are not joined yet.
+        self._recent: list[Unlogged] = []
         self._waiting = 0
         self._lock = threading.Lock()
 
@@ -191,10 +201,17 @@ class LiveHistory:
     def _wait(self, orders: IntArray, keys: IntArray) -> None:
         if not self.is_logged or not len(orders):
             return
-        self._unlogged.append(Unlogged(orders, keys))
+        self._recent.append(Unlogged(orders, keys))
         self._waiting += len(orders)
-        while self._waiting > _MOST_UNLOGGED:
+        if len(orders) >= _JOINED or len(self._recent) >= _JOINED:
+            self._join()
+        while self._waiting > _MOST_UNLOGGED and self._unlogged:
             self._waiting -= len(self._unlogged.popleft().orders)
+
+    def _join(self) -> None:
+        if self._recent:
+            self._unlogged.append(Unlogged.joined(self._recent))
+            self._recent.clear()
 
     def plan(self, lessons: Sequence[Lesson]) -> list[int]:
         """Schedule lessons at their orders. Return the indices of lessons whose order has passed; they are not scheduled."""
@@ -206,17 +223,17 @@ class LiveHistory:
     def unlogged(self) -> Unlogged:
         """Return the shipments that wait for their decisions."""
         with self._lock:
+            self._join()
             waiting = list(self._unlogged)
         if not waiting:
             return Unlogged(np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.int64))
-        return Unlogged(
-            np.concatenate([one.orders for one in waiting]), np.concatenate([one.keys for one in waiting], axis=1)
-        )
+        return Unlogged.joined(waiting)
 
     def logged(self, orders: IntArray) -> None:
         """Drop the keys of shipments that are in the log. Only one thread at a time may call this."""
         in_log = set(orders.tolist())
         with self._lock:
+            self._join()
             waiting, self._unlogged = self._unlogged, deque()
         # Search without the lock, because thousands of shipments may wait.
         remaining: list[Unlogged] = []
@@ -228,7 +245,7 @@ class LiveHistory:
                 remaining.append(one.take(np.array(missing)))
         with self._lock:
             self._unlogged.extendleft(reversed(remaining))
-            self._waiting = sum(len(one.orders) for one in self._unlogged)
+            self._waiting = sum(len(one.orders) for one in (*self._unlogged, *self._recent))
 
     def pass_to(self, order: int) -> int:
         """Give later shipments orders above ``order``. Return the highest order that is not given to later shipments."""
@@ -244,6 +261,7 @@ class LiveHistory:
         """
         with self._lock:
             self._counted = 0
+            self._join()
             for one in self._unlogged:
                 later = one.take(one.orders > order)
                 self._counted += len(later.orders)

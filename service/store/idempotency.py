@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.store.engine.times import steady_us
 from service.store.tables import IdempotentRequest
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
 #: Microseconds for which an answer is kept.
 KEPT: Final = 24 * 3600 * 1_000_000
 #: Microseconds after which a claim no longer counts, because its process has presumably ended. Requests take seconds at most.
 IN_WORK: Final = 60 * 1_000_000
+# Constants, because conditions that are made for each request leave cyclic garbage.
+_EXPIRY: Final = delete(IdempotentRequest).where(IdempotentRequest.created_at < bindparam("kept_since"))
+_IS_REQUEST: Final = (IdempotentRequest.caller == bindparam("of_caller"), IdempotentRequest.key == bindparam("of_key"))
+_REQUEST: Final = (
+    select(
+        IdempotentRequest.digest,
+        IdempotentRequest.created_at,
+        IdempotentRequest.status,
+        IdempotentRequest.media_type,
+        IdempotentRequest.body,
+    )
+    .where(*_IS_REQUEST)
+    .with_for_update()
+)
+_KEY: Final = select(IdempotentRequest.key).where(*_IS_REQUEST)
+_CHANGE: Final = update(IdempotentRequest).where(*_IS_REQUEST)
+_DELETION: Final = delete(IdempotentRequest).where(*_IS_REQUEST, IdempotentRequest.status.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +74,8 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
         OtherRequest: the caller has used the key for another request.
         InWork: a process is working on the request.
     """
-    connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < now - KEPT))
-    columns = (
-        IdempotentRequest.digest,
-        IdempotentRequest.created_at,
-        IdempotentRequest.status,
-        IdempotentRequest.media_type,
-        IdempotentRequest.body,
-    )
-    found = connection.execute(select(*columns).where(_is(request)).with_for_update()).first()
+    connection.execute(_EXPIRY, {"kept_since": now - KEPT})
+    found = connection.execute(_REQUEST, _is(request.caller, request.key)).first()
     if found is None:
         values = {"caller": request.caller, "key": request.key, "digest": request.digest, "created_at": now}
         try:
@@ -81,20 +91,19 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
     # A time far in the future was written before the clock was set back.
     if abs(now - found.created_at) < IN_WORK:
         raise InWork
-    connection.execute(update(IdempotentRequest).where(_is(request)).values(created_at=now))
+    connection.execute(_CHANGE, _is(request.caller, request.key) | {"created_at": now})
     return None
 
 
 def is_taken(connection: Connection, caller: str, key: str) -> bool:
     """Return whether a claim or an answer is stored for the key of a caller."""
-    query = select(IdempotentRequest.key).where(IdempotentRequest.caller == caller, IdempotentRequest.key == key)
-    return connection.execute(query).first() is not None
+    return connection.execute(_KEY, _is(caller, key)).first() is not None
 
 
 def finish(connection: Connection, request: Request, answer: Replay) -> None:
     """Store the answer to a claimed request."""
     values = {"status": answer.status, "media_type": answer.media_type, "body": answer.body}
-    if not connection.execute(update(IdempotentRequest).where(_is(request)).values(values)).rowcount:
+    if not connection.execute(_CHANGE, _is(request.caller, request.key) | values).rowcount:
         # The claim has been deleted, because the clock was set forward by a day.
         claim = {"caller": request.caller, "key": request.key, "digest": request.digest, "created_at": steady_us()}
         connection.execute(insert(IdempotentRequest).values(claim | values))
@@ -102,8 +111,9 @@ def finish(connection: Connection, request: Request, answer: Replay) -> None:
 
 def give_up(connection: Connection, request: Request) -> None:
     """Delete the claim of an unanswered request, so that the request can be sent again."""
-    connection.execute(delete(IdempotentRequest).where(_is(request), IdempotentRequest.status.is_(None)))
+    connection.execute(_DELETION, _is(request.caller, request.key))
 
 
-def _is(request: Request) -> ColumnElement[bool]:
-    return (IdempotentRequest.caller == request.caller) & (IdempotentRequest.key == request.key)
+def _is(caller: str, key: str) -> dict[str, Any]:
+    """Return the parameters of a statement about one request."""
+    return {"of_caller": caller, "of_key": key}

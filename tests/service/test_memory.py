@@ -7,11 +7,17 @@ import os
 import platform
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import pytest
 
-from service.memory import long_lived_objects
+from models.bundle import ModelStore
+from service.app import create_app
+from service.memory import after_exchange, long_lived_objects
+from service.settings import Settings
+from tests.service.api_client import serving
 
 #: Frees an array of 24 MiB, which makes glibc raise its threshold, then allocates another and small ones above it. Prints how
 #: much of the 24 MiB stays resident after the second array is freed, in MiB.
@@ -131,6 +137,37 @@ def test_the_garbage_collector_ignores_long_lived_objects_only_while_serving() -
         assert gc.get_threshold() > before
     assert gc.get_freeze_count() == 0
     assert gc.get_threshold() == before
+
+
+class Cycle:
+    """An object that only the garbage collector frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_an_exchange_of_the_model_frees_garbage_before_objects_are_exempt_from_collection() -> None:
+    with long_lived_objects():
+        cycle = Cycle()
+        gone = weakref.ref(cycle)
+        del cycle
+        after_exchange()
+        assert gone() is None
+
+
+def test_a_service_collects_recent_garbage_although_it_is_little(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.app.COLLECT_EVERY", 0.05)
+    ModelStore(tmp_path).install(bundle)
+    with serving(create_app(Settings(models_dir=tmp_path, keeps_decisions=False))):
+        cycle = Cycle()
+        gone = weakref.ref(cycle)
+        del cycle
+        until = time.monotonic() + 30
+        while gone() is not None and time.monotonic() < until:
+            time.sleep(0.01)
+        assert gone() is None
 
 
 def test_a_command_does_not_collect_garbage_as_it_ends() -> None:

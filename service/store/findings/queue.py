@@ -53,6 +53,43 @@ _FIRST: Final = Insertion(QueueEntry, (*FIRST_COLUMNS, "rank", "overridden"))
 _BETWEEN: Final = "\n"
 #: Shipments per query. SQLite allows 32,766 parameters.
 _AT_ONCE: Final = 1_000
+# Constants, because `in_` of values and nested selects leave cyclic garbage, and every decision on a known shipment runs these.
+_PRESENT: Final = select(QueueEntry.shipment_id).where(
+    QueueEntry.shipment_id.in_(bindparam("shipments", expanding=True))
+)
+_DELETION: Final = delete(QueueEntry).where(QueueEntry.shipment_id.in_(bindparam("shipments", expanding=True)))
+_CHANGE: Final = update(QueueEntry).where(QueueEntry.__table__.c.shipment_id == bindparam("of_shipment"))
+#: Deletes hidden rows without a claim in force. One statement checks and deletes, so that no concurrent claim is lost.
+_HIDDEN_DELETION: Final = delete(QueueEntry).where(
+    QueueEntry.rank == _HIDDEN, or_(QueueEntry.claimed_until.is_(None), QueueEntry.claimed_until <= bindparam("now"))
+)
+_LATEST: Final = select(
+    Decision.shipment_id,
+    Decision.id.label("decision_id"),
+    Decision.lane,
+    Decision.selected_by,
+    Decision.risk,
+    Decision.percentile,
+    Decision.received_at,
+    Decision.site,
+    Decision.channel,
+).where(
+    Decision.position.in_(
+        select(func.max(Decision.position))
+        .where(Decision.shipment_id.in_(bindparam("shipments", expanding=True)), Decision.what_if.is_(False))
+        .group_by(Decision.shipment_id)
+    )
+)
+_OVERRIDES: Final = (
+    select(Override.decision_id, Override.lane, Override.recorded_at)
+    .where(Override.decision_id.in_(bindparam("decisions", expanding=True)))
+    .order_by(Override.position)
+)
+_INSPECTIONS: Final = (
+    select(Outcome.shipment_id, func.max(Outcome.recorded_at).label("recorded_at"))
+    .where(Outcome.shipment_id.in_(bindparam("shipments", expanding=True)), holding())
+    .group_by(Outcome.shipment_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +140,7 @@ def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) 
     changed = {shipment_id for shipment_id, lane in decisions if lane in RANKS}
     others = sorted({shipment_id for shipment_id, _ in decisions} - changed)
     for start in range(0, len(others), _AT_ONCE):
-        some = others[start : start + _AT_ONCE]
-        query = select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(some))
-        changed.update(connection.execute(query).scalars())
+        changed.update(connection.execute(_PRESENT, {"shipments": others[start : start + _AT_ONCE]}).scalars())
     refresh(connection, changed)
 
 
@@ -124,25 +159,15 @@ def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]], inspect
 
 def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:
     uninspected = {row["shipment_id"]: row for row in _uninspected(connection, shipment_ids)}
-    present = set(
-        connection.execute(select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(shipment_ids))).scalars()
-    )
+    present = set(connection.execute(_PRESENT, {"shipments": shipment_ids}).scalars())
     if gone := present - uninspected.keys():
-        connection.execute(delete(QueueEntry).where(QueueEntry.shipment_id.in_(gone)))
+        connection.execute(_DELETION, {"shipments": list(gone)})
     if changed := [_renamed(uninspected[name]) for name in present & uninspected.keys()]:
-        table = QueueEntry.__table__
-        statement = update(QueueEntry).where(table.c.shipment_id == bindparam("of_shipment"))
-        connection.execute(statement, changed)
+        connection.execute(_CHANGE, changed)
         if any(row["rank"] == _HIDDEN for row in changed):
-            _delete_hidden(connection)
+            connection.execute(_HIDDEN_DELETION, {"now": now_us()})
     if new := [row for name, row in uninspected.items() if name not in present and row["rank"] != _HIDDEN]:
         connection.execute(insert(QueueEntry), new)
-
-
-def _delete_hidden(connection: Connection) -> None:
-    """Delete hidden rows without a claim in force. One statement checks and deletes, so that no concurrent claim is lost."""
-    ended = or_(QueueEntry.claimed_until.is_(None), QueueEntry.claimed_until <= now_us())
-    connection.execute(delete(QueueEntry).where(QueueEntry.rank == _HIDDEN, ended))
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
@@ -152,37 +177,12 @@ def _renamed(row: dict[str, Any]) -> dict[str, Any]:
 
 def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of shipments that have no valid outcome, or an override after it; green shipments are included."""
-    latest = (
-        select(func.max(Decision.position))
-        .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
-        .group_by(Decision.shipment_id)
-    )
-    found = connection.execute(
-        select(
-            Decision.shipment_id,
-            Decision.id.label("decision_id"),
-            Decision.lane,
-            Decision.selected_by,
-            Decision.risk,
-            Decision.percentile,
-            Decision.received_at,
-            Decision.site,
-            Decision.channel,
-        ).where(Decision.position.in_(latest))
-    ).all()
+    found = connection.execute(_LATEST, {"shipments": shipment_ids}).all()
     overrides = {
         row.decision_id: row
-        for row in connection.execute(
-            select(Override.decision_id, Override.lane, Override.recorded_at)
-            .where(Override.decision_id.in_([row.decision_id for row in found]))
-            .order_by(Override.position)
-        )
+        for row in connection.execute(_OVERRIDES, {"decisions": [row.decision_id for row in found]})
     }
-    inspections = connection.execute(
-        select(Outcome.shipment_id, func.max(Outcome.recorded_at).label("recorded_at"))
-        .where(Outcome.shipment_id.in_(shipment_ids), holding())
-        .group_by(Outcome.shipment_id)
-    )
+    inspections = connection.execute(_INSPECTIONS, {"shipments": shipment_ids})
     inspected = {row.shipment_id: row.recorded_at for row in inspections}
     for row in found:
         override = overrides.get(row.decision_id)

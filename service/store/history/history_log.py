@@ -25,6 +25,9 @@ REPEATED: Final = "repeated"
 UNANSWERED: Final = "unanswered"
 LEARNED: Final = "learned"
 UNLEARNED: Final = "unlearned"
+# Conditions are constants, because `in_` leaves cyclic garbage, and the service looks at the log every two seconds.
+_OF_SHIPMENTS: Final = HistoryEvent.kind.in_((REPEATED, UNANSWERED))
+OF_LESSONS: Final = HistoryEvent.kind.in_((LEARNED, UNLEARNED))
 #: First byte before the keys of an unanswered block: sealed or open.
 _SEALED: Final = b"\x01"
 _OPEN: Final = b"\x00"
@@ -112,7 +115,7 @@ def known_orders(connection: Connection, first: int, last: int) -> IntArray:
     )
     events = connection.execute(
         select(HistoryEvent.history_order, HistoryEvent.orders).where(
-            HistoryEvent.history_order.between(first, last), HistoryEvent.kind.in_((REPEATED, UNANSWERED))
+            HistoryEvent.history_order.between(first, last), _OF_SHIPMENTS
         )
     )
     for event in events:
@@ -153,7 +156,7 @@ def prune(database: Database, before: int) -> int:
     """
     old = (
         select(HistoryEvent.position)
-        .where(HistoryEvent.history_order < before, HistoryEvent.kind.in_((REPEATED, UNANSWERED)))
+        .where(HistoryEvent.history_order < before, _OF_SHIPMENTS)
         .order_by(HistoryEvent.history_order)
         .limit(_PRUNED_AT_ONCE)
     )
@@ -272,8 +275,7 @@ def _events(order: int, last: int | None, since: int | None) -> Any:
     )
     if since is not None:
         # Lessons count regardless of their age. An order is a time in microseconds.
-        lesson = HistoryEvent.kind.in_((LEARNED, UNLEARNED))
-        query = query.where(or_(lesson, HistoryEvent.history_order >= since))
+        query = query.where(or_(OF_LESSONS, HistoryEvent.history_order >= since))
     return query if last is None else query.where(HistoryEvent.history_order <= last)
 
 

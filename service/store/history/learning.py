@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, insert, select, update
 
 from service.store.findings.outcomes import holding
-from service.store.history.history_log import LEARNED, UNLEARNED
+from service.store.history.history_log import LEARNED, OF_LESSONS, UNLEARNED
 from service.store.tables import Decision, HistoryEvent, Outcome
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _learned(connection: Connection, shipments: Iterable[str]) -> dict[str, _Res
     found = connection.execute(
         select(Decision.shipment_id, HistoryEvent.decision_id, HistoryEvent.kind, HistoryEvent.find)
         .join(Decision, Decision.id == HistoryEvent.decision_id)
-        .where(Decision.shipment_id.in_(shipments), HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
+        .where(Decision.shipment_id.in_(shipments), OF_LESSONS)
         .order_by(HistoryEvent.position)
     )
     learned: dict[str, _Result] = {}
@@ -134,7 +134,7 @@ def planned(connection: Connection, after: int) -> list[PlannedLesson]:
             Decision.declared_s,
         )
         .join(Decision, Decision.id == HistoryEvent.decision_id)
-        .where(HistoryEvent.position > after, HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
+        .where(HistoryEvent.position > after, OF_LESSONS)
         .order_by(HistoryEvent.history_order)
     )
     return [
@@ -161,6 +161,4 @@ def postpone(database: Database, positions: Sequence[int], first_order: int) -> 
 
 def last_position(connection: Connection) -> int:
     """Return the position of the latest lesson; 0 if there are no lessons."""
-    return connection.execute(
-        select(func.coalesce(func.max(HistoryEvent.position), 0)).where(HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
-    ).scalar_one()
+    return connection.execute(select(func.coalesce(func.max(HistoryEvent.position), 0)).where(OF_LESSONS)).scalar_one()

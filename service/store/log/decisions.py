@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from service.store import audit
 from service.store.audit import Fact, salted
@@ -50,6 +50,24 @@ _LATEST: Final = Lookup(
     """,
 )
 
+#: Selects the decisions that others may repeat. As a constant, because `in_` of values leaves cyclic garbage with the values.
+_REPEATABLE: Final = (
+    select(
+        Decision.shipment_id,
+        Decision.content_digest,
+        Decision.model_digest,
+        Decision.rules_digest,
+        Decision.id,
+        Decision.answer,
+    )
+    .where(
+        Decision.shipment_id.in_(bindparam("shipments", expanding=True)),
+        Decision.content_digest.in_(bindparam("contents", expanding=True)),
+        Decision.received_at >= bindparam("since"),
+        Decision.what_if.is_(False),
+    )
+    .order_by(Decision.position)
+)
 
 _NAMES: Final = NewDecision.__slots__
 _values: Final = attrgetter(*_NAMES)
@@ -242,24 +260,12 @@ class _Known:
 
 def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dict[Any, Stored]:
     """Return the first decision within `REPEATED_WITHIN` for each `NewDecision.sameness`."""
-    since = min(decision.received_at for decision in decisions) - REPEATED_WITHIN
-    found = connection.execute(
-        select(
-            Decision.shipment_id,
-            Decision.content_digest,
-            Decision.model_digest,
-            Decision.rules_digest,
-            Decision.id,
-            Decision.answer,
-        )
-        .where(
-            Decision.shipment_id.in_({decision.shipment_id for decision in decisions}),
-            Decision.content_digest.in_({decision.content_digest for decision in decisions}),
-            Decision.received_at >= since,
-            Decision.what_if.is_(False),
-        )
-        .order_by(Decision.position)
-    )
+    values = {
+        "shipments": list({decision.shipment_id for decision in decisions}),
+        "contents": list({decision.content_digest for decision in decisions}),
+        "since": min(decision.received_at for decision in decisions) - REPEATED_WITHIN,
+    }
+    found = connection.execute(_REPEATABLE, values)
     first: dict[Any, Stored] = {}
     for row in found:
         sameness = (row.shipment_id, bytes(row.content_digest), row.model_digest, row.rules_digest)

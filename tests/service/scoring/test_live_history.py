@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
 from features.groups.history import store
+from features.groups.history.entities import KEY_ROWS
 from features.groups.history.history import History, HistoryRows
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
@@ -113,3 +116,38 @@ def test_shipments_for_whose_history_there_is_no_memory_are_not_counted(
     assert np.array_equal(again, expected, equal_nan=True)
     assert differences(starved.copy(), untouched.copy()) == []
     assert len(starved.unlogged().orders) == starved.counted == 156
+
+
+def test_single_shipments_that_wait_for_their_decisions_take_little_more_than_their_keys() -> None:
+    live = LiveHistory(History.empty(), is_logged=True)
+    for number in range(1, 50):
+        live.advance(table_of(number, 1))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1_000):
+            # Known parties, so that the history itself does not grow.
+            live.advance(table_of(1 + number % 49, 1))
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(live.unlogged().orders) == 1_049
+    # Orders and keys of 8 bytes, and a quarter for the tables that are not joined yet.
+    assert (after - before) / 1_000 < 10 * (1 + KEY_ROWS)
+
+
+def test_waiting_shipments_stay_in_order_when_some_are_found_in_the_log_while_others_arrive() -> None:
+    live = LiveHistory(History.empty(), is_logged=True)
+    # Single shipments, a chunk of a file that is joined at once, and again single ones.
+    parts = [
+        live.advance(table_of(1 + first, count)).orders for first, count in ((0, 1), (1, 1), (100, 300), (2, 1), (3, 1))
+    ]
+    orders = np.concatenate([part for part in parts if part is not None])
+    orders = orders[orders >= 0]
+    found = orders[::3]
+    live.logged(found)
+    live.advance(table_of(1, 1))
+    left = live.unlogged()
+    assert left.orders[:-1].tolist() == [order for order in orders.tolist() if order not in set(found.tolist())]
+    assert left.keys.shape == (KEY_ROWS, len(left.orders))
