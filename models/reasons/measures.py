@@ -102,6 +102,10 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
         "description_vagueness": ("Probability that customs reject the description as vague", percent),
         "hs_text_certainty": ("Probability of the likeliest HS chapter, given these words", percent),
         "text_chemical_probability": ("Probability that these words name a chemical", percent),
+        "description_rarest_word": (
+            "Its rarest known word stands in this share of past descriptions",
+            lambda value: percent(math.exp(min(value, 0.0))),
+        ),
         "description_generic_chemistry": (
             "Words that could be any chemical, such as intermediate or powder",
             number_text,
