@@ -40,7 +40,7 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
         rows: (slots, width + 2) `GoodsModel.word_rows` of the words in each slot.
     """
     reading = Reading(len(texts.folded), model.width, _CHAPTERS)
-    fill_reading(texts, rows, model.weights, model.coefficients, reading)
+    fill_reading(texts, rows, model.weights, model.coefficients, model.settings.vague_flagged, reading)
     return reading
 
 

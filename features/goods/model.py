@@ -19,7 +19,7 @@ from features.goods.scores import CodeWeights, Floats
 DATA: Final = Path(__file__).parent / "data"
 #: Arrays of the model, one ``.npy`` file each.
 ARRAYS: Final = (
-    "grams", "gram_scale", "vague_grams", "word_keys", "word_vectors", "word_scale", "word_languages",
+    "grams", "gram_scale", "vague_grams", "word_keys", "word_vectors", "word_scale", "word_languages", "word_names",
     "chapters", "headings", "subheadings", "chapter_prior", "heading_prior", "subheading_prior", "declared",
 )  # fmt: skip
 
@@ -77,6 +77,7 @@ class GoodsModel:
             arrays["vague_grams"].astype(np.float32),
             arrays["word_vectors"],
             self._position,
+            arrays["word_names"],
             np.concatenate(scales).astype(np.float64),
         )
         self.learned, self.fixed = arrays["grams"].shape[1], arrays["word_vectors"].shape[1]

@@ -20,6 +20,7 @@ cdef class WordVectors:
     cdef const signed char[:, ::1] _grams, _words
     cdef const float[::1] _values
     cdef const double[::1] _scale
+    cdef const unsigned char[::1] _naming
     cdef dict _position
 
     @cython.locals(learned=Py_ssize_t, width=Py_ssize_t, rows='double[:, ::1]', sums='double[::1]', row=Py_ssize_t, k=Py_ssize_t,

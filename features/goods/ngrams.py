@@ -103,6 +103,7 @@ class WordVectors:
         grams, values: (buckets, d) vectors of n-grams, and their vagueness (buckets,).
         words: (known words, e) vectors of known words.
         position: `word_key` of a known word -> its row in ``words``.
+        naming: (known words,) 1 for a word that names goods; 0 for a brand or a word without content.
         scale: (d + e,) factors that scale the integers of ``grams`` and ``words``.
     """
 
@@ -112,13 +113,14 @@ class WordVectors:
         values: NDArray[np.float32],
         words: NDArray[np.int8],
         position: dict[int, int],
+        naming: NDArray[np.uint8],
         scale: NDArray[np.float64],
     ) -> None:
         self._grams, self._values, self._words, self._scale = grams, values, words, scale
-        self._position = position
+        self._position, self._naming = position, naming
 
     def rows(self, words: list[str]) -> NDArray[np.float64]:
-        """Return a row per word (n, d + e + 2): its vector, 1 if it is known, and the vagueness of its n-grams."""
+        """Return a row per word (n, d + e + 2): its vector, 1 if it names goods, and the vagueness of its n-grams."""
         learned, width = self._grams.shape[1], self._scale.shape[0]
         found = np.zeros((len(words), width + 2))
         rows = found
@@ -132,5 +134,5 @@ class WordVectors:
             if at >= 0:
                 for k in range(learned, width):
                     rows[row, k] = self._words[at, k - learned] * self._scale[k]
-                rows[row, width] = 1.0
+                rows[row, width] = self._naming[at]
         return found

@@ -11,15 +11,18 @@ cdef class CodeWeights:
     cdef const float[::1] _chapter_prior, _heading_prior
 
 cdef class Reading:
-    cdef readonly object vectors, chapters, doubt, vague
+    cdef readonly object vectors, chapters, doubt, vague, silent
     cdef float[:, ::1] _vectors, _chapters
     cdef readonly double[::1] _doubt, _vague
+    cdef readonly unsigned char[::1] _silent
 
-@cython.locals(n=Py_ssize_t, known='double[:, ::1]', measures='double[:, ::1]')
-cpdef fill_reading(TokenisedTexts texts, const double[:, ::1] rows, CodeWeights weights, tuple coefficients, Reading reading)
+@cython.locals(n=Py_ssize_t, known='double[:, ::1]', measures='double[:, ::1]', silent='unsigned char[::1]',
+               vague='const double[::1]', least=double, row=Py_ssize_t)
+cpdef fill_reading(TokenisedTexts texts, const double[:, ::1] rows, CodeWeights weights, tuple coefficients,
+                   double vague_flagged, Reading reading)
 
 @cython.locals(slots='const int[::1]', words='const int[::1]', ends='const int[::1]', width=Py_ssize_t, position=Py_ssize_t, row=Py_ssize_t,
-               k=Py_ssize_t, count=Py_ssize_t, known_words=double, vague=double, slot=Py_ssize_t, share=float)
+               k=Py_ssize_t, count=Py_ssize_t, naming_words=double, vague=double, slot=Py_ssize_t, share=float)
 cpdef fill_vectors(TokenisedTexts texts, const double[:, ::1] rows, float[:, ::1] vectors, double[:, ::1] known)
 
 @cython.locals(matrix='const float[:, ::1]', scale=float, width=Py_ssize_t, chapters=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t,
@@ -27,7 +30,7 @@ cpdef fill_vectors(TokenisedTexts texts, const double[:, ::1] rows, float[:, ::1
 cpdef fill_chapters(const float[:, ::1] vectors, CodeWeights weights, float[:, ::1] out)
 
 @cython.locals(vectors='const float[:, ::1]', chapters='const float[:, ::1]', doubt='const double[::1]',
-               matrix='const float[:, ::1]', prior='const float[::1]', given='const float[::1]', declared='const float[:, ::1]',
+               silent='const unsigned char[::1]', matrix='const float[:, ::1]', prior='const float[::1]', given='const float[::1]', declared='const float[:, ::1]',
                ends='const int[::1]', heading_scale=float, heading_doubt=double, width=Py_ssize_t, count=Py_ssize_t,
                view='float[::1]', pair=Py_ssize_t, text=Py_ssize_t, chapter=Py_ssize_t, heading=Py_ssize_t, share=double,
                c=Py_ssize_t, first=Py_ssize_t, largest=float, h=Py_ssize_t, score=float, k=Py_ssize_t, total=float, certain=double)

@@ -31,7 +31,8 @@ class Known(IntEnum):
     """Columns of the word counts and the vagueness that `fill_vectors` writes for each text."""
 
     WORDS = 0
-    KNOWN_WORDS = 1
+    #: Words that name goods: not unknown words, brands and words without content.
+    NAMING_WORDS = 1
     LETTERS_VAGUE = 2
 
 
@@ -42,18 +43,18 @@ class Statistic(IntEnum):
     ONE = 0
     #: Log-odds of the likeliest chapter.
     CHAPTER_ODDS = 1
-    #: Share of known words.
-    KNOWN_SHARE = 2
+    #: Share of the words that name goods.
+    NAMING_SHARE = 2
     #: log(1 + number of words).
     LOG_WORDS = 3
-    #: 1 if no word is known.
-    ALL_UNKNOWN = 4
+    #: 1 if no word names goods.
+    NO_NAMES = 4
     #: Share of digits among letters and digits.
     DIGIT_SHARE = 5
     #: log(1 + number of letters).
     LOG_LETTERS = 6
-    #: Product of the log-odds of the likeliest chapter and the share of known words.
-    KNOWN_ODDS = 7
+    #: Product of the log-odds of the likeliest chapter and the share of the words that name goods.
+    NAMING_ODDS = 7
     #: Vagueness of the n-grams, summed like the vectors.
     LETTERS_VAGUE = 8
 
@@ -83,16 +84,16 @@ class Share(IntEnum):
 _LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
 _DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
 _WORDS = cython.declare(cython.Py_ssize_t, Known.WORDS)
-_KNOWN_WORDS = cython.declare(cython.Py_ssize_t, Known.KNOWN_WORDS)
+_NAMING_WORDS = cython.declare(cython.Py_ssize_t, Known.NAMING_WORDS)
 _VAGUE = cython.declare(cython.Py_ssize_t, Known.LETTERS_VAGUE)
 _ONE = cython.declare(cython.Py_ssize_t, Statistic.ONE)
 _CHAPTER_ODDS = cython.declare(cython.Py_ssize_t, Statistic.CHAPTER_ODDS)
-_KNOWN_SHARE = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_SHARE)
+_NAMING_SHARE = cython.declare(cython.Py_ssize_t, Statistic.NAMING_SHARE)
 _LOG_WORDS = cython.declare(cython.Py_ssize_t, Statistic.LOG_WORDS)
-_ALL_UNKNOWN = cython.declare(cython.Py_ssize_t, Statistic.ALL_UNKNOWN)
+_NO_NAMES = cython.declare(cython.Py_ssize_t, Statistic.NO_NAMES)
 _DIGIT_SHARE = cython.declare(cython.Py_ssize_t, Statistic.DIGIT_SHARE)
 _LOG_LETTERS = cython.declare(cython.Py_ssize_t, Statistic.LOG_LETTERS)
-_KNOWN_ODDS = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_ODDS)
+_NAMING_ODDS = cython.declare(cython.Py_ssize_t, Statistic.NAMING_ODDS)
 _LETTERS_VAGUE = cython.declare(cython.Py_ssize_t, Statistic.LETTERS_VAGUE)
 _CHAPTER_CODE = cython.declare(cython.Py_ssize_t, HsLevel.CHAPTER)
 _HEADING_CODE = cython.declare(cython.Py_ssize_t, HsLevel.HEADING)
@@ -163,12 +164,14 @@ class Reading:
         chapters: (n, chapters) probability of each chapter, given that the words say something about the goods.
         doubt: (n,) probability that the words say nothing about the goods; 1 for a text without words.
         vague: (n,) vagueness, 0 to 1.
+        silent: (n,) 1 for a text that says nothing about its code: flagged as vague, or without a word that names goods.
     """
 
     def __init__(self, n: int, width: int, chapters: int) -> None:
         self.vectors = self._vectors = np.empty((n, width), dtype=np.float32)
         self.chapters = self._chapters = np.empty((n, chapters), dtype=np.float32)
         self.doubt, self.vague = self._doubt, self._vague = np.empty((2, n))
+        self.silent = self._silent = np.empty(n, dtype=np.uint8)
 
     def chapter_probabilities(self, model: Weighted) -> FloatArray:
         """Return the calibrated probability of each chapter, shape (n, chapters)."""
@@ -181,6 +184,7 @@ def fill_reading(
     rows: FloatArray,
     weights: CodeWeights,
     coefficients: tuple[FloatArray, FloatArray],
+    vague_flagged: float,
     reading: Reading,
 ) -> None:
     """Write the reading of texts into ``reading``.
@@ -188,6 +192,7 @@ def fill_reading(
     Args:
         rows: as for `fill_vectors`.
         coefficients: coefficients of doubt and of vagueness, as for `fill_logistic`.
+        vague_flagged: minimum vagueness of a text that is flagged as vague.
     """
     n = reading._doubt.shape[0]
     known = np.empty((n, _KNOWN))
@@ -197,13 +202,18 @@ def fill_reading(
     fill_statistics(reading._chapters, known, texts.count_rows, measures)
     fill_logistic(measures, reading._vectors, known, coefficients[0], _LEAST_DOUBT, reading._doubt)
     fill_logistic(measures, reading._vectors, known, coefficients[1], 0.0, reading._vague)
+    # Answers round the vagueness to six decimals before they compare it.
+    least = vague_flagged - 5e-7
+    silent, vague = reading._silent, reading._vague
+    for row in range(n):
+        silent[row] = known[row, _NAMING_WORDS] == 0.0 or vague[row] >= least
 
 
 def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known: FloatArray) -> None:
     """Write the vectors of texts.
 
     Args:
-        rows: (slots, width + 2) for the word in each slot: its vector, 1 if it is known, and the vagueness of its n-grams.
+        rows: (slots, width + 2) for the word in each slot: its vector, 1 if it names goods, and the vagueness of its n-grams.
         vectors: (n, width) output: the sum of the words' vectors divided by the square root of their number; 0 without words.
         known: (n, len(Known)) output.
     """
@@ -214,12 +224,12 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
         for k in range(width):
             vectors[row, k] = 0.0
         count = 0
-        known_words = vague = 0.0
+        naming_words = vague = 0.0
         while position < ends[row]:
             slot = slots[words[position]]
             for k in range(width):
                 vectors[row, k] += rows[slot, k]
-            known_words += rows[slot, width]
+            naming_words += rows[slot, width]
             vague += rows[slot, width + 1]
             count += 1
             position += 1
@@ -229,7 +239,7 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
                 vectors[row, k] *= share
             vague /= sqrt(count)
         known[row, _WORDS] = count
-        known[row, _KNOWN_WORDS] = known_words
+        known[row, _NAMING_WORDS] = naming_words
         known[row, _VAGUE] = vague
 
 
@@ -303,17 +313,17 @@ def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: Float
             largest = 1.0 - 1e-6
         odds = log(largest / (1.0 - largest))
         total = known[row, _WORDS] if known[row, _WORDS] > 1.0 else 1.0
-        share = known[row, _KNOWN_WORDS] / total
+        share = known[row, _NAMING_WORDS] / total
         letters, digits = counts[row, _LETTERS], counts[row, _DIGITS]
         both = letters + digits if letters + digits > 1.0 else 1.0
         out[row, _ONE] = 1.0
         out[row, _CHAPTER_ODDS] = odds
-        out[row, _KNOWN_SHARE] = share
+        out[row, _NAMING_SHARE] = share
         out[row, _LOG_WORDS] = log(1.0 + known[row, _WORDS])
-        out[row, _ALL_UNKNOWN] = 1.0 if known[row, _KNOWN_WORDS] == 0.0 else 0.0
+        out[row, _NO_NAMES] = 1.0 if known[row, _NAMING_WORDS] == 0.0 else 0.0
         out[row, _DIGIT_SHARE] = digits / both
         out[row, _LOG_LETTERS] = log(1.0 + letters)
-        out[row, _KNOWN_ODDS] = odds * share
+        out[row, _NAMING_ODDS] = odds * share
         out[row, _LETTERS_VAGUE] = known[row, _VAGUE]
 
 
@@ -346,9 +356,9 @@ def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, o
     Args:
         text_of: (m,) index of each code's text; negative without a text.
         codes: (m, 2) numbers of the declared chapter and heading; negative if unknown.
-        out: (m, len(Fit)) output; 0 without a text or number.
+        out: (m, len(Fit)) output; 0 without a text or number, and for a silent text.
     """
-    vectors, chapters, doubt = reading._vectors, reading._chapters, reading._doubt
+    vectors, chapters, doubt, silent = reading._vectors, reading._chapters, reading._doubt, reading._silent
     matrix, prior, given = weights._headings, weights._heading_prior, weights._chapter_prior
     declared, ends = weights._declared, weights._heading_ends
     heading_scale, heading_doubt = weights.heading_scale, weights.heading_doubt
@@ -358,7 +368,7 @@ def fill_fit(reading: Reading, text_of: Ids, codes: Ids, weights: CodeWeights, o
     for pair in range(out.shape[0]):
         out[pair, _CHAPTER] = out[pair, _HEADING] = 0.0
         text, chapter, heading = text_of[pair], codes[pair, _CHAPTER_CODE], codes[pair, _HEADING_CODE]
-        if text < 0 or chapter < 0:
+        if text < 0 or chapter < 0 or silent[text]:
             continue
         share = 0.0
         for c in range(count):

@@ -27,9 +27,12 @@ from training.goods.fitting import Fitted, Settings, fit
 from training.goods.measuring import contributions_table, measure, measure_vague, table
 from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
 
-#: Groups of sources. Each is left out in turn, and predictions for it then calibrate the model.
-GROUPS: Final = (UK, "shopify")
+#: Groups of sources. Each is left out in turn, and predictions for its sources then calibrate the model: among the second group are
+#: texts like index terms (Nice Classification) and texts like parcels.
+GROUPS: Final = ((UK,), ("shopify", "parcels_ca", "nice_goods"))
 _CALIBRATION_TEXTS: Final = 4000
+#: Least number of words of a calibration text. Shorter rows of this source are words and pairs of words that parcels share.
+_LEAST_WORDS: Final = {"parcels_ca": 3}
 #: Parts of the UK texts.
 _UK_PARTS: Final = (f"{UK}/index_term", f"{UK}/parcel")
 #: Measures in the table of contributions. Other measures depend on the calibration, which all models of the table share.
@@ -67,6 +70,8 @@ class Trainer:
         """Return texts, labels and weights of a source. The parts of the UK texts have equal total weights."""
         rows = np.flatnonzero([is_of(row, source) for row in self.corpus.rows])
         rows = rows[self.corpus.labels[rows, HsLevel.CHAPTER] >= 0]
+        sizes = self.corpus.word_ends[rows] - self.corpus.word_starts[rows]
+        rows = rows[sizes >= _LEAST_WORDS.get(source, 1)]
         if most is not None and len(rows) > most:
             rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
         parts = self.corpus.source[rows]
@@ -83,20 +88,22 @@ def train(trainer: Trainer, without: tuple[str, ...]) -> GoodsModel:
     """Return a calibrated model fitted on all sources except ``without``."""
     samples, vague = [], []
     for group in GROUPS:
-        if group in without:
+        sources = [source for source in group if source not in without]
+        if not sources:
             continue
-        rows = trainer.rows_without(group, *without)
-        fitted = trainer.fit(rows, f"without {group}")
-        samples.append(Sample(arrays_of(trainer.corpus, rows, fitted), *trainer.texts(group, _CALIBRATION_TEXTS)))
-        own = [row for row in trainer.vague if is_of(row, UK) == (group == UK)]
-        vague.append([_text(row) for row in own])
+        rows = trainer.rows_without(*group, *without)
+        fitted = trainer.fit(rows, f"without {', '.join(group)}")
+        arrays = arrays_of(trainer.corpus, rows, fitted, trainer.vague)
+        samples += [Sample(arrays, *trainer.texts(source, _CALIBRATION_TEXTS)) for source in sources]
+        own = [row for row in trainer.vague if is_of(row, UK) == (UK in group)]
+        vague += [[_text(row) for row in own], *[[]] * (len(sources) - 1)]
     width = trainer.settings.learned + trainer.settings.fixed
     settings, declared = calibrate(samples, replace(neutral(width), languages=languages(trainer.corpus)))
     settings, vague_grams = fit_vagueness(samples, vague, settings)
     calibrated: Arrays = {"declared": declared, "vague_grams": vague_grams.astype(np.float16)}
     settings = set_contradicted(samples, settings, calibrated)
     rows = trainer.rows_without(*without)
-    arrays = arrays_of(trainer.corpus, rows, trainer.fit(rows, "all sources"))
+    arrays = arrays_of(trainer.corpus, rows, trainer.fit(rows, "all sources"), trainer.vague)
     return GoodsModel({**arrays, **calibrated}, settings, "")
 
 
@@ -131,7 +138,7 @@ def contributions(trainer: Trainer, model: GoodsModel, kinds: dict[str, list[str
 
     def row(without: str, kept: NDArray[np.int64]) -> dict[str, str | float]:
         fitted = trainer.fit(kept[drawn[kept]], f"without {without}", weight)
-        measured = GoodsModel({**arrays_of(corpus, kept, fitted), **calibrated}, model.settings, "")
+        measured = GoodsModel({**arrays_of(corpus, kept, fitted, trainer.vague), **calibrated}, model.settings, "")
         measures = {part: measure(measured, *texts[part][:2]) for part in texts}
         return {
             "without": without,

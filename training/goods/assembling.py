@@ -11,10 +11,13 @@ from features.goods.classifier import STATISTICS
 from features.goods.codes import CODES, HsLevel
 from features.goods.model import Settings
 from features.goods.ngrams import word_key
+from training.goods.naming import naming_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from training.goods.fitting import Fitted
-    from training.goods.tables import Corpus
+    from training.goods.tables import Corpus, Row
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -37,8 +40,12 @@ def languages(corpus: Corpus) -> tuple[str, ...]:
     return tuple(sorted({row.language for row in corpus.rows}))
 
 
-def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays:
-    """Return the arrays of a model that was fitted on ``rows`` of a corpus, with the priors of these rows."""
+def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted, vague: Iterable[Row] = ()) -> Arrays:
+    """Return the arrays of a model that was fitted on ``rows`` of a corpus, with the priors of these rows.
+
+    Args:
+        vague: vague texts, for `naming_words`.
+    """
     frequent = np.argsort(-fitted.counts, kind="stable")[:MOST_WORDS]
     frequent = frequent[fitted.counts[frequent] >= LEAST_TEXTS]
     words = list(corpus.vocabulary)
@@ -57,6 +64,7 @@ def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays
         "word_vectors": vectors,
         "word_scale": word_scale,
         "word_languages": _word_languages(corpus)[table],
+        "word_names": naming_words(corpus, rows, vague)[table],
         "chapters": fitted.codes[0].astype(np.float16),
         "headings": fitted.codes[1].astype(np.float16),
         "subheadings": fitted.codes[2].astype(np.float16),
@@ -86,11 +94,11 @@ def _prior(corpus: Corpus, rows: NDArray[np.int64], level: int) -> NDArray[np.fl
     return ((1.0 - _EVEN) * share + _EVEN / siblings).astype(np.float32)
 
 
-def _word_languages(corpus: Corpus) -> NDArray[np.uint16]:
+def _word_languages(corpus: Corpus) -> NDArray[np.uint32]:
     """Return the languages of the texts with each word of the vocabulary, as bits."""
     number = {language: bit for bit, language in enumerate(languages(corpus))}
     sizes = corpus.word_ends - corpus.word_starts
-    bits = np.array([1 << number[row.language] for row in corpus.rows], dtype=np.uint16)
-    bits_of_word = np.zeros(len(corpus.vocabulary), dtype=np.uint16)
+    bits = np.array([1 << number[row.language] for row in corpus.rows], dtype=np.uint32)
+    bits_of_word = np.zeros(len(corpus.vocabulary), dtype=np.uint32)
     np.bitwise_or.at(bits_of_word, corpus.words, np.repeat(bits, sizes))
     return bits_of_word

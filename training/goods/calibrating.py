@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 #: Share of correct codes that are flagged as contradictory, and of acceptable texts that are flagged as vague, in the calibration.
-#: Up to 3 % of the correct codes of other kinds of texts are tolerable, so the first share leaves a margin.
-CORRECT_FLAGGED: Final = 0.02
+#: Up to 3 % of the correct codes of other kinds of texts are tolerable, so the first share leaves a margin: parcels have twice the
+#: mean share of the samples.
+CORRECT_FLAGGED: Final = 0.015
+#: Share of correct codes at which `_declared` counts the flagged codes of other texts.
+_COMPARED_AT: Final = 0.02
 ACCEPTABLE_FLAGGED: Final = 0.045
 #: Least gain in flagged codes of other texts for which a larger share in `_declared` is chosen.
 _MATERIAL: Final = 0.005
@@ -187,10 +190,10 @@ def _ratios(model: GoodsModel, raw: Raw, settings: Settings, declared: FloatArra
 
 
 def _flagged_codes(ratios: FloatArray, sample: Sample) -> float:
-    """Return the share of chapters of random other texts that are flagged when `CORRECT_FLAGGED` of the right ones are flagged."""
+    """Return the share of chapters of random other texts that are flagged when `_COMPARED_AT` of the right ones are flagged."""
     at = np.flatnonzero(sample.labels[:, HsLevel.CHAPTER] >= 0)
     labels, weight = sample.labels[at, HsLevel.CHAPTER], sample.weight[at]
-    threshold = _quantile(ratios[at, labels], weight, CORRECT_FLAGGED)
+    threshold = _quantile(ratios[at, labels], weight, _COMPARED_AT)
     others = np.random.default_rng(0).permutation(labels)
     differ = others != labels
     if not differ.any():

@@ -99,6 +99,42 @@ def test_the_contradiction_is_bounded_by_doubt() -> None:
     assert fit("leather shoes", "010121") >= math.log(float(reading.doubt[0])) - 1e-6
 
 
+UNLIKE_CODES = "610910 640399 080510 180690 293339 300490 392690 711319 847130 870830 901890 950300"
+BRANDS = """
+    gucci prada versace burberry lacoste adidas asics skechers birkenstock samsung xiaomi huawei lenovo logitech garmin bosch makita
+    husqvarna nestle haribo ferrero danone heinz maybelline shiseido lancome clarins pfizer novartis toyota hyundai brembo michelin
+    hasbro playmobil mattel ravensburger tefal philips rolex casio swarovski samsonite ikea
+"""
+VAGUE = """
+    sample;samples;gift;goods;parts;spare parts;accessories;various goods;personal effects;general cargo;commercial sample;
+    birthday present;documents;equipment;materials;muestra;repuestos;efectos personales;échantillon;cadeau;effets personnels;Muster;
+    Geschenk;Ware;Ersatzteile;样品;礼物;配件;零件
+"""
+INVENTED = "velmora;zorvex;kaspiro;oxyvita;tarquin;lumipro;quorbit;puravelle;dentavio;vzkrpt;xqolm werzuk"
+
+
+@pytest.mark.parametrize(
+    "texts", [BRANDS.split(), VAGUE.split(";"), INVENTED.split(";")], ids=["brands", "vague", "invented"]
+)
+def test_brands_vague_words_and_unknown_words_neither_support_nor_contradict_a_code(texts: list[str]) -> None:
+    assert [(text, code) for text in texts for code in UNLIKE_CODES.split() if fit(text.strip(), code) != 0.0] == []
+
+
+@pytest.mark.parametrize("text", ["gucci leather shoes", "velmora leather shoes", "adidas running shoes"])
+def test_a_brand_or_an_unknown_word_does_not_hide_what_the_other_words_say(text: str) -> None:
+    assert fit(text, "640399") > 0.0
+    assert fit(text, "080510") < MODEL.settings.contradicted
+
+
+@given(st.text(max_size=40), st.sampled_from(CODES.names[1]))
+def test_a_silent_text_has_a_fit_of_exactly_0(text: str, code: str) -> None:
+    reading = reading_of([text])
+    if reading.silent[0]:
+        assert fit(text, code) == 0.0
+    else:
+        assert reading.vague[0] < MODEL.settings.vague_flagged
+
+
 def test_vague_words_are_vaguer_than_precise_ones() -> None:
     vague = reading_of(
         ["gift", "sample", "goods", "parts", "connecting rods for diesel engines", "ceramic coffee mugs"]

@@ -54,14 +54,16 @@ def test_word_keys_are_fnv_1a_hashes() -> None:
     assert word_key("foobar") == 0xBF9CF968
 
 
-def test_the_row_of_a_word_contains_its_scaled_vectors_and_whether_it_is_known() -> None:
+def test_the_row_of_a_word_contains_its_scaled_vectors_and_whether_it_names_goods() -> None:
     rng = np.random.default_rng(2)
     grams, words = (rng.integers(-127, 127, (size, 3)).astype(np.int8) for size in (BUCKETS, 2))
     values, scale = rng.normal(size=BUCKETS).astype(np.float32), rng.uniform(0.5, 2.0, 6)
-    vectors = WordVectors(grams, values, words, {word_key("tea"): 1}, scale)
-    for word, row in zip(("tea", "coffee"), vectors.rows(["tea", "coffee"]), strict=True):
+    position, naming = {word_key("lipton"): 0, word_key("tea"): 1}, np.array([0, 1], dtype=np.uint8)
+    vectors = WordVectors(grams, values, words, position, naming, scale)
+    given = ["tea", "lipton", "coffee"]
+    for word, row in zip(given, vectors.rows(given), strict=True):
         of_grams = np.empty(4)
         fill_word(word, grams, values, of_grams)
-        of_word = words[1] if word == "tea" else np.zeros(3)
+        of_word = words[position[word_key(word)]] if word != "coffee" else np.zeros(3)
         assert row[:6].tolist() == (np.concatenate([of_grams[:3], of_word]) * scale).tolist()
         assert row[6:].tolist() == [float(word == "tea"), of_grams[3]]

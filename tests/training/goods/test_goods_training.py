@@ -19,6 +19,7 @@ from training.goods.assembling import arrays_of, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
 from training.goods.fitting import Fitted, Settings, fit
 from training.goods.measuring import contributions_table, measure, measure_vague
+from training.goods.naming import naming_words
 from training.goods.tables import UK, WORDS, Corpus, Row, is_of, kinds_of_sources, read_rows, source_facts
 
 SETTINGS = Settings(buckets=1 << 12, learned=8, fixed=4, epochs=4)
@@ -170,6 +171,23 @@ def test_words_of_one_text_only_are_unknown(corpus: Corpus) -> None:
     model = GoodsModel(arrays_of(rare, numbers, result), neutral(SETTINGS.learned + SETTINGS.fixed), "")
     known = model.word_rows(["espadrilles", "shoes"])[:, model.width]
     assert known.tolist() == [0.0, 1.0]
+
+
+def test_brands_words_of_shops_and_words_without_content_do_not_name_goods() -> None:
+    tariff = [row for row in rows("tariff", 1) for _ in range(2)]
+    brands = [Row("own_brands", "en", "640399", (brand,)) for brand in ("clarks", "chocolate", "horn")]
+    shop = [Row("products", "en", "640399", ("clarks", "wallabee"))]
+    filler = [replace(row, words=(*row.words, "other")) for row in tariff]
+    horn = [Row("tariff", "en", "180690", ("horn",))]
+    parcels = [Row(f"{UK}/parcel", "en", "640399", ("zw",)), Row(f"{UK}/index_term", "en", "640399", ("clogs",))]
+    corpus = Corpus([*filler, *brands, *shop, *horn, *parcels], SETTINGS.buckets)
+    vague = [Row("vague", "en", "", ("handset",)), Row("vague", "en", "", ("vehicle", "discs"))]
+    names = naming_words(corpus, np.arange(len(corpus.rows)), vague)
+    not_names = {word for word, number in corpus.vocabulary.items() if not names[number]}
+    # "chocolate" is a brand and an ordinary word; "horn" is rare as an ordinary word.
+    assert not_names == {"clarks", "wallabee", "zw", "other", "handset", "horn"}
+    # Without the rows of the tariff, nothing tells ordinary words from brands.
+    assert not naming_words(corpus, np.flatnonzero(corpus.source == "products"), []).any()
 
 
 class TestTables:
