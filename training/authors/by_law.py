@@ -3,6 +3,9 @@
 The authors' worlds contain hundreds of lawful opioids, nearly all of them controlled for a long time, and few that are declared
 without a permit. From these alone, trees would learn that firms, drums or an old law make a declared opioid lawful. Therefore they
 also learn from shipments of all kinds whose goods were replaced by controlled substances.
+
+Each drawn shipment declares an opioid once and a precursor once, in the same way. So trees learn that the other fields do not
+decide between the two once the substance is declared: in the worlds, goods in drums are nearly always precursors.
 """
 
 from __future__ import annotations
@@ -20,16 +23,14 @@ from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits
 from training.authors.world_data import Bools, Floats, Ints
 
-#: Maximum number of shipments drawn per run of a world. A run has at least 200 finds of its own.
-DRAWN: Final = 36
+#: Maximum number of shipments drawn per run of a world, each for two lessons. A run has at least 200 finds of its own.
+DRAWN: Final = 24
 #: HS chapters of chemicals. Half of the drawn shipments have goods of these chapters.
 _CHEMICALS: Final = tuple(str(chapter) for chapter in range(28, 40))
-#: Head of the find by group of substances. Two of three groups are opioids, because the worlds already contain precursors in all
-#: settings.
-_HEAD: Final = {
-    Group.FENTANYL: "fentanyl_or_analogue",
-    Group.NITAZENE: "fentanyl_or_analogue",
-    Group.PRECURSOR: "precursor",
+#: Groups of substances by head of the find.
+_GROUPS: Final = {
+    "fentanyl_or_analogue": (Group.FENTANYL, Group.NITAZENE),
+    "precursor": (Group.PRECURSOR,),
 }
 _LISTED: Final = ("substance_listed_destination", "substance_listed_export", "substance_listed_origin")
 
@@ -51,14 +52,34 @@ class ByLaw:
         """
         draw = np.random.default_rng(seed)
         rows = _draw_rows(table, draw)
-        chosen = [_substance(draw) for _ in rows]
-        part = _declaring(table.take(rows), chosen, draw)
-        matrix = space.transform(part, history[table.shipment[rows]])
+        goods, way = table.take(rows), _Way.draw(len(rows), draw)
         names = {name: column for column, name in enumerate(space.names)}
-        mark_permits(part, matrix, names, None)
-        controlled = (matrix[:, [names[name] for name in _LISTED]] == 1.0).any(axis=1)
-        find = np.array([[_HEAD[one.group] == head for head in HEADS] for one in chosen], dtype=np.bool_)
-        return cls(matrix[controlled], find.reshape(len(rows), len(HEADS))[controlled])
+        matrices, finds = [], []
+        for head in _GROUPS:
+            part = _declaring(goods, [_substance(head, draw) for _ in rows], way)
+            matrix = space.transform(part, history[table.shipment[rows]])
+            mark_permits(part, matrix, names, None)
+            controlled = (matrix[:, [names[name] for name in _LISTED]] == 1.0).any(axis=1)
+            matrices.append(matrix[controlled])
+            finds.append(np.tile([head == other for other in HEADS], (int(controlled.sum()), 1)))
+        return cls(np.concatenate(matrices), np.concatenate(finds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How each of x shipments declares a substance.
+
+    Attributes:
+        naming: (x,) 0 by name, 1 by name and CAS number, 2 by CAS number alone.
+        keeps_code: (x,) whether the HS code stays that of the replaced goods.
+    """
+
+    naming: list[int]
+    keeps_code: list[bool]
+
+    @classmethod
+    def draw(cls, number: int, draw: np.random.Generator) -> _Way:
+        return cls(draw.integers(3, size=number).tolist(), (draw.random(number) < 0.5).tolist())
 
 
 def _draw_rows(table: ManifestTable, draw: np.random.Generator) -> Ints:
@@ -72,29 +93,28 @@ def _draw_rows(table: ManifestTable, draw: np.random.Generator) -> Ints:
     return np.sort(np.concatenate(drawn))
 
 
-def _substance(draw: np.random.Generator) -> Substance:
-    group = (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR)[draw.integers(3)]
+def _substance(head: str, draw: np.random.Generator) -> Substance:
+    groups = _GROUPS[head]
+    group = groups[draw.integers(len(groups))]
     of_group = [one for one in substances() if one.group is group and one.cas]
     return of_group[draw.integers(len(of_group))]
 
 
-def _declaring(table: ManifestTable, chosen: list[Substance], draw: np.random.Generator) -> ManifestTable:
-    """Return the table with the goods replaced. They are declared by name, by name and CAS number, or by CAS number alone."""
+def _declaring(table: ManifestTable, chosen: list[Substance], way: _Way) -> ManifestTable:
+    """Return the table with the goods of each row replaced."""
     columns = dict(table.raw)
-    ways = draw.integers(3, size=len(chosen)).tolist()
     codes = [*_texts(columns["hs_code"])] if "hs_code" in columns else [None] * len(chosen)
-    keeps_code = (draw.random(len(chosen)) < 0.5).tolist()
     columns["goods_description"] = Coded.from_list(
-        [one.name if way < 2 else f"CAS {one.cas}" for one, way in zip(chosen, ways, strict=True)]
+        [one.name if naming < 2 else f"CAS {one.cas}" for one, naming in zip(chosen, way.naming, strict=True)]
     )
     columns["declared_chemical"] = Coded.from_list([None] * len(chosen))
     columns["cas_number"] = Coded.from_list(
-        [one.cas if way == 1 else None for one, way in zip(chosen, ways, strict=True)]
+        [one.cas if naming == 1 else None for one, naming in zip(chosen, way.naming, strict=True)]
     )
     columns["hs_code"] = Coded.from_list(
         [
             code if keeps or not one.hs6 else one.hs6[0]
-            for one, code, keeps in zip(chosen, codes, keeps_code, strict=True)
+            for one, code, keeps in zip(chosen, codes, way.keeps_code, strict=True)
         ]
     )
     return ManifestTable.from_columns(columns, len(chosen))
