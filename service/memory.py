@@ -85,7 +85,8 @@ def keep_memory_small() -> bool:
     """Make glibc return freed memory to the system early. Call it before the process starts threads.
 
     Also make Arrow use glibc's allocator, because its own allocators do not return freed memory. Training on 400,000 rows needs at
-    most 2.93 GB instead of 3.05 GB, and scoring a file of 100,000 rows 450 MB instead of 502 MB (each measured in one run).
+    most 2.93 GB instead of 3.05 GB, and scoring a file of 100,000 rows 450 MB instead of 502 MB (each measured in one run). Eight
+    exchanges of the model leave a service with 38 MB more instead of 74 MB, and no more with each further one.
 
     Returns:
         False if the C library is not glibc; nothing changes then.
