@@ -24,6 +24,8 @@ KINDS: Final[tuple[Kind, ...]] = (
 BENIGN: Final = "benign"
 #: Group of substances that are mixed with drugs. Evidence, never a hit.
 ADULTERANT: Final = "adulterant"
+#: Drugs under control that are mixed with opioids. Other writings of their names are searched for like those of adulterants.
+MIXED_DRUGS: Final = frozenset({"Bromazolam", "Clonazolam", "Etizolam", "Flualprazolam", "Flubromazolam"})
 #: Groups whose declaration is a hit: evidence of illicit content.
 WATCHED: Final = frozenset({"fentanyl", "nitazene", "other_opioid", "precursor"})
 #: Group of substances under control that are not watched.
@@ -94,6 +96,11 @@ class Match:
     nearest: str = ""
     similarity: float | None = None
     evidence: tuple[str, ...] = ()
+
+    @property
+    def mixed(self) -> bool:
+        """True if the text declares a substance that is mixed with opioids: an adulterant, or one of `MIXED_DRUGS`."""
+        return self.group == ADULTERANT or (self.substance in MIXED_DRUGS and self.kind != "mention")
 
     def __hash__(self) -> int:
         # These few fields distinguish nearly all matches.

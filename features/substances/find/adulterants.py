@@ -23,6 +23,8 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 # Minimum letters of a name for one and for two typing errors.
 _ONE_ERROR: Final = 8
 _TWO_ERRORS: Final = 11
+# Minimum letters of a name for two wrong vowels.
+_TWO_VOWELS: Final = 9
 # Minimum consonants of a word without vowels, letters of a key, and sounds of a word in another alphabet.
 _FEWEST_CONSONANTS: Final = 4
 _FEWEST_LETTERS: Final = 6
@@ -59,6 +61,7 @@ class Adulterants:
         self._alike = Alike({name: 1 + (len(name) >= _TWO_ERRORS) for name in self._names if len(name) >= _ONE_ERROR})
         self._keys: dict[str, str] = {}
         self._consonants: dict[str, str] = {}
+        self._with_vowels: dict[str, str] = {}
         self._sounds: dict[str, str] = {}
         self._beginnings: dict[str, str] = {}
         for name, plain in self._names.items():
@@ -66,6 +69,8 @@ class Adulterants:
             consonants = name.translate(_VOWELS)
             if len(consonants) >= _FEWEST_CONSONANTS:
                 self._consonants.setdefault(consonants, plain)
+            if len(name) >= _TWO_VOWELS:
+                self._with_vowels.setdefault(consonants, name)
             self._sounds.setdefault(sound(name), plain)
             for size in range(max(_FEWEST_LETTERS, int(_CUT_SHARE * len(name) + 0.99)), len(name)):
                 self._beginnings.setdefault(name[:size], plain)
@@ -110,13 +115,21 @@ class Adulterants:
         best: tuple[int, str] | None = None
         for names in self._alike.to(word):
             for name in names:
-                allowed = 2 if len(name) >= _TWO_ERRORS else 1
+                # Another beginning is another chemical: mephenhydramine is not diphenhydramine.
+                allowed = 2 if len(name) >= _TWO_ERRORS and name[0] == word[0] else 1
                 errors = OSA.distance(word, name, score_cutoff=allowed)
                 if errors <= allowed and (best is None or errors < best[0]):
                     best = errors, name
+        if best is None and self._has_wrong_vowels(word):
+            best = 2, self._with_vowels[word.translate(_VOWELS)]
         if best is None or word in RESERVED or CHEMICAL_WORD.fullmatch(word) is not None:
             return None
         return self._names[best[1]]
+
+    def _has_wrong_vowels(self, word: str) -> bool:
+        """Return whether a word differs from a name in two vowels alone: levimasole."""
+        name = self._with_vowels.get(word.translate(_VOWELS), "")
+        return len(name) == len(word) and name[0] == word[0] and OSA.distance(word, name, score_cutoff=2) <= 2
 
     def _of_foreign(self, match: re.Match[str]) -> str | None:
         heard = foreign_sound(match[0].lower(), match.lastgroup or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from features.reference.related import RelatedSubstance, Relation, related_subst
 from features.reference.unii import UniiName
 from features.substances.find.adulterants import Adulterants
 from features.substances.find.names import Entry, NameIndex
-from features.substances.match import ADULTERANT, BENIGN, WATCHED, Kind
+from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, MIXED_DRUGS, WATCHED, Kind
 from features.substances.normalise import core
 from features.substances.read.translations import translated_names
 
@@ -79,11 +79,16 @@ class Contents:
         return self.names.watched_keys()
 
     def adulterants(self) -> Adulterants:
-        """Return the search for names of adulterants in other writings."""
-        names = self.names.keys_of(ADULTERANT)
+        """Return the search for names of adulterants, and of drugs that are mixed with opioids, in other writings."""
+        drugs = self.names.keys_of(CONTROLLED).items()
+        names = {key: drug for key, drug in drugs if drug in MIXED_DRUGS} | self.names.keys_of(ADULTERANT)
         return Adulterants(
             {name: plain for name, plain in names.items() if name.isalpha()}, self.names.other_keys(ADULTERANT)
         )
+
+    def drugs(self) -> Collection[str]:
+        """Return the keys of the names of drugs under control."""
+        return self.names.keys_of(CONTROLLED).keys()
 
     def others(self) -> list[str]:
         """Return names of other substances, which are not misspelt watched names."""

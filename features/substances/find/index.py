@@ -39,7 +39,7 @@ from features.substances.find.names import Found
 from features.substances.find.numbers import number_found, numbers_in
 from features.substances.find.otherwise import OtherWritings
 from features.substances.find.street import StreetNames
-from features.substances.match import ADULTERANT, BENIGN, READ_IN_CONTEXT, WATCHED, Kind, Match
+from features.substances.match import BENIGN, READ_IN_CONTEXT, WATCHED, Kind, Match
 from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
@@ -97,7 +97,7 @@ class SubstanceIndex:
         self._benign = contents.benign
         self._cas, self._inchikeys, self._smiles = contents.cas, contents.inchikeys, contents.smiles
         self._misspelt = MisspeltNames(contents.searched_with_errors(), others=contents.others())
-        self._otherwise = OtherWritings(contents.words(), contents.keys(), contents.adulterants())
+        self._otherwise = OtherWritings(contents.words(), contents.keys(), contents.adulterants(), contents.drugs())
         self._street = StreetNames(street_names())
         self._common = CommonChemicals(common, benign)
         self._look = first_look(self._names, self._misspelt, self._otherwise, self._street)
@@ -225,7 +225,7 @@ class SubstanceIndex:
             return match
         if match is None or not match.hit or (match.kind == "class" and not match.smiles):
             other = self._resolve_otherwise(text, chemical, flags) if flags & (OTHERWISE | NEAR) else None
-            if other is not None and (match is None or match.group == BENIGN or other.group != ADULTERANT):
+            if other is not None and (match is None or match.group == BENIGN or not other.mixed):
                 match = other
         elif match.kind in ("exact", "misspelt"):
             match = self._with_parts_before(text, chemical, match)
@@ -248,7 +248,7 @@ class SubstanceIndex:
                 shown = reading.shown(match)
                 if shown is not None:
                     return shown
-            elif match is not None and match.group == ADULTERANT and adulterant is None:
+            elif match is not None and adulterant is None and match.mixed:
                 adulterant = reading.shown(match)
         return adulterant
 

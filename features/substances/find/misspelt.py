@@ -64,6 +64,8 @@ _CHEMICAL: Final = re.compile(f"{MORPHEME.pattern}|nitaz|[^a-z]")
 _TRADE: Final = 10
 # Minimum letters of a word that ends in a family stem for two errors to be allowed.
 _MEMBER: Final = 14
+# A letter before the stem of a family is a typing error rather than a part of the name.
+_LONE_LETTER: Final = re.compile(rf"[a-z](?:{'|'.join(STEMS)})")
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
 
@@ -313,7 +315,7 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
             # A number of several digits is as distinctive as letters.
             counted = [word for word in words if len(word) > 1 or word.isalpha()]
             letters = sum(len(word) for word in counted if _SALT.match(word) is None)
-            if letters < ONE_ERROR:
+            if letters < ONE_ERROR or _LONE_LETTER.fullmatch(key) is not None:
                 continue
             locants = frozenset(words) & LOCANTS
             initials = frozenset() if written.isupper() else frozenset(map(fold, _INITIALS.findall(written)))
@@ -430,6 +432,10 @@ def _match_of(
         return None
     context, mention = around.context(start, end)
     text = "".join(tokens)
+    if not mention and text[1:] == key and around.text[max(0, start - 1)] == " ":
+        # A displaced blank: boo kfentanyl.
+        moved = f"{around.text[: start - 1]}{around.text[start]} {around.text[start + 1 :]}"
+        context, mention = Surroundings(moved, chemical=around.chemical).context(start + 1, end)
     # Look-alike characters (I for l, digits for letters) are deliberate, so confidence is high.
     confidence = 0.95 if skeleton(text) == skeleton(key) else round(max(0.5, 1.0 - 1.5 * errors / len(key)), 2)
     return Found(

@@ -17,7 +17,7 @@ from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.glance import Glance
 from features.substances.find.variants import variants
-from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, WATCHED, Kind
+from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, MIXED_DRUGS, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
 
 #: Minimum number of letters and digits of a name.
@@ -159,7 +159,7 @@ class NameIndex:
             raise ReferenceDataError("substances.csv", None, reason)
         if ("'" in folded or "\u2032" in folded) and _PRIMED.search(folded) is not None:
             self._primed.add(key)
-        if entry.group == ADULTERANT and key.isascii() and key.isalpha():
+        if (entry.group == ADULTERANT or entry.substance in MIXED_DRUGS) and key.isascii() and key.isalpha():
             self._words.setdefault(skeleton(key), key)
         if entry.group in WATCHED and not entry.abbreviation:
             self._add_words(pieces, key, english=entry.kind != "translated")

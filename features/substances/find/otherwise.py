@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -60,9 +60,12 @@ class OtherWritings:
         words: words of watched names, and joined names, of letters a to z (`NameIndex.watched_words`).
         keys: watched names without blanks and hyphens -> their substances.
         adulterants: names of adulterants of letters a to z without blanks.
+        drugs: names of drugs under control without blanks. They are not read by their sound.
     """
 
-    def __init__(self, words: Iterable[str], keys: Mapping[str, str], adulterants: Adulterants) -> None:
+    def __init__(
+        self, words: Iterable[str], keys: Mapping[str, str], adulterants: Adulterants, drugs: Collection[str] = ()
+    ) -> None:
         self._words = frozenset(words)
         long = (word for word in self._words if len(word) >= _FEWEST_LETTERS and sounds_watched(word))
         long_words = sorted(long, key=lambda word: (len(word), word))
@@ -71,7 +74,7 @@ class OtherWritings:
         self._backwards = frozenset(word[::-1] for word in long_words) | frozenset(
             f"li{word[-3::-1]}" for word in long_words if word.endswith("fentanyl")
         )
-        self._adulterants = adulterants
+        self._adulterants, self._drugs = adulterants, drugs
         self._joined = JoinedNames((*(key for key in keys if key.isalpha()), *adulterants.names))
         self._backwards |= frozenset(name[::-1] for name in adulterants.names)
         for word in (*long_words, *adulterants.names):
@@ -182,7 +185,7 @@ class OtherWritings:
             word = fold(match[0])
             if not (word.isascii() and word.isalpha()) or any(a < match.end() and match.start() < b for a, b in taken):
                 continue
-            if self._is_name(word) or self.word(word) is not None:
+            if self._is_name(word) or word in self._drugs or self.word(word) is not None:
                 continue
             english = latin_reading(word, with_core=False)
             if english is not None and spell(english) != spell(word):

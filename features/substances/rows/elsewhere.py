@@ -85,7 +85,7 @@ class SplitNames:
         self._open_start = remembered(_CACHED_TEXTS)(weak_method(self._begins_within_a_name))
 
     def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
-        """Yield (row, match) for each name that is split between two fields, or between the descriptions of two adjacent items.
+        """Yield (row, match) for each name that is split between two fields, or between the same field of two adjacent items.
 
         A name split between two items is yielded for both rows.
         """
@@ -96,15 +96,14 @@ class SplitNames:
                 match = self._joined(first, second) or self._joined(second, first)
                 if match is not None:
                     yield row, match
-        if table.n_rows > table.n_shipments and goods.values:
+        if table.n_rows > table.n_shipments:
             for row in np.flatnonzero(table.shipment[1:] == table.shipment[:-1]).tolist():
-                here, below = goods.codes.item(row), goods.codes.item(row + 1)
-                if here < 0 or below < 0:
-                    continue
-                match = self._joined(goods.values[here], goods.values[below])
-                if match is not None:
-                    yield row, match
-                    yield row + 1, match
+                for column in (goods, chemical):
+                    here, below = column.codes.item(row), column.codes.item(row + 1)
+                    match = self._joined(column.values[here], column.values[below]) if min(here, below) >= 0 else None
+                    if match is not None:
+                        yield row, match
+                        yield row + 1, match
 
     def _joined(self, first: str, second: str) -> Match | None:
         """Return the watched substance that two texts name only together."""

@@ -14,6 +14,7 @@ from benchmarks.substance_rows import FOLDER, NONE, read
 from features.reference import benign_chemicals, ecommerce_goods
 from features.reference.related import Relation, related_substances, street_names
 from features.substances import Match, SubstanceIndex
+from features.substances.match import MIXED_DRUGS
 from features.substances.rows.resolution import resolve
 from features.table.coded import Coded
 from features.table.table import ManifestTable
@@ -173,13 +174,14 @@ def test_a_test_kit_whose_words_are_joined_is_a_mention() -> None:
 #: Names of adulterants as people write them: in other languages, misspelt, without vowels, backwards, joined, cut off.
 _ADULTERANTS = {
     "Levamisole": (
-        "levamisol levamizol levamisole-hcl levamisolehclpowder lvmsl elosimavel levamisle l3vamisole 14769.73.4 левамизол 左旋咪唑"
-        " レバミゾール"
+        "levamisol levamizol levamisole-hcl levamisolehclpowder lvmsl elosimavel levamisle levimasole l3vamisole 14769.73.4"
+        " левамизол 左旋咪唑 レバミゾール"
     ),
     "Xylazine": "xilazina ksylazyna xylazin xylzn enizalyx xylazien xylazinepowder purexylazine xyl4zine eHlsYXppbmU= 7361_61_7",
     "Medetomidine": "medetomidin medetomidina mdtmdn medetomidne medetomidinehcl медетомидин 86347-14-O",
     "Procaine": "procaina procaína prokain procainum prokaine прокаин 普鲁卡因",
     "Phenacetin": "phenacetine fenacetina fenacetin phenactin фенацетин",
+    "Diphenhydramine": "diphenhidramine dihenhydramine difenhidramina diphenhydraminehcl",
     "BTMPS": "btmps b.t.m.p.s 52829-07-9 52829_07_9",
 }
 
@@ -191,6 +193,46 @@ def test_an_adulterant_in_another_writing_is_named_and_is_not_a_hit(substance: s
             match = INDEX.resolve(text, chemical=chemical)
             assert match is not None, text
             assert (match.substance, match.group, match.hit) == (substance, "adulterant", False), text
+
+
+#: The same for drugs under control that are mixed with opioids.
+_MIXED_DRUGS = {
+    "Bromazolam": "bromazolan bromasolam malozamorb brmzlm br0mazolam bromazolampowder purebromazolampowder bromazo бромазолам",
+    "Etizolam": "etizolan ettizolam malozite 3tizolam etizolampowder этизолам 40054_69_1",
+    "Flualprazolam": "flualprazolem malozarplaulf flualprazolampowder",
+    "Flubromazolam": "flubromazolan flubromasolam flubromazolampowder",
+    "Clonazolam": "clonasolam clonazolan malozanolc clonazolampowder",
+}
+
+
+def test_a_drug_that_is_mixed_with_opioids_is_found_in_the_same_writings() -> None:
+    assert set(_MIXED_DRUGS) == MIXED_DRUGS
+    for substance, writings in _MIXED_DRUGS.items():
+        for text in writings.split():
+            for chemical in (False, True):
+                match = resolved(text, chemical=chemical)
+                assert (match.substance, match.group, match.hit) == (substance, "other_controlled", False), text
+    assert resolved("heroin and bromazolan").substance == "Diacetylmorphine"
+    assert resolved("bromazolan and fentnyl").hit
+
+
+@pytest.mark.parametrize(
+    "text", ["mephenhydramine", "metimazol", "clobromazolam", "estazolam", "brotizolam", "flubromazepam"]
+)
+def test_another_medicine_is_not_a_misspelt_adulterant(text: str) -> None:
+    match = INDEX.resolve(text, chemical=True)
+    assert match is None or (match.kind == "exact" and match.substance == text.capitalize())
+
+
+def test_a_drug_under_control_is_not_read_by_its_sound() -> None:
+    assert resolved("fenethylline hydrochloride").substance == "Fenetylline"
+    assert resolved("fenethylchloride").substance == "Phenethyl chloride"
+
+
+def test_a_letter_before_fentanyl_is_a_typing_error_or_a_displaced_blank() -> None:
+    assert (resolved("kfentanyl powder").substance, resolved("kfentanyl powder").hit) == ("Fentanyl", True)
+    assert resolved("lfentanil").substance == "Alfentanil"
+    assert (resolved("new boo kFentanyl Inc").substance, resolved("new boo kFentanyl Inc").hit) == ("Fentanyl", False)
 
 
 def test_a_watched_substance_takes_precedence_over_an_adulterant() -> None:
@@ -211,6 +253,8 @@ def test_harmless_goods_name_no_adulterant() -> None:
     [
         ({"goods_description": "sample carfen"}, {"goods_description": "tanil powder"}),
         ({"goods_description": "isotonita-"}, {"goods_description": "zene 100 g"}),
+        ({"declared_chemical": "fent"}, {"declared_chemical": "anyl"}),
+        ({"declared_chemical": "isotoni"}, {"declared_chemical": "tazene"}),
     ],
 )
 def test_a_name_split_over_two_goods_items_is_recognised(first: dict[str, str], second: dict[str, str]) -> None:
