@@ -74,7 +74,8 @@ class OtherWritings:
         self._backwards = frozenset(word[::-1] for word in long_words) | frozenset(
             f"li{word[-3::-1]}" for word in long_words if word.endswith("fentanyl")
         )
-        self._adulterants, self._drugs = adulterants, drugs
+        self._adulterants = adulterants
+        self._never_by_sound = frozenset(drugs) | frozenset(chemical_words()["reserved"]["everyday"])
         self._joined = JoinedNames((*(key for key in keys if key.isalpha()), *adulterants.names))
         self._backwards |= frozenset(name[::-1] for name in adulterants.names)
         for word in (*long_words, *adulterants.names):
@@ -185,7 +186,7 @@ class OtherWritings:
             word = fold(match[0])
             if not (word.isascii() and word.isalpha()) or any(a < match.end() and match.start() < b for a, b in taken):
                 continue
-            if self._is_name(word) or word in self._drugs or self.word(word) is not None:
+            if self._is_name(word) or word in self._never_by_sound or self.word(word) is not None:
                 continue
             english = latin_reading(word, with_core=False)
             if english is not None and spell(english) != spell(word):
