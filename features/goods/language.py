@@ -16,9 +16,14 @@ _SCRIPTS: Final = (
     ("ko", re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")),
     ("zh", re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")),
 )
-_CYRILLIC: Final = re.compile(r"[\u0400-\u052f]")
+#: Scripts whose letters also stand in Latin texts, as look-alikes of Latin letters or as symbols of units. They determine the
+#: language only of texts whose letters are mostly not Latin.
+_SCRIPTS_NOT_IN_LATIN: Final = (
+    ("ru", re.compile(r"[\u0400-\u052f]")),
+    ("el", re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")),
+)
 #: Languages in other scripts. Words in Latin letters are no evidence for them.
-_OTHER_SCRIPTS: Final = frozenset({"ja", "ko", "zh", "ru"})
+_OTHER_SCRIPTS: Final = frozenset({"bg", "el", "ja", "ko", "ru", "zh"})
 
 
 def votes(bits: NDArray[np.int64], languages: tuple[str, ...]) -> FloatArray:
@@ -56,5 +61,9 @@ def _by_script(text: str, *, latin: bool) -> str | None:
     for language, pattern in _SCRIPTS:
         if pattern.search(text):
             return language
-    # A few Cyrillic letters in a Latin text are look-alikes of Latin letters.
-    return "ru" if not latin and _CYRILLIC.search(text) else None
+    if latin:
+        return None
+    for language, pattern in _SCRIPTS_NOT_IN_LATIN:
+        if pattern.search(text):
+            return language
+    return None

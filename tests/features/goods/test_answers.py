@@ -172,6 +172,8 @@ def test_an_empty_text_has_an_empty_answer_and_is_vague(text: str) -> None:
         ("綿のTシャツ", "ja"),
         ("면 티셔츠", "ko"),
         ("мужская футболка", "ru"),
+        ("δερμάτινα παπούτσια", "el"),
+        ("brake pads 10 kΩ", "en"),
         ("cotton t-shiрt", "en"),
         ("xqzw", None),
         ("12345", None),

@@ -25,6 +25,12 @@ def test_most_votes_decide_and_english_wins_a_tie() -> None:
     assert guessed(0) is None
 
 
+def test_latin_words_in_texts_of_other_alphabets_are_no_votes_for_their_languages() -> None:
+    languages = ("bg", "el", "ru", "en")
+    sums = votes(np.array([0b0111, 0b0111, 0b1000], dtype=np.int64), languages).sum(axis=0, keepdims=True)
+    assert guess(["words"], np.array([True]), sums, languages) == ["en"]
+
+
 def test_latin_words_in_chinese_texts_do_not_make_a_latin_text_chinese() -> None:
     assert guessed(0b100, 0b100, 0b001) == "de"
     assert guessed(0b100) is None
