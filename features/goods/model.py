@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
 from features.goods.ngrams import WordVectors, word_key
-from features.goods.scores import CodeWeights, Floats
+from features.goods.scores import CodeWeights, Floats, Statistic
 
 DATA: Final = Path(__file__).parent / "data"
 #: Arrays of the model, one ``.npy`` file each.
@@ -136,10 +136,37 @@ def read(folder: Path) -> GoodsModel:
     sizes = [len(names) for names in CODES.names]
     if [arrays[name].shape[0] for name in ("chapters", "headings", "subheadings")] != sizes:
         raise GoodsModelError(f"The goods model in {folder} was trained on another edition of the HS.")
+    if wrong := _misshapen(arrays, settings):
+        raise GoodsModelError(f"The goods model in {folder} is damaged: {', '.join(wrong)} do not fit the other files.")
     digest = sha256()
     for name in (*(f"{name}.npy" for name in ARRAYS), "settings.json"):
         digest.update((folder / name).read_bytes())
     return GoodsModel(arrays, settings, digest.hexdigest())
+
+
+def _misshapen(arrays: dict[str, NDArray[Any]], settings: Settings) -> list[str]:
+    """Return the names of the arrays and settings whose size does not fit the others.
+
+    Compiled loops do not check indices, so a wrong size would make them read foreign memory.
+    """
+    buckets, learned = arrays["grams"].shape if arrays["grams"].ndim == 2 else (0, 0)
+    words, fixed = arrays["word_vectors"].shape if arrays["word_vectors"].ndim == 2 else (0, 0)
+    width = learned + fixed
+    chapters, headings, subheadings = (len(names) for names in CODES.names)
+    shapes = {
+        "grams": (buckets, learned), "gram_scale": (learned,), "vague_grams": (buckets,),
+        "word_keys": (words,), "word_vectors": (words, fixed), "word_scale": (fixed,),
+        "word_languages": (words,), "word_names": (words,),
+        "chapters": (chapters, width + 1), "headings": (headings, width + 1), "subheadings": (subheadings, width + 1),
+        "chapter_prior": (chapters,), "heading_prior": (headings,), "subheading_prior": (subheadings,),
+        "declared": (chapters, chapters),
+    }  # fmt: skip
+    wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
+    # Buckets are chosen by a bit mask.
+    if buckets < 1 or buckets & (buckets - 1):
+        wrong.append("grams")
+    sizes = {"doubt": len(Statistic), "vague": len(Statistic) + width}
+    return [*dict.fromkeys(wrong), *(name for name, size in sizes.items() if len(getattr(settings, name)) != size)]
 
 
 @cache

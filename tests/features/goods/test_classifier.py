@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,15 +162,27 @@ def test_every_text_and_code_give_finite_numbers(text: str, code: str) -> None:
     assert 0.0 <= reading.vague[0] <= 1.0
 
 
-def test_a_damaged_model_is_refused(tmp_path: object) -> None:
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
-    write(folder, MODEL.arrays, MODEL.settings)
-    assert read(folder).digest == MODEL.digest
-    (folder / "grams.npy").write_bytes(b"damaged")
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, MODEL.arrays, MODEL.settings)
+    assert read(tmp_path).digest == MODEL.digest
+    (tmp_path / "grams.npy").write_bytes(b"damaged")
     with pytest.raises(GoodsModelError, match="cannot be read"):
-        read(folder)
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["grams", "word_vectors", "word_names", "chapters", "heading_prior", "declared"])
+def test_a_model_whose_arrays_do_not_fit_each_other_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    array = MODEL.arrays[name]
+    damaged = array[..., :-1] if name in ("chapters", "declared") else array[:-1]
+    write(tmp_path, {**MODEL.arrays, name: damaged}, MODEL.settings)
+    with pytest.raises(GoodsModelError, match="damaged"):
+        read(tmp_path)
+
+
+def test_a_model_with_too_many_coefficients_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, MODEL.arrays, replace(MODEL.settings, vague=(*MODEL.settings.vague, 0.0)))
+    with pytest.raises(GoodsModelError, match="damaged: vague do not fit"):
+        read(tmp_path)
 
 
 def test_the_arrays_of_the_model_take_at_most_25_megabytes() -> None:
