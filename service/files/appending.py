@@ -200,10 +200,12 @@ class _Layout:
         # A file that was answered before ends with these columns; its answers are replaced.
         own = names[: -len(columns)] if tuple(names[-len(columns) :]) == tuple(columns) else names
         self._own: list[str] = []
+        kept = {name for name in own if name not in columns}
         for name in own:
             written = first = f"input_{name}" if name in columns else name
             number = 2
-            while unique and written in self._own:
+            # A new name must not be that of a column that keeps its name.
+            while (unique and written in self._own) or (first != name and written in kept):
                 written, number = f"{first}_{number}", number + 1
             if written != name:
                 notes.append(f"The input's column {name!r} is written as {written!r}.")

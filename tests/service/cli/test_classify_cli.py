@@ -86,6 +86,12 @@ def test_a_file_keeps_its_columns_and_rows_and_the_documented_columns_are_append
         assert words in report
 
 
+def test_a_renamed_column_does_not_take_the_name_of_another() -> None:
+    [row] = classified(["goods_description", "vague", "input_vague"], ["leather shoes", "first", "second"])
+    assert (row["input_vague_2"], row["input_vague"]) == ("first", "second")
+    assert float(row["vague"]) < 1.0
+
+
 def test_columns_may_be_named_and_codes_may_be_absent() -> None:
     rows = classified(["What", "Code"], ["leather shoes", "6403"], column="what", hs_column="code")
     assert float(rows[0]["code_fit"]) > 0.0
