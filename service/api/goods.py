@@ -116,8 +116,9 @@ def _read(query: object) -> Question | dict[str, Any]:
     members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
     text: Any = members.get("q")
     code = members.get("hs_code")
-    # Some JSON writers write codes as numbers.
-    code = str(code) if isinstance(code, int) and not isinstance(code, bool) else code
+    # Some JSON writers write codes as numbers, also as 640319.0.
+    if (isinstance(code, int) and not isinstance(code, bool)) or (isinstance(code, float) and code.is_integer()):
+        code = str(int(code))
     problem = text_problem(text, MAX_TEXT)
     if not problem:
         values: list[str | None] = []

@@ -106,6 +106,13 @@ def cells(result: dict[str, Any]) -> dict[str, Any]:
     return values | {"missing": ";".join(result["missing"]) or None}
 
 
+def test_a_code_may_be_a_whole_number(shared_client: Client) -> None:
+    queries = [{"q": "leather shoes", "hs_code": code} for code in ("640319", 640319, 640319.0, 640319.5)]
+    results = shared_client.post("/v1/goods/batch", json={"queries": queries}).json()["results"]
+    assert results[1] == results[2] == results[0]
+    assert results[3]["problem"].startswith("hs_code: an HS code of 4 to 10 digits is needed")
+
+
 def test_a_query_of_a_batch_that_cannot_be_read_does_not_affect_the_others(shared_client: Client) -> None:
     queries = [
         "leather shoes",
