@@ -30,11 +30,12 @@ FloatArray = NDArray[np.float64]
 #: Up to 3 % of the correct codes of other kinds of texts are tolerable, so the first share leaves a margin: parcels have twice the
 #: mean share of the samples.
 CORRECT_FLAGGED: Final = 0.015
+ACCEPTABLE_FLAGGED: Final = 0.045
 #: Share of correct codes at which `_declared` counts the flagged codes of other texts.
 _COMPARED_AT: Final = 0.02
-ACCEPTABLE_FLAGGED: Final = 0.045
 #: Least gain in flagged codes of other texts for which a larger share in `_declared` is chosen.
 _MATERIAL: Final = 0.005
+#: Shares that are tried: of goods declared under other chapters (`_declared`), and of doubt about a level (`_fit_level`).
 _SHARES: Final = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
 
 
