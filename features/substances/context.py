@@ -27,6 +27,7 @@ from features.substances.cues import (
     JOINED_BY_HYPHEN,
     LINK,
     NAMED_AFTER,
+    ONLY_NAMED_AFTER,
     PERMIT,
     PERMIT_NUMBER,
     PLAIN,
@@ -63,7 +64,7 @@ _SPELLED_AFTER: Final = re.compile(r"[^a-z\d][a-z](?![a-z\d])")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
     r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
-    r"|[ -]?(?:(?:thio)?semicarbazone|oxime|hydrazone|carbox\w+|carbonitrile|carbaldehyde|(?:sulf|phosph|bor)on\w+)"
+    r"|[ -]?(?:(?:thio)?semicarbazone|oxime|lactone|hydrazone|carbox\w+|carbonitrile|carbaldehyde|(?:sulf|phosph|bor)on\w+)"
     r"|\d[a-z]*(?:nitro|fluoro|chloro|bromo|methyl)(?![a-z])|[)\]]+\w*(?:yl|oxy|thio|amino|sulf\w+)(?![a-z])"
     # Indexes invert names: propanoyl chloride, 3-bromo-
     r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
@@ -131,16 +132,30 @@ class Surroundings:
     def context_of(self, group: str, start: int, end: int) -> tuple[str, bool]:
         """Return `context` of the name of a substance of a group; ("", False) for groups whose context does not matter.
 
-        Clothes, prints and perfumes are named after drugs, so such goods only mention a controlled drug.
+        Clothes, prints and perfumes are named after drugs, and goods of hemp state how little of one they contain. Such goods only
+        mention a controlled drug.
         """
         if group not in READ_IN_CONTEXT:
             return "", False
         context, mention = self.context(start, end)
-        if group == CONTROLLED and not mention and not self._field:
-            first, last = self._clause(start, end)
-            if NAMED_AFTER.search(self._spelled, first, last) is not None:
+        if group == CONTROLLED and not mention:
+            if ONLY_NAMED_AFTER.match(self._spelled[end : end + _REACH]) is not None:
+                return "denied", True
+            if not self._field and self._is_named_after(start, end):
                 return "publication", True
         return context, mention
+
+    def _is_named_after(self, start: int, end: int) -> bool:
+        """Return whether the clause names goods that are named after the drug, and no amount or form of the drug itself."""
+        first, last = self._clause(start, end)
+        goods = NAMED_AFTER.search(self._spelled, end, last)
+        if goods is not None:
+            own = self._spelled[end : goods.start()]
+        elif NAMED_AFTER.search(self._spelled, first, start) is not None:
+            own = _SOFT.split(self._spelled[end:last], maxsplit=1)[0]
+        else:
+            return False
+        return FORM.search(own) is None and AMOUNT.search(own) is None
 
     def context(self, start: int, end: int) -> tuple[str, bool]:
         """Return the context of the name at a position, and whether the text only mentions the substance.

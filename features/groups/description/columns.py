@@ -40,7 +40,10 @@ class DescriptionColumn(Column):
         "DESCRIPTION_CHEMICAL",
         "A clinical form (patch, ampoule, tablet) is named: 2 with an amount per dose, 1 without, 0 not named",
     )
-    DESCRIPTION_STANDARD = "DESCRIPTION_CHEMICAL", "Whether the words are those of reference standards"
+    DESCRIPTION_STANDARD = (
+        "DESCRIPTION_CHEMICAL",
+        "The words are those of reference standards: 2 with an amount of one gram or more, 1 without, 0 they are not",
+    )
     DESCRIPTION_GENERIC_CHEMISTRY = (
         "DESCRIPTION_CHEMICAL",
         "Words that could be any chemical (intermediate, additive, raw material, powder), in many languages",

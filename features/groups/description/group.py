@@ -29,6 +29,7 @@ _GRADE: Final = _PATTERNS["grade"]["pattern"]
 _EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
 _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
 _PRINTED: Final = _PATTERNS["printed"]["pattern"]
+_GRAM: Final = _PATTERNS["gram"]["pattern"]
 # Token patterns that make costly searches rare: without a matching token (or, for grades, a percent sign) a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
 _OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
@@ -47,6 +48,7 @@ _SEARCHES: Final = (
     | WordFlag.SEARCH_TOOLING
     | WordFlag.SEARCH_STOP_WORD
     | WordFlag.SEARCH_FRAGMENT
+    | WordFlag.STANDARD
 )
 _KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM}
 _KINDS: Final = KindWords("goods_kinds.toml", _KIND_FLAGS)
@@ -137,6 +139,8 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
     if flags & WordFlag.SEARCH_FRAGMENT:
         for column, patterns in _FRAGMENTS:
             row[column] = patterns["pattern"].search(low) is not None
+    if flags & WordFlag.STANDARD and _GRAM.search(low) is not None:
+        row[DescriptionColumn.DESCRIPTION_STANDARD] = 2.0
     if "-" in low:
         row[DescriptionColumn.DESCRIPTION_CAS] = _CAS.search(low) is not None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from features.substances.context import Surroundings
 from features.substances.find.names import Found
-from features.substances.match import BENIGN, READ_IN_CONTEXT, WATCHED, Match
+from features.substances.match import BENIGN, CONTROLLED, READ_IN_CONTEXT, WATCHED, Match
 
 
 def decide_in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
@@ -32,8 +32,11 @@ def decide(match: Match, context: str, *, mention: bool = False) -> Match:
     return replace(match, hit=watched, context=context)
 
 
-def importance(match: Match) -> tuple[int, bool, bool, float]:
-    """Return a sort key: hits rank above mentions of watched substances, then other listed ones and similar structures."""
+def importance(match: Match) -> tuple[int, bool, bool, bool, float]:
+    """Return a sort key: hits rank above mentions of watched substances, then other listed ones and similar structures.
+
+    Drugs under control rank above what they are mixed with.
+    """
     if match.hit:
         rank = 4
     elif match.kind == "mention" and match.group in WATCHED:
@@ -42,4 +45,4 @@ def importance(match: Match) -> tuple[int, bool, bool, float]:
         rank = 0
     else:
         rank = 1 if match.kind == "similar" else 2
-    return rank, not match.ambiguous, match.kind != "misspelt", match.confidence
+    return rank, not match.ambiguous, match.group == CONTROLLED, match.kind != "misspelt", match.confidence

@@ -99,13 +99,17 @@ class Found:
         return self.entry.group in WATCHED and not self.mention
 
     @property
-    def rank(self) -> tuple[int, bool, bool, int, int, int]:
-        """Sort key of importance: hits, then mentions, then other substances that are not benign; certain and long names first."""
+    def rank(self) -> tuple[int, bool, bool, bool, int, int, int]:
+        """Sort key of importance: hits, then mentions, then other substances that are not benign.
+
+        Certain names rank first, then drugs under control (above what they are mixed with), then long names.
+        """
         group = self.entry.group
         watched_mention = self.mention and group in WATCHED
         importance = 3 if self.hit else 2 if watched_mention else 1 if group != BENIGN and not self.mention else 0
         identifier = self.entry.kind == "identifier"
-        return importance, not self.ambiguous, identifier, -self.distance, self.end - self.start, -self.start
+        length, drug = self.end - self.start, group == CONTROLLED
+        return importance, not self.ambiguous, drug, identifier, -self.distance, length, -self.start
 
 
 class NameIndex:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.substances import BENIGN, WATCHED, Match, SubstanceIndex
+from features.substances.match import CONTROLLED
 from features.substances.read.opsin import opsin
 from features.substances.rows.elsewhere import SplitNames, matches_elsewhere
 from features.table.table import Coded, ManifestTable
@@ -149,17 +150,20 @@ def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Code
 
 
 def _rank(match: Match) -> int:
-    """Return the rank of a match: hits, mentions, other listed substances, similar structures, common chemicals, street names.
+    """Return the rank of a match: hits, mentions, drugs under control, other listed substances, similar structures, common
+    chemicals, street names.
 
-    Street names rank last, so that they displace no other match.
+    Drugs rank above the adulterants that another field names. Street names rank last, so that they displace no other match.
     """
     if match.hit:
-        return 6
+        return 7
     if match.kind == "mention":
-        return 5 if match.group in WATCHED else 2
+        return 6 if match.group in WATCHED else 2
     if match.kind == "street":
         return 1
-    return 2 if match.group == BENIGN else 3 if match.kind == "similar" else 4
+    if match.kind == "similar":
+        return 3
+    return {BENIGN: 2, CONTROLLED: 5}.get(match.group, 4)
 
 
 def _name_substance(texts: list[str]) -> list[float]:

@@ -10,6 +10,8 @@ from features.reference.controlled import controlled_drugs, drug_listings
 from features.substances import Match, SubstanceIndex, law
 from features.substances.coverage import law_on, listed, obligations
 from features.substances.match import CONTROLLED
+from features.substances.rows import resolution
+from features.table.table import Coded, ManifestTable
 
 INDEX = SubstanceIndex.load()
 TODAY = date(2026, 11, 4)
@@ -135,6 +137,11 @@ def test_ordinary_goods_name_no_controlled_drug(text: str) -> None:
         ("morphine test strips", "test"),
         ("book about morphine", "publication"),
         ("does not contain morphine", "denied"),
+        ("Mighty Morphin ranger helmet", "publication"),
+        ("heroine manga vol 3", "publication"),
+        ("hemp flower delta-9-THC below 0.3%", "denied"),
+        ("cannabidiol with dronabinol < 0,2 %", "denied"),
+        ("Adderall alternative focus supplement", "denied"),
     ],
 )
 def test_goods_that_only_name_a_drug_mention_it(text: str, context: str) -> None:
@@ -146,6 +153,33 @@ def test_a_watched_substance_takes_precedence_over_a_drug_in_the_same_text() -> 
     assert resolve("heroin with fentanyl powder", chemical=False).substance == "Fentanyl"
     test = resolve("rapid test panel for morphine, cocaine, fentanyl", chemical=False)
     assert (test.kind, test.substance) == ("mention", "Fentanyl")
+
+
+@pytest.mark.parametrize(
+    "text", ["cocaine 5 kg hidden in toys", "T-shirts, cocaine powder", "ketamine < 99 %", "ketamine 0.5 %"]
+)
+def test_an_amount_or_a_form_of_the_drug_declares_it_beside_other_goods(text: str) -> None:
+    assert resolve(text, chemical=False).kind == "exact"
+
+
+@pytest.mark.parametrize("text", ["heroin cut with xylazine", "phenacetin and heroin", "levamisole, cocaine"])
+def test_an_adulterant_does_not_hide_the_drug_that_it_is_mixed_with(text: str) -> None:
+    assert resolve(text, chemical=False).group == CONTROLLED
+
+
+def test_a_drug_in_the_description_is_not_hidden_by_an_adulterant_as_the_declared_chemical() -> None:
+    columns = {
+        "declared_chemical": Coded.from_list(["xylazine"]),
+        "goods_description": Coded.from_list(["heroin powder"]),
+    }
+    [match] = resolution.resolve(ManifestTable.from_columns(columns, 1))
+    assert match is not None
+    assert match.substance == "Diacetylmorphine"
+
+
+def test_the_lactone_of_an_acid_under_control_is_another_chemical() -> None:
+    match = INDEX.resolve("4-hydroxybutanoic acid lactone", chemical=True)
+    assert match is None or match.group != CONTROLLED
 
 
 def test_a_free_isomer_of_a_listed_drug_is_not_taken_for_it() -> None:

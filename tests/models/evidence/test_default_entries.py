@@ -197,3 +197,9 @@ def test_the_prior_never_falls_as_monotone_evidence_grows(trained: RiskModel, pr
         after = prior.log_odds(matrix)
         assert before is None or (after >= before).all()
         before = after
+
+
+def test_a_standard_by_the_gram_is_no_laboratory_pack(log_odds: Any) -> None:
+    laboratory = {**PRIVATE, "name": "Example Forensic Laboratory"}
+    weights = [log_odds(f"acetylfentanyl CRM {amount}", OPIOID, consignee=laboratory) for amount in ("25 mg", "25 g")]
+    assert weights[1] > weights[0] + 2
