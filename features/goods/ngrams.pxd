@@ -1,7 +1,7 @@
 cimport cython
 from libc.math cimport sqrt
 
-cdef Py_ssize_t SHORTEST, LONGEST, _FIRST_WIDE, _WIDE_SHORTEST, _WIDE_LONGEST, _MOST_GRAMS
+cdef Py_ssize_t SHORTEST, LONGEST, _FIRST_WIDE, _WIDE_SHORTEST, _WIDE_LONGEST, _PART_SHORTEST, _PART_LONGEST, _MOST_GRAMS
 cdef unsigned int _OFFSET, _PRIME, _MASK
 
 @cython.locals(state='unsigned int', char=Py_UCS4)
@@ -26,3 +26,6 @@ cdef class WordVectors:
     @cython.locals(learned=Py_ssize_t, width=Py_ssize_t, rows='double[:, ::1]', sums='double[::1]', row=Py_ssize_t, k=Py_ssize_t,
                    at=Py_ssize_t)
     cpdef rows(self, list words)
+
+    @cython.locals(size=Py_ssize_t, begin=Py_ssize_t, length=Py_ssize_t, state='unsigned int', at=Py_ssize_t)
+    cdef bint _names_inside(self, str word)

@@ -22,6 +22,9 @@ LONGEST = 5
 _FIRST_WIDE = 0x2E80
 _WIDE_SHORTEST = 1
 _WIDE_LONGEST = 3
+#: Minimum and maximum length of a word inside a text of such a script. A single character has too many meanings.
+_PART_SHORTEST = 2
+_PART_LONGEST = 6
 #: Maximum number of letters read of a word, which bounds the work on hostile text.
 MOST_LETTERS = 40
 _MOST_GRAMS = 1 + (MOST_LETTERS + 2) * (LONGEST - SHORTEST + 1)
@@ -135,4 +138,24 @@ class WordVectors:
                 for k in range(learned, width):
                     rows[row, k] = self._words[at, k - learned] * self._scale[k]
                 rows[row, width] = self._naming[at]
+            elif self._names_inside(words[row]):
+                rows[row, width] = 1.0
         return found
+
+    def _names_inside(self, word: str) -> bool:
+        """Return whether a text of a script without spaces, which counts as one word, contains a word that names goods."""
+        size = min(len(word), MOST_LETTERS)
+        if size < _PART_SHORTEST or ord(word[0]) < _FIRST_WIDE:
+            return False
+        for begin in range(size - _PART_SHORTEST + 1):
+            state = _OFFSET
+            for length in range(1, _PART_LONGEST + 1):
+                if begin + length > size:
+                    break
+                state = ((state ^ ord(word[begin + length - 1])) * _PRIME) & _MASK
+                if length < _PART_SHORTEST:
+                    continue
+                at = self._position.get(state, -1)
+                if at >= 0 and self._naming[at]:
+                    return True
+        return False

@@ -128,6 +128,12 @@ def test_a_brand_or_an_unknown_word_does_not_hide_what_the_other_words_say(text:
     assert fit(text, "080510") < MODEL.settings.contradicted
 
 
+@pytest.mark.parametrize(("text", "code"), [("蓝牙耳机", "851830"), ("玻璃花瓶", "701399"), ("羊毛围巾", "621420")])
+def test_goods_named_inside_a_text_without_spaces_contradict_other_codes(text: str, code: str) -> None:
+    assert fit(text, "080510") < MODEL.settings.contradicted
+    assert fit(text, code) > MODEL.settings.contradicted
+
+
 @given(st.text(max_size=40), st.sampled_from(CODES.names[1]))
 def test_a_silent_text_has_a_fit_of_exactly_0(text: str, code: str) -> None:
     reading = reading_of([text])
