@@ -297,10 +297,11 @@ def test_reading_without_update_gives_the_values_of_an_update_and_restores_the_s
             history.advance(manifest([row]))
         before, reader = history.copy(), history.copy()
         patch.setattr(module, "_CHUNK", chunk)
-        read = history.advance(without_adjacent_repeats(now), update=False)
+        table = without_adjacent_repeats(now)
+        read = history.advance(table, update=False)
         # Reading a table of one chunk never evicts.
-        patch.setattr(module, "_EVICT_EVERY", evict_every if len(now) > chunk else 65536)
-        assert np.array_equal(read.values, reader.advance(without_adjacent_repeats(now)).values, equal_nan=True)
+        patch.setattr(module, "_EVICT_EVERY", evict_every if table.n_shipments > chunk else 65536)
+        assert np.array_equal(read.values, reader.advance(table).values, equal_nan=True)
         patch.setattr(module, "_EVICT_EVERY", evict_every)
         assert same(history, before)
         assert history.watermark == before.watermark
