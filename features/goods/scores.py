@@ -77,8 +77,6 @@ class Share(IntEnum):
     CHEMISTRY = 1
     #: CHEMISTRY divided by the chemical chapters' share of goods.
     FOR_CHEMISTRY = 2
-    #: The same ratio for all other chapters.
-    AGAINST_CHEMISTRY = 3
 
 
 _LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
@@ -102,7 +100,6 @@ _HEADING = cython.declare(cython.Py_ssize_t, Fit.HEADING)
 _CERTAINTY = cython.declare(cython.Py_ssize_t, Share.CERTAINTY)
 _CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.CHEMISTRY)
 _FOR_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.FOR_CHEMISTRY)
-_AGAINST_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.AGAINST_CHEMISTRY)
 _KNOWN = cython.declare(cython.Py_ssize_t, len(Known))
 _STATISTICS = cython.declare(cython.Py_ssize_t, len(Statistic))
 #: Lower bound of the doubt about a text with words.
@@ -291,7 +288,6 @@ def fill_shares(
         out[_CERTAINTY, row] = largest
         out[_CHEMISTRY, row] = value
         out[_FOR_CHEMISTRY, row] = value / chemical_prior
-        out[_AGAINST_CHEMISTRY, row] = (1.0 - value) / (1.0 - chemical_prior)
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:

@@ -42,7 +42,8 @@ class ClassificationColumn(Column):
     )
     HARMLESS_TEXT_CHEMICAL_CODE = (
         "HS_CONTRADICTS_TEXT",
-        "Log-likelihood ratio of other goods given the words, under a code of the chemical chapters; otherwise 0",
+        "Minus the log-likelihood ratio of chemicals given the words, under a code of the chemical chapters; 0 for words that "
+        "say nothing about their goods",
     )
     TEXT_DOUBT = "HS_TEXT", "P(the words of the description say nothing about the goods)"
     DESCRIPTION_VAGUENESS = (

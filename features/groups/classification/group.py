@@ -39,8 +39,8 @@ _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, Cl
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
 
 
-#: First row of `shares` that is a ratio. The ratios come last, and their logarithms are features.
-_RATIOS: Final = int(Share.FOR_CHEMISTRY)
+#: Row of `shares` whose logarithm is a feature.
+_RATIO: Final = int(Share.FOR_CHEMISTRY)
 _CHEMICAL_CHAPTER: Final = int(ClassificationColumn.HS_CHEMICAL_CHAPTER) - int(FIRST_OF_PAIR)
 
 
@@ -133,8 +133,8 @@ class ClassificationGroup(Group):
         codes, chemical = of_pairs
         fit = agreement(self._model, reading, text_of, codes)
         evidence = shares(reading, self._model)
-        ratios = evidence[_RATIOS:]
-        np.log(ratios, out=ratios)
+        ratio = evidence[_RATIO]
+        np.log(ratio, out=ratio)
         fill_pairs(text_of, chemical, fit, reading, evidence, rows)
 
 

@@ -32,7 +32,6 @@ _HEADING = cython.declare(cython.Py_ssize_t, Fit.HEADING)
 _OF_CERTAINTY = cython.declare(cython.Py_ssize_t, Share.CERTAINTY)
 _OF_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.CHEMISTRY)
 _FOR_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.FOR_CHEMISTRY)
-_AGAINST_CHEMISTRY = cython.declare(cython.Py_ssize_t, Share.AGAINST_CHEMISTRY)
 _NAN = cython.declare(cython.double, float("nan"))
 
 
@@ -57,7 +56,7 @@ def fill_pairs(
         text_of: (m,) index of each pair's text; if it is negative, the row of the pair is left unchanged.
         is_chemical: (m,) 1 if the pair's code is one of chemicals, 0 if not, NaN without a code.
         fit: (m, len(Fit)) log-likelihood ratios of each pair's code given its text.
-        evidence: (len(Share), n) evidence of the texts about chapters, with logarithms of the ratios.
+        evidence: (len(Share), n) evidence of the texts about chapters, with the logarithm of the ratio.
         rows: (m, columns from `FIRST_OF_PAIR` on) output.
     """
     for pair in range(text_of.shape[0]):
@@ -77,7 +76,9 @@ def fill_pairs(
         rows[pair, _CONTRADICTION] = _at_least_0(-agreement)
         rows[pair, _AGREEMENT] = _at_least_0(agreement)
         rows[pair, _CHEMICAL_TEXT_HARMLESS_CODE] = _at_least_0(evidence[_FOR_CHEMISTRY, text]) * (1.0 - chemical)
-        rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = _at_least_0(evidence[_AGAINST_CHEMISTRY, text]) * chemical
+        # For the ratio of the other chapters, any text would do: chemicals are a small share of goods, so it is near 1.
+        speaks = 0.0 if reading._silent[text] else chemical
+        rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = _at_least_0(-evidence[_FOR_CHEMISTRY, text]) * speaks
 
 
 def _at_least_0(number: float) -> float:

@@ -46,7 +46,7 @@ class DescriptionColumn(Column):
     )
     DESCRIPTION_GENERIC_CHEMISTRY = (
         "DESCRIPTION_CHEMICAL",
-        "Words that could be any chemical (intermediate, additive, raw material, powder), in many languages",
+        "Words that could be any chemical (intermediate, additive, raw material, powder), in many languages; 0 with a CAS number",
     )
     DESCRIPTION_OPIOID_FRAGMENT = (
         "SUBSTANCE_SIMILAR",
@@ -62,7 +62,10 @@ class DescriptionColumn(Column):
     DESCRIPTION_DYE = "DESCRIPTION_CHEMICAL", "Whether dyes or pigments are named"
     DESCRIPTION_HOBBY = "EQUIPMENT_DECLARED", "Whether words of kitchens, crafts or toys are used"
     DESCRIPTION_NUMBERS = "DESCRIPTION_FORM", "Numbers in the text"
-    DESCRIPTION_UNKNOWN_WORDS = "DESCRIPTION_FORM", "Share of words that past descriptions did not use"
+    DESCRIPTION_UNKNOWN_WORDS = (
+        "DESCRIPTION_FORM",
+        "Share of words that neither past descriptions nor names of substances use",
+    )
     DESCRIPTION_RAREST_WORD = (
         "DESCRIPTION_FORM",
         "Log share of past descriptions with the rarest known word of the text",

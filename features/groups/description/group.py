@@ -13,7 +13,7 @@ from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.description.columns import FEATURES, DescriptionColumn, WordFlag
 from features.groups.description.rows import fill_words
 from features.kinds.words import KindWords
-from features.reference import character_rules, stop_words
+from features.reference import benign_chemicals, character_rules, stop_words, substances
 from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows, weak_method
@@ -71,6 +71,20 @@ def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
     for term in terms:
         sizes.setdefault(term[0], set()).add(len(term))
     return frozenset(map(" ".join, terms)), {first: tuple(sorted(lengths)) for first, lengths in sizes.items()}
+
+
+@cache
+def _words_of_substances() -> frozenset[str]:
+    """Return the words in names of substances and of common chemicals.
+
+    They count as known, because whether an office's traffic happened to contain a substance's name says nothing about a shipment
+    that names it.
+    """
+    named = [
+        *(name for row in substances() for name in (row.name, *row.synonyms, *row.abbreviations, row.systematic_name)),
+        *(name for row in benign_chemicals() for name in (row.name, *row.synonyms)),
+    ]
+    return frozenset(word for name in named for word in words(name))
 
 
 @cache
@@ -143,6 +157,9 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
         row[DescriptionColumn.DESCRIPTION_STANDARD] = 2.0
     if "-" in low:
         row[DescriptionColumn.DESCRIPTION_CAS] = _CAS.search(low) is not None
+        if row[DescriptionColumn.DESCRIPTION_CAS]:
+            # A CAS number says which chemical it is.
+            row[DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY] = 0.0
 
 
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
@@ -169,11 +186,13 @@ class DescriptionGroup(Group):
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
         self.log_share_: dict[str, float] = {}
+        self._rarest = np.nan
         self._flags = TextRows(lambda tokens: [_flags(token) for token in tokens], np.zeros(1))
         self._clear()
 
     def _clear(self) -> None:
         """Clear the cached rows of texts, because they depend on the learned statistics."""
+        self._rarest = min(self.log_share_.values(), default=np.nan)
         self._rows = TextRows(weak_method(self._compute), _MISSING)
         self._shares = TextRows(weak_method(self._word_shares), np.full(1, np.nan))
 
@@ -205,8 +224,12 @@ class DescriptionGroup(Group):
         return rows
 
     def _word_shares(self, words: list[str]) -> list[float]:
-        """Return the log share of each word; NaN for words outside the learned vocabulary."""
-        return [self.log_share_.get(word, np.nan) for word in words]
+        """Return the log share of each word; NaN for an unknown word.
+
+        A word in the name of a substance has at least the share of the rarest known word.
+        """
+        of_substances = _words_of_substances()
+        return [self.log_share_.get(word, self._rarest if word in of_substances else np.nan) for word in words]
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

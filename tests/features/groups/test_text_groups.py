@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.base import Group
+from features.groups.classification.columns import ClassificationColumn
 from features.groups.classification.group import ClassificationGroup
 from features.groups.description.columns import FEATURES, DescriptionColumn
 from features.groups.description.group import DescriptionGroup
@@ -172,3 +173,33 @@ def test_a_book_about_presses_is_not_a_press() -> None:
     found = matrix[:, DescriptionColumn.DESCRIPTION_EQUIPMENT].tolist()
     assert found == [0.0] * len(texts) + [1.0] * len(presses)
     assert matrix[: len(texts), DescriptionColumn.DESCRIPTION_TOOLING].tolist() == [0.0] * len(texts)
+
+
+def test_a_cas_number_makes_generic_words_precise() -> None:
+    texts = ("organic intermediate powder", "organic intermediate powder, CAS 103-84-4")
+    matrix = DescriptionGroup().transform(table([(text, None) for text in texts]), NO_HISTORY)
+    generic, precise = matrix[:, DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY].tolist()
+    assert generic > 0.0
+    assert precise == 0.0
+
+
+def test_words_of_substances_are_known_to_every_office() -> None:
+    group = DescriptionGroup()
+    group.fit(table([("cotton dress", "620442")] * 8 + [("linen dress", "620442")]))
+    matrix = group.transform(table([(text, None) for text in ("carfentanil", "zylophant", "linen")]), NO_HISTORY)
+    unknown = matrix[:, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS].tolist()
+    rarest = matrix[:, DescriptionColumn.DESCRIPTION_RAREST_WORD].tolist()
+    assert unknown == [0.0, 1.0, 0.0]
+    assert rarest[0] == rarest[2]
+
+
+def test_harmless_words_speak_against_a_chemical_code_and_vague_words_say_nothing() -> None:
+    texts = ("leather running shoes", "citric acid powder 99.5 % food grade", "gift", "zylophant", None)
+    column = ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE
+    under = {
+        code: ClassificationGroup().transform(table([(text, code) for text in texts]), NO_HISTORY)[:, column]
+        for code in ("293339", "640399")
+    }
+    assert under["293339"][0] > 3.0
+    assert under["293339"][1:4].tolist() == [0.0, 0.0, 0.0]
+    assert under["640399"][:4].tolist() == [0.0] * 4

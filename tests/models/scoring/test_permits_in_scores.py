@@ -88,7 +88,7 @@ def test_the_weight_of_each_entry_is_available_for_rules(with_prior: RiskModel) 
         scores.table, with_prior.history.copy().advance(scores.table, update=False).values
     )
     weights = EntryWeights(with_prior.prior, matrix)
-    assert weights.column("opioid_named_listed").tolist() == [14.6]
+    assert weights.column("opioid_named_listed").tolist() == [15.6]
     assert weights.column("press").tolist() == pytest.approx([float("nan")], nan_ok=True)
     with pytest.raises(KeyError):
         weights.column("no_such_entry")
