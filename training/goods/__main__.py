@@ -27,12 +27,10 @@ from training.goods.fitting import Fitted, Settings, fit
 from training.goods.measuring import contributions_table, measure, measure_vague, table
 from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
 
-#: Groups of sources. Each is left out in turn, and predictions for its sources then calibrate the model: among the second group are
-#: texts like index terms (Nice Classification) and texts like parcels.
-GROUPS: Final = ((UK,), ("shopify", "parcels_ca", "nice_goods"))
+#: Groups of sources. Each is left out in turn, and predictions for its sources then calibrate the model. The second group are texts
+#: of shops, texts like index terms (Nice Classification), and titles of products (HSCodeComp).
+GROUPS: Final = ((UK,), ("shopify", "nice_goods", "hscodecomp"))
 _CALIBRATION_TEXTS: Final = 4000
-#: Least number of words of a calibration text. Shorter rows of this source are words and pairs of words that parcels share.
-_LEAST_WORDS: Final = {"parcels_ca": 3}
 #: Parts of the UK texts.
 _UK_PARTS: Final = (f"{UK}/index_term", f"{UK}/parcel")
 #: Measures in the table of contributions. Other measures depend on the calibration, which all models of the table share.
@@ -70,8 +68,6 @@ class Trainer:
         """Return texts, labels and weights of a source. The parts of the UK texts have equal total weights."""
         rows = np.flatnonzero([is_of(row, source) for row in self.corpus.rows])
         rows = rows[self.corpus.labels[rows, HsLevel.CHAPTER] >= 0]
-        sizes = self.corpus.word_ends[rows] - self.corpus.word_starts[rows]
-        rows = rows[sizes >= _LEAST_WORDS.get(source, 1)]
         if most is not None and len(rows) > most:
             rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
         parts = self.corpus.source[rows]

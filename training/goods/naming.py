@@ -24,10 +24,12 @@ _WITH_BRANDS: Final = ("shops", "parcels", "rulings")
 BRANDS: Final = ("brands", "own_brands")
 #: A brand that at least so many texts of other sources contain is also an ordinary word, such as "mango".
 _ORDINARY: Final = 10
-#: Minimum information, and minimum number of texts, of a word that is a vague text by itself. Customs reject "shoes" too, but this
-#: word names a chapter.
+#: Minimum information of a word that is a vague text by itself. Customs reject "shoes" too, but this word names a chapter.
 _LEAST_OF_VAGUE: Final = 3.0
+#: Minimum number of texts with a word of a short vague text, and number of words of a short text. A few texts may have such a word
+#: from their headline alone, such as "effets personnels".
 _TEXTS_OF_VAGUE: Final = 20
+_SHORT: Final = 2
 #: Minimum information of a word about the chapter in nats. Articles, prepositions and conjunctions have .05 to .6.
 _LEAST_INFORMATION: Final = 0.6
 
@@ -37,7 +39,8 @@ def naming_words(corpus: Corpus, rows: NDArray[np.int64], vague: Iterable[Row]) 
 
     Args:
         rows: the training rows.
-        vague: vague texts. A word that is a vague text by itself must also say much about the chapter.
+        vague: vague texts. A word of a short one must stand in several texts, and a word that is a vague text by itself must also
+            say much about the chapter.
     """
     of_brands = np.isin(corpus.source, BRANDS)
     plain = rows[~np.isin(corpus.source[rows], _sources_with_brands())]
@@ -51,9 +54,12 @@ def naming_words(corpus: Corpus, rows: NDArray[np.int64], vague: Iterable[Row]) 
     information = _information(corpus, plain)
     names &= information >= _LEAST_INFORMATION
     for row in vague:
-        if len(row.words) == 1 and not is_of(row, UK) and row.words[0] in corpus.vocabulary:
-            number = corpus.vocabulary[row.words[0]]
-            names[number] &= information[number] >= _LEAST_OF_VAGUE and counts[number] >= _TEXTS_OF_VAGUE
+        if len(row.words) > _SHORT or is_of(row, UK):
+            continue
+        for word in row.words:
+            if (number := corpus.vocabulary.get(word)) is not None:
+                names[number] &= counts[number] >= _TEXTS_OF_VAGUE
+                names[number] &= len(row.words) > 1 or information[number] >= _LEAST_OF_VAGUE
     return names.astype(np.uint8)
 
 

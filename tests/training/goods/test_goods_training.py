@@ -180,12 +180,17 @@ def test_brands_words_of_shops_and_words_without_content_do_not_name_goods() -> 
     filler = [replace(row, words=(*row.words, "other")) for row in tariff]
     horn = [Row("tariff", "en", "180690", ("horn",))]
     parcels = [Row(f"{UK}/parcel", "en", "640399", ("zw",)), Row(f"{UK}/index_term", "en", "640399", ("clogs",))]
-    corpus = Corpus([*filler, *brands, *shop, *horn, *parcels], SETTINGS.buckets)
-    vague = [Row("vague", "en", "", ("handset",)), Row("vague", "en", "", ("vehicle", "discs"))]
+    headline = [Row("tariff", "fr", "610910", ("effets", "personnels")), Row("tariff", "fr", "610910", ("chemises",))]
+    corpus = Corpus([*filler, *brands, *shop, *horn, *parcels, *headline], SETTINGS.buckets)
+    vague = [
+        Row("vague", "en", "", ("handset",)),
+        Row("vague", "en", "", ("vehicle", "discs")),
+        Row("vague", "fr", "", ("effets", "personnels")),
+    ]
     names = naming_words(corpus, np.arange(len(corpus.rows)), vague)
     not_names = {word for word, number in corpus.vocabulary.items() if not names[number]}
-    # "chocolate" is a brand and an ordinary word; "horn" is rare as an ordinary word.
-    assert not_names == {"clarks", "wallabee", "zw", "other", "handset", "horn"}
+    # "chocolate" is a brand and an ordinary word; "horn" is rare as an ordinary word. "effets" is rare and part of a vague text.
+    assert not_names == {"clarks", "wallabee", "zw", "other", "handset", "horn", "effets", "personnels"}
     # Without the rows of the tariff, nothing tells ordinary words from brands.
     assert not naming_words(corpus, np.flatnonzero(corpus.source == "products"), []).any()
 
