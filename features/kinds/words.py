@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from features.reference.errors import ReferenceDataError
@@ -12,6 +12,10 @@ from features.reference.files import open_data
 from features.texts.folding import folded
 
 _FEWEST_LETTERS: Final = 2
+#: Number of letters by which beginnings and ends are grouped.
+_GROUPED_BY: Final = 3
+#: Letters -> texts with these letters, with their kinds.
+_Groups = dict[str, list[tuple[str, int]]]
 #: A word that may match: one token, with a star at one end at most.
 _WORD: Final = re.compile(r"\*?\w+|\w+\*")
 #: Vowels of Hangul, which folding splits into letters, and a final consonant that would make another syllable of it.
@@ -51,9 +55,8 @@ class KindWords:
                 self._add(table, _checked_word(word, file, section), kind)
             for text in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
                 self._add(self._inside, _checked_text(text, file, section), kind)
-        # Grouped by two letters, so that a word is compared with few beginnings and ends.
-        self._beginning = _grouped(beginnings, slice(_FEWEST_LETTERS))
-        self._end = _grouped(ends, slice(-_FEWEST_LETTERS, None))
+        self._beginnings = _grouped(beginnings, lambda text, size: text[:size])
+        self._ends = _grouped(ends, lambda text, size: text[-size:])
         self.phrases = tuple(self._inside)
         self._search = any_of(self.phrases)
         # Nearly all texts are ASCII, and few of the phrases are.
@@ -66,12 +69,14 @@ class KindWords:
     def of_word(self, word: str) -> int:
         """Return the kinds of a folded word."""
         kinds = self._whole.get(word, 0)
-        for beginning, kind in self._beginning.get(word[:_FEWEST_LETTERS], ()):
-            if word.startswith(beginning):
-                kinds |= kind
-        for end, kind in self._end.get(word[-_FEWEST_LETTERS:], ()):
-            if word.endswith(end):
-                kinds |= kind
+        for size, groups in self._beginnings:
+            for beginning, kind in groups.get(word[:size], ()):
+                if word.startswith(beginning):
+                    kinds |= kind
+        for size, groups in self._ends:
+            for end, kind in groups.get(word[-size:], ()):
+                if word.endswith(end):
+                    kinds |= kind
         return kinds
 
     def inside(self, text: str) -> int:
@@ -108,12 +113,16 @@ def _checked_text(text: str, file: str, section: str) -> str:
     raise ReferenceDataError(file, None, f"[{section}]: {text!r} {problem}")
 
 
-def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[str, int]]]:
-    """Return texts of at least `_FEWEST_LETTERS` letters with their kinds, grouped by some of their letters."""
-    groups: dict[str, list[tuple[str, int]]] = {}
+def _grouped(texts: Mapping[str, int], letters_of: Callable[[str, int], str]) -> list[tuple[int, _Groups]]:
+    """Return texts with their kinds, grouped by some of their letters: the number of letters, and the texts by these letters.
+
+    Most words share their first three letters, or their last, with no text. Texts of fewer letters are a group of their own.
+    """
+    grouped: dict[int, _Groups] = {}
     for text, kind in texts.items():
-        groups.setdefault(text[letters], []).append((text, kind))
-    return groups
+        size = min(len(text), _GROUPED_BY)
+        grouped.setdefault(size, {}).setdefault(letters_of(text, size), []).append((text, kind))
+    return list(grouped.items())
 
 
 def any_of(texts: Iterable[str]) -> re.Pattern[str]:

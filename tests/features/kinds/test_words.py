@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.kinds import words as module
 from features.kinds.parties import LINES_FILE, PARTY_KINDS
@@ -102,3 +104,38 @@ def test_a_word_that_cannot_match_as_written_is_refused(
 
 def test_without_sections_no_phrase_is_found() -> None:
     assert KindWords(PARTY_KINDS, {}).inside("new material") == NONE
+
+
+@pytest.mark.parametrize("file", [PARTY_KINDS, LINES_FILE, GOODS_KINDS])
+def test_a_word_is_of_the_kinds_whose_entries_match_it_one_by_one(file: str) -> None:
+    sections = {section: 1 << bit for bit, section in enumerate(KindWords(file, {}).sections)}
+    words = KindWords(file, sections)
+    entries = [
+        (folded(word), sections[section])
+        for section, content in words.sections.items()
+        for word in content.get("words", "").split()
+    ]
+
+    def matches(entry: str, word: str) -> bool:
+        plain = entry.strip("*")
+        return (
+            word.startswith(plain) if entry.endswith("*") else word.endswith(plain) if "*" in entry else word == plain
+        )
+
+    pieces = st.sampled_from([entry.strip("*") for entry, _ in entries])
+
+    @given(
+        st.one_of(pieces, st.text("abcdeiklmnoprstu", min_size=1, max_size=6), st.tuples(pieces, pieces).map("".join))
+    )
+    def check(word: str) -> None:
+        kinds = 0
+        for entry, kind in entries:
+            kinds |= kind if matches(entry, word) else 0
+        assert words.of_word(word) == kinds
+
+    check()
+
+
+def test_a_star_after_two_letters_matches_a_beginning(made: Callable[[str], KindWords]) -> None:
+    words = made('words = "ab* *yz"')
+    assert [words.of_word(word) for word in ("ab", "abc", "a", "xyz", "yz", "z")] == [1, 1, 0, 1, 1, 0]
