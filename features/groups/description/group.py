@@ -39,6 +39,13 @@ _FRAGMENTS: Final = (
     (DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, _PATTERNS["opioid_fragment"]),
     (DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, _PATTERNS["precursor_fragment"]),
 )
+#: Any of the tokens above, or a word of medicine. One search settles nearly all tokens.
+_OF_ANY: Final = re.compile(
+    "|".join(
+        f"(?:{pattern.pattern})"
+        for pattern in (_MEDICINE, _OF_GRADE, _OF_EQUIPMENT, _OF_TOOLING, *(one["token"] for _, one in _FRAGMENTS))
+    )
+)
 #: Number of words whose shares are learned: the most frequent words of the fit window.
 _VOCABULARY: Final = 4000
 #: Flags that require a search.
@@ -99,9 +106,22 @@ def _faults() -> tuple[re.Pattern[str], ...]:
 
 def _flags(word: str) -> int:
     """Return the `WordFlag` bits of a token."""
-    flags = 0
+    flags = _KINDS.of_word(word)
     if _CHEMICAL.search(word) is not None and _NOT_CHEMICAL.fullmatch(word) is None:
         flags |= WordFlag.CHEMICAL
+    if _OF_ANY.fullmatch(word) is not None:
+        flags |= _flags_of_token(word)
+    if word in _stop_words()[1]:
+        flags |= WordFlag.SEARCH_STOP_WORD
+    if word[0] in _DIGITS:
+        # The unit follows the digits of an amount, as in 25mcg.
+        flags |= _KINDS.of_word(word.lstrip(_DIGITS)) & WordFlag.STRENGTH
+    return flags if word.isascii() else flags | _KINDS.inside(word)
+
+
+def _flags_of_token(word: str) -> int:
+    """Return the `WordFlag` bits of a token that one of the patterns of `_OF_ANY` matches."""
+    flags = 0
     if _MEDICINE.fullmatch(word) is not None:
         flags |= WordFlag.MEDICINE
     if _OF_GRADE.fullmatch(word) is not None:
@@ -112,13 +132,7 @@ def _flags(word: str) -> int:
         flags |= WordFlag.SEARCH_TOOLING
     if any(patterns["token"].fullmatch(word) is not None for _, patterns in _FRAGMENTS):
         flags |= WordFlag.SEARCH_FRAGMENT
-    if word in _stop_words()[1]:
-        flags |= WordFlag.SEARCH_STOP_WORD
-    flags |= _KINDS.of_word(word)
-    if word[0] in _DIGITS:
-        # The unit follows the digits of an amount, as in 25mcg.
-        flags |= _KINDS.of_word(word.lstrip(_DIGITS)) & WordFlag.STRENGTH
-    return flags if word.isascii() else flags | _KINDS.inside(word)
+    return flags
 
 
 def _vagueness(tokens: list[str]) -> float:

@@ -15,7 +15,7 @@ from features.groups.base import Group
 from features.groups.classification.columns import ClassificationColumn
 from features.groups.classification.group import ClassificationGroup
 from features.groups.description.columns import FEATURES, DescriptionColumn
-from features.groups.description.group import DescriptionGroup
+from features.groups.description.group import _OF_ANY, _PATTERNS, DescriptionGroup
 from features.reference import stop_words
 from features.table.table import Coded, ManifestTable
 
@@ -132,6 +132,20 @@ def test_columns_of_one_phrase_agree_with_pattern_searches(text: str) -> None:
 @settings(max_examples=400)
 def test_columns_of_several_phrases_agree_with_pattern_searches(words: list[str], joint: str) -> None:
     _compare_with_plain_searches(joint.join(words))
+
+
+@given(
+    st.sampled_from(" ".join(_TEXT_PHRASES).split()),
+    st.sampled_from(["", "s", "nitro", "phenyl"]),
+    st.text("aelnrst", max_size=3),
+)
+def test_a_token_that_the_joined_pattern_rejects_matches_no_pattern(word: str, added: str, ending: str) -> None:
+    token = word + added + ending
+    separate = [
+        *(_PATTERNS[section]["token"] for section in _PATTERNS if "token" in _PATTERNS[section]),
+        _PATTERNS["medicine"]["pattern"],
+    ]
+    assert (_OF_ANY.fullmatch(token) is not None) == any(one.fullmatch(token) is not None for one in separate)
 
 
 def _compare_with_plain_searches(text: str) -> None:
