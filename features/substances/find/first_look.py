@@ -7,18 +7,14 @@ find more candidates than the stage, but never fewer.
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from features.substances.find.glance import (
     BEGINS,
-    BLOCKS,
-    CORE,
     DISGUISE,
     ENDS,
-    EVERYDAY,
     FRAGMENT,
     HINT,
     LABEL,
@@ -37,7 +33,7 @@ from features.substances.find.otherwise import OtherWritings
 from features.substances.find.street import StreetNames
 from features.substances.normalise import fold, may_hold_fragment
 from features.substances.read.analogues import may_hold_stem
-from features.substances.read.spotting_names import flatten, hints_at_a_name, made_of
+from features.substances.read.spotting_names import flatten, hints_at_a_name
 
 __all__ = [
     "EVERYTHING",
@@ -64,8 +60,6 @@ EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHER
 _REMEMBERED_WORDS: Final = 32_768
 # Maximum characters of the texts of one call, which holds Python's lock. It takes up to 0.1 ms per 1,000 characters.
 _LONGEST_AT_ONCE: Final = 50_000
-_LABEL: Final = re.compile("cas")
-_STRUCTURE: Final = re.compile("smiles|inchi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +119,7 @@ def _flags_of_word(
 ) -> int:
     """Return the flags of a single word (letters a to z)."""
     near, begins, ends = misspelt.role(word)
-    blocks, core, everyday = made_of(word)
-    bits = NEAR * near | BEGINS * begins | ENDS * ends | BLOCKS * blocks | CORE * core | EVERYDAY * everyday
+    bits = NEAR * near | BEGINS * begins | ENDS * ends
     if names.may_begin(word, heads):
         bits |= NAME
     if hints_at_a_name(word):
@@ -139,8 +132,8 @@ def _flags_of_word(
         bits |= OTHERWISE
     if street.suggested_by(word):
         bits |= STREET
-    if _LABEL.search(word) is not None:
+    if "cas" in word:
         bits |= LABEL
-    if _STRUCTURE.search(word) is not None:
+    if "smiles" in word or "inchi" in word:
         bits |= STRUCTURE
     return bits

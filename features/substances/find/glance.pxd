@@ -1,14 +1,14 @@
 cimport cython
 
 cdef int _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE, _BEGINS, _ENDS, _LABEL
-cdef int _BLOCKS, _CORE, _EVERYDAY, _OTHERWISE, _STREET, _OF_ITSELF, _OF_WORDS
+cdef int _OTHERWISE, _STREET, _OF_WORDS
 cdef Py_ssize_t _CHANGES, _HEX, _PAIRS
 cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _ATOMS, _SPACED_ATOMS, _SIGNS
 
 cdef unsigned int _ONES
 
 cdef class Glance:
-    cdef object _judge
+    cdef object _judge, _made_of
     cdef dict _lengths, _names, _known
     cdef bytes _prefixes
     cdef Py_ssize_t _head, _shortest, _fewest, _most, _remembered
@@ -22,6 +22,9 @@ cdef class Glance:
     cpdef int read(self, str text, int found=*) except -1
     @cython.locals(bits=object)
     cdef int _of(self, str word) except -1
+    @cython.locals(blocks=bint, distinctive=bint, begin=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4, of_blocks=bint,
+                   has_core=bint, everyday=bint)
+    cdef bint _may_be_systematic(self, str text) except -1
     @cython.locals(place=Py_ssize_t, joined=str, begin=Py_ssize_t, at=Py_ssize_t, size=Py_ssize_t, found=tuple, length=Py_ssize_t)
     cdef bint _named(self, str text, list places) except -1
     @cython.locals(prefixes='const unsigned char*', number=Py_ssize_t, count=int, at=Py_ssize_t, char=Py_UCS4)

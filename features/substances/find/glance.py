@@ -6,7 +6,9 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+from features.substances.read.spotting_names import made_of
 from features.texts.remembered import LONGEST_REMEMBERED
+from features.texts.remembered import remembered as cached
 
 #: Flags of a text that `Glance` returns, one bit each. The text may contain, in this order: a name, a word close to a watched
 #: one, a piece of a systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure,
@@ -27,18 +29,13 @@ NAME, NEAR, HINT, STEM, FRAGMENT, NUMBER, STRUCTURE, DISGUISE = (
 _BEGINS = 256
 _ENDS = 512
 _LABEL = 1024
-#: Flags of words of a systematic name: a word made of building blocks, a word with a distinctive block, an everyday word.
-_BLOCKS = 2048
-_CORE = 4096
-_EVERYDAY = 8192
 # Flags of words and of texts: a watched name in another writing, a street name.
 _OTHERWISE = 16384
 _STREET = 32768
 OTHERWISE, STREET = _OTHERWISE, _STREET
-BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _CORE, _EVERYDAY
-# Flags that a text inherits from an everyday word between blanks, and from any other word.
-_OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE | _OTHERWISE | _STREET
-_OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
+BEGINS, ENDS, LABEL = _BEGINS, _ENDS, _LABEL
+# Flags that a text inherits from its words.
+_OF_WORDS = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE | _OTHERWISE | _STREET
 # Minimum sizes: letters of the first part of an InChIKey; digits of a CAS number; characters of a disguised word, and letters
 # among them.
 _KEY = 14
@@ -84,6 +81,7 @@ class Glance:
         remembered: int,
     ) -> None:
         self._judge = judge
+        self._made_of = cached(remembered)(made_of)
         self._lengths = lengths
         self._names = names
         self._head = head
@@ -132,10 +130,7 @@ class Glance:
                     if bits & _STREET and begin + 1 == at and kind != 2 and char != "-":
                         # A street name of one letter continues with a digit or hyphen: M30, but not 5 m.
                         bits ^= _STREET
-                    if bits & _EVERYDAY and (begin == 0 or text[begin - 1] == " ") and char == " ":
-                        found |= bits & _OF_ITSELF
-                    else:
-                        found |= bits & _OF_WORDS
+                    found |= bits & _OF_WORDS
                     if bits & _NAME:
                         places.append(begin)
                     if before and (earlier & _BEGINS or bits & _ENDS):
@@ -170,11 +165,11 @@ class Glance:
             found |= _NUMBER
         if (key and hyphen) or (branch and _may_be_smiles(text)):
             found |= _STRUCTURE
-        if not (found & _BLOCKS and found & _CORE):
-            found &= ~_HINT
+        if found & _HINT and not self._may_be_systematic(text):
+            found ^= _HINT
         if places and self._named(text, places):
             found |= _NAME
-        return found & ~(_LABEL | _BLOCKS | _CORE)
+        return found & ~_LABEL
 
     def _of(self, word: str) -> int:
         """Return the flags of a single word."""
@@ -187,6 +182,27 @@ class Glance:
                 self._known = {}
             self._known[word] = bits
         return bits
+
+    def _may_be_systematic(self, text: str) -> bool:
+        """Return whether a word is made of building blocks of systematic names, and a word has a distinctive one.
+
+        An everyday word between blanks counts for neither.
+        """
+        blocks = distinctive = False
+        begin = -1
+        size = len(text)
+        for at in range(size + 1):
+            char = text[at] if at < size else " "
+            if "a" <= char <= "z":
+                if begin < 0:
+                    begin = at
+            elif begin >= 0:
+                of_blocks, has_core, everyday = self._made_of(text[begin:at])
+                if not (everyday and char == " " and (begin == 0 or text[begin - 1] == " ")):
+                    blocks = blocks or of_blocks
+                    distinctive = distinctive or has_core
+                begin = -1
+        return blocks and distinctive
 
     def _named(self, text: str, places: list[int]) -> bool:
         """Return whether a name begins at one of the positions, with or without separators."""

@@ -264,3 +264,28 @@ def test_cost_grows_linearly_with_text_length(words: str, times: int) -> None:
         INDEX.find(spelled, Surroundings(spelled))
 
     assert cost_grows_linearly(search, lambda times: spell(fold(words * times)), times)
+
+
+BEGINNINGS = [
+    (word, size)
+    for name, _ in NAMES
+    for word in spell(fold(name)).split()
+    if word.isascii() and word.isalpha()
+    for size in (1, 2, 3, 4, 5, 6, 7)
+]
+
+
+@given(
+    st.one_of(st.sampled_from(BEGINNINGS).map(lambda one: one[0][: one[1]]), st.text("aefnt", min_size=1, max_size=8)),
+    st.text("aelnty", max_size=4),
+)
+def test_a_word_may_begin_a_name_if_a_prefix_or_a_name_agrees_with_it(beginning: str, rest: str) -> None:
+    word = beginning + rest
+    heads = INDEX.heads()
+    # A prefix that continues the word, or a name that begins with the word or is its beginning.
+    plain = any(head.startswith(word) for head in heads) or any(
+        length > len(word) or word[:length] in INDEX._names
+        for size in (3, 6)
+        for length in INDEX._lengths.get(word[:size], ())
+    )
+    assert INDEX.may_begin(word, heads) == plain
