@@ -13,8 +13,11 @@ cpdef gram_ids(str word, unsigned int buckets)
                whole='unsigned int', state='unsigned int', begin=Py_ssize_t, length=Py_ssize_t)
 cpdef Py_ssize_t fill_ids(str word, unsigned int last, int[::1] ids)
 
-@cython.locals(ids='int[::1]', count=Py_ssize_t, width=Py_ssize_t, place=Py_ssize_t, row=Py_ssize_t, k=Py_ssize_t)
 cpdef fill_word(str word, const signed char[:, ::1] table, const float[::1] values, double[::1] out)
+
+@cython.locals(count=Py_ssize_t, width=Py_ssize_t, vague=double, place=Py_ssize_t, row=Py_ssize_t, k=Py_ssize_t)
+cdef void _fill(str word, const signed char[:, ::1] table, const float[::1] values, int[::1] ids, int[::1] totals,
+                double[::1] out)
 
 cdef class WordVectors:
     cdef const signed char[:, ::1] _grams, _words
@@ -23,7 +26,7 @@ cdef class WordVectors:
     cdef const unsigned char[::1] _naming
     cdef dict _position
 
-    @cython.locals(learned=Py_ssize_t, width=Py_ssize_t, rows='double[:, ::1]', sums='double[::1]', row=Py_ssize_t, k=Py_ssize_t,
+    @cython.locals(learned=Py_ssize_t, width=Py_ssize_t, rows='double[:, ::1]', sums='double[::1]', ids='int[::1]', totals='int[::1]', row=Py_ssize_t, k=Py_ssize_t,
                    at=Py_ssize_t)
     cpdef rows(self, list words)
 

@@ -84,19 +84,27 @@ def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], o
     The vector is the mean of the rows of ``table`` (buckets, d) at the buckets of the word. The vagueness is the sum of ``values``
     (buckets,) at these buckets, divided by the square root of their number.
     """
-    ids = np.empty(_MOST_GRAMS, dtype=np.int32)
+    _fill(word, table, values, np.empty(_MOST_GRAMS, dtype=np.int32), np.empty(table.shape[1], dtype=np.int32), out)
+
+
+def _fill(
+    word: str, table: NDArray[np.int8], values: NDArray[np.float32], ids: Ids, totals: Ids, out: NDArray[np.float64]
+) -> None:
+    """Write what `fill_word` writes. ``ids`` (`_MOST_GRAMS`,) and ``totals`` (d,) are work memory."""
     count = fill_ids(word, table.shape[0] - 1, ids)
-    width = out.shape[0] - 1
-    for k in range(width + 1):
-        out[k] = 0.0
+    width = totals.shape[0]
+    vague = 0.0
+    for k in range(width):
+        totals[k] = 0
     for place in range(count):
         row = ids[place]
+        # Sums of integers are exact, and faster than sums of floats.
         for k in range(width):
-            out[k] += table[row, k]
-        out[width] += values[row]
+            totals[k] += table[row, k]
+        vague += values[row]
     for k in range(width):
-        out[k] /= count
-    out[width] /= sqrt(count)
+        out[k] = float(totals[k]) / float(count)
+    out[width] = vague / sqrt(count)
 
 
 class WordVectors:
@@ -128,8 +136,9 @@ class WordVectors:
         found = np.zeros((len(words), width + 2))
         rows = found
         sums = np.empty(learned + 1)
+        ids, totals = np.empty(_MOST_GRAMS, dtype=np.int32), np.empty(learned, dtype=np.int32)
         for row in range(len(words)):
-            fill_word(words[row], self._grams, self._values, sums)
+            _fill(words[row], self._grams, self._values, ids, totals, sums)
             for k in range(learned):
                 rows[row, k] = sums[k] * self._scale[k]
             rows[row, width + 1] = sums[learned]
