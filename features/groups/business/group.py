@@ -32,13 +32,17 @@ class BusinessGroup(Group):
         self._lines = business_lines()
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        table = source.table
-        chapters = self._chapters.numbers(source.hs_codes, table.text("hs_code").codes)
+        text = source.table.text
+        out[:] = 0.0
         for name, column, fits in (
             ("consignor_name", _CONSIGNOR, self._lines.sold),
             ("consignee_name", _CONSIGNEE, self._lines.bought),
         ):
-            out[:, column] = best_fits(source.name_marks(name), table.text(name).codes, chapters, fits)
+            marks = source.name_marks(name)
+            # Few names indicate a line. The marks of all names together show it in one step.
+            if np.bitwise_or.reduce(marks) >> LINES_FROM:
+                chapters = self._chapters.numbers(source.hs_codes, text("hs_code").codes)
+                out[:, column] = best_fits(marks, text(name).codes, chapters, fits)
 
 
 def best_fits(marks: Codes, codes: Codes, chapters: Codes, table: FloatArray) -> FloatArray:
