@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Final
-from weakref import WeakMethod
+from types import MethodType
+from typing import Any, Final, cast
+from weakref import ref
 
 import cython
 import numpy as np
@@ -342,13 +343,15 @@ def weak_method(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
     An object uses it for `TextRows` of its own. Otherwise the two form a cycle, and the caches of a replaced model stay in memory
     until a full garbage collection.
     """
-    reference = WeakMethod(method)
+    # `weakref.WeakMethod` does the same, but calls several functions for each call.
+    bound = cast(MethodType, method)
+    function, reference = bound.__func__, ref(bound.__self__)
 
     def call(texts: Any) -> Any:
-        bound = reference()
-        if bound is None:
+        owner = reference()
+        if owner is None:
             raise ReferenceError("the owner of the rows no longer exists")
-        return bound(texts)
+        return function(owner, texts)
 
     return call
 

@@ -122,6 +122,7 @@ class NameIndex:
         self._one_word: set[str] = set()
         self._inverted: set[str] = set()
         self._lengths: dict[str, tuple[int, ...]] = {}
+        self._beginnings: set[str] = set()
         self._words: dict[str, str] = {}
         self._english: set[str] = set()
         self._watched: list[tuple[str, Entry]] = []
@@ -284,6 +285,8 @@ class NameIndex:
         Args:
             heads: the result of `heads`.
         """
+        if len(word) >= SHORTEST and word[:SHORTEST] not in self._beginnings:
+            return False
         # No prefix has more letters than `_HEAD`.
         if len(word) < _HEAD:
             at = bisect_left(heads, word)
@@ -301,6 +304,7 @@ class NameIndex:
 
     def _enter(self, key: str, entry: Entry) -> None:
         self._names[key] = entry
+        self._beginnings.add(key[:SHORTEST])
         head = key[:_HEAD] if len(key) >= _HEAD else key[:SHORTEST]
         lengths = self._lengths.get(head, ())
         if len(key) not in lengths:
