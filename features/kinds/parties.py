@@ -61,14 +61,16 @@ _SECTIONS: Final = {
 # Plain integers, because in Python 3.11 each use of an enum member calls a function.
 _ORGANISATION: Final = int(PartyKind.ORGANISATION)
 _NUMBERED: Final = int(PartyKind.NUMBERED)
+_KINDS: Final = (1 << LINES_FROM) - 1
 #: All kinds except NUMBERED. A number alone does not show that a name is that of an organisation.
-_NAMED: Final = (1 << LINES_FROM) - 1 - _NUMBERED
+_NAMED: Final = _KINDS - _NUMBERED
 
 
 class _Names:
     """Vocabulary of party names: words of kinds and lines of business, and legal forms by their position in a name.
 
     Attributes:
+        kinds: words of kinds of party, and from bit `LINES_FROM` on of lines of business.
         lines: words of the lines of business. Line i is bit ``1 << i``; ``names_of_lines`` has their names in order.
         of_any_line: words that indicate no line of business.
     """
@@ -78,6 +80,8 @@ class _Names:
         self.kinds = KindWords(PARTY_KINDS, {section: int(kind) | organisation for section, kind in _SECTIONS.items()})
         self.names_of_lines = tuple(name for name in KindWords(LINES_FILE, {}).sections if name != "any")
         self.lines = KindWords(LINES_FILE, {name: 1 << bit for bit, name in enumerate(self.names_of_lines)})
+        # Words of both files are looked up together. Phrases are not, because few names contain one.
+        self.kinds.add_words(self.lines, LINES_FROM)
         forms = self.kinds.sections["organisation"]
         self.first, self.last, self.strong, any_trade = (
             frozenset(forms[key].split()) for key in ("first", "last", "strong", "any_trade")
@@ -96,7 +100,7 @@ class _Names:
         marks = self.kinds.of_word(word)
         if len(word) >= _LONG_NUMBER and word.isdecimal():
             marks |= _NUMBERED
-        return marks if word in self.of_any_line else marks | self.lines.of_word(word) << LINES_FROM
+        return marks & _KINDS if word in self.of_any_line else marks
 
     def inside(self, plain: str) -> int:
         """Return the marks of the phrases that a folded name contains."""
@@ -138,7 +142,7 @@ def party_kinds(name: str) -> int:
     >>> [party_kinds(name) != 0 for name in ("de Roo Retail B.V.", "Salion S.p.A.", "Dana Example")]
     [True, True, False]
     """
-    return name_marks(name) & ((1 << LINES_FROM) - 1)
+    return name_marks(name) & _KINDS
 
 
 def _form_before_branch(name: str) -> bool:

@@ -46,21 +46,36 @@ class KindWords:
             self.sections: dict[str, dict[str, Any]] = tomllib.loads(opened.read())
         self._whole: dict[str, int] = {}
         self._inside: dict[str, int] = {}
-        beginnings: dict[str, int] = {}
-        ends: dict[str, int] = {}
+        self._by_beginning: dict[str, int] = {}
+        self._by_end: dict[str, int] = {}
         for section, kind in kinds.items():
             entries = self.sections[section]
             for word in entries.get("words", "").split():
-                table = ends if word.startswith("*") else beginnings if word.endswith("*") else self._whole
+                at_end, at_beginning = word.startswith("*"), word.endswith("*")
+                table = self._by_end if at_end else self._by_beginning if at_beginning else self._whole
                 self._add(table, _checked_word(word, file, section), kind)
             for text in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
                 self._add(self._inside, _checked_text(text, file, section), kind)
-        self._beginnings = _grouped(beginnings, lambda text, size: text[:size])
-        self._ends = _grouped(ends, lambda text, size: text[-size:])
+        self._group()
         self.phrases = tuple(self._inside)
         self._search = any_of(self.phrases)
         # Nearly all texts are ASCII, and few of the phrases are.
         self._search_ascii = any_of(text for text in self.phrases if text.isascii())
+
+    def _group(self) -> None:
+        self._beginnings = _grouped(self._by_beginning, lambda text, size: text[:size])
+        self._ends = _grouped(self._by_end, lambda text, size: text[-size:])
+
+    def add_words(self, other: KindWords, shift: int) -> None:
+        """Add the words of another file, with their kinds shifted left. Its phrases are not added."""
+        for table, added in (
+            (self._whole, other._whole),
+            (self._by_beginning, other._by_beginning),
+            (self._by_end, other._by_end),
+        ):
+            for text, kind in added.items():
+                self._add(table, text, kind << shift)
+        self._group()
 
     @staticmethod
     def _add(table: dict[str, int], text: str, kind: int) -> None:
