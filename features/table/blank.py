@@ -28,9 +28,11 @@ def unreadable_rows(
         place: field -> row in ``codes``.
         further: further fields, which make a row readable too.
     """
-    fields = [place[name] for name in DESCRIBING if name in place]
-    fields += [column for name, column in place.items() if name not in _SKIPPED]
-    without_id, blank = kernels.unreadable(ids, codes, fields)
+    describing = [place[name] for name in DESCRIBING if name in place]
+    without_id, blank = kernels.unreadable(ids, codes, describing)
+    if blank:
+        others = [column for name, column in place.items() if name not in _SKIPPED]
+        _, blank = kernels.unreadable(ids, codes, describing + others)
     if blank and further:
         present = [column.codes >= 0 for column in further.values()]
         blank = [row for row in blank if not any(mask[row] for mask in present)]

@@ -37,7 +37,7 @@ cdef class TextIndex:
     cpdef TextSlots look_up(self, list texts)
     cpdef TextSlots look_up_pairs(self, TextPairs pairs, long long classes)
     @cython.locals(generation=Generation, slots=dict, slot='int[::1]', new=list, i=Py_ssize_t, characters=Py_ssize_t,
-                   length=Py_ssize_t)
+                   length=Py_ssize_t, texts=TextSlots)
     cdef TextSlots _look_up(self, object values, list keys, bint are_texts, bint passing)
     @cython.locals(i=Py_ssize_t)
     cdef _enter(self, dict slots, list keys, list new, int[::1] found)

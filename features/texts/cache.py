@@ -58,9 +58,11 @@ class TextSlots:
         room: upper bound of the number of slots in use.
     """
 
+    #: ``slots`` as the loops read them.
+    slot: Codes
+
     def __init__(self, values: Any, new: list[int], slots: Codes, generation: Generation, room: int) -> None:
-        self.values, self.new, self.generation, self.room = values, new, generation, room
-        self.slots = self.slot = slots
+        self.values, self.new, self.slots, self.generation, self.room = values, new, slots, generation, room
 
 
 class TextPairs:
@@ -159,7 +161,7 @@ class TextIndex:
         if passing or characters > _MOST_CHARACTERS:
             generation = Generation(0, {})
             new = list(range(len(keys)))
-            self._enter(generation.slots, keys, new, found_slots)
+            self._enter(generation.slots, keys, new, slot)
         elif new:
             with self._lock:
                 if (
@@ -170,8 +172,11 @@ class TextIndex:
                     generation = self._generation = Generation(self._generation.first + len(self._generation.slots))
                     new = list(range(len(keys)))
                 generation.characters += characters
-                self._enter(generation.slots, keys, new, found_slots)
-        return TextSlots(values, new, found_slots, generation, max(len(generation.slots), self._capacity))
+                self._enter(generation.slots, keys, new, slot)
+        texts = TextSlots(values, new, found_slots, generation, max(len(generation.slots), self._capacity))
+        # Making a memory view takes longer than finding a text, so the loops share this one.
+        texts.slot = slot
+        return texts
 
     def _enter(self, slots: dict[Any, int], keys: list[Any], new: list[int], found: Codes) -> None:
         for i in new:

@@ -112,7 +112,7 @@ def shipments_to_explain(
     """Return the shipments to explain, in ascending order; if ``limit`` is exceeded, those with the highest risk."""
     if explain == "none":
         return np.empty(0, dtype=np.int64)
-    shipments = np.arange(len(lane_codes)) if explain == "all" else np.flatnonzero(lane_codes > GREEN)
+    shipments = np.arange(len(lane_codes)) if explain == "all" else (lane_codes > GREEN).nonzero()[0]
     if limit is not None and len(shipments) > limit:
         by_risk = np.argsort(-risk_log_odds[shipments], kind="stable")[:limit]
         shipments = np.sort(shipments[by_risk])

@@ -175,7 +175,8 @@ def latin_reading(word: str, *, with_core: bool = True) -> str | None:
     """
     if len(word) < _MIN_WORD_LETTERS or len(word) > _MAX_LETTERS:
         return None
-    if with_core and _MAY_HAVE_CORE.search(word) is None:
+    # Each way to write a core has an n or a p, and most words have neither.
+    if with_core and (("n" not in word and "p" not in word) or _MAY_HAVE_CORE.search(word) is None):
         return None
     heard = sound(word)
     core = any(core in heard for core in _CORES)
