@@ -260,7 +260,8 @@ def skeleton(word: str) -> str:
     >>> skeleton("f3nt4ny1") == skeleton("fentanyl") == skeleton("fentanyi")
     True
     """
-    return word.translate(_SKELETON)
+    # Of the letters, only the i changes.
+    return word.replace("i", "l") if word.isalpha() else word.translate(_SKELETON)
 
 
 def reveal(spelled: str, words: Mapping[str, str]) -> str | None:

@@ -14,6 +14,12 @@ cpdef list name_tokens(str text)
 @cython.locals(before=int, kind=int, char=Py_UCS4)
 cpdef bint mixes_letters_and_figures(str text)
 
+@cython.locals(char=Py_UCS4)
+cpdef str without_vowels(str word)
+
+@cython.locals(letters=list, last=Py_UCS4, before=Py_UCS4, after=Py_UCS4, sound=Py_UCS4, char=Py_UCS4, at=Py_ssize_t, size=Py_ssize_t)
+cpdef str one_letter_per_sound(str word)
+
 cdef class Beginnings:
     cdef bytes _marked
 

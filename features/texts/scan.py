@@ -100,6 +100,57 @@ def mixes_letters_and_figures(text: str) -> bool:
     return False
 
 
+def without_vowels(word: str) -> str:
+    """Return a word in lower case without its letters a, e, i, o, u and y."""
+    return "".join(
+        [
+            char
+            for char in word
+            if not (char == "a" or char == "e" or char == "i" or char == "o" or char == "u" or char == "y")
+        ]
+    )
+
+
+def one_letter_per_sound(word: str) -> str:
+    """Return a word (letters a to z) with one letter for each sound that languages write differently: sch, ck, x, soft c, y.
+
+    The letter h is dropped, and a doubled letter counts once.
+    """
+    letters: list[str] = []
+    last = before = " "
+    size = len(word)
+    for at in range(size):
+        char = word[at]
+        after = word[at + 1] if at + 1 < size else " "
+        if char == "p":
+            sound = "f" if after == "h" else "p"
+        elif char == "c":
+            # The c of sch is dropped together with the h.
+            sound = "h" if after == "h" and before == "s" else "s" if after in "eiyj" else "k"
+        elif char == "q":
+            sound = "k" if after == "u" else "q"
+        elif char == "u" and before == "q":
+            sound = "h"
+        elif char == "x":
+            if last != "k":
+                letters.append("k")
+            sound = last = "s"
+            letters.append(sound)
+        elif char == "y" or char == "j":
+            sound = "i"
+        elif char == "w":
+            sound = "v"
+        elif char == "z":
+            sound = "s"
+        else:
+            sound = char
+        if sound != "h" and sound != last:
+            letters.append(sound)
+            last = sound
+        before = char
+    return "".join(letters)
+
+
 class Beginnings:
     """Filter for positions in a text at which one of many words may begin. It compares the first three characters.
 

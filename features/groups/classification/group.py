@@ -111,8 +111,9 @@ class ClassificationGroup(Group):
         """Return the columns from `FIRST_OF_PAIR` on, one row per pair."""
         rows = np.empty((len(pairs), _PAIR_WIDTH))
         rows.fill(np.nan)
-        chemical = rows[:, _CHEMICAL_CHAPTER] = self._is_chemical[pairs.classes]
-        codes = self._codes[pairs.classes]
+        # `take` is faster than indexing with an array.
+        chemical = rows[:, _CHEMICAL_CHAPTER] = self._is_chemical.take(pairs.classes)
+        codes = self._codes.take(pairs.classes, axis=0)
         # New texts are one batch, which other groups also request, so its tokens are cached.
         for texts in pairs.distinct_texts():
             if texts:

@@ -18,6 +18,7 @@ from features.substances.normalise import fold
 from features.substances.read.sounds import FOREIGN_WORD, foreign_sound, sound
 from features.substances.rewriting import Rewriting, rewritten
 from features.texts.remembered import remembered
+from features.texts.scan import one_letter_per_sound, without_vowels
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 # Minimum letters of a name for one and for two typing errors.
@@ -32,12 +33,7 @@ _FEWEST_SOUNDS: Final = 6
 # Share of the letters of a name that the end of a text leaves.
 _CUT_SHARE: Final = 0.7
 _HARD_VOWEL: Final = re.compile("[aeiou]")
-_VOWELS: Final = str.maketrans("", "", "aeiouy")
-# Letters with one sound in several languages: groups with an h in the order in which they are replaced, then single letters.
-_ALIKE_WITH_H: Final = (("ph", "f"), ("th", "t"), ("sch", "s"), ("ch", "k"))
-_ALIKE_LETTERS: Final = str.maketrans({"x": "ks", "y": "i", "j": "i", "w": "v", "z": "s", "h": ""})
-_SOFT_C: Final = re.compile("c(?=[ei])")
-_DOUBLED: Final = re.compile(r"(.)\1+")
+# Endings of names in several languages.
 _LONG_ENDINGS: Final = ("um", "us", "as", "es", "os")
 _SHORT_ENDINGS: Final = ("a", "e", "o", "u")
 _HOW: Final = "Name of an adulterant in another spelling."
@@ -65,7 +61,7 @@ class Adulterants:
         self._beginnings: dict[str, str] = {}
         for name, plain in self._names.items():
             self._keys.setdefault(_key(name), plain)
-            consonants = name.translate(_VOWELS)
+            consonants = without_vowels(name)
             if len(consonants) >= _FEWEST_CONSONANTS:
                 self._consonants.setdefault(consonants, plain)
             if len(name) >= _TWO_VOWELS:
@@ -102,15 +98,20 @@ class Adulterants:
 
     def _of(self, word: str) -> str | None:
         """Return the name that a word is another writing of; None for a name as it is written, and for other words."""
-        if len(word) < _FEWEST_CONSONANTS or not (word.isascii() and word.isalpha()) or word in self._others:
+        if len(word) < _FEWEST_CONSONANTS or not (word.isascii() and word.isalpha()):
             return None
         if _HARD_VOWEL.search(word) is None:
-            return self._consonants.get(word.translate(_VOWELS))
-        if len(word) < _FEWEST_LETTERS or word in self._names:
-            return None
+            name = self._consonants.get(without_vowels(word))
+        else:
+            name = self._with_vowels_of(word) if len(word) >= _FEWEST_LETTERS else None
+        # Few words come this far, and the set of other substances is large.
+        return None if name is None or word in self._others else name
+
+    def _with_vowels_of(self, word: str) -> str | None:
+        """Return `_of` a word with vowels, which may also be the name of another substance."""
         key = _key(word)
         if len(key) >= _FEWEST_LETTERS and key in self._keys:
-            return None if word in RESERVED else self._keys[key]
+            return None if word in RESERVED or word in self._names else self._keys[key]
         best: tuple[int, str] | None = None
         for names in self._alike.to(word):
             for name in names:
@@ -120,14 +121,14 @@ class Adulterants:
                 if errors <= allowed and (best is None or errors < best[0]):
                     best = errors, name
         if best is None and self._has_wrong_vowels(word):
-            best = 2, self._with_vowels[word.translate(_VOWELS)]
-        if best is None or word in RESERVED or CHEMICAL_WORD.fullmatch(word) is not None:
+            best = 2, self._with_vowels[without_vowels(word)]
+        if best is None or word in self._names or word in RESERVED or CHEMICAL_WORD.fullmatch(word) is not None:
             return None
         return self._names[best[1]]
 
     def _has_wrong_vowels(self, word: str) -> bool:
         """Return whether a word differs from a name in two vowels alone: levimasole."""
-        name = self._with_vowels.get(word.translate(_VOWELS), "")
+        name = self._with_vowels.get(without_vowels(word), "")
         return len(name) == len(word) and name[0] == word[0] and OSA.distance(word, name, score_cutoff=2) <= 2
 
     def _of_foreign(self, match: re.Match[str]) -> str | None:
@@ -141,15 +142,7 @@ def _key(word: str) -> str:
     >>> _key("xylazine"), _key("ksylazyna"), _key("levamizol"), _key("levamisole")
     ('ksilasin', 'ksilasin', 'levamisol', 'levamisol')
     """
-    if "h" in word:
-        for letters, one in _ALIKE_WITH_H:
-            word = word.replace(letters, one)
-    word = word.replace("ck", "k").replace("qu", "k").translate(_ALIKE_LETTERS)
-    if "c" in word:
-        word = _SOFT_C.sub("s", word).replace("c", "k")
-    # A search takes less time than a replacement, and few words have a doubled letter.
-    if _DOUBLED.search(word) is not None:
-        word = _DOUBLED.sub(r"\1", word)
+    word = one_letter_per_sound(word)
     if word.endswith(_LONG_ENDINGS):
         return word[:-2]
     return word[:-1] if word.endswith(_SHORT_ENDINGS) else word

@@ -21,10 +21,10 @@ from features.substances.read.sounds import FOREIGN_WORD, Reading, foreign_readi
 from features.substances.read.translations import segment
 from features.substances.rewriting import Rewriting, rewritten
 from features.texts.remembered import remembered
+from features.texts.scan import without_vowels
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SIGNS: Final = re.compile(r"[^\W_|!$@€+]*[\d|!$@€+][\w|!$@€+]*", re.ASCII)
-_VOWELS: Final = str.maketrans("", "", "aeiouy")
 _HARD_VOWELS: Final = re.compile("[aeiou]")
 # Letters that a scanner takes for other letters. Names and texts are reduced in the same way.
 _MISREAD: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("u", "ll"), ("v", "y"), ("h", "b"))
@@ -79,7 +79,7 @@ class OtherWritings:
         self._joined = JoinedNames((*(key for key in keys if key.isalpha()), *adulterants.names))
         self._backwards |= frozenset(name[::-1] for name in adulterants.names)
         for word in (*long_words, *adulterants.names):
-            consonants = word.translate(_VOWELS)
+            consonants = without_vowels(word)
             self._consonants.setdefault(consonants, word)
             self._misread.setdefault(_as_scanned(word), word)
         # Piperidine and piperidone have the same consonants. Read them as piperidone.
@@ -159,7 +159,7 @@ class OtherWritings:
         """Return the watched word that a word without vowels, or a misread word, stands for, or None."""
         if len(word) < _FEWEST_CONSONANTS:
             return None
-        consonants = word.translate(_VOWELS)
+        consonants = without_vowels(word)
         found = self._consonants.get(consonants) if len(consonants) >= _FEWEST_CONSONANTS else None
         if found is not None and len(_HARD_VOWELS.findall(word)) <= 1:
             return found

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.substances.normalise import (
+    _SKELETON,
     compact,
     core,
     fold,
@@ -251,3 +252,8 @@ def test_any_span_has_an_original_text(text: str, start: int, end: int) -> None:
     spelled = spell(fold(text))
     piece = original(text, spelled, min(start, end), max(start, end))
     assert isinstance(piece, str)
+
+
+@given(st.text("abcil013|$€äß"))
+def test_a_skeleton_replaces_digits_signs_and_the_letter_i(word: str) -> None:
+    assert skeleton(word) == word.translate(_SKELETON)

@@ -1,4 +1,4 @@
-"""Tests of the keys under which other spellings of adulterants are found."""
+"""Tests of the reduced forms under which other spellings of adulterants are found."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.substances.find.adulterants import _key
+from features.texts.scan import without_vowels
 
 PIECES = [
     "ph",
@@ -57,3 +58,8 @@ def test_a_key_is_the_word_after_each_replacement_in_turn(word: str) -> None:
         plain = plain.replace(letters, one)
     plain = re.sub(r"(.)\1+", r"\1", re.sub("c(?=[ei])", "s", plain).replace("c", "k"))
     assert _key(word) == re.sub("(?:um|us|as|es|os|[aeou])$", "", plain)
+
+
+@given(st.text("abcdeiouyxz123ä"))
+def test_only_vowels_are_removed(word: str) -> None:
+    assert without_vowels(word) == word.translate(str.maketrans("", "", "aeiouy"))
