@@ -17,6 +17,9 @@ cpdef bint mixes_letters_and_figures(str text)
 @cython.locals(char=Py_UCS4)
 cpdef str without_vowels(str word)
 
+@cython.locals(letters=list, at=Py_ssize_t, size=Py_ssize_t, char=Py_UCS4, after=Py_UCS4)
+cpdef str as_scanned(str word)
+
 @cython.locals(letters=list, last=Py_UCS4, before=Py_UCS4, after=Py_UCS4, sound=Py_UCS4, char=Py_UCS4, at=Py_ssize_t, size=Py_ssize_t)
 cpdef str one_letter_per_sound(str word)
 

@@ -111,6 +111,35 @@ def without_vowels(word: str) -> str:
     )
 
 
+def as_scanned(word: str) -> str:
+    """Return a word with the letters that a scanner takes for others replaced: rn is m, vv w, cl d, u ll, v y, and h b."""
+    letters: list[str] = []
+    at = 0
+    size = len(word)
+    while at < size:
+        char = word[at]
+        after = word[at + 1] if at + 1 < size else " "
+        at += 1
+        if char == "r" and after == "n":
+            char = "m"
+            at += 1
+        elif char == "v" and after == "v":
+            char = "w"
+            at += 1
+        elif char == "c" and after == "l":
+            char = "d"
+            at += 1
+        elif char == "u":
+            char = "l"
+            letters.append(char)
+        elif char == "v":
+            char = "y"
+        elif char == "h":
+            char = "b"
+        letters.append(char)
+    return "".join(letters)
+
+
 def one_letter_per_sound(word: str) -> str:
     """Return a word (letters a to z) with one letter for each sound that languages write differently: sch, ck, x, soft c, y.
 

@@ -21,13 +21,11 @@ from features.substances.read.sounds import FOREIGN_WORD, Reading, foreign_readi
 from features.substances.read.translations import segment
 from features.substances.rewriting import Rewriting, rewritten
 from features.texts.remembered import remembered
-from features.texts.scan import without_vowels
+from features.texts.scan import as_scanned, without_vowels
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SIGNS: Final = re.compile(r"[^\W_|!$@€+]*[\d|!$@€+][\w|!$@€+]*", re.ASCII)
 _HARD_VOWELS: Final = re.compile("[aeiou]")
-# Letters that a scanner takes for other letters. Names and texts are reduced in the same way.
-_MISREAD: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("u", "ll"), ("v", "y"), ("h", "b"))
 # Minimum consonants, and letters, of a name that is read without its vowels.
 _FEWEST_CONSONANTS: Final = 5
 _FEWEST_LETTERS: Final = 6
@@ -81,7 +79,8 @@ class OtherWritings:
         for word in (*long_words, *adulterants.names):
             consonants = without_vowels(word)
             self._consonants.setdefault(consonants, word)
-            self._misread.setdefault(_as_scanned(word), word)
+            # Names and texts are reduced in the same way.
+            self._misread.setdefault(as_scanned(skeleton(word)), word)
         # Piperidine and piperidone have the same consonants. Read them as piperidone.
         if "piperidone" in self._words:
             self._consonants["pprdn"] = "piperidone"
@@ -163,7 +162,7 @@ class OtherWritings:
         found = self._consonants.get(consonants) if len(consonants) >= _FEWEST_CONSONANTS else None
         if found is not None and len(_HARD_VOWELS.findall(word)) <= 1:
             return found
-        return self._misread.get(_as_scanned(word))
+        return self._misread.get(as_scanned(skeleton(word)))
 
     def by_sound(self, text: str, *, with_core: bool = True) -> Rewriting | None:
         """Return the text with English parts of names in place of foreign words that sound like them; None without such words.
@@ -305,13 +304,6 @@ class OtherWritings:
             if len(substances) == 1 and rest[0].isalpha():
                 return rest
         return None
-
-
-def _as_scanned(word: str) -> str:
-    read = skeleton(word)
-    for piece, other in _MISREAD:
-        read = read.replace(piece, other)
-    return read
 
 
 def _cut_pieces(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Tests of the reduced forms under which other spellings of adulterants are found."""
+"""Tests of the reduced forms under which other spellings are found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.substances.find.adulterants import _key
-from features.texts.scan import without_vowels
+from features.texts.scan import as_scanned, without_vowels
 
 PIECES = [
     "ph",
@@ -63,3 +63,11 @@ def test_a_key_is_the_word_after_each_replacement_in_turn(word: str) -> None:
 @given(st.text("abcdeiouyxz123ä"))
 def test_only_vowels_are_removed(word: str) -> None:
     assert without_vowels(word) == word.translate(str.maketrans("", "", "aeiouy"))
+
+
+@given(st.text("rnvclduhimwyb1"))
+def test_letters_that_a_scanner_confuses_are_replaced_in_turn(word: str) -> None:
+    plain = word
+    for piece, other in (("rn", "m"), ("vv", "w"), ("cl", "d"), ("u", "ll"), ("v", "y"), ("h", "b")):
+        plain = plain.replace(piece, other)
+    assert as_scanned(word) == plain
