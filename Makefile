@@ -11,7 +11,8 @@ VENV ?= .venv
 SERVE ?= 1
 # QUICK=1 lets `make benchmarks` only show that everything works.
 QUICK ?= 0
-PYTEST_ARGS ?= -n auto --dist loadfile
+# The order of modules is that of tests/conftest.py.
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 OPENMP := $(VENV)/openmp

@@ -75,6 +75,9 @@ SLOW = (
     "training",
 )
 
+#: Module with the longest test, a training run of two minutes.
+_LONGEST = "test_readme.py"
+
 
 def _is_slow(path: Path, config: pytest.Config) -> bool:
     folder = config.rootpath / "tests"
@@ -87,7 +90,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow folders and modules, which `make check` skips."""
+    """Mark the tests of slow folders and modules, which `make check` skips, and run them first, the longest module before all.
+
+    The modules are shared out to processes in this order. At the end, only short ones remain, so no process waits long for another.
+    """
+    slow = {path for path in {item.path for item in items} if _is_slow(path, config)}
     for item in items:
-        if _is_slow(item.path, config):
+        if item.path in slow:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (item.path.name != _LONGEST, item.path not in slow))
