@@ -39,6 +39,7 @@ SOURCE_FIELDS: Final[dict[str, str]] = {
     # substance
     "substance_opioid": _CHEMICAL,
     "substance_precursor": _CHEMICAL,
+    "substance_watched": _CHEMICAL,
     "substance_other": _CHEMICAL,
     "substance_benign": _CHEMICAL,
     "substance_identifier": _CHEMICAL,

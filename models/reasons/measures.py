@@ -86,6 +86,7 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
         "consignee_contact": ("Contacts given for the consignee", _word(_CONTACTS)),
         "substance_opioid": ("A fentanyl, nitazene or other opioid", _word(_NAMED)),
         "substance_precursor": ("A fentanyl precursor", _word(_NAMED)),
+        "substance_watched": ("An opioid or a fentanyl precursor", _word(_NAMED)),
         "value_round": ("Declared value is round", _word(_ROUND)),
         "consignor_fits_code": ("Fit of the HS chapter with what the consignor's line of business sends", _fit),
         "consignee_fits_code": ("Fit of the HS chapter with what the consignee's line of business receives", _fit),

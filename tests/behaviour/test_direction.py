@@ -34,6 +34,7 @@ LADDERS = {
     "description_precursor_fragment": [0.0, 1.0],
     "substance_opioid": [0.0, 1.0, 2.0],
     "substance_precursor": [0.0, 1.0, 2.0],
+    "substance_watched": [0.0, 1.0, 2.0],
     "substance_class": [0.0, 1.0, 2.0],
     "hs_text_contradiction": [0.0, 0.5, 1.0, 2.0, 4.0],
     "hs_text_agreement": [6.0, 3.0, 1.0, 0.3, 0.0],

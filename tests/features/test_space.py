@@ -62,6 +62,7 @@ def test_monotone_features_are_the_required_ones(space: FeatureSpace) -> None:
         "description_precursor_fragment": 1,
         "substance_opioid": 1,
         "substance_precursor": 1,
+        "substance_watched": 1,
         "substance_class": 1,
         "hs_text_contradiction": 1,
         "hs_text_agreement": -1,

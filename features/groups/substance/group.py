@@ -130,6 +130,7 @@ def _evidence(match: Match) -> _MatchEvidence:
     for column, value in (
         (SubstanceColumn.SUBSTANCE_OPIOID, named * (match.group in _OPIOIDS)),
         (SubstanceColumn.SUBSTANCE_PRECURSOR, named * (match.group == "precursor")),
+        (SubstanceColumn.SUBSTANCE_WATCHED, named * (match.group in _OPIOIDS or match.group == "precursor")),
         (
             SubstanceColumn.SUBSTANCE_OTHER,
             float(match.group not in _OPIOIDS and match.group not in ("precursor", BENIGN)) + listed_drug,

@@ -17,7 +17,7 @@ from features.table.table import ManifestTable
 from models.bundle import load, save
 from tests.training.authors.conftest import NAMES, QUICK
 from training.authors.champion import train_champion
-from training.authors.learning import CLEAN_SHARE, NEW_OFFICE, PREVALENCE, Taught
+from training.authors.learning import CLEAN_SHARE, NEW_OFFICE, PREVALENCE, UNSEEN, Taught
 from training.authors.leaving_out import KINDS, Authors, LeftOut, best_scores, leave_each_out, leave_out, report
 from training.authors.table import further_markdown, further_tables, markdown_of, rows_of
 from training.authors.tracking import log_authors
@@ -102,11 +102,28 @@ def test_a_third_of_the_training_rows_has_the_features_of_a_new_office(authors: 
     views, taught = authors.views[name], authors.taught[name][0]
     assert taught.as_new.mean() == pytest.approx(NEW_OFFICE, abs=0.05)
     assert len(taught.settled) == pytest.approx(CLEAN_SHARE * len(views.settled), rel=0.1)
-    matrix = taught.lessons(authors.usual(name), authors.prior).matrix
-    np.testing.assert_array_equal(matrix[~taught.as_new], taught.settled[~taught.as_new])
+    seen = [column for column, feature in enumerate(authors.names) if feature not in UNSEEN]
+    matrix = taught.lessons(authors.usual(name), authors.prior).matrix[:, seen]
+    np.testing.assert_array_equal(matrix[~taught.as_new], taught.settled[np.ix_(~taught.as_new, seen)])
     # Each of these rows equals a row of the new office's features.
-    complete = {row.tobytes() for row in authors.new(name)}
+    complete = {row.tobytes() for row in authors.new(name)[:, seen]}
     assert all(row.tobytes() in complete for row in matrix[taught.as_new])
+
+
+def test_trees_see_a_watched_substance_but_not_which_one_it_is(authors: Authors) -> None:
+    lessons = authors.lessons(slope=0.5)
+    of = {name: lessons.matrix[:, authors.names.index(name)] for name in (*UNSEEN, "substance_watched")}
+    assert all((of[name] == 0.0).all() for name in UNSEEN)
+    # Half of the lessons of law declare opioids, half precursors.
+    by_law = authors.taught[NAMES[0]][0].settled[-len(authors.views[NAMES[0]].by_law.matrix) :]
+    assert (by_law[:, authors.names.index("substance_watched")] == 2.0).all()
+    assert set(by_law[:, authors.names.index("substance_opioid")].tolist()) == {0.0, 2.0}
+    # The prior sees it.
+    taught = authors.taught[NAMES[0]][0]
+    start = taught.lessons(authors.usual(NAMES[0]), authors.prior).prior
+    assert (
+        start[-len(by_law) :, :2].argmax(axis=1) == np.where(by_law[:, authors.names.index("substance_opioid")], 0, 1)
+    ).all()
 
 
 def test_the_report_has_the_keys_of_the_contract(figures: dict[str, Any]) -> None:
