@@ -162,8 +162,8 @@ def _misshapen(arrays: dict[str, NDArray[Any]], settings: Settings) -> list[str]
         "declared": (chapters, chapters),
     }  # fmt: skip
     wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
-    # Buckets are chosen by a bit mask, and the loops read the first number of each.
-    if learned < 1 or buckets < 1 or buckets & (buckets - 1):
+    # Buckets are chosen by a bit mask.
+    if buckets < 1 or buckets & (buckets - 1):
         wrong.append("grams")
     sizes = {"doubt": len(Statistic), "vague": len(Statistic) + width}
     return [*dict.fromkeys(wrong), *(name for name, size in sizes.items() if len(getattr(settings, name)) != size)]

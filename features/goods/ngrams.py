@@ -96,15 +96,12 @@ def _fill(
     vague = 0.0
     for k in range(width):
         totals[k] = 0
-    # The rows are scattered in memory. Loading them in one loop is faster than loading each on use.
-    for place in range(count):
-        vague += values[ids[place]]
-        totals[0] += table[ids[place], 0]
     for place in range(count):
         row = ids[place]
         # Sums of integers are exact, and faster than sums of floats.
-        for k in range(1, width):
+        for k in range(width):
             totals[k] += table[row, k]
+        vague += values[row]
     for k in range(width):
         out[k] = float(totals[k]) / float(count)
     out[width] = vague / sqrt(count)
