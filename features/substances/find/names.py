@@ -288,15 +288,11 @@ class NameIndex:
         if len(word) >= SHORTEST and word[:SHORTEST] not in self._beginnings:
             return False
         # No prefix has more letters than `_HEAD`.
-        if len(word) < _HEAD:
-            at = bisect_left(heads, word)
-            if at < len(heads) and heads[at].startswith(word):
-                return True
-        for head in (word[:_HEAD], word[:SHORTEST]):
-            for length in self._lengths.get(head, ()):
-                if length > len(word) or word[:length] in self._names:
-                    return True
-        return False
+        at = bisect_left(heads, word) if len(word) < _HEAD else len(heads)
+        if at < len(heads) and heads[at].startswith(word):
+            return True
+        found = self._lengths.get(word[:_HEAD], ()) + self._lengths.get(word[:SHORTEST], ())
+        return any(length > len(word) or word[:length] in self._names for length in found)
 
     def glance(self, judge: Callable[[str], int], fewest: int, most: int, remembered: int) -> Glance:
         """Return a `Glance` for a complete set of names. Arguments as in `Glance`."""
