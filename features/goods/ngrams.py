@@ -101,7 +101,8 @@ def _fill(
         # Sums of integers are exact, and faster than sums of floats.
         for k in range(width):
             totals[k] += table[row, k]
-        vague += values[row]
+        # Double precision, so that uncompiled code gives the same values.
+        vague += float(values[row])
     for k in range(width):
         out[k] = float(totals[k]) / float(count)
     out[width] = vague / sqrt(count)

@@ -125,8 +125,6 @@ class SubstanceIndex:
 
     def resolve_all(self, texts: list[str], *, chemical: bool = False) -> list[Match | None]:
         """Return `resolve` of each text."""
-        if not texts:
-            return []
         # Do not reuse answers from a time without OPSIN.
         kind = chemical, opsin().available
         known = self._known.setdefault(kind, {})

@@ -77,7 +77,7 @@ class SubstanceResolver:
                 if opsin().counters.skipped != skipped:
                     # OPSIN stopped meanwhile. Discard the cache, because it counts the skipped names as harmless.
                     self._names[available] = _texts_without_a_name()
-                resolved = index.resolve_all([column.values[i] for i in at])
+                resolved = index.resolve_all([column.values[i] for i in at]) if at else []
             named = [(i, match) for i, match in zip(at, resolved, strict=True) if match is not None]
             if not named:
                 continue
