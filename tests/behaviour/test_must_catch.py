@@ -19,11 +19,6 @@ from tests.behaviour.scored import is_below, score_cases, score_pairs, table_of
 CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 #: Cases that the score alone must bring to their lane.
 LEAST_WITHOUT_RULES = 135
-#: Pairs that the champion orders wrongly, because its trees rate precursors in drums higher.
-WRONG_PAIRS = {
-    "Fentanyl in drums above a precursor in the same drums",
-    "Fentanyl above norfentanyl in the same drum",
-}
 #: Bounds of the account's age at the declaration in days.
 NEW_DAYS, OLD_DAYS = 90, 730
 _CAS = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
@@ -61,9 +56,7 @@ def test_the_score_alone_orders_every_certain_pair(champion: RiskModel, tmp_path
         for pair, above, below in score_pairs(champion, pairs, tmp_path)
         if not above > below
     ]
-    new = [text for text in wrong if text.partition("\n")[0] not in WRONG_PAIRS]
-    _fail_if(new, "\n".join(["", f"{len(new)} pairs:", *new]))
-    assert {text.partition("\n")[0] for text in wrong} == WRONG_PAIRS
+    _fail_if(wrong, "\n".join(["", f"{len(wrong)} pairs:", *wrong]))
 
 
 @pytest.mark.parametrize("cases", [CATCH, PASS], ids=["must_catch", "must_pass"])

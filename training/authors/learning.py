@@ -47,7 +47,7 @@ class ResidualParams:
         head_trees: further trees per head.
     """
 
-    shrinkage: float = 0.6
+    shrinkage: float = 0.5
     slope: float = 0.3
     common_trees: int = 660
     head_trees: int = 0
