@@ -16,7 +16,11 @@ class SubstanceColumn(Column):
         1,
     )
     SUBSTANCE_PRECURSOR = "SUBSTANCE_DECLARED", "A fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1
-    SUBSTANCE_WATCHED = "SUBSTANCE_DECLARED", "An opioid or a fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1
+    SUBSTANCE_WATCHED = (
+        "SUBSTANCE_DECLARED",
+        "An opioid or a fentanyl precursor: 2 declared, 1 mentioned, 0 not named",
+        1,
+    )
     SUBSTANCE_OTHER = (
         "SUBSTANCE_DECLARED",
         "Another substance: 2 a controlled drug is declared, 1 another listed substance or an adulterant is named, 0 neither",
