@@ -198,8 +198,9 @@ def test_a_cas_number_makes_generic_words_precise() -> None:
 
 
 def test_words_of_substances_are_known_to_every_office() -> None:
+    past: list[Row] = [*[("cotton dress", "620442")] * 8, ("linen dress", "620442")]
     group = DescriptionGroup()
-    group.fit(table([("cotton dress", "620442")] * 8 + [("linen dress", "620442")]))
+    group.fit(table(past))
     matrix = group.transform(table([(text, None) for text in ("carfentanil", "zylophant", "linen")]), NO_HISTORY)
     unknown = matrix[:, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS].tolist()
     rarest = matrix[:, DescriptionColumn.DESCRIPTION_RAREST_WORD].tolist()
@@ -208,7 +209,13 @@ def test_words_of_substances_are_known_to_every_office() -> None:
 
 
 def test_harmless_words_speak_against_a_chemical_code_and_vague_words_say_nothing() -> None:
-    texts = ("leather running shoes", "citric acid powder 99.5 % food grade", "gift", "zylophant", None)
+    texts: list[str | None] = [
+        "leather running shoes",
+        "citric acid powder 99.5 % food grade",
+        "gift",
+        "zylophant",
+        None,
+    ]
     column = ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE
     under = {
         code: ClassificationGroup().transform(table([(text, code) for text in texts]), NO_HISTORY)[:, column]

@@ -102,7 +102,7 @@ def test_a_third_of_the_training_rows_has_the_features_of_a_new_office(authors: 
     views, taught = authors.views[name], authors.taught[name][0]
     assert taught.as_new.mean() == pytest.approx(NEW_OFFICE, abs=0.05)
     assert len(taught.settled) == pytest.approx(CLEAN_SHARE * len(views.settled), rel=0.1)
-    seen = [column for column, feature in enumerate(authors.names) if feature not in UNSEEN]
+    seen = np.array([column for column, feature in enumerate(authors.names) if feature not in UNSEEN])
     matrix = taught.lessons(authors.usual(name), authors.prior).matrix[:, seen]
     np.testing.assert_array_equal(matrix[~taught.as_new], taught.settled[np.ix_(~taught.as_new, seen)])
     # Each of these rows equals a row of the new office's features.
