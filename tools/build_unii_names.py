@@ -74,6 +74,7 @@ _OTHER_MEANING: Final = frozenset(
     {
         "ALPHA'-METHYL BUTYRYL FENTANY",  # also listed for the isomer with methyl on the phenethyl group
         "CHINA-WHITE",  # porcelain or paint; also heroin
+        "MONITOR",  # a screen; also a trade name of methamidophos
         "PINK HEROIN",  # a street mixture
         "PINKY",  # a finger or a first name
         "TONI",  # a first name or a hair care brand

@@ -122,6 +122,7 @@ def test_a_country_that_is_not_a_party_has_no_obligation(place: str, party: bool
         "toluene 20 t",
         "caffeine powder",
         "whisky 12 bottles",
+        "computer monitor 27 inch",
     ],
 )
 def test_ordinary_goods_name_no_controlled_drug(text: str) -> None:
@@ -142,6 +143,8 @@ def test_ordinary_goods_name_no_controlled_drug(text: str) -> None:
         ("hemp flower delta-9-THC below 0.3%", "denied"),
         ("cannabidiol with dronabinol < 0,2 %", "denied"),
         ("Adderall alternative focus supplement", "denied"),
+        ("methadone lock box", "publication"),
+        ("oxycodone pill crusher", "publication"),
     ],
 )
 def test_goods_that_only_name_a_drug_mention_it(text: str, context: str) -> None:
@@ -156,7 +159,15 @@ def test_a_watched_substance_takes_precedence_over_a_drug_in_the_same_text() -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["cocaine 5 kg hidden in toys", "T-shirts, cocaine powder", "ketamine < 99 %", "ketamine 0.5 %"]
+    "text",
+    [
+        "cocaine 5 kg hidden in toys",
+        "T-shirts, cocaine powder",
+        "ketamine < 99 %",
+        "ketamine 0.5 %",
+        "methadone 10 kg in lock box",
+        "oxycodone 30 mg tablets, pill crusher",
+    ],
 )
 def test_an_amount_or_a_form_of_the_drug_declares_it_beside_other_goods(text: str) -> None:
     assert resolve(text, chemical=False).kind == "exact"
