@@ -82,6 +82,8 @@ def classify_file(
 
     queries = [QueryColumn(column), codes]
     append_columns(source, target, queries, _TYPES, answer_all, report, progress, excel_safe=excel_safe)
-    if report.unreadable:
+    if report.unreadable == 1:
+        report.notes.append("1 HS code cannot be read; its row has no code_fit.")
+    elif report.unreadable:
         report.notes.append(f"{report.unreadable:,} HS codes cannot be read; their rows have no code_fit.")
     return report

@@ -79,7 +79,7 @@ def test_a_file_keeps_its_columns_and_rows_and_the_documented_columns_are_append
     report = capsys.readouterr().err
     for words in (
         "Line 7 has no answer",
-        "1 HS codes cannot be read",
+        "1 HS code cannot be read",
         "7 rows in and out, 1 of them blank",
         "1 of 3 codes",
     ):
