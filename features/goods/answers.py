@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.goods.amounts import without_amounts
 from features.goods.classifier import Reading, agreement, read_texts
 from features.goods.codes import CODES, HsLevel, Ids
 from features.goods.language import guess, votes
@@ -99,7 +100,7 @@ class GoodsReader:
         return bool(words) and bool(self.model.languages_of(list(words)).all())
 
     def _classify(self, texts: list[str], codes: Sequence[str | None]) -> list[GoodsAnswer]:
-        tokens = TokenisedTexts(texts, folded, self._index)
+        tokens = TokenisedTexts(without_amounts(texts), folded, self._index)
         reading = read_texts(self.model, tokens, self._rows.of(tokens.slots))
         ids = np.empty((len(texts), 3 * RANKS), dtype=np.int32)
         shares = np.empty((len(texts), 3 * RANKS))

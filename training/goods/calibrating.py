@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from features.goods.amounts import without_amounts
 from features.goods.classifier import STATISTICS, agreement, logistic, read_texts, statistics
 from features.goods.codes import CODES, HsLevel
 from features.goods.model import GoodsModel, Settings
@@ -68,7 +69,7 @@ class Raw:
 def tokenised(model: GoodsModel, texts: list[str]) -> tuple[TokenisedTexts, FloatArray]:
     """Return texts with their words, and the vectors of the words by slot."""
     index = TextIndex(len(texts) * 64)
-    tokens = TokenisedTexts(texts, folded, index)
+    tokens = TokenisedTexts(without_amounts(texts), folded, index)
     rows = np.zeros((tokens.slots.room, model.width + 2))
     new = tokens.slots.new
     rows[np.asarray(tokens.slots.slots)[new]] = model.word_rows([tokens.pieces[at] for at in new])

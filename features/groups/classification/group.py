@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.goods.amounts import without_amounts
 from features.goods.classifier import agreement, read_texts, shares
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
 from features.goods.model import goods_model
@@ -128,7 +129,7 @@ class ClassificationGroup(Group):
             of_pairs: numbers of chapter and heading of each pair (m, 2), and 1 if its code is one of chemicals (m,).
         """
         values = pairs.texts.values
-        tokenised = self.texts.tokenise([values[text] for text in texts])
+        tokenised = self.texts.tokenise(without_amounts([values[text] for text in texts]))
         reading = read_texts(self._model, tokenised, self._word_rows.of(tokenised.slots))
         text_of = numbers_of_texts(pairs, texts)
         codes, chemical = of_pairs

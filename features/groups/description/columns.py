@@ -46,7 +46,7 @@ class DescriptionColumn(Column):
     )
     DESCRIPTION_GENERIC_CHEMISTRY = (
         "DESCRIPTION_CHEMICAL",
-        "Words that could be any chemical (intermediate, additive, raw material, powder), in many languages; 0 with a CAS number",
+        "Words that could be any chemical (intermediate, powder, research chemical), in many languages; 0 with a CAS number",
     )
     DESCRIPTION_OPIOID_FRAGMENT = (
         "SUBSTANCE_SIMILAR",
@@ -78,18 +78,19 @@ class WordFlag(IntEnum):
     CHEMICAL = 1
     MEDICINE = 2
     SEARCH_GRADE = 4
-    SEARCH_EQUIPMENT = 8
-    SEARCH_TOOLING = 16
-    SEARCH_STOP_WORD = 32
-    SEARCH_FRAGMENT = 64
-    DOSE_FORM = 128
-    STRENGTH = 256
-    STANDARD = 512
-    GENERIC_CHEMISTRY = 1024
-    BINDER = 2048
-    DYE = 4096
-    TABLET_PRESS = 8192
-    HOBBY = 16384
+    SEARCH_RESEARCH = 8
+    SEARCH_EQUIPMENT = 16
+    SEARCH_TOOLING = 32
+    SEARCH_STOP_WORD = 64
+    SEARCH_FRAGMENT = 128
+    DOSE_FORM = 256
+    STRENGTH = 512
+    STANDARD = 1024
+    GENERIC_CHEMISTRY = 2048
+    BINDER = 4096
+    DYE = 8192
+    TABLET_PRESS = 16384
+    HOBBY = 32768
 
 
 FEATURES: Final = declare("description", DescriptionColumn)

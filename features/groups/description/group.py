@@ -26,12 +26,14 @@ _NOT_CHEMICAL: Final = _PATTERNS["not_chemical"]["pattern"]
 _MEDICINE: Final = _PATTERNS["medicine"]["pattern"]
 _CAS: Final = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
 _GRADE: Final = _PATTERNS["grade"]["pattern"]
+_RESEARCH: Final = _PATTERNS["research"]["pattern"]
 _EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
 _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
 _PRINTED: Final = _PATTERNS["printed"]["pattern"]
 _GRAM: Final = _PATTERNS["gram"]["pattern"]
 # Token patterns that make costly searches rare: without a matching token (or, for grades, a percent sign) a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
+_OF_RESEARCH: Final = _PATTERNS["research"]["token"]
 _OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
 _OF_TOOLING: Final = _PATTERNS["tooling"]["token"]
 #: Columns for fragments of chemical names, with their patterns.
@@ -43,7 +45,14 @@ _FRAGMENTS: Final = (
 _OF_ANY: Final = re.compile(
     "|".join(
         f"(?:{pattern.pattern})"
-        for pattern in (_MEDICINE, _OF_GRADE, _OF_EQUIPMENT, _OF_TOOLING, *(one["token"] for _, one in _FRAGMENTS))
+        for pattern in (
+            _MEDICINE,
+            _OF_GRADE,
+            _OF_RESEARCH,
+            _OF_EQUIPMENT,
+            _OF_TOOLING,
+            *(one["token"] for _, one in _FRAGMENTS),
+        )
     )
 )
 #: Number of words whose shares are learned: the most frequent words of the fit window.
@@ -51,6 +60,7 @@ _VOCABULARY: Final = 4000
 #: Flags that require a search.
 _SEARCHES: Final = (
     WordFlag.SEARCH_GRADE
+    | WordFlag.SEARCH_RESEARCH
     | WordFlag.SEARCH_EQUIPMENT
     | WordFlag.SEARCH_TOOLING
     | WordFlag.SEARCH_STOP_WORD
@@ -126,6 +136,8 @@ def _flags_of_token(word: str) -> int:
         flags |= WordFlag.MEDICINE
     if _OF_GRADE.fullmatch(word) is not None:
         flags |= WordFlag.SEARCH_GRADE
+    if _OF_RESEARCH.fullmatch(word) is not None:
+        flags |= WordFlag.SEARCH_RESEARCH
     if _OF_EQUIPMENT.fullmatch(word) is not None:
         flags |= WordFlag.SEARCH_EQUIPMENT
     if _OF_TOOLING.fullmatch(word) is not None:
@@ -154,6 +166,8 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
         row[DescriptionColumn.DESCRIPTION_STOP_WORD] = _vagueness(texts.tokens_of(at))
     if flags & WordFlag.SEARCH_GRADE or "%" in low:
         row[DescriptionColumn.DESCRIPTION_GRADE] = len(_GRADE.findall(low))
+    if flags & WordFlag.SEARCH_RESEARCH:
+        row[DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY] += len(_RESEARCH.findall(low))
     if flags & WordFlag.SEARCH_EQUIPMENT:
         row[DescriptionColumn.DESCRIPTION_EQUIPMENT] = (
             flags & WordFlag.TABLET_PRESS != 0 or _EQUIPMENT.search(low) is not None
