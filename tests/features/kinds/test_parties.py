@@ -24,6 +24,7 @@ ORGANISATIONS = (
         "ETS EXEMPLE MECANIQUE DE PRECISION",
         "Ets Modele",
         "Voorbeeld Analyse",
+        "Harm Reduction Center",
     ),
 )
 PERSONS = (
