@@ -25,6 +25,11 @@ ORGANISATIONS = (
         "Ets Modele",
         "Voorbeeld Analyse",
         "Harm Reduction Center",
+        "First Baptist Diocese",
+        "ABC Plumbing",
+        "Taller Mecanico Ejemplo",
+        "Tischlerei Muster",
+        "Gemeente Voorbeeld",
     ),
 )
 PERSONS = (
