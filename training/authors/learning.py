@@ -2,7 +2,7 @@
 
 The target is the residual: LightGBM starts from the prior's log-odds (``init_score``), so trees learn only what the prior does not
 explain. Common trees start from the combined prior of all heads. The trees of each head start from the head's prior plus the common
-trees. All leaf values are then multiplied by one factor per model, the shrinkage towards the prior.
+trees. All leaf values are then multiplied by one factor per head, the shrinkage towards the prior.
 
 In new worlds, the prior is too confident (docs/worlds.md). Trees that start from its log-odds would learn little except to correct
 it on lawful trade. Trees therefore start from ``slope`` times its log-odds. Their leaf values are then divided by the slope, to
@@ -41,13 +41,16 @@ class ResidualParams:
     """Parameters of the trees. The values were chosen by leaving one author out (docs/worlds.md).
 
     Attributes:
-        shrinkage: factor of all leaf values; 0 leaves the prior alone.
+        shrinkage: factor of all leaf values of the heads of substances; 0 leaves the prior alone.
+        shrinkage_of_equipment: the same for the head of equipment. Trees that all heads share learn mostly from chemicals, so a
+            larger factor would suspect equipment behind harmless chemicals.
         slope: factor of the prior's log-odds from which trees start.
         common_trees: trees that all heads share.
         head_trees: further trees per head.
     """
 
-    shrinkage: float = 0.5
+    shrinkage: float = 0.7
+    shrinkage_of_equipment: float = 0.5
     slope: float = 0.3
     common_trees: int = 660
     head_trees: int = 0
@@ -60,6 +63,10 @@ class ResidualParams:
     max_bin: int = 127
     seed: int = 1
     threads: int = 2
+
+    def factor(self, head: str) -> float:
+        """Return the factor of a head's leaf values."""
+        return self.shrinkage_of_equipment if head == "equipment" else self.shrinkage
 
     def lightgbm(self, number: int, monotone: Sequence[int]) -> dict[str, object]:
         """Return LightGBM's parameters for booster ``number``."""
@@ -226,5 +233,5 @@ def fit_residual(
             own = own + intercept(own, find, lessons.weight)
             further = boosted(data, find, own, params.head_trees, params.lightgbm(number + 1, monotone))
             booster = join_trees(common, further, params.head_trees)
-        boosters[head] = shrunk(first_trees(booster, booster.num_trees()), params.shrinkage / params.slope)
+        boosters[head] = shrunk(first_trees(booster, booster.num_trees()), params.factor(head) / params.slope)
     return boosters

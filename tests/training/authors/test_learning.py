@@ -47,13 +47,15 @@ def test_trees_add_nothing_if_the_prior_explains_everything() -> None:
     assert np.abs(raw(learned, part.matrix[:200])[:, 0]).max() < 0.1
 
 
-def test_the_shrinkage_multiplies_the_values_of_trees() -> None:
-    full = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, replace(QUICK, shrinkage=1.0))
-    half = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
-    none = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, replace(QUICK, shrinkage=0.0))
-    rows = lessons(1).matrix[:100]
-    np.testing.assert_allclose(raw(half, rows), raw(full, rows) / 2, atol=1e-9)
-    assert np.abs(raw(none, rows)).max() == 0.0
+def test_the_shrinkage_of_a_head_multiplies_the_values_of_its_trees() -> None:
+    def learned(substances: float, equipment: float) -> NDArray[np.float64]:
+        params = replace(QUICK, shrinkage=substances, shrinkage_of_equipment=equipment)
+        return raw(fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, params), lessons(1).matrix[:100])
+
+    full = learned(1.0, 1.0)
+    np.testing.assert_allclose(learned(0.5, 0.2), full * [0.5, 0.5, 0.2], atol=1e-9)
+    assert np.abs(learned(0.0, 0.0)).max() == 0.0
+    assert np.abs(full[:, 2]).max() > 0.0
 
 
 def test_trees_that_start_from_half_the_prior_are_scaled_to_the_full_prior() -> None:
