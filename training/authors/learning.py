@@ -41,16 +41,16 @@ class ResidualParams:
     """Parameters of the trees. The values were chosen by leaving one author out (docs/worlds.md).
 
     Attributes:
-        shrinkage: factor of all leaf values of the heads of substances; 0 leaves the prior alone.
-        shrinkage_of_equipment: the same for the head of equipment. Trees that all heads share learn mostly from chemicals, so a
-            larger factor would suspect equipment behind harmless chemicals.
+        shrinkage: factor of all leaf values; 0 leaves the prior alone.
+        shrinkage_of_opioids: the same for the head of opioids. Trees that all heads share learn mostly from chemicals. With a larger
+            factor, the head of equipment would suspect harmless chemicals, and precursors would outrank opioids in the same drum.
         slope: factor of the prior's log-odds from which trees start.
         common_trees: trees that all heads share.
         head_trees: further trees per head.
     """
 
-    shrinkage: float = 0.7
-    shrinkage_of_equipment: float = 0.5
+    shrinkage: float = 0.5
+    shrinkage_of_opioids: float = 0.6
     slope: float = 0.3
     common_trees: int = 660
     head_trees: int = 0
@@ -66,7 +66,7 @@ class ResidualParams:
 
     def factor(self, head: str) -> float:
         """Return the factor of a head's leaf values."""
-        return self.shrinkage_of_equipment if head == "equipment" else self.shrinkage
+        return self.shrinkage_of_opioids if head == "fentanyl_or_analogue" else self.shrinkage
 
     def lightgbm(self, number: int, monotone: Sequence[int]) -> dict[str, object]:
         """Return LightGBM's parameters for booster ``number``."""

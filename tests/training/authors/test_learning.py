@@ -16,7 +16,9 @@ from training.authors.learning import PREVALENCE, Lessons, ResidualParams, fit_r
 from training.fitting.residual import combined, directions, intercept, largest_rows
 
 HEADS = ("fentanyl_or_analogue", "precursor", "equipment")
-QUICK = ResidualParams(common_trees=20, head_trees=5, num_leaves=3, min_data_in_leaf=10, shrinkage=0.5, slope=1.0)
+QUICK = ResidualParams(
+    common_trees=20, head_trees=5, num_leaves=3, min_data_in_leaf=10, shrinkage_of_opioids=0.5, slope=1.0
+)
 
 
 def lessons(seed: int = 0, n: int = 3000) -> Lessons:
@@ -48,12 +50,12 @@ def test_trees_add_nothing_if_the_prior_explains_everything() -> None:
 
 
 def test_the_shrinkage_of_a_head_multiplies_the_values_of_its_trees() -> None:
-    def learned(substances: float, equipment: float) -> NDArray[np.float64]:
-        params = replace(QUICK, shrinkage=substances, shrinkage_of_equipment=equipment)
+    def learned(opioids: float, others: float) -> NDArray[np.float64]:
+        params = replace(QUICK, shrinkage=others, shrinkage_of_opioids=opioids)
         return raw(fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, params), lessons(1).matrix[:100])
 
     full = learned(1.0, 1.0)
-    np.testing.assert_allclose(learned(0.5, 0.2), full * [0.5, 0.5, 0.2], atol=1e-9)
+    np.testing.assert_allclose(learned(0.5, 0.2), full * [0.5, 0.2, 0.2], atol=1e-9)
     assert np.abs(learned(0.0, 0.0)).max() == 0.0
     assert np.abs(full[:, 2]).max() > 0.0
 
