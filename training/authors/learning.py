@@ -42,8 +42,8 @@ class ResidualParams:
 
     Attributes:
         shrinkage: factor of all leaf values; 0 leaves the prior alone.
-        shrinkage_of_opioids: the same for the head of opioids. Trees that all heads share learn mostly from chemicals. With a larger
-            factor, the head of equipment would suspect harmless chemicals, and precursors would outrank opioids in the same drum.
+        shrinkage_of_opioids: the same for the head of opioids. Trees that all heads share learn mostly from chemicals. With larger
+            factors, the head of equipment would suspect harmless chemicals, and precursors would outrank opioids in the same drum.
         slope: factor of the prior's log-odds from which trees start.
         common_trees: trees that all heads share.
         head_trees: further trees per head.
