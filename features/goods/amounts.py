@@ -32,11 +32,12 @@ def _amounts() -> re.Pattern[str]:
     )
     weighed, count = one_of("packings", "weighed"), one_of("counts", "words")
     times = r"\s*[x×*]\s*"
-    number = rf"\d+(?:[.,]\d+)*(?:{times}\d+(?:[.,]\d+)*)*"
+    digits = r"\d+(?:[.,]\d+)*"
+    number = rf"{digits}(?:{times}{digits})*"
     # A strength such as 25mcg/h is no amount.
     ends = r"(?![^\W_]|\s*/)"
-    measure = rf"(?:%|(?:{unit})(?!\s*/)(?:\s*(?:{packing}|{weighed}))?|{counted})(?:{times}\d+{ends})?"
-    counts = rf"(?:{count})[ :]*\d+"
+    measure = rf"(?:%|(?:{unit})(?!\s*/)(?:\s*(?:{packing}|{weighed}))?|{counted})(?:{times}{digits}{ends})?"
+    counts = rf"(?:{count})[ :]*{digits}"
     return re.compile(rf"(?<![^\W_])(?:{number}(?:\s*{measure}|{times}{ends})|(?:{counts}){ends})", re.IGNORECASE)
 
 
