@@ -199,3 +199,16 @@ def test_a_free_isomer_of_a_listed_drug_is_not_taken_for_it() -> None:
     assert match is None or match.group != CONTROLLED
     number = INDEX.resolve("14838-15-4", chemical=True)
     assert number is None or number.group != CONTROLLED
+
+
+@pytest.mark.parametrize(
+    ("text", "substance"),
+    [
+        ("vitamin C powder 1 kg", "ascorbic acid"),
+        ("phenethyl piperidone", "N-Phenethyl-4-piperidone"),
+        ("Ambien 10 mg", "Zolpidem"),
+        ("PEPAP 5 g", "PEPAP"),
+    ],
+)
+def test_everyday_names_lead_to_the_substance(text: str, substance: str) -> None:
+    assert resolve(text, chemical=False).substance == substance
