@@ -1,9 +1,10 @@
 """Compiled kernel for the raw log-odds of feature rows by the trees of several heads.
 
 For a row that goes right at a split, the split excludes the leaves below its left child. After all splits of a tree, evaluated
-in any order and without branches, a row's leaf is the first leaf that is not excluded (QuickScorer: Lucchese, Nardini, Orlando,
-Perego, Tonellotto and Venturini 2015, SIGIR, doi:10.1145/2766462.2767733; for blocks of rows: the same authors 2016,
-doi:10.1145/2911451.2914758). Leaf values are added in the same order as in LightGBM, so the sums are equal to the last bit.
+in any order, a row's leaf is the first leaf that is not excluded. The splits of all trees are ordered by feature and threshold, so
+a row reads only the splits where it goes right, and one more per feature (QuickScorer: Lucchese, Nardini, Orlando, Perego,
+Tonellotto and Venturini 2015, SIGIR, doi:10.1145/2766462.2767733). Leaf values are added in the same order as in LightGBM, so
+the sums are equal to the last bit.
 """
 
 from __future__ import annotations
@@ -25,14 +26,10 @@ ALL = 0xFFFFFFFFFFFFFFFF
 #: A de Bruijn sequence. Its first six bits differ for each shift by 0 to 63 (Leiserson, Prokop and Randall 1998, "Using de Bruijn
 #: sequences to index a 1 in a computer word").
 SEQUENCE = 0x03F79D71B4CB0A89
-#: Number of rows per block, so that their cells fit the first-level cache.
-BLOCK = 64
-#: Minimum number of rows for scoring in blocks. Fewer rows are faster one by one.
-FEW = 3
 
 
 class Forest:
-    """Trees of several heads as flat arrays. The splits of a tree are consecutive, and so are its leaves.
+    """Trees of several heads as flat arrays. The splits of a column are consecutive, and so are the leaves of a tree.
 
     The first trees that all heads share are stored and evaluated once. Each head goes on from their sum, so the order of additions
     stays the same.
@@ -41,25 +38,23 @@ class Forest:
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         common = common_trees(heads)
         trees = [*heads[0][:common], *(tree for head in heads for tree in head[common:])]
-        # Create one column of cells per feature and treatment of zeros.
+        # A column is a feature with one treatment of zeros.
         columns: dict[tuple[int, bool], int] = {}
-        column = [
-            columns.setdefault(key, len(columns))
-            for tree in trees
-            for key in zip(tree.feature, tree.zero_missing, strict=True)
-        ]
+        keys = [key for tree in trees for key in zip(tree.feature, tree.zero_missing, strict=True)]
+        column = np.array([columns.setdefault(key, len(columns)) for key in keys], dtype=np.int32)
         #: Start of each head's own trees, which follow the common ones.
         self.first_tree = common + starts([len(head) - common for head in heads])
         self.feature = np.array([feature for feature, _ in columns], dtype=np.int32)
         #: Replacement of zeros per column: NaN if zero counts as missing.
         self.zero = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
-        self.first_split = starts([len(tree.feature) for tree in trees])
-        self.column = np.array(column, dtype=np.int32)
-        self.threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
-        # Without compilation, numpy needs flags of the same width as the bit sets of leaves.
-        flag = np.uint8 if cython.compiled else np.uint64
-        self.default_left = np.array([x for tree in trees for x in tree.default_left], dtype=flag)
-        self.right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
+        threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
+        default_left = np.array([x for tree in trees for x in tree.default_left], dtype=np.bool_).view(np.uint8)
+        right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
+        tree_of = np.repeat(np.arange(len(trees), dtype=np.int32), [len(tree.feature) for tree in trees])
+        order = np.lexsort((threshold, column))
+        self.first_split = starts(np.bincount(column, minlength=len(columns)).tolist())
+        self.tree_of, self.threshold = tree_of[order], threshold[order]
+        self.default_left, self.right_leaves = default_left[order], right_leaves[order]
         self.first_leaf = starts([len(tree.value) for tree in trees])
         self.value = np.array([x for tree in trees for x in tree.value], dtype=np.float64)
         leaf_of = np.zeros(64, dtype=np.uint8)
@@ -70,104 +65,40 @@ class Forest:
 
     def scores(self, matrix: FloatArray, out: FloatArray) -> None:
         """Write the raw log-odds of C-ordered feature rows (n, F) into ``out`` (n, heads)."""
-        n = matrix.shape[0]
-        cells = np.empty((self.feature.shape[0], min(n, BLOCK)))
-        if n < FEW:
-            self._score_few(matrix, 0, n, cells, out)
-            return
-        leaves = np.empty(BLOCK, dtype=np.uint64)
-        totals = np.empty((2, BLOCK))
+        leaves = np.empty(self.first_leaf.shape[0] - 1, dtype=np.uint64)
         with cython.nogil:
-            for block in range((n + BLOCK - 1) // BLOCK):
-                start = block * BLOCK
-                rows = n - start if n - start < BLOCK else BLOCK
-                if rows < FEW:
-                    self._score_few(matrix, start, rows, cells, out)
-                else:
-                    self._fill(matrix, start, rows, cells)
-                    self._score_block(cells, rows, leaves, totals, out, start)
+            for row in range(matrix.shape[0]):
+                self._exclude_leaves(matrix, row, leaves)
+                common = self._sum_leaves(leaves, 0, self.first_tree[0], 0.0)
+                for head in range(self.first_tree.shape[0] - 1):
+                    out[row, head] = self._sum_leaves(leaves, self.first_tree[head], self.first_tree[head + 1], common)
 
-    def _score_few(self, matrix: FloatArray, start: int, rows: int, cells: FloatArray, out: FloatArray) -> None:
-        self._fill(matrix, start, rows, cells)
-        for row in range(rows):
-            self._score_row(cells, row, out, start + row)
+    def _exclude_leaves(self, matrix: FloatArray, row: int, leaves: NDArray[np.uint64]) -> None:
+        """Write the leaves of each tree that no split excludes for a row."""
+        first, threshold, right_leaves, tree_of = self.first_split, self.threshold, self.right_leaves, self.tree_of
+        for tree in range(self.first_leaf.shape[0] - 1):
+            leaves[tree] = ALL
+        for c in range(self.feature.shape[0]):
+            x = matrix[row, self.feature[c]]
+            if -TINY <= x <= TINY:
+                x = self.zero[c]
+            # This is true for NaN only.
+            if x != x:
+                for split in range(first[c], first[c + 1]):
+                    if not self.default_left[split]:
+                        leaves[tree_of[split]] = leaves[tree_of[split]] & right_leaves[split]
+                continue
+            for split in range(first[c], first[c + 1]):
+                # The row also goes left at all later splits.
+                if x <= threshold[split]:
+                    break
+                leaves[tree_of[split]] = leaves[tree_of[split]] & right_leaves[split]
 
-    def _fill(self, matrix: FloatArray, start: int, rows: int, cells: FloatArray) -> None:
-        """Copy the columns that trees use, and replace values that count as zero."""
-        feature, zero = self.feature, self.zero
-        for c in range(feature.shape[0]):
-            zero_value = zero[c]
-            for row in range(rows):
-                x = matrix[start + row, feature[c]]
-                cells[c, row] = zero_value if -TINY <= x <= TINY else x
-
-    # In the loops below, `x != x` is true for NaN only, and comparisons of NaN with a threshold are false.
-
-    def _score_row(self, cells: FloatArray, row: int, out: FloatArray, out_row: int) -> None:
-        common = self._sum_row(cells, row, 0, self.first_tree[0], 0.0)
-        for head in range(self.first_tree.shape[0] - 1):
-            out[out_row, head] = self._sum_row(cells, row, self.first_tree[head], self.first_tree[head + 1], common)
-
-    def _sum_row(self, cells: FloatArray, row: int, first_tree: int, last_tree: int, total: float) -> float:
+    def _sum_leaves(self, leaves: NDArray[np.uint64], first_tree: int, last_tree: int, total: float) -> float:
         """Return ``total`` plus the values of the trees from ``first_tree`` until before ``last_tree``."""
-        column, threshold, default_left = self.column, self.threshold, self.default_left
-        right_leaves, leaf_of = self.right_leaves, self.leaf_of
         for tree in range(first_tree, last_tree):
-            leaves = ALL
-            for split in range(self.first_split[tree], self.first_split[tree + 1]):
-                x = cells[column[split], row]
-                # Use arithmetic instead of a branch, which processors would often mispredict.
-                goes_left = (x <= threshold[split]) | (default_left[split] & (x != x))
-                leaves = leaves & (right_leaves[split] | (ALL * goes_left))
-            total += self.value[self.first_leaf[tree] + leaf_of[lowest(leaves)]]
+            total += self.value[self.first_leaf[tree] + self.leaf_of[lowest(leaves[tree])]]
         return total
-
-    def _score_block(
-        self,
-        cells: FloatArray,
-        rows: int,
-        leaves: NDArray[np.uint64],
-        totals: FloatArray,
-        out: FloatArray,
-        start: int,
-    ) -> None:
-        for row in range(rows):
-            totals[0, row] = 0.0
-        self._add_block(cells, rows, leaves, totals[0], 0, self.first_tree[0])
-        for head in range(self.first_tree.shape[0] - 1):
-            for row in range(rows):
-                totals[1, row] = totals[0, row]
-            self._add_block(cells, rows, leaves, totals[1], self.first_tree[head], self.first_tree[head + 1])
-            for row in range(rows):
-                out[start + row, head] = totals[1, row]
-
-    def _add_block(
-        self,
-        cells: FloatArray,
-        rows: int,
-        leaves: NDArray[np.uint64],
-        totals: FloatArray,
-        first_tree: int,
-        last_tree: int,
-    ) -> None:
-        """Add the values of the trees from ``first_tree`` until before ``last_tree`` to the totals of the rows."""
-        first_split, first_leaf = self.first_split, self.first_leaf
-        column, threshold, default_left = self.column, self.threshold, self.default_left
-        right_leaves, leaf_of, value = self.right_leaves, self.leaf_of, self.value
-        for tree in range(first_tree, last_tree):
-            for row in range(rows):
-                leaves[row] = ALL
-            for split in range(first_split[tree], first_split[tree + 1]):
-                c, limit, right = column[split], threshold[split], right_leaves[split]
-                if default_left[split]:
-                    for row in range(rows):
-                        leaves[row] = leaves[row] & (right if cells[c, row] > limit else ALL)
-                else:
-                    for row in range(rows):
-                        leaves[row] = leaves[row] & (ALL if cells[c, row] <= limit else right)
-            base = first_leaf[tree]
-            for row in range(rows):
-                totals[row] += value[base + leaf_of[lowest(leaves[row])]]
 
 
 def lowest(bits: int) -> int:
