@@ -75,7 +75,7 @@ class Share(IntEnum):
     CERTAINTY = 0
     #: Probability of the chemical chapters, within 1e-6 of 0 and 1.
     CHEMISTRY = 1
-    #: CHEMISTRY divided by the chemical chapters' share of goods.
+    #: Natural logarithm of CHEMISTRY divided by the chemical chapters' share of goods.
     FOR_CHEMISTRY = 2
 
 
@@ -287,7 +287,7 @@ def fill_shares(
         value = 1e-6 if value < 1e-6 else 1.0 - 1e-6 if value > 1.0 - 1e-6 else value
         out[_CERTAINTY, row] = largest
         out[_CHEMISTRY, row] = value
-        out[_FOR_CHEMISTRY, row] = value / chemical_prior
+        out[_FOR_CHEMISTRY, row] = log(value / chemical_prior)
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:

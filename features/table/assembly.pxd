@@ -1,4 +1,5 @@
 cimport cython
+from libc.math cimport log
 
 @cython.locals(count=cython.longlong, row=Py_ssize_t)
 cpdef long long group(const int[::1] ids, long long[::1] shipment, long long[::1] first_row)
@@ -56,4 +57,5 @@ cdef long long _month(long long seconds)
 cpdef fill_amounts(
     tuple declared, const long long[::1] first_row, double[:, ::1] amounts, double[::1] mass, double[::1] total
 )
+cdef double _log(double amount) noexcept nogil
 cdef long long _whole(double amount) noexcept nogil

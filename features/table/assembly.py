@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from features.table.amounts import Amount
 from features.texts.declared import TIME_MISSING
 
+if not cython.compiled:
+    from math import log
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 CodeArray = NDArray[np.int32]
@@ -258,11 +261,12 @@ def _month(seconds: int) -> int:
 def fill_amounts(
     declared: tuple[FloatArray, ...], first_row: IntArray, amounts: FloatArray, mass: FloatArray, total: FloatArray
 ) -> None:
-    """Write masses and amounts of items and shipments; NaN where missing or not positive.
+    """Write masses of items, values of shipments, and the natural logarithms of all amounts.
 
     Args:
         declared: six arrays (n,): value and freight charge in US dollars, net mass, gross mass, quantity and packages.
-        amounts: (len(Amount), n) output. ``NET`` and ``TOTAL`` are sums over the shipment.
+        amounts: (len(Amount), n) output: logarithms, NaN where an amount is missing or not positive. ``NET`` and ``TOTAL`` are
+            sums over the shipment.
         mass: (n,) output: mass of each item in kilograms; may be 0.
         total: (n,) output: value of the row's shipment; 0 if no value is known.
     """
@@ -287,14 +291,18 @@ def fill_amounts(
                     item = gross_mass[row] / items
                 mass[row] = item
                 total[row] = value
-                amounts[_VALUE, row] = usd[row] if usd[row] > 0 else _NAN
-                amounts[_MASS, row] = item if item > 0 else _NAN
-                amounts[_UNITS, row] = quantity[row] if quantity[row] > 0 else _NAN
-                amounts[_NET, row] = net if net > 0 else _NAN
-                amounts[_GROSS, row] = gross_mass[row] if gross_mass[row] > 0 else _NAN
-                amounts[_FREIGHT, row] = freight[row] if freight[row] > 0 else _NAN
-                amounts[_TOTAL, row] = value if value > 0 else _NAN
-                amounts[_PACKAGES, row] = packages[row] if packages[row] > 0 else _NAN
+                amounts[_VALUE, row] = _log(usd[row])
+                amounts[_MASS, row] = _log(item)
+                amounts[_UNITS, row] = _log(quantity[row])
+                amounts[_NET, row] = _log(net)
+                amounts[_GROSS, row] = _log(gross_mass[row])
+                amounts[_FREIGHT, row] = _log(freight[row])
+                amounts[_TOTAL, row] = _log(value)
+                amounts[_PACKAGES, row] = _log(packages[row])
+
+
+def _log(amount: float) -> float:
+    return log(amount) if amount > 0.0 else _NAN
 
 
 def _whole(amount: float) -> int:

@@ -244,7 +244,7 @@ class ManifestTable:
             *(self.number(name) for name in ("net_mass_kg", "gross_mass_kg", "quantity", "package_count")),
         )
         kernels.fill_amounts(declared, self.first_row, log, mass, total)
-        return Amounts(np.log(log, out=log), mass, total)
+        return Amounts(log, mass, total)
 
     @property
     def description_or_chemical(self) -> Coded:

@@ -39,8 +39,8 @@ class BusinessGroup(Group):
             ("consignee_name", _CONSIGNEE, self._lines.bought),
         ):
             marks = source.name_marks(name)
-            # Few names indicate a line. The marks of all names together show it in one step.
-            if np.bitwise_or.reduce(marks) >> LINES_FROM:
+            # Few names indicate a line.
+            if max(marks.tolist(), default=0) >> LINES_FROM:
                 chapters = self._chapters.numbers(source.hs_codes, text("hs_code").codes)
                 out[:, column] = best_fits(marks, text(name).codes, chapters, fits)
 

@@ -11,7 +11,6 @@ from features.goods.amounts import without_amounts
 from features.goods.classifier import agreement, read_texts, shares
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
 from features.goods.model import goods_model
-from features.goods.scores import Share
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
 from features.groups.classification.rows import fill_pairs, numbers_of_texts
@@ -40,8 +39,6 @@ _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, Cl
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
 
 
-#: Row of `shares` whose logarithm is a feature.
-_RATIO: Final = int(Share.FOR_CHEMISTRY)
 _CHEMICAL_CHAPTER: Final = int(ClassificationColumn.HS_CHEMICAL_CHAPTER) - int(FIRST_OF_PAIR)
 
 
@@ -135,8 +132,6 @@ class ClassificationGroup(Group):
         codes, chemical = of_pairs
         fit = agreement(self._model, reading, text_of, codes)
         evidence = shares(reading, self._model)
-        ratio = evidence[_RATIO]
-        np.log(ratio, out=ratio)
         fill_pairs(text_of, chemical, fit, reading, evidence, rows)
 
 

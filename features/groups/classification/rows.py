@@ -56,7 +56,7 @@ def fill_pairs(
         text_of: (m,) index of each pair's text; if it is negative, the row of the pair is left unchanged.
         is_chemical: (m,) 1 if the pair's code is one of chemicals, 0 if not, NaN without a code.
         fit: (m, len(Fit)) log-likelihood ratios of each pair's code given its text.
-        evidence: (len(Share), n) evidence of the texts about chapters, with the logarithm of the ratio.
+        evidence: (len(Share), n) evidence of the texts about chapters.
         rows: (m, columns from `FIRST_OF_PAIR` on) output.
     """
     for pair in range(text_of.shape[0]):

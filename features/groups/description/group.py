@@ -70,7 +70,6 @@ _SEARCHES: Final = (
 _KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM}
 _KINDS: Final = KindWords("goods_kinds.toml", _KIND_FLAGS)
 # Plain integers, which index arrays faster than enum members.
-_LENGTH: Final = int(DescriptionColumn.DESCRIPTION_LENGTH)
 _EQUIPMENT_AND_TOOLING: Final = (
     int(DescriptionColumn.DESCRIPTION_EQUIPMENT),
     int(DescriptionColumn.DESCRIPTION_TOOLING),
@@ -247,8 +246,6 @@ class DescriptionGroup(Group):
             for pattern in patterns:
                 if pattern.match(text) is not None:
                     rows[at, DescriptionColumn.DESCRIPTION_UNINFORMATIVE] = 1.0
-        lengths = rows[:, _LENGTH]
-        np.log1p(lengths, out=lengths)
         return rows
 
     def _word_shares(self, words: list[str]) -> list[float]:

@@ -1,4 +1,5 @@
 cimport cython
+from libc.math cimport log1p
 
 from features.texts.words cimport TokenisedTexts
 

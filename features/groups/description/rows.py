@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from features.groups.description.columns import DescriptionColumn, WordFlag
 from features.texts.words import Count, TokenisedTexts
 
+if not cython.compiled:
+    from math import log1p
+
 FloatArray = NDArray[np.float64]
 
 _DESCRIPTION_LENGTH = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_LENGTH)
@@ -56,7 +59,7 @@ def fill_words(
         tokenised: tokens and words of the texts.
         flags: (slots, 1) `WordFlag` bits of the token in each slot.
         shares: (slots, 1) natural logarithm of the share of the word in each slot; NaN for an unknown word.
-        rows: (texts, F) output. The length column contains the length in characters, not its logarithm.
+        rows: (texts, F) output.
 
     Returns:
         The union of the flags of each text's tokens.
@@ -88,7 +91,7 @@ def fill_words(
             rows[row, k] = 0.0
         words, counts = word - first, row * _COUNTS
         characters, letters = tokenised.counts[counts + _CHARACTERS], tokenised.counts[counts + _LETTERS]
-        rows[row, _DESCRIPTION_LENGTH] = len(texts[row])
+        rows[row, _DESCRIPTION_LENGTH] = log1p(len(texts[row]))
         rows[row, _DESCRIPTION_WORDS] = words
         rows[row, _DESCRIPTION_DIGIT_SHARE] = float(tokenised.counts[counts + _DIGITS]) / float(
             characters if characters > 0 else 1

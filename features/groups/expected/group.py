@@ -26,6 +26,7 @@ from features.groups.expected.rows import (
     buckets_of,
     buckets_of_texts,
     fill_distances,
+    fill_spreads,
     mean_effects,
 )
 from features.table.amounts import Amount
@@ -142,8 +143,7 @@ class ExpectedGroup(Group):
         length = np.empty(len(texts), dtype=np.int64)
         bucket = buckets_of_texts(texts, self.texts.tokenise(texts), length)
         rows = _TextBuckets(bucket, length).means(self._bucket_effects)
-        spread = rows[:, len(Target) :]
-        spread[:] = np.maximum(np.exp(spread + self._spread_base), 0.1)
+        fill_spreads(rows, self._spread_base)
         return rows
 
     def state(self) -> State:

@@ -1,4 +1,5 @@
 cimport cython
+from libc.math cimport exp
 
 from features.texts.words cimport TokenisedTexts
 
@@ -12,6 +13,9 @@ cpdef buckets_of_texts(list texts, TokenisedTexts tokenised, long long[::1] leng
                total=double)
 cpdef void mean_effects(const long long[::1] bucket, const long long[::1] length, const double[:, ::1] effects,
                         double[:, ::1] out)
+
+@cython.locals(text=Py_ssize_t, target=Py_ssize_t, spread=double)
+cpdef void fill_spreads(double[:, ::1] rows, const double[::1] base)
 
 @cython.locals(n=Py_ssize_t, columns=Py_ssize_t, row=Py_ssize_t, target=Py_ssize_t, k=Py_ssize_t, text=int,
                constants='const double[:, ::1]', effects='const double[:, ::1]', units=double, expected=double,

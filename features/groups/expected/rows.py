@@ -16,6 +16,9 @@ from features.groups.expected.columns import ExpectedColumn, Target
 from features.table.amounts import Amount
 from features.texts.words import TokenisedTexts
 
+if not cython.compiled:
+    from math import exp
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -50,6 +53,8 @@ _BY_MASS = cython.declare(cython.Py_ssize_t, Constant.BY_MASS)
 
 _BUCKETS = cython.declare(cython.ulong, BUCKETS)
 _NAN = cython.declare(cython.double, float("nan"))
+#: Lower bound of spreads.
+_LEAST_SPREAD = cython.declare(cython.double, 0.1)
 #: The largest double.
 _LARGEST = cython.declare(cython.double, 1.7976931348623157e308)
 #: Upper bound of distances, in spreads.
@@ -118,6 +123,19 @@ def mean_effects(bucket: IntArray, length: IntArray, effects: FloatArray, out: F
                     total = total + effects[bucket[at], k]
                 out[text, k] = total / (length[text] if length[text] > 0 else 1)
             begin = end
+
+
+def fill_spreads(rows: FloatArray, base: FloatArray) -> None:
+    """Replace the effects of texts on the logs of the spreads by the spreads.
+
+    Args:
+        rows: (texts, 2 * len(Target)) effects on the targets, followed by those on the logs of the spreads.
+        base: (len(Target),) logs of the spreads of a text without effects.
+    """
+    for text in range(rows.shape[0]):
+        for target in range(_TARGETS):
+            spread = exp(rows[text, _TARGETS + target] + base[target])
+            rows[text, _TARGETS + target] = _LEAST_SPREAD if spread < _LEAST_SPREAD else spread
 
 
 def fill_distances(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.robust import usual_by_hs
-from features.groups.value.columns import FEATURES, Quantity, ValueColumn
+from features.groups.value.columns import FEATURES, Quantity
 from features.groups.value.rows import fill_values
 from features.reference import rate_table, usd_per_unit
 from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
@@ -24,11 +24,6 @@ from features.table.amounts import Amount
 from features.table.table import ManifestTable
 from features.texts.cache import TextRows
 
-# Plain integers, which index arrays faster than enum members.
-_NET: Final = int(Amount.NET)
-_GROSS: Final = int(Amount.GROSS)
-_MASS_NET_SHARE: Final = int(ValueColumn.MASS_NET_SHARE)
-_PACKAGE_COUNT: Final = int(ValueColumn.PACKAGE_COUNT)
 _HS_DIGITS: Final = (2, 4)
 _LEAST_ROWS: Final = 20
 _LEAST_SPREAD: Final = 0.15
@@ -83,12 +78,9 @@ class ValueGroup(Group):
         return usual.get(code[:4]) or usual.get(code[:2]) or usual.get("")
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        table, amounts = source.table, source.table.amounts
-        log = amounts.log
+        table = source.table
         usual_row = self._usual_row.numbers(source.hs_codes, table.text("hs_code").codes)
-        fill_values(table, amounts, usual_row, self._usual, _euro_rates(table.declared_s), out)
-        np.exp(np.minimum(log[_NET] - log[_GROSS], 5.0), out=out[:, _MASS_NET_SHARE])
-        np.log1p(table.number("package_count"), out=out[:, _PACKAGE_COUNT])
+        fill_values(table, table.amounts, usual_row, self._usual, _euro_rates(table.declared_s), out)
 
     def state(self) -> State:
         return {"usual": {name: {k: list(v) for k, v in usual.items()} for name, usual in self.usual_.items()}}, {}

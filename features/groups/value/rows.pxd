@@ -1,7 +1,8 @@
 cimport cython
+from libc.math cimport exp, log1p
 
 @cython.locals(
-    usd="const double[:]", declared="const double[:]", first_row="const long long[:]",
+    usd="const double[:]", declared="const double[:]", packages="const double[:]", share=double, first_row="const long long[:]",
     n=Py_ssize_t, log="const double[:, :]", total="const double[:]", row_of="const int[:]",
     typical="const double[:, :, :]", rates="const double[:]", matrix="double[:, :]",
     shipments=Py_ssize_t, shipment=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t,

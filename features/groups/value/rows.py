@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import cython
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +11,13 @@ from features.reference.duty import JUST_BELOW, LIMIT_EUR, LIMIT_USD
 from features.table.amounts import Amount, Amounts
 from features.table.table import ManifestTable
 
+if not cython.compiled:
+    from math import exp, log1p
+
 FloatArray = NDArray[np.float64]
 
 _MASS = cython.declare(cython.Py_ssize_t, Amount.MASS)
+_NET = cython.declare(cython.Py_ssize_t, Amount.NET)
 _VALUE = cython.declare(cython.Py_ssize_t, Amount.VALUE)
 _UNITS = cython.declare(cython.Py_ssize_t, Amount.UNITS)
 _GROSS = cython.declare(cython.Py_ssize_t, Amount.GROSS)
@@ -44,9 +46,8 @@ _SHIPMENT_VALUE_USD = cython.declare(cython.Py_ssize_t, ValueColumn.SHIPMENT_VAL
 _SHIPMENT_MASS_KG = cython.declare(cython.Py_ssize_t, ValueColumn.SHIPMENT_MASS_KG)
 _SHIPMENT_ITEMS = cython.declare(cython.Py_ssize_t, ValueColumn.SHIPMENT_ITEMS)
 _MASS_PER_PACKAGE = cython.declare(cython.Py_ssize_t, ValueColumn.MASS_PER_PACKAGE)
-
-#: Columns that numpy computes instead of the loop.
-BY_NUMPY: Final = (ValueColumn.MASS_NET_SHARE, ValueColumn.PACKAGE_COUNT)
+_MASS_NET_SHARE = cython.declare(cython.Py_ssize_t, ValueColumn.MASS_NET_SHARE)
+_PACKAGE_COUNT = cython.declare(cython.Py_ssize_t, ValueColumn.PACKAGE_COUNT)
 
 _USD = cython.declare(cython.double, LIMIT_USD)
 _EUR = cython.declare(cython.double, LIMIT_EUR)
@@ -57,6 +58,8 @@ _MEDIAN = cython.declare(cython.Py_ssize_t, 0)
 _SPREAD = cython.declare(cython.Py_ssize_t, 1)
 
 _NAN = cython.declare(cython.double, float("nan"))
+#: Upper bound of the logarithm of the share of the net mass in the gross mass.
+_LARGEST_SHARE = cython.declare(cython.double, 5.0)
 #: Upper bound of the size of distances from the usual value, in spreads.
 _FURTHEST = cython.declare(cython.double, 20.0)
 
@@ -69,7 +72,7 @@ def fill_values(
     euro_rate: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Write all columns of ``out`` (n, F) except `BY_NUMPY`.
+    """Write all columns of ``out`` (n, F).
 
     Args:
         usual_row: (n,) row of ``usual`` for the item's HS code.
@@ -78,6 +81,7 @@ def fill_values(
     """
     usd = table.usd("customs_value")
     declared = table.number("customs_value")
+    packages = table.number("package_count")
     first_row = table.first_row
     n = table.n_rows
     log = amounts.log
@@ -125,6 +129,9 @@ def fill_values(
                 matrix[row, _SHIPMENT_MASS_KG] = log[_GROSS, row]
                 matrix[row, _SHIPMENT_ITEMS] = end - start
                 matrix[row, _MASS_PER_PACKAGE] = per_package
+                share = log[_NET, row] - log[_GROSS, row]
+                matrix[row, _MASS_NET_SHARE] = exp(_LARGEST_SHARE if share > _LARGEST_SHARE else share)
+                matrix[row, _PACKAGE_COUNT] = log1p(packages[row])
 
 
 def _roundness(amount: float) -> float:

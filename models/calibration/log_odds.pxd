@@ -1,0 +1,10 @@
+"""C types of `models.calibration.log_odds`."""
+
+cimport cython
+from libc.math cimport exp, expm1, log, log1p
+
+@cython.locals(values="double[::1]", at=Py_ssize_t, x=double, odds=double)
+cpdef probability(log_odds)
+
+@cython.locals(row=Py_ssize_t, head=Py_ssize_t, largest=double, total=double, x=double, combined=double)
+cdef void _combine(const double[:, ::1] heads, double[::1] out) noexcept nogil
