@@ -19,7 +19,7 @@ _Groups = dict[str, list[tuple[str, int]]]
 #: A word that may match: one token, with a star at one end at most.
 _WORD: Final = re.compile(r"\*?\w+|\w+\*")
 #: Vowels of Hangul, which folding splits into letters, and a final consonant that would make another syllable of it.
-_HANGUL_VOWELS: Final = frozenset(map(chr, range(0x1161, 0x1176)))
+_HANGUL_VOWELS: Final = tuple(map(chr, range(0x1161, 0x1176)))
 _NO_FINAL: Final = "(?![\u11a8-\u11ff])"
 
 
@@ -64,7 +64,7 @@ class KindWords:
 
     def _group(self) -> None:
         self._beginnings = _grouped(self._by_beginning, lambda text, size: text[:size])
-        self._ends = _grouped(self._by_end, lambda text, size: text[-size:])
+        self._ends = _grouped(self._by_end, lambda text, size: text[len(text) - size :])
 
     def add_words(self, other: KindWords, shift: int) -> None:
         """Add the words of another file, with their kinds shifted left. Its phrases are not added."""
@@ -85,12 +85,12 @@ class KindWords:
         """Return the kinds of a folded word."""
         kinds = self._whole.get(word, 0)
         for size, groups in self._beginnings:
-            for beginning, kind in groups.get(word[:size], ()):
-                if word.startswith(beginning):
+            for text, kind in groups.get(word[:size], ()):
+                if word.startswith(text):
                     kinds |= kind
         for size, groups in self._ends:
-            for end, kind in groups.get(word[-size:], ()):
-                if word.endswith(end):
+            for text, kind in groups.get(word[max(0, len(word) - size) :], ()):
+                if word.endswith(text):
                     kinds |= kind
         return kinds
 
@@ -148,4 +148,4 @@ def any_of(texts: Iterable[str]) -> re.Pattern[str]:
 
 def _pattern(text: str) -> str:
     """Return the pattern of a text. A Korean syllable without a final consonant is not the beginning of one with it."""
-    return re.escape(text) + (_NO_FINAL if text[-1] in _HANGUL_VOWELS else "")
+    return re.escape(text) + (_NO_FINAL if text.endswith(_HANGUL_VOWELS) else "")

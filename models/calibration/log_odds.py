@@ -34,10 +34,14 @@ def probability(log_odds: ArrayLike) -> FloatArray:
     p = np.array(log_odds, dtype=np.float64, order="C")
     values = p.reshape(-1)
     for at in range(values.shape[0]):
-        x = values[at]
-        # The argument of exp is never positive, so exp cannot overflow.
-        values[at] = 1.0 / (1.0 + exp(-x)) if x > 0.0 else exp(x) / (1.0 + exp(x))
+        values[at] = _probability(values[at])
     return p
+
+
+def _probability(x: float) -> float:
+    # The argument of exp is never positive, so exp cannot overflow.
+    odds = exp(-x if x > 0.0 else x)
+    return (1.0 if x > 0.0 else odds) / (1.0 + odds)
 
 
 def shift(log_odds: ArrayLike, pi_train: float, pi: float) -> FloatArray:
@@ -51,6 +55,24 @@ def shift(log_odds: ArrayLike, pi_train: float, pi: float) -> FloatArray:
     """
     moved: FloatArray = np.asarray(log_odds, dtype=np.float64) + (logit(pi) - logit(pi_train))
     return moved
+
+
+def shifted_probabilities(heads: FloatArray, risk: FloatArray, shifts: FloatArray) -> FloatArray:
+    """Return the probabilities (n, K + 1) of the heads and, in the last column, of the risk, each for its shifted log-odds.
+
+    Args:
+        heads: (n, K) log-odds of the heads.
+        risk: (n,) log-odds of the risk.
+        shifts: (K + 1,) shift of each column.
+    """
+    count = heads.shape[1]
+    p = np.empty((heads.shape[0], count + 1))
+    out = p
+    for row in range(heads.shape[0]):
+        for head in range(count):
+            out[row, head] = _probability(heads[row, head] + shifts[head])
+        out[row, count] = _probability(risk[row] + shifts[count])
+    return p
 
 
 def combine(head_log_odds: ArrayLike) -> FloatArray:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.groups.history.history import History, HistoryRows
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
-from models.calibration import Calibrator, Calibrators, ReferenceScores, combine, probability, shift
+from models.calibration import Calibrator, Calibrators, ReferenceScores, combine, shift, shifted_probabilities
 from models.evidence import EntryWeights, Evidence, Prior
 from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.reasons import ScoredTable, SubstanceAnswers
@@ -43,14 +43,12 @@ class _BaseRateShifts:
 
     Attributes:
         rates: base rate per head.
-        heads: (K,) shift of each head's log-odds from its training prevalence to its base rate.
-        risk: shift of the log-odds of the combined risk.
+        log_odds: (K + 1,) shift of each head's log-odds from its training prevalence to its base rate, then that of the risk.
     """
 
     settings: ScoreSettings
     rates: Mapping[str, float]
-    heads: FloatArray
-    risk: float
+    log_odds: FloatArray
 
 
 @dataclass(slots=True, eq=False)
@@ -223,7 +221,8 @@ class RiskModel:
         mark_permits(table, matrix, self._explainer.by_reason.columns, register)
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
-        item_heads, item_risk = _probabilities(head_log_odds + shifts.heads, item_log_odds + shifts.risk)
+        p = shifted_probabilities(head_log_odds, item_log_odds, shifts.log_odds)
+        item_heads, item_risk = p[:, :-1], p[:, -1]
         risk_log_odds, riskiest_row = largest_items(item_log_odds, table.shipment, table.first_row)
         by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
         evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
@@ -285,8 +284,12 @@ class RiskModel:
         shifts = self._last_shifts = _BaseRateShifts(
             settings,
             rates,
-            np.array([shift(0.0, self.prevalence[head], rates[head]) for head in self.heads]),
-            float(shift(0.0, self.prevalence[RISK], fsum(rates.values()))),
+            np.array(
+                [
+                    *(shift(0.0, self.prevalence[head], rates[head]) for head in self.heads),
+                    shift(0.0, self.prevalence[RISK], fsum(rates.values())),
+                ]
+            ),
         )
         return shifts
 
@@ -326,18 +329,6 @@ class RiskModel:
 def _check_accepted(table: ManifestTable) -> None:
     if table.refusals():
         raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
-
-
-def _probabilities(heads: FloatArray, risk: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the probabilities (n, K) and (n,) for log-odds of the heads (n, K) and of the risk (n,).
-
-    One call for both is faster than two.
-    """
-    count = heads.shape[1]
-    log_odds = np.empty((len(heads), count + 1))
-    log_odds[:, :count], log_odds[:, count] = heads, risk
-    p = probability(log_odds)
-    return p[:, :count], p[:, count]
 
 
 def _randomly_selected(table: ManifestTable, settings: ScoreSettings) -> NDArray[np.bool_] | None:
