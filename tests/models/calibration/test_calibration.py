@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.calibration import Calibrator, Calibrators, combine, logit, probability, shift
+from models.calibration import Calibrator, Calibrators, combine, logit, probability, shift, shifted_probabilities
 from models.calibration.calibrator import MAX_SLOPE, MIN_SLOPE
 
 log_odds = st.floats(-40.0, 40.0)
@@ -208,3 +208,16 @@ def test_probability_does_not_overflow_and_keeps_small_values() -> None:
     assert probability([-1e4, -690.0, 0.0, 690.0, 1e4]).tolist() == pytest.approx(
         [0.0, 2.1e-300, 0.5, 1.0, 1.0], rel=0.1
     )
+
+
+def test_probability_keeps_the_shape_and_does_not_change_its_input() -> None:
+    table = np.arange(12.0).reshape(3, 4)[:, ::2]
+    assert probability(table).tolist() == [[float(probability(x)) for x in row] for row in table.tolist()]
+    assert probability(0.0).shape == ()
+    assert table[2].tolist() == [8.0, 10.0]
+
+
+@given(hnp.arrays(np.float64, (4, 3), elements=log_odds), st.lists(log_odds, min_size=3, max_size=3))
+def test_shifted_probabilities_are_those_of_each_shifted_column(table: np.ndarray, shifts: list[float]) -> None:
+    found = shifted_probabilities(table[:, :2], table[:, 2], np.array(shifts))
+    assert found.tolist() == probability(table + shifts).tolist()
