@@ -193,29 +193,21 @@ class Explanations(Mapping[int, "Explanation"]):
     def _texts(self, selected: BoolArray) -> list[tuple[str | None, ...]]:
         """Return the texts (m, R) of the ``selected`` (m, R) reasons, and None for the others."""
         by_reason, positions = self.by_reason, range(len(self))
-        selected_rows, leading_rows = selected.tolist(), self.leading.tolist()
         # The columns of entries follow those of the features. Entries have no value.
         read = np.minimum(self.leading, len(by_reason.names) - 1)
-        values = self.features[np.arange(len(self))[:, None], read].tolist()
-        measured_rows = [
-            [
-                by_reason.measured[column][value] if is_selected else ""
-                for is_selected, column, value in zip(*row, strict=True)
-            ]
-            for row in zip(selected_rows, leading_rows, values, strict=True)
-        ]
+        values = self.features[np.arange(len(self))[:, None], read]
         items = ExplainedItems(self.scored, self.rows, by_reason.columns, self.features, positions)
-        # Transpose from one row per item to one row per reason.
-        per_reason = [zip(*rows, strict=True) for rows in (selected_rows, leading_rows, measured_rows)]
         columns: list[Sequence[str | None]] = []
-        for reason, (is_selected, leading, measured) in enumerate(zip(*per_reason, strict=True)):
-            if all(is_selected):
-                columns.append(by_reason.texts(reason, items, leading, measured))
-                continue
+        for reason, (is_selected, leading, of_reason) in enumerate(
+            zip(selected.T.tolist(), self.leading.T.tolist(), values.T.tolist(), strict=True)
+        ):
             column: list[str | None] = [None] * len(self)
             if chosen := list(compress(positions, is_selected)):
                 texts = by_reason.texts(
-                    reason, items.take(chosen), [leading[k] for k in chosen], [measured[k] for k in chosen]
+                    reason,
+                    items if len(chosen) == len(self) else items.take(chosen),
+                    [leading[k] for k in chosen],
+                    [by_reason.measured[leading[k]][of_reason[k]] for k in chosen],
                 )
                 for position, text in zip(chosen, texts, strict=True):
                     column[position] = text

@@ -9,23 +9,22 @@ cdef unsigned long long lowest(unsigned long long bits) noexcept nogil
 
 @cython.final
 cdef class Forest:
-    cdef const int[::1] first_tree, feature, first_split, tree_of, first_leaf
+    cdef readonly Py_ssize_t shapes
+    cdef const int[::1] feature, first_split, shape_of_split
+    cdef const int[:, ::1] shape_of, first_leaf
     cdef const double[::1] zero, threshold, value
     cdef const unsigned char[::1] default_left, leaf_of
     cdef const unsigned long long[::1] right_leaves
 
     @cython.locals(
         first="const int[::1]", threshold="const double[::1]", right_leaves="const unsigned long long[::1]",
-        tree_of="const int[::1]", tree=Py_ssize_t, c=Py_ssize_t, x=double, split=Py_ssize_t,
+        shape_of="const int[::1]", shape=Py_ssize_t, c=Py_ssize_t, x=double, split=Py_ssize_t,
     )
     cdef void _exclude_leaves(
         self, const double[:, ::1] matrix, Py_ssize_t row, unsigned long long[::1] leaves
     ) noexcept nogil
 
-    @cython.locals(tree=Py_ssize_t)
-    cdef double _sum_leaves(
-        self, const unsigned long long[::1] leaves, Py_ssize_t first_tree, Py_ssize_t last_tree, double total
-    ) noexcept nogil
-
-    @cython.locals(row=Py_ssize_t, head=Py_ssize_t, common=double, leaves="unsigned long long[::1]")
+    @cython.locals(
+        row=Py_ssize_t, head=Py_ssize_t, shape=Py_ssize_t, tree=Py_ssize_t, total=double, leaves="unsigned long long[::1]"
+    )
     cpdef void scores(self, const double[:, ::1] matrix, double[:, ::1] out)

@@ -15,7 +15,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees.trees import TINY, Tree, common_trees, starts
+from models.trees.trees import MAX_LEAVES, TINY, Tree, starts
 
 FloatArray = NDArray[np.float64]
 
@@ -29,34 +29,45 @@ SEQUENCE = 0x03F79D71B4CB0A89
 
 
 class Forest:
-    """Trees of several heads as flat arrays. The splits of a column are consecutive, and so are the leaves of a tree.
+    """Trees of several heads as flat arrays.
 
-    The first trees that all heads share are stored and evaluated once. Each head goes on from their sum, so the order of additions
-    stays the same.
+    Trees with equal splits have one *shape*, which is evaluated once: heads often share trees and multiply their values by a factor
+    each. The splits of a column (a feature with one treatment of zeros) are consecutive, and so are the leaves of a tree.
     """
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
-        common = common_trees(heads)
-        trees = [*heads[0][:common], *(tree for head in heads for tree in head[common:])]
-        # A column is a feature with one treatment of zeros.
+        shapes: dict[tuple[object, ...], int] = {}
+        trees: list[Tree] = []
+        most = max(map(len, heads))
+        # Shorter heads end with trees without splits that add 0, and so does every head of a model without trees.
+        shape_of = np.zeros((most, len(heads)), dtype=np.int32)
+        first_leaf = np.zeros((most, len(heads)), dtype=np.int32)
+        value = [0.0] * MAX_LEAVES
+        for head, of_head in enumerate(heads):
+            for position, tree in enumerate(of_head):
+                shape = shapes.setdefault(_splits(tree), len(trees))
+                if shape == len(trees):
+                    trees.append(tree)
+                shape_of[position, head], first_leaf[position, head] = shape, len(value)
+                value += tree.value
         columns: dict[tuple[int, bool], int] = {}
         keys = [key for tree in trees for key in zip(tree.feature, tree.zero_missing, strict=True)]
         column = np.array([columns.setdefault(key, len(columns)) for key in keys], dtype=np.int32)
-        #: Start of each head's own trees, which follow the common ones.
-        self.first_tree = common + starts([len(head) - common for head in heads])
         self.feature = np.array([feature for feature, _ in columns], dtype=np.int32)
         #: Replacement of zeros per column: NaN if zero counts as missing.
         self.zero = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
         threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
         default_left = np.array([x for tree in trees for x in tree.default_left], dtype=np.bool_).view(np.uint8)
         right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
-        tree_of = np.repeat(np.arange(len(trees), dtype=np.int32), [len(tree.feature) for tree in trees])
+        shape_of_split = np.repeat(np.arange(len(trees), dtype=np.int32), [len(tree.feature) for tree in trees])
         order = np.lexsort((threshold, column))
         self.first_split = starts(np.bincount(column, minlength=len(columns)).tolist())
-        self.tree_of, self.threshold = tree_of[order], threshold[order]
-        self.default_left, self.right_leaves = default_left[order], right_leaves[order]
-        self.first_leaf = starts([len(tree.value) for tree in trees])
-        self.value = np.array([x for tree in trees for x in tree.value], dtype=np.float64)
+        self.threshold, self.default_left = threshold[order], default_left[order]
+        self.right_leaves, self.shape_of_split = right_leaves[order], shape_of_split[order]
+        self.shapes = len(trees)
+        #: (trees, heads) number of each tree's splits, and position of its first leaf in ``value``.
+        self.shape_of, self.first_leaf = shape_of, first_leaf
+        self.value = np.array(value, dtype=np.float64)
         leaf_of = np.zeros(64, dtype=np.uint8)
         # Shift in numpy, because compiled code may shift 32-bit integers.
         bits: list[int] = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64)).tolist()
@@ -65,19 +76,29 @@ class Forest:
 
     def scores(self, matrix: FloatArray, out: FloatArray) -> None:
         """Write the raw log-odds of C-ordered feature rows (n, F) into ``out`` (n, heads)."""
-        leaves = np.empty(self.first_leaf.shape[0] - 1, dtype=np.uint64)
+        # One further shape for models without trees.
+        leaves = np.empty(self.shapes + 1, dtype=np.uint64)
         with cython.nogil:
             for row in range(matrix.shape[0]):
                 self._exclude_leaves(matrix, row, leaves)
-                common = self._sum_leaves(leaves, 0, self.first_tree[0], 0.0)
-                for head in range(self.first_tree.shape[0] - 1):
-                    out[row, head] = self._sum_leaves(leaves, self.first_tree[head], self.first_tree[head + 1], common)
+                for shape in range(self.shapes):
+                    leaves[shape] = self.leaf_of[lowest(leaves[shape])]
+                for head in range(self.shape_of.shape[1]):
+                    total = 0.0
+                    for tree in range(self.shape_of.shape[0]):
+                        total += self.value[self.first_leaf[tree, head] + leaves[self.shape_of[tree, head]]]
+                    out[row, head] = total
 
     def _exclude_leaves(self, matrix: FloatArray, row: int, leaves: NDArray[np.uint64]) -> None:
-        """Write the leaves of each tree that no split excludes for a row."""
-        first, threshold, right_leaves, tree_of = self.first_split, self.threshold, self.right_leaves, self.tree_of
-        for tree in range(self.first_leaf.shape[0] - 1):
-            leaves[tree] = ALL
+        """Write the leaves of each shape that no split excludes for a row."""
+        first, threshold, right_leaves, shape_of = (
+            self.first_split,
+            self.threshold,
+            self.right_leaves,
+            self.shape_of_split,
+        )
+        for shape in range(leaves.shape[0]):
+            leaves[shape] = ALL
         for c in range(self.feature.shape[0]):
             x = matrix[row, self.feature[c]]
             if -TINY <= x <= TINY:
@@ -86,19 +107,13 @@ class Forest:
             if x != x:
                 for split in range(first[c], first[c + 1]):
                     if not self.default_left[split]:
-                        leaves[tree_of[split]] = leaves[tree_of[split]] & right_leaves[split]
+                        leaves[shape_of[split]] = leaves[shape_of[split]] & right_leaves[split]
                 continue
             for split in range(first[c], first[c + 1]):
                 # The row also goes left at all later splits.
                 if x <= threshold[split]:
                     break
-                leaves[tree_of[split]] = leaves[tree_of[split]] & right_leaves[split]
-
-    def _sum_leaves(self, leaves: NDArray[np.uint64], first_tree: int, last_tree: int, total: float) -> float:
-        """Return ``total`` plus the values of the trees from ``first_tree`` until before ``last_tree``."""
-        for tree in range(first_tree, last_tree):
-            total += self.value[self.first_leaf[tree] + self.leaf_of[lowest(leaves[tree])]]
-        return total
+                leaves[shape_of[split]] = leaves[shape_of[split]] & right_leaves[split]
 
 
 def lowest(bits: int) -> int:
@@ -107,6 +122,14 @@ def lowest(bits: int) -> int:
         # Convert, because numpy integers warn of the intended overflow.
         bits = int(bits)
     return (((bits & (~bits + 1)) * SEQUENCE) & ALL) >> 58
+
+
+def _splits(tree: Tree) -> tuple[object, ...]:
+    """Return all that decides which leaf a row reaches."""
+    return (
+        tuple(tree.feature), tuple(tree.threshold), tuple(tree.default_left), tuple(tree.zero_missing), tuple(tree.left),
+        tuple(tree.right),
+    )  # fmt: skip
 
 
 def _right_leaves(tree: Tree) -> list[int]:

@@ -5,6 +5,7 @@ import logging
 import math
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import lightgbm as lgb
@@ -112,6 +113,21 @@ class TestForest:
         assert together.tobytes() == alone.tobytes()
         if n:
             assert together.tobytes() == lightgbm_raw(boosters, rows).tobytes()
+
+    def test_heads_that_multiply_shared_trees_by_a_factor_share_their_shapes(self) -> None:
+        booster = grow(8, 5)
+        trees = read_trees(booster)
+        halved = [replace(tree, value=[value / 2.0 for value in tree.value]) for tree in trees]
+        forest = Forest([trees, halved, trees[:2]])
+        rows = edge_rows([booster])
+        out = np.empty((len(rows), 3))
+        forest.scores(rows, out)
+        assert forest.shapes == len({(*tree.feature, *tree.threshold, *tree.default_left) for tree in trees})
+        assert out[:, :1].tobytes() == lightgbm_raw([booster], rows).tobytes()
+        assert out[:, 1].tolist() == (out[:, 0] / 2.0).tolist()
+        alone = np.empty((len(rows), 1))
+        Forest([trees[:2]]).scores(rows, alone)
+        assert out[:, 2:].tobytes() == alone.tobytes()
 
     def test_read_only_rows_can_be_scored(self) -> None:
         booster = grow()
