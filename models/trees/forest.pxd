@@ -25,6 +25,7 @@ cdef class Forest:
     ) noexcept nogil
 
     @cython.locals(
-        row=Py_ssize_t, head=Py_ssize_t, shape=Py_ssize_t, tree=Py_ssize_t, total=double, leaves="unsigned long long[::1]"
+        row=Py_ssize_t, head=Py_ssize_t, shape=Py_ssize_t, tree=Py_ssize_t, total=double, leaves="unsigned long long[::1]",
+        leaf="int[::1]",
     )
     cpdef void scores(self, const double[:, ::1] matrix, double[:, ::1] out)

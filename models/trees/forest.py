@@ -39,7 +39,7 @@ class Forest:
         shapes: dict[tuple[object, ...], int] = {}
         trees: list[Tree] = []
         most = max(map(len, heads))
-        # Shorter heads end with trees without splits that add 0, and so does every head of a model without trees.
+        # A head with fewer trees than others ends with trees that add 0: the first shape with the first values.
         shape_of = np.zeros((most, len(heads)), dtype=np.int32)
         first_leaf = np.zeros((most, len(heads)), dtype=np.int32)
         value = [0.0] * MAX_LEAVES
@@ -76,17 +76,16 @@ class Forest:
 
     def scores(self, matrix: FloatArray, out: FloatArray) -> None:
         """Write the raw log-odds of C-ordered feature rows (n, F) into ``out`` (n, heads)."""
-        # One further shape for models without trees.
-        leaves = np.empty(self.shapes + 1, dtype=np.uint64)
+        leaves, leaf = np.empty(self.shapes, dtype=np.uint64), np.empty(self.shapes, dtype=np.int32)
         with cython.nogil:
             for row in range(matrix.shape[0]):
                 self._exclude_leaves(matrix, row, leaves)
                 for shape in range(self.shapes):
-                    leaves[shape] = self.leaf_of[lowest(leaves[shape])]
+                    leaf[shape] = self.leaf_of[lowest(leaves[shape])]
                 for head in range(self.shape_of.shape[1]):
                     total = 0.0
                     for tree in range(self.shape_of.shape[0]):
-                        total += self.value[self.first_leaf[tree, head] + leaves[self.shape_of[tree, head]]]
+                        total += self.value[self.first_leaf[tree, head] + leaf[self.shape_of[tree, head]]]
                     out[row, head] = total
 
     def _exclude_leaves(self, matrix: FloatArray, row: int, leaves: NDArray[np.uint64]) -> None:
