@@ -89,6 +89,14 @@ class ModelStore:
         folder = self.current()
         if (lost := self.lost_pointer()) is not None:
             _LOG.error(lost)
+        return self.load_version(folder)
+
+    def load_version(self, folder: Path | None) -> RiskModel:
+        """Return the model of an installed version, or the champion for None, whatever the pointer says.
+
+        Raises:
+            BundleRefused: see `load`.
+        """
         digest = None if folder is None else _digest_of(folder.name)
         return load(
             folder or champion_dir(), expected_digest=digest, kernels=self._kernels, public_key=self._public_key

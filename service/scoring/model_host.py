@@ -146,7 +146,7 @@ class ModelHost:
         if signature == self._signature:
             return False
         try:
-            served = self._load(folder, signature)
+            served = self._load(current, folder, signature)
             if served is not None:
                 self._warm_up(served)
         except BundleRefused as error:
@@ -189,11 +189,19 @@ class ModelHost:
             return None
         return self._store.lost_pointer(in_service=self._served.folder.is_relative_to(self._store.root))
 
-    def _load(self, folder: Path, signature: object) -> ServedModel | None:
-        """Load the bundle. Return None if its model is already in service."""
+    def _load(self, current: Path | None, folder: Path, signature: object) -> ServedModel | None:
+        """Load the bundle. Return None if its model is already in service.
+
+        Args:
+            current: the current version; None for the champion. The pointer is not read again: if the store has vanished meanwhile,
+                the champion would replace the model in service.
+        """
         loaded, self._loaded = self._loaded, None
-        model = loaded.model if loaded is not None and loaded.signature == signature else self._store.load()
         before = self._served
+        if loaded is not None and loaded.signature == signature:
+            model = loaded.model
+        else:
+            model = self._store.load() if before is None else self._store.load_version(current)
         if before is not None and before.model.digest == model.digest:
             return None
         carried = before is not None and before.history.supersedes(model.history)

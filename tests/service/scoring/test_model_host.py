@@ -141,6 +141,30 @@ def remove_all(store: Path) -> None:
     store.mkdir()
 
 
+class VanishingStore(ModelStore):
+    """Store whose folder vanishes after the pointer was read."""
+
+    vanishes = False
+
+    def current(self) -> Path | None:
+        folder = super().current()
+        if self.vanishes:
+            self.vanishes = False
+            remove_all(self.root)
+        return folder
+
+
+def test_the_model_in_service_stays_if_the_store_vanishes_during_a_check(settings: Settings, bundle: Path) -> None:
+    store = VanishingStore(settings.models_dir)
+    host = ModelHost(store, Metrics(), lambda _: None)
+    assert host.check()
+    store.vanishes = True
+    assert not host.check()
+    assert host.served.model.digest == load(bundle).digest
+    assert host.refused is not None
+    assert host.refused.folder == str(host.served.folder)
+
+
 def point_to_nothing(store: Path) -> None:
     point_to(store, "9-0123456789ab\n")
 
