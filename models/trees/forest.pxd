@@ -11,7 +11,7 @@ cdef unsigned long long lowest(unsigned long long bits) noexcept nogil
 cdef class Forest:
     cdef readonly Py_ssize_t shapes
     cdef const int[::1] feature, first_split, shape_of_split
-    cdef const int[:, ::1] shape_of, first_leaf
+    cdef const int[:, ::1] shape_of_tree, first_leaf
     cdef const double[::1] zero, threshold, value
     cdef const unsigned char[::1] default_left, leaf_of
     cdef const unsigned long long[::1] right_leaves

@@ -15,7 +15,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees.trees import MAX_LEAVES, TINY, Tree, starts
+from models.trees.trees import MAX_LEAVES, TINY, Tree, shape_of, starts
 
 FloatArray = NDArray[np.float64]
 
@@ -40,15 +40,15 @@ class Forest:
         trees: list[Tree] = []
         most = max(map(len, heads))
         # A head with fewer trees than others ends with trees that add 0: the first shape with the first values.
-        shape_of = np.zeros((most, len(heads)), dtype=np.int32)
+        shape_of_tree = np.zeros((most, len(heads)), dtype=np.int32)
         first_leaf = np.zeros((most, len(heads)), dtype=np.int32)
         value = [0.0] * MAX_LEAVES
         for head, of_head in enumerate(heads):
             for position, tree in enumerate(of_head):
-                shape = shapes.setdefault(_splits(tree), len(trees))
+                shape = shapes.setdefault(shape_of(tree), len(trees))
                 if shape == len(trees):
                     trees.append(tree)
-                shape_of[position, head], first_leaf[position, head] = shape, len(value)
+                shape_of_tree[position, head], first_leaf[position, head] = shape, len(value)
                 value += tree.value
         columns: dict[tuple[int, bool], int] = {}
         keys = [key for tree in trees for key in zip(tree.feature, tree.zero_missing, strict=True)]
@@ -66,7 +66,7 @@ class Forest:
         self.right_leaves, self.shape_of_split = right_leaves[order], shape_of_split[order]
         self.shapes = len(trees)
         #: (trees, heads) number of each tree's splits, and position of its first leaf in ``value``.
-        self.shape_of, self.first_leaf = shape_of, first_leaf
+        self.shape_of_tree, self.first_leaf = shape_of_tree, first_leaf
         self.value = np.array(value, dtype=np.float64)
         leaf_of = np.zeros(64, dtype=np.uint8)
         # Shift in numpy, because compiled code may shift 32-bit integers.
@@ -82,10 +82,10 @@ class Forest:
                 self._exclude_leaves(matrix, row, leaves)
                 for shape in range(self.shapes):
                     leaf[shape] = self.leaf_of[lowest(leaves[shape])]
-                for head in range(self.shape_of.shape[1]):
+                for head in range(self.shape_of_tree.shape[1]):
                     total = 0.0
-                    for tree in range(self.shape_of.shape[0]):
-                        total += self.value[self.first_leaf[tree, head] + leaf[self.shape_of[tree, head]]]
+                    for tree in range(self.shape_of_tree.shape[0]):
+                        total += self.value[self.first_leaf[tree, head] + leaf[self.shape_of_tree[tree, head]]]
                     out[row, head] = total
 
     def _exclude_leaves(self, matrix: FloatArray, row: int, leaves: NDArray[np.uint64]) -> None:
@@ -121,14 +121,6 @@ def lowest(bits: int) -> int:
         # Convert, because numpy integers warn of the intended overflow.
         bits = int(bits)
     return (((bits & (~bits + 1)) * SEQUENCE) & ALL) >> 58
-
-
-def _splits(tree: Tree) -> tuple[object, ...]:
-    """Return all that decides which leaf a row reaches."""
-    return (
-        tuple(tree.feature), tuple(tree.threshold), tuple(tree.default_left), tuple(tree.zero_missing), tuple(tree.left),
-        tuple(tree.right),
-    )  # fmt: skip
 
 
 def _right_leaves(tree: Tree) -> list[int]:

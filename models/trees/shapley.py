@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.trees.shapley_layout import ShapleyLayout, mean_leaf_value
-from models.trees.trees import TINY, Tree, common_trees, starts
+from models.trees.trees import TINY, Tree, factor_between, shape_of, starts
 
 FloatArray = NDArray[np.float64]
 
@@ -25,15 +25,30 @@ WORK_SIZE = 4 * AREA + 2 * 63
 class Shapley:
     """Trees of several heads as arrays. `ShapleyLayout` describes most of them.
 
-    The first trees that all heads share are stored once. Each head's own trees follow them.
+    Trees with equal splits and counts of training rows are stored once if their values differ by a factor, because their
+    contributions differ by the same factor.
     """
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         layout = ShapleyLayout()
-        common = common_trees(heads)
-        for tree in (*heads[0][:common], *(tree for head in heads for tree in head[common:])):
-            layout.add(tree)
-        self.first_tree = common + starts([len(head) - common for head in heads])
+        known: dict[tuple[object, ...], tuple[int, Tree]] = {}
+        stored: list[int] = []
+        factors: list[float] = []
+        count = 0
+        for tree in (tree for head in heads for tree in head):
+            key = shape_of(tree), tuple(tree.split_count), tuple(tree.leaf_count)
+            number, other = known.setdefault(key, (count, tree))
+            factor = factor_between(tree, other)
+            if number == count or factor is None:
+                number, factor = count, 1.0
+                layout.add(tree)
+                count += 1
+            stored.append(number)
+            factors.append(factor)
+        #: Start of each head's trees in ``stored`` (the numbers of stored trees) and ``factor`` (which multiplies their values).
+        self.first_tree = starts([len(head) for head in heads])
+        self.stored = np.array(stored, dtype=np.int32)
+        self.factor = np.array(factors, dtype=np.float64)
         self.base = np.array([fsum(map(mean_leaf_value, head)) for head in heads], dtype=np.float64)
         self.feature = np.array([feature for feature, _, _ in layout.columns], dtype=np.int32)
         # Replace missing values by -inf, which is below all thresholds, or by NaN, which is below none. Comparisons with thresholds
@@ -85,31 +100,28 @@ class Shapley:
                         cells[c] = self.missing[c]
                     else:
                         cells[c] = self.zero[c] if -TINY <= x <= TINY else x
-                self._add(cells, 0, self.first_tree[0], work, out, row)
-                self._add(cells, self.first_tree[head], self.first_tree[head + 1], work, out, row)
+                for position in range(self.first_tree[head], self.first_tree[head + 1]):
+                    self._add(cells, self.stored[position], self.factor[position], work, out, row)
 
-    def _add(
-        self, cells: FloatArray, first_tree: int, last_tree: int, work: FloatArray, out: FloatArray, row: int
-    ) -> None:
-        """Add the contributions of the trees from ``first_tree`` until before ``last_tree`` to a row of ``out``."""
-        for tree in range(first_tree, last_tree):
-            first = self.first_split[tree]
-            # Set one bit per split at which the row goes left.
-            outcomes = 0
-            for split in range(self.first_split[tree + 1] - first):
-                goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
-                outcomes |= goes_left << split
-            first = self.first_slot[tree]
-            width = self.first_slot[tree + 1] - first
-            entry = self.first_entry[tree]
-            if entry >= 0:
-                entry += outcomes * width
-                for j in range(width):
-                    out[row, self.slot_feature[first + j]] += self.entries[entry + j]
-            else:
-                self._compute(tree, outcomes, work)
-                for j in range(width):
-                    out[row, self.slot_feature[first + j]] += work[SUMS + 2 * j] + work[SUMS + 2 * j + 1]
+    def _add(self, cells: FloatArray, tree: int, factor: float, work: FloatArray, out: FloatArray, row: int) -> None:
+        """Add the contributions of a stored tree, multiplied by a factor, to a row of ``out``."""
+        first = self.first_split[tree]
+        # Set one bit per split at which the row goes left.
+        outcomes = 0
+        for split in range(self.first_split[tree + 1] - first):
+            goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
+            outcomes |= goes_left << split
+        first = self.first_slot[tree]
+        width = self.first_slot[tree + 1] - first
+        entry = self.first_entry[tree]
+        if entry >= 0:
+            entry += outcomes * width
+            for j in range(width):
+                out[row, self.slot_feature[first + j]] += factor * self.entries[entry + j]
+        else:
+            self._compute(tree, outcomes, work)
+            for j in range(width):
+                out[row, self.slot_feature[first + j]] += factor * (work[SUMS + 2 * j] + work[SUMS + 2 * j + 1])
 
     def _tabulate(self, work: FloatArray) -> None:
         """Fill the tables of small trees with the contributions for each pattern of outcomes."""

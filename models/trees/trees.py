@@ -6,7 +6,6 @@ must form a tree, features must be columns of the matrix, and numbers must be fi
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,10 +56,24 @@ class Tree:
     leaf_count: list[int]
 
 
-def common_trees(heads: Sequence[Sequence[Tree]]) -> int:
-    """Return the number of first trees that all heads share; 0 for a single head."""
-    equal = (all(tree == trees[0] for tree in trees) for trees in zip(*heads, strict=False))
-    return sum(itertools.takewhile(bool, equal)) if len(heads) > 1 else 0
+def shape_of(tree: Tree) -> tuple[object, ...]:
+    """Return all that decides which leaf a row reaches. Trees with equal splits have one shape."""
+    parts = tree.feature, tree.threshold, tree.default_left, tree.zero_missing, tree.left, tree.right
+    return tuple(tuple(part) for part in parts)
+
+
+def factor_between(tree: Tree, other: Tree) -> float | None:
+    """Return the factor that multiplies the leaf values of another tree to those of a tree; None if no single factor does.
+
+    Heads often share trees, with a factor each.
+    """
+    largest = max(range(len(other.value)), key=lambda leaf: abs(other.value[leaf]))
+    factor = tree.value[largest] / other.value[largest] if other.value[largest] else 1.0
+    same = (
+        math.isclose(value, factor * of_other, rel_tol=1e-12)
+        for value, of_other in zip(tree.value, other.value, strict=True)
+    )
+    return factor if all(same) else None
 
 
 def starts(sizes: Sequence[int]) -> NDArray[np.int32]:

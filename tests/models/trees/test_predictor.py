@@ -16,7 +16,7 @@ from models.scoring import RiskModel
 from models.trees import Predictor, StoredRows, predictor
 from models.trees.contributions import TOLERANCE, TreeContributions, lightgbm_contributions
 from models.trees.forest import COMPILED, Forest
-from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, common_trees, read_trees
+from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, factor_between, read_trees
 from tests.models.boosters import edge_rows, grow, lightgbm_raw
 from training.fitting.booster_text import first_trees, join_trees
 
@@ -459,7 +459,6 @@ def test_trees_that_all_heads_share_are_stored_once_without_an_effect_on_results
     if not shared:
         boosters = [first_trees(grow(trees=4, seed=k + 1), 4) for k in range(3)]
     heads = [read_trees(booster) for booster in boosters]
-    assert common_trees(heads) == shared
     rows = edge_rows(boosters)
     raw = np.empty((len(rows), 3))
     forest = Forest(heads)
@@ -474,5 +473,23 @@ def test_trees_that_all_heads_share_are_stored_once_without_an_effect_on_results
         )
 
 
-def test_a_single_head_shares_no_trees() -> None:
-    assert common_trees([read_trees(grow(trees=2))]) == 0
+@needs_kernels
+def test_contributions_of_heads_that_multiply_shared_trees_differ_by_the_factor() -> None:
+    booster, other = grow(9, 6), grow(9, 6, seed=1)
+    trees, rows = read_trees(booster), edge_rows([booster, other])
+    scaled = [replace(tree, value=[0.6 * value for value in tree.value]) for tree in trees]
+    contributions = TreeContributions([trees, scaled, read_trees(other)])
+    expected = lightgbm_contributions(booster, rows)
+    np.testing.assert_allclose(contributions(rows, 0), expected, rtol=0.0, atol=TOLERANCE)
+    np.testing.assert_allclose(contributions(rows, 1), 0.6 * expected, rtol=0.0, atol=TOLERANCE)
+    np.testing.assert_allclose(contributions(rows, 2), lightgbm_contributions(other, rows), rtol=0.0, atol=TOLERANCE)
+
+
+def test_a_factor_between_trees_must_hold_for_all_leaves() -> None:
+    tree = read_trees(grow(trees=1))[0]
+    assert factor_between(tree, tree) == 1.0
+    assert factor_between(replace(tree, value=[-3.0 * value for value in tree.value]), tree) == pytest.approx(-3.0)
+    assert factor_between(replace(tree, value=[tree.value[0] * 1.001, *tree.value[1:]]), tree) is None
+    nothing = replace(tree, value=[0.0] * len(tree.value))
+    assert factor_between(nothing, nothing) == 1.0
+    assert factor_between(tree, nothing) is None
