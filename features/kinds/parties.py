@@ -7,20 +7,20 @@ from enum import IntFlag
 from functools import cache, lru_cache
 from typing import Final
 
-from features.kinds.words import KindWords, any_of
+from features.kinds.words import KindWords
 from features.texts.folding import folded
 from features.texts.remembered import LONGEST_REMEMBERED
+from features.texts.scan import has_capital_inside, word_tokens
 
 PARTY_KINDS: Final = "party_kinds.toml"
 LINES_FILE: Final = "business_lines.toml"
 #: First bit of the lines of business in the marks of a name. The lower bits are the kinds of party.
 LINES_FROM: Final = 8
 _CACHED_WORDS: Final = 32_768
-_WORD: Final = re.compile(r"\w+")
 #: Points and slashes after single letters, which are removed: "s.p.a.", "a/s". The point in "Ltd.Sti." separates two words.
 _DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
-#: Capital that begins a new word within a word: "FintoxOy". The pattern begins with the capital, which makes the search fast.
-_INSIDE: Final = re.compile(r"[A-Z](?<=[a-z]{3}[A-Z])(?=[A-Za-z])")
+#: Capital that begins a new word within a word: "FintoxOy".
+_INSIDE: Final = re.compile(r"(?<=[a-z]{3})[A-Z](?=[A-Za-z])")
 #: Separator before the name of a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
 _BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
 _VOWELS: Final = frozenset("aeiouy")
@@ -78,7 +78,8 @@ class _Names:
     def __init__(self) -> None:
         organisation = int(PartyKind.ORGANISATION)
         self.kinds = KindWords(PARTY_KINDS, {section: int(kind) | organisation for section, kind in _SECTIONS.items()})
-        self.names_of_lines = tuple(name for name in KindWords(LINES_FILE, {}).sections if name != "any")
+        lines = KindWords(LINES_FILE, {})
+        self.names_of_lines = tuple([name for name in lines.sections if name != "any"])
         self.lines = KindWords(LINES_FILE, {name: 1 << bit for bit, name in enumerate(self.names_of_lines)})
         # Words of both files are looked up together. Phrases are not, because few names contain one.
         self.kinds.add_words(self.lines, LINES_FROM)
@@ -89,11 +90,6 @@ class _Names:
         self.of_any_line = self.last | any_trade
         self.at_end = self.last | self.strong
         self.of_word = lru_cache(maxsize=_CACHED_WORDS)(self.read_word)
-        # One search for all phrases, because few names contain one.
-        self.has_phrase = any_of([*self.kinds.phrases, *self.lines.phrases]).search
-        self.has_ascii_phrase = any_of(
-            text for text in (*self.kinds.phrases, *self.lines.phrases) if text.isascii()
-        ).search
 
     def read_word(self, word: str) -> int:
         """Return the marks of a word of a folded name."""
@@ -104,8 +100,7 @@ class _Names:
 
     def inside(self, plain: str) -> int:
         """Return the marks of the phrases that a folded name contains."""
-        has_phrase = self.has_ascii_phrase if plain.isascii() else self.has_phrase
-        return self.kinds.inside(plain) | self.lines.inside(plain) << LINES_FROM if has_phrase(plain) else 0
+        return self.kinds.inside(plain) | self.lines.inside(plain) << LINES_FROM
 
 
 @cache
@@ -128,9 +123,10 @@ def name_marks(name: str) -> int:
     of_word = known.of_word if len(name) <= LONGEST_REMEMBERED else known.read_word
     for token in tokens:
         marks |= of_word(token)
+    n = len(tokens)
     if (
-        len(tokens) > 1
-        and ("&" in name or tokens[-1] in known.last or tokens[-2] in known.strong or tokens[0] in known.first)
+        n > 1
+        and ("&" in name or tokens[n - 1] in known.last or tokens[n - 2] in known.strong or tokens[0] in known.first)
     ) or (not marks & _NAMED and _form_before_branch(name)):
         marks |= _ORGANISATION
     return marks if marks & _NAMED else 0
@@ -153,12 +149,12 @@ def _form_before_branch(name: str) -> bool:
     if "," not in name and "/" not in name and "|" not in name and "-" not in name:
         return False
     known = names()
-    for part in _BRANCH.split(name)[:-1]:
-        tokens = _WORD.findall(_DOTS.sub("", folded(part)))
-        if len(tokens) > 1 and tokens[-1] in known.last:
-            form = tokens[-1]
-            if len(form) >= _LONG_FORM or part.rstrip().endswith(".") or _VOWELS.isdisjoint(form):
-                return True
+    parts = _BRANCH.split(name)
+    for part in parts[: len(parts) - 1]:
+        tokens = word_tokens(_DOTS.sub("", folded(part)))
+        form = tokens[len(tokens) - 1] if len(tokens) > 1 else ""
+        if form in known.last and (len(form) >= _LONG_FORM or part.rstrip().endswith(".") or _VOWELS.isdisjoint(form)):
+            return True
     return False
 
 
@@ -179,18 +175,20 @@ def words_without_form(name: str) -> list[str]:
     """
     known = names()
     _, words = _read(name)
-    while len(words) > 1 and words[-1] in known.at_end and sum(map(len, words[:-1])) >= _LEAST_LEFT:
+    letters = sum(map(len, words))
+    for last in reversed(words[1:]):
+        letters -= len(last)
+        if last not in known.at_end or letters < _LEAST_LEFT:
+            break
         words.pop()
     return words
 
 
 def _read(name: str) -> tuple[str, list[str]]:
     """Return a name in folded form, and its words."""
-    # Search before replacing: most names need no replacement, and a failed search is cheaper. A name in title case has no capital
-    # after a small letter.
-    if not name.istitle() and _INSIDE.search(name) is not None:
+    if has_capital_inside(name):
         name = _INSIDE.sub(r" \g<0>", name)
     plain = folded(name)
     if "." in plain or "/" in plain:
         plain = _DOTS.sub("", plain)
-    return plain, _WORD.findall(plain)
+    return plain, word_tokens(plain)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from features.reference.errors import ReferenceDataError
 from features.reference.files import open_data
 from features.texts.folding import folded
+from features.texts.scan import Beginnings
 
 _FEWEST_LETTERS: Final = 2
 #: Number of letters by which beginnings and ends are grouped.
@@ -58,9 +59,11 @@ class KindWords:
                 self._add(self._inside, _checked_text(text, file, section), kind)
         self._group()
         self.phrases = tuple(self._inside)
-        self._search = any_of(self.phrases)
+        self._search = _any_of(self.phrases)
         # Nearly all texts are ASCII, and few of the phrases are.
-        self._search_ascii = any_of(text for text in self.phrases if text.isascii())
+        ascii_phrases = [text for text in self.phrases if text.isascii()]
+        self._search_ascii = _any_of(ascii_phrases)
+        self._ascii_begins = Beginnings(ascii_phrases)
 
     def _group(self) -> None:
         self._beginnings = _grouped(self._by_beginning, lambda text, size: text[:size])
@@ -96,8 +99,14 @@ class KindWords:
 
     def inside(self, text: str) -> int:
         """Return the kinds of the phrases that a folded text contains."""
+        search = self._search
+        if text.isascii():
+            # Few texts contain a phrase.
+            if self._ascii_begins.find(text, 0) < 0:
+                return 0
+            search = self._search_ascii
         kinds = 0
-        for phrase in (self._search_ascii if text.isascii() else self._search).findall(text):
+        for phrase in search.findall(text):
             kinds |= self._inside[phrase]
         return kinds
 
@@ -121,6 +130,8 @@ def _checked_text(text: str, file: str, section: str) -> str:
     plain = folded(text)
     if not plain.strip() or "*" in plain:
         problem = "is empty or has a star, but phrases and anywhere match inside texts"
+    elif plain.isascii() and len(plain) < _FEWEST_LETTERS:
+        problem = f"has fewer than {_FEWEST_LETTERS} letters, which nearly every text contains"
     elif plain.isascii() and plain != text:
         problem = f"is compared as {plain!r}, which other words may contain; write that, or a word"
     else:
@@ -140,7 +151,7 @@ def _grouped(texts: Mapping[str, int], letters_of: Callable[[str, int], str]) ->
     return list(grouped.items())
 
 
-def any_of(texts: Iterable[str]) -> re.Pattern[str]:
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern that matches any of the folded texts, the longest first. Without texts it matches nothing."""
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
     return re.compile("|".join(map(_pattern, longest_first)) if longest_first else r"(?!)")

@@ -3,6 +3,12 @@ cimport cython
 @cython.locals(found=dict, begin=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4)
 cpdef tuple words_in(str text)
 
+@cython.locals(tokens=list, begin=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4)
+cpdef list word_tokens(str text)
+
+@cython.locals(small=Py_ssize_t, follows=bint, is_small=bint, is_capital=bint, char=Py_UCS4)
+cpdef bint has_capital_inside(str text)
+
 @cython.locals(char=Py_UCS4)
 cpdef str uncombined(str text)
 

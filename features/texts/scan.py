@@ -32,6 +32,38 @@ def words_in(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def word_tokens(text: str) -> list[str]:
+    """Return the matches of ``\\w+``: runs of letters, digits and underscores."""
+    tokens: list[str] = []
+    begin = -1
+    at = 0
+    for char in text:
+        if char.isalnum() or char == "_":
+            if begin < 0:
+                begin = at
+        elif begin >= 0:
+            tokens.append(text[begin:at])
+            begin = -1
+        at += 1
+    if begin >= 0:
+        tokens.append(text[begin:at])
+    return tokens
+
+
+def has_capital_inside(text: str) -> bool:
+    """Return whether ``[a-z]{3}[A-Z][A-Za-z]`` matches in a text: a capital that begins a new word within a word."""
+    small = 0
+    follows = False
+    for char in text:
+        is_small = "a" <= char <= "z"
+        is_capital = "A" <= char <= "Z"
+        if follows and (is_small or is_capital):
+            return True
+        follows = is_capital and small >= 3
+        small = small + 1 if is_small else 0
+    return False
+
+
 def uncombined(text: str) -> str:
     """Return a text without combining characters. U+0300 is the first of these."""
     for char in text:
@@ -184,7 +216,7 @@ class Beginnings:
     """Filter for positions in a text at which one of many words may begin. It compares the first three characters.
 
     Args:
-        words: words in lower case whose first two characters are letters from a to z. Characters outside a to z count as equal.
+        words: words in lower case of at least two characters. Characters outside a to z count as equal.
     """
 
     def __init__(self, words: Iterable[str]) -> None:

@@ -90,6 +90,7 @@ def test_a_korean_syllable_is_no_beginning_of_another(made: Callable[[str], Kind
         ('words = "**"', "'**' has a star at both ends"),
         ('words = "*"', "'*' is not one word"),
         ('words = "a*"', "'a*' has fewer than 2 letters"),
+        ('anywhere = ["a"]', "'a' has fewer than 2 letters"),
         ('anywhere = ["máy"]', "'máy' is compared as 'may'"),
         ('phrases = [" "]', "' ' is empty"),
         ('phrases = ["new mat*"]', "has a star"),

@@ -20,10 +20,12 @@ from features.substances.rows.resolution import choose
 from features.texts.cache import BATCH, TextIndex, TextPairs, TextRows, fill_numbers, national_digits_masked
 from features.texts.scan import (
     Beginnings,
+    has_capital_inside,
     mixes_letters_and_figures,
     name_tokens,
     near_words,
     uncombined,
+    word_tokens,
     words_in,
 )
 from features.texts.words import TokenisedTexts
@@ -272,17 +274,30 @@ def test_tokens_and_mixed_characters_agree_with_patterns(text: str) -> None:
     assert mixes_letters_and_figures(text) is found
 
 
+@given(st.text("abAB _9é", max_size=12) | _ANY_TEXT)
+@settings(max_examples=400)
+def test_word_tokens_and_capitals_inside_words_agree_with_patterns(text: str) -> None:
+    assert word_tokens(text) == re.findall(r"\w+", text)
+    assert has_capital_inside(text) is (re.search("[a-z]{3}[A-Z][A-Za-z]", text) is not None)
+
+
 @given(
-    st.lists(st.text("abc -", min_size=2, max_size=4).filter(lambda word: word[:2].isalpha()), min_size=1, max_size=4),
+    st.lists(st.text("abc -", min_size=2, max_size=4), max_size=4),
     st.text("abc -é", max_size=16),
     st.integers(0, 4),
 )
 @settings(max_examples=400)
 def test_beginnings_of_words_are_found(words: list[str], text: str, begin: int) -> None:
     beginnings = Beginnings(words)
+
+    def pattern(char: str) -> str:
+        return char if char in "abc" else "[^a-z]"
+
     heads = "|".join(
-        re.escape(word[:2]) + ("" if len(word) < 3 else word[2] if word[2] in "abc" else "(?![a-z])") for word in words
+        pattern(word[0]) + pattern(word[1]) + ("" if len(word) < 3 else word[2] if word[2] in "abc" else "(?![a-z])")
+        for word in words
     )
+    heads = heads or "(?!)"
     places = [place.start() for place in re.finditer(f"(?=({heads}))", text) if place.start() >= begin]
     found, at = [], beginnings.find(text, begin)
     while at >= 0:
@@ -320,3 +335,4 @@ def test_every_character_is_tokenised_as_by_the_pattern() -> None:
     assert name_tokens(everything) == TOKEN.findall(everything)
     separated = "a".join(everything)
     assert name_tokens(separated) == TOKEN.findall(separated)
+    assert word_tokens(everything) == re.findall(r"\w+", everything)
