@@ -32,8 +32,8 @@ from models.rules.source import FloatArray, Source
 BoolArray: TypeAlias = NDArray[np.bool_]
 #: Tests one row.
 RowTest: TypeAlias = Callable[[Source, int], bool]
-#: Tests all rows (n,).
-ColumnTest: TypeAlias = Callable[[Source], BoolArray]
+#: Tests all rows (n,). The second argument (n,) marks the rows whose result is needed; None for all. Other results may be wrong.
+ColumnTest: TypeAlias = Callable[[Source, BoolArray | None], BoolArray]
 
 _ARRAY_TESTS: Final[Mapping[Op, Callable[[FloatArray, float], BoolArray]]] = {
     Op.EQ: np.equal,
@@ -73,21 +73,21 @@ def compiled(condition: Condition, columns: Mapping[str, int]) -> Compiled:
         return _leaf(condition, columns)
     if isinstance(condition, Constant):
         holds = condition.holds
-        return Compiled(lambda source, row: holds, lambda source: np.full(source.table.n_rows, holds))
+        return Compiled(lambda source, row: holds, lambda source, _: np.full(source.table.n_rows, holds))
     parts = [compiled(part, columns) for part in condition.parts]
     rows = tuple(part.row for part in parts)
-    # Test numbers first. Text tests are slower, and are skipped if the numbers decide all rows.
+    # Test numbers first. Text tests are slower, and read only the texts of rows that the numbers do not decide.
     order = sorted(range(len(parts)), key=lambda number: _tests_texts(condition.parts[number]))
     tests = tuple(parts[number].column for number in order)
     if isinstance(condition, All):
-        return Compiled(_all_of(rows), lambda source: _joined(tests, source, any_holds=False))
+        return Compiled(_all_of(rows), lambda source, needed: _joined(tests, source, needed, any_holds=False))
     if isinstance(condition, Any):
-        return Compiled(_any_of(rows), lambda source: _joined(tests, source, any_holds=True))
+        return Compiled(_any_of(rows), lambda source, needed: _joined(tests, source, needed, any_holds=True))
     assert isinstance(condition, Not)
     is_any = _any_of(rows)
     return Compiled(
         lambda source, row: not is_any(source, row),
-        lambda source: np.logical_not(_joined(tests, source, any_holds=True)),
+        lambda source, needed: np.logical_not(_joined(tests, source, needed, any_holds=True)),
     )
 
 
@@ -119,16 +119,17 @@ def _any_of(rows: tuple[RowTest, ...]) -> RowTest:
     return test
 
 
-def _joined(tests: tuple[ColumnTest, ...], source: Source, *, any_holds: bool) -> BoolArray:
-    """Return for each row (n,) whether any test holds (``any_holds``), or whether all do.
-
-    Later tests are skipped if they cannot change the result of any row.
-    """
-    joined = tests[0](source)
+def _joined(tests: tuple[ColumnTest, ...], source: Source, needed: BoolArray | None, *, any_holds: bool) -> BoolArray:
+    """Return for each row (n,) whether any test holds (``any_holds``), or whether all do. ``needed`` as in `ColumnTest`."""
+    joined = tests[0](source, needed)
     for test in tests[1:]:
-        if joined.all() if any_holds else not joined.any():
+        undecided = ~joined if any_holds else joined
+        if needed is not None:
+            undecided = undecided & needed
+        if not undecided.any():
             break
-        joined = joined | test(source) if any_holds else joined & test(source)
+        result = test(source, undecided)
+        joined = joined | result if any_holds else joined & result
     return joined
 
 
@@ -149,13 +150,14 @@ def _leaf(leaf: Leaf, columns: Mapping[str, int]) -> Compiled:
         raise UnknownName(leaf)
     test, array_test = number_test(leaf.op, leaf.values), _array_test(leaf)
     return Compiled(
-        lambda source, row: test(source.matrix.item(row, column)), lambda source: array_test(source.matrix[:, column])
+        lambda source, row: test(source.matrix.item(row, column)),
+        lambda source, _: array_test(source.matrix[:, column]),
     )
 
 
 def _number_leaf(leaf: Leaf, values: Callable[[Source], FloatArray]) -> Compiled:
     test, array_test = number_test(leaf.op, leaf.values), _array_test(leaf)
-    return Compiled(lambda source, row: test(values(source).item(row)), lambda source: array_test(values(source)))
+    return Compiled(lambda source, row: test(values(source).item(row)), lambda source, _: array_test(values(source)))
 
 
 def _array_test(leaf: Leaf) -> Callable[[FloatArray], BoolArray]:
@@ -185,9 +187,16 @@ def _text_leaf(leaf: Leaf, *, split: bool) -> Compiled:
         code = column.codes.item(row)
         return is_missing if code < 0 else test(column.values[code])
 
-    def column_test(source: Source) -> BoolArray:
+    def column_test(source: Source, needed: BoolArray | None) -> BoolArray:
         column = source.table.text(name)
-        return column.lookup(np.array([test(text) for text in column.values], dtype=np.bool_), is_missing)
+        texts = column.values
+        if needed is None:
+            return column.lookup(np.array([test(text) for text in texts], dtype=np.bool_), is_missing)
+        holds = np.zeros(len(texts), dtype=np.bool_)
+        codes = np.unique(column.codes[needed])
+        for code in codes[codes >= 0].tolist():
+            holds[code] = test(texts[code])
+        return column.lookup(holds, is_missing)
 
     return Compiled(row_test, column_test)
 

@@ -165,12 +165,12 @@ class Rulebook:
         fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
         demoted = np.zeros_like(fired)
         for number, ready in enumerate(self._ready):
-            rows = ready.when.column(source)
+            rows = ready.when.column(source, None)
             # An exemption must hold for all items of a shipment, a floor for one.
             reduce = np.logical_and if ready.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
             fired[number] = _in_force(ready.rule, table, reduce.reduceat(rows, table.first_row))
             if ready.blank is not None and ready.alone is not None and fired[number].any():
-                stays = rows & ready.blank.column(source) & ~ready.alone.column(source)
+                stays = rows & ready.blank.column(source, rows) & ~ready.alone.column(source, rows)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
         return Fired(self.rules, fired, demoted) if fired.any() else None
 
