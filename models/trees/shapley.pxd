@@ -3,7 +3,7 @@
 cimport cython
 
 cdef double TINY
-cdef Py_ssize_t AREA, ABOVE, BELOW, RATIO, GAIN, SUMS
+cdef Py_ssize_t AREA, ABOVE, BELOW, RATIO, GAIN, SUMS, BLOCK
 
 @cython.final
 cdef class Shapley:
@@ -13,15 +13,19 @@ cdef class Shapley:
     cdef const long long[::1] first_entry
     cdef double[::1] entries
 
-    @cython.locals(row=Py_ssize_t, c=Py_ssize_t, position=Py_ssize_t, x=double, cells="double[::1]", work="double[::1]")
+    @cython.locals(
+        n=Py_ssize_t, n_columns=Py_ssize_t, block=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t, position=Py_ssize_t,
+        x=double, cells="double[:, ::1]", work="double[::1]",
+    )
     cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
 
     @cython.locals(
-        first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t, outcomes=cython.ulonglong,
-        goes_left=cython.ulonglong, entry=cython.longlong,
+        tree=Py_ssize_t, factor=double, first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t,
+        outcomes=cython.ulonglong, goes_left=cython.ulonglong, entry=cython.longlong,
     )
     cdef void _add(
-        self, const double[::1] cells, Py_ssize_t tree, double factor, double[::1] work, double[:, ::1] out, Py_ssize_t row
+        self, const double[:, ::1] cells, Py_ssize_t at, Py_ssize_t position, double[::1] work, double[:, ::1] out,
+        Py_ssize_t row,
     ) noexcept nogil
 
     @cython.locals(tree=Py_ssize_t, width=Py_ssize_t, entry=cython.longlong, pattern=Py_ssize_t, j=Py_ssize_t)

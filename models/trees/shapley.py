@@ -20,6 +20,8 @@ AREA = 127 * 8
 #: of each feature's contribution.
 ABOVE, BELOW, RATIO, GAIN, SUMS = 0, AREA, 2 * AREA, 3 * AREA, 4 * AREA
 WORK_SIZE = 4 * AREA + 2 * 63
+#: Number of rows that a tree explains in turn.
+BLOCK = 128
 
 
 class Shapley:
@@ -86,30 +88,38 @@ class Shapley:
 
         The last column is the base value.
         """
-        cells = np.empty(self.feature.shape[0])
+        n, n_columns = matrix.shape[0], self.feature.shape[0]
+        cells = np.empty((min(n, BLOCK), n_columns))
         work = np.empty(WORK_SIZE)
         with cython.nogil:
-            for row in range(matrix.shape[0]):
-                for c in range(matrix.shape[1]):
-                    out[row, c] = 0.0
-                out[row, matrix.shape[1]] = self.base[head]
-                for c in range(cells.shape[0]):
-                    x = matrix[row, self.feature[c]]
-                    # Only NaN is not equal to itself.
-                    if x != x:
-                        cells[c] = self.missing[c]
-                    else:
-                        cells[c] = self.zero[c] if -TINY <= x <= TINY else x
+            # Each tree explains a block of rows in turn, because the tables of all trees exceed the caches near the processor.
+            for block in range((n + BLOCK - 1) // BLOCK):
+                start = block * BLOCK
+                end = min(start + BLOCK, n)
+                for row in range(start, end):
+                    for c in range(matrix.shape[1]):
+                        out[row, c] = 0.0
+                    out[row, matrix.shape[1]] = self.base[head]
+                    for c in range(n_columns):
+                        x = matrix[row, self.feature[c]]
+                        # Only NaN is not equal to itself.
+                        if x != x:
+                            cells[row - start, c] = self.missing[c]
+                        else:
+                            cells[row - start, c] = self.zero[c] if -TINY <= x <= TINY else x
                 for position in range(self.first_tree[head], self.first_tree[head + 1]):
-                    self._add(cells, self.stored[position], self.factor[position], work, out, row)
+                    for row in range(start, end):
+                        self._add(cells, row - start, position, work, out, row)
 
-    def _add(self, cells: FloatArray, tree: int, factor: float, work: FloatArray, out: FloatArray, row: int) -> None:
-        """Add the contributions of a stored tree, multiplied by a factor, to a row of ``out``."""
+    def _add(self, cells: FloatArray, at: int, position: int, work: FloatArray, out: FloatArray, row: int) -> None:
+        """Add the contributions of the tree at ``position`` to a row of ``out``. Row ``at`` of ``cells`` contains its values."""
+        tree = self.stored[position]
+        factor = self.factor[position]
         first = self.first_split[tree]
         # Set one bit per split at which the row goes left.
         outcomes = 0
         for split in range(self.first_split[tree + 1] - first):
-            goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
+            goes_left = cells[at, self.column[first + split]] <= self.threshold[first + split]
             outcomes |= goes_left << split
         first = self.first_slot[tree]
         width = self.first_slot[tree + 1] - first
