@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from features.reference.words import chemical_words
 from features.substances import Match, SubstanceIndex
 from features.table.table import Coded, ManifestTable
-from features.texts.cache import weak_method
 from features.texts.reading import current_budget
-from features.texts.remembered import remembered
+from features.texts.remembered import LONGEST_REMEMBERED
 
 Codes = NDArray[np.int32]
 
@@ -33,6 +32,9 @@ _MAY_BE_CAS: Final = re.compile(rf"{_SIGN}{_GAP}{_SIGN} ?{_SIGN}{_GAP}{_SIGN}(?!
 _STEMS: Final = chemical_words()["hints"]["parties"]
 _FIRST_WORD: Final = re.compile(r"\W*([A-Za-z]{2,})")
 _CACHED_TEXTS: Final = 16_384
+#: Ends of a text that may be parts of a watched name: the last word begins one, the first word ends one.
+_BEGUN: Final = 1
+_ENDED: Final = 2
 
 
 def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
@@ -72,6 +74,28 @@ def _may_name(parties: list[str]) -> list[int]:
     return [code for code, name in enumerate(parties) if any(stem in name.lower() for stem in stems)] if stems else []
 
 
+class _OpenTexts(dict[str, int]):
+    """Cache of the ends at which texts may contain a part of a watched name: `_BEGUN`, `_ENDED`, both or 0."""
+
+    def __init__(self, index: SubstanceIndex) -> None:
+        super().__init__()
+        self._index = index
+
+    def __missing__(self, text: str) -> int:
+        # Match the reversed text, because a search for the last word would try every word before it.
+        first, last = _FIRST_WORD.match(text), _FIRST_WORD.match(text[::-1])
+        ends = 0
+        if last is not None and self._index.begins_name(last[1][::-1].lower()):
+            ends = _BEGUN
+        if first is not None and self._index.ends_name(first[1].lower()):
+            ends |= _ENDED
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= _CACHED_TEXTS:
+                self.clear()
+            self[text] = ends
+        return ends
+
+
 class SplitNames:
     """Search for names of substances that begin in one field or goods item and end in another.
 
@@ -81,8 +105,7 @@ class SplitNames:
 
     def __init__(self, index: SubstanceIndex) -> None:
         self._index = index
-        self._open_end = remembered(_CACHED_TEXTS)(weak_method(self._ends_within_a_name))
-        self._open_start = remembered(_CACHED_TEXTS)(weak_method(self._begins_within_a_name))
+        self._open = _OpenTexts(index)
 
     def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
         """Yield (row, match) for each name that is split between two fields, or between the same field of two adjacent items.
@@ -90,24 +113,36 @@ class SplitNames:
         A name split between two items is yielded for both rows.
         """
         goods, chemical = table.text("goods_description"), table.text("declared_chemical")
-        if chemical.values:
-            for row in np.flatnonzero((goods.codes >= 0) & (chemical.codes >= 0)).tolist():
-                first, second = chemical.values[chemical.codes[row]], goods.values[goods.codes[row]]
-                match = self._joined(first, second) or self._joined(second, first)
-                if match is not None:
-                    yield row, match
+        if chemical.values and goods.values:
+            rows = np.arange(table.n_rows)
+            yield from self._between(chemical, goods, rows, rows)
+            yield from self._between(goods, chemical, rows, rows)
         if table.n_rows > table.n_shipments:
-            for row in np.flatnonzero(table.shipment[1:] == table.shipment[:-1]).tolist():
-                for column in (goods, chemical):
-                    here, below = column.codes.item(row), column.codes.item(row + 1)
-                    match = self._joined(column.values[here], column.values[below]) if min(here, below) >= 0 else None
-                    if match is not None:
-                        yield row, match
-                        yield row + 1, match
+            above = np.flatnonzero(table.shipment[1:] == table.shipment[:-1])
+            for column in (goods, chemical):
+                for row, match in self._between(column, column, above, above + 1):
+                    yield row, match
+                    yield row + 1, match
+
+    def _between(
+        self, first: Coded, second: Coded, rows: NDArray[np.intp], seconds: NDArray[np.intp]
+    ) -> Iterator[tuple[int, Match]]:
+        """Yield (row, match) for each name that begins in ``first`` at one of ``rows`` and ends in ``second`` at ``seconds``."""
+        known = self._open
+        begun = [known[text] & _BEGUN for text in first.values]
+        ended = [known[text] & _ENDED for text in second.values] if any(begun) else []
+        if not any(ended):
+            return
+        may_be_split = (first.lookup(np.array(begun), 0)[rows] > 0) & (second.lookup(np.array(ended), 0)[seconds] > 0)
+        for at in np.flatnonzero(may_be_split).tolist():
+            here, there = first.codes.item(rows.item(at)), second.codes.item(seconds.item(at))
+            match = self._joined(first.values[here], second.values[there])
+            if match is not None:
+                yield rows.item(at), match
 
     def _joined(self, first: str, second: str) -> Match | None:
-        """Return the watched substance that two texts name only together."""
-        if not (self._open_end(first) and self._open_start(second)) or _repeats(first, second):
+        """Return the watched substance that two texts name only together, given that each may contain a part of its name."""
+        if _repeats(first, second):
             return None
         budget = current_budget()
         for text in (first + second, f"{first} {second}"):
@@ -123,15 +158,6 @@ class SplitNames:
             ):
                 return match
         return None
-
-    def _ends_within_a_name(self, text: str) -> bool:
-        # Match the reversed text, because a search for the last word would try every word before it.
-        word = _FIRST_WORD.match(text[::-1])
-        return word is not None and self._index.begins_name(word[1][::-1].lower())
-
-    def _begins_within_a_name(self, text: str) -> bool:
-        word = _FIRST_WORD.match(text)
-        return word is not None and self._index.ends_name(word[1].lower())
 
 
 def _repeats(first: str, second: str) -> bool:
