@@ -59,9 +59,11 @@ class Coded:
 
     def lookup(self, per_value: NDArray[Any], missing: Any) -> NDArray[Any]:
         """Return each row's entry of ``per_value`` (len(values), ...), or ``missing`` for a row without a text."""
-        padded = np.empty((len(per_value) + 1, *per_value.shape[1:]), dtype=per_value.dtype)
-        padded[:-1] = per_value
-        padded[-1] = missing
+        n = len(per_value)
+        padded = np.empty((n + 1, *per_value.shape[1:]), dtype=per_value.dtype)
+        padded[:n] = per_value
+        # The code -1 selects the last entry.
+        padded[n] = missing
         per_row: NDArray[Any] = padded[self.codes]
         return per_row
 
