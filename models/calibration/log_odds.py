@@ -1,4 +1,4 @@
-"""Arithmetic of log-odds: conversion to and from probabilities, change of prevalence, and combination of heads.
+"""Arithmetic of log-odds: conversion to and from probabilities, change of prevalence, combination of heads, and linear maps.
 
 The loops are compiled, because numpy takes ten times as long for a single shipment, and its result must be that of a file.
 """
@@ -102,3 +102,29 @@ def _combine(heads: FloatArray, out: FloatArray) -> None:
         combined = total + log(-expm1(-total)) if total > 0.0 else largest
         # Rounding may make the result one ulp smaller than the largest head.
         out[row] = combined if combined > largest and heads.shape[1] > 1 else largest
+
+
+def map_segments(
+    raw: FloatArray,
+    first_knot: NDArray[np.int64],
+    knots: FloatArray,
+    start: FloatArray,
+    value: FloatArray,
+    slope: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Write piecewise-linear maps of log-odds ``raw`` (n, K), one map per column, into ``out`` (n, K).
+
+    Args:
+        first_knot: (K + 1,) index of each map's first knot, and the number of all knots.
+        knots: knots of all maps. A map has one segment more than knots.
+        start, value, slope: of all segments: a log-odds, its image, and the slope.
+    """
+    for column in range(raw.shape[1]):
+        for row in range(raw.shape[0]):
+            x = raw[row, column]
+            knot = first_knot[column]
+            while knot < first_knot[column + 1] and not x < knots[knot]:
+                knot += 1
+            segment = knot + column
+            out[row, column] = value[segment] + slope[segment] * (x - start[segment])
