@@ -3,7 +3,6 @@
 cimport cython
 
 from features.kinds.words cimport KindWords
-from features.texts.folding cimport folded
 from features.texts.scan cimport has_capital_inside, word_tokens
 
 cdef long long _ORGANISATION, _NUMBERED, _KINDS, _NAMED

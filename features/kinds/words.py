@@ -131,7 +131,7 @@ def _checked_text(text: str, file: str, section: str) -> str:
     if not plain.strip() or "*" in plain:
         problem = "is empty or has a star, but phrases and anywhere match inside texts"
     elif plain.isascii() and len(plain) < _FEWEST_LETTERS:
-        problem = f"has fewer than {_FEWEST_LETTERS} letters, which nearly every text contains"
+        problem = f"has fewer than {_FEWEST_LETTERS} letters; nearly every text would contain it"
     elif plain.isascii() and plain != text:
         problem = f"is compared as {plain!r}, which other words may contain; write that, or a word"
     else:

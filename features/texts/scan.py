@@ -216,7 +216,10 @@ class Beginnings:
     """Filter for positions in a text at which one of many words may begin. It compares the first three characters.
 
     Args:
-        words: words in lower case of at least two characters. Characters outside a to z count as equal.
+        words: words in lower case. Characters outside a to z count as equal.
+
+    Raises:
+        IndexError: a word has fewer than two characters.
     """
 
     def __init__(self, words: Iterable[str]) -> None:

@@ -5,10 +5,9 @@ cimport cython
 cdef dict _SPECIAL_WORDS
 cdef frozenset _UNITS, _MARKS, _BEFORE_UNIT, _BEFORE_BOX
 
-@cython.locals(ascii_or_plain=list, text=str)
+@cython.locals(ascii_or_plain=list)
 cpdef list plain_names(list texts)
 
-@cython.locals(text=str)
 cdef list _lines(list texts)
 
 @cython.locals(buildings=list, units=list, line=str)

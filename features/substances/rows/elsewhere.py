@@ -35,6 +35,8 @@ _CACHED_TEXTS: Final = 16_384
 #: Ends of a text that may be parts of a watched name: the last word begins one, the first word ends one.
 _BEGUN: Final = 1
 _ENDED: Final = 2
+#: Number of texts up to which a loop over all of them is faster than arrays.
+_FEW_TEXTS: Final = 16
 
 
 def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
@@ -110,7 +112,7 @@ class SplitNames:
     def find(self, table: ManifestTable) -> Iterator[tuple[int, Match]]:
         """Yield (row, match) for each name that is split between two fields, or between the same field of two adjacent items.
 
-        A name split between two items is yielded for both rows.
+        A name split between two items is yielded for both rows. A row with several split names is yielded several times.
         """
         goods, chemical = table.text("goods_description"), table.text("declared_chemical")
         if chemical.values and goods.values:
@@ -127,21 +129,44 @@ class SplitNames:
     def _between(
         self, first: Coded, second: Coded, rows: NDArray[np.intp], seconds: NDArray[np.intp]
     ) -> Iterator[tuple[int, Match]]:
-        """Yield (row, match) for each name that begins in ``first`` at one of ``rows`` and ends in ``second`` at ``seconds``."""
-        known = self._open
-        begun = [known[text] & _BEGUN for text in first.values]
-        ended = [known[text] & _ENDED for text in second.values] if any(begun) else []
-        if not any(ended):
-            return
-        may_be_split = (first.lookup(np.array(begun), 0)[rows] > 0) & (second.lookup(np.array(ended), 0)[seconds] > 0)
-        for at in np.flatnonzero(may_be_split).tolist():
-            here, there = first.codes.item(rows.item(at)), second.codes.item(seconds.item(at))
+        """Yield (row, match) for each name that begins in ``first`` at a row and ends in ``second`` at the row's counterpart.
+
+        Args:
+            rows, seconds: (m,) rows and their counterparts.
+        """
+        # Begin with the column of fewer texts, because few pairs remain for the other.
+        ends = [(first, rows, _BEGUN), (second, seconds, _ENDED)]
+        if len(second.values) < len(first.values):
+            ends.reverse()
+        # Most requests end here. The arrays below would take ten times as long for them.
+        for column, _, end in ends:
+            if len(column.values) <= _FEW_TEXTS and not any(self._open[text] & end for text in column.values):
+                return
+        pairs = np.arange(len(rows))
+        for column, places, end in ends:
+            pairs = pairs[self._are_open(column, places[pairs], end)]
+            if not len(pairs):
+                return
+        for at in pairs.tolist():
+            row = rows.item(at)
+            here, there = first.codes.item(row), second.codes.item(seconds.item(at))
             match = self._joined(first.values[here], second.values[there])
             if match is not None:
-                yield rows.item(at), match
+                yield row, match
+
+    def _are_open(self, column: Coded, rows: NDArray[np.intp], end: int) -> NDArray[np.bool_]:
+        """Return for each of ``rows`` (m,) whether its text may contain a part of a watched name at an end."""
+        codes, texts, known = column.codes[rows], column.values, self._open
+        occurs = np.zeros(len(texts) + 1, dtype=np.bool_)
+        occurs[codes] = True
+        # The code -1 of a missing text selects the last entry.
+        occurs[len(texts)] = False
+        for code in np.flatnonzero(occurs).tolist():
+            occurs[code] = known[texts[code]] & end
+        return occurs[codes]
 
     def _joined(self, first: str, second: str) -> Match | None:
-        """Return the watched substance that two texts name only together, given that each may contain a part of its name."""
+        """Return the watched substance that two texts name only together. Both must be open at these ends (`_OpenTexts`)."""
         if _repeats(first, second):
             return None
         budget = current_budget()

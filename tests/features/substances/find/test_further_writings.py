@@ -285,6 +285,28 @@ def test_a_substance_named_in_two_fields_or_in_another_field_is_recognised(row: 
     assert match.hit
 
 
+def test_only_texts_beside_a_possible_part_of_a_name_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: set[str] = set()
+
+    def recording(method: Callable[[SubstanceIndex, str], bool]) -> Callable[[SubstanceIndex, str], bool]:
+        def recorded(index: SubstanceIndex, word: str) -> bool:
+            compared.add(word)
+            return method(index, word)
+
+        return recorded
+
+    for name in ("begins_name", "ends_name"):
+        monkeypatch.setattr(SubstanceIndex, name, recording(getattr(SubstanceIndex, name)))
+    letters = "bcdfghjklmnpqrstvwxz"
+    others = [f"{first}{second}o" for first in letters for second in "aeu"]
+    rows = [{"goods_description": f"{word} parts", "shipment_id": word} for word in others]
+    *_, match = of_rows(*rows, {"goods_description": "tazene", "declared_chemical": "isotoni", "shipment_id": "S1"})
+    assert match is not None
+    assert match.hit
+    assert "tazene" in compared
+    assert not compared & set(others)
+
+
 #: Writings of a CAS number in the field for it, by people, scanners and spreadsheets.
 _CAS_WRITINGS: dict[str, Callable[[str], str]] = {
     "underscores": lambda cas: cas.replace("-", "_"),
