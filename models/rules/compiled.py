@@ -32,7 +32,7 @@ from models.rules.source import FloatArray, Source
 BoolArray: TypeAlias = NDArray[np.bool_]
 #: Tests one row.
 RowTest: TypeAlias = Callable[[Source, int], bool]
-#: Tests all rows (n,). The second argument (n,) marks the rows whose result is needed; None for all. Other results may be wrong.
+#: Tests all rows (n,). The second argument (n,) marks the rows whose result counts; None for all.
 ColumnTest: TypeAlias = Callable[[Source, BoolArray | None], BoolArray]
 
 _ARRAY_TESTS: Final[Mapping[Op, Callable[[FloatArray, float], BoolArray]]] = {
@@ -120,7 +120,10 @@ def _any_of(rows: tuple[RowTest, ...]) -> RowTest:
 
 
 def _joined(tests: tuple[ColumnTest, ...], source: Source, needed: BoolArray | None, *, any_holds: bool) -> BoolArray:
-    """Return for each row (n,) whether any test holds (``any_holds``), or whether all do. ``needed`` as in `ColumnTest`."""
+    """Return for each row (n,) whether any test holds (``any_holds``), or whether all do.
+
+    Later tests read only the rows that earlier tests do not decide. ``needed`` marks the rows whose result counts.
+    """
     joined = tests[0](source, needed)
     for test in tests[1:]:
         undecided = ~joined if any_holds else joined
@@ -193,8 +196,10 @@ def _text_leaf(leaf: Leaf, *, split: bool) -> Compiled:
         if needed is None:
             return column.lookup(np.array([test(text) for text in texts], dtype=np.bool_), is_missing)
         holds = np.zeros(len(texts), dtype=np.bool_)
-        codes = np.unique(column.codes[needed])
-        for code in codes[codes >= 0].tolist():
+        occurs = np.zeros(len(texts) + 1, dtype=np.bool_)
+        # The code -1 of a missing text selects the last entry.
+        occurs[column.codes[needed]] = True
+        for code in np.flatnonzero(occurs[: len(texts)]).tolist():
             holds[code] = test(texts[code])
         return column.lookup(holds, is_missing)
 

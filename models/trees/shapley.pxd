@@ -14,8 +14,8 @@ cdef class Shapley:
     cdef double[::1] entries
 
     @cython.locals(
-        n=Py_ssize_t, n_columns=Py_ssize_t, block=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t, position=Py_ssize_t,
-        x=double, cells="double[:, ::1]", work="double[::1]",
+        n=Py_ssize_t, n_columns=Py_ssize_t, block=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t,
+        position=Py_ssize_t, x=double, cells="double[:, ::1]", work="double[::1]",
     )
     cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
 

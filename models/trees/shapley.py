@@ -20,7 +20,7 @@ AREA = 127 * 8
 #: of each feature's contribution.
 ABOVE, BELOW, RATIO, GAIN, SUMS = 0, AREA, 2 * AREA, 3 * AREA, 4 * AREA
 WORK_SIZE = 4 * AREA + 2 * 63
-#: Number of rows that a tree explains in turn.
+#: Number of rows that one tree explains before the next tree begins.
 BLOCK = 128
 
 
@@ -92,7 +92,7 @@ class Shapley:
         cells = np.empty((min(n, BLOCK), n_columns))
         work = np.empty(WORK_SIZE)
         with cython.nogil:
-            # Each tree explains a block of rows in turn, because the tables of all trees exceed the caches near the processor.
+            # One tree after another explains a block of rows, because the tables of all trees exceed the processor's caches.
             for block in range((n + BLOCK - 1) // BLOCK):
                 start = block * BLOCK
                 end = min(start + BLOCK, n)
