@@ -31,6 +31,8 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 _MAX_HEADER_LINES: Final = 50
 #: Size of the parts that Arrow parses. Smaller and larger parts are slower.
 _PART_BYTES: Final = 1 << 20
+#: Maximum number of bytes of a piece, except if its first row is longer.
+_MOST_BYTES: Final = 3 * MAX_ROW_BYTES // 2
 #: Maximum number of characters of a row in a reject.
 _MAX_SHOWN: Final = 10_000
 
@@ -91,8 +93,8 @@ class CsvPieces:
             if block is None:
                 break
             text += block
-        if text:
-            piece, _ = self._piece(text, final=True)
+        while text:
+            piece, text = self._piece(text, final=True)
             if piece is not None:
                 yield piece
 
@@ -145,7 +147,8 @@ class CsvPieces:
     def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
         """Return the complete rows of ``text``, and the remaining bytes."""
         is_plain = (
-            b'"' not in text
+            len(text) <= _MOST_BYTES
+            and b'"' not in text
             and not has_lone_returns(text)
             and (final or text.endswith(b"\n"))
             and not _has_long_line(text)
@@ -157,7 +160,8 @@ class CsvPieces:
                 lines = np.arange(self._line, self._line + n_lines, dtype=np.int64)
                 self._line += n_lines
                 return Piece(table, lines, len(text)), b""
-        layout = lay_out(text, self.delimiter, final)
+        # After the search for a closing mark, the text may be long.
+        layout = lay_out(text, self.delimiter, final).beginning(_MOST_BYTES)
         if layout.consumed == 0:
             return None, text
         rows = _Rows(text, layout, self.delimiter, len(self.names), self._line)
@@ -267,7 +271,8 @@ class _Rows:
                 refused.append((row, "a quotation mark is opened in this line and not closed"))
                 edits.append(_Edit(row, b""))
             elif self._too_long[row]:
-                refused.append((row, f"the row has {end - start:,} bytes; at most {MAX_ROW_BYTES:,} are read"))
+                last = int(layout.lines[row + 1]) if row + 1 < len(layout.lines) else layout.n_lines
+                refused.append((row, _too_long(end - start, last - int(layout.lines[row]))))
                 edits.append(_Edit(row, b""))
             elif not content.strip():
                 self._kept[row] = False
@@ -290,6 +295,13 @@ class _Rows:
             self.rejected.append(Reject(int(lines[row]), reason, shown[:_MAX_SHOWN], int(position[row])))
         self.notes += [RowNote(int(lines[row]), note, int(position[row])) for row, note in noted]
         return _edited(text, layout, edits)
+
+
+def _too_long(size: int, lines: int) -> str:
+    reason = f"the row has {size:,} bytes; at most {MAX_ROW_BYTES:,} are read"
+    if lines <= 1:
+        return reason
+    return f"{reason}. A quoted cell in it makes it {lines:,} lines long; if these are rows, the mark that opens the cell is stray"
 
 
 def _has_long_line(text: bytes) -> bool:

@@ -5,9 +5,12 @@ of the cell. A doubled mark within a quoted cell is a literal mark. A mark withi
 ordinary character.
 
 An unclosed quotation mark would extend its cell over the rest of the file. A quoted cell therefore counts as *unclosed* if
-the file ends within it, if it is longer than `MAX_ROW_BYTES`, or if it contains a line end and its closing mark is followed
-by more text of the cell (the mark is then probably the opening mark of a later row). Such a row ends with the line on which
-the cell starts, and reading continues with the next line.
+the file ends within it, if no mark closes it within `MAX_QUOTED_BYTES`, or if it contains a line end and its closing mark is
+followed by more text of the cell (the mark is then probably the opening mark of a later row). Such a row ends with the line on
+which the cell starts, and reading continues with the next line.
+
+A closed cell is one cell, however long it is. If the lines of a long cell were read as rows, a declarant could add shipments by a
+long description.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Maximum length of a row, and therefore of a quoted cell.
+#: Maximum length of a row that is read.
 MAX_ROW_BYTES: Final = 1 << 20
+#: Number of bytes after an opening mark that are searched for the closing mark.
+MAX_QUOTED_BYTES: Final = 8 << 20
 
 _QUOTE, _LF, _CR = 34, 10, 13
 IntArray = NDArray[np.int64]
@@ -55,6 +60,23 @@ class Layout:
             return positions
         unquoted: IntArray = positions[np.searchsorted(self.toggles, positions) % 2 == 0]
         return unquoted
+
+    def beginning(self, most: int) -> Layout:
+        """Return the layout of the first rows: as many as ``most`` bytes contain, but at least one."""
+        count = max(1, int(np.searchsorted(self.ends, most, side="right")))
+        if count >= len(self.ends):
+            return self
+        consumed = int(self.ends[count - 1])
+        return Layout(
+            starts=self.starts[:count],
+            ends=self.ends[:count],
+            lines=self.lines[:count],
+            n_lines=int(self.lines[count]),
+            unclosed=self.unclosed[:count],
+            toggles=self.toggles[self.toggles < consumed],
+            consumed=consumed,
+            multiline=self.multiline,
+        )
 
 
 def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
@@ -106,7 +128,7 @@ def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
 
 
 def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, final: bool) -> IntArray | None:
-    """Return the toggles if RFC 4180 allows all marks and no cell is unclosed or too long, as in nearly all files; otherwise None.
+    """Return the toggles if RFC 4180 allows all marks and no cell is unclosed, as in nearly all files; otherwise None.
 
     Marks then alternately open and close cells. Each opening mark follows a separator or, in a doubled mark, another mark.
     """
@@ -129,11 +151,8 @@ def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, fina
     is_toggle[2 * inner + 1] = False
     is_toggle[2 * inner + 2] = False
     toggles = quotes[is_toggle]
-    closed = len(toggles) // 2 * 2
-    longest = int((toggles[1:closed:2] - toggles[0:closed:2]).max(initial=0))
-    if (len(toggles) % 2 and (final or len(data) - toggles[-1] > MAX_ROW_BYTES)) or longest > MAX_ROW_BYTES:
-        return None
-    return toggles
+    is_unclosed = len(toggles) % 2 and (final or len(data) - toggles[-1] > MAX_QUOTED_BYTES)
+    return None if is_unclosed else toggles
 
 
 def _walk(
@@ -157,10 +176,10 @@ def _walk(
         closed = quotes[k] if k < count else None
         line_end = line_ends[j] if j < len(line_ends) else size
         if closed is None:
-            bad = final or size - opened > MAX_ROW_BYTES
+            bad = final or size - opened > MAX_QUOTED_BYTES
         else:
-            runs_on = closed > line_end and closed + 1 < size and text[closed + 1] not in separators
-            bad = runs_on or closed - opened > MAX_ROW_BYTES
+            # The cell contains a line end, and text follows its closing mark.
+            bad = closed > line_end and closed + 1 < size and text[closed + 1] not in separators
         if bad:
             unclosed_ends.append(min(line_end, size - 1))
             i = bisect_right(quotes, line_end)

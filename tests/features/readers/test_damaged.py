@@ -12,7 +12,7 @@ import pytest
 
 from features.readers import ColumnMapping, MappingError, Unreadable, open_table
 from features.readers.limits import MAX_COLUMNS
-from features.readers.quotes import MAX_ROW_BYTES
+from features.readers.quotes import MAX_QUOTED_BYTES, MAX_ROW_BYTES
 
 
 def read(path: Path) -> tuple[list[str | None], list[tuple[int, str]]]:
@@ -38,19 +38,28 @@ def test_a_row_with_an_overlong_cell_is_rejected_at_any_position(tmp_path: Path,
     assert rejects == [(before + 2, f"the row has {size + 2:,} bytes; at most {MAX_ROW_BYTES:,} are read")]
 
 
-def test_a_stray_quotation_mark_takes_no_rows_up_to_another_one_beyond_the_limit(tmp_path: Path) -> None:
-    count = MAX_ROW_BYTES // 1_000 + 200
-    lines = [
-        "shipment_id,goods_description",
-        'A,"stray',
-        *(f"F{n}," + "x" * 1_000 for n in range(count)),
-        'Y,12"',
-        "Z,last",
-    ]
+@pytest.mark.parametrize("size", [MAX_ROW_BYTES + 1, 3 << 20, MAX_QUOTED_BYTES - 1_000])
+@pytest.mark.parametrize("line", ["FAKE,toys\n", "x" * 900 + "\n"])
+def test_lines_of_a_long_quoted_cell_are_never_read_as_rows(tmp_path: Path, size: int, line: str) -> None:
+    cell = line * (size // len(line) + 1)
     path = tmp_path / "in.csv"
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(f'shipment_id,goods_description\nA,"usual, goods"\nB,"{cell}"\nC,"last, goods"\n')
     ids, rejects = read(path)
-    assert ids == [*(f"F{n}" for n in range(count)), "Y", "Z"]
+    assert ids == ["A", "C"]
+    ((at, reason),) = rejects
+    assert at == 3
+    assert reason.startswith(f"the row has {len(cell) + 4:,} bytes; at most {MAX_ROW_BYTES:,} are read")
+    assert f" {cell.count(line) + 1:,} lines long; if these are rows, the mark that opens the cell is stray" in reason
+
+
+@pytest.mark.parametrize("size", [MAX_ROW_BYTES, MAX_QUOTED_BYTES + MAX_ROW_BYTES])
+def test_a_stray_quotation_mark_without_another_one_takes_only_its_row(tmp_path: Path, size: int) -> None:
+    count = size // 1_000 + 200
+    filler = [f"F{n}," + "x" * 1_000 for n in range(count)]
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(["shipment_id,goods_description", 'A,"stray', *filler, "Z,last"]) + "\n")
+    ids, rejects = read(path)
+    assert ids == [*(f"F{n}" for n in range(count)), "Z"]
     assert rejects == [(2, "a quotation mark is opened in this line and not closed")]
 
 
