@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from features.readers.source import read_small
 from features.reference import country
 from features.reference.words import declared_words
 from features.texts.folding import folded
@@ -119,8 +120,7 @@ class Register:
             RegisterError: the file cannot be read, or a line is invalid.
         """
         try:
-            with Path(path).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            data = read_small(Path(path))
         except OSError as error:
             raise RegisterError(str(path), [f"it cannot be read: {error.strerror or error}"]) from None
         if len(data) > MAX_BYTES:

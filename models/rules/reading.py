@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from features.readers.source import read_small
 from models.rules.conditions import Condition
 from models.rules.leaf_reading import KnownNames, read_condition
 from models.rules.places import Place
@@ -51,8 +52,7 @@ def load_rules(path: str | os.PathLike[str], known: KnownNames) -> RuleSet:
     """
     name = str(path)
     try:
-        with FilePath(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_small(FilePath(path))
     except OSError as error:
         raise RulesError(name, [RuleFault(0, "", "", f"the file cannot be read: {error.strerror or error}")]) from None
     if len(data) > MAX_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,8 +51,12 @@ def environment(**options: Any) -> Settings:
             messages.append(f"{origin}: {part['msg']}, got {part.get('input')!r}" if name else part["msg"])
         raise WrongUse("; ".join(messages)) from None
     except ValueError as error:
-        # pydantic-settings has its own error type for values that it cannot parse (JSON, lists).
-        raise WrongUse(str(error)) from None
+        # pydantic-settings has its own error type for values that are not JSON, which names the field in quotation marks.
+        named = re.search(r'field "(\w+)"', str(error))
+        if named is None:
+            raise WrongUse(str(error)) from None
+        problem = "the value is not JSON; docs/operations.md has examples."
+        raise WrongUse(f"{_PREFIX}{named[1].upper()}: {problem}") from None
 
 
 def load_model(bundle: Path | None) -> RiskModel:

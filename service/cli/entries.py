@@ -220,13 +220,14 @@ def _parameter(name: str, kind: Any, option: Any, default: Any = inspect.Paramet
 
 
 def _import(group: Group, source: Path, *, replace: bool, list: str = "") -> int:
+    from features.readers.source import read_small
     from service.cli.common import open_database
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED, WrongUse
     from service.lists.importing import ImportOptions, import_csv
     from service.lists.reading import Faulty
 
-    data = source.read_bytes()
+    data = read_small(source)
     with open_database() as database:
         try:
             result: ImportResult = import_csv(database, group.topic, data, ImportOptions(list, replace), group.actor)

@@ -9,7 +9,7 @@
 5      a check of ``doctor``, ``audit verify`` or ``audit sign`` failed
 70     any other error: a fault of the program or the machine
 130    stopped with Ctrl-C
-143    stopped with SIGTERM
+143    stopped with SIGTERM, or by a closed terminal (SIGHUP)
 =====  ==================================================
 """
 

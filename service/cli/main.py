@@ -94,13 +94,16 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     signal.signal(signal.SIGTERM, _Terminated.raise_once)
+    # A closed terminal sends SIGHUP; `nohup` ignores it. Windows does not have it.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _Terminated.raise_once)
     status = run([argument for argument in arguments if argument != "--debug"], debug=debug)
     stop_collecting()
     sys.exit(TERMINATED if status == INTERRUPTED and _Terminated.received else status)
 
 
 class _Terminated:
-    """Handler that treats SIGTERM like Ctrl-C, so that commands remove incomplete files. A running service replaces it."""
+    """Handler that treats SIGTERM and SIGHUP like Ctrl-C: commands remove incomplete files. A running service replaces it."""
 
     received = False
 
@@ -108,7 +111,7 @@ class _Terminated:
     def raise_once(cls, number: int, frame: FrameType | None) -> Never:
         """Interrupt the command. A second signal does not interrupt the clean-up."""
         cls.received = True
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
 

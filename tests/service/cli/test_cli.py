@@ -240,7 +240,7 @@ def test_a_bundle_without_the_required_signature_ends_serve_before_it_listens(
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("rates", ['{"nonsense": 1e-6}', '{"precursor": 0.6, "fentanyl_or_analogue": 0.6}'])
+@pytest.mark.parametrize("rates", ["nonsense", '{"nonsense": 1e-6}', '{"precursor": 0.6, "fentanyl_or_analogue": 0.6}'])
 def test_wrong_base_rates_end_serve_before_it_listens(
     tmp_path: Path,
     bundle: Path,

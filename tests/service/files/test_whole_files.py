@@ -56,8 +56,9 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_sigterm_removes_incomplete_files_and_ends_with_143(folder: Path, bundle: Path) -> None:
-    ended = score(folder, bundle, "os.kill(os.getpid(), signal.SIGTERM)")
+@pytest.mark.parametrize("sent", ["SIGTERM", "SIGHUP"])
+def test_signals_to_stop_remove_incomplete_files_and_end_with_143(folder: Path, bundle: Path, sent: str) -> None:
+    ended = score(folder, bundle, f"os.kill(os.getpid(), signal.{sent})")
     assert ended.returncode == 143
     assert ended.stderr == "tidewaiter: Stopped. No incomplete file is left.\n"
     assert files(folder) == ["in.csv", "out.csv"]
