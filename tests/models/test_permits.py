@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,9 @@ def test_a_register_needs_its_columns_in_any_order_and_may_be_empty(tmp_path: Pa
     assert len(Register.from_text(HEADER)) == 0
     with pytest.raises(RegisterError, match="No such file"):
         Register.load(tmp_path / "missing.csv")
+
+
+def test_a_named_pipe_is_refused_instead_of_waiting_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "register.csv")
+    with pytest.raises(RegisterError, match="not a regular file"):
+        Register.load(tmp_path / "register.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,9 @@ def test_every_default_rule_names_its_source_and_its_author() -> None:
     for rule in rules:
         assert rule.fields
         assert set(rule.fields) <= set(FIELD)
+
+
+def test_a_named_pipe_is_refused_instead_of_waiting_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rules.toml")
+    with pytest.raises(RulesError, match="not a regular file"):
+        load_rules(tmp_path / "rules.toml", known_names())
