@@ -120,11 +120,9 @@ class Register:
             RegisterError: the file cannot be read, or a line is invalid.
         """
         try:
-            data = read_small(Path(path))
+            data = read_small(Path(path), MAX_BYTES)
         except OSError as error:
             raise RegisterError(str(path), [f"it cannot be read: {error.strerror or error}"]) from None
-        if len(data) > MAX_BYTES:
-            raise RegisterError(str(path), [f"it is larger than {MAX_BYTES:,} bytes"])
         try:
             return cls.from_text(data.decode("utf-8-sig"), str(path))
         except UnicodeDecodeError:
