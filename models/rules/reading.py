@@ -52,11 +52,9 @@ def load_rules(path: str | os.PathLike[str], known: KnownNames) -> RuleSet:
     """
     name = str(path)
     try:
-        data = read_small(FilePath(path))
+        data = read_small(FilePath(path), MAX_BYTES)
     except OSError as error:
         raise RulesError(name, [RuleFault(0, "", "", f"the file cannot be read: {error.strerror or error}")]) from None
-    if len(data) > MAX_BYTES:
-        raise RulesError(name, [RuleFault(0, "", "", f"the file is larger than {MAX_BYTES:,} bytes")])
     try:
         return parse_rules(data.decode("utf-8-sig"), known, name)
     except UnicodeDecodeError as error:

@@ -133,6 +133,8 @@ GROUPS: Final = (
 #: Number of entries to read at a time.
 _PAGE: Final = 1_000
 #: Maximum number of rejected lines to print.
+#: Size of the largest file that is imported.
+_MOST_BYTES: Final = 1 << 30
 _MAX_SHOWN: Final = 20
 
 
@@ -227,7 +229,7 @@ def _import(group: Group, source: Path, *, replace: bool, list: str = "") -> int
     from service.lists.importing import ImportOptions, import_csv
     from service.lists.reading import Faulty
 
-    data = read_small(source)
+    data = read_small(source, _MOST_BYTES)
     with open_database() as database:
         try:
             result: ImportResult = import_csv(database, group.topic, data, ImportOptions(list, replace), group.actor)
