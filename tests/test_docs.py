@@ -17,9 +17,9 @@ from features.substances.match import KINDS
 from models.scoring import DEFAULT_BASE_RATES
 from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from service.app import create_app
+from service.core.metrics import Metrics
+from service.core.settings import Settings, variables
 from service.goods.answers import COLUMNS as GOODS_COLUMNS
-from service.metrics import Metrics
-from service.settings import Settings, variables
 from service.substances.answers import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -104,7 +104,7 @@ def test_every_endpoint_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    from service.cli.main import app
+    from service.cli import app
 
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     for group in app.registered_groups:
