@@ -1,5 +1,5 @@
-"""Run the tutorial of docs/inspect.md against a real server, on each engine, with and without keys: score, claim, record an outcome,
-see it in the next score.
+"""Run the example of docs/inspect.md against a real server, on each engine, with and without keys: score, claim, record, see the
+outcome in the next score.
 """
 
 from __future__ import annotations
