@@ -16,7 +16,7 @@ from features.reference import benign_chemicals, ecommerce_goods, substances
 from features.reference.related import Relation, related_substances
 from features.reference.rows import Group, Substance
 from features.reference.unii import unii_names
-from features.substances.read.translations import translated_names
+from features.substances import translated_names
 from training.worlds.own.priors import BadPrior, Priors
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
