@@ -18,7 +18,7 @@ import numpy as np
 from rich.progress import track
 from stdnum import casrn
 
-from features.reference.known_cas import FILE
+from features.reference.chemicals import KNOWN_CAS
 from features.substances import BENIGN, Substances
 from features.substances.structures import from_smiles
 
@@ -86,7 +86,7 @@ def main() -> None:
         if is_harmless(index, cas, smiles)
     }
     numbers = sorted(int(cas.replace("-", "")) for cas in harmless.union(FURTHER))
-    path = Path(__file__).parents[1] / "features/reference/data" / FILE
+    path = Path(__file__).parents[1] / "features/reference/data" / KNOWN_CAS
     np.savez_compressed(path, steps=np.diff(np.array(numbers, dtype=np.int64), prepend=0))
     print(f"{len(numbers):,} of {len(chemicals):,} numbers: {path}, {path.stat().st_size:,} bytes")
 

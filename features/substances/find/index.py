@@ -12,9 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from features.reference import BenignChemical, Substance, benign_chemicals, substances
-from features.reference.chemical_names import ChemicalNames, chemical_names
-from features.reference.related import Relation, street_names
+from features.reference import BenignChemical, Relation, Substance, benign_chemicals, street_names, substances
+from features.reference.translations import ChemicalNames, chemical_names
 from features.reference.unii import UniiName, unii_names
 from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
@@ -368,7 +367,7 @@ class Substances:
         if self._structures_made is None:
             from features.substances.find.by_structure import StructureIndex
 
-            related = [row for row in self._related.values() if row.relation is not Relation.HOMOLOGUE]
+            related = [row for row in self._related.values() if row.group is not Relation.HOMOLOGUE]
             self._structures_made = StructureIndex((*self._rows.values(), *related), self._benign)
         return self._structures_made
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from features.reference.controlled import controlled_drugs, drug_listings
+from features.reference import controlled_drugs, drug_listings
 from features.substances import CONTROLLED, Match, Substances, law, law_on, listed, obligations
 from features.substances.rows import resolution
 from features.table.table import Coded, ManifestTable

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.reference import ReferenceDataError, benign_chemicals, control_listings, substances
-from features.reference.chemical_names import ChemicalNames, Standing, chemical_names
-from features.reference.related import related_substances
-from features.reference.rows import Verified
-from features.reference.translations import Language
+from features.reference import (
+    ReferenceDataError,
+    Verified,
+    benign_chemicals,
+    control_listings,
+    related_substances,
+    substances,
+)
+from features.reference.translations import ChemicalNames, Language, Standing, chemical_names
 from features.substances import BENIGN, WATCHED, Substances, translated_names
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.normalise import compact

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.substance_rows import FOLDER, NONE, read
-from features.reference import benign_chemicals, ecommerce_goods
-from features.reference.related import Relation, related_substances, street_names
+from features.reference import Relation, benign_chemicals, ecommerce_goods, related_substances, street_names
 from features.substances import Match, Substances
 from features.substances.match import MIXED_DRUGS
 from features.substances.rows import resolve
@@ -418,11 +417,11 @@ def test_every_certain_street_name_is_found_alone() -> None:
 def test_related_substances_are_recognised_by_name_and_cas_number_and_are_hits_only_by_class() -> None:
     for row in related_substances():
         for match in (resolved(row.name, chemical=True), *([resolved(row.cas, chemical=True)] if row.cas else ())):
-            if row.relation is Relation.HOMOLOGUE:
+            if row.group is Relation.HOMOLOGUE:
                 assert match.kind in ("similar", "class"), row.name
                 assert match.hit == (match.kind == "class")
             else:
-                assert (match.group, match.hit) == (row.relation.value, False), row.name
+                assert (match.group, match.hit) == (row.group.value, False), row.name
 
 
 @pytest.mark.parametrize("text", ["etorphine", "ketamine hydrochloride", "morphine sulfate"])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.reference import Group, ReferenceDataError, Verified, benign_chemicals, files, stop_words, substances
+from features.reference import Group, ReferenceDataError, Verified, benign_chemicals, reading, stop_words, substances
 from features.reference import translations as loaders
 from features.substances import WATCHED, Substances, translated_names
 from features.substances.normalise import compact, fold
@@ -398,8 +398,8 @@ def test_every_row_has_a_source_and_a_verification_status() -> None:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the data folder that the loaders of names read without their caches."""
     folder = tmp_path / "data"
-    shutil.copytree(files.DATA, folder)
-    monkeypatch.setattr(files, "DATA", folder)
+    shutil.copytree(reading.DATA, folder)
+    monkeypatch.setattr(reading, "DATA", folder)
     cached = [
         function
         for place in (loaders, module, chinese_module)
