@@ -56,6 +56,23 @@ def test_the_page_of_figures_says_whether_the_bundled_model_was_measured(measure
         with_model_note("# Performance\n", tmp_path)
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_has_a_target() -> None:
+    for page in (*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if link.startswith("http"):
+                continue
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `TIDEWAITER_(\w+)` \| (\S+) \|", page, flags=re.MULTILINE))
