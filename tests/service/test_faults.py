@@ -238,7 +238,10 @@ def test_idle_connections_and_few_files_do_not_stop_the_service(store: Path) -> 
 
 
 def test_a_service_under_nohup_outlives_its_terminal(store: Path) -> None:
-    with served(store, before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as server:
+    def ignore_hangups() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with served(store, before=ignore_hangups) as server:
         server.process.send_signal(signal.SIGHUP)
         assert httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200
         server.process.send_signal(signal.SIGTERM)
