@@ -2,9 +2,10 @@
 
 Files of a bundle::
 
-    bundle.json           protocol, identity, heads, ordered feature names, prevalence, calibrators, lanes, base rates,
-                          size and SHA-256 of every other file, and a seal: the SHA-256 of this file without the seal
-    booster_<head>.txt    LightGBM's text form, one per head
+    bundle.json           protocol, identity, heads, file and factor of their boosters, ordered feature names, prevalence,
+                          calibrators, lanes, base rates, size and SHA-256 of every other file, and a seal: the SHA-256 of
+                          this file without the seal
+    booster_<head>.txt    LightGBM's text form; heads that share a booster have one file, named after the first of them
     space.json space.npz  the fitted feature space
     reference.npz         quantiles of reference traffic
     history.npz           the initial history for scoring
@@ -23,7 +24,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -75,13 +76,15 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     target = Path(folder)
     if not replace and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} exists and is not empty; choose a new folder for the bundle.")
-    files = _content(model)
+    boosters = _booster_files(model)
+    files = _content(model, boosters)
     manifest: dict[str, Any] = {
         "protocol": PROTOCOL,
         "name": model.name,
         "version": model.version,
         "created_at": model.created_at,
         "heads": list(model.heads),
+        "boosters": {head: {"file": boosters[head], "factor": model.factors[head]} for head in model.heads},
         "features": {"names": list(model.space.names), "sha256": features_digest(model.space.names)},
         "prevalence": dict(model.prevalence),
         "base_rates": dict(model.base_rates),
@@ -155,12 +158,16 @@ def describe(folder: str | Path) -> BundleInfo:
     return read_manifest(Path(folder), None)[0]
 
 
-def _content(model: RiskModel) -> dict[str, bytes]:
+def _booster_files(model: RiskModel) -> dict[str, str]:
+    """Return the name of each head's booster file: that of the first head with the same booster."""
+    first: dict[Booster, str] = {}
+    return {head: first.setdefault(model.boosters[head], booster_file(head)) for head in model.heads}
+
+
+def _content(model: RiskModel, boosters: Mapping[str, str]) -> dict[str, bytes]:
     """Return the bytes of all files except ``bundle.json``."""
     space, space_arrays = model.space.to_state()
-    files = {
-        booster_file(head): model.boosters[head].model_to_string(num_iteration=-1).encode() for head in model.heads
-    }
+    files = {name: model.boosters[head].model_to_string(num_iteration=-1).encode() for head, name in boosters.items()}
     files["space.json"] = json_bytes(space)
     files["space.npz"] = npz_bytes(space_arrays)
     files["reference.npz"] = npz_bytes({"log_odds": model.reference.log_odds, "below": model.reference.below})
@@ -201,7 +208,8 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
     if problems:
         raise BundleRefused(info.folder, problems)
     space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
-    boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
+    entries: dict[str, Any] = manifest["boosters"]
+    boosters = {name: attempt(name, booster, files[name]) for name in {entry["file"] for entry in entries.values()}}
     reference = arrays["reference.npz"]
     rules = attempt(RULES, bundled_rules, files[RULES]) if RULES in files else default_rules()
     evidence = attempt(EVIDENCE, parse_evidence, files[EVIDENCE]) if EVIDENCE in files else None
@@ -214,7 +222,8 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
             created_at=info.created_at,
             heads=info.heads,
             space=space,
-            boosters=boosters,
+            boosters={head: boosters[entries[head]["file"]] for head in info.heads},
+            factors={head: entries[head]["factor"] for head in info.heads},
             calibrators={name: Calibrator.from_json(data) for name, data in manifest["calibrators"].items()},
             prevalence={name: float(value) for name, value in manifest["prevalence"].items()},
             base_rates={name: float(value) for name, value in manifest["base_rates"].items()},
