@@ -69,8 +69,8 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "writer": (
         "service.files.layout:OutputLayout.accepted_rows",
-        "service.files.formats:DelimitedWriter.write",
-        "service.files.formats:DelimitedWriter.close",
+        "service.files.output:DelimitedWriter.write",
+        "service.files.output:DelimitedWriter.close",
     ),
 }
 _REST: Final = "the rest"

@@ -18,22 +18,20 @@ from models.scoring import ScoreSettings
 from service import subjects
 from service.core import chemistry
 from service.core.errors import install_handlers
-from service.core.http.budget import ByteBudget
 from service.core.http.connections import Connections, Limits
 from service.core.http.connections.protocol import STATE as CONNECTIONS
 from service.core.http.dependencies import DATABASE, Budgets, provide
-from service.core.http.docs import install_docs
-from service.core.http.guard import Guarded
 from service.core.http.idempotency import Idempotent
-from service.core.http.middleware import Observed
-from service.core.http.openapi import install_openapi
+from service.core.http.middleware import Guarded, Observed
+from service.core.http.openapi import install_docs, install_openapi
 from service.core.http.scopes import Scope, ScopeTable, checked_scopes
+from service.core.http.streams import ByteBudget
 from service.core.logs import logger
 from service.core.memory import COLLECT_EVERY, collect_recent_garbage, long_lived_objects, rare_collections
 from service.core.metrics import Metrics
 from service.core.periodic import repeated
 from service.core.settings import Settings, names_in
-from service.goods.warm_up import warm_up as warm_up_goods
+from service.goods.answers import warm_up as warm_up_goods
 from service.jobs.child import InServiceWorker
 from service.keys.authentication import Authenticated
 from service.keys.ring import KeyRing
@@ -41,13 +39,12 @@ from service.keys.start import keys_in_use, ring_of
 from service.lists.current import CurrentLists
 from service.scoring import routes as scoring
 from service.scoring.decision import DecisionStore
-from service.scoring.direct import Direct
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
-from service.scoring.options import QueryCache
+from service.scoring.options import Direct, QueryCache
 from service.scoring.record import TrafficRecord
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
-from service.substances.warm_up import warm_up as warm_up_chemistry
+from service.substances.answers import warm_up as warm_up_chemistry
 from service.webhooks import routes as webhooks
 from service.webhooks.sending import Sender, policy_of
 
@@ -55,7 +52,7 @@ if TYPE_CHECKING:
     # The oldest supported FastAPI lacks this module and ignores the telemetry settings.
     from fastapi.telemetry import TelemetryConfig
 
-    from service.core.database.changes import Changes
+    from service.core.database.audit import Changes
     from service.core.database.engine import Database
     from service.decisions.store import Store
     from service.history.durable import DurableHistory
@@ -247,7 +244,7 @@ async def _audited(changes: Changes | None, settings: Settings) -> AsyncIterator
     if changes is None:
         yield
         return
-    from service.core.database.changes import digest_of_values
+    from service.core.database.audit import digest_of_values
 
     values = settings.public_values()
     try:
@@ -294,7 +291,7 @@ def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
 def _changes_of(database: Database | None) -> Changes | None:
     if database is None:
         return None
-    from service.core.database.changes import Changes
+    from service.core.database.audit import Changes
 
     return Changes(database)
 

@@ -13,7 +13,7 @@ from typing import Annotated, Never
 import typer
 
 from service import subjects
-from service.core.terminal.errors import INTERRUPTED, TERMINATED, status_and_message
+from service.core.commands import INTERRUPTED, TERMINATED, status_and_message
 
 app = typer.Typer(
     name="tidewaiter",
@@ -45,7 +45,7 @@ for _module in subjects.parts("command"):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and end the process with its exit status (see `service.core.terminal.errors`)."""
+    """Run the command line and end the process with its exit status (see `service.core.commands`)."""
     from service.core.memory import stop_collecting
 
     arguments = sys.argv[1:] if arguments is None else arguments

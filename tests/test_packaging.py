@@ -18,7 +18,7 @@ import yaml
 from service.core.http.scopes import Scope
 from service.core.settings import Settings
 from service.history import key as history_key
-from service.keys.keys_file import read_keys
+from service.keys.key import read_keys
 from service.keys.ring import KeyRing
 
 ROOT = Path(__file__).resolve().parents[1]

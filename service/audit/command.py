@@ -42,8 +42,7 @@ def verify(
     """
     import orjson
 
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import CHECK_FAILED
+    from service.core.commands import CHECK_FAILED, open_database
 
     with open_database(existing=True) as database:
         proof = _proof(database, head or (), public_key)
@@ -68,8 +67,7 @@ def sign(
     from features.readers.source import read_small
     from models.bundle.files import write_durably
     from service.audit.heads import sign_head
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import CHECK_FAILED, WrongUse
+    from service.core.commands import CHECK_FAILED, WrongUse, open_database
 
     private_key = read_small(key)
     with open_database(existing=True) as database:
@@ -90,7 +88,7 @@ def _proof(database: Database, heads: Sequence[str], public_key: Path | None) ->
     from features.readers.source import read_small
     from service.audit.heads import read_head
     from service.audit.proof import prove
-    from service.core.terminal.console import row_progress
+    from service.core.commands import row_progress
 
     with row_progress("Reading entries") as advance:
         return prove(

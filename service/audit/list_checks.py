@@ -10,8 +10,8 @@ from sqlalchemy import and_, func, select
 
 from service.audit.entry import Check, Entry, Fault, Tally
 from service.core.database.tables import AuditEntry
+from service.lists.forms import TOPICS, Topic
 from service.lists.repository import columns_of, entry_digest, table_of
-from service.lists.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -21,10 +21,9 @@ File = Annotated[Path, typer.Argument(metavar="FILE")]
 def backup(file: File) -> None:
     """Write the whole store to one compressed file; the service may run. The file contains personal data."""
     from service.backup.content import dump
-    from service.core.database.changes import Backup, note_backup
+    from service.core.commands import environment, to_stderr
+    from service.core.database.audit import Backup, note_backup
     from service.core.database.engine import Database
-    from service.core.terminal.common import environment
-    from service.core.terminal.console import to_stderr
     from service.files.output import whole_file
     from service.history.key import place_of
 
@@ -62,11 +61,10 @@ def restore(
     """Restore a backup into the empty database of TIDEWAITER_DATABASE_URL. Its engine may differ from that of the backup."""
     from features.readers import Unreadable
     from service.backup.content import restore as restored
+    from service.core.commands import WrongUse, environment
     from service.core.database.engine import Database
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
     from service.history import key as history_key
-    from service.history.sealing import WrongKey
+    from service.history.key import WrongKey
 
     settings = environment()
     place, secret = history_key.place_of(settings), history_key.secret_of(settings)
@@ -89,7 +87,7 @@ def restore(
 
 
 def _report(done: str, summary: Summary, file: Path) -> None:
-    from service.core.terminal.console import to_stderr
+    from service.core.commands import to_stderr
 
     number, digest = summary.audit_head
     rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in summary.rows.items() if count)

@@ -22,7 +22,7 @@ from service.core.database.audit import START
 from service.core.database.engine import SCHEMA, BadDatabase
 from service.history import checkpoints
 from service.history import key as history_key
-from service.history.sealing import Sealer
+from service.history.key import Sealer
 from service.tables import AuditEntry, Base
 
 if TYPE_CHECKING:

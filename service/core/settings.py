@@ -64,7 +64,7 @@ class Settings(BaseSettings):
 
     # Whether requests need an API key. None: only if the service does not listen on a loopback address.
     auth: bool | None = None
-    # JSON file with hashes of keys that are valid in addition to those of the store (`service.keys.keys_file`).
+    # JSON file with hashes of keys that are valid in addition to those of the store (`service.keys.key`).
     keys_file: Path | None = None
     # Interval between reads of the keys. A revoked key is refused from the next read on.
     keys_poll_seconds: float = Field(default=1.0, gt=0.0, le=60.0)

@@ -3,6 +3,9 @@
 A line is the CRC-32 of a JSON text, a space, and the text. Lines are on the disk (fsync) when `Journal.append` returns. A process
 locks its files. A process that starts takes over the files whose process has ended. Delivery identifies decisions by their ids, so
 a line that is read twice is stored once.
+
+An erasure finds waiting lines, and deletes lines that were set aside. A line is set aside because the database refuses it, or
+because it is damaged.
 """
 
 from __future__ import annotations
@@ -20,10 +23,13 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from service.core.logs import logger
-from service.scoring.decision import NewDecision
+from service.scoring.decision import NewDecision, reference_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
+
+    from service.core.erasing import Selection
 
 #: Ending of the names of journal files.
 ENDING: Final = ".journal"
@@ -214,3 +220,64 @@ def decision_of(line: bytes) -> NewDecision:
     values |= {name: values[name].encode() for name in _BYTES}
     values["content_digest"] = bytes.fromhex(values["content_digest"])
     return NewDecision(**values)
+
+
+_MICROSECOND: Final = 1_000
+
+
+def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int:
+    """Delete the lines of a selection, and return their number.
+
+    Time and shipment of a damaged line are not certain. It is deleted if it contains a reference or the id of the decision, or,
+    in a selection by time, if the file was not changed since that time.
+
+    Args:
+        folder: folder of the journal.
+        shipments: references of the selection, as declared.
+    """
+    try:
+        file = (folder / SET_ASIDE).open("r+b")
+    except FileNotFoundError:
+        return 0
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        status = os.fstat(file.fileno())
+        lines = file.readlines()
+        left = [line for line in lines if not _chosen(line, selection, shipments, status.st_mtime_ns // _MICROSECOND)]
+        if len(left) < len(lines):
+            file.seek(0)
+            file.writelines(left)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+    return len(lines) - len(left)
+
+
+def waits(folder: Path, selection: Selection) -> bool:
+    """Return whether a decision of a selection waits in the journal, or was delivered from a file that still exists.
+
+    Only running processes have files after `service.decisions.delivery.deliver_left`.
+    """
+    shipments = [] if selection.shipment_id is None else [selection.shipment_id]
+    for path in folder.glob(f"*{ENDING}"):
+        # A file is deleted with its last decision.
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as lines:
+            changed_at = os.fstat(lines.fileno()).st_mtime_ns // _MICROSECOND
+            if any(_chosen(line, selection, shipments, changed_at) for line in lines):
+                return True
+    return False
+
+
+def _chosen(line: bytes, selection: Selection, shipments: Collection[str], changed_at: int) -> bool:
+    try:
+        decision = decision_of(line)
+    except (ValueError, TypeError, KeyError):
+        if selection.before is not None:
+            return changed_at < selection.before
+        wanted = [*shipments, *([selection.decision_id] if selection.decision_id else [])]
+        return any(one.encode() in line for one in wanted)
+    if selection.before is not None:
+        return decision.received_at < selection.before
+    references = {form for one in shipments for form in (one, reference_of(one))}
+    return decision.id == selection.decision_id or decision.shipment_id in references

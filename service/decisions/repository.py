@@ -1,4 +1,4 @@
-"""Decisions: insert them, and recognise repeated ones.
+"""Decisions: insert them, recognise repeated ones, and read them.
 
 A request repeats a decision if shipment, content, model and rules are the same within `REPEATED_WITHIN`. Nothing is inserted then,
 and the caller answers with the first decision. Any other decision on a known shipment links to the previous one.
@@ -12,14 +12,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import RowMapping, bindparam, select
 
 from service.core.database import audit
 from service.core.database.audit import Fact, salted
 from service.core.database.rows import Insertion, Lookup, locked_look_up, together
 from service.history import log as history_log
 from service.inspections import queue
-from service.scoring.decision import NewDecision, Stored
+from service.scoring.decision import NewDecision, Selection, Stored, reference_of
 from service.scoring.tables import Decision
 from service.webhooks.repository import Outbox
 
@@ -277,3 +277,65 @@ def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dic
         sameness = (row.shipment_id, bytes(row.content_digest), row.model_digest, row.rules_digest)
         first.setdefault(sameness, Stored(row.id, bytes(row.answer), repeated=True))
     return first
+
+
+#: Columns of a decision in a list. Lists leave out the manifest and the answer, which take kilobytes each.
+SUMMARY: Final = (
+    Decision.position,
+    Decision.id,
+    Decision.shipment_id,
+    Decision.received_at,
+    Decision.lane,
+    Decision.selected_by,
+    Decision.risk,
+    Decision.percentile,
+    Decision.channel,
+    Decision.site,
+    Decision.what_if,
+    Decision.via,
+    Decision.caller,
+    Decision.model_version,
+    Decision.model_digest,
+    Decision.rules_digest,
+    Decision.earlier_id,
+)
+
+
+def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[RowMapping]:
+    """Return the columns of `SUMMARY` of at most ``limit`` decisions, in the order of the log.
+
+    Positions only grow, and become visible in their order because writers hold the lock of the audit chain. A client that continues
+    ``after`` the last position of its page therefore misses no decision and gets none twice.
+
+    Args:
+        after: position of the last decision of the previous page; 0 for the first page.
+    """
+    query = select(*SUMMARY).where(Decision.position > after).order_by(Decision.position).limit(limit)
+    if selection.lane is not None:
+        query = query.where(Decision.lane == selection.lane)
+    if selection.since is not None:
+        query = query.where(Decision.received_at >= selection.since)
+    if selection.until is not None:
+        query = query.where(Decision.received_at < selection.until)
+    if selection.shipment_id is not None:
+        query = query.where(Decision.shipment_id == reference_of(selection.shipment_id))
+    return list(connection.execute(query).mappings())
+
+
+def one(connection: Connection, decision_id: str) -> RowMapping | None:
+    """Return all columns of a decision; None if it does not exist."""
+    return connection.execute(select(Decision.__table__).where(Decision.id == decision_id)).mappings().first()
+
+
+def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
+    """Return the ids of later decisions on the same shipment, in their order."""
+    query = (
+        select(Decision.id)
+        .where(
+            Decision.shipment_id == decision["shipment_id"],
+            Decision.position > decision["position"],
+            Decision.what_if.is_(False),
+        )
+        .order_by(Decision.position)
+    )
+    return list(connection.execute(query).scalars())

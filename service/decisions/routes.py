@@ -8,21 +8,85 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from service.core.database.times import iso_time, microseconds_of
 from service.core.errors import NotFound
+from service.core.http.bodies import checked
 from service.core.http.dependencies import AppDatabase, PlainJson
 from service.core.http.openapi import problems
-from service.core.http.query_batches import checked
-from service.core.http.schemas import Lane
+from service.core.http.schemas import Answer, Lane, Probability
 from service.core.http.scopes import Scope, needs
-from service.decisions.schemas import Decisions, StoredDecision
-from service.inspections.schemas import outcome_answer, override_answer
+from service.inspections.schemas import OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
 from service.scoring.decision import Selection
+from service.scoring.schemas import Score
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
+
+
+_TIME = "2026-05-04T09:31:12.402113Z"
+
+
+class DecisionSummary(Answer):
+    """Summary of a decision in a list."""
+
+    decision_id: str = Field(examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
+    shipment_id: str = Field(examples=["HB-2026-000184"])
+    received_at: str = Field(description="Time of receipt, ISO 8601, UTC", examples=[_TIME])
+    lane: Lane = Field(description="Lane of the answer", examples=["yellow"])
+    selected_by: str | None = Field(description="What set the lane; null for a plain green", examples=["score"])
+    risk: Probability = Field(examples=[0.000412])
+    percentile: Probability = Field(examples=[0.9871])
+    channel: str | None = Field(
+        description="Code of the channel; the declared text if the channel is unknown", examples=["express"]
+    )
+    site: str | None = Field(
+        description="UN/LOCODE of the unloading location; the declared text if the location is unknown",
+        examples=["USJFK"],
+    )
+    what_if: bool = Field(description="Whether the request left the history unchanged (`update_history=false`)")
+    via: str = Field(
+        description="How the shipment was scored: score, batch or csv (the routes), job, or file (the command line)",
+        examples=["score"],
+    )
+    caller: str | None = Field(
+        description="Id of the API key, or the name of the command; null without keys", examples=[None]
+    )
+    model_version: str = Field(examples=["1"])
+    earlier_id: str | None = Field(
+        description="Id of the previous decision on the same shipment; null if it is the first", examples=[None]
+    )
+
+
+class Decisions(Answer):
+    """A page of decisions in the order in which they were stored."""
+
+    decisions: list[DecisionSummary]
+    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
+
+
+class Versions(Answer):
+    """Versions of model, features and rules that a decision used."""
+
+    model: str = Field(description="Version of the model", examples=["1"])
+    model_digest: str = Field(description="SHA-256 of its bundle", examples=["9f2c..."])
+    features_digest: str = Field(description="SHA-256 of the ordered names of its features", examples=["41d0..."])
+    rules_digest: str | None = Field(description="SHA-256 of the rules; null without rules", examples=["c7a9..."])
+
+
+class StoredDecision(DecisionSummary):
+    """A decision with all its stored data."""
+
+    answer: Score = Field(description="The answer as it was sent; without personal fields after erasure")
+    manifest: dict[str, Any] | None = Field(
+        description="The manifest as received; for a shipment of a file, the declared texts. Null after erasure"
+    )
+    versions: Versions
+    duration_us: int = Field(description="Duration of scoring in microseconds", examples=[412])
+    later: list[str] = Field(description="Ids of later decisions on the same shipment, oldest first", examples=[[]])
+    outcomes: list[OutcomeAnswer] = Field(description="Results of inspections, with all corrections", examples=[[]])
+    overrides: list[OverrideAnswer] = Field(description="Lanes that officers set, with reasons", examples=[[]])
 
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
@@ -89,11 +153,11 @@ async def decisions(
     """Return a page of decisions in the order in which they were stored. New decisions appear on later pages, so pages never repeat
     or omit a decision. `GET /v1/decisions/{decision_id}` returns manifest and answer.
     """
-    from service.decisions import log
+    from service.decisions import repository
 
     def read() -> dict[str, Any]:
         with database.read() as connection:
-            rows = log.page(connection, selection, after=cursor or 0, limit=limit + 1)
+            rows = repository.page(connection, selection, after=cursor or 0, limit=limit + 1)
         more = len(rows) > limit
         rows = rows[:limit]
         return {"decisions": [_summary(row) for row in rows], "next": str(rows[-1]["position"]) if more else None}
@@ -121,11 +185,11 @@ async def decision(
     """Return a decision: the answer as it was sent, the manifest as received, the versions of model, features and rules, the ids of
     the previous and all later decisions on the same shipment, outcomes and overrides.
     """
-    from service.decisions import log
+    from service.decisions import repository
 
     def read() -> dict[str, Any] | None:
         with database.read() as connection:
-            row = log.one(connection, decision_id)
+            row = repository.one(connection, decision_id)
             return None if row is None else _detailed(connection, row)
 
     stored = await to_thread.run_sync(read)
@@ -154,7 +218,7 @@ def _summary(row: RowMapping) -> dict[str, Any]:
 
 
 def _detailed(connection: Connection, row: RowMapping) -> dict[str, Any]:
-    from service.decisions import log
+    from service.decisions import repository
     from service.inspections import outcomes
 
     manifest = row["manifest"]
@@ -169,7 +233,7 @@ def _detailed(connection: Connection, row: RowMapping) -> dict[str, Any]:
             "rules_digest": row["rules_digest"],
         },
         "duration_us": row["duration_us"],
-        "later": log.later_ids(connection, row),
+        "later": repository.later_ids(connection, row),
         "outcomes": [outcome_answer(one) for one in outcomes.outcomes_of(connection, [row["id"]]).get(row["id"], [])],
         "overrides": [
             override_answer(one) for one in outcomes.overrides_of(connection, [row["id"]]).get(row["id"], [])

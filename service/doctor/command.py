@@ -38,8 +38,7 @@ def doctor() -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from service.core.terminal.console import to_stdout
-    from service.core.terminal.errors import CHECK_FAILED
+    from service.core.commands import CHECK_FAILED, to_stdout
 
     results = examine()
     table = Table(box=box.SIMPLE, pad_edge=False)
@@ -55,9 +54,8 @@ def doctor() -> int:
 
 def examine() -> list[Result]:
     """Run all checks, even if some fail, and return their results."""
+    from service.core.commands import WrongUse, environment
     from service.core.settings import Settings
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
 
     try:
         settings, wrong = environment(), None
@@ -207,7 +205,7 @@ def _clock(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     from service.core.database.engine import SCHEMA, Database, exists
     from service.history import key as history_key
-    from service.history.sealing import WrongKey
+    from service.history.key import WrongKey
 
     if not settings.keeps_decisions:
         return "switched off by TIDEWAITER_STORE: nothing is stored"
@@ -232,7 +230,7 @@ def _database(settings: Settings) -> str:
 
 def _keys(settings: Settings) -> str:
     from service.core.database.times import now_us
-    from service.keys.keys_file import read_keys
+    from service.keys.key import read_keys
 
     if (problem := settings.access_problem()) is not None:
         raise CheckFailed(problem)

@@ -22,12 +22,10 @@ def erase(
     decision: Annotated[str | None, typer.Option("--decision", metavar="ID", help="One decision.")] = None,
 ) -> None:
     """Erase personal data from the store, the files of jobs and the record of traffic. Scores, lanes and the audit chain remain."""
+    from service.core.commands import WrongUse, environment, open_database, to_stderr
     from service.core.database.times import iso_time, microseconds_of
     from service.core.erasing import Selection
     from service.core.errors import Conflict
-    from service.core.terminal.common import environment, open_database
-    from service.core.terminal.console import to_stderr
-    from service.core.terminal.errors import WrongUse
     from service.erasure.everywhere import erase as erased
 
     if sum(one is not None for one in (before, shipment, decision)) != 1:

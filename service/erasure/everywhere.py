@@ -13,23 +13,23 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from service.core.database import changes, scrubbing
+from service.core.database import scrubbing
+from service.core.database.audit import backups
 from service.core.database.times import iso_time_or_none, now_us
 from service.core.erasing import Selection
 from service.core.errors import JobOpen, JournalWaits
 from service.core.logs import logger
 from service.core.periodic import repeated
 from service.decisions import delivery
-from service.decisions import set_aside as journal_lines
+from service.decisions import journal as journal_lines
 from service.erasure import repository
-from service.jobs.files import JobFiles, delete_files
+from service.jobs.files import JobFiles, contains, delete_files
 from service.jobs.repository import Jobs
-from service.jobs.searching import contains
 from service.scoring.record import erase_from_record
 from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
-    from service.core.database.changes import Backup
+    from service.core.database.audit import Backup
     from service.core.database.engine import Database
     from service.core.settings import Settings
     from service.erasure.repository import Erased
@@ -93,7 +93,7 @@ def erase(
         recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
     set_aside = journal_lines.erase(settings.journal_dir, selection, erased.shipments)
     is_scrubbed = (silent and not erased.decisions) or scrubbing.scrub(database)
-    report = Report(erased.id, len(erased.decisions), jobs, recorded, set_aside, is_scrubbed, changes.backups(database))
+    report = Report(erased.id, len(erased.decisions), jobs, recorded, set_aside, is_scrubbed, backups(database))
     logger().info(
         "erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded, set_aside=set_aside
     )

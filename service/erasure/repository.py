@@ -25,7 +25,7 @@ from service.core.identifiers import new_ids
 from service.history.tables import HistoryEvent
 from service.inspections.tables import Outcome, Override, QueueEntry
 from service.lists.tables import Dismissal, PermitRow, SuppressionRow, WatchEntry
-from service.scoring.references import reference_of
+from service.scoring.decision import reference_of
 from service.scoring.tables import Decision
 from service.webhooks.tables import Delivery
 

@@ -16,10 +16,9 @@ import pyarrow as pa
 from features.readers import MappingError, OwnValues, Piece, open_pieces
 from features.readers.as_text import text_column
 from features.readers.headers import squeeze
-from service.files.csv_lines import cells_of
-from service.files.formats import format_of, open_writer
+from service.files.delimited import cells_of
 from service.files.options import Progress
-from service.files.output import check_paths
+from service.files.output import check_paths, format_of, open_writer
 
 #: Texts of the query columns of a row; None if the row has no text.
 Query = tuple[str | None, ...]

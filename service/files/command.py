@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.core.terminal.common import FILE_FORMATS, ExcelSafe
+from service.core.commands import FILE_FORMATS, ExcelSafe
 
 if TYPE_CHECKING:
     from models.scoring import Explain, RiskModel, ScoreSettings
@@ -97,10 +97,8 @@ def score(  # noqa: PLR0913  # its options are the interface
     """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
     from features.compiled import slowness
     from service.core.chemistry import chemistry
+    from service.core.commands import SOME_REJECTED, environment, load_model, to_stderr
     from service.core.memory import keep_memory_small
-    from service.core.terminal.common import environment, load_model
-    from service.core.terminal.console import to_stderr
-    from service.core.terminal.errors import SOME_REJECTED
 
     keep_memory_small()
     settings = environment(rules=rules, permit_register=register, excel_safe=excel_safe or None)
@@ -195,9 +193,8 @@ def score_into(
     from features.groups.history.history import History
     from features.readers import ColumnMapping
     from service.core.chemistry import set_up
+    from service.core.commands import environment, row_progress
     from service.core.memory import long_lived_objects
-    from service.core.terminal.common import environment
-    from service.core.terminal.console import row_progress
     from service.files.batch import score_file
     from service.files.options import ScoreOptions
 
@@ -230,7 +227,7 @@ def score_into(
 
 def _with_lists(settings: Settings) -> ScoreSettings:
     """Return the score settings with the lists that are in force now. The lists apply to the whole file."""
-    from service.core.terminal.common import open_database
+    from service.core.commands import open_database
     from service.lists.current import CurrentLists
 
     with open_database(existing=True) as database:
@@ -243,7 +240,7 @@ def _with_lists(settings: Settings) -> ScoreSettings:
 def _storing(model: RiskModel, settings: Settings) -> Iterator[Keep]:
     """Open the store of the settings, and yield the function that stores the decisions of a chunk."""
     from models.bundle.audit import features_digest
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
     from service.decisions.store import Store
     from service.scoring.recording import Receipt, keeper
 
@@ -266,8 +263,7 @@ def validate(
     from rich.console import Console
 
     from features.readers import ColumnMapping
-    from service.core.terminal.console import row_progress
-    from service.core.terminal.errors import SOME_REJECTED
+    from service.core.commands import SOME_REJECTED, row_progress
     from service.files.validate import validate_file
 
     with row_progress(source.name) as progress:

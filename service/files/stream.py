@@ -17,7 +17,7 @@ from features.readers.as_text import text_column
 from models.scoring import AdvancingHistory
 from service.core.excel_safe import safe_cell, safe_table
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
-from service.files.csv_lines import cells_of, delimited, header_line
+from service.files.delimited import cells_of, delimited, header_line
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 

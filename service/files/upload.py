@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from service.core.errors import DiskFull, NotAcceptedMedia, Unprocessable
 from service.core.http.bodies import GZIP_MAGIC, Gunzip, content_coding, media_type, received, too_large
-from service.core.http.budget import Hold
+from service.core.http.streams import Hold
 from service.core.logs import logger
 from service.files.output import DISK_ERRORS
 

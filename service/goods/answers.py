@@ -10,6 +10,8 @@ from typing import Any, Final
 from features.goods.answers import GoodsAnswer, Likely, goods_reader
 from features.manifest.fields import FIELD
 from features.table.normalise import normaliser
+from service.core.examples import EXAMPLE_GOODS
+from service.core.logs import logger
 
 #: Longest accepted text over HTTP and on the command line, in characters. ICS2 and ACAS allow 512. Files have no limit.
 MAX_TEXT: Final = 2000
@@ -138,3 +140,11 @@ def _cells(likely: Sequence[Likely], count: int) -> tuple[Any, ...]:
     """Return code and probability of the first ``count`` codes, padded with None to ``2 * count`` cells."""
     cells = [cell for one in likely[:count] for cell in one]
     return (*cells, *[None] * (2 * count - len(cells)))
+
+
+def warm_up() -> None:
+    """Classify the documented examples. Only log a failure: other endpoints work, and each request reports its own failure."""
+    try:
+        answer_all([Question(text, code) for _, text, code in EXAMPLE_GOODS.values()])
+    except Exception as error:
+        logger().error("goods_warm_up_failed", exc_info=error)

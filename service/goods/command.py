@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.core.terminal.common import FILE_FORMATS, ExcelSafe
+from service.core.commands import FILE_FORMATS, ExcelSafe
 
 
 def classify(
@@ -41,8 +41,7 @@ def classify(
     excel_safe: ExcelSafe = False,
 ) -> None:
     """Classify goods: likely HS codes, whether the declared code fits, and whether the description is vague."""
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, environment
 
     if file and (as_json or hs_code is not None):
         raise WrongUse("--json and --hs-code need a TEXT and cannot be combined with --file.")
@@ -66,7 +65,7 @@ def _print_answer(text: str, hs_code: str | None, *, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
     from service.goods.answers import MAX_TEXT, Question, answer_all, read_code
     from service.goods.view import show
 
@@ -84,7 +83,7 @@ def _print_answer(text: str, hs_code: str | None, *, as_json: bool) -> None:
 
 
 def _classify(source: Path, target: Path, column: str, hs_column: str | None, *, excel_safe: bool) -> None:
-    from service.core.terminal.console import row_progress, to_stderr
+    from service.core.commands import row_progress, to_stderr
     from service.goods.file import classify_file
 
     with row_progress(source.name) as progress:

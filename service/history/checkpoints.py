@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import delete, desc, func, insert, select
 
-from service.history.sealing import Sealer, WrongKey
+from service.history.key import Sealer, WrongKey
 from service.history.tables import CheckpointPart, HistoryCheckpoint
 
 if TYPE_CHECKING:

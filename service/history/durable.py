@@ -25,8 +25,8 @@ from service.core.logs import logger
 from service.core.periodic import repeated
 from service.history import checkpoints, learning, log
 from service.history import key as history_key
+from service.history.key import Sealer, WrongKey
 from service.history.replay import Bounds, keys_of_entries, replayed, restore
-from service.history.sealing import Sealer, WrongKey
 from service.scoring.live_history import Lesson, LiveHistory, Moment
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from service.core.database.engine import Database
     from service.core.settings import Settings
-    from service.history.sealing import Sealer
+    from service.history.key import Sealer
     from service.scoring.model_host import ModelHost
 
 #: Seconds between two looks at the log.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import and_, delete, func, insert, or_, select
 
 from service.core.logs import logger
-from service.history.sealing import Sealer, WrongKey
+from service.history.key import Sealer, WrongKey
 from service.history.tables import HistoryEvent
 from service.scoring.tables import Decision
 

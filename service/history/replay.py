@@ -29,14 +29,14 @@ from models.scoring.isolating import failing
 from service.core.logs import logger
 from service.history import checkpoints, log
 from service.history.checkpoints import Checkpoint
-from service.scoring.distinct import tables_of_distinct
 from service.scoring.live_history import Lesson, LiveHistory
+from service.scoring.portions import tables_of_distinct
 
 if TYPE_CHECKING:
     from service.core.database.engine import Database
     from service.history.checkpoints import Checkpoint
+    from service.history.key import Sealer
     from service.history.log import Block, Entry, Page
-    from service.history.sealing import Sealer
 
 IntArray = NDArray[np.int64]
 

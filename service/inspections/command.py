@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.core.terminal.common import FILE_FORMATS, ExcelSafe
+from service.core.commands import FILE_FORMATS, ExcelSafe
 
 outcomes_app = typer.Typer(
     name="outcomes", help="Import outcomes of inspections.", no_args_is_help=True, rich_markup_mode=None
@@ -36,8 +36,7 @@ def import_file(
     excel_safe: ExcelSafe = False,
 ) -> None:
     """Record outcomes from a file. Rows that are already stored are skipped, so a file may be imported again."""
-    from service.core.terminal.common import environment, open_database
-    from service.core.terminal.console import to_stderr
+    from service.core.commands import environment, open_database, to_stderr
     from service.inspections.importing import import_outcomes, write_rejects
 
     settings = environment(excel_safe=excel_safe or None)

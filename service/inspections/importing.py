@@ -24,7 +24,7 @@ from service.core.excel_safe import safe_cell
 from service.inspections import queue
 from service.inspections.outcomes import Finding, NotRecorded, Recorded, add_outcome, outcomes_of
 from service.inspections.schemas import OutcomeRequest, read_request
-from service.scoring.references import reference_of
+from service.scoring.decision import reference_of
 from service.scoring.tables import Decision
 
 if TYPE_CHECKING:

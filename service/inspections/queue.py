@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
+from service.core.database import audit
 from service.core.database.rows import Insertion, Lookup
 from service.core.database.times import now_us
-from service.inspections.outcomes import holding
+from service.inspections.outcomes import Finding, Overridden, Recorded, add_outcome, add_override, holding
 from service.inspections.tables import Outcome, Override, QueueEntry
 from service.scoring.tables import Decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from service.core.database.engine import Database
 
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
@@ -192,7 +195,7 @@ def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterato
             yield entry | {"lane": lane, "rank": RANKS.get(lane, _HIDDEN), "overridden": override is not None}
 
 
-def waiting(connection: Connection, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
+def waiting(database: Database, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
     """Return the first ``most`` shipments of the queue: red before yellow, then by falling risk, then the oldest first.
 
     Args:
@@ -205,10 +208,11 @@ def waiting(connection: Connection, *, site: str | None, channel: str | None, mo
         query = query.where(QueueEntry.site == site)
     if channel is not None:
         query = query.where(QueueEntry.channel == channel)
-    return [_entry(row, now) for row in connection.execute(query)]
+    with database.read() as connection:
+        return [_entry(row, now) for row in connection.execute(query)]
 
 
-def claim(connection: Connection, decision_id: str, holder: str, now: int, until: int) -> Waiting | None:
+def claim(database: Database, decision_id: str, holder: str, *, now: int, until: int) -> Waiting | None:
     """Give a shipment to ``holder`` until a time, or extend the holder's claim.
 
     One statement checks and sets the claim, so two claims at the same time cannot both succeed.
@@ -216,31 +220,30 @@ def claim(connection: Connection, decision_id: str, holder: str, now: int, until
     Returns:
         The shipment with its holder, who is another officer if the claim failed. None if the shipment is not in the queue.
     """
-    connection.execute(
-        update(QueueEntry)
-        .where(
-            QueueEntry.shipment_id == _shipment_of(decision_id),
-            QueueEntry.rank < _HIDDEN,
-            or_(QueueEntry.claimed_by.is_(None), QueueEntry.claimed_until <= now, QueueEntry.claimed_by == holder),
+    claimable = or_(QueueEntry.claimed_by.is_(None), QueueEntry.claimed_until <= now, QueueEntry.claimed_by == holder)
+    with database.write() as connection:
+        connection.execute(
+            update(QueueEntry)
+            .where(QueueEntry.shipment_id == _shipment_of(decision_id), QueueEntry.rank < _HIDDEN, claimable)
+            .values(claimed_by=holder, claimed_until=until)
         )
-        .values(claimed_by=holder, claimed_until=until)
-    )
-    found = _waiting(connection, decision_id, now)
+        found = _waiting(connection, decision_id, now)
     return found if found is not None and found.lane in RANKS else None
 
 
-def release(connection: Connection, decision_id: str, holder: str, now: int) -> Waiting | None:
+def release(database: Database, decision_id: str, holder: str, *, now: int) -> Waiting | None:
     """End the holder's claim on a shipment, even if it has turned green.
 
     Returns:
         The shipment with its present holder; None if it has no row in the queue.
     """
-    connection.execute(
-        update(QueueEntry)
-        .where(QueueEntry.shipment_id == _shipment_of(decision_id), QueueEntry.claimed_by == holder)
-        .values(claimed_by=None, claimed_until=None)
-    )
-    return _waiting(connection, decision_id, now)
+    with database.write() as connection:
+        connection.execute(
+            update(QueueEntry)
+            .where(QueueEntry.shipment_id == _shipment_of(decision_id), QueueEntry.claimed_by == holder)
+            .values(claimed_by=None, claimed_until=None)
+        )
+        return _waiting(connection, decision_id, now)
 
 
 def _shipment_of(decision_id: str) -> Any:
@@ -269,3 +272,33 @@ def _entry(row: Any, now: int) -> Waiting:
         row.claimed_by if in_force else None,
         row.claimed_until if in_force else None,
     )
+
+
+def record_outcome(database: Database, decision_id: str, finding: Finding, *, caller: str | None, at: int) -> Recorded:
+    """Record an outcome at the time ``at``, and update the queue.
+
+    Raises:
+        NotRecorded: see `service.inspections.outcomes.add_outcome`.
+    """
+    with database.write() as connection:
+        database.lock_audit(connection)
+        recorded, fact = add_outcome(connection, decision_id, finding, caller=caller, at=at)
+        refresh(connection, [recorded.shipment_id])
+        audit.append(database, connection, [fact], at)
+    return recorded
+
+
+def record_override(
+    database: Database, decision_id: str, lane: str, reason: str, *, caller: str | None, at: int
+) -> Overridden:
+    """Record an override at the time ``at``, and update the queue.
+
+    Raises:
+        UnknownDecision: there is no such decision.
+    """
+    with database.write() as connection:
+        database.lock_audit(connection)
+        override, fact = add_override(connection, decision_id, lane, reason, caller=caller, at=at)
+        refresh(connection, [override.shipment_id])
+        audit.append(database, connection, [fact], at)
+    return override

@@ -67,11 +67,11 @@ async def outcome(request: Request, database: AppDatabase, decision_id: str) -> 
     UTC day after `found_at` on. A stored outcome never changes: a correction is a new outcome whose `corrects` is the id of the
     corrected one. The answer is 409 if that outcome already has a correction.
     """
-    from service.inspections import transactions
+    from service.inspections import queue as waiting_shipments
 
     finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
     recorded = await _recording(
-        partial(transactions.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
+        partial(waiting_shipments.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
     )
     add_log_fields(request, decision_id=decision_id, content=recorded.content)
     return PlainJson(outcome_answer(recorded), 201)
@@ -92,11 +92,11 @@ async def override(request: Request, database: AppDatabase, decision_id: str) ->
     """Choose a lane for a decision, with a reason. The stored decision does not change; the queue uses the lane of the latest
     override. A later decision on the shipment starts without overrides.
     """
-    from service.inspections import transactions
+    from service.inspections import queue as waiting_shipments
 
     requested = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
     work = partial(
-        transactions.record_override,
+        waiting_shipments.record_override,
         database,
         decision_id,
         requested.lane,
@@ -135,10 +135,10 @@ async def queue(
     """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains shipments whose
     latest decision, after any override, is red or yellow. Shipments with an outcome are left out, unless an override followed.
     """
-    from service.inspections import transactions
+    from service.inspections import queue as waiting_shipments
 
     work = partial(
-        transactions.waiting,
+        waiting_shipments.waiting,
         database,
         # A text without a code, such as a blank one, stays as it is and matches no shipment.
         site=site and (declared_code("unloading_location", site) or site),
@@ -164,12 +164,14 @@ async def claim(request: Request, database: AppDatabase, settings: AppSettings, 
     The holder is the API key with the name in the body, if any: officers who share a key give their names. Without keys, the name
     is required.
     """
-    from service.inspections import transactions
+    from service.inspections import queue as waiting_shipments
 
     holder = await _holder(request)
     now = _now()
     until = now + round(settings.claim_seconds * _MICROSECONDS)
-    claimed = await to_thread.run_sync(partial(transactions.claim, database, decision_id, holder, now=now, until=until))
+    claimed = await to_thread.run_sync(
+        partial(waiting_shipments.claim, database, decision_id, holder, now=now, until=until)
+    )
     return PlainJson(queue_item(_check_holder(holder, claimed, decision_id)))
 
 
@@ -186,10 +188,10 @@ async def release(request: Request, database: AppDatabase, decision_id: str) -> 
     """End a claim. Key and name must be those of the claim: the claim of another holder remains, and the answer is 409. Releasing a
     shipment without a claim changes nothing.
     """
-    from service.inspections import transactions
+    from service.inspections import queue as waiting_shipments
 
     holder = await _holder(request)
-    released = await to_thread.run_sync(partial(transactions.release, database, decision_id, holder, now=_now()))
+    released = await to_thread.run_sync(partial(waiting_shipments.release, database, decision_id, holder, now=_now()))
     _check_holder(holder, released, decision_id)
     return Response(status_code=204)
 

@@ -16,11 +16,10 @@ def worker(
     import signal
 
     from service.core import chemistry
+    from service.core.commands import WrongUse, environment
     from service.core.database.engine import Database
     from service.core.logs import configure
     from service.core.memory import keep_memory_small
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
     from service.jobs.worker import Worker
 
     keep_memory_small()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
 
-from service.files.formats import BY_NAME, DelimitedWriter, TableWriter, open_writer
-from service.files.rejects import reject_lines, rejects_header
+from service.files.layout import reject_lines, rejects_header
+from service.files.output import BY_NAME, DelimitedWriter, TableWriter, open_writer
 from service.jobs.files import JobFiles, open_private
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from service.core.http.schemas import Answer
 from service.core.http.scopes import Scope, needs
 from service.core.identifiers import new_ids
 from service.core.settings import Settings
-from service.files.formats import FORMATS
-from service.files.rejects import rejects_header
+from service.files.layout import rejects_header
+from service.files.output import FORMATS
 from service.files.upload import Form, receive_into, refused_by_disk
 from service.jobs.child import InServiceWorker
 from service.jobs.files import JobFiles, ending_of, open_private, result_format_of

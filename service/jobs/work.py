@@ -23,9 +23,9 @@ from models.bundle.audit import features_digest
 from service.core.errors import DatabaseAway
 from service.decisions.repository import record_with_deliveries
 from service.files.chunk_scorer import ChunkScorer, scored_chunks
-from service.files.formats import format_of
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
+from service.files.output import format_of
 from service.jobs.files import JobFiles, missing_upload
 from service.jobs.repository import Jobs, Lease, Lost, Progress, digest_of, now
 from service.jobs.results import Results, complete, contain_committed, growing_path, open_results

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 from service.core.errors import KeyNeeded, KeysUnread, OverRate, ScopeMissing, ServiceError, problem_response
 from service.core.http.scopes import ScopeTable, is_open
 from service.core.logs import logger
-from service.keys.rates import Failures
-from service.keys.ring import HeldKey, KeyRing
+from service.keys.ring import Failures, HeldKey, KeyRing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

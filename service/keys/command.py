@@ -41,10 +41,9 @@ def create(
     keys_file: KeysFile = None,
 ) -> None:
     """Make a key and print it once. The store keeps only its hash."""
+    from service.core.commands import WrongUse, open_database
     from service.core.database.times import microseconds_of
     from service.core.http.scopes import Scope
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import WrongUse
     from service.keys import repository as keys
     from service.keys.key import KeyRefused, KeyWishes
 
@@ -77,11 +76,10 @@ def list_(
     from rich.table import Table
     from rich.text import Text
 
+    from service.core.commands import open_database, to_stdout
     from service.core.database.times import now_us
-    from service.core.terminal.common import open_database
-    from service.core.terminal.console import to_stdout
     from service.keys import repository as keys
-    from service.keys.keys_file import read_keys
+    from service.keys.key import read_keys
     from service.keys.routes import described
 
     file = _file(keys_file)
@@ -111,10 +109,9 @@ def revoke(
     keys_file: KeysFile = None,
 ) -> None:
     """Revoke a key. All workers of a running service refuse it within seconds."""
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, open_database
     from service.keys import repository as keys
-    from service.keys.keys_file import read_keys, write_keys
+    from service.keys.key import read_keys, write_keys
 
     file = _file(keys_file)
     if file is not None:
@@ -132,8 +129,7 @@ def revoke(
 
 
 def _create_in(file: Path, wishes: KeyWishes) -> tuple[Key, str]:
-    from service.keys.key import new_key
-    from service.keys.keys_file import read_keys, write_keys
+    from service.keys.key import new_key, read_keys, write_keys
 
     earlier = read_keys(file) if file.exists() else []
     key, text = new_key(wishes, _ACTOR)
@@ -143,8 +139,7 @@ def _create_in(file: Path, wishes: KeyWishes) -> tuple[Key, str]:
 
 def _file(given: Path | None) -> Path | None:
     """Return the file of keys to use; None for the store."""
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, environment
 
     if given is not None:
         return given

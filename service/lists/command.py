@@ -16,8 +16,8 @@ import typer
 
 if TYPE_CHECKING:
     from service.core.database.engine import Database
+    from service.lists.forms import Topic
     from service.lists.importing import ImportResult
-    from service.lists.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Group:
     @property
     def topic(self) -> Topic:
         """Topic of the store."""
-        from service.lists.topics import TOPICS
+        from service.lists.forms import TOPICS
 
         return next(topic for topic in TOPICS if topic.name == self.table)
 
@@ -223,9 +223,7 @@ def _parameter(name: str, kind: Any, option: Any, default: Any = inspect.Paramet
 
 def _import(group: Group, source: Path, *, replace: bool, list: str = "") -> int:
     from features.readers.source import read_small
-    from service.core.terminal.common import open_database
-    from service.core.terminal.console import to_stderr
-    from service.core.terminal.errors import SOME_REJECTED, WrongUse
+    from service.core.commands import SOME_REJECTED, WrongUse, open_database, to_stderr
     from service.lists.importing import ImportOptions, import_csv
     from service.lists.reading import Faulty
 
@@ -245,8 +243,7 @@ def _import(group: Group, source: Path, *, replace: bool, list: str = "") -> int
 
 
 def _add(group: Group, **members: str) -> None:
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, open_database
     from service.lists.importing import add_entry
     from service.lists.reading import Faulty
 
@@ -261,8 +258,7 @@ def _add(group: Group, **members: str) -> None:
 def _show(group: Group, *, as_json: bool, **limits: str) -> None:
     import json
 
-    from service.core.terminal.common import open_database
-    from service.core.terminal.console import to_stdout
+    from service.core.commands import open_database, to_stdout
 
     with open_database(existing=True) as database:
         entries = _entries(database, group.topic, _filters(limits))
@@ -274,8 +270,7 @@ def _show(group: Group, *, as_json: bool, **limits: str) -> None:
 
 
 def _remove(group: Group, ids: list[str] | None, **limits: str) -> None:
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, open_database
     from service.lists import repository as lists
 
     filters = _filters(limits)
@@ -294,14 +289,14 @@ def _remove(group: Group, ids: list[str] | None, **limits: str) -> None:
 
 def _filters(limits: Mapping[str, str]) -> dict[str, str]:
     """Return column -> value of the options that are not empty."""
-    from service.lists.view import COLUMN_OF
+    from service.lists.importing import COLUMN_OF
 
     return {COLUMN_OF.get(name, name): value for name, value in limits.items() if value}
 
 
 def _entries(database: Database, topic: Topic, filters: dict[str, str]) -> list[dict[str, Any]]:
     from service.lists import repository as lists
-    from service.lists.view import shown
+    from service.lists.importing import shown
 
     entries: list[dict[str, Any]] = []
     after = 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from features.manifest.problems import Problem
 from models.lanes import LANE_NAMES
 from models.permits import COLUMNS as PERMIT_COLUMNS
 from models.permits import Register
@@ -22,14 +23,16 @@ from models.rules import OfficeRules, Suppression
 from service.core.database.times import iso_time_or_none, now_us
 from service.core.logs import logger
 from service.core.periodic import repeated
-from service.lists.forms import EntryKind, exact_form
+from service.lists.forms import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, EntryKind, Topic, exact_form
 from service.lists.screening import Entry, ListScreening, Segment, Suppressed
-from service.lists.topics import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Topic
-from service.lists.unread import UnreadLists
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection, Row
 
+    from features.table.table import ManifestTable
+    from models.rules import ListHit
     from models.scoring import ScoreSettings
     from service.core.database.engine import Database
     from service.lists.repository import Revision
@@ -259,3 +262,30 @@ def _suppressed(row: Row[Any]) -> Suppressed:
         row.entry_id,
         exact_form(EntryKind.NAME, row.consignor) if row.consignor else "",
     )
+
+
+WARNING: Final = Problem(
+    "shipment",
+    "was scored without the office's watch lists, suppressions and permits: they have not been read since the start, because the "
+    "database does not answer",
+)
+
+
+class UnreadLists:
+    """Screening without lists, see `models.rules.Screening`.
+
+    Its digest differs from that of any lists, so that a shipment sent again after the lists were read gets a new decision.
+    """
+
+    digest: Final = "unread"
+    suppresses_rules: Final = False
+
+    def hits(self, table: ManifestTable) -> Mapping[int, tuple[ListHit, ...]]:
+        """Add the warning to each row, and return no hits."""
+        for row in range(table.n_rows):
+            table.warn(row, WARNING)
+        return {}
+
+    def suppression(self, rule: str, consignor: str | None) -> Suppression | None:
+        """Return None: nothing is suppressed."""
+        return None

@@ -117,3 +117,25 @@ def exact_form(kind: EntryKind, text: str) -> str:
 def plain_places(cities: Sequence[str], postcodes: Sequence[str]) -> list[str]:
     """Return the forms of cities, then of postcodes."""
     return [plain.decode() for plain in (*plain_names(list(cities)), *plain_postcodes(list(postcodes)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One of the tables of lists.
+
+    Attributes:
+        name: name of the table.
+        kind: prefix of kinds of audit entries, as in ``permit_added``.
+        filters: columns by which entries may be filtered.
+    """
+
+    name: str
+    kind: str
+    filters: tuple[str, ...]
+
+
+WATCH_ENTRIES: Final = Topic("watch_entries", "watch_entry", ("list_name", "kind"))
+DISMISSALS: Final = Topic("dismissals", "dismissal", ("entry_id",))
+SUPPRESSIONS: Final = Topic("suppressions", "suppression", ("rule_id", "list_name", "entry_id"))
+PERMITS: Final = Topic("permits", "permit", ("permit_number",))
+TOPICS: Final = (WATCH_ENTRIES, DISMISSALS, SUPPRESSIONS, PERMITS)

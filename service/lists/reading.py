@@ -16,9 +16,8 @@ from features.reference import country
 from models.permits import COLUMNS as PERMIT_COLUMNS
 from models.permits import check_permit
 from models.rules import NEVER_SUPPRESSED
-from service.lists.forms import FUZZY, EntryKind, exact_form
+from service.lists.forms import DISMISSALS, FUZZY, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, EntryKind, Topic, exact_form
 from service.lists.screening import party_digest
-from service.lists.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Collection

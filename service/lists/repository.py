@@ -18,8 +18,8 @@ from service.core.database import audit
 from service.core.database.audit import Fact, salted
 from service.core.database.times import now_us
 from service.core.identifiers import new_ids
+from service.lists.forms import Topic
 from service.lists.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
-from service.lists.topics import Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row

@@ -33,10 +33,8 @@ def serve(
 ) -> None:
     """Serve the API until Ctrl-C. Its documentation is at /docs."""
     from models.bundle import resolve, verify
+    from service.core.commands import WrongUse, environment, to_stderr
     from service.core.settings import unknown_variables
-    from service.core.terminal.common import environment
-    from service.core.terminal.console import to_stderr
-    from service.core.terminal.errors import WrongUse
     from service.scoring.model_host import load_current
     from service.server import PortTaken, run
 
@@ -95,8 +93,7 @@ def demo(
     port: Port = None,
 ) -> None:
     """Score the bundled sample, show the riskiest shipments with their reasons, then serve the API."""
-    from service.core.terminal.common import load_model
-    from service.core.terminal.console import to_stderr
+    from service.core.commands import load_model, to_stderr
     from service.files.command import FileScoring, score_into
 
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -23,9 +23,8 @@ from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
 from service.core.identifiers import new_ordered_ids
 from service.core.logs import logger
-from service.scoring.distinct import first_rows, tables_of_distinct
 from service.scoring.live_history import LiveRows
-from service.scoring.portions import MOST_FURTHER, further_names, portions_of
+from service.scoring.portions import MOST_FURTHER, first_rows, further_names, portions_of, tables_of_distinct
 
 if TYPE_CHECKING:
     from features.groups.history.history import History

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import orjson
 from pydantic_core import to_json
@@ -97,3 +97,19 @@ class DecisionStore(Protocol):
 
     def decide(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:
         """Store decisions. The future has the decision to answer with for each."""
+
+
+#: Longest unchanged reference, in characters of up to four bytes. An entry of PostgreSQL's indexes has at most 2,704 bytes.
+LONGEST: Final = 500
+_PREFIX_LENGTH: Final = 400
+#: PostgreSQL accepts no NUL character in texts.
+NUL: Final = "\0"
+REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def reference_of(shipment_id: str) -> str:
+    """Return the form of a ``shipment_id`` in columns and searches. A long one is cut, and its SHA-256 appended."""
+    plain = shipment_id.replace(NUL, REPLACED)
+    if len(plain) <= LONGEST:
+        return plain
+    return f"{plain[:_PREFIX_LENGTH]} {hashlib.sha256(shipment_id.encode()).hexdigest()}"

@@ -6,10 +6,12 @@ memory in each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import accumulate
 from typing import Final
 
 from features.manifest.records import Record
+from features.table.table import ManifestTable
 
 #: Maximum number of goods items per portion, as in a chunk of a CSV request. A loop over them takes milliseconds.
 _MOST_ROWS: Final = 5_000
@@ -43,3 +45,29 @@ def portions_of(readable: Iterable[tuple[int, Record]]) -> Iterator[list[tuple[i
         portion.append(one)
     if portion:
         yield portion
+
+
+def first_rows(shipments: Sequence[Record]) -> list[int]:
+    """Return the first row of each record in the table of all records."""
+    return [0, *accumulate(len(shipment.items) for shipment in shipments)][:-1]
+
+
+def tables_of_distinct(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
+    """Split shipments into tables in which adjacent shipments have different ``shipment_id``.
+
+    Adjacent rows of a table with the same ``shipment_id`` form one shipment. In a request, each record is a shipment: a repeated
+    record must not become one shipment with twice the goods.
+
+    Args:
+        table: table of all shipments.
+        received: time of receipt in seconds since 1970.
+    """
+    parts: list[list[Record]] = []
+    previous = -1
+    for first_row, shipment in zip(first_rows(shipments), shipments, strict=True):
+        number = int(table.shipment[first_row])
+        if number == previous or not parts:
+            parts.append([])
+        parts[-1].append(shipment)
+        previous = number
+    return [ManifestTable.from_records(part, receipt=received) for part in parts]

@@ -17,9 +17,17 @@ from features.manifest.fields import FIELD
 from features.manifest.shipment import shipment_to_json
 from features.table.normalise import normaliser
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
-from service.scoring.decision import DecisionStore, NewDecision, Stored, content_digest, manifest_json
+from service.scoring.decision import (
+    NUL,
+    REPLACED,
+    DecisionStore,
+    NewDecision,
+    Stored,
+    content_digest,
+    manifest_json,
+    reference_of,
+)
 from service.scoring.live_history import NOT_COUNTED, LiveRows
-from service.scoring.references import NUL, REPLACED, reference_of
 
 if TYPE_CHECKING:
     import numpy as np

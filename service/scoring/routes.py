@@ -25,13 +25,13 @@ from service.core.http.dependencies import (
     provided,
 )
 from service.core.http.openapi import json_body, problems
-from service.core.http.schemas import BatchScore, Score
 from service.core.http.scopes import Scope, needs
 from service.core.http.streams import ReleasingStream, count_until_sent
 from service.core.settings import Settings
 from service.scoring.answers import Outcome
 from service.scoring.options import ScoreOptions
-from service.scoring.request_schemas import request_schemas as request_schemas
+from service.scoring.schemas import BatchScore, Score
+from service.scoring.schemas import request_schemas as request_schemas
 from service.scoring.scorer import Scorer
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
@@ -176,7 +176,7 @@ def _stored_parts(bodies: list[bytes], outcome: Outcome) -> Iterator[bytes]:
     yield b'],"rejected":' + orjson.dumps(_rejected(outcome)) + b"}"
 
 
-#: Endpoints by path, for `service.scoring.direct`.
+#: Endpoints by path, for `service.scoring.options`.
 ENDPOINTS: Final = {"/v1/score": score_one, "/v1/score/batch": score_batch}
 
 

@@ -16,11 +16,11 @@ from service.core.chemistry import chemistry
 from service.core.errors import DatabaseAway
 from service.core.http.dependencies import AppMetrics, AppSettings, PlainJson, provided
 from service.core.http.openapi import problems
-from service.core.http.schemas import Health, ManifestSchema, ModelDescription, Readiness
 from service.core.http.scopes import Scope, needs
 from service.lists.current import CurrentLists
 from service.scoring.decision import DecisionStore
 from service.scoring.model_host import ModelHost
+from service.status.schemas import Health, ManifestSchema, ModelDescription, Readiness
 
 if TYPE_CHECKING:
     from service.decisions.store import Store

@@ -28,6 +28,7 @@ from features.substances import (
     status,
 )
 from service.core.chemistry import chemistry
+from service.core.logs import logger
 from service.substances.law import class_json, convention_json, law_json, law_warnings, listing_json, of_precursors
 
 if TYPE_CHECKING:
@@ -330,3 +331,21 @@ def _warnings(
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
+
+
+#: Texts that are read without OPSIN: a name and a structure.
+_NAMED: Final = ("4-piperidone", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
+#: A systematic name that is on no list and that only OPSIN can read.
+_SYSTEMATIC: Final = ("N-(4-methylphenyl)-2-oxocyclohexanecarboxamide",)
+
+
+def warm_up(*, systematic: bool) -> None:
+    """Resolve `_NAMED`, or with ``systematic`` `_SYSTEMATIC`, which waits for OPSIN. The call blocks.
+
+    A failure is only logged: scoring works without these lookups, and each lookup reports its own failure.
+    """
+    try:
+        for text in _SYSTEMATIC if systematic else _NAMED:
+            answer(Question(text, today(), drawing=True))
+    except Exception as error:
+        logger().error("chemistry_warm_up_failed", exc_info=error)

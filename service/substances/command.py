@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.core.terminal.common import FILE_FORMATS, ExcelSafe
+from service.core.commands import FILE_FORMATS, ExcelSafe
 
 if TYPE_CHECKING:
     from datetime import date
@@ -42,8 +42,7 @@ def substance(
 ) -> None:
     """Identify a chemical and the laws that list it, with wording and dates, in one text or a column of a file."""
     from service.core.chemistry import set_up
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, environment
 
     if file and (as_json or drawing):
         raise WrongUse("--json and --drawing need a TEXT and cannot be combined with --file.")
@@ -67,7 +66,7 @@ def _print_answer(text: str, on: date, jurisdiction: str | None, *, as_json: boo
 
     from rich.console import Console
 
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
     from service.substances.answers import MAX_QUERY, Question, answer
     from service.substances.view import show
 
@@ -94,7 +93,7 @@ def _write(path: Path, svg: str) -> None:
 
 def _resolve(source: Path, target: Path, column: str, on: date, jurisdiction: str | None, *, excel_safe: bool) -> None:
     from service.core.chemistry import chemistry
-    from service.core.terminal.console import row_progress, to_stderr
+    from service.core.commands import row_progress, to_stderr
     from service.substances.file import resolve_file
 
     with row_progress(source.name) as progress:
@@ -120,7 +119,7 @@ def _resolve(source: Path, target: Path, column: str, on: date, jurisdiction: st
 
 
 def _day(text: str | None) -> date:
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
     from service.substances.answers import read_day, today
 
     try:
@@ -130,7 +129,7 @@ def _day(text: str | None) -> date:
 
 
 def _jurisdiction(text: str | None) -> str | None:
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
     from service.substances.answers import read_jurisdiction
 
     try:

@@ -58,9 +58,8 @@ def adapt(  # noqa: PLR0913  # its options are the interface
     import json
 
     from features.memory import release_free_memory
+    from service.core.commands import WrongUse, row_progress, to_stderr
     from service.core.memory import keep_memory_small
-    from service.core.terminal.console import row_progress, to_stderr
-    from service.core.terminal.errors import WrongUse
 
     keep_memory_small()
     files = [*(data or ()), *(more or ())]
@@ -74,7 +73,7 @@ def adapt(  # noqa: PLR0913  # its options are the interface
         raise WrongUse(f"{bundle} exists and is not empty; name a new folder with --bundle.")
     from features.readers import ColumnMapping
     from models.bundle import save
-    from service.core.terminal.common import load_model
+    from service.core.commands import load_model
     from training.adapting.adapt import adapt as adapt_model
     from training.adapting.adapt import reading_names
     from training.adapting.record import recorded_files

@@ -30,7 +30,7 @@ def compare(
     """Compare two runs: figures with intervals, and the differences in data, windows and parameters."""
     import json
 
-    from service.core.terminal.console import to_stdout
+    from service.core.commands import to_stdout
     from training.registry.runs import load_side
     from training.reports.compare import compare as compare_runs
     from training.reports.compare_report import comparison_page, print_comparison

@@ -72,8 +72,7 @@ def generate(  # noqa: PLR0913  # its options are the interface
     """Simulate manifests with the finds that an office would have made."""
     import json
 
-    from service.core.terminal.console import row_progress, to_stdout
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, row_progress, to_stdout
     from training.worlds.own import TooEasy, write
 
     if world is not None:
@@ -116,8 +115,7 @@ class WorldFiles:
 
 
 def _generate_world(files: WorldFiles) -> None:
-    from service.core.terminal.console import to_stdout
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, to_stdout
     from training.worlds.files import titles, write_world
 
     known = titles()
@@ -211,9 +209,8 @@ def train(  # noqa: PLR0913  # its options are the interface
     ] = False,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
+    from service.core.commands import WrongUse, to_stderr, to_stdout
     from service.core.memory import keep_memory_small
-    from service.core.terminal.console import to_stderr, to_stdout
-    from service.core.terminal.errors import WrongUse
 
     keep_memory_small()
     from training.config import DEFAULT_ROWS, TrainConfig
@@ -264,7 +261,7 @@ def _shares(text: str | None) -> tuple[float, ...] | None:
     Raises:
         WrongUse: the text is not a list of numbers.
     """
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
 
     try:
         return None if text is None else tuple(float(one) for one in text.split(","))
@@ -280,7 +277,7 @@ def _params(given: list[str]) -> BoostingParams:
     """
     from dataclasses import replace
 
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse
     from training.fitting.params import BoostingParams
 
     params = BoostingParams()
@@ -327,9 +324,7 @@ def evaluate(  # noqa: PLR0913  # its options are the interface
     import json
 
     from features.readers import ColumnMapping
-    from service.core.terminal.common import environment, load_model
-    from service.core.terminal.console import to_stdout
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, environment, load_model, to_stdout
     from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
     from training.reports.report import print_metrics
 
@@ -372,8 +367,8 @@ def _check_readable(*files: Path | None) -> None:
 def _evaluate_authors(json_file: Path | None, threads: int) -> None:
     import json
 
+    from service.core.commands import to_stderr, to_stdout
     from service.core.memory import keep_memory_small
-    from service.core.terminal.console import to_stderr, to_stdout
 
     keep_memory_small()
     from training.authors.learning import ResidualParams

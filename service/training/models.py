@@ -31,8 +31,7 @@ def promote(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Put a registered version or a bundle into service, and move the alias "champion" to it."""
-    from service.core.terminal.common import environment
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, environment
 
     if (version is None) == (bundle is None):
         raise WrongUse("Name a VERSION of the registry, or a bundle with --bundle DIR.")
@@ -66,7 +65,7 @@ def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -
 
 def rollback(tracking_uri: TrackingUri = None) -> None:
     """Put the previous version back into service."""
-    from service.core.terminal.common import environment
+    from service.core.commands import environment
     from training.registry.promotion import rollback as roll_back
 
     promotion = roll_back(environment().models_dir, tracking_uri)
@@ -76,11 +75,11 @@ def rollback(tracking_uri: TrackingUri = None) -> None:
 
 def _note(digest: str, version: str, folder: Path, actor: str) -> None:
     """Record a promotion in the audit chain, if there is one. The model is in service even if this fails."""
+    from service.core.commands import environment
+    from service.core.database.audit import note_promotion
     from service.core.database.away import NoDatabase
-    from service.core.database.changes import note_promotion
     from service.core.database.engine import open_existing
     from service.core.errors import DatabaseAway
-    from service.core.terminal.common import environment
 
     settings = environment()
     if not settings.keeps_decisions:
@@ -121,7 +120,7 @@ def show(
 ) -> None:
     """Verify a bundle and print the card of its model."""
     from models.bundle import card_markdown
-    from service.core.terminal.common import load_model
+    from service.core.commands import load_model
 
     model = load_model(folder)
     heads = ", ".join(model.heads)

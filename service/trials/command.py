@@ -13,7 +13,7 @@ from service.lists.command import lists_app, table
 if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.lists.screening import ListScreening
-    from service.trials.rules_trial import TrialReport
+    from service.trials.trial import TrialReport
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A TOML file of rules.")]
@@ -27,8 +27,7 @@ _ENTRIES_SHOWN = 20
 def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file of rules.")]) -> int:
     """Check a file of rules and report each fault with its line, rule and field. Exit status 0: valid, 2: invalid."""
     from models.rules import RulesError, default_rules, joined, known_names, load_rules
-    from service.core.terminal.console import to_stdout
-    from service.core.terminal.errors import WRONG_USE
+    from service.core.commands import WRONG_USE, to_stdout
 
     console = to_stdout()
     try:
@@ -60,11 +59,10 @@ def try_rules_file(
     from features.readers import ColumnMapping
     from models.rules import known_names, load_rules
     from service.core.chemistry import set_up
+    from service.core.commands import environment, load_model, row_progress, to_stdout
     from service.core.memory import keep_memory_small, long_lived_objects
-    from service.core.terminal.common import environment, load_model
-    from service.core.terminal.console import row_progress, to_stdout
     from service.files.options import ScoreOptions
-    from service.trials.rules_trial import try_rules
+    from service.trials.trial import try_rules
 
     trial_rules = load_rules(rules, known_names())
     settings = environment(permit_register=register)
@@ -127,11 +125,10 @@ def try_entries(
 
     from features.readers import ColumnMapping
     from service.core.chemistry import set_up
+    from service.core.commands import environment, load_model, row_progress, to_stdout
     from service.core.memory import keep_memory_small, long_lived_objects
-    from service.core.terminal.common import environment, load_model
-    from service.core.terminal.console import row_progress, to_stdout
     from service.files.options import ScoreOptions
-    from service.trials.lists_trial import try_lists
+    from service.trials.trial import try_lists
 
     settings = environment()
     screening, settings_of_scores = _entries_to_try(settings, lists_file)
@@ -166,13 +163,11 @@ def _entries_to_try(settings: Settings, source: Path | None) -> tuple[ListScreen
         WrongUse: a line of the file cannot be used.
     """
     from models.lanes import LANE_NAMES
-    from service.core.terminal.common import open_database
-    from service.core.terminal.errors import WrongUse
+    from service.core.commands import WrongUse, open_database
     from service.lists.current import CurrentLists
-    from service.lists.forms import EntryKind
+    from service.lists.forms import WATCH_ENTRIES, EntryKind
     from service.lists.reading import Faulty, Known, read_file
     from service.lists.screening import Entry, ListScreening, Segment
-    from service.lists.topics import WATCH_ENTRIES
 
     if source is None:
         with open_database(existing=True) as database:

@@ -12,8 +12,8 @@ from anyio import CapacityLimiter
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from service.core.http.budget import ByteBudget
 from service.core.http.dependencies import Budgets
+from service.core.http.streams import ByteBudget
 from service.core.settings import Settings
 from service.jobs.child import InServiceWorker
 from service.lists.current import CurrentLists

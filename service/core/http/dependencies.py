@@ -10,9 +10,9 @@ import orjson
 from fastapi import Depends, FastAPI, Request, Response
 
 from service.core.errors import StoreOff
-from service.core.http.budget import ByteBudget
 from service.core.http.connections import Connections
 from service.core.http.connections.protocol import STATE as CONNECTIONS
+from service.core.http.streams import ByteBudget
 from service.core.metrics import Metrics
 from service.core.settings import Settings
 

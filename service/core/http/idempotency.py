@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from service.core.database import idempotency
     from service.core.database.engine import Database
     from service.core.database.idempotency import Replay
-    from service.core.http.budget import ByteBudget
+    from service.core.http.streams import ByteBudget
 
 _HEADER: Final = b"idempotency-key"
 #: Header of an answer that was sent before.

@@ -1,23 +1,26 @@
 """Large answers, which are sent as fast as the client reads them. Their bytes count against a budget until they are sent.
 
 A worker thread creates the parts of a streamed answer one by one.
+
+Budgets limit the total bytes of all requests of one kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from anyio import to_thread
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
+from service.core.errors import Busy
 from service.core.http.connections.protocol import STATE as CONNECTIONS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from service.core.http.budget import Hold
     from service.core.http.connections import Connections
 
 #: Answers above this size count until they are sent. Smaller ones fit into the buffers of their connections.
@@ -101,3 +104,68 @@ async def _in_threads(first: bytes, parts: Iterator[bytes]) -> AsyncIterator[byt
         if part:
             yield part
         part = await to_thread.run_sync(next, parts, None)
+
+
+#: ``Retry-After`` in seconds of a refused request.
+_RETRY_AFTER: Final = 5
+
+
+class ByteBudget:
+    """Limit on the number of bytes that requests hold together. Use it on the event loop only.
+
+    While no other request holds bytes, a request of any size fits; other limits bound its size.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.used = 0
+
+    def hold(self) -> Hold:
+        """Return a hold for one request, at first of 0 bytes."""
+        return Hold(self)
+
+    def take(self, size: int, own: int) -> None:
+        """Take ``size`` bytes for a request that already holds ``own`` bytes.
+
+        Raises:
+            Busy: other requests hold too much.
+        """
+        if self.used > own and self.used + size > self._most:
+            raise Busy("Other requests fill the memory for requests of this kind.", retry_after=_RETRY_AFTER)
+        self.used += size
+
+
+class Hold:
+    """Bytes that one request holds. They are released at the end of the context."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Hold further bytes.
+
+        Raises:
+            Busy: other requests hold too much.
+        """
+        self._budget.take(size, self._size)
+        self._size += size
+
+    def passed_on(self) -> Hold:
+        """Return a new hold that takes over all bytes of this one."""
+        other = Hold(self._budget)
+        other._size, self._size = self._size, 0
+        return other
+
+    def release(self) -> None:
+        """Release all bytes."""
+        self._budget.used -= self._size
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

@@ -15,7 +15,7 @@ from service.core.http.schemas import UnreadableQuery
 from service.core.settings import Settings
 from service.goods.answers import COLUMNS, MAX_TEXT
 from service.goods.file import classify_file
-from service.goods.schemas import GoodsAnswer, GoodsAnswers
+from service.goods.routes import GoodsAnswer, GoodsAnswers
 from tests.service.api_client import Client, serving
 
 

@@ -14,9 +14,9 @@ from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from models.trees.forest import COMPILED
 from service.app import create_app
 from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
-from service.core.http.schemas import ManifestSchema, ModelDescription, Readiness
 from service.core.settings import Settings
 from service.status.routes import OUTPUT_MEANINGS
+from service.status.schemas import ManifestSchema, ModelDescription, Readiness
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.app import create_app
 from service.core.errors import Unprocessable
 from service.core.http.bodies import parse_list
-from service.core.http.schemas import BatchScore, Score
 from service.core.settings import Settings
 from service.scoring import answers
 from service.scoring import routes as scoring
+from service.scoring.schemas import BatchScore, Score
 from tests.service.api.test_score_batch import numbered, without_ids
 from tests.service.api_client import Client, State, serving
 from tests.service.conftest import shipment

@@ -16,8 +16,8 @@ from features.table.table import ManifestTable
 from models.bundle import load
 from service.app import create_app
 from service.core.examples import EXAMPLE_PRECURSOR
-from service.core.http.schemas import Score
 from service.core.settings import Settings
+from service.scoring.schemas import Score
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

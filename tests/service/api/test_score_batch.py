@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.app import create_app
-from service.core.http.schemas import BatchScore
 from service.core.settings import Settings
+from service.scoring.schemas import BatchScore
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

@@ -15,9 +15,8 @@ import pytest
 from features.readers import formats as readers
 from models.bundle import ModelStore, load
 from service.cli import app, run
-from service.core.terminal.common import FILE_FORMATS
-from service.core.terminal.errors import status_and_message
-from service.files import formats as writers
+from service.core.commands import FILE_FORMATS, status_and_message
+from service.files import output as writers
 from tests.models.bundle.test_signature import keys as new_keys
 from tests.service.api.test_score_csv import csv_of, rows_of
 
@@ -95,7 +94,7 @@ print(*sys.modules)
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     others, loaded = ({*line.split()} for line in result.stdout.splitlines())
     ours = {name for name in others if name.partition(".")[0] in ("features", "models", "service", "training")}
-    assert {name for name in ours if not name.startswith("service.core.terminal.")} == {"service.cli"}
+    assert ours == {"service.cli", "service.core.commands", "service.subjects"}
     assert loaded.isdisjoint({"features", "models", "training", "jinja2", "pydantic", "pydantic_settings", "structlog"})
 
 
@@ -322,7 +321,7 @@ def test_an_unforeseen_error_is_one_line_and_with_debug_a_trace(
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("service.core.terminal.common.load_model", broken)
+    monkeypatch.setattr("service.core.commands.load_model", broken)
     assert run(["score", str(manifests), "out.csv"]) == 70
     assert (
         capsys.readouterr().err == "tidewaiter: RuntimeError: two lines (run it again with --debug for the traceback)\n"
@@ -337,6 +336,6 @@ def test_ctrl_c_prints_a_message_and_exits_with_130(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("service.core.terminal.common.load_model", interrupted)
+    monkeypatch.setattr("service.core.commands.load_model", interrupted)
     assert run(["score", str(manifests), "out.csv"]) == 130
     assert "Stopped" in capsys.readouterr().err

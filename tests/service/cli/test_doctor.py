@@ -16,8 +16,7 @@ from service.cli import run
 from service.core.database.engine import Database
 from service.doctor import command as doctor
 from service.keys import repository as keys
-from service.keys.key import KeyWishes
-from service.keys.keys_file import write_keys
+from service.keys.key import KeyWishes, write_keys
 
 
 @pytest.fixture(autouse=True)

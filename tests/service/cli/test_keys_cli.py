@@ -12,7 +12,7 @@ import pytest
 from service.cli import run
 from service.core.database.engine import Database
 from service.keys import repository as keys
-from service.keys.keys_file import read_keys
+from service.keys.key import read_keys
 
 
 @pytest.fixture(autouse=True)

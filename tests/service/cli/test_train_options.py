@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.core.terminal.errors import WrongUse
+from service.core.commands import WrongUse
 from service.training.learning import _params, _shares
 from training.config import TrainConfig
 from training.data.dataset import BadData

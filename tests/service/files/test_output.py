@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from service.files.csv_lines import delimited, header_line
-from service.files.json_lines import json_lines
+from service.files.delimited import delimited, header_line, json_lines
 from service.files.score_columns import round_significant
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.none()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from service.files.layout import RejectsFile
 from service.files.output import OutputFailed, OutputRefused, check_paths, remove_stale, whole_file
-from service.files.rejects import RejectsFile
 from tests.models.small_model import manifest
 from tests.service.files.test_batch import as_csv, write
 

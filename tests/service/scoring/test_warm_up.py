@@ -19,7 +19,7 @@ from service.core.settings import Settings
 from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import ServedModel
 from service.scoring.warm_up import UNUSUAL, warm_up
-from service.substances.warm_up import warm_up as warm_up_chemistry
+from service.substances.answers import warm_up as warm_up_chemistry
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
 from tests.service.opsin_need import reads_names

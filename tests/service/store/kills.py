@@ -27,8 +27,8 @@ from models.bundle import ModelStore, load
 from service.core.database.engine import Database
 from service.history import key as history_key
 from service.history import log as history_log
+from service.history.key import Sealer
 from service.history.replay import Bounds, restore
-from service.history.sealing import Sealer
 from tests.service.served import Served, served
 
 _CLIENTS: Final = 3

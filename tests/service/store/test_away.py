@@ -22,10 +22,9 @@ from service.core.settings import Settings
 from service.decisions import repository as decisions
 from service.decisions.journal import Journal
 from service.decisions.store import Store
+from service.lists import forms as topics
 from service.lists import repository as lists
-from service.lists import topics
-from service.lists.current import CurrentLists
-from service.lists.unread import WARNING
+from service.lists.current import WARNING, CurrentLists
 from service.scoring.decision import Stored
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving

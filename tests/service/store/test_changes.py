@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.core.database.changes import Changes
+from service.core.database.audit import Changes
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.errors import DatabaseAway

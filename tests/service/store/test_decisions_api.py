@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from service.core.database.engine import Database
-from service.decisions.schemas import Decisions, StoredDecision
+from service.decisions.routes import Decisions, StoredDecision
 from service.scoring.tables import Decision
 from tests.service.api_client import Client
 from tests.service.conftest import shipment

@@ -22,8 +22,7 @@ from service.core.settings import Settings
 from service.doctor import command as doctor
 from service.history import key as history_key
 from service.history.checkpoints import unpack
-from service.history.key import BadKeyFile, KeyMissing, establish, place_of, read
-from service.history.sealing import Sealer
+from service.history.key import BadKeyFile, KeyMissing, Sealer, establish, place_of, read
 from service.history.tables import CheckpointPart, HistoryCheckpoint
 from tests.service.api_client import serving
 from tests.service.conftest import shipment

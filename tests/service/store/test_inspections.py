@@ -16,13 +16,12 @@ from sqlalchemy import insert, select, update
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.core.database.audit import salted
-from service.core.database.changes import KINDS
+from service.core.database.audit import KINDS, salted
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.http.scopes import Scope
 from service.core.settings import Settings
-from service.inspections import transactions as inspections
+from service.inspections import queue as inspections
 from service.inspections.outcomes import outcomes_of, overrides_of
 from service.inspections.tables import Outcome, QueueEntry
 from service.keys import repository as keys

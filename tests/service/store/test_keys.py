@@ -15,8 +15,8 @@ from service.core.database.audit import salted
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.keys import repository as keys
-from service.keys.first_key import make_first_key
 from service.keys.key import MOST_KEYS, KeyRefused, KeyWishes
+from service.keys.start import make_first_key
 from service.keys.tables import ApiKey
 
 READING = KeyWishes("a reader", frozenset({"score", "read"}), requests_per_minute=600)

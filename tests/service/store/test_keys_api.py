@@ -20,8 +20,7 @@ from service.core.errors import DatabaseAway
 from service.core.http.scopes import Scope
 from service.core.settings import Settings
 from service.keys import repository as keys
-from service.keys.key import KeyWishes, new_key
-from service.keys.keys_file import write_keys
+from service.keys.key import KeyWishes, new_key, write_keys
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

@@ -11,8 +11,8 @@ from service.audit.proof import prove
 from service.cli import run
 from service.core.database.engine import Database
 from service.lists.command import GROUPS
+from service.lists.importing import COLUMN_OF
 from service.lists.reading import FORMS
-from service.lists.view import COLUMN_OF
 
 NAME = "Lianhe Novelty Trading"
 WATCHED = ["--list", "brokers", "--kind", "name", "--text", NAME, "--reason", "Order 14"]

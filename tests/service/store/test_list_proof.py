@@ -14,8 +14,8 @@ from service.core.database.times import now_us
 from service.core.erasing import Selection
 from service.erasure.repository import erase
 from service.lists import repository as lists
+from service.lists.forms import PERMITS, WATCH_ENTRIES
 from service.lists.tables import PermitRow, WatchEntry
-from service.lists.topics import PERMITS, WATCH_ENTRIES
 
 
 def permit(number: str) -> dict[str, Any]:

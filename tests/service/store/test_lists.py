@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.core.database.changes import KINDS
+from service.core.database.audit import KINDS
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.settings import Settings

@@ -17,8 +17,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.core.database.engine import Database
 from service.core.settings import Settings
-from service.scoring.decision import content_digest, manifest_json
-from service.scoring.references import LONGEST, reference_of
+from service.scoring.decision import LONGEST, content_digest, manifest_json, reference_of
 from tests.service.api_client import Client, serving
 from tests.service.store.kills import differences
 

@@ -17,8 +17,7 @@ from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
-from service.keys.key import KeyWishes, new_key
-from service.keys.keys_file import write_keys
+from service.keys.key import KeyWishes, new_key, write_keys
 from tests.service.api_client import serving
 from training.registry import promotion
 from training.registry.promotion import Promotion

@@ -14,16 +14,16 @@ from service.core.erasing import Selection
 from service.decisions.store import Store
 from service.erasure.repository import erase
 from service.inspections.outcomes import Finding
+from service.inspections.queue import record_outcome, record_override
 from service.inspections.tables import Outcome, Override
-from service.inspections.transactions import record_outcome, record_override
 from service.jobs.repository import Jobs, NewJob
 from service.jobs.tables import Job
 from service.keys import repository as keys
 from service.keys.key import KeyWishes
 from service.keys.tables import ApiKey
 from service.lists import repository as lists
+from service.lists.forms import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
 from service.lists.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
-from service.lists.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
 from service.scoring.tables import Decision
 from service.tables import Base
 from tests.service.store.decisions import new_decision

@@ -13,9 +13,8 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.core.http.scopes import OPEN_PATHS, Scope, scopes_of
 from service.core.settings import Settings
-from service.keys.key import KeyWishes, new_key
-from service.keys.keys_file import write_keys
-from service.keys.rates import Failures
+from service.keys.key import KeyWishes, new_key, write_keys
+from service.keys.ring import Failures
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.conftest import ENGINES

@@ -14,8 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.core.http.connections.limits import ALWAYS_ANSWERED, Connections
-from service.core.http.connections.refusals import Refusal
+from service.core.http.connections.limits import ALWAYS_ANSWERED, Connections, Refusal
 
 #: Member of the lifespan's state that holds the `Connections` of the process.
 STATE: Final = "connections"
