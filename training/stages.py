@@ -414,5 +414,5 @@ def evaluate_test(
                 progress("how easy the world is")
                 metrics["too_easy"] = easiness.report(threads=run.threads).to_json()
                 progress("how close to published figures the world is")
-                metrics["margins"] = margins.to_json(margins.compare(run.seed))
+                metrics["margins"] = margins.compare(run.seed)
     return metrics, evaluated

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.manifest.fields import HEADS
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS
-from training.worlds.own.trade.traces import TRACES, T
+from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRACES, T
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -30,8 +30,7 @@ from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
 from training.evaluation.metrics import RESAMPLES, Ranking, interval, lacking, poisson_times
 from training.evaluation.repeats import repeated
-from training.worlds.own.trade.plan import STRENGTHS
-from training.worlds.own.trade.traces import TRACES
+from training.worlds.own.trade.plan import STRENGTHS, TRACES
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -36,7 +36,7 @@ from training.fitting.boosting import HeadFit
 from training.fitting.examples import Examples, any_head, sampled_rows
 from training.fitting.params import BoosterSpec
 from training.progress import Progress
-from training.worlds.own.trade.traces import TRACES
+from training.worlds.own.trade.plan import TRACES
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

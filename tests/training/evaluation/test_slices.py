@@ -19,7 +19,7 @@ from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import Ranking
 from training.evaluation.slices import NONE_NAMED, SEEN, UNSEEN, Slicing, evaluate_slices, slicings, taken_at
-from training.worlds.own.trade.traces import TRACES, T
+from training.worlds.own.trade.plan import TRACES, T
 
 POLICY_DAY = 1746144000  # 2025-05-02, the end of the exemption for China
 

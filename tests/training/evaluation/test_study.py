@@ -12,7 +12,7 @@ from training.evaluation.study import CLEAN_PER_FIND, Bench, Shown, ablation, le
 from training.fitting.boosting import HeadFit, constant
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.worlds.own.trade.traces import TRACES, T
+from training.worlds.own.trade.plan import TRACES, T
 
 PARAMS = BoostingParams(learning_rate=0.2, feature_fraction=1.0, bagging_freq=0, min_data_in_leaf=10)
 FEATURES = tuple(

@@ -29,9 +29,8 @@ from training.worlds.own.trade.money import Money
 from training.worlds.own.trade.names import build_names
 from training.worlds.own.trade.noise import VIOLATIONS, Carelessness, Noise
 from training.worlds.own.trade.parties import CONSIGNORS, Register
-from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, STRENGTHS, Plan
+from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, STRENGTHS, TRACES, Plan
 from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments
-from training.worlds.own.trade.traces import TRACES
 from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
 
 #: A block ends with the day on which it reaches this number of shipments: large enough for efficient arrays, small enough for

@@ -19,8 +19,8 @@ from rich.console import Console
 
 from training.worlds.own import TooEasy, TooEasyReport, WorldChunk, generate
 from training.worlds.own.checks.artefacts import check_digit, pattern, template
+from training.worlds.own.checks.kept import Seen
 from training.worlds.own.checks.sceptic import auc, bootstrap, out_of_fold_rate
-from training.worlds.own.checks.seen import Seen
 
 ROWS, SEED, SHARE = 8_000, 5, 0.05
 ARTEFACTS = "artefacts within all channels"

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from features.reference import usd_per_unit
 from training.worlds.own.chunks import WorldChunk
-from training.worlds.own.priors import Priors
 from training.worlds.own.trade.geography import EU
 from training.worlds.own.trade.hashing import Floats, Ints
 from training.worlds.own.trade.names import WORDS
@@ -104,8 +103,7 @@ class Sample:
 class Observer:
     """Builder of a `Sample` from the chunks of a world, in about a hundred bytes per shipment."""
 
-    def __init__(self, priors: Priors) -> None:
-        self.priors = priors
+    def __init__(self) -> None:
         self._parts: list[Sample] = []
         self._rates: dict[tuple[str, str], float] = {}
 

@@ -20,8 +20,16 @@ from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
-from training.worlds.own.trade.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
+from training.worlds.own.trade.plan import (
+    BESIDE,
+    BESIDE_OF_STRENGTH,
+    CONTENTS,
+    STRENGTHS,
+    TRACES_OF_STRENGTH,
+    TRADE_OF,
+    Consignment,
+    Host,
+)
 
 #: Kind of shipper that trades in the goods of a network, per trade.
 _SHIPPER_OF: Final = {"opioid": "chemical", "precursor": "chemical", "equipment": "machinery"}

@@ -20,9 +20,8 @@ from training.worlds.own.trade.parties import (
     Register,
     freight_group,
 )
-from training.worlds.own.trade.plan import Host, Plan
+from training.worlds.own.trade.plan import BASE_RATE, SWITCHED, TRACES, Host, Plan, T
 from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
-from training.worlds.own.trade.traces import BASE_RATE, SWITCHED, TRACES, T
 from training.worlds.own.trade.trade_lanes import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, TradeLanes
 
 _SWITCHED: Final = np.array([name in SWITCHED for name in TRACES])

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from features.reference import carriers
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.advance_data import AdvanceData
-from training.worlds.own.trade.filings import FILINGS
+from training.worlds.own.trade.filings import FILINGS, AdvanceData
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, mix, pick, unit
 from training.worlds.own.trade.identifiers import house_ids, master_ids, padded
@@ -19,8 +18,8 @@ from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.money import Money, amounts
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS, PERSON, Parties, Register
+from training.worlds.own.trade.plan import T
 from training.worlds.own.trade.shipments import Bools, Shipments
-from training.worlds.own.trade.traces import T
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK, TradeLanes
 
 Texts = NDArray[np.object_]

@@ -9,7 +9,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.worlds.own.trade.hashing import Hashes, Ints
-from training.worlds.own.trade.traces import TRACES, T
+
+#: Ids of the typologies of the reference tables that this world simulates.
+TRACES: Final = (
+    "P1",
+    "P2",
+    "P3",
+    "P4",
+    "P5",
+    "P7",
+    "R1",
+    "V1",
+    "V2",
+    "V3",
+    "V4",
+    "V5",
+    "V6",
+    "D1",
+    "D3",
+    "D4",
+    "D5",
+    "D7",
+    "D8",
+    "D9",
+    "E1",
+    "E2",
+    "E3",
+    "M4",
+    "M5",
+    "T1",
+)
+T: Final = {name: i for i, name in enumerate(TRACES)}
+
+#: Prior of the base rate of a trace. The other traces result from parties, goods and noise.
+BASE_RATE: Final = {
+    "P2": "habit.no_contact",
+    "P7": "habit.phone_elsewhere",
+    "R1": "route.third_country",
+    "V2": "habit.freight_heavy",
+    "V3": "habit.light_or_heavy",
+    "V4": "value.bunch_below_threshold",
+    "V5": "habit.round_value",
+    "V6": "habit.drum",
+    "D9": "habit.gift",
+}
+#: Planned traces that set the shipment's flag. Other traces act through parties, goods and figures. Flags for missing contacts (P2)
+#: and round values (V5) would make them more common than in lawful trade.
+SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
+#: Traces that change single fields of a record. Each has its own probability in the networks that use it, so that it stays rare.
+#: All other traces change only relations between fields, parties and days.
+BESIDE: Final = ("P4", "P7", "R1", "V2", "V4", "V6", "D1", "D9", "M5")
+#: Minimum and maximum number of traces outside `BESIDE`, and the factor on the frequency of traces in `BESIDE`, per strength of a
+#: shipment.
+TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 1), "combined": (3, 6), "strong": (6, 8)}
+BESIDE_OF_STRENGTH: Final = {"none": 0.0, "faint": 0.5, "combined": 1.0, "strong": 1.6}
+
 
 CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
 #: Ways to declare a network's shipment: the goods by name, vague words, other goods of the trade, or harmless goods.
