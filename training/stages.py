@@ -23,15 +23,13 @@ from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
 from training.config import Run, TrainConfig
 from training.data.dataset import Dataset
-from training.data.feature_cache import FeatureCache
-from training.data.pairs import choose_pairs, pairs_note
+from training.data.own_fields import choose_pairs, pairs_note
 from training.data.planning import plan
 from training.data.sources import from_file, simulated
-from training.data.window_features import FeatureSource, WindowFeatures, replay_history
+from training.data.window_features import FeatureCache, FeatureSource, WindowFeatures, replay_history
 from training.data.windows import Window, Windows
 from training.evaluation.evaluation import WindowScores
-from training.evaluation.parts import parts_of_score
-from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run
+from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run, parts_of_score
 from training.evaluation.study import run_study
 from training.fitting.boosting import HeadFit, fit_heads, refit_heads
 from training.fitting.calibrating import (

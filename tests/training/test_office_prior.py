@@ -15,11 +15,10 @@ from models.evidence import Prior, read_evidence
 from models.scoring import RISK, RiskModel
 from tests.training.conftest import QUICK
 from tests.training.small_data import rows, write
-from training.config import TrainConfig
+from training.config import TrainConfig, TrainResult
 from training.data.sources import from_file
 from training.fitting.residual import shrinkage
 from training.pipeline import train
-from training.results import TrainResult
 
 
 def _matrix(model: RiskModel, path: Path, label: str | None = None) -> np.ndarray:

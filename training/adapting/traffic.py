@@ -188,3 +188,22 @@ def _reordered(table: ManifestTable, order: Ints, first_s: int) -> ManifestTable
     columns = {name: column.take(rows) for name, column in table.raw.items()}
     further = {f"{_FURTHER}{name}": table.further(name).take(rows) for name in table.further_names}
     return _table(columns | further, len(rows), first_s)
+
+
+def recorded_files(path: Path) -> list[Path]:
+    """Return a record's rotated files, the oldest first, and the file itself.
+
+    Raises:
+        BadData: there is no such file.
+    """
+    rotated = [
+        (int(number), one)
+        for one in path.parent.glob(f"{path.name}.*")
+        if (number := one.name.removeprefix(f"{path.name}.")).isdecimal()
+    ]
+    files = [one for _, one in sorted(rotated, reverse=True)]
+    if path.is_file():
+        files.append(path)
+    if not files:
+        raise BadData(f"{path}: no such file; the service writes it if TIDEWAITER_RECORD names it")
+    return files

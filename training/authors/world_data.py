@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.manifest.fields import HEADS
 from features.table.table import Coded, ManifestTable
 from training.data.dataset import rows_of
-from training.worlds.files import build_world
+from training.worlds.writer import build_world
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -15,6 +15,20 @@ from training.data.labels import KnownLabels, Labels, any_of_shipment
 from training.data.windows import Window
 from training.data.world_truth import WorldTruth
 
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Outcomes of n shipments: ``find`` (n, K) per head, and ``weight`` (n,)."""
+
+    find: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+
+    @property
+    def any(self) -> NDArray[np.bool_]:
+        """(n,) True if the shipment has a find for any head."""
+        return np.asarray(self.find.any(axis=1))
+
+
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 

@@ -22,8 +22,7 @@ from features.goods.codes import HsLevel
 from features.goods.model import GoodsModel, write
 from training.goods.assembling import Arrays, arrays_of, languages, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
-from training.goods.encoder import token_vectors, word_vectors
-from training.goods.fitting import Fitted, Settings, fit
+from training.goods.fitting import Fitted, Settings, fit, token_vectors, word_vectors
 from training.goods.measuring import contributions_table, measure, measure_vague, table
 from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
 

@@ -10,7 +10,7 @@ import pytest
 from features.groups.history.history import History
 from features.manifest.fields import HEADS
 from features.space import FeatureSpace
-from training.authors.by_law import DRAWN, ByLaw
+from training.authors.views import DRAWN, ByLaw
 from training.authors.world_data import AuthorData, Floats, load_author
 
 

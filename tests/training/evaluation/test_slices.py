@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED
 from tests.training.small_data import Row, iso, rows, write
-from training.data.dataset import Dataset
-from training.data.outcome import Outcome
+from training.data.dataset import Dataset, Outcome
 from training.data.sources import from_file
 from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.evaluation import Scored

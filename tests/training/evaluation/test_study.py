@@ -7,7 +7,7 @@ import pytest
 
 from features.groups.base import Feature
 from features.groups.reason_codes import ReasonCode
-from training.data.outcome import Outcome
+from training.data.dataset import Outcome
 from training.evaluation.study import CLEAN_PER_FIND, Bench, Shown, ablation, left_out_typologies, thinned, trees_of
 from training.fitting.boosting import HeadFit, constant
 from training.fitting.examples import Examples

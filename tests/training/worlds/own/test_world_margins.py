@@ -11,8 +11,7 @@ import pytest
 
 from tests.training.worlds.own.whole import Whole
 from training.worlds.own import generate
-from training.worlds.own.checks.margin_sample import Observer, Sample
-from training.worlds.own.checks.margins import FIGURES, Figure, compare, margins
+from training.worlds.own.checks.margins import FIGURES, Figure, Observer, Sample, compare, margins
 from training.worlds.own.priors import load_priors
 
 SEED = 11

@@ -15,8 +15,7 @@ from training.worlds.own.priors import Priors
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints
 from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.parties import FORWARDER
-from training.worlds.own.trade.plan import CONTENTS
-from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
+from training.worlds.own.trade.plan import CONTENTS, DAY_S, Bools, Shipments
 
 #: Words in descriptions that the office's rules match: published names of substance groups and kinds of equipment.
 _WATCHED: Final = re.compile(

@@ -20,8 +20,7 @@ from training.worlds.own.trade.parties import (
     Register,
     freight_group,
 )
-from training.worlds.own.trade.plan import BASE_RATE, SWITCHED, TRACES, Host, Plan, T
-from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
+from training.worlds.own.trade.plan import BASE_RATE, DAY_S, SWITCHED, TRACES, Bools, Host, Plan, Shipments, T
 from training.worlds.own.trade.trade_lanes import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, TradeLanes
 
 _SWITCHED: Final = np.array([name in SWITCHED for name in TRACES])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from training.worlds.own.priors import BadPrior, Priors
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
-from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.plan import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EPOCH, EXPRESS, POSTAL, TRUCK, TradeLanes
 
 FILINGS: Final = (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.columns import Columns, Declared, Texts
+from training.worlds.own.trade.columns import Columns, Declared, Money, Texts, amounts
 from training.worlds.own.trade.descriptions import Phrasebook
 from training.worlds.own.trade.filings import FILING, AdvanceData, Filings
 from training.worlds.own.trade.geography import Geography
@@ -18,11 +18,9 @@ from training.worlds.own.trade.goods import FAMILIES, Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, mix, pick, unit
 from training.worlds.own.trade.identifiers import padded
 from training.worlds.own.trade.items import Items
-from training.worlds.own.trade.money import Money, amounts
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Carelessness, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS
-from training.worlds.own.trade.plan import T
-from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.plan import Bools, Shipments, T
 from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, TradeLanes
 
 _CHEMICALS: Final = [

@@ -12,8 +12,7 @@ from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import FAMILIES, RECEIVERS, SUBSTITUTES, Catalogue, families_of
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, spread, unit
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
-from training.worlds.own.trade.plan import CONTENTS, HARMLESS, TRADE_OF, Plan, T
-from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.plan import CONTENTS, HARMLESS, TRADE_OF, Bools, Plan, Shipments, T
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 
 #: A dissimilar good is drawn from a range around the opposite point of the scale. This is its width, as a share of the trade.

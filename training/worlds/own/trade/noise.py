@@ -18,8 +18,7 @@ from training.worlds.own.trade.filings import FILING, Filings
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
-from training.worlds.own.trade.plan import T
-from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.plan import Bools, Shipments, T
 from training.worlds.own.trade.trade_lanes import EXPRESS, TradeLanes
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")

@@ -1,14 +1,50 @@
-"""Networks' plans for the shipments of a block, as records and as arrays."""
+"""Shipments of one block of days, and networks' plans for them, as records and as arrays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.worlds.own.trade.hashing import Hashes, Ints
+from training.worlds.own.trade.parties import Parties
+
+Bools = NDArray[np.bool_]
+DAY_S: Final = 86400
+MOST_ITEMS: Final = 6
+
+
+@dataclass(slots=True)
+class Shipments:
+    """Shipments as parallel arrays (n,) in ascending order of ``time_s``.
+
+    ``plan_row`` is the row of the networks' plan, -1 for lawful shipments. ``traces`` (n, TRACES) contains flags. ``habit`` is a
+    hash of the consignor that determines its habits.
+    """
+
+    time_s: Ints
+    day: Ints
+    items: Ints
+    cell: Ints
+    origin: Ints
+    destination: Ints
+    channel: Ints
+    export: Ints
+    via: Ints
+    filing: Ints
+    consignor: Parties
+    consignee: Parties
+    known: Bools
+    bulk: Bools
+    plan_row: Ints
+    traces: Bools
+    habit: Hashes
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
 
 #: Ids of the typologies of the reference tables that this world simulates.
 TRACES: Final = (
@@ -167,39 +203,22 @@ class Plan:
         return len(self.network)
 
 
+#: Types of the arrays of a plan that are not integers.
+_TYPES: Final = {
+    **dict.fromkeys(("shipper", "office", "contact", "consignee", "address", "delivery_contact", "repeat"), np.uint64),
+    **dict.fromkeys(("permit", "silent"), np.bool_),
+    "reaction": np.object_,
+}
+
+
 def collect(rows: list[Consignment]) -> Plan:
     """Convert consignments to arrays."""
     traces = np.zeros((len(rows), len(TRACES)), dtype=np.bool_)
     for i, row in enumerate(rows):
         traces[i, [T[name] for name in row.traces]] = True
-
-    def ints(name: str) -> Ints:
-        return np.array([getattr(row, name) for row in rows], dtype=np.int64)
-
-    def hashes(name: str) -> Hashes:
-        return np.array([getattr(row, name) for row in rows], dtype=np.uint64)
-
-    def flags(name: str) -> NDArray[np.bool_]:
-        return np.array([getattr(row, name) for row in rows], dtype=np.bool_)
-
-    return Plan(
-        network=ints("network"),
-        content=ints("content"),
-        strength=ints("strength"),
-        reaction=np.array([row.reaction for row in rows], dtype=object),
-        traces=traces,
-        shipper=hashes("shipper"),
-        shipper_kind=ints("shipper_kind"),
-        office=hashes("office"),
-        contact=hashes("contact"),
-        opened_ago=ints("opened_ago"),
-        consignee_kind=ints("consignee_kind"),
-        consignee=hashes("consignee"),
-        address=hashes("address"),
-        delivery_contact=hashes("delivery_contact"),
-        declaration=ints("declaration"),
-        good=ints("good"),
-        permit=flags("permit"),
-        silent=flags("silent"),
-        repeat=hashes("repeat"),
-    )
+    columns: dict[str, NDArray[Any]] = {
+        field.name: np.array([getattr(row, field.name) for row in rows], dtype=_TYPES.get(field.name, np.int64))
+        for field in fields(Plan)
+        if field.name != "traces"
+    }
+    return Plan(**columns, traces=traces)
