@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.history.history import History
 from features.readers import ColumnMapping
@@ -21,6 +20,7 @@ from models.evidence import Evidence, Prior
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
+from training.arrays import Bools, Ints
 from training.config import Run, TrainConfig
 from training.data.dataset import Dataset
 from training.data.own_fields import choose_pairs, pairs_note
@@ -49,9 +49,6 @@ from training.progress import Progress, StageLog
 from training.reports.card import created_at, model_version
 from training.worlds.own import TooEasy
 from training.worlds.own.checks import margins
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 MODEL_NAME: Final = "tidewaiter"
 #: Metrics of a window, and the scores behind them.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.manifest.fields import CHANNELS, LABEL_NAMES, MANIFEST_NAMES
 from features.table.table import ManifestTable
@@ -16,8 +15,7 @@ from models.lanes import GREEN, RED, YELLOW, Lanes
 from models.scoring import RISK, RiskModel
 from training.adapting.scoring import MOST, Concentration, LaneCodes, Scored
 from training.adapting.traffic import Traffic
-
-Floats = NDArray[np.float64]
+from training.arrays import Floats
 
 #: Shares of traffic with the highest scores that are compared before and after.
 _TOPS: Final = (0.001, 0.005, 0.01, 0.025)

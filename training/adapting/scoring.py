@@ -22,12 +22,10 @@ from models.evidence import EntryWeights
 from models.lanes import GREEN
 from models.scoring import RiskModel
 from models.scoring.permits import mark_permits
+from training.arrays import Bools, Floats, Ints
 from training.data.dataset import rows_of
 from training.data.window_features import parts_of
 from training.progress import RowProgress
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 #: Largest share of shipments with which one party counts.
 MOST: Final = 0.01
@@ -89,7 +87,6 @@ class Concentration:
         return np.diff(total, prepend=0.0) > 0.0
 
 
-Ints = NDArray[np.int64]
 LaneCodes = NDArray[np.int8]
 
 #: Number of consecutive blocks. The first block contributes to the history only.

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.history.entities import KeyRow
 from features.groups.history.keys import keys_of
@@ -18,11 +17,10 @@ from features.readers import ColumnMapping, open_table
 from features.readers.further import FurtherField, further_columns
 from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
+from training.arrays import Ints
 from training.data.columns import ColumnsBuilder, file_digest
 from training.data.dataset import BadData, rows_of, span_of
 from training.progress import RowProgress
-
-Ints = NDArray[np.int64]
 
 #: Minimum number of shipments. Five of them are in the red lane.
 LEAST_SHIPMENTS: Final = 1_000

@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from scipy.sparse import csr_array
 
+from training.arrays import Bools, Floats, Ints
 from training.authors.figures import SHARES, ranked
 from training.authors.views import AuthorViews
-from training.authors.world_data import Bools, Floats, Ints
 
 DRAWS: Final = 500
 #: Bounds of a 90 % interval, in percent.

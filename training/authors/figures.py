@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.calibration import Calibrator, probability
 from models.lanes import GREEN, RED, YELLOW, Lanes
+from training.arrays import Bools, Floats, Ints
 from training.authors.learning import PREVALENCE
-from training.authors.world_data import AuthorData, Bools, Floats
+from training.authors.world_data import AuthorData
 
 SHARES: Final = (0.001, 0.005, 0.01)
 _FOLDS: Final = 5
@@ -41,7 +41,7 @@ _BEST: Final = {
 }
 
 
-def ranked(score: Floats) -> NDArray[np.int64]:
+def ranked(score: Floats) -> Ints:
     """Return the shipments (n,) from the highest score down. A draw with a fixed seed orders equal scores."""
     return np.lexsort((np.random.default_rng(0).random(len(score)), -score))
 

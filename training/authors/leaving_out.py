@@ -15,11 +15,12 @@ from features.substances.read.opsin import opsin
 from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
+from training.arrays import Floats
 from training.authors.comparison import Resamples, compare, origin_figures
 from training.authors.figures import best_of_author, calibration, figures
 from training.authors.learning import Lessons, ResidualParams, Taught, fit_residual
 from training.authors.views import AuthorViews, pooled_space
-from training.authors.world_data import RUNS, SEALED, SHIPMENTS, Floats, load_author
+from training.authors.world_data import RUNS, SEALED, SHIPMENTS, load_author
 from training.fitting.residual import combined, directions
 from training.worlds.writer import author_names
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from training.arrays import Bools, Floats
 from training.authors.figures import ranked
 from training.authors.learning import ResidualParams
 from training.authors.leaving_out import KINDS
 from training.authors.table import further_markdown, markdown_of
-from training.authors.world_data import Bools, Floats
 from training.registry.tracking import BUNDLE_ARTIFACT, client, experiment_id
 from training.reports.plots import new_figure
 

@@ -21,7 +21,8 @@ from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits
-from training.authors.world_data import AuthorData, Bools, Floats, Ints
+from training.arrays import Bools, Floats, Ints
+from training.authors.world_data import AuthorData
 from training.data.columns import ColumnsBuilder
 from training.data.window_features import is_history, parts_of, transform
 

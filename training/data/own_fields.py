@@ -8,7 +8,6 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.own.counts import Results, first_results
 from features.groups.own.keys import DECLARATION, Key, OwnFields, hashed, mixed
@@ -21,10 +20,8 @@ from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from models.scoring import RISK
 from models.scoring.output_columns import ALL_SCORE_COLUMNS
+from training.arrays import Bools, Floats, Ints
 from training.data.labels import Labels
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 #: Minimum share of numbers among the values of a numeric column; minimum counts of distinct numbers, in general and if all are
 #: whole. Columns with fewer numbers are categories written as numbers, such as office numbers and procedure codes.
@@ -141,7 +138,7 @@ def _filled_columns(table: ManifestTable) -> tuple[str, ...]:
     )
 
 
-def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
+def _unusable(column: Coded, numbers: Floats) -> str | None:
     """Return the reason why a column cannot be evidence for any label, or None."""
     present = column.codes >= 0
     n, distinct = int(present.sum()), len(column.values)
@@ -187,7 +184,7 @@ def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
     )
 
 
-def _kind(column: Coded, numbers: NDArray[np.float64]) -> Kind:
+def _kind(column: Coded, numbers: Floats) -> Kind:
     if not _mostly_numbers(column):
         return "categorical"
     distinct = np.unique(numbers[~np.isnan(numbers)])
@@ -202,7 +199,7 @@ def _mostly_numbers(column: Coded) -> bool:
     return not coded and numbers >= _NUMBERS_SHARE * len(column.values)
 
 
-def _are_references(column: Coded, numbers: NDArray[np.float64]) -> bool:
+def _are_references(column: Coded, numbers: Floats) -> bool:
     lengths = {len(text) for text in column.values}
     whole = bool(np.all(numbers == np.rint(numbers)))
     rising = bool(np.all(np.diff(numbers) > 0))
@@ -277,7 +274,7 @@ def _never(table: ManifestTable, name: str) -> bool:
     return bool(given.any()) and not _valid(table, name)[given].any()
 
 
-def _valid(table: ManifestTable, name: str) -> NDArray[np.bool_]:
+def _valid(table: ManifestTable, name: str) -> Bools:
     kind = FIELD[name].kind
     if kind is ManifestKind.NUMBER:
         return ~np.isnan(table.number(name))
@@ -285,8 +282,6 @@ def _valid(table: ManifestTable, name: str) -> NDArray[np.bool_]:
         return np.asarray(table.seconds(name) != TIME_MISSING)
     return np.asarray(table.text(name).codes >= 0)
 
-
-Floats = NDArray[np.float64]
 
 #: Maximum number of chosen pairs, and of columns to combine.
 MOST_PAIRS: Final = 12

@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from features.groups.own.keys import declarations
+from training.arrays import Bools, Ints
 from training.data.dataset import Dataset
-from training.data.windows import MOST_GAP_OF_SPAN, NEVER, Bools, Ints, TooLittleData, Window, Windows
+from training.data.windows import MOST_GAP_OF_SPAN, NEVER, TooLittleData, Window, Windows
 
 #: Shares of the traffic per window, without the gaps. The window "held" replaces stop, calibrate and lanes.
 FIVE: Final = {"fit": 0.50, "stop": 0.10, "calibrate": 0.12, "lanes": 0.10, "test": 0.18}

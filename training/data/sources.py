@@ -17,8 +17,9 @@ from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
 from features.readers import ColumnMapping, TableReader, open_table
 from features.readers.further import FurtherField, further_columns, missing_note
 from features.table.table import Coded, ManifestTable
+from training.arrays import Bools, Ints
 from training.data.columns import ColumnsBuilder, as_text, columns_digest, file_digest, left_out_note
-from training.data.dataset import BadData, Bools, Dataset, Ints, rows_of
+from training.data.dataset import BadData, Dataset, rows_of
 from training.data.labels import LabelColumns, Labels, OwnLabel, manifest_labels, own_labels
 from training.data.own_fields import FieldCandidates, choose_fields, find_candidates, unread_columns
 from training.data.world_truth import TruthColumns, WorldTruth

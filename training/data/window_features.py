@@ -22,6 +22,7 @@ from features.groups.own.as_new import AsNew
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.scoring.permits import mark_permits
+from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset, Outcome, rows_of
 from training.data.labels import KnownLabels
 from training.data.windows import NEVER, Window
@@ -101,10 +102,6 @@ def code_digest() -> str:
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 #: Number of rows whose features are computed at a time: about 60 MB at 150 doubles per row.
 _ROWS_AT_A_TIME: Final = 50_000

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS, Kind, Level
 from features.readers.further import FurtherField
 from features.table.table import TIME_MISSING, Coded, ManifestTable
+from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Outcome
 from training.evaluation.metrics import (
     RESAMPLES,
@@ -29,9 +29,6 @@ from training.evaluation.metrics import (
     without_value,
 )
 from training.fitting.examples import Examples
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +125,6 @@ def price_deviations(train: Mapping[str, Floats], matrix: Floats, names: Sequenc
         score += np.nan_to_num(np.maximum(distance, 0.0) if one_sided else np.abs(distance))
     return score
 
-
-Ints = NDArray[np.int64]
 
 BASELINES: Final = (
     "random",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.calibration import probability
 from models.scoring import RiskModel
+from training.arrays import Bools, Floats, Ints
 from training.config import TrainConfig
 from training.data.dataset import Outcome
 from training.data.sources import simulated
@@ -33,10 +33,6 @@ from training.evaluation.metrics import (
 )
 from training.progress import RowProgress
 from training.worlds.own.priors import load_priors
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 TOP_SHARE: Final = 0.01
 #: Minimum number of finds per bin. The 95 % interval of the bin's ratio is then about 14 % to each side, so a deviation of a

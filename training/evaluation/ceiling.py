@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.scoring import RISK
+from training.arrays import Floats, Ints
 from training.data.dataset import Dataset, rows_of
 from training.data.labels import any_of_shipment
 from training.data.sources import simulated
@@ -28,9 +28,6 @@ from training.fitting.boosting import fit_heads
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.progress import Progress
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Candidate parameters. The best on the stop rows are used. Many thousands of finds support more and larger trees.
 CANDIDATES: Final = (

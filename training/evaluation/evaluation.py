@@ -13,12 +13,9 @@ from features.table.table import ManifestTable
 from models.calibration import logit, probability
 from models.lanes import LANE_NAMES
 from models.scoring import RISK, RiskModel, ScoreSettings
+from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset, Outcome, rows_of
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 _ROWS_AT_A_TIME: Final = 50_000
 

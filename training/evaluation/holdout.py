@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from features.readers import ColumnMapping, open_table
 from features.readers.chunk import Chunk
@@ -19,6 +18,7 @@ from features.readers.further import further_columns
 from features.table.table import ManifestTable
 from models.scoring import RISK, RiskModel
 from models.scoring.permits import mark_permits
+from training.arrays import Floats
 from training.config import Run
 from training.data.dataset import Dataset
 from training.data.labels import BadLabels
@@ -31,8 +31,6 @@ from training.evaluation.evaluation import WindowScores, scored_of_model
 from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, baseline_sections, score_sections
 from training.fitting.examples import any_head
 from training.progress import Progress, RowProgress
-
-Floats = NDArray[np.float64]
 
 #: Added columns: the risk of the shipment, and that of the goods item.
 _ADDED: Final = (RISK, "item_risk")
@@ -200,7 +198,7 @@ def _has_labels(path: Path, run: Run, mapping: ColumnMapping | None) -> bool:
         return any("content" in (names or "").split(", ") for names in reader.recognised.values())
 
 
-def _features(model: RiskModel, data: Dataset) -> NDArray[np.float64]:
+def _features(model: RiskModel, data: Dataset) -> Floats:
     """Return the features (n_rows, F) that the bundle computes for a file, in the order of the file."""
     history, columns = model.history.copy(), {name: column for column, name in enumerate(model.space.names)}
     matrix = np.empty((data.table.n_rows, len(model.space.names)))

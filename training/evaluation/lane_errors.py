@@ -11,14 +11,10 @@ from scipy.optimize import brentq
 
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES, RED, RED_SHARE, YELLOW
+from training.arrays import Bools, Floats, Ints, Texts
 from training.data.dataset import Outcome
 from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Cause, interval, poisson_times, too_few
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Texts = NDArray[np.object_]
 
 #: Minimum share of clean traffic of a major origin, and minimum number of its clean shipments.
 MAJOR_SHARE: Final = 0.01

@@ -14,8 +14,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from training.arrays import Bools, Floats, Ints
 
 #: Shares of traffic that an office may be able to inspect.
 SHARES: Final = (0.001, 0.005, 0.01, 0.05)
@@ -261,7 +260,7 @@ def reliability_bin(predicted: float, observed: float, finds: int, shipments: in
     }
 
 
-def bin_starts(find: Bools, count: int) -> NDArray[np.int64]:
+def bin_starts(find: Bools, count: int) -> Ints:
     """Return the first positions (count,) of ``count`` consecutive bins of ranked shipments with equal shares of the finds."""
     cumulative = np.cumsum(find)
     ends = [int(np.searchsorted(cumulative, round(int(cumulative[-1]) * b / count))) + 1 for b in range(1, count)]

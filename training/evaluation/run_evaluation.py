@@ -15,6 +15,7 @@ from features.table.table import Coded, ManifestTable
 from models.evidence import Prior
 from models.lanes import LANE_NAMES
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel, ScoreSettings
+from training.arrays import Floats, Ints
 from training.config import Run
 from training.data.columns import ColumnsBuilder
 from training.data.dataset import BadData, Dataset, Outcome
@@ -43,9 +44,6 @@ from training.fitting.calibrating import raw_scores
 from training.fitting.examples import Examples, any_head, sampled_rows
 from training.fitting.residual import combined
 from training.progress import Progress, no_progress
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Number of bootstrap samples for baselines. Comparisons need fewer than the model's own metrics.
 _BASELINE_RESAMPLES: Final = 50

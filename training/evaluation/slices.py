@@ -26,6 +26,7 @@ from features.reference import policy_dates
 from features.substances.rows.resolution import resolve
 from features.table.table import Coded, ManifestTable
 from models.lanes import RED
+from training.arrays import Bools, Floats, Ints, Texts
 from training.data.dataset import Dataset, Outcome
 from training.data.windows import NEVER, Window
 from training.data.world_truth import HONEST, WorldTruth
@@ -97,17 +98,12 @@ def language_of(text: str) -> str:
     return counts.most_common(1)[0][0] if counts else ENGLISH
 
 
-def languages_of(descriptions: Coded) -> NDArray[np.object_]:
+def languages_of(descriptions: Coded) -> Texts:
     """Return the languages (n,) of a text column. Each distinct text is examined once."""
     used = descriptions.compact()
     values = np.array([language_of(text) for text in used.values], dtype=object)
     return np.asarray(used.lookup(values, NONE), dtype=object)
 
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Texts = NDArray[np.object_]
 
 SHARES: Final = (0.005, 0.01)
 SEEN, UNSEEN, NO_KEY = "seen", "never seen", "not stated"

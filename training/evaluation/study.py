@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.base import Feature
 from features.reference import typologies
 from models.scoring import RiskModel
+from training.arrays import Bools, Floats, Ints
 from training.config import Run
 from training.data.dataset import Outcome
 from training.evaluation.evaluation import best_known, outcomes_of
@@ -39,10 +39,6 @@ from training.fitting.examples import Examples, any_head, sampled_rows
 from training.fitting.params import BoosterSpec
 from training.progress import Progress
 from training.worlds.own.trade.plan import TRACES
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 ABLATION_SHARE: Final = 0.005
 LEFT_OUT_SHARE: Final = 0.01

@@ -16,13 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Hashes
 from training.data.dataset import Outcome
 from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate, Ranking, percent
 from training.reports.flat import flat_estimates, part
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 FILE_NAME: Final = "test_scores.npz"
 #: Approximate maximum number of stored shipments, for files below 2 MB. Clean shipments are sampled by key, so runs on the same
@@ -43,7 +41,7 @@ class KeptScores:
     (n,) exist per kind of label. One of ``step`` clean shipments is stored, with the weight of all of them.
     """
 
-    key: NDArray[np.uint64]
+    key: Hashes
     score: Floats
     find: dict[str, Bools]
     weight: dict[str, Floats]

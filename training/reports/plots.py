@@ -11,7 +11,6 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.scoring import RISK
 from training.data.dataset import Outcome
@@ -195,8 +194,6 @@ def _cost(metrics: Mapping[str, Any]) -> Figure | None:
     figure.suptitle("Recall if the ratio is limited", fontsize=10)
     return figure
 
-
-Floats = NDArray[np.float64]
 
 _TOP_FEATURES: Final = 30
 #: The red lane, red and yellow together, and an office with twice that capacity.

@@ -9,16 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS
+from training.arrays import Texts
 from training.worlds.own.world import TRUTH, WorldChunk, generate
 
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
-Columns = dict[str, NDArray[np.object_]]
+Columns = dict[str, Texts]
 
 
 @contextmanager

@@ -12,27 +12,24 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.networks.inspection import INSPECTIONS, NOT_INSPECTED, Office, Outcome, content_texts
 from training.worlds.own.networks.networks import Underworld
 from training.worlds.own.networks.shipper import Shipper
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.trade.columns import Money, ShipmentColumns
 from training.worlds.own.trade.descriptions import Phrasebook
-from training.worlds.own.trade.geography import load_geography
+from training.worlds.own.trade.geography import CHANNELS, build_trade_lanes, load_geography
 from training.worlds.own.trade.goods import load_catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+from training.worlds.own.trade.hashing import cumulate, pick
 from training.worlds.own.trade.item_columns import ItemColumns
 from training.worlds.own.trade.items import Items, Packer
 from training.worlds.own.trade.names import build_names
 from training.worlds.own.trade.noise import VIOLATIONS, Carelessness, Noise
 from training.worlds.own.trade.parties import CONSIGNORS, Register
 from training.worlds.own.trade.plan import CONTENTS, DAY_S, DECLARATIONS, MOST_ITEMS, STRENGTHS, TRACES, Plan, Shipments
-from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
-
-Texts = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ def joined(chunks: Sequence[WorldChunk]) -> WorldChunk:
     return WorldChunk(sum(chunk.n_rows for chunk in chunks), office, truth)
 
 
-def taken(chunk: WorldChunk, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> WorldChunk:
+def taken(chunk: WorldChunk, rows: Ints | Bools | slice) -> WorldChunk:
     """Return the selected rows."""
     office = {name: column[rows] for name, column in chunk.office.items()}
     return WorldChunk(len(office["shipment_id"]), office, {name: column[rows] for name, column in chunk.truth.items()})

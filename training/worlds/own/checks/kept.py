@@ -8,11 +8,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.manifest.fields import MANIFEST_NAMES
+from training.arrays import Bools, Floats, Hashes, Ints, Texts
 from training.worlds.own.checks import sceptic
-from training.worlds.own.checks.sceptic import Floats, Ints, Texts
 from training.worlds.own.world import WorldChunk, joined, taken
 
 
@@ -46,7 +45,7 @@ class Seen:
         self._first = np.insert(self._first, where[new], first[new])
         self._count = np.insert(self._count, where[new], count[new])
 
-    def known(self, texts: Texts) -> NDArray[np.bool_]:
+    def known(self, texts: Texts) -> Bools:
         """Return whether each text (n,) was added."""
         return self.count(texts) > 0
 
@@ -69,17 +68,16 @@ class Seen:
         per_text[old] = of[where[old]]
         return per_text[codes]
 
-    def _matches(self, keys: NDArray[np.uint64], where: Ints) -> NDArray[np.bool_]:
+    def _matches(self, keys: Hashes, where: Ints) -> Bools:
         if not len(self._keys):
             return np.zeros(len(keys), dtype=np.bool_)
         return np.asarray(self._keys[np.minimum(where, len(self._keys) - 1)] == keys)
 
 
-def _hashes(values: Texts) -> NDArray[np.uint64]:
+def _hashes(values: Texts) -> Hashes:
     return pd.util.hash_array(np.asarray(values, dtype=object), categorize=False)
 
 
-Bools = NDArray[np.bool_]
 #: Columns in which every value should also occur in lawful rows. Texts of parties are not included, because the own parties of a
 #: network occur only in illicit shipments.
 COMMON: Final = (
@@ -136,7 +134,7 @@ class Sample:
     rows: WorldChunk
     at: Ints
     order: Floats
-    key: NDArray[np.uint64]
+    key: Hashes
     in_illicit: Bools
 
     def take(self, rows: Bools) -> Sample:

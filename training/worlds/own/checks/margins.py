@@ -18,14 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference import usd_per_unit
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import load_priors
 from training.worlds.own.trade.geography import EU
-from training.worlds.own.trade.hashing import Floats, Ints
 from training.worlds.own.trade.names import WORDS
 from training.worlds.own.world import WorldChunk, generate
 
-Bools = NDArray[np.bool_]
-Texts = NDArray[np.object_]
 #: Words in the names of consignees that import for their business.
 _FIRMS: Final = tuple(word for kind in ("business", "university", "hospital", "maker") for word in WORDS[kind])
 _TRADERS: Final = tuple(

@@ -14,15 +14,11 @@ from typing import Any, Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES, Kind
-
-Texts = NDArray[np.object_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from training.arrays import Bools, Floats, Ints, Texts
 
 #: Columns whose digits and patterns are examined as identifiers.
 IDENTIFIERS: Final = (
@@ -135,7 +131,7 @@ _AMOUNT: Final[dict[str, Callable[[str], float]]] = {
 }
 
 
-def of_columns(office: Mapping[str, Texts], learn: NDArray[np.bool_]) -> dict[str, Floats]:
+def of_columns(office: Mapping[str, Texts], learn: Bools) -> dict[str, Floats]:
     """Return artefacts (n,) of the manifest's columns by '<column> <artefact>'.
 
     Patterns are ranked by their frequency in the rows of ``learn``.
@@ -160,7 +156,7 @@ def of_columns(office: Mapping[str, Texts], learn: NDArray[np.bool_]) -> dict[st
     return by_name
 
 
-def _pattern_ranks(texts: Texts, learn: NDArray[np.bool_]) -> Floats:
+def _pattern_ranks(texts: Texts, learn: Bools) -> Floats:
     """Return the frequency rank (n,) of each text's pattern in the rows of ``learn``, at most `_PATTERNS`."""
     codes, values = pd.factorize(texts)
     pattern_codes, _ = pd.factorize(np.array([pattern(text) for text in values], dtype=object))
@@ -184,8 +180,6 @@ def seconds(texts: Texts) -> Ints:
     stamps = parsed.to_numpy().astype("datetime64[s]")
     return np.asarray(np.where(np.isnat(stamps), 0, stamps.astype(np.int64))[codes])
 
-
-Bools = NDArray[np.bool_]
 
 FOLDS: Final = 5
 _SMOOTHING: Final = 20.0

@@ -21,9 +21,9 @@ import pandas as pd
 from rich.table import Table
 
 from features.manifest.fields import HEADS
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.checks import sceptic
-from training.worlds.own.checks.kept import ORDER, Bools, Keeper, Sample, templates
-from training.worlds.own.checks.sceptic import Floats, Ints, Texts
+from training.worlds.own.checks.kept import ORDER, Keeper, Sample, templates
 from training.worlds.own.world import WorldChunk
 
 FIELD_LIMIT, TREE_LIMIT, ARTEFACT_LIMIT, HONEST_WORDING, CLOCK_LIMIT = 0.80, 0.80, 0.55, 0.90, 0.55

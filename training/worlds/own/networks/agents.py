@@ -14,11 +14,12 @@ from typing import Final
 
 import numpy as np
 
+from training.arrays import Floats, Ints
 from training.worlds.own.networks.declarations import HARMLESS, VAGUE, Declarer
 from training.worlds.own.networks.laws import LawChange
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, mix
+from training.worlds.own.trade.hashing import mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
 from training.worlds.own.trade.plan import (
     BESIDE,

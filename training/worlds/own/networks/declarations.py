@@ -13,9 +13,9 @@ import numpy as np
 
 from features.reference import hs_of_interest
 from features.reference.rows import HsRole
+from training.arrays import Floats, Ints
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints
 from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, HARMLESS, NAMED, OTHER, TRADE_OF, VAGUE, Host
 

@@ -6,19 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.reference import carriers, usd_per_unit
+from training.arrays import Bools, Floats, Hashes, Ints, Texts
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.filings import FILINGS, AdvanceData
-from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, mix, pick, unit
-from training.worlds.own.trade.identifiers import house_ids, master_ids, padded
-from training.worlds.own.trade.items import Items
-from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Noise, typo
-from training.worlds.own.trade.parties import CONSIGNORS, PERSON, Parties, Register
-from training.worlds.own.trade.plan import Bools, Shipments, T
-from training.worlds.own.trade.trade_lanes import (
+from training.worlds.own.trade.geography import (
     AIR,
     CHANNELS,
     EPOCH,
@@ -27,9 +20,16 @@ from training.worlds.own.trade.trade_lanes import (
     POSTAL,
     RAIL,
     TRUCK,
+    Geography,
     TradeLanes,
     calendar,
 )
+from training.worlds.own.trade.hashing import cumulate, mix, pick, unit
+from training.worlds.own.trade.identifiers import house_ids, master_ids, padded
+from training.worlds.own.trade.items import Items
+from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Noise, typo
+from training.worlds.own.trade.parties import CONSIGNORS, PERSON, Parties, Register
+from training.worlds.own.trade.plan import Shipments, T
 
 #: Currencies in which consignors declare: US dollars, that of the export country, or that of the destination.
 _CURRENCY_CHOICES: Final = ("dollar", "own", "destination")
@@ -70,7 +70,7 @@ class Money:
         return currency, np.asarray(np.where(np.isnan(rate), 1.0, rate))
 
 
-def amounts(value: Floats, without_decimals: NDArray[np.bool_]) -> NDArray[np.object_]:
+def amounts(value: Floats, without_decimals: Bools) -> Texts:
     """Return values (n,) as texts with two decimals; without decimals where ``without_decimals`` (n,) is true."""
     return np.array(
         [
@@ -81,7 +81,6 @@ def amounts(value: Floats, without_decimals: NDArray[np.bool_]) -> NDArray[np.ob
     )
 
 
-Texts = NDArray[np.object_]
 Columns = dict[str, Texts]
 
 #: Modes of transport at the border (UN/ECE Recommendation 19) by channel.

@@ -9,13 +9,12 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import BadPrior, Priors
-from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
-from training.worlds.own.trade.plan import Bools, Shipments
-from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EPOCH, EXPRESS, POSTAL, TRUCK, TradeLanes
+from training.worlds.own.trade.geography import AIR, CHANNELS, EPOCH, EXPRESS, POSTAL, TRUCK, Geography, TradeLanes
+from training.worlds.own.trade.hashing import cumulate, pick
+from training.worlds.own.trade.plan import Shipments
 
 FILINGS: Final = (
     "ACAS_STD",
@@ -112,7 +111,7 @@ def _table(priors: Priors, place: str) -> Floats:
     return cumulate(np.array(rows))
 
 
-Columns = dict[str, NDArray[np.object_]]
+Columns = dict[str, Texts]
 
 
 class AdvanceData:
@@ -133,7 +132,7 @@ class AdvanceData:
         self._eastern = np.isin(np.arange(len(geography.codes)), [geography.index[code] for code in ("CN", "HK")])
         self._present = dict(priors.table("mail.kept_without"))
 
-    def sent(self, shipments: Shipments, day_index: NDArray[np.int64], rng: np.random.Generator) -> Bools:
+    def sent(self, shipments: Shipments, day_index: Ints, rng: np.random.Generator) -> Bools:
         """Return which shipments have advance data, shape (n,)."""
         eastern = self._eastern[shipments.origin].astype(np.int64)
         without = rng.random(len(shipments)) < self._missing[eastern, day_index]

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.reference import benign_chemicals, ecommerce_goods, substances
 from features.reference.related import Relation, related_substances
 from features.reference.rows import Group, Substance
 from features.reference.unii import unii_names
 from features.substances.read.translations import translated_names
+from training.arrays import Bools, Floats, Ints
 from training.worlds.own.priors import BadPrior, Priors
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate
+from training.worlds.own.trade.hashing import cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
@@ -47,6 +47,8 @@ FAMILIES: Final = (
     "raw",
     "relative",
 )
+#: Families of chemicals.
+CHEMICALS: Final = ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
 #: Receivers of goods in lawful trade: anyone, firms and institutions, medical care, manufacturers, or laboratories.
 RECEIVERS: Final = ("", "firm", "care", "maker", "laboratory")
 #: Family -> family of the substitutes that lawful consignors sell to other receivers.
@@ -75,7 +77,7 @@ class Catalogue:
     family: Ints
     kg: Floats
     usd: Floats
-    licensed: NDArray[np.bool_]
+    licensed: Bools
     cas: list[str]
     undg: list[str]
     content: list[str]
@@ -84,7 +86,7 @@ class Catalogue:
     cumulative: Floats
     aliases: list[tuple[str, ...]]
     to: Ints
-    standard: NDArray[np.bool_]
+    standard: Bools
 
     def of_family(self, family: str) -> Ints:
         return np.flatnonzero(self.family == FAMILIES.index(family))

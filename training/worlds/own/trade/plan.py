@@ -8,10 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.own.trade.hashing import Hashes, Ints
+from training.arrays import Bools, Hashes, Ints, Texts
 from training.worlds.own.trade.parties import Parties
 
-Bools = NDArray[np.bool_]
 DAY_S: Final = 86400
 MOST_ITEMS: Final = 6
 
@@ -182,8 +181,8 @@ class Plan:
     network: Ints
     content: Ints
     strength: Ints
-    reaction: NDArray[np.object_]
-    traces: NDArray[np.bool_]
+    reaction: Texts
+    traces: Bools
     shipper: Hashes
     shipper_kind: Ints
     office: Hashes
@@ -195,8 +194,8 @@ class Plan:
     delivery_contact: Hashes
     declaration: Ints
     good: Ints
-    permit: NDArray[np.bool_]
-    silent: NDArray[np.bool_]
+    permit: Bools
+    silent: Bools
     repeat: Hashes
 
     def __len__(self) -> int:
