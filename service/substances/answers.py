@@ -19,7 +19,7 @@ from features.substances import SubstanceIndex
 from features.substances.coverage import LawOn, law_on, listed, obligations
 from features.substances.law import LegalStatus, status
 from features.substances.normalise import CAS, fold
-from service.substances.chemistry import chemistry
+from service.core.chemistry import chemistry
 from service.substances.law import class_json, convention_json, law_json, law_warnings, listing_json, of_precursors
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from features.substances import SubstanceIndex
-from service.substances import chemistry
+from service.core import chemistry
 
 
 def reads_names(records: Iterable[object]) -> bool:

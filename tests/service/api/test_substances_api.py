@@ -14,14 +14,14 @@ import httpx
 import pytest
 
 from features.substances.read.opsin import opsin
-from service.api.schemas import Readiness, UnreadableQuery
-from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.app import create_app
-from service.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
+from service.core import chemistry
+from service.core.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
+from service.core.http.schemas import Readiness, UnreadableQuery
+from service.core.settings import Settings
 from service.scoring.answers import score
-from service.settings import Settings
-from service.substances import chemistry
 from service.substances.answers import MAX_QUERY, read_jurisdiction
+from service.substances.schemas import SubstanceAnswer, SubstanceAnswers
 from tests.service.api_client import Client, serving
 
 FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"

@@ -12,12 +12,12 @@ import pytest
 from features.substances import SubstanceIndex
 from features.substances.read.opsin import Opsin
 from models.bundle import ModelStore
-from service.access.keys_file import write_keys
-from service.cli import doctor
-from service.cli.main import run
-from service.store import keys
-from service.store.engine.database import Database
-from service.store.key import KeyWishes
+from service.cli import run
+from service.core.database.engine import Database
+from service.keys import repository as keys
+from service.keys.key import KeyWishes
+from service.keys.keys_file import write_keys
+from service.operations import doctor
 
 
 @pytest.fixture(autouse=True)

@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from service.errors import DatabaseAway
-from service.store import audit
-from service.store.engine import pipeline
-from service.store.engine.database import Database, reporting
-from service.store.engine.rows import Lookup
-from service.store.findings import queue
-from service.store.log import decisions
-from service.store.log.decision import NewDecision
-from service.store.log.decisions import record
-from service.store.tables import AuditEntry, Decision
+from service.core.database import audit, pipeline
+from service.core.database.engine import Database, reporting
+from service.core.database.rows import Lookup
+from service.core.database.tables import AuditEntry
+from service.core.errors import DatabaseAway
+from service.decisions import repository as decisions
+from service.decisions.repository import record
+from service.inspections import queue
+from service.scoring.decision import NewDecision
+from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision
 
 pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)

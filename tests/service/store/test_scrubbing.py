@@ -14,14 +14,15 @@ import orjson
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from service.store import erasure, idempotency
-from service.store.engine import scrubbing
-from service.store.engine.database import Database
-from service.store.engine.times import now_us
-from service.store.erasure import Selection
-from service.store.log import decisions
-from service.store.log.decision import NewDecision
-from service.store.tables import Decision, IdempotentRequest
+from service.core.database import idempotency, scrubbing
+from service.core.database.engine import Database
+from service.core.database.tables import IdempotentRequest
+from service.core.database.times import now_us
+from service.decisions import repository as decisions
+from service.erasure import repository as erasure
+from service.erasure.repository import Selection
+from service.scoring.decision import NewDecision
+from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision
 
 #: Mark in place of personal data, with the number of its row. Its 15 bytes are short enough to survive in parts of moved rows.
