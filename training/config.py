@@ -1,16 +1,15 @@
-"""Options of a training run, its data and windows, and its result."""
+"""Options of a training run, and the data and windows of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from models.scoring import RISK, RiskModel
+from models.scoring import RISK
 from training.data.dataset import BadData, Dataset
 from training.data.planning import FIVE, FOUR
 from training.data.windows import Windows
-from training.evaluation.evaluation import WindowScores
 from training.fitting.params import MANY_ROWS, MOST_SEEDS, BoosterSpec, BoostingParams
 from training.fitting.search import MOST_SEARCHES
 
@@ -149,30 +148,3 @@ class Run:
         """Return the booster settings for features with these names and monotone constraints."""
         config = self.config
         return BoosterSpec(self.heads, names, monotone, config.params, self.seed, self.threads, config.seeds)
-
-
-@dataclass(slots=True)
-class TrainResult:
-    """A trained model with its metrics.
-
-    Attributes:
-        model: The model as its bundle stores it.
-        metrics: All metrics, as JSON values.
-        digest: Digest of the bundle.
-        bundle: Folder of the bundle, if requested.
-        evaluated: Scores and outcomes of the evaluated window, for plots.
-        windows: The windows of the run.
-        seconds: Wall time of each stage.
-        run_id: The MLflow run, if the run was logged.
-        registered_version: The version in MLflow's registry, if the run was logged.
-    """
-
-    model: RiskModel
-    metrics: dict[str, Any]
-    digest: str
-    bundle: Path | None
-    evaluated: WindowScores
-    windows: Windows
-    seconds: dict[str, float]
-    run_id: str | None = None
-    registered_version: str | None = None

@@ -10,12 +10,12 @@ from features.readers import ColumnMapping
 from models.bundle import load as load_bundle
 from models.bundle import save as save_bundle
 from models.scoring import RiskModel
-from training.config import Run, TrainResult
+from training.config import Run
 from training.data.columns import left_out_note
 from training.evaluation.baselines import BaselineRows
 from training.evaluation.calibration_check import calibration_in_tenth
 from training.evaluation.ceiling import ceiling, truth_world
-from training.evaluation.evaluation import WindowScores
+from training.evaluation.evaluation import TrainResult, WindowScores
 from training.evaluation.holdout import evaluate_holdout as holdout_metrics
 from training.evaluation.holdout import predict_file
 from training.progress import StageLog

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.small_data import rows, write
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
+from training.evaluation.evaluation import TrainResult
 from training.fitting.params import BoostingParams
 from training.pipeline import train
 

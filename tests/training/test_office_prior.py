@@ -15,8 +15,9 @@ from models.evidence import Prior, read_evidence
 from models.scoring import RISK, RiskModel
 from tests.training.conftest import QUICK
 from tests.training.small_data import rows, write
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
 from training.data.sources import from_file
+from training.evaluation.evaluation import TrainResult
 from training.fitting.residual import shrinkage
 from training.pipeline import train
 

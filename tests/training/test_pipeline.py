@@ -15,12 +15,12 @@ import pytest
 from models.bundle import load
 from tests.training.conftest import QUICK
 from tests.training.small_data import Row, iso, rows, write
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
 from training.data.dataset import BadData
 from training.data.sources import from_file
 from training.data.windows import TooLittleData
 from training.evaluation.baselines import BASELINES
-from training.evaluation.evaluation import score_dataset
+from training.evaluation.evaluation import TrainResult, score_dataset
 from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions
 from training.pipeline import train
 

@@ -1,9 +1,10 @@
-"""Scores and outcomes of shipments, and metrics that compare them."""
+"""Scores and outcomes of shipments, metrics that compare them, and the result of a training run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from models.lanes import LANE_NAMES
 from models.scoring import RISK, RiskModel, ScoreSettings
 from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset, Outcome, rows_of
+from training.data.windows import Windows
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
 
 _ROWS_AT_A_TIME: Final = 50_000
@@ -52,6 +54,33 @@ class WindowScores:
 
     scored: Scored
     outcomes: dict[str, Outcome]
+
+
+@dataclass(slots=True)
+class TrainResult:
+    """A trained model with its metrics.
+
+    Attributes:
+        model: The model as its bundle stores it.
+        metrics: All metrics, as JSON values.
+        digest: Digest of the bundle.
+        bundle: Folder of the bundle, if requested.
+        evaluated: Scores and outcomes of the evaluated window, for plots.
+        windows: The windows of the run.
+        seconds: Wall time of each stage.
+        run_id: The MLflow run, if the run was logged.
+        registered_version: The version in MLflow's registry, if the run was logged.
+    """
+
+    model: RiskModel
+    metrics: dict[str, Any]
+    digest: str
+    bundle: Path | None
+    evaluated: WindowScores
+    windows: Windows
+    seconds: dict[str, float]
+    run_id: str | None = None
+    registered_version: str | None = None
 
 
 def outcomes_of(data: Dataset, shipments: Ints, office: Outcome) -> dict[str, Outcome]:

@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 from features.manifest.fields import MANIFEST_NAMES
 from models.bundle import card_markdown
 from models.scoring import RISK, RiskModel
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
 from training.data.dataset import Dataset
+from training.evaluation.evaluation import TrainResult
 from training.fitting.boosting import importances
 from training.reports.card import code_version, run_document
 from training.reports.compare import FILE_NAME, KeptScores

@@ -21,11 +21,12 @@ from service.files.batch import score_file
 from service.files.options import ScoreOptions
 from tests.training.conftest import QUICK
 from training import stages
-from training.config import Run, TrainConfig, TrainResult
+from training.config import Run, TrainConfig
 from training.data.dataset import BadData, Dataset
 from training.data.planning import plan
 from training.data.sources import from_file
 from training.data.windows import Window
+from training.evaluation.evaluation import TrainResult
 from training.evaluation.holdout import predict_file
 from training.evaluation.run_evaluation import FileLabels, evaluate_file
 from training.fitting.examples import Examples

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.config import TrainResult
 from training.data.dataset import Outcome
-from training.evaluation.evaluation import Scored, evaluate
+from training.evaluation.evaluation import Scored, TrainResult, evaluate
 from training.fitting.boosting import fit_heads, refit_heads
 from training.fitting.calibrating import base_rate_weights
 from training.fitting.examples import Examples, keep_for_prevalence

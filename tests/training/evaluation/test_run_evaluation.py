@@ -14,7 +14,7 @@ from features.manifest.fields import HEADS
 from models.scoring import DEFAULT_BASE_RATES
 from tests.training.small_data import Row, write
 from tests.training.small_data import rows as small_rows
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
 from training.data.dataset import BadData
 from training.data.planning import plan
 from training.data.sources import from_file
@@ -22,6 +22,7 @@ from training.data.window_features import FeatureSource, replay_history
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES
 from training.evaluation.calibration_check import calibration_in_tenth
+from training.evaluation.evaluation import TrainResult
 from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
 from training.fitting.examples import sample_examples, sampled_rows
 from training.worlds.own.priors import load_priors

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from features.substances.read.opsin import opsin
-from training.config import TrainResult
+from training.evaluation.evaluation import TrainResult
 from training.registry.pyfunc_model import score_frame
 from training.registry.tracking import (
     REGISTERED_NAME,

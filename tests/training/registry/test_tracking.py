@@ -16,9 +16,10 @@ from models.bundle import ModelStore, describe, load
 from tests.training.conftest import QUICK
 from tests.training.reports.test_report_html import Page
 from tests.training.small_data import rows, write
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
 from training.data.dataset import Dataset
 from training.data.sources import from_file
+from training.evaluation.evaluation import TrainResult
 from training.pipeline import train
 from training.registry.promotion import PromotionRefused, promote, pull, rollback
 from training.registry.runs import load_side

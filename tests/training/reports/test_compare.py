@@ -18,10 +18,10 @@ from rich.console import Console
 from service.cli import run
 from tests.training.metrics_example import example_card, example_metrics, figures, nothing
 from tests.training.reports.test_report_html import Page
-from training.config import TrainConfig, TrainResult
+from training.config import TrainConfig
 from training.data.dataset import BadData, Outcome
 from training.data.sources import from_file
-from training.evaluation.evaluation import Scored, WindowScores
+from training.evaluation.evaluation import Scored, TrainResult, WindowScores
 from training.evaluation.metrics import Ranking
 from training.registry.runs import UnknownRun, load_side
 from training.registry.tracking import client, log_run

@@ -55,7 +55,7 @@ class Declarer:
         self._parts = catalogue.of_content("equipment")
         self._lawful = {content: catalogue.of_content(content) for content in CONTENTS[1:]}
         unnumbered = np.array([cas == "" for cas in catalogue.cas])
-        raw = {content: catalogue.raw_of(content) for content in CONTENTS[1:]}
+        raw = {content: catalogue.of_content(content, raw=True) for content in CONTENTS[1:]}
         self._listed = {content: own[~unnumbered[own]] for content, own in raw.items()}
         # Relatives of listed substances: members of a class that no list names, which have no CAS number in the catalogue,
         # and homologues of precursors.
@@ -132,6 +132,3 @@ class Declarer:
         """Return one of the goods ``own``, drawn by weight."""
         total = np.cumsum(self._weights[own])
         return int(own[min(int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(own) - 1)])
-
-
-__all__ = ["DECLARATIONS", "HARMLESS", "NAMED", "OTHER", "VAGUE", "Declarer"]

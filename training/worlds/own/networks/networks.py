@@ -14,13 +14,13 @@ from typing import Final
 import numpy as np
 
 from training.arrays import Bools, Ints
-from training.worlds.own.networks.agents import REACTIONS, Craft, Network, Seizure
+from training.worlds.own.networks.agents import Craft, Network, Seizure
 from training.worlds.own.networks.laws import LawChange, law_changes
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.geography import CHANNELS, EPOCH, TradeLanes
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.parties import CONSIGNORS
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host, Plan, collect
+from training.worlds.own.trade.plan import TRADE_OF, Consignment, Host, Plan, collect
 
 #: Minimum lifetime of a network in days, and minimum number of networks in a world.
 _SHORTEST_LIFE, _FEWEST = 20, 8
@@ -236,6 +236,3 @@ class Underworld:
         self._sent[slot] = 0
         self._draw_preferences(slot, rng)
         self._networks[slot] = self._craft.new_network(int(self._number[slot]), content, rng)
-
-
-__all__ = ["CONTENTS", "REACTIONS", "STRENGTHS", "Plan", "Underworld"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from training.arrays import Bools, Floats, Hashes, Ints
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.geography import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
+from training.worlds.own.trade.geography import CHANNELS, POSTAL
 from training.worlds.own.trade.goods import CHEMICALS, FAMILIES, RECEIVERS, SUBSTITUTES, Catalogue, families_of
 from training.worlds.own.trade.hashing import cumulate, pick, spread, unit
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
@@ -288,6 +288,3 @@ class Packer:
         place[self._us] = self._place["us_factor"]
         value *= np.where(shipments.bulk, self._bulk_price, place[shipments.destination])[s]
         return np.asarray(np.maximum(value, 0.4))
-
-
-__all__ = ["AIR", "EXPRESS", "OCEAN", "POSTAL", "RAIL", "TRUCK", "Items", "Packer"]
