@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from features.goods.missing import Missing
 from features.reference import class_definitions, recorded_law
-from features.substances.match import KINDS
+from features.substances import KINDS
 from models.scoring import DEFAULT_BASE_RATES
 from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from service.core.metrics import Metrics

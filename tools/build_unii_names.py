@@ -21,7 +21,7 @@ import numpy as np
 
 from features.reference import Substance, benign_chemicals, substances
 from features.reference.unii import TYPES
-from features.substances.match import WATCHED
+from features.substances import WATCHED
 from features.substances.normalise import compact
 from features.substances.structures import from_smiles
 

@@ -9,9 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from features.substances import SubstanceIndex
-from features.substances.read.spotting import structures_in
-from features.substances.read.spotting_names import flatten, hints_at_a_name
+from features.substances import Substances, opsin, structures_in, systematic_names
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -22,14 +20,11 @@ _MAY_BE_STRUCTURE: Final = re.compile(r"[=#\[\]@]|\w\(|InChI|\S{25}", re.IGNOREC
 
 def set_up(settings: Settings) -> None:
     """Enable or disable reading systematic names in this process, according to the settings. OPSIN is not started yet."""
-    from features.substances.read.opsin import configure
-
-    configure(enabled=settings.opsin, time_limit_s=settings.opsin_seconds)
+    opsin().configure(enabled=settings.opsin, time_limit_s=settings.opsin_seconds)
 
 
 def start() -> None:
     """Start OPSIN and log whether it runs. The call blocks for about half a second, mostly waiting."""
-    from features.substances.read.opsin import opsin
     from service.core.logs import logger
 
     reader = opsin()
@@ -45,7 +40,7 @@ def takes_long(records: Iterable[object], most_items: int) -> bool:
     Three things take long: more than ``most_items`` goods items, an unknown structure (milliseconds), and a name that OPSIN must
     read (usually milliseconds, at most `opsin_seconds`).
     """
-    index = SubstanceIndex.load()
+    index = Substances.load()
     for position, item in enumerate(_items(records)):
         if position >= most_items:
             return True
@@ -77,27 +72,22 @@ def _texts(item: dict[str, object]) -> list[tuple[str, bool]]:
     return [*texts, (description, False)] if isinstance(description, str) else texts
 
 
-def _may_need_opsin(item: dict[str, object], texts: list[tuple[str, bool]], index: SubstanceIndex) -> bool:
+def _may_need_opsin(item: dict[str, object], texts: list[tuple[str, bool]], index: Substances) -> bool:
     """Return whether a goods item may need OPSIN.
 
     OPSIN reads systematic names in the texts, a declared chemical that is in no table, and, if the CAS number is in no table, the
     description.
     """
-    for text, _ in texts:
-        if hints_at_a_name(flatten(text)) and any(
-            piece.form == "systematic" for piece in structures_in(text, chemical=True)
-        ):
-            return True
-    chemical, cas = item.get("declared_chemical"), item.get("cas_number")
-    if isinstance(chemical, str) and index.resolve(chemical, chemical=True) is None:
+    if any(systematic_names(text, chemical=True) for text, _ in texts):
         return True
-    return isinstance(cas, str) and index.resolve_cas(cas) is None
+    chemical, cas = item.get("declared_chemical"), item.get("cas_number")
+    if isinstance(chemical, str) and index.match(chemical, chemical=True) is None:
+        return True
+    return isinstance(cas, str) and index.match_cas(cas) is None
 
 
 def chemistry() -> dict[str, Any]:
     """Return the state of OPSIN: ``systematic_names`` and, if names are not read, the ``problem``."""
-    from features.substances.read.opsin import opsin
-
     reader = opsin()
     problem = reader.problem
     if problem is not None:

@@ -120,9 +120,9 @@ def _model(settings: Settings) -> str:
 
 def _reference_data(_: Settings) -> str:
     from features.goods.answers import goods_reader
-    from features.substances import SubstanceIndex
+    from features.substances import Substances
 
-    match = SubstanceIndex.load().resolve("fentanyl citrate", chemical=True)
+    match = Substances.load().match("fentanyl citrate", chemical=True)
     if match is None or not match.hit:
         raise CheckFailed("The tables of substances do not contain fentanyl; install the package again.")
     (answer,) = goods_reader().classify(["cotton t-shirt"], [None])
@@ -134,7 +134,7 @@ def _opsin(settings: Settings) -> str:
 
     if not settings.opsin:
         return "switched off by TIDEWAITER_OPSIN: systematic names are not read, and items that contain them are at least yellow"
-    from features.substances.read.opsin import opsin
+    from features.substances import opsin
 
     set_up(settings)
     if opsin().smiles("ethanol") != "C(C)O":

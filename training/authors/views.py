@@ -15,8 +15,7 @@ import numpy as np
 
 from features.groups.history.history import History
 from features.manifest.fields import HEADS
-from features.reference import substances
-from features.reference.rows import Group, Substance
+from features.reference import Group, Substance, substances
 from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import Coded, ManifestTable

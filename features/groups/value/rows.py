@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.value.columns import Quantity, ValueColumn
-from features.reference.duty import JUST_BELOW, LIMIT_EUR, LIMIT_USD
+from features.reference.trade import JUST_BELOW, LIMIT_EUR, LIMIT_USD
 from features.table.amounts import Amount, Amounts
 from features.table.table import ManifestTable
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from features.substances.read.opsin import Opsin
 from features.table.overlong import LONGEST_DESCRIPTION, LONGEST_TEXT
 from features.texts.reading import ReadingBudget, current_budget, reading_within
@@ -219,9 +219,9 @@ def test_short_texts_and_numbers_are_read_first(monkeypatch: pytest.MonkeyPatch)
     texts = ["a long text that names nothing", "437-38-7", "words", "fentanyl", "21409-26-7"]
     budget = Three(60.0)
     # Forget earlier texts, because reading them again does not use the budget.
-    monkeypatch.setattr(SubstanceIndex.load(), "_known", {})
+    monkeypatch.setattr(Substances.load(), "_known", {})
     with reading_within(budget):
-        found = SubstanceIndex.load().resolve_all(texts, chemical=True)
+        found = Substances.load().match_all(texts, chemical=True)
     assert current_budget() is None
     assert budget.unread == {texts[0], "fentanyl"}
     assert [match is not None for match in found] == [False, True, False, False, True]

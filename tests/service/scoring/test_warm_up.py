@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from models.bundle import load
 from models.scoring import ScoreSettings
 from service.app import create_app

@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from features.reference import hs_of_interest
-from features.reference.rows import HsRole
+from features.reference import HsRole, hs_of_interest
 from training.arrays import Bools, Floats, Hashes, Ints, Texts
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.items import Items

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from rdkit.Chem.Draw import rdMolDraw2D
-
-from features.substances.structures.molecule import from_smiles
-
 #: Minimum and maximum width and height of a drawing, in pixels.
 SIDES: Final = (50, 2000)
 
 
-def drawing(smiles: str, *, width: int = 320, height: int = 220) -> str:
+def draw(smiles: str, *, width: int = 320, height: int = 220) -> str:
     """Return an SVG of the parent structure of a SMILES on a white background. Equal structures and sizes give equal texts.
 
     Raises:
         ValueError: the SMILES cannot be read, or a side is not between 50 and 2,000 pixels.
+        ImportError: a system library that RDKit's drawing needs is missing.
     """
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    from features.substances.structures import from_smiles
+
     for name, side in (("width", width), ("height", height)):
         if not SIDES[0] <= side <= SIDES[1]:
             raise ValueError(f"{name} is {side}, expected {SIDES[0]} to {SIDES[1]} pixels")

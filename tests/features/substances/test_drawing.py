@@ -7,13 +7,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from features.substances.structures.drawing import drawing
+from features.substances import draw
 
 FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
 
 
 def test_a_drawing_is_a_self_contained_svg_of_the_requested_size() -> None:
-    text = drawing(FENTANYL, width=400, height=300)
+    text = draw(FENTANYL, width=400, height=300)
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert (root.get("width"), root.get("height")) == ("400px", "300px")
@@ -22,14 +22,14 @@ def test_a_drawing_is_a_self_contained_svg_of_the_requested_size() -> None:
 
 
 def test_different_smiles_of_one_structure_give_the_same_drawing() -> None:
-    assert drawing(FENTANYL) == drawing(FENTANYL) == drawing(f"{FENTANYL}.Cl")
-    assert drawing(FENTANYL) != drawing("CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
+    assert draw(FENTANYL) == draw(FENTANYL) == draw(f"{FENTANYL}.Cl")
+    assert draw(FENTANYL) != draw("CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
 
 
 def test_an_invalid_structure_or_size_is_refused_with_the_expected_value() -> None:
     with pytest.raises(ValueError, match="smiles is 'C1CC', expected the SMILES of a molecule"):
-        drawing("C1CC")
+        draw("C1CC")
     with pytest.raises(ValueError, match="width is 5, expected 50 to 2000 pixels"):
-        drawing(FENTANYL, width=5)
+        draw(FENTANYL, width=5)
     with pytest.raises(ValueError, match="height is 9000, expected 50 to 2000 pixels"):
-        drawing(FENTANYL, height=9000)
+        draw(FENTANYL, height=9000)
