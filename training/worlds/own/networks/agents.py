@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from training.arrays import Floats, Ints
-from training.worlds.own.networks.declarations import HARMLESS, VAGUE, Declarer
+from training.worlds.own.networks.declarations import Declarer
 from training.worlds.own.networks.laws import LawChange
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
@@ -25,9 +25,11 @@ from training.worlds.own.trade.plan import (
     BESIDE,
     BESIDE_OF_STRENGTH,
     CONTENTS,
+    HARMLESS,
     STRENGTHS,
     TRACES_OF_STRENGTH,
     TRADE_OF,
+    VAGUE,
     Consignment,
     Host,
 )
