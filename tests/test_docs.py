@@ -56,6 +56,23 @@ def test_the_page_of_figures_says_whether_the_bundled_model_was_measured(measure
         with_model_note("# Performance\n", tmp_path)
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_has_a_target() -> None:
+    for page in (*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if link.startswith("http"):
+                continue
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `TIDEWAITER_(\w+)` \| (\S+) \|", page, flags=re.MULTILINE))
@@ -119,7 +136,8 @@ def test_every_command_is_documented() -> None:
             f"{typer_app.info.name} {command.name or getattr(command.callback, '__name__', '')}"
             for command in typer_app.registered_commands
         }
-    text = "\n".join(page.read_text(encoding="utf-8") for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"))
+    documents = (*DOCS.glob("*.md"), DOCS.parent / "README.md")
+    text = " ".join(word for page in documents for word in page.read_text(encoding="utf-8").split())
     assert names
     # One sentence documents these.
     lists, actions = ("lists", "dismissals", "suppressions", "permits"), ("import", "add", "show", "remove")

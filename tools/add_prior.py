@@ -32,7 +32,6 @@ from tools.upgrade_bundle import upgrade
 from training.data.planning import plan
 from training.data.sources import simulated
 from training.data.window_features import FeatureSource, WindowFeatures, replay_history
-from training.fitting.booster_text import shrunk
 from training.fitting.calibrating import (
     HeldOutScores,
     base_rate_weights,
@@ -65,13 +64,13 @@ def with_prior(model: RiskModel, evidence: Evidence, keep: Mapping[str, float], 
 
     Each head's trees are multiplied by ``keep``. Calibrators keep the odds that the prior states.
     """
-    boosters = {head: shrunk(booster, keep[head]) for head, booster in model.boosters.items()}
+    factors = {head: factor * keep[head] for head, factor in model.factors.items()}
     rows = world.lanes.matrix if model.check is None else model.check.rows
     bare = replace(
         model,
-        boosters=boosters,
+        factors=factors,
         evidence=evidence,
-        check=StoredRows.of(list(boosters.values()), rows),
+        check=StoredRows.of([model.boosters[head] for head in model.heads], rows, list(factors.values())),
         card=_card(model.card, evidence, keep, world),
     )
     calibrators = _as_stated(bare)
@@ -126,7 +125,7 @@ def _card(card: Mapping[str, Any], evidence: Evidence, keep: Mapping[str, float]
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.add_prior", description=__doc__.partition("\n")[0])
-    parser.add_argument("old", type=Path, help="folder of the bundle, also of protocol 1")
+    parser.add_argument("old", type=Path, help="folder of the bundle, also of an older protocol")
     parser.add_argument("new", type=Path, help="folder to write; it must not exist")
     parser.add_argument("--evidence", type=Path, default=DEFAULT, help="file of evidence")
     parser.add_argument("--keep", action="append", default=[], help="share of the trees to keep, 0.2 or precursor=0.2")
@@ -157,7 +156,7 @@ def _keep(options: list[str], heads: tuple[str, ...]) -> dict[str, float]:
 
 
 def _load(folder: Path) -> RiskModel:
-    """Load a bundle, also of protocol 1."""
+    """Load a bundle, also of an older protocol."""
     with tempfile.TemporaryDirectory() as temporary:
         upgraded = Path(temporary) / "bundle"
         upgrade(folder, upgraded)

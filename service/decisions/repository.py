@@ -16,11 +16,12 @@ from sqlalchemy import bindparam, select
 
 from service.core.database import audit
 from service.core.database.audit import Fact, salted
-from service.core.database.rows import Insertion, Lookup, look_up
+from service.core.database.rows import Insertion, Lookup, locked_look_up, together
 from service.history import log as history_log
 from service.inspections import queue
 from service.scoring.decision import NewDecision, Stored
 from service.scoring.tables import Decision
+from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -34,7 +35,7 @@ _SALT_BYTES: Final = 16
 _STORED: Final = Lookup(
     "SELECT id FROM decisions WHERE id IN {}",
     """
-    SELECT asked.id FROM unnest($1::text[]) AS asked (id) CROSS JOIN LATERAL
+    SELECT asked.id FROM unnest(%s::text[]) AS asked (id) CROSS JOIN LATERAL
     (SELECT FROM decisions WHERE id = asked.id LIMIT 1) AS found
     """,
 )
@@ -45,7 +46,7 @@ _LATEST: Final = Lookup(
     (SELECT max(position) FROM decisions WHERE shipment_id IN {} AND what_if = false GROUP BY shipment_id)
     """,
     """
-    SELECT asked.shipment_id, latest.id FROM unnest($1::text[]) AS asked (shipment_id) CROSS JOIN LATERAL
+    SELECT asked.shipment_id, latest.id FROM unnest(%s::text[]) AS asked (shipment_id) CROSS JOIN LATERAL
     (SELECT id FROM decisions WHERE shipment_id = asked.shipment_id AND NOT what_if ORDER BY position DESC LIMIT 1) AS latest
     """,
 )
@@ -100,14 +101,10 @@ def record(
     Returns:
         For each given decision, the decision to answer with.
     """
-    database.lock_audit(connection, later=True)
     before = _Before(connection, decisions, ids=retried or sent)
     done = before.done
     new = [decision for decision in decisions if decision.id not in done] if done else decisions
-    stored, of_known, first, facts = _add(connection, new, _Known(connection, new, before), repeat=not sent)
-    queue.add_first(connection, first, before.inspected)
-    queue.refresh_after(connection, of_known)
-    audit.append_after(connection, before.last, facts, at)
+    stored = _add(connection, new, before, at, repeat=not sent)
     if not done:
         return stored
     answers = iter(stored)
@@ -117,15 +114,20 @@ def record(
     ]
 
 
-def _add(
-    connection: Connection, decisions: Sequence[NewDecision], known: _Known, *, repeat: bool
-) -> tuple[list[Stored], list[tuple[str, str]], list[tuple[Any, ...]], list[Fact]]:
-    """Insert decisions that are not repeated.
+def record_with_deliveries(
+    database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
+) -> list[Stored]:
+    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones."""
+    stored = record(database, connection, decisions, at)
+    Outbox(database).add(connection, decisions, stored, at)
+    return stored
 
-    Returns:
-        The answers; shipment and lane of inserted decisions on known shipments; values of `queue.FIRST_COLUMNS` of inserted red and
-        yellow decisions on new shipments; facts of all inserted decisions.
-    """
+
+def _add(
+    connection: Connection, decisions: Sequence[NewDecision], before: _Before, at: int, *, repeat: bool
+) -> list[Stored]:
+    """Insert decisions that are not repeated, bring the queue up to date, and return the answers."""
+    known = _Known(connection, decisions, before)
     rows: list[tuple[Any, ...]] = []
     facts: list[Fact] = []
     answers: list[Stored] = []
@@ -150,15 +152,19 @@ def _add(
         )
         answers.append(Stored(decision.id, decision.answer, repeated=False))
         if not decision.what_if:
-            if earlier is not None:
+            if earlier is not None or decision.shipment_id in before.inspected:
                 of_known.append((decision.shipment_id, decision.lane))
             elif decision.lane in queue.RANKS:
                 first_ones.append(_first_values(decision))
             known.remember(decision)
-    _DECISIONS.add(connection, rows)
+    with together(connection):
+        _DECISIONS.add(connection, rows)
+        queue.add_first(connection, first_ones)
+        audit.append_after(connection, before.last, facts, at)
     # The live history has counted the repeated shipments too.
     history_log.repeated(connection, repeats)
-    return answers, of_known, first_ones, facts
+    queue.refresh_after(connection, of_known)
+    return answers
 
 
 def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
@@ -228,7 +234,7 @@ class _Before:
             (_STORED, {decision.id for decision in decisions} if ids else set()),
         )
         found = iter(
-            look_up(connection, [(audit.LAST, None), *((query, [*texts]) for query, texts in queries if texts)])
+            locked_look_up(connection, [(audit.LAST, None), *((query, [*texts]) for query, texts in queries if texts)])
         )
         self.last = next(found)
         latest, inspected, done = (next(found) if texts else () for _, texts in queries)

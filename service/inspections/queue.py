@@ -9,7 +9,7 @@ table up to date in the transaction of each change: decisions, outcomes and over
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +32,7 @@ _HIDDEN: Final = 2
 INSPECTED: Final = Lookup(
     "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}",
     """
-    SELECT asked.shipment_id FROM unnest($1::text[]) AS asked (shipment_id) CROSS JOIN LATERAL
+    SELECT asked.shipment_id FROM unnest(%s::text[]) AS asked (shipment_id) CROSS JOIN LATERAL
     (SELECT FROM outcomes WHERE shipment_id = asked.shipment_id LIMIT 1) AS found
     """,
 )
@@ -145,17 +145,13 @@ def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) 
     refresh(connection, changed)
 
 
-def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]], inspected: Collection[str]) -> None:
-    """Add shipments by their first decisions, which are red or yellow. The caller holds the lock of the audit chain.
-
-    They have no overrides and are not queued, so only outcomes recorded before can keep them out of the queue.
+def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]]) -> None:
+    """Add shipments without outcomes by their first decisions, which are red or yellow. The caller has the lock of the audit chain.
 
     Args:
         firsts: values of `FIRST_COLUMNS`.
-        inspected: shipments with outcomes.
     """
-    _FIRST.add(connection, [(*first, RANKS[first[_LANE]], False) for first in firsts if first[0] not in inspected])
-    refresh(connection, [first[0] for first in firsts if first[0] in inspected])
+    _FIRST.add(connection, [(*first, RANKS[first[_LANE]], False) for first in firsts])
 
 
 def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from service.core.database.rows import Insertion, Lookup, look_up
+from service.core.database.rows import Insertion, Lookup, locked_look_up, together
 from service.core.database.tables import AuditEntry
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def append(database: Database, connection: Connection, facts: Sequence[Fact], at
         at: time, in microseconds since 1970.
     """
     if facts:
-        database.lock_audit(connection, later=True)
-        [last] = look_up(connection, [(LAST, None)])
-        append_after(connection, last, facts, at)
+        [last] = locked_look_up(connection, [(LAST, None)])
+        with together(connection):
+            append_after(connection, last, facts, at)
 
 
 def append_after(connection: Connection, last: Sequence[tuple[Any, ...]], facts: Sequence[Fact], at: int) -> None:
-    """Append entries in a transaction that already holds the lock of the chain, see `append`.
+    """Append entries as `append` does, in a context `together` of a transaction that already holds the lock of the chain.
 
     Args:
         last: rows of the query `LAST`.

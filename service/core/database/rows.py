@@ -1,32 +1,52 @@
 """Statements that every decision needs, which bypass SQLAlchemy's expressions.
 
-An expression takes 0.2 ms per statement, as long as scoring a shipment. SQLite executes each statement at once; PostgreSQL gets
-them together, see `service.core.database.pipeline`.
+An expression takes 0.2 ms per statement, as long as scoring a shipment. SQLite executes each statement at once. PostgreSQL gets
+those of a context `together` without waiting for each: otherwise each would wait for the server, and then for the interpreter
+lock, which the event loop takes meanwhile.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Double, LargeBinary, String
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from service.core.database.tables import Base
 
-#: Maximum number of values per statement. SQLite accepts 32,766.
+#: Maximum number of values per statement. SQLite accepts 32,766, and PostgreSQL 65,535.
 _MOST_VALUES: Final = 30_000
-#: Type of a column -> function that returns a value in PostgreSQL's binary format.
-_ENCODERS: Final[Mapping[type[Any], Callable[[Any], bytes]]] = {
-    BigInteger: struct.Struct("!q").pack,
-    Boolean: struct.Struct("!?").pack,
-    Double: struct.Struct("!d").pack,
-    LargeBinary: bytes,
-    String: str.encode,
-}
+#: Keys of the advisory locks on PostgreSQL: "tide" in ASCII, and the purpose. SQLite has one lock for all writes.
+LOCK_SPACE: Final = 0x74696465
+LOCK_AUDIT: Final = f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, 2)"
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """On PostgreSQL, send the statements of a context in a pipeline. The context must not read the rows of SQLAlchemy's results.
+
+    Raises:
+        DBAPIError: a statement failed; the server has skipped all later ones.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    import psycopg
+
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, connection_invalidated=connection.invalidated, dialect=connection.dialect
+        ) from error
 
 
 class Insertion:
@@ -34,26 +54,22 @@ class Insertion:
 
     def __init__(self, table: type[Base], columns: Sequence[str]) -> None:
         self._head = f"INSERT INTO {table.__tablename__} ({','.join(columns)}) VALUES "
-        self._marks = f"({','.join(['?'] * len(columns))})"
-        self._one = f"{self._head}({','.join(f'${number + 1}' for number in range(len(columns)))})"
-        self._encoders = tuple(_ENCODERS[type(table.__table__.columns[name].type)] for name in columns)
+        self._width = len(columns)
 
     def add(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of values in the order of the columns. On PostgreSQL they are sent with the next statement or the commit."""
-        if connection.dialect.name == "sqlite":
-            # Use many rows per statement, because the driver releases the interpreter lock for each and then waits for it.
-            step = _MOST_VALUES // len(self._encoders)
-            for start in range(0, len(rows), step):
-                some = rows[start : start + step]
-                values = tuple(value for one in some for value in one)
-                connection.exec_driver_sql(self._head + ",".join([self._marks] * len(some)), values)
+        """Insert rows of values in the order of the columns. Call it in a context `together`."""
+        if connection.dialect.name != "sqlite":
+            if rows:
+                driver: Any = connection.connection.driver_connection
+                driver.cursor().executemany(f"{self._head}({','.join(['%s'] * self._width)})", rows)
             return
-        from service.core.database import pipeline
-
-        pipeline.later(connection, *[(self._one, self._encoded(row)) for row in rows])
-
-    def _encoded(self, row: Sequence[Any]) -> list[bytes | None]:
-        return [None if value is None else encode(value) for encode, value in zip(self._encoders, row, strict=True)]
+        # Use many rows per statement, because the driver releases the interpreter lock for each and then waits for it.
+        step = _MOST_VALUES // self._width
+        marks = f"({','.join('?' * self._width)})"
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            values = tuple(value for one in some for value in one)
+            connection.exec_driver_sql(self._head + ",".join([marks] * len(some)), values)
 
 
 class Lookup:
@@ -64,27 +80,28 @@ class Lookup:
 
     Attributes:
         sqlite: SQL with a placeholder ``{}`` for the list of texts with its brackets.
-        postgresql: SQL with ``$1`` for an array of the texts.
+        postgresql: SQL with ``%s`` for an array of the texts.
     """
 
     def __init__(self, sqlite: str, postgresql: str) -> None:
         self.sqlite, self.postgresql = sqlite, postgresql
 
 
-def look_up(
+def locked_look_up(
     connection: Connection, lookups: Sequence[tuple[Lookup, Sequence[str] | None]]
 ) -> list[Sequence[tuple[Any, ...]]]:
-    """Return the rows of each query.
+    """Wait until only this transaction may append to the audit chain, and return the rows of each query.
 
     Args:
         lookups: queries, each with its texts; None for a query without a placeholder.
     """
     if connection.dialect.name == "sqlite":
         return [_look_up_sqlite(connection, lookup, () if texts is None else texts) for lookup, texts in lookups]
-    from service.core.database import pipeline
-
-    queries = [(lookup.postgresql, () if texts is None else (pipeline.array_of(texts),)) for lookup, texts in lookups]
-    return [*pipeline.rows_of(connection, queries)]
+    driver: Any = connection.connection.driver_connection
+    with together(connection):
+        driver.execute(LOCK_AUDIT)
+        cursors = [driver.execute(lookup.postgresql, None if texts is None else [texts]) for lookup, texts in lookups]
+    return [cursor.fetchall() for cursor in cursors]
 
 
 def _look_up_sqlite(connection: Connection, lookup: Lookup, texts: Sequence[str]) -> Sequence[tuple[Any, ...]]:

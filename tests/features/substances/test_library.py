@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from features.substances import Substances, law_on, opsin, status
 
-EXAMPLE = """
-from datetime import date
-from features.substances import Substances, status
-match = Substances.load().match("para-fluorofentanyl 10 g")
-law = status(match, on=date(2026, 11, 1), jurisdiction="GB")
-print(match.substance, match.kind, law.listed, [(one.by, one.listing) for one in law.controlled])
-"""
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "substances.md"
 
 
 def test_the_five_lines_of_the_documentation_run(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(EXAMPLE, {})  # noqa: S102
-    assert capsys.readouterr().out == "para-Fluorofentanyl exact True [('class', 'Class A generic')]\n"
+    [example] = re.findall(
+        r"^```python\n(.*?)^# (.*?\n)```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    exec(example[0], {})  # noqa: S102
+    assert capsys.readouterr().out == example[1]
 
 
 def test_one_module_gives_text_match_and_law() -> None:
