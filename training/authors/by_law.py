@@ -19,7 +19,7 @@ from features.manifest.fields import HEADS
 from features.reference import Group, Substance, substances
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
-from models.scoring.permits import mark_permits
+from models.permits import mark_permits
 from training.authors.world_data import Bools, Floats, Ints
 
 #: Maximum number of shipments drawn per run of a world, each for two lessons. A run has at least 200 finds of its own.

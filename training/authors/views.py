@@ -17,7 +17,7 @@ from features.groups.history.history import History
 from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import Coded, ManifestTable
-from models.scoring.permits import mark_permits
+from models.permits import mark_permits
 from training.authors.by_law import ByLaw
 from training.authors.world_data import AuthorData, Bools, Floats, Ints
 from training.data.columns import ColumnsBuilder

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.readers import ColumnMapping, open_table
+from models.permits import mark_permits
 from models.scoring import RiskModel
-from models.scoring.permits import mark_permits
 from training.config import Run
 from training.data.dataset import Dataset
 from training.data.labels import BadLabels

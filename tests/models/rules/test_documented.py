@@ -51,7 +51,7 @@ def test_every_default_rule_fact_effect_and_comparison_is_documented() -> None:
     documented = dict(re.findall(r"^\| `([^`]+)` \| (\w+) \|", section, flags=re.MULTILINE))
     lane = {Effect.AT_LEAST_YELLOW: "yellow", Effect.AT_LEAST_RED: "red"}
     assert documented == {rule.id: lane[rule.effect] for rule in default_rules().rules}
-    for fact, meaning in FACTS.items():
-        assert f"| `{fact}` | {meaning[0].lower()}{meaning[1:]} |" in PAGE
+    for name, fact in FACTS.items():
+        assert f"| `{name}` | {fact.meaning[0].lower()}{fact.meaning[1:]} |" in PAGE
     for word in (*Effect, *Op):
         assert f"`{word}`" in PAGE
