@@ -72,7 +72,7 @@ class Entry:
         source: the publication, or the reason for the assumption.
         dated: the day on which weight and wording were last reviewed.
         reason: code of the reason that its contribution counts towards; None for ``base``.
-        text: the reason in an officer's words, with places in braces (`models.reasons.wording`).
+        text: the reason in an officer's words, with places in braces (`models.reasons.codes`).
     """
 
     id: str
