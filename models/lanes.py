@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.calibration import is_number
-from models.calibration.weighted import weighted_scores
+from models.calibration.percentile import weighted_scores
 
 #: Lane names, indexed by the codes that `Lanes.assign` returns.
 LANE_NAMES: Final = ("green", "yellow", "red")

@@ -44,14 +44,15 @@ class Column(IntEnum):
 
     A member's value is the index of the column in the group's matrix, from 0 in the order of declaration. A member is defined by
     the reason code (a `ReasonCode`), the meaning, how an officer reads its values (`features.groups.shown`; by default a number)
-    and, if the feature is monotone, +1 or -1. The name of the feature is the name of the member in lower case. Code that writes a
-    column must use the member, not a number.
+    and, if the feature is monotone, +1 or -1. The words that the third part adds to meanings are left out of the second. The name
+    of the feature is the name of the member in lower case. Code that writes a column must use the member, not a number.
 
+    >>> from features.groups.shown import LOG
     >>> class Size(Column):
-    ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms"
+    ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms", LOG
     ...     PIECES = "CONSIGNMENT_SIZE", "Number of pieces", NUMBER, 1
-    >>> int(Size.PIECES), str(Size.PIECES.reason), Size.PIECES.feature
-    (1, 'CONSIGNMENT_SIZE', 'pieces')
+    >>> int(Size.PIECES), str(Size.PIECES.reason), Size.PIECES.feature, Size.MASS_KG.meaning
+    (1, 'CONSIGNMENT_SIZE', 'pieces', 'Mass in kilograms (log)')
     """
 
     reason: ReasonCode
@@ -63,7 +64,8 @@ class Column(IntEnum):
         position = len(cls.__members__)
         column = int.__new__(cls, position)
         column._value_ = position
-        column.reason, column.meaning, column.shown, column.monotone = ReasonCode(reason), meaning, shown, monotone
+        column.reason, column.shown, column.monotone = ReasonCode(reason), shown, monotone
+        column.meaning = f"{shown.before}{meaning}{shown.after}"
         return column
 
     @property

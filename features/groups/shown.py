@@ -74,7 +74,7 @@ class Shown:
     Attributes:
         words: writes a value; without words, the label alone is the text.
         label: what the value is; by default the feature's meaning without ``before`` and ``after``.
-        before, after: beginning and end of a meaning that ``words`` make superfluous.
+        before, after: words that say in a meaning how the value is stored, such as "(log)". They are no part of the label.
         denied: sentence for the value 0, where the label with "no" does not read as a statement.
         unknown: sentence for a missing value, where that tells something of the declared facts beside it.
         in_facts: True if the declared facts contain the value, so that it needs no text.

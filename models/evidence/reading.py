@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from features.groups.reason_codes import ReasonCode
 from features.groups.source_fields import SOURCE_FIELDS
 from features.manifest.fields import HEADS
-from models.evidence.entries import OWN_LABEL, Basis, Clause, Direction, Entry, Evidence, EvidenceGroup, Term
+from models.evidence.prior import OWN_LABEL, Basis, Clause, Direction, Entry, Evidence, EvidenceGroup, Term
 
 T = TypeVar("T")
 

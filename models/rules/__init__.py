@@ -5,8 +5,7 @@ from models.rules.office import OfficeRules, bundled_rules, default_rules, known
 from models.rules.reading import load_rules, parse_rules
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
 from models.rules.rulebook import Rulebook
-from models.rules.ruling import Fired, LaneReason, Ruling
-from models.rules.screening import NEVER_SUPPRESSED, ListHit, Screening, Suppression
+from models.rules.ruling import NEVER_SUPPRESSED, Fired, LaneReason, ListHit, Ruling, Screening, Suppression
 
 __all__ = [
     "NEVER_SUPPRESSED",

@@ -10,7 +10,7 @@ from typing import Final
 
 from features.space import feature_names
 from models.permits import Register
-from models.rules.facts import FACTS
+from models.rules.conditions import FACTS
 from models.rules.leaf_reading import KnownNames
 from models.rules.reading import load_rules, parse_rules
 from models.rules.rule import RuleSet

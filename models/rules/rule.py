@@ -9,8 +9,7 @@ from enum import StrEnum
 
 from features.groups.source_fields import SOURCE_FIELDS, measured_fields
 from features.manifest.fields import FIELD
-from models.rules.conditions import Condition, Leaf, Subject, leaves
-from models.rules.facts import FACTS
+from models.rules.conditions import FACTS, Condition, Leaf, Subject, leaves
 
 
 class Effect(StrEnum):

@@ -16,12 +16,22 @@ from features.substances import Match
 from features.table.table import ManifestTable
 from models.evidence import EntryWeights
 from models.permits import Register
-from models.rules.conditions import BoolArray, FloatArray, Leaf, Op, Subject, Test, compiled, leaves, number_test
-from models.rules.facts import FACTS, Source
+from models.rules.conditions import (
+    FACTS,
+    BoolArray,
+    FloatArray,
+    Leaf,
+    Op,
+    Source,
+    Subject,
+    Test,
+    compiled,
+    leaves,
+    number_test,
+)
 from models.rules.office import OfficeRules
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
-from models.rules.ruling import Fired, Ruling
-from models.rules.screening import NEVER_SUPPRESSED, Screening, Suppression
+from models.rules.ruling import NEVER_SUPPRESSED, Fired, Ruling, Screening, Suppression
 from models.rules.unread import UnreadItems
 
 #: Fields that name a country or a place. A telephone number contains a country code.

@@ -11,19 +11,19 @@ from features.groups.shown import CODE, FLAG, Shown, percent, ratio
 class ClassificationColumn(Column):
     """Columns of the group, in order."""
 
-    HS_MISSING = "HS_FORM", "Whether the HS code is missing", FLAG
+    HS_MISSING = "HS_FORM", "the HS code is missing", FLAG
     HS_DIGITS = "HS_FORM", "Digits of the HS code as declared", CODE
-    HS_UNKNOWN = "HS_FORM", "Whether the code is not in HS 2022", FLAG
+    HS_UNKNOWN = "HS_FORM", "the code is not in HS 2022", FLAG
     HS_CHAPTER = "HS_CHAPTER", "HS chapter declared", CODE
-    HS_FENTANYL = "HS_OF_INTEREST", "Whether the subheading is one of fentanyls", FLAG
+    HS_FENTANYL = "HS_OF_INTEREST", "the subheading is one of fentanyls", FLAG
     HS_PRECURSOR = (
         "HS_OF_INTEREST",
-        "Whether the subheading is one of fentanyl precursors, or a broad one that contains them or nitazenes",
+        "the subheading is one of fentanyl precursors, or a broad one that contains them or nitazenes",
         FLAG,
     )
-    HS_EQUIPMENT = "HS_OF_INTEREST", "Whether the subheading is one of tablet presses, their parts or lookalikes", FLAG
-    HS_EXCIPIENT = "HS_OF_INTEREST", "Whether the subheading is one of binders, fillers or dosage forms", FLAG
-    HS_COVER = "HS_OF_INTEREST", "Whether the subheading was reported as a cover, or looks alike", FLAG
+    HS_EQUIPMENT = "HS_OF_INTEREST", "the subheading is one of tablet presses, their parts or lookalikes", FLAG
+    HS_EXCIPIENT = "HS_OF_INTEREST", "the subheading is one of binders, fillers or dosage forms", FLAG
+    HS_COVER = "HS_OF_INTEREST", "the subheading was reported as a cover, or looks alike", FLAG
     HS_TEXT_CONTRADICTION = (
         "HS_CONTRADICTS_TEXT",
         "How far the words contradict the HS code: minus its log-likelihood ratio, 0 where they fit or say nothing",
@@ -41,7 +41,7 @@ class ClassificationColumn(Column):
         "Largest P(HS chapter given the words of the description)",
         Shown(percent, "Probability of the likeliest HS chapter, given these words"),
     )
-    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code is in the chemical chapters 28, 29 or 38", FLAG
+    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "the code is in the chemical chapters 28, 29 or 38", FLAG
     TEXT_CHEMICAL_PROBABILITY = (
         "HS_TEXT",
         "P(chemical chapters given the words of the description)",

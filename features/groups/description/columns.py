@@ -12,8 +12,8 @@ from features.groups.shown import FLAG, LOG_COUNT, SHARE, Shown, log_share, numb
 class DescriptionColumn(Column):
     """Columns of the group, in order."""
 
-    DESCRIPTION_MISSING = "DESCRIPTION_VAGUE", "Whether the goods description is missing", FLAG
-    DESCRIPTION_LENGTH = "DESCRIPTION_FORM", "Characters of the description (log of one more)", LOG_COUNT
+    DESCRIPTION_MISSING = "DESCRIPTION_VAGUE", "the goods description is missing", FLAG
+    DESCRIPTION_LENGTH = "DESCRIPTION_FORM", "Characters of the description", LOG_COUNT
     DESCRIPTION_WORDS = "DESCRIPTION_FORM", "Words of the description"
     DESCRIPTION_DIGIT_SHARE = "DESCRIPTION_FORM", "Share of digits among its characters", SHARE
     DESCRIPTION_STOP_WORD = (
@@ -26,23 +26,23 @@ class DescriptionColumn(Column):
     )
     DESCRIPTION_UNINFORMATIVE = (
         "DESCRIPTION_VAGUE",
-        "Whether the characters carry no information (digits only, one letter repeated)",
+        "the characters carry no information (digits only, one letter repeated)",
         FLAG,
     )
     DESCRIPTION_OTHER_SCRIPT = "DESCRIPTION_FORM", "Share of letters outside the Latin script", SHARE
     DESCRIPTION_CHEMICAL_WORDS = "DESCRIPTION_CHEMICAL", "Words built like chemical names"
-    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "Whether the text contains a CAS number", FLAG
+    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "the text contains a CAS number", FLAG
     DESCRIPTION_GRADE = (
         "DESCRIPTION_CHEMICAL",
         "Words of grade and purpose (purity, reagent, intermediate, sample, powder)",
     )
-    DESCRIPTION_EQUIPMENT = "EQUIPMENT_DECLARED", "Whether tablet or capsule machinery, dies or moulds are named", FLAG
+    DESCRIPTION_EQUIPMENT = "EQUIPMENT_DECLARED", "tablet or capsule machinery, dies or moulds are named", FLAG
     DESCRIPTION_TOOLING = (
         "EQUIPMENT_DECLARED",
-        "Whether presses, punches, dies, moulds or machine parts of any kind are named",
+        "presses, punches, dies, moulds or machine parts of any kind are named",
         FLAG,
     )
-    DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "Whether tablets, capsules or medicines are named", FLAG
+    DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "tablets, capsules or medicines are named", FLAG
     DESCRIPTION_DOSE = (
         "DESCRIPTION_CHEMICAL",
         "A clinical form (patch, ampoule, tablet) is named: 2 with an amount per dose, 1 without, 0 not named",
@@ -62,19 +62,19 @@ class DescriptionColumn(Column):
     )
     DESCRIPTION_OPIOID_FRAGMENT = (
         "SUBSTANCE_SIMILAR",
-        "Whether a part of a systematic name is typical of fentanyls or nitazenes",
+        "a part of a systematic name is typical of fentanyls or nitazenes",
         FLAG,
         1,
     )
     DESCRIPTION_PRECURSOR_FRAGMENT = (
         "SUBSTANCE_SIMILAR",
-        "Whether a part of a systematic name is typical of fentanyl precursors",
+        "a part of a systematic name is typical of fentanyl precursors",
         FLAG,
         1,
     )
-    DESCRIPTION_BINDER = "DESCRIPTION_CHEMICAL", "Whether fillers or binders of tablets are named", FLAG
-    DESCRIPTION_DYE = "DESCRIPTION_CHEMICAL", "Whether dyes or pigments are named", FLAG
-    DESCRIPTION_HOBBY = "EQUIPMENT_DECLARED", "Whether words of kitchens, crafts or toys are used", FLAG
+    DESCRIPTION_BINDER = "DESCRIPTION_CHEMICAL", "fillers or binders of tablets are named", FLAG
+    DESCRIPTION_DYE = "DESCRIPTION_CHEMICAL", "dyes or pigments are named", FLAG
+    DESCRIPTION_HOBBY = "EQUIPMENT_DECLARED", "words of kitchens, crafts or toys are used", FLAG
     DESCRIPTION_NUMBERS = "DESCRIPTION_FORM", "Numbers in the text"
     DESCRIPTION_UNKNOWN_WORDS = (
         "DESCRIPTION_FORM",

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from models.permits import Register
 from models.rules import OfficeRules, default_rules, known_names, parse_rules
-from models.rules.conditions import Op
-from models.rules.facts import FACTS
+from models.rules.conditions import FACTS, Op
 from models.rules.rule import Effect
 from tests.models.rules.shipments import fired_for, shipment
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED, YELLOW
 from models.rules import OfficeRules, Rulebook, RulesError, default_rules, known_names, parse_rules
-from models.rules.conditions import compiled
-from models.rules.facts import Source
+from models.rules.conditions import Source, compiled
 from tests.models.rules.shipments import (
     COLUMNS,
     FENTANYL,

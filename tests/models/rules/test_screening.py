@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED, YELLOW
-from models.rules.ruling import RULE, SELECTED_BY, UNREAD, WATCH_LIST, LaneReason, Ruling, decide
-from models.rules.screening import ListHit, Suppression
+from models.rules.ruling import RULE, SELECTED_BY, UNREAD, WATCH_LIST, LaneReason, ListHit, Ruling, Suppression, decide
 
 LANES = st.sampled_from((GREEN, YELLOW, RED))
 SUPPRESSION = Suppression("s", "Audited", "2099-12-31T00:00:00Z", "key 1")
