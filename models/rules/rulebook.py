@@ -135,21 +135,22 @@ class Rulebook:
     def _fired(self, source: Source) -> Fired | None:
         """Return the rules that fired; None if none did."""
         table = source.table
-        fired: BoolArray | None = None
+        marks: BoolArray | None = None
         for number, ready in enumerate(self._ready):
             rows = ready.when(source, None)
             # Most rules hold for no goods item.
             if not np.count_nonzero(rows):
                 continue
-            if fired is None:
-                fired, demoted = np.zeros((2, len(self._ready), table.n_shipments), dtype=np.bool_)
+            if marks is None:
+                marks = np.zeros((2, len(self._ready), table.n_shipments), dtype=np.bool_)
+            fired, demoted = marks
             # An exemption must hold for all items of a shipment, a floor for one.
             reduce = np.logical_and if ready.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
             fired[number] = _in_force(ready.rule, table, reduce.reduceat(rows, table.first_row))
             if ready.blank is not None and ready.alone is not None:
                 stays = rows & ready.blank(source, rows) & ~ready.alone(source, rows)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
-        return Fired(self.rules, fired, demoted) if fired is not None and fired.any() else None
+        return Fired(self.rules, marks[0], marks[1]) if marks is not None and marks[0].any() else None
 
 
 def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tuple[int, int], Suppression]:
