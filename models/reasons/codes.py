@@ -8,9 +8,8 @@ code. ``{measured}`` is the value of the leading feature, in the words that stan
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -67,21 +66,14 @@ def reason_kind(code: ReasonCode | OwnReasonCode) -> ReasonKind:
 
 def fill(template: str, evidence: Evidence) -> list[str]:
     """Return the text of each item: the template with its places filled."""
-    columns = [
-        evidence.measured
-        if part == MEASURED
-        else evidence.items.facts(PLACES[part])
-        if is_place
-        else [part] * len(evidence.items)
-        for part, is_place in _parts(template)
-    ]
+    columns: list[Sequence[str]] = []
+    # Literals and places alternate.
+    for position, part in enumerate(_PLACE.split(template)):
+        if not position % 2:
+            columns.append([part] * len(evidence.items))
+        else:
+            columns.append(evidence.measured if part == MEASURED else evidence.items.facts(PLACES[part]))
     return ["".join(parts) for parts in zip(*columns, strict=True)]
-
-
-@cache
-def _parts(template: str) -> tuple[tuple[str, bool], ...]:
-    """Return the literals and places of a template, with whether each is a place."""
-    return tuple((part, position % 2 == 1) for position, part in enumerate(_PLACE.split(template)))
 
 
 #: Place in a template -> writer of its text.
