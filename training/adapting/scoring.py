@@ -20,8 +20,8 @@ from features.space import FeatureSpace, Measured
 from features.table.table import ManifestTable
 from models.evidence import EntryWeights
 from models.lanes import GREEN
+from models.permits import mark_permits
 from models.scoring import RiskModel
-from models.scoring.permits import mark_permits
 from training.arrays import Bools, Floats, Ints
 from training.data.dataset import rows_of
 from training.data.window_features import parts_of

@@ -19,7 +19,7 @@ from features.reference import Group, Substance, substances
 from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import Coded, ManifestTable
-from models.scoring.permits import mark_permits
+from models.permits import mark_permits
 from training.arrays import Bools, Floats, Ints
 from training.authors.world_data import AuthorData
 from training.data.columns import ColumnsBuilder

@@ -21,7 +21,7 @@ from features.groups.history.history import History, HistoryGroup
 from features.groups.own.as_new import AsNew
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
-from models.scoring.permits import mark_permits
+from models.permits import mark_permits
 from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset, Outcome, rows_of
 from training.data.labels import KnownLabels

@@ -16,8 +16,8 @@ from features.readers import ColumnMapping, open_table
 from features.readers.chunk import Chunk
 from features.readers.further import further_columns
 from features.table.table import ManifestTable
+from models.permits import mark_permits
 from models.scoring import RISK, RiskModel
-from models.scoring.permits import mark_permits
 from training.arrays import Floats
 from training.config import Run
 from training.data.dataset import Dataset
