@@ -16,7 +16,7 @@ from features.reference import Group, substances
 from features.reference.translations import Language, name_parts
 from features.reference.words import name_sounds
 from features.substances.normalise import fold
-from features.substances.read.translations import LOCANTS
+from features.substances.read.name_parts import LOCANTS
 
 #: Alphabets whose words are read by sound, with their letters. Thai puts no blanks between words.
 _ALPHABETS: Final = {
