@@ -42,8 +42,6 @@ _UNSEEN: Final = NAMED | STEM | HINT
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHERWISE | STREET
 # Number of words in the cache of flags. Descriptions repeat their words, so nearly all words are found in the cache.
 _REMEMBERED_WORDS: Final = 32_768
-# Maximum characters of the texts of one call, which holds Python's lock. It takes up to 0.1 ms per 1,000 characters.
-_LONGEST_AT_ONCE: Final = 50_000
 
 
 class FirstLook:
@@ -58,15 +56,12 @@ class FirstLook:
 
     def flags(self, texts: list[str]) -> list[int]:
         """Return the flags of each declared text, which state what to search it for; 0 for most texts."""
-        if sum(map(len, texts)) > _LONGEST_AT_ONCE:
-            found = [flags for text in texts for flags in self._glance.read_all([text])]
-        else:
-            found = self._glance.read_all(texts)
-        for at, flags in enumerate(found):
-            if flags:
-                flags = self._flags_of_any(texts[at]) if flags < 0 else flags
-                found[at] = EVERYTHING if flags & FRAGMENT else flags
-        return found
+        return [self._flags(text) for text in texts]
+
+    def _flags(self, text: str) -> int:
+        is_plain = text.isascii() and "&" not in text
+        flags = self._glance.read_declared(text) if is_plain else self._flags_of_any(text)
+        return EVERYTHING if flags & FRAGMENT else flags
 
     def _flags_of_any(self, text: str) -> int:
         """Return the flags of a text with an ampersand or characters outside ASCII."""

@@ -18,13 +18,13 @@ from typing import Final
 from features.reference.words import chemical_words
 from features.substances.find.adulterants import Adulterants
 from features.substances.normalise import fold, skeleton, spell, tokens
-from features.substances.read.name_parts import segment
+from features.substances.read.name_parts import fewest_parts, segment
 from features.substances.read.sounds import FOREIGN_WORD, Reading, foreign_reading, latin_reading, sounds_watched
 from features.substances.rewriting import Rewriting, decoded, rewritten
 from features.texts.remembered import remembered
 from features.texts.scan import as_scanned, without_vowels
 
-_BESIDE: Final = frozenset(word for words in chemical_words()["joined"].values() for word in words)
+_BESIDE: Final = {word: word for words in chemical_words()["joined"].values() for word in words}
 _LONGEST_BESIDE: Final = max(map(len, _BESIDE))
 # Minimum letters of a name. Shorter ones are parts of ordinary words.
 _HEAD: Final = 7
@@ -74,15 +74,9 @@ def goes_on(spelled: str, end: int) -> bool:
     return _GOES_ON.match(spelled, end) is not None
 
 
-def _words(letters: str) -> list[str] | None:
+def _words(letters: str) -> tuple[str, ...] | None:
     """Return the ordinary words that some letters consist of, the fewest; None if they consist of no such words."""
-    best: list[list[str] | None] = [[], *[None] * len(letters)]
-    for end in range(1, len(letters) + 1):
-        for start in range(max(0, end - _LONGEST_BESIDE), end):
-            head, current = best[start], best[end]
-            if head is not None and letters[start:end] in _BESIDE and (current is None or len(head) + 1 < len(current)):
-                best[end] = [*head, letters[start:end]]
-    return best[-1]
+    return fewest_parts(letters, _BESIDE, _LONGEST_BESIDE)
 
 
 _WORD: Final = re.compile(r"[^\W\d_]+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -44,15 +45,26 @@ def segment(word: str) -> tuple[str, ...] | None:
     (('fluoro', 'isobutyryl', 'fentanyl'), None)
     """
     in_line = _english()[0]
-    if word in in_line:
-        return (in_line[word],)
+    return (in_line[word],) if word in in_line else fewest_parts(word, in_line, len(word), shortest=2)
+
+
+def fewest_parts(
+    word: str, part_of: Mapping[str, str], longest: int, *, shortest: int = 1, short_last: bool = False
+) -> tuple[str, ...] | None:
+    """Return the fewest parts that make up a word; None if it is not made of parts.
+
+    Args:
+        part_of: how a part is written -> the part.
+        longest, shortest: maximum and minimum letters of a written part.
+        short_last: whether, among equally many parts, a short last one is preferred instead of a long one.
+    """
     best: list[tuple[str, ...] | None] = [(), *[None] * len(word)]
-    for end in range(2, len(word) + 1):
-        for start in range(end - 1):
-            head, part = best[start], in_line.get(word[start:end])
+    for end in range(shortest, len(word) + 1):
+        for start in range(max(0, end - longest), end - shortest + 1):
+            head, part = best[start], part_of.get(word[start:end])
             if head is not None and part is not None:
                 current = best[end]
-                if current is None or len(head) + 1 < len(current):
+                if current is None or len(head) + 1 < len(current) + short_last:
                     best[end] = (*head, part)
     return best[-1]
 
