@@ -116,7 +116,7 @@ class WorldFiles:
 
 def _generate_world(files: WorldFiles) -> None:
     from service.core.commands import WrongUse, to_stdout
-    from training.worlds.files import titles, write_world
+    from training.worlds.writer import titles, write_world
 
     known = titles()
     if files.name == "list":
