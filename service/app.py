@@ -33,8 +33,7 @@ from service.core.periodic import repeated
 from service.core.settings import Settings, names_in
 from service.goods.answers import warm_up as warm_up_goods
 from service.jobs.child import InServiceWorker
-from service.keys.authentication import Authenticated
-from service.keys.ring import KeyRing
+from service.keys.ring import Authenticated, KeyRing
 from service.keys.start import keys_in_use, ring_of
 from service.lists.current import CurrentLists
 from service.scoring import routes as scoring

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 #: Subject -> its parts, in the order of the API's documentation and of the help.
 SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
@@ -45,3 +48,11 @@ def parts(part: str) -> Iterator[Any]:
     for subject, names in SUBJECTS.items():
         if part in names:
             yield import_module(f"service.{subject}.{part}")
+
+
+def metadata() -> MetaData:
+    """Return the description of all tables."""
+    from service.core.database.tables import Base
+
+    list(parts("tables"))
+    return Base.metadata

@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, select
 
 from service.audit.entry import Check, Entry, Fault, Tally
 from service.core.database.tables import AuditEntry
-from service.lists.forms import TOPICS, Topic
+from service.lists.matching import TOPICS, Topic
 from service.lists.repository import columns_of, entry_digest, table_of
 
 if TYPE_CHECKING:

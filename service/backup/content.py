@@ -18,12 +18,13 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import LargeBinary, MetaData, Table, delete, desc, func, insert, inspect, select, text
 
+from service import subjects
 from service.core.database.audit import START
 from service.core.database.engine import SCHEMA, BadDatabase
+from service.core.database.tables import AuditEntry
 from service.history import checkpoints
 from service.history import key as history_key
 from service.history.key import Sealer
-from service.tables import AuditEntry, Base
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -88,7 +89,7 @@ def dump(database: Database, file: IO[bytes], created_at: int) -> Summary:
             packed.write(encoded)
 
         write({"kind": _KIND, "format": FORMAT, "schema": SCHEMA, "created_at": created_at})
-        for table in Base.metadata.sorted_tables:
+        for table in subjects.metadata().sorted_tables:
             # SQLAlchemy's names are a subclass of str, which orjson refuses as a key.
             name = str(table.name)
             write({"table": name, "columns": [str(column.name) for column in table.columns]})

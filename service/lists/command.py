@@ -16,8 +16,8 @@ import typer
 
 if TYPE_CHECKING:
     from service.core.database.engine import Database
-    from service.lists.forms import Topic
     from service.lists.importing import ImportResult
+    from service.lists.matching import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Group:
     @property
     def topic(self) -> Topic:
         """Topic of the store."""
-        from service.lists.forms import TOPICS
+        from service.lists.matching import TOPICS
 
         return next(topic for topic in TOPICS if topic.name == self.table)
 

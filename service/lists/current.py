@@ -23,7 +23,16 @@ from models.rules import OfficeRules, Suppression
 from service.core.database.times import iso_time_or_none, now_us
 from service.core.logs import logger
 from service.core.periodic import repeated
-from service.lists.forms import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, EntryKind, Topic, exact_form
+from service.lists.matching import (
+    DISMISSALS,
+    PERMITS,
+    SUPPRESSIONS,
+    TOPICS,
+    WATCH_ENTRIES,
+    EntryKind,
+    Topic,
+    exact_form,
+)
 from service.lists.screening import Entry, ListScreening, Segment, Suppressed
 
 if TYPE_CHECKING:

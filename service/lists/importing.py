@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from service.core.database.times import iso_time_or_none
-from service.lists.forms import DISMISSALS, WATCH_ENTRIES, EntryKind, Topic
+from service.lists.matching import DISMISSALS, WATCH_ENTRIES, EntryKind, Topic
 from service.lists.reading import Faulty, Imported, Known, read_entry, read_file
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from features.reference import country
 from models.permits import COLUMNS as PERMIT_COLUMNS
 from models.permits import check_permit
 from models.rules import NEVER_SUPPRESSED
-from service.lists.forms import DISMISSALS, FUZZY, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, EntryKind, Topic, exact_form
+from service.lists.matching import DISMISSALS, FUZZY, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, EntryKind, Topic, exact_form
 from service.lists.screening import party_digest
 
 if TYPE_CHECKING:

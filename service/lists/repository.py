@@ -18,7 +18,7 @@ from service.core.database import audit
 from service.core.database.audit import Fact, salted
 from service.core.database.times import now_us
 from service.core.identifiers import new_ids
-from service.lists.forms import Topic
+from service.lists.matching import Topic
 from service.lists.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
 
 if TYPE_CHECKING:

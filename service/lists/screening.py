@@ -14,17 +14,19 @@ from features.table.coded import Coded
 from features.table.table import ManifestTable
 from features.texts.remembered import LONGEST_REMEMBERED
 from models.rules import ListHit, Suppression
-from service.lists.forms import (
+from service.lists.matching import (
     EXACT_FORMS,
     FIELDS,
     FUZZY,
+    AddressIndex,
     EntryKind,
+    ExactIndex,
+    NameIndex,
     address_forms,
     exact_form,
     name_forms,
     plain_places,
 )
-from service.lists.matching import AddressIndex, ExactIndex, NameIndex
 
 _DIGEST_BYTES: Final = 16
 #: Texts per kind whose matches are cached. They take some megabytes.

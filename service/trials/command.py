@@ -165,7 +165,7 @@ def _entries_to_try(settings: Settings, source: Path | None) -> tuple[ListScreen
     from models.lanes import LANE_NAMES
     from service.core.commands import WrongUse, open_database
     from service.lists.current import CurrentLists
-    from service.lists.forms import WATCH_ENTRIES, EntryKind
+    from service.lists.matching import WATCH_ENTRIES, EntryKind
     from service.lists.reading import Faulty, Known, read_file
     from service.lists.screening import Entry, ListScreening, Segment
 

@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
-from service.lists.forms import EntryKind, Form, address_forms, exact_form, name_forms, without_a_letter
-from service.lists.matching import AddressIndex, NameIndex
+from service.lists.matching import (
+    AddressIndex,
+    EntryKind,
+    Form,
+    NameIndex,
+    address_forms,
+    exact_form,
+    name_forms,
+    without_a_letter,
+)
 
 #: Words of invented names. They are few, so that many entries share words.
 WORDS = (

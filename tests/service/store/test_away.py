@@ -22,7 +22,7 @@ from service.core.settings import Settings
 from service.decisions import repository as decisions
 from service.decisions.journal import Journal
 from service.decisions.store import Store
-from service.lists import forms as topics
+from service.lists import matching as topics
 from service.lists import repository as lists
 from service.lists.current import WARNING, CurrentLists
 from service.scoring.decision import Stored

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert, inspect, select, update
 
 from models.bundle import ModelStore
+from service import subjects
 from service.app import create_app
 from service.backup.content import BadBackup, NotEmpty, check, dump, restore
 from service.cli import run
@@ -27,7 +28,6 @@ from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
 from service.history.tables import HistoryCheckpoint
 from service.scoring.tables import Decision
-from service.tables import Base
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.engines import new_database
@@ -78,7 +78,7 @@ def content_of(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     with database.read() as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
-            for table in Base.metadata.sorted_tables
+            for table in subjects.metadata().sorted_tables
         }
 
 
@@ -164,7 +164,7 @@ def test_an_older_backup_gets_the_present_schema(database: Database, empty: Data
     tables = [line for line in lines[1:-1] if line.startswith(b"{") and orjson.loads(line)["table"] in wanted]
     restored = restore(empty, _sealed([orjson.dumps(header), *tables], dict.fromkeys(wanted, 0)))
     assert restored.schema == "0001"
-    assert set(content_of(empty)) == set(Base.metadata.tables)
+    assert set(content_of(empty)) == set(subjects.metadata().tables)
 
 
 def test_a_backup_of_a_newer_version_is_refused(database: Database, empty: Database) -> None:

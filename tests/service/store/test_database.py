@@ -12,10 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Column, Connection, Double, LargeBinary, MetaData, String, insert, inspect, select, text
 
+from service import subjects
 from service.core.database.engine import SCHEMA, BadDatabase, Database
 from service.core.database.migrations import running as migrations
 from service.core.errors import DatabaseAway
-from service.tables import Base
 
 
 def test_this_code_needs_the_latest_migration() -> None:
@@ -24,7 +24,7 @@ def test_this_code_needs_the_latest_migration() -> None:
 
 def test_migrations_make_the_tables_that_the_code_describes(database: Database) -> None:
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), subjects.metadata()) == []
 
 
 def test_the_schema_goes_down_to_nothing_and_up_again(database: Database) -> None:
@@ -32,7 +32,7 @@ def test_the_schema_goes_down_to_nothing_and_up_again(database: Database) -> Non
         migrations.downgrade(connection)
     assert set(inspect(database.engine).get_table_names()) == {"alembic_version"}
     database.migrate()
-    assert set(inspect(database.engine).get_table_names()) >= set(Base.metadata.tables)
+    assert set(inspect(database.engine).get_table_names()) >= set(subjects.metadata().tables)
 
 
 #: Tables that a migration itself fills.
@@ -56,7 +56,7 @@ def value(column: Column[Any], row: int) -> Any:
 
 def fill(connection: Connection) -> None:
     """Add two rows to every table."""
-    for table in Base.metadata.sorted_tables:
+    for table in subjects.metadata().sorted_tables:
         given = [column for column in table.columns if column is not table.autoincrement_column]
         connection.execute(insert(table), [{column.name: value(column, row) for column in given} for row in range(2)])
 
@@ -91,7 +91,7 @@ def test_each_revision_goes_down_and_up_and_keeps_the_rows_of_other_tables(
     with database.write() as connection:
         fill(connection)
         full = contents(connection)
-    assert set(full) == set(Base.metadata.tables)
+    assert set(full) == set(subjects.metadata().tables)
     assert all(len(rows) >= 2 for rows in full.values())
     while full:
         with database.write() as connection:
@@ -117,7 +117,7 @@ def test_each_revision_goes_down_and_up_and_keeps_the_rows_of_other_tables(
         assert full == below
     database.migrate()
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), subjects.metadata()) == []
 
 
 def test_a_connection_in_use_is_closed_at_the_end_of_its_use_once_the_database_was_closed(database: Database) -> None:
@@ -136,7 +136,7 @@ def test_processes_that_start_together_migrate_once(url: str) -> None:
     databases = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(Database.migrate, databases))
-    assert set(inspect(databases[0].engine).get_table_names()) >= set(Base.metadata.tables)
+    assert set(inspect(databases[0].engine).get_table_names()) >= set(subjects.metadata().tables)
     for database in databases:
         database.close()
 

@@ -106,10 +106,10 @@ def left(folder: Path) -> dict[str, set[str]]:
 
 def texts_of(database: Database) -> str:
     """Return all rows of all tables as one text, with bytes decoded."""
-    from service.tables import Base
+    from service import subjects
 
     with database.read() as connection:
-        rows = [row for table in Base.metadata.sorted_tables for row in connection.execute(select(table))]
+        rows = [row for table in subjects.metadata().sorted_tables for row in connection.execute(select(table))]
     return "\n".join(
         cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell) for row in rows for cell in row
     )

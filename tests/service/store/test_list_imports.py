@@ -12,8 +12,8 @@ import pytest
 from service.audit.proof import prove
 from service.core.database.engine import Database
 from service.lists import repository as lists
-from service.lists.forms import WATCH_ENTRIES
 from service.lists.importing import ImportOptions, ImportResult, import_csv
+from service.lists.matching import WATCH_ENTRIES
 
 FILE = b"kind,text,reason\nname,Ocean Star Chemicals,Order 1\nname,Lianhe Novelty Trading,Order 2\n"
 ROWS = 2

@@ -14,7 +14,7 @@ from service.core.database.times import now_us
 from service.core.erasing import Selection
 from service.erasure.repository import erase
 from service.lists import repository as lists
-from service.lists.forms import PERMITS, WATCH_ENTRIES
+from service.lists.matching import PERMITS, WATCH_ENTRIES
 from service.lists.tables import PermitRow, WatchEntry
 
 

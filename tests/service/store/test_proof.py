@@ -20,14 +20,13 @@ from service.audit.tables import AuditHead
 from service.core.database import audit
 from service.core.database.audit import START, Fact, digest_of
 from service.core.database.engine import Database
-from service.core.database.tables import AuditEntry
+from service.core.database.tables import AuditEntry, Base
 from service.core.erasing import Selection
 from service.decisions.store import Store
 from service.erasure.repository import erase
 from service.inspections.tables import Outcome, Override
 from service.keys.tables import ApiKey
 from service.scoring.tables import Decision
-from service.tables import Base
 from service.webhooks import repository as webhooks
 from service.webhooks.tables import Webhook
 from tests.service.store.chains import (

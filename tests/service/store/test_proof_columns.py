@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, 
 
 from service.audit.proof import prove
 from service.core.database.engine import Database
+from service.core.database.tables import Base
 from service.core.erasing import Selection
 from service.decisions.store import Store
 from service.erasure.repository import erase
@@ -22,10 +23,9 @@ from service.keys import repository as keys
 from service.keys.key import KeyWishes
 from service.keys.tables import ApiKey
 from service.lists import repository as lists
-from service.lists.forms import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
+from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
 from service.lists.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
 from service.scoring.tables import Decision
-from service.tables import Base
 from tests.service.store.decisions import new_decision
 
 #: A table, or "table.column" -> the reason why the proof does not find a change of it.
