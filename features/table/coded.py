@@ -94,7 +94,7 @@ class ColumnWriter:
     """Writer of the columns of a matrix (n, F). For one row, it takes a fraction of the time of numpy."""
 
     def __init__(self, matrix: NDArray[np.float64]) -> None:
-        self._matrix = matrix
+        self._array = self._matrix = matrix
 
     def by_text(self, column: int, texts: Coded, numbers: list[float], missing: float) -> None:
         """Write the number of each row's text. ``numbers`` has one entry per distinct text."""
@@ -104,19 +104,27 @@ class ColumnWriter:
             code = codes[row]
             matrix[row, column] = numbers[code] if code >= 0 else missing
 
-    def present(self, column: int, texts: Coded) -> None:
-        """Write whether each row has a text."""
-        codes = rows_of(texts)
-        matrix = self._matrix
-        for row in range(matrix.shape[0]):
-            matrix[row, column] = 1.0 if codes[row] >= 0 else 0.0
+    def present(self, column: int, *fields: Coded) -> None:
+        """Write how many of the fields have a text."""
+        self._count(column, fields, True)
 
-    def missing(self, column: int, texts: Coded) -> None:
-        """Write whether each row has no text."""
-        codes = rows_of(texts)
+    def missing(self, column: int, *fields: Coded) -> None:
+        """Write how many of the fields have no text."""
+        self._count(column, fields, False)
+
+    def _count(self, column: int, fields: tuple[Coded, ...], present: bool) -> None:
         matrix = self._matrix
         for row in range(matrix.shape[0]):
-            matrix[row, column] = 0.0 if codes[row] >= 0 else 1.0
+            matrix[row, column] = 0.0
+        for field in fields:
+            codes = rows_of(field)
+            for row in range(matrix.shape[0]):
+                if (codes[row] >= 0) == present:
+                    matrix[row, column] += 1.0
+
+    def array(self, column: int, numbers: NDArray[Any]) -> None:
+        """Write an array (n,)."""
+        self._array[:, column] = numbers
 
     def by_row(self, column: int, numbers: list[float]) -> None:
         """Write one number per row."""

@@ -16,7 +16,7 @@ from features.manifest.fields import CHANNELS, FILING_TYPES, TRANSPORT_MODES
 from features.reference.words import declared_words
 from features.table.coded import ColumnWriter
 
-#: Text fields that are usually declared. The count of missing fields also includes value and gross mass.
+#: Text fields that are usually declared. The count of missing fields also includes the consignor's address, value and gross mass.
 _USUAL: Final = (
     "goods_description", "hs_code", "currency", "origin_country", "export_country", "consignor_name",
     "consignee_name", "consignee_address", "consignee_postcode",
@@ -56,17 +56,11 @@ class FilingGroup(Group):
             ],
         )
         write.present(C.MARKETPLACE_PRESENT, text("marketplace"))
-        usual = [text(name).codes for name in _USUAL]
         # Only the presence of the consignor's address counts, so it is not normalised.
-        blanks = np.array([*usual, table.declared("consignor_address").codes]) < 0
-        numbers = zip(table.number("customs_value").tolist(), table.number("gross_mass_kg").tolist(), strict=True)
-        write.by_row(
-            C.FIELDS_MISSING,
-            [
-                texts + isnan(value) + isnan(mass)
-                for texts, (value, mass) in zip(blanks.sum(axis=0).tolist(), numbers, strict=True)
-            ],
-        )
+        write.missing(C.FIELDS_MISSING, *map(text, _USUAL), table.declared("consignor_address"))
+        texts = out[:, int(C.FIELDS_MISSING)]
+        numbers = np.isnan(table.number("customs_value")), np.isnan(table.number("gross_mass_kg"))
+        write.array(C.FIELDS_MISSING, texts + numbers[0] + numbers[1])
         package = text("package_type")
         industrial = [code in _INDUSTRIAL for code in package.values]
         write.by_text(C.PACKAGE_INDUSTRIAL, package, industrial, 0.0)

@@ -12,7 +12,7 @@ from features.groups.party.columns import PartyColumn as C
 from features.kinds.parties import PartyKind
 from features.reference import dialling_codes
 from features.reference.words import party_words
-from features.table.coded import Coded, ColumnWriter
+from features.table.coded import ColumnWriter
 from features.table.table import ManifestTable
 from features.texts.folding import folded
 from features.texts.phrases import Phrases
@@ -29,7 +29,9 @@ _DAY: Final = 86400
 #: Lower bound of real times. `TIME_MISSING` is below it.
 _NEVER: Final = -(2**62)
 # Plain integers, because operations on members of an enum take longer.
-_NUMBERED, _TRADER, _OF_FORWARDER = int(PartyKind.NUMBERED), int(PartyKind.TRADER), int(PartyKind.FORWARDER)
+_ORGANISATION, _NUMBERED, _TRADER = int(PartyKind.ORGANISATION), int(PartyKind.NUMBERED), int(PartyKind.TRADER)
+_OF_FORWARDER: Final = int(PartyKind.FORWARDER)
+_AT_FORWARDER, _UNIT, _DIGIT = int(Mark.FORWARDER), int(Mark.UNIT), int(Mark.DIGIT)
 _WITH_BUSINESS_LINE: Final = int(PartyKind.LABORATORY | PartyKind.MEDICAL | PartyKind.CHEMICAL | PartyKind.MAKER)
 #: Columns of the kinds of a party, beside that of traders.
 _CONSIGNOR_KINDS: Final = {
@@ -81,7 +83,7 @@ class PartyGroup(Group):
         write.by_text(C.CONSIGNEE_TRADER, consignee, [_is_trader(marks) for marks in receivers], nan)
         _write_addresses(table, consignee.each([marks & _OF_FORWARDER > 0 for marks in receivers], None), write)
         write.by_row(C.SAME_NAME, _same_names(consignor.to_list(), consignee.to_list()))
-        organisations = [marks & PartyKind.ORGANISATION > 0 for marks in senders]
+        organisations = [marks & _ORGANISATION > 0 for marks in senders]
         nature = text("transaction_nature")
         for column, code in ((C.RETURN_CLAIMED, _RETURN), (C.GIFT_CLAIMED, _GIFT), (C.SAMPLE_CLAIMED, _SAMPLE)):
             write.by_text(column, nature, [declared == code for declared in nature.values], 0.0)
@@ -97,7 +99,7 @@ class PartyGroup(Group):
 
 def _write_account(table: ManifestTable, write: ColumnWriter) -> None:
     opened = table.seconds("consignor_account_opened_on").tolist()
-    declared = table.declared_s[table.shipment].tolist()
+    declared = table.declared_s.take(table.shipment).tolist()
     write.by_row(
         C.ACCOUNT_AGE_DAYS,
         # An account opened after the declaration has age 0.
@@ -111,8 +113,8 @@ def _write_account(table: ManifestTable, write: ColumnWriter) -> None:
 def _write_contacts(table: ManifestTable, write: ColumnWriter) -> None:
     text = table.text
     phone, email, country = text("consignor_phone"), text("consignor_email"), text("consignor_country")
-    write.by_row(C.CONSIGNOR_CONTACT, _contacts(phone, email))
-    write.by_row(C.CONSIGNEE_CONTACT, _contacts(text("consignee_phone"), text("consignee_email")))
+    write.present(C.CONSIGNOR_CONTACT, phone, email)
+    write.present(C.CONSIGNEE_CONTACT, text("consignee_phone"), text("consignee_email"))
     write.by_text(C.CONSIGNOR_FREE_MAIL, email, [_is_at_free_provider(address) for address in email.values], nan)
     codes = phone.each([dialling_code(number) for number in phone.values], None)
     write.by_row(
@@ -140,9 +142,9 @@ def _write_addresses(table: ManifestTable, is_forwarder: list[bool | None], writ
     write.missing(C.CONSIGNEE_ADDRESS_MISSING, address)
     # Only the presence of the consignor's address counts, so it is not normalised.
     write.missing(C.CONSIGNOR_ADDRESS_MISSING, table.declared("consignor_address"))
-    write.by_text(C.CONSIGNEE_ADDRESS_NUMBER, address, [mark & Mark.DIGIT > 0 for mark in marks], nan)
-    write.by_text(C.CONSIGNEE_UNIT, address, [mark & Mark.UNIT > 0 for mark in marks], nan)
-    at_forwarder = address.each([mark & Mark.FORWARDER > 0 for mark in marks], None)
+    write.by_text(C.CONSIGNEE_ADDRESS_NUMBER, address, [mark & _DIGIT > 0 for mark in marks], nan)
+    write.by_text(C.CONSIGNEE_UNIT, address, [mark & _UNIT > 0 for mark in marks], nan)
+    at_forwarder = address.each([mark & _AT_FORWARDER > 0 for mark in marks], None)
     write.by_row(
         C.CONSIGNEE_FORWARDER,
         [
@@ -155,10 +157,6 @@ def _write_addresses(table: ManifestTable, is_forwarder: list[bool | None], writ
 def _is_trader(marks: int) -> bool:
     """Return whether the kinds are those of a trader without a known line of business."""
     return marks & _NUMBERED > 0 or (marks & _TRADER > 0 and not marks & _WITH_BUSINESS_LINE)
-
-
-def _contacts(phone: Coded, email: Coded) -> list[float]:
-    return ((phone.codes >= 0).astype(float) + (email.codes >= 0)).tolist()
 
 
 def _is_at_free_provider(email: str) -> bool:

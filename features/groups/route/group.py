@@ -24,6 +24,7 @@ _SHARES: Final = {
     "goods": ("export_country", "hs_code", C.EXPORT_CHAPTER_SHARE),
     "carrier": ("channel", "carrier_id", C.CHANNEL_CARRIER_SHARE),
 }
+_NO_SHARES: Final[dict[str | None, float]] = {}
 #: Minimum number of rows for a pair to have a share.
 _LEAST_ROWS: Final = 3
 #: Lower bound of log shares, which limits the effect of rare pairs.
@@ -39,8 +40,7 @@ class RouteGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        #: Name in `_SHARES` -> "left|right" -> log share.
-        self.log_share_: dict[str, dict[str, float]] = {name: {} for name in _SHARES}
+        self._set_shares({name: {} for name in _SHARES})
 
     def fit(self, table: ManifestTable) -> None:
         shares: dict[str, dict[str, float]] = {}
@@ -60,7 +60,17 @@ class RouteGroup(Group):
                 )
                 if count >= _LEAST_ROWS
             }
+        self._set_shares(shares)
+
+    def _set_shares(self, shares: dict[str, dict[str, float]]) -> None:
+        #: Name in `_SHARES` -> "left|right" -> log share.
         self.log_share_ = shares
+        #: The same as left -> right -> log share.
+        self._by_left: dict[str, dict[str, dict[str | None, float]]] = {name: {} for name in shares}
+        for name, of_pairs in shares.items():
+            for pair, share in of_pairs.items():
+                left, _, right = pair.partition("|")
+                self._by_left[name].setdefault(left, {})[right] = share
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table, text = source.table, source.table.text
@@ -87,15 +97,16 @@ class RouteGroup(Group):
             ],
         )
         for name, (left, right, column) in _SHARES.items():
-            shares = self.log_share_[name]
-            pairs = zip(text(left).to_list(), _column(table, right).to_list(), strict=True)
-            write.by_row(column, [shares.get(f"{a}|{b}", nan) for a, b in pairs])
+            by_left = self._by_left[name]
+            shares = text(left).each([by_left.get(value, _NO_SHARES) for value in text(left).values], _NO_SHARES)
+            rights = _column(table, right).to_list()
+            write.by_row(column, [of_left.get(value, nan) for of_left, value in zip(shares, rights, strict=True)])
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        self.log_share_ = {name: dict(shares) for name, shares in data["log_share"].items()}
+        self._set_shares({name: dict(shares) for name, shares in data["log_share"].items()})
 
 
 def _agreement(left: list[str | None], right: list[str | None]) -> list[float]:
