@@ -36,7 +36,7 @@ COMPILED_STAMP := $(call stamp,compiled,setup.py features/compiled.py $(sort $(C
 SOURCES := benchmarks features models service tests tools training
 PYTHON_FILES := $(SOURCES) setup.py
 
-.PHONY: help demo dev check test lint bounds coverage pythons champion authors worlds readme benchmarks lock sbom pip-audit fuzz compose-secrets clean
+.PHONY: help demo dev check test lint bounds coverage pythons champion authors worlds readme pages benchmarks lock sbom pip-audit fuzz compose-secrets clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -109,7 +109,10 @@ authors: $(DEV_STAMP) $(COMPILED_STAMP) ## leave each author's world out in turn
 worlds: $(DEV_STAMP) $(COMPILED_STAMP) ## check the worlds of all authors at full size
 	@$(RUN) $(BIN)/python -m tools.check_worlds
 
-readme: $(DEV_STAMP) $(COMPILED_STAMP) ## write the answers of models/champion into the README
+pages: $(DEV_STAMP) $(COMPILED_STAMP) ## write the pages of docs/ that are made from the code, and which model docs/performance.md measured
+	@$(RUN) $(BIN)/python -m tools.pages
+
+readme: pages ## write the answers of models/champion into the README, and the pages
 	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py
 
 benchmarks: ## measure speed and memory, also of other model servers, and write docs/performance.md (an hour; QUICK=1: minutes, no page)

@@ -26,7 +26,7 @@ from features.table.table import Coded, ManifestTable
 from models.bundle import champion_dir, load
 from models.lanes import GREEN
 from models.scoring import RiskModel
-from service.memory import keep_memory_small
+from service.core.memory import keep_memory_small
 
 Floats = NDArray[np.float64]
 #: Number of precomputed feature rows. The minimal work predicts them repeatedly.
@@ -42,9 +42,9 @@ def threads() -> int:
 
 def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
     """Score the file. The result includes ``explained``: shipments with reasons; none if the argument is 0."""
+    from service.core.memory import long_lived_objects
     from service.files.batch import score_file
     from service.files.options import ScoreOptions
-    from service.memory import long_lived_objects
 
     began = time.perf_counter()
     with long_lived_objects():

@@ -28,8 +28,8 @@ from benchmarks.machine import describe
 from features.reference import benign_chemicals, substances
 from features.reference.unii import unii_names
 from features.space import FeatureSpace
-from features.substances import WATCHED, Match, SubstanceIndex
-from features.substances.rows.resolution import resolve
+from features.substances import WATCHED, Match, Substances
+from features.substances.rows import resolve
 from models.calibration import combine
 from models.scoring import DEFAULT_BASE_RATES
 from training.data.dataset import Dataset
@@ -51,17 +51,17 @@ MODELS = ("exact names", "all features", "unseen", "unlisted")
 class ExactOnly:
     """An index that recognises a substance only by exact name or registry number."""
 
-    def __init__(self, index: SubstanceIndex) -> None:
+    def __init__(self, index: Substances) -> None:
         self._index = index
 
-    def resolve(self, text: str, *, chemical: bool = False) -> Match | None:
-        """See `SubstanceIndex.resolve`."""
-        match = self._index.resolve(text, chemical=chemical)
+    def match(self, text: str, *, chemical: bool = False) -> Match | None:
+        """See `Substances.match`."""
+        match = self._index.match(text, chemical=chemical)
         return match if match is not None and match.kind in ("exact", "identifier", "mention") else None
 
-    def resolve_cas(self, cas: str) -> Match | None:
-        """See `SubstanceIndex.resolve_cas`."""
-        return self._index.resolve_cas(cas)
+    def match_cas(self, cas: str) -> Match | None:
+        """See `Substances.match_cas`."""
+        return self._index.match_cas(cas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ def examples(part: WindowFeatures, left_out: Bools, seed: int) -> Examples:
     return examples_of(part, keep & ~left_out)
 
 
-def without(fold: int) -> SubstanceIndex:
+def without(fold: int) -> Substances:
     """Return an index without the names and structures of a fold's watched substances."""
     rows = [row for row in substances() if row.group.value not in WATCHED or fold_of(row.name) != fold]
-    return SubstanceIndex(rows, benign_chemicals(), [name for name in unii_names() if name.kind != "class"])
+    return Substances(rows, benign_chemicals(), [name for name in unii_names() if name.kind != "class"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,10 @@ class Parts:
     space: FeatureSpace
 
 
-def parts(source: FeatureSource, windows: Windows, index: SubstanceIndex | ExactOnly) -> Parts:
+def parts(source: FeatureSource, windows: Windows, index: Substances | ExactOnly) -> Parts:
     """Return the features of all windows, computed with ``index`` in place of the bundled index."""
     assert windows.test is not None
-    with patch.object(SubstanceIndex, "load", staticmethod(lambda: index)):
+    with patch.object(Substances, "load", staticmethod(lambda: index)):
         space = FeatureSpace().fit(source.data.window_table(windows.fit))
         fit, stop = (source.transform(window, space, windows.fit) for window in (windows.fit, windows.stop))
         space = FeatureSpace().fit(source.data.window_table(windows.refit))
@@ -157,7 +157,7 @@ def main() -> None:
         source = FeatureSource(data, replay_history(data)[0])
         planned = {"fit": windows.fit, "stop": windows.stop, "refit": windows.refit, "test": windows.test}
         folds = {name: named_fold(data, window) for name, window in planned.items()}
-        full = SubstanceIndex.load()
+        full = Substances.load()
 
         def run(model: str, seen: Parts, fold: int) -> Trial:
             progress.update(task, description=f"{model}, fold {fold + 1}")

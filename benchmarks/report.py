@@ -15,48 +15,47 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from benchmarks import account, bars
+from benchmarks import bars
 from benchmarks.script import OUT, Result, Size, console, say
 from benchmarks.tables import Table
+from tools.pages import with_model_note
 
-#: Benchmark -> heading of its section.
-PARTS: Final = {
-    "serving": "Requests",
-    "files": "Files",
-    "stages": "Stages",
-    "reason_tables": "Reasons",
-    "scaling": "Cost by size",
-}
+#: Benchmark -> heading of its section; None if the page shows only its targets.
+PARTS: Final = {"serving": "Requests", "files": "Files", "reason_tables": None, "scaling": "Cost by size"}
+#: Tables for developers, which only the benchmarks print.
+_LEFT_OUT: Final = (
+    "One worker, the other servers given precomputed features",
+    "Share of shipments with new texts",
+    "Heads, trees and leaves",
+)
 PAGE: Final = Path("docs/performance.md")
 
 _METHOD: Final = """\
 ## How the figures were measured
 
-`make benchmarks` measures everything and writes this page. Each part is a script that also runs alone and prints the same tables
-([benchmarks](../benchmarks/README.md)). The figures are stored as JSON in `out/benchmarks`.
+`make benchmarks` measures everything and writes this page. Each part is a script that also runs alone and prints more tables
+([benchmarks](../benchmarks/README.md)). `make pages` keeps the statement about the model true.
 
-- The model is the bundled champion as it was promoted. Shipments are simulated, with the texts, parties and places of the simulated
-  trade. Their days follow the history of the bundle, because the requests of a service are always newer than its history.
+- The model is the bundled champion. Shipments are simulated for days after the history of the bundle, with the texts, parties and
+  places of the simulated trade.
 - Compared figures come from one run and alternate: each round measures every kind for a short time. Figures are medians over the
   rounds, and ratios are medians of the ratios within rounds. Do not compare figures of different runs or machines.
-- The client is a separate process with prepared requests. It reads only the status and the length of an answer. Each connection
-  sends its next request after the last answer. A server receives each shipment once, as long as enough shipments are available.
-- The general servers are started with their makers' commands, one worker and default settings, in the same environment and with
-  the same versions of Python, LightGBM and numpy. *Batching* is their own method to score concurrent requests together, with at
-  most 32 requests and, for LitServe, 2 milliseconds. LitServe uses one process for HTTP and one for the model, so it may use two
-  cores.
+- The client is a separate process with prepared requests. Each connection sends its next request after the last answer. A server
+  receives each shipment once, as long as enough shipments are available.
+- The general servers run with their makers' commands, one worker and default settings, with the same versions of Python, LightGBM
+  and numpy. *Batching* is their own method to score concurrent requests together. LitServe may use two cores.
 - MLflow serves the same model in three forms: nested records with a signature, nested records without one, and flat columns with a
-  signature, one row per goods item, like the model that training registers.
-- All servers run during the whole measurement. All but the measured one are suspended (SIGSTOP). No process is bound to a core.
-- The code of each server is in `benchmarks/servers`.
+  signature. The code of each server is in `benchmarks/servers`.
+- All servers run during the whole measurement. All but the measured one are suspended.
 """
 
 
 def render(results: Mapping[str, Result]) -> str:
     """Return the page."""
     first = results["serving"]
-    heading = ["# Performance", "", f"Measured on {first['measured_on']}.", "", f"Model: {first['model']}.", ""]
-    quick = [title for name, title in PARTS.items() if results[name]["size"] == Size.quick]
+    measured = f"Measured on {first['measured_on']}."
+    heading = ["# Performance", "", measured, "", f"Model: {first['model']}.", "", "This is the bundled model.", ""]
+    quick = [title or name for name, title in PARTS.items() if results[name]["size"] == Size.quick]
     if quick:
         heading += [
             "**These parts are from a quick run with small files and few rounds, and show orders of magnitude at most: "
@@ -65,11 +64,10 @@ def render(results: Mapping[str, Result]) -> str:
         ]
     parts = ["\n".join(heading), bars.table(results).markdown().replace("### ", "## ", 1)]
     for name, title in PARTS.items():
-        parts.append(f"## {title}\n")
-        parts += [table.markdown() for table in tables_of(name, results[name])]
-        if name == "files":
-            parts.append(account.table(results["files"], results["stages"]).markdown())
-    return "\n".join([*parts, _METHOD])
+        if title is not None:
+            parts.append(f"## {title}\n")
+            parts += [table.markdown() for table in tables_of(name, results[name]) if table.title not in _LEFT_OUT]
+    return with_model_note("\n".join([*parts, _METHOD]))
 
 
 def tables_of(name: str, result: Result) -> list[Table]:

@@ -29,7 +29,7 @@ from benchmarks.tables import Table, number, share
 from features.space import FeatureSpace
 from models.bundle import champion_dir, load
 from models.scoring import RiskModel, ScoreSettings
-from service.memory import long_lived_objects
+from service.core.memory import long_lived_objects
 from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import ServedModel

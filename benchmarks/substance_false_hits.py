@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from features.reference import substances
-from features.substances import WATCHED, Match, SubstanceIndex
+from features.substances import WATCHED, Match, Substances
 
 _CHEMICALS: Final = ("chemical identifiers pubchem large.tsv", "chemical identifiers pubchem small.tsv")
 # Columns of those files: PubChem id, CAS, formula, weight, SMILES, InChI, InChIKey, IUPAC name, common name,
@@ -181,7 +181,7 @@ def excuse(structures: tuple[str, ...]) -> str:
     return ""
 
 
-def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> HitCounts:
+def over_chemicals(index: Substances, names: int, part: int = 1) -> HitCounts:
     """Query every ``part``-th chemical: its SMILES, its InChI and ``names`` of its names, each as a declared chemical."""
     counts = HitCounts("chemicals: names and structures")
     for number, chemical in enumerate(chemicals_list(names)):
@@ -193,7 +193,7 @@ def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> HitCount
     return counts
 
 
-def over_unii(index: SubstanceIndex, part: int = 1) -> HitCounts:
+def over_unii(index: Substances, part: int = 1) -> HitCounts:
     """Query every ``part``-th entry of the UNII table with its official, brand and common names."""
     counts = HitCounts("UNII: official, brand and common names")
     for number, (unii, (shown, queried, systematic)) in enumerate(_unii_entries().items()):
@@ -208,14 +208,14 @@ def over_unii(index: SubstanceIndex, part: int = 1) -> HitCounts:
 def _unii_excuse(chemical: Chemical) -> str:
     if any(_bare(name) in _watched_names() for name in chemical.names):
         return "on the list, by name"
-    from features.substances.read.opsin import opsin
+    from features.substances import opsin
 
     read = [smiles for smiles in (opsin().smiles(name) for name in chemical.names) if smiles]
     return excuse(tuple(dict.fromkeys(read))) if read else UNKNOWN
 
 
 def _query(
-    index: SubstanceIndex,
+    index: Substances,
     counts: HitCounts,
     chemical: Chemical,
     texts: tuple[str, ...],
@@ -225,7 +225,7 @@ def _query(
     reason: str | None = None
     for text in texts:
         counts.texts += 1
-        match = index.resolve(text, chemical=True)
+        match = index.match(text, chemical=True)
         if match is None or not match.hit:
             continue
         reason = excuse_of(chemical) if reason is None else reason

@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks import substance_misspellings, substance_writings
 from benchmarks.substance_rows import Row, is_hit, read, share, wrong_answers
-from features.substances import SubstanceIndex
+from features.substances import Substances
 
 #: Required shares of right answers. Texts that declare nothing must not have a hit.
 NAMES_BAR: Final = 0.99
@@ -47,9 +47,9 @@ class Result:
         return self.share >= self.bar
 
 
-def query(index: SubstanceIndex, name: str, rows: Sequence[Row], bar: float) -> Result:
+def query(index: Substances, name: str, rows: Sequence[Row], bar: float) -> Result:
     """Query the index with every row."""
-    matches = [index.resolve(row.text, chemical=row.chemical) for row in rows]
+    matches = [index.match(row.text, chemical=row.chemical) for row in rows]
     wrong = wrong_answers(rows, matches)
     return Result(name, len(rows), sum(map(is_hit, matches)), len(rows) - len(wrong), bar, wrong)
 
@@ -92,6 +92,6 @@ def sets(misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> 
     yield "hard negatives", read("hard_negatives"), SILENT
 
 
-def measure(index: SubstanceIndex, misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> list[Result]:
+def measure(index: Substances, misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> list[Result]:
     """Query the index with every set."""
     return [query(index, name, rows, bar) for name, rows, bar in sets(misspellings, seed, others)]

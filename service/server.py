@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from service.core.settings import Settings
     from service.scoring.model_host import LoadedModel
-    from service.settings import Settings
 
 #: Seconds within which requests in progress, such as a CSV, must end when the service stops.
 _GRACE: Final = 30
@@ -34,8 +34,8 @@ class PortTaken(OSError):
 def worker_app() -> FastAPI:
     """Return the application of one worker process, with the settings of the environment."""
     from service.app import create_app
-    from service.logs import configure
-    from service.settings import Settings
+    from service.core.logs import configure
+    from service.core.settings import Settings
 
     settings = Settings()
     configure(settings.log_level)
@@ -54,8 +54,8 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
     """
     import uvicorn
 
-    from service.connections import LimitedProtocol
-    from service.logs import configure
+    from service.core.http.connections import LimitedProtocol
+    from service.core.logs import configure
 
     _check_address(settings.host, settings.port)
     options: dict[str, Any] = {
@@ -91,7 +91,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
 
 def _prepare_process() -> None:
     """Set up the process of a worker before it starts threads."""
-    from service.memory import keep_memory_small
+    from service.core.memory import keep_memory_small
 
     # Each exchange of the model runs in any of several threads. Without this, each of their heaps keeps up to 60 MB of a load.
     keep_memory_small()

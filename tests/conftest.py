@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from features.substances.read.opsin import Limits, opsin
+from features.substances import opsin
+from features.substances.read.opsin import Limits
 
 # A slow example on a busy machine is no failure. All other settings stay at the Hypothesis defaults.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.bundle import ModelStore, champion_dir, describe, load
-from service.cli.main import run
+from service.cli import run
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "adapt.md"
 

@@ -55,10 +55,10 @@ def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_i
 @pytest.mark.slow
 def test_requests_import_neither_training_libraries_nor_pandas() -> None:
     served = """
-from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
+from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.app import create_app
-from service.logs import configure
-from service.settings import Settings
+from service.core.logs import configure
+from service.core.settings import Settings
 from tests.service.api_client import serving
 configure("error")
 with serving(create_app(Settings(opsin=False))) as client:
@@ -82,9 +82,9 @@ def test_only_a_service_with_a_store_loads_the_libraries_of_databases(
 ) -> None:
     served = f"""
 from service.app import create_app
-from service.examples import EXAMPLE_SHIPMENT
-from service.logs import configure
-from service.settings import Settings
+from service.core.examples import EXAMPLE_SHIPMENT
+from service.core.logs import configure
+from service.core.settings import Settings
 from tests.service.api_client import serving
 configure("error")
 database = "sqlite:///{tmp_path}/tidewaiter.db"

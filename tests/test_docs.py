@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ import yaml
 from pydantic import SecretStr
 
 from features.goods.missing import Missing
-from features.manifest.fields import FIELDS
 from features.reference import class_definitions, recorded_law
-from features.substances.match import KINDS
+from features.substances import KINDS
 from models.scoring import DEFAULT_BASE_RATES
 from models.scoring.output_columns import ALL_SCORE_COLUMNS
-from service.app import create_app
+from service.core.metrics import Metrics
+from service.core.settings import Settings, variables
 from service.goods.answers import COLUMNS as GOODS_COLUMNS
-from service.metrics import Metrics
-from service.settings import Settings, variables
 from service.substances.answers import COLUMNS
+from tools.pages import pages, with_model_note
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -35,17 +35,46 @@ def code_words(page: str) -> list[str]:
     return [word for cell in first_cells(page) for word in re.findall(r"`([^`]+)`", cell)]
 
 
-def test_every_field_of_the_manifest_is_documented_with_its_meaning() -> None:
-    page = (DOCS / "manifest.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, flags=re.MULTILINE))
-    assert list(rows) == [field.name for field in FIELDS]
-    for field in FIELDS:
-        assert field.description in rows[field.name]
-        assert field.unit is None or f"Unit: {field.unit}." in rows[field.name]
+def test_generated_pages_agree_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIDEWAITER_HOST", raising=False)
+    for path, text in pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is out of date: run `make pages`"
+
+
+@pytest.mark.parametrize("measured", ["0123456789ab", "bundled"])
+def test_the_page_of_figures_says_whether_the_bundled_model_was_measured(measured: str, tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text('{"name": "tidewaiter", "version": "9"}', encoding="utf-8")
+    digest = hashlib.sha256((tmp_path / "bundle.json").read_bytes()).hexdigest()[:12]
+    line = f"Model: tidewaiter 8 ({digest if measured == 'bundled' else measured}): 3 heads."
+    for before in ("This is the bundled model.", "**The bundled model is another one: tidewaiter 7.** Measure it."):
+        page = with_model_note(f"# Performance\n\n{line}\n\n{before}\n\n## Targets\n", tmp_path)
+        if measured == "bundled":
+            assert f"{line}\n\nThis is the bundled model.\n\n## Targets\n" in page
+        else:
+            assert f"{line}\n\n**The bundled model is another one: tidewaiter 9 ({digest}).**" in page
+    with pytest.raises(ValueError, match="names 0 measured models"):
+        with_model_note("# Performance\n", tmp_path)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_has_a_target() -> None:
+    for page in (*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if link.startswith("http"):
+                continue
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    page = (DOCS / "operations.md").read_text(encoding="utf-8")
+    page = (DOCS / "settings.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `TIDEWAITER_(\w+)` \| (\S+) \|", page, flags=re.MULTILINE))
     setting_of = variables()
     assert {f"TIDEWAITER_{name}" for name in documented} == set(setting_of)
@@ -96,15 +125,8 @@ def test_the_assumed_base_rates_are_documented() -> None:
     assert {head: float(rate) for head, rate in documented} == dict(DEFAULT_BASE_RATES)
 
 
-def test_every_endpoint_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TIDEWAITER_HOST", raising=False)
-    document = create_app(Settings()).openapi()
-    served = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    assert served == {word for word in code_words("api.md") if word.startswith(("GET ", "POST ", "DELETE "))}
-
-
 def test_every_command_is_documented() -> None:
-    from service.cli.main import app
+    from service.cli import app
 
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     for group in app.registered_groups:
@@ -114,17 +136,18 @@ def test_every_command_is_documented() -> None:
             f"{typer_app.info.name} {command.name or getattr(command.callback, '__name__', '')}"
             for command in typer_app.registered_commands
         }
-    pages = "\n".join(page.read_text(encoding="utf-8") for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"))
+    documents = (*DOCS.glob("*.md"), DOCS.parent / "README.md")
+    text = " ".join(word for page in documents for word in page.read_text(encoding="utf-8").split())
     assert names
     # One sentence documents these.
     lists, actions = ("lists", "dismissals", "suppressions", "permits"), ("import", "add", "show", "remove")
     assert (
         "`tidewaiter lists`, `dismissals`, `suppressions` and `permits` do the same, each with `import`, `add`, `show` and `remove`"
-        in pages
+        in text
     )
     names -= {f"{topic} {action}" for topic in lists for action in actions}
     for name in names:
-        assert f"tidewaiter {name}" in pages or f"make {name}" in pages, name
+        assert f"tidewaiter {name}" in text or f"make {name}" in text, name
 
 
 #: Tokens of the part of PromQL that the examples use.
@@ -172,7 +195,7 @@ def test_example_alerts_use_metrics_and_reasons_that_exist() -> None:
     for rule in rules:
         assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
         assert_is_promql(rule["expr"])
-    source = (DOCS.parent / "service" / "connections" / "protocol.py").read_text(encoding="utf-8")
+    source = (DOCS.parent / "service" / "core" / "http" / "connections" / "protocol.py").read_text(encoding="utf-8")
     reasons = {*re.findall(r'Refusal\(\d+, "([\w-]+)"', source), "evicted", "slow-reader"}
     for pattern in re.findall(r'reason=~"([^"]+)"', text):
         for part in pattern.split("|"):

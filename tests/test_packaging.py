@@ -15,11 +15,11 @@ import pytest
 import setuptools
 import yaml
 
-from service.access.keys_file import read_keys
-from service.access.ring import KeyRing
-from service.api.scopes import Scope
-from service.settings import Settings
-from service.store.history import history_key
+from service.core.http.scopes import Scope
+from service.core.settings import Settings
+from service.history import key as history_key
+from service.keys.keys_file import read_keys
+from service.keys.ring import KeyRing
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

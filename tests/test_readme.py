@@ -162,13 +162,6 @@ def test_a_test_runs_every_command_of_the_readme() -> None:
         command(beginning)
 
 
-def test_every_link_in_the_readme_and_the_docs_has_a_target() -> None:
-    pages = [README, *(ROOT / "docs").rglob("*.md")]
-    for page in pages:
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
 def test_make_demo_scores_the_sample_and_shows_the_riskiest_shipments(
     checkout: Path, environment: dict[str, str]
 ) -> None:

@@ -18,9 +18,8 @@ import numpy as np
 from rich.progress import track
 from stdnum import casrn
 
-from features.reference.known_cas import FILE
-from features.substances import SubstanceIndex
-from features.substances.match import BENIGN
+from features.reference.chemicals import KNOWN_CAS
+from features.substances import BENIGN, Substances
 from features.substances.structures import from_smiles
 
 SOURCES: Final = (
@@ -68,18 +67,18 @@ def rows() -> Iterator[tuple[str, str]]:
                     yield cells[_CAS], cells[_SMILES]
 
 
-def is_harmless(index: SubstanceIndex, cas: str, smiles: str) -> bool:
+def is_harmless(index: Substances, cas: str, smiles: str) -> bool:
     """Return whether a chemical is on no list and unlike every watched substance, judged by its number and structure."""
-    number = index.resolve_cas(cas)
+    number = index.match_cas(cas)
     if number is not None:
         return number.group == BENIGN
-    structure = index.resolve(smiles, chemical=True)
+    structure = index.match(smiles, chemical=True)
     return from_smiles(smiles) is not None if structure is None else structure.group == BENIGN
 
 
 def main() -> None:
     """Write the file."""
-    index = SubstanceIndex.load()
+    index = Substances.load()
     chemicals = dict(rows())
     harmless = {
         cas
@@ -87,7 +86,7 @@ def main() -> None:
         if is_harmless(index, cas, smiles)
     }
     numbers = sorted(int(cas.replace("-", "")) for cas in harmless.union(FURTHER))
-    path = Path(__file__).parents[1] / "features/reference/data" / FILE
+    path = Path(__file__).parents[1] / "features/reference/data" / KNOWN_CAS
     np.savez_compressed(path, steps=np.diff(np.array(numbers, dtype=np.int64), prepend=0))
     print(f"{len(numbers):,} of {len(chemicals):,} numbers: {path}, {path.stat().st_size:,} bytes")
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from features.reference import Substance, benign_chemicals, substances
 from features.reference.unii import TYPES
-from features.substances.match import WATCHED
+from features.substances import WATCHED
 from features.substances.normalise import compact
 from features.substances.structures import from_smiles
 

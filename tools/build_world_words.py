@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from features.goods.codes import CODES
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from training.goods.tables import Row, read_rows
 
 TABLE: Final = Path(__file__).parents[1] / "training/worlds/own/goods_words.csv.gz"
@@ -41,14 +41,12 @@ def main() -> None:
     for row in read_rows():
         if (text := wording(row)) is not None:
             of_code[row.code].add(text)
-    index = SubstanceIndex.load()
+    index = Substances.load()
     lines = []
     for hs6 in CODES.names[2]:
         # If a subheading has too few wordings, take those of its heading. Order them by a hash, so that the choice is stable.
         ranked = [sorted(of_code[code], key=_rank) for code in (hs6, hs6[:4])]
-        chosen = [text for text in dict.fromkeys([*ranked[0], *ranked[1]]) if index.resolve(text) is None][
-            :_MAX_WORDINGS
-        ]
+        chosen = [text for text in dict.fromkeys([*ranked[0], *ranked[1]]) if index.match(text) is None][:_MAX_WORDINGS]
         lines += [f"{hs6},{text}\n" for text in chosen if "," not in text]
     with TABLE.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
         packed.write(("hs6,words\n" + "".join(lines)).encode())

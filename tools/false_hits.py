@@ -16,7 +16,7 @@ import re
 from collections import Counter
 
 from features.reference import substances
-from features.substances import Match, SubstanceIndex
+from features.substances import Match, Substances
 from training.worlds.own import generate
 
 #: Stems of the names of class members, by which a person would recognise these too.
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="goods items per world")
     parser.add_argument("--seeds", type=int, default=8, help="number of worlds")
     options = parser.parse_args()
-    index, names = SubstanceIndex.load(), _names()
+    index, names = Substances.load(), _names()
     texts: Counter[str] = Counter()
     for seed in range(options.seeds):
         for chunk in generate(rows=options.rows, seed=30_000 + seed):
@@ -39,7 +39,7 @@ def main() -> None:
     false: Counter[str] = Counter()
     declared = 0
     distinct = list(texts)
-    for text, match in zip(distinct, index.resolve_all(distinct), strict=True):
+    for text, match in zip(distinct, index.match_all(distinct), strict=True):
         if match is None or not match.hit:
             continue
         if _declares(text, match, names):

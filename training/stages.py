@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.groups.history.history import History
 from features.readers import ColumnMapping
 from features.space import FeatureSpace
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from models.calibration import Calibrator, ReferenceScores
 from models.evidence import Evidence, Prior
 from models.lanes import Lanes

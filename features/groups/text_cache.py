@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from features.kinds.parties import name_marks
-from features.substances.rows.resolution import Resolution, SubstanceResolver
+from features.substances.rows import Resolution, SubstanceResolver
 from features.table.table import ManifestTable
 from features.texts.cache import Codes, TextIndex, TextRows, TextSlots, national_digits_masked
 from features.texts.folding import folded

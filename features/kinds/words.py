@@ -7,8 +7,8 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from features.reference.errors import ReferenceDataError
-from features.reference.files import open_data
+from features.reference import ReferenceDataError
+from features.reference.reading import open_data
 from features.texts.folding import folded
 from features.texts.scan import Beginnings
 

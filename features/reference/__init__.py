@@ -1,43 +1,58 @@
 """Dated, sourced reference data and the code lists of libraries.
 
-`tables` loads the bundled files of `data/`, `rates` the currency rates, `codes` ISO, IATA and HS codes. Everything is
-read on first use.
+`chemicals`, `laws` and `trade` load the bundled tables of `data/`, `translations` and `unii` names of substances, `words` word
+lists, `rates` the currency rates, `codes` ISO, IATA and HS codes. Everything is read on first use.
 """
 
 from __future__ import annotations
 
-from features.reference.classes import ClassDefinition, ClassExemption, Effect, class_definitions, class_exemptions
-from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
-from features.reference.errors import ReferenceDataError
-from features.reference.known_cas import is_known_cas
-from features.reference.rates import rate_table, usd_per_unit
-from features.reference.recorded import ConventionParty, RecordedLaw, convention_parties, recorded_law
-from features.reference.rows import (
+from features.reference.chemicals import (
+    SUBSTANCE_GROUPS,
     BenignChemical,
-    Carrier,
     CasNumber,
-    CharacterRule,
-    EcommerceGood,
     Group,
-    HsOfInterest,
-    HsRole,
-    Listing,
-    PolicyDate,
-    Precision,
-    Statistic,
-    Status,
-    StopWord,
+    RelatedSubstance,
+    Relation,
     StructureMotif,
     Substance,
-    Typology,
-    Verified,
-)
-from features.reference.tables import (
     benign_chemicals,
-    carriers,
     cas_numbers,
-    character_rules,
+    is_known_cas,
+    related_substances,
+    street_names,
+    structure_motifs,
+    substances,
+)
+from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
+from features.reference.laws import (
+    ClassDefinition,
+    ClassExemption,
+    ControlledDrug,
+    ConventionParty,
+    Effect,
+    Listing,
+    Precision,
+    RecordedLaw,
+    Status,
+    class_definitions,
+    class_exemptions,
     control_listings,
+    controlled_drugs,
+    convention_parties,
+    drug_listings,
+    recorded_law,
+)
+from features.reference.rates import rate_table, usd_per_unit
+from features.reference.reading import ReferenceDataError, Verified
+from features.reference.trade import (
+    Carrier,
+    EcommerceGood,
+    HsOfInterest,
+    HsRole,
+    Statistic,
+    Typology,
+    carriers,
+    character_rules,
     dialling_codes,
     ecommerce_goods,
     hs_of_interest,
@@ -45,18 +60,17 @@ from features.reference.tables import (
     statistics,
     stop_word_rows,
     stop_words,
-    structure_motifs,
-    substances,
     typologies,
 )
 
 __all__ = [
+    "SUBSTANCE_GROUPS",
     "BenignChemical",
     "Carrier",
     "CasNumber",
-    "CharacterRule",
     "ClassDefinition",
     "ClassExemption",
+    "ControlledDrug",
     "ConventionParty",
     "EcommerceGood",
     "Effect",
@@ -64,13 +78,13 @@ __all__ = [
     "HsOfInterest",
     "HsRole",
     "Listing",
-    "PolicyDate",
     "Precision",
     "RecordedLaw",
     "ReferenceDataError",
+    "RelatedSubstance",
+    "Relation",
     "Statistic",
     "Status",
-    "StopWord",
     "StructureMotif",
     "Substance",
     "Typology",
@@ -82,10 +96,12 @@ __all__ = [
     "class_definitions",
     "class_exemptions",
     "control_listings",
+    "controlled_drugs",
     "convention_parties",
     "country",
     "currency",
     "dialling_codes",
+    "drug_listings",
     "ecommerce_goods",
     "hs_exists",
     "hs_of_interest",
@@ -96,9 +112,11 @@ __all__ = [
     "policy_dates",
     "rate_table",
     "recorded_law",
+    "related_substances",
     "statistics",
     "stop_word_rows",
     "stop_words",
+    "street_names",
     "structure_motifs",
     "substances",
     "typologies",

@@ -13,8 +13,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from features.reference.errors import ReferenceDataError
-from features.reference.files import open_data
+from features.reference.reading import ReferenceDataError, open_data
 
 if TYPE_CHECKING:
     import numpy as np

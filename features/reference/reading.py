@@ -1,4 +1,9 @@
-"""Reader of bundled CSV files. Its errors name the file, the row, the column and the expected form."""
+"""Reader of the bundled tables. Its errors name the file, the row, the column and the expected form.
+
+A table is a dataclass with a field for each column, in the order of the file. The type of a field says how its column is read:
+`str` is a text that is not blank, `tuple[str, ...]` are values separated by ``|``, an enumeration is one of its values, `bool`,
+`float` and `date` are what they say, and the `Annotated` types below name the accessor of `Row` that reads them.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,50 @@ import re
 from collections.abc import Callable, Hashable
 from datetime import date
 from enum import StrEnum
-from typing import Final, TypeVar
-
-from features.reference.errors import ReferenceDataError
-from features.reference.files import open_data
+from pathlib import Path
+from typing import Annotated, Any, Final, TextIO, TypeVar, get_type_hints
 
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
 
+DATA: Final = Path(__file__).parent / "data"
 _JURISDICTION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
+
+
+class ReferenceDataError(ValueError):
+    """Error for an invalid bundled reference file. The message names file, row (line number, the header is 1) and reason."""
+
+    def __init__(self, file: str, row: int | None, reason: str) -> None:
+        self.file = file
+        self.row = row
+        self.reason = reason
+        super().__init__(f"{file}: {reason}" if row is None else f"{file}, row {row}: {reason}")
+
+
+class Verified(StrEnum):
+    """Support for the facts of a row; shown to users with the row."""
+
+    YES = "yes"  # read at the publisher or in its text
+    SECONDARY = "secondary"  # read on a page, or in a data set, that quotes the publisher
+    ASSUMED = "assumed"  # our own assumption, derivation or classification
+    UNVERIFIED = "unverified"  # not checked anywhere; never presented as fact
+
+
+def open_data(name: str) -> TextIO:
+    """Open a bundled text file for reading as UTF-8, with line ends kept (for `csv`).
+
+    Raises:
+        ReferenceDataError: the file is missing from the installation.
+    """
+    try:
+        return (DATA / name).open(encoding="utf-8", newline="")
+    except FileNotFoundError:
+        raise missing(name) from None
+
+
+def missing(name: str) -> ReferenceDataError:
+    """Return the error for a file that is missing from the installation."""
+    return ReferenceDataError(name, None, "is missing from the installation, expected it in features/reference/data")
 
 
 class Row:
@@ -75,6 +115,9 @@ class Row:
             raise ValueError(f"{column} is {value!r}, expected {length} digits")
         return value
 
+    def hs6(self, column: str) -> str:
+        return self.digits(column, 6)
+
     def cas(self, column: str) -> str:
         """Return a CAS Registry Number with a correct check digit, or blank."""
         value = self._values[column]
@@ -102,12 +145,56 @@ class Row:
         return self.day(column) if self._values[column] else None
 
 
+BlankOrText = Annotated[str, Row.blank_or_text]
+BlankOrDay = Annotated[date | None, Row.blank_or_day]
+Cas = Annotated[str, Row.cas]
+Hs6 = Annotated[str, Row.hs6]
+Jurisdiction = Annotated[str, Row.jurisdiction]
+
+_ACCESSORS: Final[dict[Any, Callable[[Row, str], Any]]] = {
+    str: Row.text,
+    tuple[str, ...]: Row.many,
+    bool: Row.flag,
+    float: Row.positive,
+    date: Row.day,
+}
+
+
+def _accessor(kind: Any) -> Callable[[Row, str], Any]:
+    """Return the function that reads a column of a type, given the row and the name of the column."""
+    if (named := getattr(kind, "__metadata__", None)) is not None:
+        accessor: Callable[[Row, str], Any] = named[0]
+        return accessor
+    return _ACCESSORS.get(kind) or (lambda row, column: row.one_of(column, kind))
+
+
+def table(
+    file: str, kind: Callable[..., T], key: Callable[[T], Hashable], check: Callable[[T], object] | None = None
+) -> tuple[T, ...]:
+    """Return all rows of a bundled CSV file whose columns are the fields of a dataclass.
+
+    Args:
+        file: name in `features/reference/data`.
+        kind: the dataclass.
+        key: returns the key of a row, which must be unique.
+        check: raises `ValueError` for a row that does not agree with itself, with earlier rows, or with other tables.
+
+    Raises:
+        ReferenceDataError: as `read`.
+    """
+    accessors = {name: _accessor(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+
+    def build(row: Row) -> T:
+        built = kind(**{name: accessor(row, name) for name, accessor in accessors.items()})
+        if check is not None:
+            check(built)
+        return built
+
+    return read(file, tuple(accessors), build, key=key)
+
+
 def read(
-    file: str,
-    columns: tuple[str, ...],
-    build: Callable[[Row], T],
-    *,
-    key: Callable[[T], Hashable] | None = None,
+    file: str, columns: tuple[str, ...], build: Callable[[Row], T], *, key: Callable[[T], Hashable]
 ) -> tuple[T, ...]:
     """Return all rows of a bundled CSV file as the results of ``build``.
 
@@ -135,10 +222,9 @@ def read(
                 row = build(Row(dict(zip(columns, values, strict=True))))
             except ValueError as error:
                 raise ReferenceDataError(file, number, str(error)) from None
-            if key is not None:
-                earlier = seen.setdefault(key(row), number)
-                if earlier != number:
-                    raise ReferenceDataError(file, number, f"repeats row {earlier}: {key(row)!r}")
+            earlier = seen.setdefault(key(row), number)
+            if earlier != number:
+                raise ReferenceDataError(file, number, f"repeats row {earlier}: {key(row)!r}")
             rows.append(row)
     if not rows:
         raise ReferenceDataError(file, None, "has no rows")

@@ -1,9 +1,12 @@
-"""Parts of substance names in several languages, and names that are not composed of parts.
+"""Names of substances and chemicals in several languages.
 
 - `name_parts.csv`: forms of a part of an English name (``fluoro``, ``isobutyryl``, ``fentanyl``) in other languages
 - `translated_names.csv`: names that do not follow from parts
 - `name_characters.csv`: traditional forms and syllable of a Chinese character
 - `name_fragments.csv`: structure of a part
+- `chemical_names.csv`: names of the chemicals of `benign_chemicals.csv`, and of some that are recognised but not called harmless:
+  solvents and acids that the conventions list for other drugs, medicines whose structure has a part that is typical of controlled
+  substances, and mixtures and materials named by their use (dyes, inks, adhesives, surfactants)
 
 All loaders raise `ReferenceDataError`, which names file, row and reason.
 """
@@ -12,16 +15,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
-from features.reference.errors import ReferenceDataError
-from features.reference.reading import Row, read
-from features.reference.rows import Verified
-from features.reference.tables import substances
+from features.reference.chemicals import benign_chemicals, substances
+from features.reference.reading import ReferenceDataError, Row, Verified, read, table
 
 #: Slots of a frame: for the rest of the name, and for the rest with its last part as a radical.
 SLOT: Final = "{}"
@@ -68,6 +70,70 @@ class Role(StrEnum):
     NITAZENE = "nitazene"  # the substituted phenyl ring of a nitazene's prefix
 
 
+#: Languages of the columns of `chemical_names.csv`. English names are those that `benign_chemicals.csv` does not contain.
+CHEMICAL_LANGUAGES: Final = (
+    Language.ENGLISH,
+    Language.SPANISH,
+    Language.PORTUGUESE,
+    Language.FRENCH,
+    Language.GERMAN,
+    Language.ITALIAN,
+    Language.DUTCH,
+    Language.POLISH,
+    Language.TURKISH,
+    Language.RUSSIAN,
+    Language.CHINESE,
+)
+#: Minimum number of letters and digits of a name of a common chemical. Shorter names are abbreviations, which have other meanings.
+_MIN_CHARACTERS: Final = 4
+_MIN_CHARACTERS_CHINESE: Final = 2
+
+
+class Standing(StrEnum):
+    """Conclusion from a common chemical's name: harmless, or only recognised."""
+
+    BENIGN = "benign"  # on no list, and in benign_chemicals.csv
+    KNOWN = "known"  # recognised, but not called harmless
+
+
+def _language(row: Row, column: str) -> Language:
+    language = row.one_of(column, Language)
+    if language in (Language.TRADITIONAL, Language.PINYIN):
+        raise ValueError(f"{column} is {language.value!r}, expected zh, from which it is derived")
+    return language
+
+
+def _underived_language(row: Row, column: str) -> Language:
+    language = row.one_of(column, Language)
+    if language in (Language.ENGLISH, Language.PINYIN):
+        raise ValueError(
+            f"{column} is {language.value!r}, expected one whose names are neither derived nor in another file"
+        )
+    return language
+
+
+def _at_least_one(row: Row, column: str) -> tuple[str, ...]:
+    return row.many(column) or (row.text(column),)
+
+
+def _han(row: Row, column: str) -> str:
+    return _checked_han(column, row.text(column))
+
+
+def _checked_han(column: str, value: str) -> str:
+    if not _HAN.fullmatch(value):
+        raise ValueError(f"{column} is {value!r}, expected one Chinese character")
+    return value
+
+
+def _steps(row: Row, column: str) -> tuple[str, ...]:
+    steps = tuple(row.text(column).split("+"))
+    for step in steps:
+        if not _STEP.fullmatch(step) or not (step.isdigit() or step in name_parts()):
+            raise ValueError(f"{column} has {step!r}, expected parts of name_parts.csv or digits, joined by + signs")
+    return steps
+
+
 @dataclass(frozen=True, slots=True)
 class NamePart:
     """Forms of one part of a name in one language.
@@ -78,8 +144,8 @@ class NamePart:
     """
 
     part: str
-    language: Language
-    forms: tuple[str, ...]
+    language: Annotated[Language, _language]
+    forms: Annotated[tuple[str, ...], _at_least_one]
     radical: tuple[str, ...]
     source: str
     verified: Verified
@@ -95,8 +161,8 @@ class IrregularNames:
     """Names of one substance in one language that do not follow from the parts of its English name."""
 
     substance: str
-    language: Language
-    names: tuple[str, ...]
+    language: Annotated[Language, _underived_language]
+    names: Annotated[tuple[str, ...], _at_least_one]
     source: str
     verified: Verified
 
@@ -105,7 +171,7 @@ class IrregularNames:
 class HanCharacter:
     """A simplified character with its traditional forms, the usual one first, and its syllable with tone mark."""
 
-    character: str
+    character: Annotated[str, _han]
     traditional: tuple[str, ...]
     syllable: str
     source: str
@@ -116,32 +182,35 @@ class HanCharacter:
 class Fragment:
     """The structure (SMILES) of a part, or of several consecutive parts; single digits are locants."""
 
-    parts: tuple[str, ...]
+    parts: Annotated[tuple[str, ...], _steps]
     role: Role
     smiles: str
     source: str
     verified: Verified
 
 
-def _part(row: Row) -> NamePart:
-    forms, radical = row.many("forms"), row.many("radical")
-    language = row.one_of("language", Language)
-    if language in (Language.TRADITIONAL, Language.PINYIN):
-        raise ValueError(f"language is {language.value!r}, expected zh, from which it is derived")
-    if not forms:
-        raise ValueError("forms is blank, expected a value")
-    slots = {len(_SLOTS.findall(form)) for form in forms}
+@dataclass(frozen=True, slots=True)
+class ChemicalNames:
+    """Names of one common chemical by language. ``chemical`` is its English name."""
+
+    chemical: str
+    standing: Standing
+    names: Mapping[Language, tuple[str, ...]]
+    source: str
+    verified: Verified
+
+
+def _check_slots(part: NamePart) -> None:
+    slots = {len(_SLOTS.findall(form)) for form in part.forms}
     if slots not in ({0}, {1}):
-        raise ValueError(f"forms is {'|'.join(forms)!r}, expected one slot in every form or in none")
-    return NamePart(row.text("part"), language, forms, radical, row.text("source"), row.one_of("verified", Verified))
+        raise ValueError(f"forms is {'|'.join(part.forms)!r}, expected one slot in every form or in none")
 
 
 @cache
 def name_parts() -> MappingProxyType[str, MappingProxyType[Language, NamePart]]:
     """Return the forms of each part, by part and language; every part has English forms."""
     file = "name_parts.csv"
-    columns = ("part", "language", "forms", "radical", "source", "verified")
-    rows = read(file, columns, _part, key=lambda row: (row.part, row.language))
+    rows = table(file, NamePart, lambda row: (row.part, row.language), _check_slots)
     grouped: dict[str, dict[Language, NamePart]] = {}
     for row in rows:
         grouped.setdefault(row.part, {})[row.language] = row
@@ -164,22 +233,7 @@ def name_parts() -> MappingProxyType[str, MappingProxyType[Language, NamePart]]:
 def irregular_names() -> tuple[IrregularNames, ...]:
     """Return names that do not follow from parts; no name belongs to two substances."""
     file = "translated_names.csv"
-
-    def build(row: Row) -> IrregularNames:
-        names = row.many("names")
-        language = row.one_of("language", Language)
-        if language in (Language.ENGLISH, Language.PINYIN):
-            raise ValueError(
-                f"language is {language.value!r}, expected one whose names are neither derived nor in another file"
-            )
-        if not names:
-            raise ValueError("names is blank, expected a value")
-        return IrregularNames(
-            row.text("substance"), language, names, row.text("source"), row.one_of("verified", Verified)
-        )
-
-    columns = ("substance", "language", "names", "source", "verified")
-    rows = read(file, columns, build, key=lambda row: (row.substance, row.language))
+    rows = table(file, IrregularNames, lambda row: (row.substance, row.language))
     known = {substance.name for substance in substances()}
     owner: dict[str, str] = {}
     for row in rows:
@@ -197,20 +251,18 @@ def han_characters() -> MappingProxyType[str, HanCharacter]:
     """Return the Chinese characters of all names in the other files, by character."""
     file = "name_characters.csv"
 
-    def build(row: Row) -> HanCharacter:
-        character, traditional, syllable = row.text("character"), row.many("traditional"), row.text("syllable")
-        for column, value in (("character", character), *(("traditional", form) for form in traditional)):
-            if not _HAN.fullmatch(value):
-                raise ValueError(f"{column} is {value!r}, expected one Chinese character")
-        plain = "".join(char for char in unicodedata.normalize("NFD", syllable) if not unicodedata.combining(char))
-        if not (traditional and plain.isascii() and plain.isalpha() and plain.islower()):
-            raise ValueError(f"syllable is {syllable!r}, expected lower-case Latin letters with a tone mark")
-        return HanCharacter(character, traditional, syllable, row.text("source"), row.one_of("verified", Verified))
+    def check(row: HanCharacter) -> None:
+        for form in row.traditional:
+            _checked_han("traditional", form)
+        plain = "".join(char for char in unicodedata.normalize("NFD", row.syllable) if not unicodedata.combining(char))
+        if not (row.traditional and plain.isascii() and plain.isalpha() and plain.islower()):
+            raise ValueError(f"syllable is {row.syllable!r}, expected lower-case Latin letters with a tone mark")
 
-    columns = ("character", "traditional", "syllable", "source", "verified")
-    rows = read(file, columns, build, key=lambda row: row.character)
+    rows = table(file, HanCharacter, lambda row: row.character, check)
     characters = {row.character: row for row in rows}
-    chinese = [form for part in name_parts().values() for form in _forms(part.get(Language.CHINESE))]
+    chinese = [
+        form for part in name_parts().values() if Language.CHINESE in part for form in part[Language.CHINESE].forms
+    ]
     chinese += [name for row in irregular_names() if row.language is Language.CHINESE for name in row.names]
     for name in chinese:
         for character in _HAN.findall(name):
@@ -219,26 +271,39 @@ def han_characters() -> MappingProxyType[str, HanCharacter]:
     return MappingProxyType(characters)
 
 
-def _forms(part: NamePart | None) -> tuple[str, ...]:
-    return () if part is None else part.forms
-
-
 @cache
 def fragments() -> tuple[Fragment, ...]:
     """Return the structures of parts. Their SMILES are not parsed here."""
+    return table("name_fragments.csv", Fragment, lambda row: (row.parts, row.role))
 
-    def build(row: Row) -> Fragment:
-        steps = tuple(row.text("parts").split("+"))
-        for step in steps:
-            if not _STEP.fullmatch(step) or not (step.isdigit() or step in name_parts()):
-                raise ValueError(f"parts has {step!r}, expected parts of name_parts.csv or digits, joined by + signs")
-        return Fragment(
-            steps,
-            row.one_of("role", Role),
-            row.text("smiles"),
-            row.text("source"),
-            row.one_of("verified", Verified),
-        )
 
-    columns = ("parts", "role", "smiles", "source", "verified")
-    return read("name_fragments.csv", columns, build, key=lambda row: (row.parts, row.role))
+def chemical_names() -> tuple[ChemicalNames, ...]:
+    """Return the names of common chemicals in other languages. Not cached, because they are only used once, to build an index."""
+    file = "chemical_names.csv"
+    columns = ("chemical", "standing", *CHEMICAL_LANGUAGES, "source", "verified")
+    rows = read(file, columns, _chemical_names, key=lambda row: row.chemical)
+    benign, watched = {chemical.name for chemical in benign_chemicals()}, {row.name for row in substances()}
+    for row in rows:
+        if (row.chemical in benign) is not (row.standing is Standing.BENIGN) or row.chemical in watched:
+            reason = (
+                f"{row.chemical} is {row.standing}, expected benign for rows of benign_chemicals.csv, known for others,"
+                " and no row of substances.csv"
+            )
+            raise ReferenceDataError(file, None, reason)
+    return rows
+
+
+def _chemical_names(row: Row) -> ChemicalNames:
+    names = {language: values for language in CHEMICAL_LANGUAGES if (values := row.many(language))}
+    for language, values in names.items():
+        shortest = _MIN_CHARACTERS_CHINESE if language is Language.CHINESE else _MIN_CHARACTERS
+        for name in values:
+            if sum(map(str.isalnum, name)) < shortest:
+                raise ValueError(f"{language} is {name!r}, expected at least {shortest} letters")
+    return ChemicalNames(
+        row.text("chemical"),
+        row.one_of("standing", Standing),
+        names,
+        row.text("source"),
+        row.one_of("verified", Verified),
+    )

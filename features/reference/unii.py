@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
-from features.reference import files
-from features.reference.errors import ReferenceDataError
+from features.reference import reading
+from features.reference.reading import ReferenceDataError
 
 FILE: Final = "unii_names.csv.gz"
 COLUMNS: Final = ("name", "type", "unii", "kind", "substance", "smiles", "abbreviation", "deuterated", "group")
@@ -87,10 +87,9 @@ def unii_names() -> tuple[UniiName, ...]:
 
 def _text() -> str:
     try:
-        return gzip.decompress((files.DATA / FILE).read_bytes()).decode("utf-8")
+        return gzip.decompress((reading.DATA / FILE).read_bytes()).decode("utf-8")
     except FileNotFoundError:
-        reason = "is missing from the installation, expected it in features/reference/data"
-        raise ReferenceDataError(FILE, None, reason) from None
+        raise reading.missing(FILE) from None
     except (OSError, EOFError, ValueError) as error:
         raise ReferenceDataError(FILE, None, f"is not a gzip file of UTF-8 text: {error}") from None
 

@@ -1,4 +1,7 @@
-"""Word lists and patterns of the bundled TOML files."""
+"""Word lists and patterns of the bundled TOML files, read on first use.
+
+All functions raise `ReferenceDataError` if the file is not TOML, or if an entry has another form than they return.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from features.reference.errors import ReferenceDataError
-from features.reference.files import open_data
+from features.reference.reading import ReferenceDataError, open_data
 
 ADDRESS_WORDS: Final = "address_words.toml"
 CHEMICAL_FORMS: Final = "chemical_forms.toml"
@@ -28,41 +30,25 @@ WordLists = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 @cache
 def address_words() -> WordLists:
-    """Return section -> key -> words of street lines: short forms of street types, and words before units.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
-    """
+    """Return section -> key -> words of street lines: short forms of street types, and words before units."""
     return _words(ADDRESS_WORDS)
 
 
 @cache
 def chemical_forms() -> WordLists:
-    """Return section -> language -> words next to the name of a common chemical: form, grade, package, amount.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
-    """
+    """Return section -> language -> words next to the name of a common chemical: form, grade, package, amount."""
     return _words(CHEMICAL_FORMS)
 
 
 @cache
 def chemical_words() -> WordLists:
-    """Return section -> key -> words of the search for names of substances, in the order of the file.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
-    """
+    """Return section -> key -> words of the search for names of substances, in the order of the file."""
     return _words(CHEMICAL_WORDS)
 
 
 @cache
 def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
-    """Return cue -> key -> a text, or words; ``pattern`` is a regular expression with ``{key}`` for the words of a key.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is neither a text nor a list of texts.
-    """
+    """Return cue -> key -> a text, or words; ``pattern`` is a regular expression with ``{key}`` for the words of a key."""
     sections: dict[str, dict[str, str | tuple[str, ...]]] = {}
     for section, key, value in _entries(CONTEXT_CUES):
         texts = [value] if isinstance(value, str) else value
@@ -75,31 +61,19 @@ def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
 
 @cache
 def declared_words() -> WordLists:
-    """Return section -> key -> words and codes of declared values.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
-    """
+    """Return section -> key -> words and codes of declared values."""
     return _words(DECLARED_WORDS)
 
 
 @cache
 def goods_words() -> WordLists:
-    """Return section -> key -> words of goods descriptions, in the languages of trade.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
-    """
+    """Return section -> key -> words of goods descriptions, in the languages of trade."""
     return _words(GOODS_WORDS)
 
 
 @cache
 def header_aliases() -> WordLists:
-    """Return section -> key -> names of input columns for fields and parties, in descending likelihood.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
-    """
+    """Return section -> key -> names of input columns for fields and parties, in descending likelihood."""
     return _words(HEADER_ALIASES)
 
 
@@ -108,20 +82,13 @@ def name_sounds() -> WordLists:
     """Return alphabet -> Latin letters -> letters of the alphabet with this sound.
 
     Section ``parts`` contains other spellings of parts of names, and section ``sounds`` sounds by their use.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a text of words.
     """
     return _words(NAME_SOUNDS)
 
 
 @cache
 def party_words() -> WordLists:
-    """Return section -> key -> phrases in names and addresses of parties, and domains of free e-mail providers.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a list of texts.
-    """
+    """Return section -> key -> phrases in names and addresses of parties, and domains of free e-mail providers."""
     sections: dict[str, dict[str, tuple[str, ...]]] = {}
     for section, key, phrases in _entries(PARTY_WORDS):
         if not isinstance(phrases, list) or not phrases or not all(isinstance(phrase, str) for phrase in phrases):
@@ -132,11 +99,7 @@ def party_words() -> WordLists:
 
 @cache
 def description_patterns() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
-    """Return section -> ``pattern`` and, for costly searches, ``token`` -> compiled pattern.
-
-    Raises:
-        ReferenceDataError: the file is not TOML, or an entry is not a regular expression.
-    """
+    """Return section -> ``pattern`` and, for costly searches, ``token`` -> compiled pattern."""
     sections: dict[str, dict[str, re.Pattern[str]]] = {}
     for section, key, pattern in _entries(DESCRIPTION_PATTERNS):
         try:

@@ -1,8 +1,51 @@
-"""A declared chemical becomes a substance with its legal status."""
+"""A text becomes a substance, with the law that controls it.
+
+This is the only public module of the package, with `features.substances.rows` for whole tables, which needs NumPy.
+
+- `Substances` finds the substance that a text names, as a `Match`.
+- `status` and `law_on` return the law on a match in a place on a day.
+- `opsin` reads systematic names in a process of its own: configure, start and close it here.
+"""
 
 from __future__ import annotations
 
-from features.substances.find.index import SubstanceIndex
-from features.substances.match import BENIGN, WATCHED, Match
+from features.substances.coverage import LawOn, Obligation, law_on, listed, listed_in_place, obligations
+from features.substances.drawing import draw
+from features.substances.find.index import Substances, read_structures
+from features.substances.find.numbers import cas_numbers_in
+from features.substances.law import ClassControl, LegalStatus, applies, era, eu_members, months, status
+from features.substances.match import BENIGN, CONTROLLED, KINDS, WATCHED, ClassMatch, Kind, Match
+from features.substances.read.opsin import opsin
+from features.substances.read.spotting import structures_in, systematic_names
+from features.substances.read.translations import translated_names
 
-__all__ = ["BENIGN", "WATCHED", "Match", "SubstanceIndex"]
+__all__ = [
+    "BENIGN",
+    "CONTROLLED",
+    "KINDS",
+    "WATCHED",
+    "ClassControl",
+    "ClassMatch",
+    "Kind",
+    "LawOn",
+    "LegalStatus",
+    "Match",
+    "Obligation",
+    "Substances",
+    "applies",
+    "cas_numbers_in",
+    "draw",
+    "era",
+    "eu_members",
+    "law_on",
+    "listed",
+    "listed_in_place",
+    "months",
+    "obligations",
+    "opsin",
+    "read_structures",
+    "status",
+    "structures_in",
+    "systematic_names",
+    "translated_names",
+]

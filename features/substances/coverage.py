@@ -22,10 +22,10 @@ from features.reference import (
     RecordedLaw,
     control_listings,
     convention_parties,
+    drug_listings,
     recorded_law,
     substances,
 )
-from features.reference.controlled import drug_listings
 from features.substances.law import LegalStatus, applies, may_have_begun, status
 from features.substances.match import Match
 

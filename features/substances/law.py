@@ -24,9 +24,9 @@ from features.reference import (
     class_definitions,
     class_exemptions,
     control_listings,
+    drug_listings,
     recorded_law,
 )
-from features.reference.controlled import drug_listings
 from features.substances.match import ClassMatch, Match
 
 _DAYS_PER_MONTH: Final = 365.2425 / 12

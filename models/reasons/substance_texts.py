@@ -8,9 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from features.reference import Listing
-from features.substances import BENIGN, Match
-from features.substances.coverage import listed_in_place
-from features.substances.law import ClassControl, applies, era, status
+from features.substances import BENIGN, ClassControl, Match, applies, era, listed_in_place, status
 from models.reasons.items import Evidence, quote
 from models.reasons.texts import hs
 

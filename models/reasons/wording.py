@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from features.substances import BENIGN, Match
-from features.substances.coverage import listed_in_place
-from features.substances.law import era, status
+from features.substances import BENIGN, Match, era, listed_in_place, status
 from models.reasons.items import ExplainedItems, quote
 from models.reasons.measures import number_text
 from models.reasons.texts import account_age, money

@@ -15,10 +15,10 @@ Path: TypeAlias = tuple[str | int, ...]
 _TOKEN: Final = re.compile(
     r"""
     (?P<skip>[ \t\r]+|\#[^\n]*)
-  | (?P<newline>\n)
-  | (?P<text>\"{3}(?:[^\\]|\\.)*?\"{3,5}|'{3}.*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')
-  | (?P<mark>[\[\]{}=,.])
-  | (?P<bare>[^\s\[\]{}=,."'\#]+)
+  | \n
+  | (?:\"{3}(?:[^\\]|\\.)*?\"{3,5}|'{3}.*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')
+  | [\[\]{}=,.]
+  | [^\s\[\]{}=,."'\#]+
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -34,123 +34,97 @@ def lines_of(document: str) -> dict[Path, int]:
 
 
 class _Reader:
-    """Reads a document once, token by token."""
+    """Reads a document once, token by token. A quoted text keeps its quotes, so it never equals a mark."""
 
     def __init__(self, document: str) -> None:
-        self._tokens = list(_tokens(document))
-        self._at = 0
+        self._tokens = [*_tokens(document)][::-1]
         self._lines: dict[Path, int] = {}
-        #: Number of entries of each array of tables so far.
-        self._counts: dict[Path, int] = {}
+        #: Number of the latest entry of each array of tables.
+        self._latest: dict[Path, int] = {}
 
     def read(self) -> dict[Path, int]:
         table: Path = ()
-        while self._at < len(self._tokens):
-            kind, text, _ = self._tokens[self._at]
-            if kind == "newline":
-                self._at += 1
-            elif text == "[" and kind == "mark":
-                table = self._header()
+        while self._tokens:
+            text, line = self._tokens[-1]
+            if text == "[":
+                table = self._header(line)
+            elif text == "\n":
+                self._tokens.pop()
             else:
                 self._pair(table)
         return self._lines
 
-    def _header(self) -> Path:
+    def _header(self, line: int) -> Path:
         """Read ``[table]`` or ``[[array of tables]]`` and return the path of the pairs that follow."""
-        line = self._tokens[self._at][2]
-        is_array = self._is_mark("[", 1)
-        self._at += 2 if is_array else 1
-        keys = self._keys("]")
-        self._at += 2 if is_array else 1
-        path = self._resolved(keys[:-1])
-        path = (*path, keys[-1])
+        self._tokens.pop()
+        is_array = self._tokens[-1][0] == "["
         if is_array:
+            self._tokens.pop()
+        *outer, last = self._keys("]")
+        path: Path = ()
+        for key in outer:
+            # The key of an array of tables refers to its latest entry.
+            path = self._latest_of((*path, key))
+        path = (*path, last)
+        if is_array:
+            self._tokens.pop()
             self._lines.setdefault(path, line)
-            number = self._counts.get(path, 0)
-            self._counts[path] = number + 1
-            path = (*path, number)
-        elif path in self._counts:
-            path = (*path, self._counts[path] - 1)
+            self._latest[path] = self._latest.get(path, -1) + 1
+        path = self._latest_of(path)
         self._lines.setdefault(path, line)
         return path
 
-    def _resolved(self, keys: list[str]) -> Path:
-        """Return the path of a header's keys. The key of an array of tables refers to its last entry."""
-        path: Path = ()
-        for key in keys:
-            path = (*path, key)
-            if path in self._counts:
-                path = (*path, self._counts[path] - 1)
-        return path
-
-    def _pair(self, table: Path) -> None:
-        """Read ``key = value``."""
-        line = self._tokens[self._at][2]
-        path = (*table, *self._keys("="))
-        self._at += 1
-        for depth in range(len(table) + 1, len(path) + 1):
-            self._lines.setdefault(path[:depth], line)
-        self._value(path)
+    def _latest_of(self, path: Path) -> Path:
+        return (*path, self._latest[path]) if path in self._latest else path
 
     def _keys(self, end: str) -> list[str]:
-        """Read a dotted key up to the mark ``end``."""
-        keys: list[str] = []
-        while not self._is_mark(end):
-            kind, text, _ = self._tokens[self._at]
-            if kind != "mark":
-                keys.append(text[1:-1] if kind == "text" else text)
-            self._at += 1
+        """Read a dotted key and the mark ``end``."""
+        keys = []
+        while (text := self._tokens.pop()[0]) != end:
+            if text != ".":
+                keys.append(text[1:-1] if text[0] in "\"'" else text)
         return keys
 
+    def _pair(self, path: Path) -> None:
+        """Read ``key = value`` of the table ``path``."""
+        line = self._tokens[-1][1]
+        for key in self._keys("="):
+            path = (*path, key)
+            self._lines.setdefault(path, line)
+        self._value(path)
+
     def _value(self, path: Path) -> None:
-        if self._is_mark("["):
-            self._array(path)
-        elif self._is_mark("{"):
-            self._inline_table(path)
+        text, _ = self._tokens.pop()
+        if text == "[":
+            for number, line in enumerate(self._entries("]")):
+                self._lines[*path, number] = line
+                self._value((*path, number))
+        elif text == "{":
+            for _ in self._entries("}"):
+                self._pair(path)
         else:
             # A number with a point, or a time, has several tokens.
-            while self._at < len(self._tokens):
-                kind, text, _ = self._tokens[self._at]
-                if kind == "newline" or (kind == "mark" and text in ",]}"):
-                    return
-                self._at += 1
+            while self._tokens and self._tokens[-1][0] not in ("\n", ",", "]", "}"):
+                self._tokens.pop()
 
-    def _array(self, path: Path) -> None:
-        self._at += 1
-        number = 0
-        while not self._is_mark("]"):
-            kind, text, line = self._tokens[self._at]
-            if kind == "newline" or (kind == "mark" and text == ","):
-                self._at += 1
-                continue
-            self._lines[*path, number] = line
-            self._value((*path, number))
-            number += 1
-        self._at += 1
-
-    def _inline_table(self, path: Path) -> None:
-        self._at += 1
-        while not self._is_mark("}"):
-            kind, text, _ = self._tokens[self._at]
-            if kind == "newline" or (kind == "mark" and text == ","):
-                self._at += 1
+    def _entries(self, end: str) -> Iterator[int]:
+        """Yield the line of each entry up to the mark ``end``. The caller reads the entry."""
+        while self._tokens[-1][0] != end:
+            if self._tokens[-1][0] in ("\n", ","):
+                self._tokens.pop()
             else:
-                self._pair(path)
-        self._at += 1
-
-    def _is_mark(self, mark: str, offset: int = 0) -> bool:
-        return self._tokens[self._at + offset][:2] == ("mark", mark)
+                yield self._tokens[-1][1]
+        self._tokens.pop()
 
 
-def _tokens(document: str) -> Iterator[tuple[str, str, int]]:
-    """Yield kind, text and line of each token except blanks and comments."""
+def _tokens(document: str) -> Iterator[tuple[str, int]]:
+    """Yield text and line of each token except blanks and comments."""
     line, at = 1, 0
     while at < len(document):
         match = _TOKEN.match(document, at)
         if match is None:
             raise ValueError(f"line {line} is not TOML")
-        kind = match.lastgroup or ""
-        if kind != "skip":
-            yield kind, match.group(), line
+        if match.lastgroup != "skip":
+            yield match.group(), line
         line += match.group().count("\n")
         at = match.end()

@@ -18,9 +18,7 @@ import numpy as np
 from features.goods.answers import goods_reader
 from features.goods.codes import CHEMICAL_CHAPTERS
 from features.reference import is_known_cas
-from features.substances import Match, SubstanceIndex
-from features.substances.read.opsin import opsin
-from features.substances.read.spotting import structures_in
+from features.substances import Match, Substances, opsin, read_structures, systematic_names
 from features.table.table import Coded, ManifestTable
 from features.texts.reading import current_budget, reading_within
 from features.texts.remembered import remembered
@@ -61,7 +59,7 @@ class UnreadItems:
     def __init__(self) -> None:
         self._chemical_problem = remembered(_CACHED)(_chemical_problem)
         self._names_goods = remembered(_CACHED)(_names_goods)
-        self._systematic_names = remembered(_CACHED)(_systematic_names)
+        self._systematic_names = remembered(_CACHED)(systematic_names)
 
     def of(self, table: ManifestTable, substances: Sequence[Match | None]) -> Mapping[int, tuple[UnreadItem, ...]]:
         """Return the unread fields of a table by shipment.
@@ -114,7 +112,7 @@ class UnreadItems:
 
     def _name_problems(self, texts: list[str]) -> list[str]:
         """Return `_name_problem` of each description. Plain goods take nothing from the request's budget."""
-        may_name = SubstanceIndex.load().may_name(texts)
+        may_name = Substances.load().may_name(texts)
         problems = iter(_within_budget([*compress(texts, may_name)], self._name_problem, chemical=False))
         return [next(problems) if may else "" for may in may_name]
 
@@ -126,7 +124,7 @@ class UnreadItems:
             smiles or opsin().has_answered(name) for name, smiles in zip(names, opsin().smiles_many(names), strict=True)
         ):
             return ""
-        match = SubstanceIndex.load().resolve(text)
+        match = Substances.load().match(text)
         if match is not None and match.kind != "similar":
             return ""
         return _NAME.format(_quoted(text))
@@ -186,7 +184,7 @@ def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemic
     if budget is None:
         return [problem_of(text) for text in texts]
     problems: list[str] = []
-    index = SubstanceIndex.load()
+    index = Substances.load()
     with reading_within(None):
         for text in texts:
             if text in budget.unread:
@@ -202,8 +200,8 @@ def _chemical_problem(text: str, names_are_read: bool) -> str:
     """Return the problem of a text that names no chemical, empty if it names one. ``names_are_read`` is part of the cache key."""
     if not any(map(str.isalnum, text)):
         return ""
-    index = SubstanceIndex.load()
-    if index.resolve(text, chemical=True) is not None or index.names_common(text) or _has_structure(text):
+    index = Substances.load()
+    if index.match(text, chemical=True) is not None or index.names_common(text) or _has_structure(text):
         return ""
     return _CHEMICAL.format(_quoted(text))
 
@@ -222,18 +220,8 @@ def _has_structure(text: str) -> bool:
 
     Such a chemical counts as read although the index does not find it: it is on no list and similar to no listed substance.
     """
-    from features.substances.structures import from_inchi, from_smiles
-
     # OPSIN also reads names that `structures_in` does not find in a text, such as sodium bicarbonate.
-    if opsin().smiles(text):
-        return True
-    for piece in structures_in(text, chemical=True):
-        if piece.form == "inchikey":
-            continue
-        smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
-        if smiles and (from_inchi(smiles) if piece.form == "inchi" else from_smiles(smiles)) is not None:
-            return True
-    return False
+    return bool(opsin().smiles(text)) or any(structure is not None for _, structure in read_structures(text))
 
 
 def _cas_problem(text: str) -> str:
@@ -243,12 +231,8 @@ def _cas_problem(text: str) -> str:
     number, _ = normalise.cas(text)
     if number is None:
         return _BAD_CAS.format(_quoted(text))
-    known = SubstanceIndex.load().resolve_cas(number) is not None or is_known_cas(number)
+    known = Substances.load().match_cas(number) is not None or is_known_cas(number)
     return "" if known else _CAS.format(_quoted(text))
-
-
-def _systematic_names(text: str) -> tuple[str, ...]:
-    return tuple(piece.reading for piece in structures_in(text) if piece.form == "systematic")
 
 
 def _quoted(text: str) -> str:

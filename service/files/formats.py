@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 import pyarrow as pa
 
 from features.readers import OwnValues
+from service.core.excel_safe import safe_table
 from service.files.csv_lines import csv_lines, header_line
-from service.files.excel_safe import safe_table
 from service.files.json_lines import json_lines
 from service.files.output import OutputRefused, whole_file
 

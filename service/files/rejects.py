@@ -11,9 +11,9 @@ from typing import IO, Final, Self
 
 import pyarrow as pa
 
+from service.core.excel_safe import safe_cell
 from service.files.chunk_scorer import ScoredChunk
 from service.files.csv_lines import header_line
-from service.files.excel_safe import safe_cell
 from service.files.output import remove_stale, whole_file
 
 REJECT_COLUMNS: Final = ("line", "reason", "row")

@@ -15,9 +15,9 @@ import pyarrow as pa
 from features.readers import TableReader, Unreadable, open_table
 from features.readers.as_text import text_column
 from models.scoring import AdvancingHistory
+from service.core.excel_safe import safe_cell, safe_table
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
 from service.files.csv_lines import cells_of, delimited, header_line
-from service.files.excel_safe import safe_cell, safe_table
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.examples import EXAMPLE_GOODS
+from service.core.examples import EXAMPLE_GOODS
+from service.core.logs import logger
 from service.goods.answers import Question, answer_all
-from service.logs import logger
 
 
 def warm_up() -> None:

@@ -20,13 +20,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 from pydantic import SecretStr
 
-from service import store
-from service.errors import DatabaseAway
-from service.logs import configure, logger
-from service.settings import Settings, variables
+from service.core.errors import DatabaseAway
+from service.core.logs import configure, logger
+from service.core.settings import Settings, variables
 
 if TYPE_CHECKING:
-    from service.store.engine.database import Database
+    from service.core.database.engine import Database
 
 #: Seconds between checks for a waiting job or an ended child.
 _POLL_SECONDS: Final = 5.0
@@ -49,7 +48,9 @@ class InServiceWorker:
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings, self._jobs = settings, store.jobs.Jobs(database)
+        from service.jobs.repository import Jobs
+
+        self._settings, self._jobs = settings, Jobs(database)
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -68,10 +69,12 @@ class InServiceWorker:
             await asyncio.to_thread(self._stop)
 
     async def _watch(self) -> None:
+        from service.core.database.away import SQLAlchemyError
+
         while True:
             try:
                 await asyncio.to_thread(self._check)
-            except (OSError, store.away.SQLAlchemyError, DatabaseAway) as error:
+            except (OSError, SQLAlchemyError, DatabaseAway) as error:
                 logger().error("job_worker_not_started", problem=str(error).splitlines()[0])
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), _POLL_SECONDS)
@@ -100,6 +103,8 @@ class InServiceWorker:
 
     def _stop(self) -> None:
         # A cancelled check may still be starting a child in its thread.
+        from service.core.database.away import SQLAlchemyError
+
         with self._lock:
             self._closed = True
             child, self._child = self._child, None
@@ -113,7 +118,7 @@ class InServiceWorker:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-        with contextlib.suppress(store.away.SQLAlchemyError, DatabaseAway):
+        with contextlib.suppress(SQLAlchemyError, DatabaseAway):
             self._jobs.release(owner_of(child.pid))
 
 
@@ -138,9 +143,10 @@ def _text(value: Any) -> str:
 
 def main() -> int:
     """Run the child process and return its exit status."""
+    from service.core import chemistry
+    from service.core.database.engine import Database
+    from service.core.memory import keep_memory_small
     from service.jobs.worker import Worker
-    from service.memory import keep_memory_small
-    from service.substances import chemistry
 
     keep_memory_small()
     settings = Settings()
@@ -150,7 +156,7 @@ def main() -> int:
         if lock is None:
             return _EXIT_LOCKED
         chemistry.set_up(settings)
-        database = store.database.Database(settings.database_url.get_secret_value())
+        database = Database(settings.database_url.get_secret_value())
         worker = Worker(database, settings, owner_of(os.getpid()))
         threading.Thread(target=_stop_at_end_of_input, args=(worker.stop,), daemon=True).start()
         worker.work(_IDLE_SECONDS)

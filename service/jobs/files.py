@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from features.readers import Unreadable
-from service import store
 from service.files.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from service.settings import Settings
-    from service.store.engine.database import Database
+    from service.core.database.engine import Database
+    from service.core.settings import Settings
 
 _OWNER_ONLY: Final = 0o600
 _OWNER_FOLDER: Final = 0o700
@@ -76,7 +75,9 @@ def delete_files(database: Database, settings: Settings, finished_before: int | 
     Args:
         finished_before: only those of jobs that ended before this time, in microseconds since 1970.
     """
-    jobs = store.jobs.Jobs(database)
+    from service.jobs.repository import Jobs
+
+    jobs = Jobs(database)
     ended = jobs.with_files(finished_before)
     for job_id in ended:
         JobFiles(settings.jobs_dir, job_id).delete()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from features.readers import OwnValues
     from service.files.chunk_scorer import ScoredChunk
     from service.files.layout import OutputLayout
-    from service.store.jobs import Lease
+    from service.jobs.repository import Lease
 
 
 class _ArrowParts:

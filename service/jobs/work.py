@@ -20,26 +20,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.readers import ROWS_PER_CHUNK, ColumnMapping, open_pieces, open_table
 from models.bundle.audit import features_digest
-from service.errors import DatabaseAway
+from service.core.errors import DatabaseAway
 from service.files.chunk_scorer import ChunkScorer, scored_chunks
 from service.files.formats import format_of
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 from service.jobs.files import JobFiles, missing_upload
+from service.jobs.repository import Jobs, Lease, Lost, Progress, digest_of, now
 from service.jobs.results import Results, complete, contain_committed, growing_path, open_results
 from service.lists.current import CurrentLists
 from service.scoring.recording import Receipt, decisions_of_table
-from service.store.jobs import Jobs, Lease, Lost, Progress, digest_of, now
-from service.store.webhooks import record_with_deliveries
+from service.webhooks.repository import record_with_deliveries
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from features.groups.history.history import HistoryRows
     from models.scoring import RiskModel, Scores, ScoreSettings
-    from service.settings import Settings
-    from service.store.engine.database import Database
-    from service.store.log.decision import NewDecision
+    from service.core.database.engine import Database
+    from service.core.settings import Settings
+    from service.scoring.decision import NewDecision
 
 _UPLOAD: Final = "the uploaded file"
 #: Decisions per transaction. On SQLite, requests that store decisions wait meanwhile.

@@ -18,22 +18,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.readers import ROWS_PER_CHUNK, MappingError, Unreadable
 from models.bundle import BundleRefused, StoreError, champion_dir
-from service.errors import DatabaseAway
+from service.core.errors import DatabaseAway
+from service.core.identifiers import new_ids
+from service.core.logs import logger
 from service.files.output import OutputFailed
-from service.identifiers import new_ids
 from service.jobs.files import JobFiles, delete_files
+from service.jobs.repository import Jobs, Lease, Lost, now
 from service.jobs.work import Heartbeat, JobContext, Stopped, run
-from service.logs import logger
 from service.scoring.model_host import load_current, signature_of
-from service.store.jobs import Jobs, Lease, Lost, now
-from service.store.webhooks import record_with_deliveries
+from service.webhooks.repository import record_with_deliveries
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel
+    from service.core.database.engine import Database
+    from service.core.settings import Settings
     from service.jobs.work import Recorder
     from service.scoring.model_host import LoadedModel
-    from service.settings import Settings
-    from service.store.engine.database import Database
 
 #: Attempts without progress after which a job fails. Its file probably ends the worker each time, for example for lack of memory.
 MOST_FRUITLESS: Final = 10

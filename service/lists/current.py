@@ -19,21 +19,20 @@ from models.lanes import LANE_NAMES
 from models.permits import COLUMNS as PERMIT_COLUMNS
 from models.permits import Register
 from models.rules import OfficeRules, Suppression
-from service import store
+from service.core.database.times import iso_time_or_none, now_us
+from service.core.logs import logger
+from service.core.periodic import repeated
 from service.lists.forms import EntryKind, exact_form
 from service.lists.screening import Entry, ListScreening, Segment, Suppressed
+from service.lists.topics import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Topic
 from service.lists.unread import UnreadLists
-from service.logs import logger
-from service.periodic import repeated
-from service.store.engine.times import iso_time_or_none, now_us
-from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from models.scoring import ScoreSettings
-    from service.store.engine.database import Database
-    from service.store.lists import Revision
+    from service.core.database.engine import Database
+    from service.lists.repository import Revision
 
 #: Seconds between readings: half of the second within which a change takes effect. The query takes a fraction of a millisecond.
 POLL_SECONDS: Final = 0.5
@@ -116,8 +115,10 @@ class CurrentLists:
 
     def _newest(self, database: Database) -> _State:
         """Return the state of the database; the current object if nothing changed."""
+        from service.lists import repository
+
         with database.read() as connection:
-            revisions = store.lists.revisions(connection)
+            revisions = repository.revisions(connection)
             if {name: revision.number for name, revision in revisions.items()} == self._state.revisions:
                 return self._state
             return _read(connection, self._state, revisions)
@@ -164,13 +165,15 @@ def _refresh_or_log(refresh: Callable[[], bool]) -> None:
 def _read(connection: Connection, state: _State, revisions: dict[str, Revision]) -> _State:
     """Return the state of the database. Tables whose revision did not change are taken from ``state``."""
 
+    from service.lists import repository
+
     def is_new(topic: Topic) -> bool:
         return revisions[topic.name].number != state.revisions[topic.name]
 
     changes: dict[str, Any] = {"revisions": {name: revision.number for name, revision in revisions.items()}}
     changes["secret"] = revisions[DISMISSALS.name].secret
     if is_new(WATCH_ENTRIES):
-        rows = store.lists.changed(connection, WATCH_ENTRIES, state.revisions[WATCH_ENTRIES.name])
+        rows = repository.changed(connection, WATCH_ENTRIES, state.revisions[WATCH_ENTRIES.name])
         known = {entry.id for segment in state.segments for entry in segment.entries}
         added = [
             entry_of(row) for row in rows if row.removed_at is None and row.id not in known and row.text is not None
@@ -183,11 +186,11 @@ def _read(connection: Connection, state: _State, revisions: dict[str, Revision])
         expiries = state.expiries | {row.id: row.expires_at for row in rows if row.expires_at is not None}
         changes |= {"segments": segments, "gone": gone, "expiries": expiries}
     if is_new(DISMISSALS):
-        changes["dismissals"] = tuple(store.lists.changed(connection, DISMISSALS, 0))
+        changes["dismissals"] = tuple(repository.changed(connection, DISMISSALS, 0))
     if is_new(SUPPRESSIONS):
-        changes["suppressions"] = tuple(store.lists.changed(connection, SUPPRESSIONS, 0))
+        changes["suppressions"] = tuple(repository.changed(connection, SUPPRESSIONS, 0))
     if is_new(PERMITS):
-        changes["register"] = register_of(store.lists.changed(connection, PERMITS, 0))
+        changes["register"] = register_of(repository.changed(connection, PERMITS, 0))
     return replace(state, **changes)
 
 

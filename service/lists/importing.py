@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from service import store
 from service.lists.reading import Faulty, Imported, read_entry, read_file
+from service.lists.topics import WATCH_ENTRIES, Topic
 from service.lists.view import known_of, shown
-from service.store.topics import WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
-    from service.store.engine.database import Database
+    from service.core.database.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,12 @@ def add_entry(database: Database, topic: Topic, given: object, actor: str | None
     Raises:
         Faulty: the entry cannot be used.
     """
+    from service.lists import repository
+
     row = read_entry(topic, given, known_of(database, topic))
-    [id_] = store.lists.add(database, topic, [row], actor)
+    [id_] = repository.add(database, topic, [row], actor)
     with database.read() as connection:
-        return shown(topic, store.lists.one(connection, topic, id_))
+        return shown(topic, repository.one(connection, topic, id_))
 
 
 def import_csv(
@@ -65,15 +66,17 @@ def import_csv(
     Raises:
         Faulty: the file cannot be read, or no list was named to replace.
     """
+    from service.lists import repository
+
     if topic is WATCH_ENTRIES and options.replace and not options.list_name:
         raise Faulty([("list", "is missing; name the list to replace")])
     imported = read_csv(database, topic, data, options)
     removed = 0
     if options.replace and imported.rows:
         filters = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
-        removed = store.lists.replace(database, topic, filters, imported.rows, actor)
+        removed = repository.replace(database, topic, filters, imported.rows, actor)
     else:
-        store.lists.add(database, topic, imported.rows, actor)
+        repository.add(database, topic, imported.rows, actor)
     return ImportResult(len(imported.rows), removed, imported.rejected)
 
 

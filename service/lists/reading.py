@@ -18,7 +18,7 @@ from models.permits import check_permit
 from models.rules import NEVER_SUPPRESSED
 from service.lists.forms import FUZZY, EntryKind, exact_form
 from service.lists.screening import party_digest
-from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
+from service.lists.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Collection

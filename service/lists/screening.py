@@ -34,7 +34,7 @@ Index: TypeAlias = NameIndex | AddressIndex | ExactIndex
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Entry of a watch list. Attributes are those of `service.store.tables.WatchEntry`; ``lane`` is an index of `LANE_NAMES`."""
+    """Entry of a watch list. Attributes are those of `service.lists.tables.WatchEntry`; ``lane`` is an index of `LANE_NAMES`."""
 
     id: str
     list_name: str

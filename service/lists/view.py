@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from service import store
+from service.core.database.times import iso_time_or_none
 from service.lists.forms import EntryKind
 from service.lists.reading import Known
-from service.store.engine.times import iso_time_or_none
-from service.store.topics import DISMISSALS, Topic
+from service.lists.topics import DISMISSALS, Topic
 
 if TYPE_CHECKING:
-    from service.store.engine.database import Database
+    from service.core.database.engine import Database
 
 #: Member -> its column, where their names differ.
 COLUMN_OF: Final = {"list": "list_name"}
@@ -22,9 +21,11 @@ _HIDDEN: Final = frozenset({"party"})
 
 def shown(topic: Topic, row: Any) -> dict[str, Any]:
     """Return an entry as plain JSON values."""
+    from service.lists import repository
+
     entry = {
         _MEMBER_OF.get(column, column): getattr(row, column)
-        for column in ("id", *store.lists.columns_of(topic))
+        for column in ("id", *repository.columns_of(topic))
         if column not in _HIDDEN
     }
     return entry | {
@@ -36,8 +37,10 @@ def shown(topic: Topic, row: Any) -> dict[str, Any]:
 
 def known_of(database: Database, topic: Topic) -> Known:
     """Return the facts that reading an entry needs: for dismissals, the kinds of entries and the key of the digests."""
+    from service.lists import repository
+
     if topic is not DISMISSALS:
         return Known()
     with database.read() as connection:
-        kinds = {entry: EntryKind(kind) for entry, kind in store.lists.kinds(connection).items()}
-        return Known(kinds, store.lists.revisions(connection)[DISMISSALS.name].secret)
+        kinds = {entry: EntryKind(kind) for entry, kind in repository.kinds(connection).items()}
+        return Known(kinds, repository.revisions(connection)[DISMISSALS.name].secret)

@@ -21,8 +21,8 @@ from features.table.parts import alone
 from features.table.table import ManifestTable
 from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
-from service.identifiers import new_ordered_ids
-from service.logs import logger
+from service.core.identifiers import new_ordered_ids
+from service.core.logs import logger
 from service.scoring.distinct import first_rows, tables_of_distinct
 from service.scoring.live_history import LiveRows
 from service.scoring.portions import MOST_FURTHER, further_names, portions_of

@@ -4,7 +4,7 @@ The event loop advances it for single requests, and threads advance it for CSV f
 requests are processed between the chunks of a file but never within a chunk.
 
 Each shipment gets an order, which is stored with its decision. Another history that advances with the same shipments in the same
-order, and learns the same results at the same orders, gets the same state; `service.scoring.replay` relies on that. Shipments wait
+order, and learns the same results at the same orders, gets the same state; `service.history.replay` relies on that. Shipments wait
 in `unlogged` until their decisions are found in the log.
 """
 

@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Any
 from models.bundle import BundleRefused, ModelStore, StoreError, champion_dir
 from models.bundle.audit import features_digest
 from models.bundle.signature import SIGNATURE
-from service.errors import NotReady
-from service.logs import logger
-from service.memory import after_exchange
-from service.periodic import repeated
+from service.core.errors import NotReady
+from service.core.logs import logger
+from service.core.memory import after_exchange
+from service.core.periodic import repeated
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
     from features.groups.history.history import History
     from models.scoring import RiskModel
-    from service.metrics import Metrics
+    from service.core.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, eq=False)

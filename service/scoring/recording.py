@@ -17,9 +17,9 @@ from features.manifest.fields import FIELD
 from features.manifest.shipment import shipment_to_json
 from features.table.normalise import normaliser
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
+from service.scoring.decision import NewDecision, Stored, content_digest, manifest_json
 from service.scoring.live_history import NOT_COUNTED, LiveRows
-from service.store.log.decision import NewDecision, Stored, content_digest, manifest_json
-from service.store.log.references import NUL, REPLACED, reference_of
+from service.scoring.references import NUL, REPLACED, reference_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from features.groups.history.history import HistoryRows
     from models.scoring import Scores
+    from service.decisions.store import Store
     from service.scoring.answers import Outcome
     from service.scoring.model_host import ServedModel
-    from service.store.store import Store
 
 Via = Literal["score", "batch", "csv", "job", "file"]
 

@@ -21,20 +21,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from service.errors import Busy
+from service.core.chemistry import takes_long
+from service.core.errors import Busy
 from service.scoring.answers import Options, Outcome, score
 from service.scoring.recording import Receipt, decisions_of
-from service.substances.chemistry import takes_long
 
 if TYPE_CHECKING:
     from features.manifest.problems import Problem
     from models.scoring import ScoreSettings
+    from service.core.metrics import Metrics
+    from service.decisions.store import Store
     from service.lists.current import CurrentLists
-    from service.metrics import Metrics
-    from service.record import TrafficRecord
+    from service.scoring.decision import NewDecision, Stored
     from service.scoring.model_host import ModelHost, ServedModel
-    from service.store.log.decision import NewDecision, Stored
-    from service.store.store import Store
+    from service.scoring.record import TrafficRecord
 
 T = TypeVar("T")
 

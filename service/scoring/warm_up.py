@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
+from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 

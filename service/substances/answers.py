@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 from stdnum import casrn
 
 from features.reference import control_listings, country
-from features.substances import SubstanceIndex
-from features.substances.coverage import LawOn, law_on, listed, obligations
-from features.substances.law import LegalStatus, status
-from features.substances.normalise import CAS, fold
-from service.substances.chemistry import chemistry
+from features.substances import (
+    LawOn,
+    LegalStatus,
+    Substances,
+    cas_numbers_in,
+    draw,
+    law_on,
+    listed,
+    obligations,
+    read_structures,
+    status,
+)
+from service.core.chemistry import chemistry
 from service.substances.law import class_json, convention_json, law_json, law_warnings, listing_json, of_precursors
 
 if TYPE_CHECKING:
@@ -136,7 +144,7 @@ def ask(question: Question) -> tuple[Match | None, LegalStatus | None]:
     """Return the substance that a text declares and its legal status on the day of the question; (None, None) without a
     match.
     """
-    match = SubstanceIndex.load().resolve(question.text, chemical=question.chemical)
+    match = Substances.load().match(question.text, chemical=question.chemical)
     return match, None if match is None else status(match, question.on, question.jurisdiction)
 
 
@@ -216,19 +224,18 @@ def drawing_of(text: str) -> str | None:
     Raises:
         CannotDraw: a system library is missing.
     """
-    match = SubstanceIndex.load().resolve(text, chemical=True)
+    match = Substances.load().match(text, chemical=True)
     smiles = describe_attempt(text).smiles if match is None else match.smiles
     return _drawn(smiles) if smiles else None
 
 
 def _drawn(smiles: str) -> str:
     try:
-        from features.substances.structures.drawing import drawing
+        return draw(smiles)
     except ImportError as error:
         raise CannotDraw(
             f"Structures cannot be drawn on this machine: {error}. (Debian, Ubuntu: libxrender1, libexpat1)"
         ) from None
-    return drawing(smiles)
 
 
 def columns(question: Question) -> tuple[Any, ...]:
@@ -287,15 +294,10 @@ class Attempt:
 
 def describe_attempt(text: str) -> Attempt:
     """Describe the attempts to recognise a text that has no match."""
-    from features.substances.read.opsin import opsin
-    from features.substances.read.spotting import structures_in
-    from features.substances.structures import from_inchi, from_smiles
-
     sentences = [
         "The text contains no name, synonym, abbreviation or translation of a known substance; typing errors were allowed for."
     ]
-    for number in CAS.finditer(fold(text)):
-        cas = "-".join(number.groups())
+    for cas in cas_numbers_in(text):
         is_valid = casrn.is_valid(cas)
         sentences.append(
             f"{cas} is not the CAS number of a known substance."
@@ -303,9 +305,7 @@ def describe_attempt(text: str) -> Attempt:
             else f"{cas} is not a CAS number: its check digit is wrong."
         )
     structure = None
-    for piece in structures_in(text, chemical=True):
-        smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
-        read = from_inchi(piece.reading) if piece.form == "inchi" else from_smiles(smiles) if smiles else None
+    for piece, read in read_structures(text):
         if piece.form == "inchikey":
             sentences.append(f"{piece.text} is not the InChIKey of a known substance.")
         elif read is not None:

@@ -10,10 +10,7 @@ from features.reference import Group, Verified, class_definitions
 
 if TYPE_CHECKING:
     from features.reference import ClassDefinition, Listing
-    from features.substances import Match
-    from features.substances.coverage import LawOn, Obligation
-    from features.substances.law import ClassControl, LegalStatus
-    from features.substances.match import ClassMatch
+    from features.substances import ClassControl, ClassMatch, LawOn, LegalStatus, Match, Obligation
 
 
 def law_json(law: LawOn) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.logs import logger
+from service.core.logs import logger
 from service.substances.answers import Question, answer, today
 
 #: Texts that are read without OPSIN: a name and a structure.

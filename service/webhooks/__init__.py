@@ -1,1 +1,1 @@
-"""Webhooks: signed messages about red decisions to addresses of the office."""
+"""Messages about red decisions to addresses of the office."""

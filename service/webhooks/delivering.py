@@ -13,15 +13,16 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from service import store
-from service.logs import logger
-from service.periodic import repeated
-from service.store.engine.times import now_us
+from service.core.database.times import now_us
+from service.core.logs import logger
+from service.core.periodic import repeated
+from service.webhooks import repository
+from service.webhooks.repository import EVENT, Attempt
 from service.webhooks.sending import Reply, Sender, headers_of, signature
 
 if TYPE_CHECKING:
-    from service.store.engine.database import Database
-    from service.store.webhooks import Due, Outbox
+    from service.core.database.engine import Database
+    from service.webhooks.repository import Due, Outbox
 
 #: Seconds between checks of the outbox.
 POLL_SECONDS: Final = 1.0
@@ -62,7 +63,7 @@ class Deliverer:
         if not self._outbox.look():
             return 0
         sent = 0
-        while not self._closing and (due := store.webhooks.claim(self._database, now_us(), _AT_ONCE)):
+        while not self._closing and (due := repository.claim(self._database, now_us(), _AT_ONCE)):
             for delivery, reply in zip(due, self._threads.map(self._send, due), strict=True):
                 self._record(delivery, reply)
             sent += len(due)
@@ -70,7 +71,7 @@ class Deliverer:
 
     def _send(self, due: Due) -> Reply:
         signed = signature(due.secret, now_us() // _SECOND, due.body)
-        return self._sender.send(due.url, due.body, headers_of(due.id, store.webhooks.EVENT, signed))
+        return self._sender.send(due.url, due.body, headers_of(due.id, EVENT, signed))
 
     def _record(self, due: Due, reply: Reply) -> None:
         at, attempts = now_us(), due.attempts + 1
@@ -80,7 +81,7 @@ class Deliverer:
                 next_at = at + delay(attempts, random.random())
             # The address may contain a token, so the log only gives the id of the webhook.
             logger().warning("webhook_failed", webhook=due.webhook_id, attempts=attempts, problem=reply.problem)
-        if store.webhooks.record(self._database, due, store.webhooks.Attempt(at, reply.status, reply.problem, next_at)):
+        if repository.record(self._database, due, Attempt(at, reply.status, reply.problem, next_at)):
             logger().error("webhook_disabled", webhook=due.webhook_id, problem=reply.problem)
 
     @contextlib.asynccontextmanager

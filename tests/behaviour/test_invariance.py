@@ -21,8 +21,8 @@ from features.table.table import Coded, ManifestTable
 from models.bundle import ModelStore
 from models.scoring import RiskModel
 from service.app import create_app
+from service.core.settings import Settings
 from service.files.batch import score_file
-from service.settings import Settings
 from tests.service.api_client import Client, serving
 from training.registry.pyfunc_model import score_frame
 from training.worlds.own import sample

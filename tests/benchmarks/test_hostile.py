@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.hostile import bodies
-from service.settings import Settings
+from service.core.settings import Settings
 
 
 def test_the_service_accepts_bodies_of_their_size() -> None:

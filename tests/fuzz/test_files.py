@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.readers import ColumnMapping, MappingError, Unreadable, open_table
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from features.table.table import Coded, ManifestTable
 from models.bundle import BundleRefused, ModelStore, StoreError, load, save
 from models.bundle.audit import MANIFEST, seal, sha256
@@ -146,10 +146,10 @@ CHEMICAL: Final = ("fent", "anyl", "4-", "N-", "(", ")", "[", "]", "piperidin", 
 @fuzzed()
 @given(st.lists(st.sampled_from(CHEMICAL), max_size=12).map("".join) | texts, st.booleans())
 def test_chemicals_of_any_text_are_resolved_or_not(text: str, chemical: bool) -> None:
-    index = SubstanceIndex.load()
-    match = index.resolve(text, chemical=chemical)
+    index = Substances.load()
+    match = index.match(text, chemical=chemical)
     assert match is None or match.substance
-    index.resolve_cas(text)
+    index.match_cas(text)
 
 
 @pytest.fixture(scope="module")

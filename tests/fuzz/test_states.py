@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 
 from models.bundle import ModelStore, save
 from service.app import create_app
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.fuzz.effort import fuzzed
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving

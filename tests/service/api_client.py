@@ -11,7 +11,7 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from service.api.dependencies import State
+from service.core.http.dependencies import State
 
 
 class Client:

@@ -13,11 +13,11 @@ import structlog
 
 from models.bundle import ModelStore, save
 from service.app import create_app
-from service.examples import EXAMPLE_SHIPMENT
-from service.logs import configure
+from service.core.examples import EXAMPLE_SHIPMENT
+from service.core.logs import configure
+from service.core.settings import Settings
 from service.scoring import scorer
 from service.scoring.answers import Outcome, score
-from service.settings import Settings
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
 

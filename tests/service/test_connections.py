@@ -17,10 +17,10 @@ import uvicorn
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.api.streams import count_until_sent
-from service.budget import ByteBudget
-from service.connections import Connections, LimitedProtocol, Limits
-from service.connections.protocol import _TRAILERS, STATE
+from service.core.http.budget import ByteBudget
+from service.core.http.connections import Connections, LimitedProtocol, Limits
+from service.core.http.connections.protocol import _TRAILERS, STATE
+from service.core.http.streams import count_until_sent
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
 from models.bundle import ModelStore
-from service.cli.main import run
-from service.demo import SAMPLE, show_riskiest
+from service.cli import run
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
+from service.operations.demo import SAMPLE, show_riskiest
 from tests.service.api.test_score_csv import rows_of
 
 ROWS = rows_of(SAMPLE.read_bytes())

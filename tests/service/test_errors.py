@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from service.errors import schema_mismatch
+from service.core.errors import schema_mismatch
 
 
 class _Body(BaseModel):

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from service.identifiers import new_ids, new_ordered_ids
+from service.core.identifiers import new_ids, new_ordered_ids
 
 
 def test_ids_are_different_random_uuids_in_their_usual_form() -> None:
@@ -31,7 +31,7 @@ def test_ordered_ids_are_different_uuids_of_the_present_millisecond() -> None:
 def test_later_ids_sort_after_earlier_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = []
     for millisecond in (1, 255, 256, 1_795_000_000_000, 2**48 - 1):
-        monkeypatch.setattr("service.identifiers.time.time_ns", lambda now=millisecond: now * 1_000_000)
+        monkeypatch.setattr("service.core.identifiers.time.time_ns", lambda now=millisecond: now * 1_000_000)
         ids += new_ordered_ids(1)
     assert ids == sorted(ids)
 

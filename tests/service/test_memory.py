@@ -15,15 +15,15 @@ import pytest
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.memory import after_exchange, long_lived_objects
-from service.settings import Settings
+from service.core.memory import after_exchange, long_lived_objects
+from service.core.settings import Settings
 from tests.service.api_client import serving
 
 #: Frees an array of 24 MiB, which makes glibc raise its threshold, then allocates another and small ones above it. Prints how
 #: much of the 24 MiB stays resident after the second array is freed, in MiB.
 _RESIDENT = """
 import ctypes, sys
-from service.memory import keep_memory_small
+from service.core.memory import keep_memory_small
 
 if sys.argv[1] == "small":
     assert keep_memory_small()
@@ -34,7 +34,7 @@ elif sys.argv[1] == "worker":
 elif sys.argv[1] == "server":
     import uvicorn
     from service.server import run
-    from service.settings import Settings
+    from service.core.settings import Settings
 
     uvicorn.run = lambda *_, **__: None
     run(Settings(port=0))
@@ -120,7 +120,7 @@ def test_memory_of_small_arrays_returns_to_the_system_on_request() -> None:
 #: Scores a file with the command line and prints the optional packages that it imported.
 _SCORE = """
 import sys
-from service.cli.main import run
+from service.cli import run
 
 assert run(["score", *sys.argv[1:]]) == 0
 print(*({"structlog", "pyarrow.parquet"} & set(sys.modules)))
@@ -209,7 +209,7 @@ def count(smiles, *args, **options):
 
 Chem.MolFromSmiles = count
 from service.app import create_app
-from service.settings import Settings
+from service.core.settings import Settings
 
 
 async def start():

@@ -10,8 +10,8 @@ import pytest
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.record import TrafficRecord
-from service.settings import Settings
+from service.core.settings import Settings
+from service.scoring.record import TrafficRecord
 from tests.models.small_model import manifest, table_of
 from tests.service.api_client import serving
 from tests.service.conftest import shipment

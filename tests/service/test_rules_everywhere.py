@@ -14,9 +14,9 @@ import pytest
 from features.manifest.fields import FIELD, Level
 from models.bundle import ModelStore, load
 from service.app import create_app
+from service.core.settings import Settings
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
-from service.settings import Settings
 from tests.service.api_client import serving
 from training.registry.pyfunc_model import score_frame
 

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from features.readers import Unreadable
 from models.bundle import ModelStore, load
 from service.app import create_app
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.api.test_score_csv import CSV, csv_of
 from tests.service.conftest import shipment
 from tests.service.served import served
@@ -60,7 +60,7 @@ def test_an_error_in_the_middle_of_a_response_breaks_the_connection(
             yield f"HB-{number},0.1\n".encode()
         raise Unreadable("the uploaded file", "It ends in the middle of a row.", "Send it again.")
 
-    monkeypatch.setattr("service.api.files.score_csv_stream", failing)
+    monkeypatch.setattr("service.files.routes.score_csv_stream", failing)
     with listening(create_app(settings), tmp_path) as client:
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
             client.post("/v1/score/csv", content=csv_of(3), headers=CSV)

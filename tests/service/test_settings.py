@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from service.settings import Settings, from_environment, is_loopback, unknown_variables
+from service.core.settings import Settings, from_environment, is_loopback, unknown_variables
 
 
 def test_the_default_host_is_the_loopback_address() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.reference import ReferenceDataError, files, substances, unii
+from features.reference import ReferenceDataError, reading, substances, unii
 from features.reference.unii import COLUMNS, FILE, KINDS, TYPES, UniiName, unii_names
 from features.substances.find.by_structure import class_group
 from features.substances.normalise import compact
@@ -151,7 +151,7 @@ def test_the_committed_table_agrees_with_the_builder_on_the_whole_list() -> None
     path = table_path()
     assert path is not None
     text = build_unii.as_text(build_unii.build(read_entries(path), known(), build_unii.Sorting()))
-    committed = gzip.decompress((files.DATA / FILE).read_bytes()).decode("utf-8")
+    committed = gzip.decompress((reading.DATA / FILE).read_bytes()).decode("utf-8")
     assert set(committed.splitlines()) ^ set(text.splitlines()) == set()
     assert committed == text
 
@@ -356,7 +356,7 @@ ROW = ("FENTANYL CITRATE", "of", "MUN5LYG46H", "listed", "Fentanyl", "", "false"
 def load_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes) -> tuple[UniiName, ...]:
     content = text if isinstance(text, bytes) else gzip.compress(text.encode("utf-8"))
     (tmp_path / FILE).write_bytes(content)
-    monkeypatch.setattr(files, "DATA", tmp_path)
+    monkeypatch.setattr(reading, "DATA", tmp_path)
     return unii_names.__wrapped__()
 
 
@@ -410,7 +410,7 @@ def test_a_file_in_another_format_is_refused(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_missing_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(files, "DATA", tmp_path)
+    monkeypatch.setattr(reading, "DATA", tmp_path)
     with pytest.raises(ReferenceDataError, match="is missing from the installation"):
         unii_names.__wrapped__()
 

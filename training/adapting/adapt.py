@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from features.groups.history.history import History
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from features.table.table import ManifestTable
 from models.calibration import ReferenceScores, probability
 from models.lanes import Lanes

@@ -16,8 +16,7 @@ from typing import Final
 import numpy as np
 
 from features.manifest.fields import HEADS
-from features.reference import substances
-from features.reference.rows import Group, Substance
+from features.reference import Group, Substance, substances
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits

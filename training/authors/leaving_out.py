@@ -11,7 +11,7 @@ import numpy as np
 
 from features.manifest.fields import HEADS
 from features.space import FeatureSpace
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from features.manifest.fields import MANIFEST_NAMES
 from features.reference import policy_dates
-from features.substances.rows.resolution import resolve
+from features.substances.rows import resolve
 from features.table.table import ManifestTable
 from models.lanes import RED
 from training.data.dataset import Dataset

@@ -21,8 +21,8 @@ from features.groups.history.key_rows import (
 )
 from features.groups.history.text_lines import TEXT_LINES, HashedTexts, TextLine
 from features.reference import usd_per_unit
-from features.reference.duty import LIMIT_EUR, LIMIT_USD
-from features.substances.law import eu_members
+from features.reference.trade import LIMIT_EUR, LIMIT_USD
+from features.substances import eu_members
 from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.substance.columns import FEATURES, SubstanceColumn
 from features.groups.substance.legal_status import LegalStatus, Subject
-from features.reference import substances
-from features.reference.controlled import controlled_drugs
-from features.substances import BENIGN, Match
-from features.substances.match import CONTROLLED
-from features.substances.rows.resolution import Resolution
+from features.reference import controlled_drugs, substances
+from features.substances import BENIGN, CONTROLLED, Match
+from features.substances.rows import Resolution
 from features.table.table import Coded, ManifestTable
 
 _OPIOIDS: Final = frozenset({"fentanyl", "nitazene", "other_opioid"})

@@ -12,9 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from features.substances import BENIGN, Match
-from features.substances.law import era, months, status
-from features.substances.match import ClassMatch, Kind
+from features.substances import BENIGN, ClassMatch, Kind, Match, era, months, status
 
 #: Capacity of each cache, in answers. Declarations repeat the same few substances.
 _CAPACITY: Final = 8_192

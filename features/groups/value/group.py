@@ -20,8 +20,8 @@ from features.groups.robust import usual_by_hs
 from features.groups.value.columns import FEATURES, Quantity
 from features.groups.value.columns import ValueColumn as C
 from features.reference import rate_table, usd_per_unit
-from features.reference.duty import JUST_BELOW, LIMIT_EUR, LIMIT_USD
 from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
+from features.reference.trade import JUST_BELOW, LIMIT_EUR, LIMIT_USD
 from features.table.amounts import Amount
 from features.table.coded import ColumnWriter
 from features.table.table import ManifestTable

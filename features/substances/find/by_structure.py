@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final, Literal
 
-from features.reference import BenignChemical, Group, Substance, class_definitions, class_exemptions
-from features.reference.controlled import ControlledDrug
-from features.reference.related import RelatedSubstance
+from features.reference import (
+    BenignChemical,
+    ControlledDrug,
+    Group,
+    RelatedSubstance,
+    Substance,
+    class_definitions,
+    class_exemptions,
+)
 from features.reference.words import chemical_words
 from features.substances.find.names import Entry
 from features.substances.match import BENIGN, ClassMatch, Kind, Match

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from features.reference import BenignChemical, ReferenceDataError
-from features.reference.chemical_names import LANGUAGES, ChemicalNames, Standing
-from features.reference.translations import Language
+from features.reference.translations import CHEMICAL_LANGUAGES, ChemicalNames, Language, Standing
 from features.reference.words import chemical_forms
 from features.substances.match import BENIGN, Match
 from features.substances.normalise import TOKEN, fold, original, spell, tokens
@@ -22,7 +21,7 @@ _MAX_TOKENS: Final = 40
 #: Number of texts folded together. More are not faster and take memory.
 _FOLDED_AT_ONCE: Final = 256
 #: Numbers per chemical: 0 for the English names of `benign_chemicals`, then one for each language of the table.
-_LANGUAGES: Final = len(LANGUAGES) + 1
+_LANGUAGES: Final = len(CHEMICAL_LANGUAGES) + 1
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -107,7 +106,7 @@ class CommonChemicals:
                 continue
             first = self._add(row.chemical, chemical, written)
             for language, given in row.names.items():
-                number = first + 1 + LANGUAGES.index(language)
+                number = first + 1 + CHEMICAL_LANGUAGES.index(language)
                 for name in given:
                     _claim(written, name.lower(), number)
                     if language is Language.GERMAN:
@@ -137,7 +136,7 @@ class CommonChemicals:
                 number = self._names.get("".join(pieces[at:end]))
                 if number is not None:
                     chemical, language = divmod(number, _LANGUAGES)
-                    code = LANGUAGES[language - 1].value if language else ""
+                    code = CHEMICAL_LANGUAGES[language - 1].value if language else ""
                     named.append(_Place(self._chemicals[chemical], code, places[at].start(), places[end - 1].end()))
                     at = end
                     break

@@ -7,9 +7,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from features.reference import BenignChemical, Group, Substance, cas_numbers
-from features.reference.controlled import ControlledDrug, controlled_drugs
-from features.reference.related import RelatedSubstance, Relation, related_substances
+from features.reference import (
+    BenignChemical,
+    ControlledDrug,
+    Group,
+    RelatedSubstance,
+    Relation,
+    Substance,
+    cas_numbers,
+    controlled_drugs,
+    related_substances,
+)
 from features.reference.unii import UniiName
 from features.substances.find.adulterants import Adulterants
 from features.substances.find.names import Entry, NameIndex
@@ -110,8 +118,8 @@ class Contents:
         """Add the related substances. A homologue is judged by its structure."""
         for row in related_substances():
             self.related[row.name] = row
-            group = BENIGN if row.relation is Relation.HOMOLOGUE else row.relation.value
-            if row.relation is Relation.HOMOLOGUE:
+            group = BENIGN if row.group is Relation.HOMOLOGUE else row.group.value
+            if row.group is Relation.HOMOLOGUE:
                 self.smiles[row.name] = row.smiles
             entry = Entry(row.name, group, row.cas, row.inchikey, "exact")
             for name in (row.name, *row.synonyms):
@@ -119,7 +127,7 @@ class Contents:
             number = replace(entry, kind="identifier")
             if row.cas:
                 self.cas.setdefault(row.cas, number)
-            if row.inchikey and row.relation is not Relation.HOMOLOGUE:
+            if row.inchikey and row.group is not Relation.HOMOLOGUE:
                 self.inchikeys.setdefault(row.inchikey, number)
 
     def _add_drugs(self) -> None:
@@ -165,7 +173,7 @@ class Contents:
                 continue
             row = related.get(core(_CONFIGURATION.sub("", name.substance))) if name.kind == "other" else None
             if row is not None:
-                group = BENIGN if row.relation is Relation.HOMOLOGUE else row.relation.value
+                group = BENIGN if row.group is Relation.HOMOLOGUE else row.group.value
                 entry = Entry(row.name, group, row.cas, row.inchikey, "exact", name.abbreviation)
                 if isinstance(row, ControlledDrug):
                     # The list has brands and trivial names of other uses: Amanda, Serotoni.

@@ -12,9 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from features.reference import BenignChemical, Substance, benign_chemicals, substances
-from features.reference.chemical_names import ChemicalNames, chemical_names
-from features.reference.related import Relation, street_names
+from features.reference import BenignChemical, Relation, Substance, benign_chemicals, street_names, substances
+from features.reference.translations import ChemicalNames, chemical_names
 from features.reference.unii import UniiName, unii_names
 from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
@@ -50,6 +49,7 @@ from features.texts.remembered import remembered
 
 if TYPE_CHECKING:
     from features.substances.find.by_structure import StructureIndex
+    from features.substances.structures import Structure
 
 # Maximum number of cached texts that name a substance. They are rare and repeat. A full cache is emptied.
 _REMEMBERED: Final = 8_192
@@ -74,7 +74,7 @@ _HOW: Final = {
 }
 
 
-class SubstanceIndex:
+class Substances:
     """Index of all names and structures of all substances. Use `load` to build it.
 
     Args:
@@ -106,7 +106,7 @@ class SubstanceIndex:
         self._of_cas = remembered(_REMEMBERED)(self._find_cas)
 
     @staticmethod
-    def load() -> SubstanceIndex:
+    def load() -> Substances:
         """Return the index of the bundled reference data, built once per process.
 
         Raises:
@@ -114,17 +114,17 @@ class SubstanceIndex:
         """
         return _bundled()
 
-    def resolve(self, text: str, *, chemical: bool = False) -> Match | None:
+    def match(self, text: str, *, chemical: bool = False) -> Match | None:
         """Return the most important substance that a text declares or mentions.
 
         Args:
             text: a goods description or a declared chemical, as declared.
             chemical: the text is from a field for chemicals, where an abbreviation needs no other context.
         """
-        return self.resolve_all([text], chemical=chemical)[0]
+        return self.match_all([text], chemical=chemical)[0]
 
-    def resolve_all(self, texts: list[str], *, chemical: bool = False) -> list[Match | None]:
-        """Return `resolve` of each text."""
+    def match_all(self, texts: list[str], *, chemical: bool = False) -> list[Match | None]:
+        """Return `match` of each text."""
         # Do not reuse answers from a time without OPSIN.
         kind = chemical, opsin().available
         known = self._known.setdefault(kind, {})
@@ -160,7 +160,7 @@ class SubstanceIndex:
         return [flags != 0 for flags in worth_looking_for(self._look, texts)]
 
     def is_known(self, text: str, *, chemical: bool = False) -> bool:
-        """Return whether the answer of `resolve` is cached."""
+        """Return whether the answer of `match` is cached."""
         return text in self._known.get((chemical, opsin().available), ())
 
     def begins_name(self, word: str) -> bool:
@@ -175,29 +175,14 @@ class SubstanceIndex:
         """Return whether a text consists of names of common chemicals, harmless or not, and words for form and grade."""
         return self._common.reads(text)
 
-    def nearest(self, text: str) -> Match | None:
-        """Return the listed substance with the most similar structure, for a query that names no listed substance.
-
-        Args:
-            text: a chemical's name or structure.
-
-        Returns:
-            The match of the first structure in the text: usually of kind ``similar``, at any similarity. None if the text
-            contains no readable structure.
-        """
-        for piece in structures_in(text, chemical=True):
-            if piece.form != "inchikey" and (match := self._read(piece, always=True)) is not None:
-                return match
-        return None
-
-    def resolve_cas(self, cas: str) -> Match | None:
+    def match_cas(self, cas: str) -> Match | None:
         """Return the substance of a CAS number, written with or without hyphens; None if it is unknown.
 
         A number with a wrong check digit is unknown.
         """
         return self._of_cas(cas)
 
-    def resolve_number(self, text: str) -> Match | None:
+    def match_number(self, text: str) -> Match | None:
         """Return the substance of a CAS number in a text for another number, such as that of a permit.
 
         Digits without separators count only after a label, because they may be any number.
@@ -215,7 +200,7 @@ class SubstanceIndex:
         """Return the most important match of a long text, given that of its beginning."""
         starts = range(_LONGEST_READ - _SHARED, len(text), _PIECE_READ - _SHARED)
         pieces = [text[start : start + _PIECE_READ] for start in starts]
-        matches = (first, *self.resolve_all(pieces))
+        matches = (first, *self.match_all(pieces))
         return max((match for match in matches if match is not None), key=importance, default=None)
 
     def _resolve(self, text: str, chemical: bool, flags: int) -> Match | None:
@@ -329,7 +314,7 @@ class SubstanceIndex:
             if piece.form != "systematic" or not around.continue_name(start, end):
                 yield decide_in_context(match, around, start, end)
 
-    def _read(self, piece: Piece, *, always: bool = False) -> Match | None:
+    def _read(self, piece: Piece) -> Match | None:
         """Return the match of a piece of text as a structure."""
         if piece.form == "inchikey":
             entry = self._inchikeys.get(piece.reading) or self._structures.salt(piece.reading)
@@ -348,7 +333,7 @@ class SubstanceIndex:
             if structure is None:
                 continue
             kind: Kind = "systematic" if systematic else "identifier"
-            match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], always=always)
+            match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form])
             if match is not None and (best is None or importance(decide(match, "")) > importance(decide(best, ""))):
                 best = match
         if best is not None and systematic and not any(map(str.isdigit, piece.text)):
@@ -382,7 +367,7 @@ class SubstanceIndex:
         if self._structures_made is None:
             from features.substances.find.by_structure import StructureIndex
 
-            related = [row for row in self._related.values() if row.relation is not Relation.HOMOLOGUE]
+            related = [row for row in self._related.values() if row.group is not Relation.HOMOLOGUE]
             self._structures_made = StructureIndex((*self._rows.values(), *related), self._benign)
         return self._structures_made
 
@@ -433,9 +418,21 @@ class SubstanceIndex:
         )
 
 
+def read_structures(text: str) -> Iterator[tuple[Piece, Structure | None]]:
+    """Yield the candidate structures of a declared chemical, each with its parent structure; None if it cannot be read."""
+    from features.substances.structures import from_inchi, from_smiles
+
+    for piece in structures_in(text, chemical=True):
+        if piece.form == "inchi":
+            yield piece, from_inchi(piece.reading)
+        else:
+            smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
+            yield piece, from_smiles(smiles) if smiles and piece.form != "inchikey" else None
+
+
 @cache
-def _bundled() -> SubstanceIndex:
-    return SubstanceIndex(substances(), benign_chemicals(), unii_names(), chemical_names())
+def _bundled() -> Substances:
+    return Substances(substances(), benign_chemicals(), unii_names(), chemical_names())
 
 
 def _beside(found: Found, spelled: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.find.names import Entry, Found
+from features.substances.normalise import CAS, fold
 from features.texts.cas_numbers import cas_candidates
 
 _NUMBER_LABELS: Final = chemical_words()["number_labels"]
@@ -42,6 +43,11 @@ _MIN_FIRST_DIGITS: Final = 4
 def digits(text: str) -> str:
     """Return a folded number with digits in place of the letters and signs that stand for them."""
     return text.translate(_LETTERS_FOR_DIGITS)
+
+
+def cas_numbers_in(text: str) -> list[str]:
+    """Return what has the form of a CAS number in a text, whether or not its check digit is right."""
+    return ["-".join(number.groups()) for number in CAS.finditer(fold(text))]
 
 
 def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> Iterator[tuple[Entry, int, int]]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from features.reference.related import StreetName
+from features.reference.chemicals import StreetName
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
 from features.substances.cues import STREET_OTHER_GOODS, STREET_TRADE

@@ -372,8 +372,3 @@ if hasattr(os, "register_at_fork"):
 def opsin() -> Opsin:
     """Return the `Opsin` of this Python process. It starts with the first name and ends with Python."""
     return _shared
-
-
-def configure(*, enabled: bool = True, time_limit_s: float | None = None, start_limit_s: float | None = None) -> None:
-    """Call `Opsin.configure` on the `Opsin` of this Python process."""
-    _shared.configure(enabled=enabled, time_limit_s=time_limit_s, start_limit_s=start_limit_s)

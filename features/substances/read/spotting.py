@@ -94,6 +94,13 @@ def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
     return pieces
 
 
+def systematic_names(text: str, *, chemical: bool = False) -> tuple[str, ...]:
+    """Return the systematic names in a text, as OPSIN reads them. Arguments as in `structures_in`."""
+    if not hints_at_a_name(flatten(text)):
+        return ()
+    return tuple(piece.reading for piece in structures_in(text, chemical=chemical) if piece.form == "systematic")
+
+
 def _first(pieces: Iterator[Piece]) -> list[Piece]:
     return [piece for piece, _ in zip(pieces, range(MOST), strict=False)]
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference.words import chemical_words
-from features.substances import Match, SubstanceIndex
+from features.substances.find.index import Substances
+from features.substances.match import Match
 from features.table.table import Coded, ManifestTable
 from features.texts.reading import current_budget
 from features.texts.remembered import LONGEST_REMEMBERED
@@ -39,7 +40,7 @@ _ENDED: Final = 2
 _FEW_TEXTS: Final = 16
 
 
-def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
+def matches_elsewhere(table: ManifestTable, index: Substances) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
     """Yield each column outside the goods fields that names watched substances, with its (text code, match) pairs."""
     for name in _NUMBER_FIELDS:
         column = table.text(name)
@@ -48,7 +49,7 @@ def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[t
             for code, text in enumerate(column.values)
             if len(text) >= _MIN_LENGTH
             and (_MAY_BE_CAS.search(text) is not None or not text.isascii())
-            and (match := index.resolve_number(text)) is not None
+            and (match := index.match_number(text)) is not None
             and match.hit
         ]
         if matches:
@@ -56,7 +57,7 @@ def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[t
     column = table.text("consignor_name")
     candidates = _may_name(column.values)
     if candidates:
-        resolved = index.resolve_all([column.values[code] for code in candidates])
+        resolved = index.match_all([column.values[code] for code in candidates])
         matches = [
             (code, match)
             for code, match in zip(candidates, resolved, strict=True)
@@ -79,7 +80,7 @@ def _may_name(parties: list[str]) -> list[int]:
 class _OpenTexts(dict[str, int]):
     """Cache of the ends at which texts may contain a part of a watched name: `_BEGUN`, `_ENDED`, both or 0."""
 
-    def __init__(self, index: SubstanceIndex) -> None:
+    def __init__(self, index: Substances) -> None:
         super().__init__()
         self._index = index
 
@@ -105,7 +106,7 @@ class SplitNames:
         index: index of the substance names.
     """
 
-    def __init__(self, index: SubstanceIndex) -> None:
+    def __init__(self, index: Substances) -> None:
         self._index = index
         self._open = _OpenTexts(index)
 
@@ -171,7 +172,7 @@ class SplitNames:
             return None
         budget = current_budget()
         for text in (first + second, f"{first} {second}"):
-            match = self._index.resolve(text)
+            match = self._index.match(text)
             if budget is not None and text in budget.unread:
                 # Report the two halves as unread, because no field contains the joined text.
                 budget.unread.update((first, second))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.substances import BENIGN, WATCHED, Match, SubstanceIndex
-from features.substances.match import CONTROLLED
+from features.substances.find.index import Substances
+from features.substances.match import BENIGN, CONTROLLED, WATCHED, Match
 from features.substances.read.opsin import opsin
 from features.substances.rows.elsewhere import SplitNames, matches_elsewhere
 from features.table.table import Coded, ManifestTable
@@ -57,7 +57,7 @@ class SubstanceResolver:
         Args:
             descriptions: slots of the texts of ``goods_description``.
         """
-        index = SubstanceIndex.load()
+        index = Substances.load()
         matches: list[Match] = []
         chosen = np.empty(table.n_rows, dtype=np.int32)
         chosen.fill(-1)
@@ -68,16 +68,16 @@ class SubstanceResolver:
                 continue
             at: Sequence[int] = range(len(column.values))
             if name == "cas_number":
-                resolved = [index.resolve_cas(text) for text in column.values]
+                resolved = [index.match_cas(text) for text in column.values]
             elif name == "declared_chemical":
-                resolved = index.resolve_all(column.values, chemical=True)
+                resolved = index.match_all(column.values, chemical=True)
             else:
                 available, skipped = opsin().available, opsin().counters.skipped
                 at = self._names[available].nonzero(descriptions)
                 if opsin().counters.skipped != skipped:
                     # OPSIN stopped meanwhile. Discard the cache, because it counts the skipped names as harmless.
                     self._names[available] = _texts_without_a_name()
-                resolved = index.resolve_all([column.values[i] for i in at]) if at else []
+                resolved = index.match_all([column.values[i] for i in at]) if at else []
             named = [(i, match) for i, match in zip(at, resolved, strict=True) if match is not None]
             if not named:
                 continue
@@ -90,13 +90,13 @@ class SubstanceResolver:
                 matches.append(match)
         return Resolution(chosen, matches)
 
-    def _split_names(self, index: SubstanceIndex) -> SplitNames:
+    def _split_names(self, index: Substances) -> SplitNames:
         if self._split is None:
             self._split = SplitNames(index)
         return self._split
 
 
-def _other_writings(table: ManifestTable, index: SubstanceIndex) -> list[tuple[Coded, list[tuple[int, Match]]]]:
+def _other_writings(table: ManifestTable, index: Substances) -> list[tuple[Coded, list[tuple[int, Match]]]]:
     """Return the column of CAS numbers as declared, with the watched substances in texts that are not plain numbers.
 
     The normal form of such a text contains at most one number. It may contain several, a name or a structure.
@@ -105,7 +105,7 @@ def _other_writings(table: ManifestTable, index: SubstanceIndex) -> list[tuple[C
     unusual = [code for code, text in enumerate(column.values) if PLAIN.fullmatch(text) is None]
     if not unusual:
         return []
-    resolved = index.resolve_all([column.values[code] for code in unusual], chemical=True)
+    resolved = index.match_all([column.values[code] for code in unusual], chemical=True)
     named = [
         (code, match)
         for code, match in zip(unusual, resolved, strict=True)
@@ -168,7 +168,7 @@ def _rank(match: Match) -> int:
 
 def _name_substance(texts: list[str]) -> list[float]:
     """Return 1 for each text that names a substance or was not read, and 0 for the others."""
-    matches = SubstanceIndex.load().resolve_all(texts)
+    matches = Substances.load().match_all(texts)
     budget = current_budget()
     unread = budget.unread if budget is not None else ()
     return [float(match is not None or text in unread) for text, match in zip(texts, matches, strict=True)]

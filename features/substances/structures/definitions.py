@@ -13,7 +13,7 @@ from typing import Final
 
 from rdkit import Chem
 
-from features.reference.classes import ClassDefinition, class_definitions
+from features.reference import ClassDefinition, class_definitions
 from features.substances.match import ClassMatch
 from features.substances.structures import fentanyl, nitazenes, precursors
 from features.substances.structures.groups import Neighbours

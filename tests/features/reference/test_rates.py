@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.reference import ReferenceDataError, currency, files, rate_table, rates, usd_per_unit
+from features.reference import ReferenceDataError, currency, rate_table, rates, reading, usd_per_unit
 from tools.build_rates import monthly_usd_per_unit
 
 JUNE_2021 = date(2021, 6, 15)
@@ -102,7 +102,7 @@ def test_an_invalid_rate_is_refused_with_its_row(
 ) -> None:
     with (tmp_path / rates.FILE).open("w", newline="") as file:
         csv.writer(file).writerows([["month", "currency", "usd_per_unit"], ["2021-01", "EUR", "1.1"], row])
-    monkeypatch.setattr(files, "DATA", tmp_path)
+    monkeypatch.setattr(reading, "DATA", tmp_path)
     rates._series.cache_clear()
     try:
         with pytest.raises(ReferenceDataError, match=reason) as refused:

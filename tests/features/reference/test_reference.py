@@ -18,26 +18,37 @@ from hypothesis import strategies as st
 from stdnum import casrn
 
 from features import reference
-from features.reference import chemical_names, codes, files, recorded, tables
-from features.reference.related import related_substances
-from features.reference.rows import Group, Listing, Precision, Status, Verified
+from features.reference import (
+    Group,
+    Listing,
+    Precision,
+    Status,
+    Verified,
+    chemicals,
+    codes,
+    laws,
+    reading,
+    related_substances,
+    trade,
+    translations,
+)
 
 TABLES: dict[str, Callable[[], object]] = {
-    "substances.csv": tables.substances,
-    "control_listings.csv": tables.control_listings,
-    "stop_words.csv": tables.stop_word_rows,
-    "character_rules.csv": tables.character_rules,
-    "hs_of_interest.csv": lambda: tuple(tables.hs_of_interest().values()),
-    "benign_chemicals.csv": tables.benign_chemicals,
-    "chemical_names.csv": chemical_names.chemical_names,
-    "structure_motifs.csv": tables.structure_motifs,
-    "ecommerce_goods.csv": tables.ecommerce_goods,
-    "typologies.csv": lambda: tuple(tables.typologies().values()),
-    "carriers.csv": tables.carriers,
-    "recorded_law.csv": recorded.recorded_law,
-    "convention_parties.csv": recorded.convention_parties,
-    "policy_dates.csv": tables.policy_dates,
-    "statistics.csv": tables.statistics,
+    "substances.csv": chemicals.substances,
+    "control_listings.csv": laws.control_listings,
+    "stop_words.csv": trade.stop_word_rows,
+    "character_rules.csv": trade.character_rules,
+    "hs_of_interest.csv": lambda: tuple(trade.hs_of_interest().values()),
+    "benign_chemicals.csv": chemicals.benign_chemicals,
+    "chemical_names.csv": translations.chemical_names,
+    "structure_motifs.csv": chemicals.structure_motifs,
+    "ecommerce_goods.csv": trade.ecommerce_goods,
+    "typologies.csv": lambda: tuple(trade.typologies().values()),
+    "carriers.csv": trade.carriers,
+    "recorded_law.csv": laws.recorded_law,
+    "convention_parties.csv": laws.convention_parties,
+    "policy_dates.csv": trade.policy_dates,
+    "statistics.csv": trade.statistics,
 }
 
 
@@ -52,58 +63,58 @@ def test_every_row_has_a_source_and_a_verification_status(file: str) -> None:
 
 
 def test_the_readme_explains_every_data_file() -> None:
-    readme = (files.DATA / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{path.name}`" in readme for path in files.DATA.iterdir() if path.name != "README.md")
+    readme = (reading.DATA / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{path.name}`" in readme for path in reading.DATA.iterdir() if path.name != "README.md")
 
 
 def test_no_unchecked_listing_is_marked_as_verified() -> None:
-    unchecked = [row for row in tables.control_listings() if "not checked" in row.source]
+    unchecked = [row for row in laws.control_listings() if "not checked" in row.source]
     assert unchecked
     assert {row.verified for row in unchecked} <= {Verified.UNVERIFIED, Verified.SECONDARY}
 
 
 def test_cas_numbers_are_valid_and_unique() -> None:
-    numbers = [row.cas for row in tables.substances() if row.cas]
-    numbers += [row.cas for row in tables.benign_chemicals()]
+    numbers = [row.cas for row in chemicals.substances() if row.cas]
+    numbers += [row.cas for row in chemicals.benign_chemicals()]
     assert all(casrn.is_valid(number) for number in numbers)
     assert len(set(numbers)) == len(numbers)
 
 
 def test_no_benign_chemical_is_watched_or_listed_anywhere() -> None:
-    watched = {row.cas for row in tables.substances()} | {row.cas for row in related_substances()}
-    keys = {row.inchikey[:14] for row in tables.substances()} | {row.inchikey[:14] for row in related_substances()}
+    watched = {row.cas for row in chemicals.substances()} | {row.cas for row in related_substances()}
+    keys = {row.inchikey[:14] for row in chemicals.substances()} | {row.inchikey[:14] for row in related_substances()}
     keys.discard("")
-    benign = tables.benign_chemicals()
+    benign = chemicals.benign_chemicals()
     assert len(benign) > 400
     assert [row.name for row in benign if row.cas in watched or row.inchikey[:14] in keys] == []
-    listed = {row.substance.casefold() for row in tables.control_listings()}
+    listed = {row.substance.casefold() for row in laws.control_listings()}
     assert {name.casefold() for row in benign for name in (row.name, *row.synonyms)} & listed == set()
 
 
 def test_hs_codes_of_all_tables_are_in_the_nomenclature() -> None:
-    used = {code for row in tables.substances() for code in row.hs6}
-    used |= set(tables.hs_of_interest())
-    used |= {row.hs6 for row in tables.benign_chemicals()} | {row.hs6 for row in tables.ecommerce_goods()}
+    used = {code for row in chemicals.substances() for code in row.hs6}
+    used |= set(trade.hs_of_interest())
+    used |= {row.hs6 for row in chemicals.benign_chemicals()} | {row.hs6 for row in trade.ecommerce_goods()}
     assert {code for code in used if not codes.hs_exists(code)} == set()
 
 
 def test_jurisdictions_are_iso_countries_the_un_or_the_eu() -> None:
-    named = {row.jurisdiction.partition("-")[0] for row in tables.control_listings()} - {"UN", "EU"}
+    named = {row.jurisdiction.partition("-")[0] for row in laws.control_listings()} - {"UN", "EU"}
     assert all(codes.country(code) == code for code in named)
 
 
 def test_every_substance_is_in_the_table_of_listings() -> None:
-    listed = {row.substance for row in tables.control_listings()}
-    assert [row.name for row in tables.substances() if row.name not in listed] == []
+    listed = {row.substance for row in laws.control_listings()}
+    assert [row.name for row in chemicals.substances() if row.name not in listed] == []
 
 
 def test_policy_dates_are_sorted() -> None:
-    days = [row.date for row in tables.policy_dates()]
+    days = [row.date for row in trade.policy_dates()]
     assert days == sorted(days)
 
 
 def test_character_rules_match_their_examples() -> None:
-    patterns = {row.rule: re.compile(row.pattern, re.IGNORECASE) for row in tables.character_rules()}
+    patterns = {row.rule: re.compile(row.pattern, re.IGNORECASE) for row in trade.character_rules()}
     assert patterns["digits only"].search("123 456")
     assert patterns["three or more identical characters only"].search("xxxx")
     assert not any(pattern.search("silicone phone case") for pattern in patterns.values())
@@ -121,9 +132,11 @@ def test_stop_words_are_lower_case() -> None:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the data folder that the loaders read without their caches."""
     folder = tmp_path / "data"
-    shutil.copytree(files.DATA, folder)
-    monkeypatch.setattr(files, "DATA", folder)
-    loaders = [one for module in (tables, recorded) for one in vars(module).values() if hasattr(one, "cache_clear")]
+    shutil.copytree(reading.DATA, folder)
+    monkeypatch.setattr(reading, "DATA", folder)
+    loaders = [
+        one for module in (chemicals, laws, trade) for one in vars(module).values() if hasattr(one, "cache_clear")
+    ]
     for loader in loaders:
         loader.cache_clear()
     yield folder
@@ -250,8 +263,8 @@ def test_a_salt_may_have_a_row_if_its_name_contains_the_name_of_its_parent(data:
 
 
 def test_names_of_bundled_salts_start_with_the_name_of_their_parent() -> None:
-    names = {row.name for row in tables.substances()}
-    salts = [row for row in tables.substances() if "." in row.smiles]
+    names = {row.name for row in chemicals.substances()}
+    salts = [row for row in chemicals.substances() if "." in row.smiles]
     assert salts
     assert all(any(row.name != name and row.name.startswith(name) for name in names) for row in salts)
 
@@ -287,7 +300,7 @@ def test_one_listing_with_two_first_days_is_refused(data: Path) -> None:
 
 
 def test_a_permanent_listing_starts_the_day_after_the_temporary_one() -> None:
-    rows = [row for row in tables.control_listings() if row.jurisdiction == "US"]
+    rows = [row for row in laws.control_listings() if row.jurisdiction == "US"]
     temporary = [row for row in rows if row.status is Status.TEMPORARY]
     assert all(row.effective_from and row.effective_to for row in temporary)
     followed = 0
@@ -326,27 +339,27 @@ def test_a_listing_is_in_force_from_its_first_to_its_last_day() -> None:
 
 
 def test_a_listing_known_only_by_year_is_in_force_from_the_last_day_of_that_year() -> None:
-    (row,) = [row for row in tables.control_listings() if (row.substance, row.jurisdiction) == ("Butonitazene", "UN")]
+    (row,) = [row for row in laws.control_listings() if (row.substance, row.jurisdiction) == ("Butonitazene", "UN")]
     assert row.date_precision is Precision.YEAR
     assert [row.in_force(day) for day in (date(2024, 12, 30), date(2024, 12, 31))] == [False, True]
 
 
 def test_a_listing_with_an_unknown_first_day_is_in_force_on_any_day() -> None:
-    rows = [row for row in tables.control_listings() if row.date_precision is Precision.UNKNOWN and row.counts]
+    rows = [row for row in laws.control_listings() if row.date_precision is Precision.UNKNOWN and row.counts]
     assert rows
     assert all(row.effective_from is None and row.in_force(date(1990, 1, 1)) for row in rows)
 
 
 def test_temporary_and_permanent_listings_of_one_substance_do_not_overlap() -> None:
     furanyl = [
-        row for row in tables.control_listings() if row.substance == "Furanylfentanyl" and row.jurisdiction == "US"
+        row for row in laws.control_listings() if row.substance == "Furanylfentanyl" and row.jurisdiction == "US"
     ]
     for day in (date(2018, 11, 28), date(2018, 11, 29)):
         assert sum(row.in_force(day) for row in furanyl) == 1
 
 
 def test_only_equipment_and_legal_classes_have_no_structure() -> None:
-    without = {row.group for row in tables.substances() if not row.smiles}
+    without = {row.group for row in chemicals.substances() if not row.smiles}
     assert without == {Group.EQUIPMENT, Group.LEGAL_CLASS}
 
 

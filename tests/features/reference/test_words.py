@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from features.manifest.fields import CHANNELS, TRANSPORT_MODES
-from features.reference import files
-from features.reference.errors import ReferenceDataError
+from features.reference import ReferenceDataError, reading
 from features.reference.words import (
     ADDRESS_WORDS,
     CHEMICAL_WORDS,
@@ -88,7 +87,7 @@ def test_an_invalid_word_list_is_refused_with_its_file(
     file: str, load: Any, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / file).write_text(content, encoding="utf-8")
-    monkeypatch.setattr(files, "DATA", tmp_path)
+    monkeypatch.setattr(reading, "DATA", tmp_path)
     with pytest.raises(ReferenceDataError, match=file):
         load.__wrapped__()
 

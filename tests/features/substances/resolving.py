@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from features.substances import Match, SubstanceIndex
+from features.substances import Match, Substances
 
 
 def resolved(text: str, *, chemical: bool = False) -> Match:
-    match = SubstanceIndex.load().resolve(text, chemical=chemical)
+    match = Substances.load().match(text, chemical=chemical)
     assert match is not None, text
     return match

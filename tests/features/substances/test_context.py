@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from features.substances.context import Surroundings
 from features.substances.normalise import fold, spell
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 NAMES = (
     "fentanyl citrate",
     "norfentanyl",
@@ -236,13 +236,13 @@ def test_unrelated_words_do_not_turn_a_declared_substance_into_a_mention(text: s
 
 @pytest.mark.parametrize(("text", "code"), MENTIONS)
 def test_a_mention_is_no_hit_in_a_chemical_field(text: str, code: str) -> None:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is None or (match.kind, match.hit) == ("mention", False), code
 
 
 @pytest.mark.parametrize(("text", "code"), DECLARED)
 def test_a_declared_substance_is_a_hit_in_a_chemical_field(text: str, code: str) -> None:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is not None
     assert match.hit, code
 

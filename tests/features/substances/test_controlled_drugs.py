@@ -6,19 +6,17 @@ from datetime import date
 
 import pytest
 
-from features.reference.controlled import controlled_drugs, drug_listings
-from features.substances import Match, SubstanceIndex, law
-from features.substances.coverage import law_on, listed, obligations
-from features.substances.match import CONTROLLED
+from features.reference import controlled_drugs, drug_listings
+from features.substances import CONTROLLED, Match, Substances, law, law_on, listed, obligations
 from features.substances.rows import resolution
 from features.table.table import Coded, ManifestTable
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 TODAY = date(2026, 11, 4)
 
 
 def resolve(text: str, *, chemical: bool = True) -> Match:
-    match = INDEX.resolve(text, chemical=chemical)
+    match = INDEX.match(text, chemical=chemical)
     assert match is not None, text
     return match
 
@@ -126,7 +124,7 @@ def test_a_country_that_is_not_a_party_has_no_obligation(place: str, party: bool
     ],
 )
 def test_ordinary_goods_name_no_controlled_drug(text: str) -> None:
-    match = INDEX.resolve(text)
+    match = INDEX.match(text)
     assert match is None or match.group != CONTROLLED
 
 
@@ -189,15 +187,15 @@ def test_a_drug_in_the_description_is_not_hidden_by_an_adulterant_as_the_declare
 
 
 def test_the_lactone_of_an_acid_under_control_is_another_chemical() -> None:
-    match = INDEX.resolve("4-hydroxybutanoic acid lactone", chemical=True)
+    match = INDEX.match("4-hydroxybutanoic acid lactone", chemical=True)
     assert match is None or match.group != CONTROLLED
 
 
 def test_a_free_isomer_of_a_listed_drug_is_not_taken_for_it() -> None:
     # Dextromethorphan, by its structure, and phenylpropanolamine, by its number.
-    match = INDEX.resolve("CN1CC[C@]23CCCC[C@H]2[C@H]1CC4=C3C=C(C=C4)OC", chemical=True)
+    match = INDEX.match("CN1CC[C@]23CCCC[C@H]2[C@H]1CC4=C3C=C(C=C4)OC", chemical=True)
     assert match is None or match.group != CONTROLLED
-    number = INDEX.resolve("14838-15-4", chemical=True)
+    number = INDEX.match("14838-15-4", chemical=True)
     assert number is None or number.group != CONTROLLED
 
 

@@ -9,17 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.reference import Group, Substance, convention_parties, recorded_law, substances
-from features.substances import Match, SubstanceIndex, law
-from features.substances.coverage import law_on, listed, listed_in_place, obligations
+from features.substances import Match, Substances, law, law_on, listed, listed_in_place, obligations
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 TODAY = date(2026, 11, 4)
 RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 UNLISTED = "N-(1-phenethylpiperidin-4-yl)-N-phenylhexanamide"
 
 
 def resolve(text: str) -> Match:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is not None, text
     return match
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.reference import Group, Substance, control_listings, substances
-from features.substances import Match, SubstanceIndex, law
+from features.substances import Match, Substances, law
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 
 
@@ -103,7 +103,7 @@ def test_the_first_day_of_an_era_has_the_same_law_as_its_other_days(days: int, p
 
 
 def months(substance: str, on: date, where: str | None) -> float | None:
-    match = INDEX.resolve(substance, chemical=True)
+    match = INDEX.match(substance, chemical=True)
     assert match is not None
     return law.status(match, on, where).months
 
@@ -132,7 +132,7 @@ def test_months_since_listing_are_missing_without_control_or_a_known_day() -> No
 
 
 def status(text: str, on: date, where: str | None = None) -> law.LegalStatus:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is not None, text
     return law.status(match, on, where)
 

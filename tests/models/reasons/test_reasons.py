@@ -16,8 +16,7 @@ from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from features.groups.value.group import ValueGroup
 from features.manifest.fields import MANIFEST_NAMES
 from features.space import FeatureSpace
-from features.substances import SubstanceIndex
-from features.substances.law import status
+from features.substances import Substances, status
 from features.table.table import Coded, ManifestTable
 from models.reasons import Explanation, Explanations, FeaturesByReason, ScoredTable
 from models.reasons.kinds import REASON_KINDS, published, reason_kind
@@ -328,8 +327,8 @@ class TestTexts:
         )
 
     def test_a_declared_substance_comes_with_the_listings_in_force_on_the_day(self) -> None:
-        index = SubstanceIndex.load()
-        precursor = index.resolve("4-ANPP")
+        index = Substances.load()
+        precursor = index.match("4-ANPP")
         assert precursor is not None
         row = context(precursor, goods_description="4-ANPP, 98 percent")
         more = len(status(precursor, dt.date(2026, 5, 4)).listings) - 3
@@ -344,7 +343,7 @@ class TestTexts:
         )
 
     def test_an_unrecorded_law_of_the_destination_is_stated(self) -> None:
-        named = SubstanceIndex.load().resolve_cas("23056-29-3")
+        named = Substances.load().match_cas("23056-29-3")
         row = context(named, goods_description="4-AP", consignee_country="AU", declared_at="2026-05-04")
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, row).endswith("more; law of AU is not recorded")
         recorded = context(named, goods_description="4-AP", consignee_country="MX", declared_at="2026-05-04")
@@ -352,7 +351,7 @@ class TestTexts:
         assert "not recorded" not in text_of(ReasonCode.SUBSTANCE_DECLARED, recorded)
 
     def test_a_common_chemical_is_described_as_one(self) -> None:
-        row = context(SubstanceIndex.load().resolve_cas("77-92-9"), cas_number="77-92-9")
+        row = context(Substances.load().match_cas("77-92-9"), cas_number="77-92-9")
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, row) == (
             "`77-92-9` is declared as CAS number: a common chemical that is not watched"
         )

@@ -7,18 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from models.evidence import PLACES, read_evidence
 from models.reasons import Explanations, FeaturesByReason, ScoredTable
 from models.reasons.items import ExplainedItems
 from models.reasons.wording import FILLED, fill
 from tests.models.reasons.test_reasons import SPACE, context
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 
 
 def write(template: str, substance: str | None = None, *, permit: float = 1.0, **changes: str | None) -> str:
-    match = None if substance is None else INDEX.resolve(substance, chemical=True)
+    match = None if substance is None else INDEX.match(substance, chemical=True)
     scored: ScoredTable = context(match, **changes)
     columns = {name: column for column, name in enumerate(SPACE.names)}
     features = np.full((1, len(columns)), np.nan)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from features.substances.read.opsin_process import Failure, OpsinProcess
 from models.rules import OfficeRules
 from tests.models.rules.shipments import ruling_on, shipment

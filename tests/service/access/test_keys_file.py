@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.access.keys_file import BadKeysFile, read_keys, write_keys
-from service.store.key import KeyWishes, new_key
+from service.keys.key import KeyWishes, new_key
+from service.keys.keys_file import BadKeysFile, read_keys, write_keys
 
 ENTRY = {"id": "one", "name": "a", "prefix": "tw_abcdefgh", "sha256": "0" * 64, "scopes": ["read"]}
 

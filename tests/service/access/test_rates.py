@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.access.rates import Failures, TokenBucket
+from service.keys.rates import Failures, TokenBucket
 
 
 def test_a_key_may_spend_ten_seconds_of_its_rate_at_once() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.access.ring import KeyRing
-from service.store.key import Key, KeyRefused, KeyWishes, digest_of, new_key
+from service.keys.key import Key, KeyRefused, KeyWishes, digest_of, new_key
+from service.keys.ring import KeyRing
 
 
 def new_key_with(rate: int | None = None) -> tuple[Key, bytes]:

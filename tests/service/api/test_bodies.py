@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from service.api.bodies import Gunzip, read_body
-from service.errors import Unprocessable
+from service.core.errors import Unprocessable
+from service.core.http.bodies import Gunzip, read_body
 
 
 def unpacked(packed: bytes, step: int = 7) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.app import create_app
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

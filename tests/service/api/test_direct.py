@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.api.dependencies import QueryCache
+from service.core.http.dependencies import QueryCache
 from service.scoring.answers import Options
 from tests.service.api_client import Client
 from tests.service.conftest import shipment

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from service.api.goods_schemas import GoodsAnswer, GoodsAnswers
-from service.api.schemas import UnreadableQuery
 from service.app import create_app
-from service.examples import EXAMPLE_GOODS
-from service.files.goods_file import classify_file
+from service.core.examples import EXAMPLE_GOODS
+from service.core.http.schemas import UnreadableQuery
+from service.core.settings import Settings
 from service.goods.answers import COLUMNS, MAX_TEXT
-from service.settings import Settings
+from service.goods.file import classify_file
+from service.goods.schemas import GoodsAnswer, GoodsAnswers
 from tests.service.api_client import Client, serving
 
 

@@ -12,11 +12,11 @@ import pytest
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.scoring.output_columns import ALL_SCORE_COLUMNS
 from models.trees.forest import COMPILED
-from service.api.info import OUTPUT_MEANINGS
-from service.api.schemas import ManifestSchema, ModelDescription, Readiness
 from service.app import create_app
-from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
-from service.settings import Settings
+from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
+from service.core.http.schemas import ManifestSchema, ModelDescription, Readiness
+from service.core.settings import Settings
+from service.status.routes import OUTPUT_MEANINGS
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

@@ -11,7 +11,7 @@ import pytest
 from models.bundle import ModelStore, save
 from models.lanes import Lanes
 from service.app import create_app
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

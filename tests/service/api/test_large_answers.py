@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api import scoring
-from service.api.bodies import parse_list
-from service.api.schemas import BatchScore, Score
 from service.app import create_app
-from service.errors import Unprocessable
+from service.core.errors import Unprocessable
+from service.core.http.bodies import parse_list
+from service.core.http.schemas import BatchScore, Score
+from service.core.settings import Settings
 from service.scoring import answers
-from service.settings import Settings
+from service.scoring import routes as scoring
 from tests.service.api.test_score_batch import numbered, without_ids
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.api import json_runs, large_json
-from service.api.large_json import Steps, parse, parse_at_once, parse_in_steps
-from service.errors import TooLarge
+from service.core.errors import TooLarge
+from service.core.http import json_runs, large_json
+from service.core.http.large_json import Steps, parse, parse_at_once, parse_in_steps
 
 #: Steps of a few values and bytes, so that even small bodies are split.
 TINY = Steps(values=2, size=9)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from starlette.routing import compile_path
 
-from service.api.scopes import MEANINGS, SCOPES, Scope, ScopeTable, is_open, routes_of, unscoped
 from service.app import create_app
-from service.settings import Settings
+from service.core.http.scopes import MEANINGS, SCOPES, Scope, ScopeTable, is_open, routes_of, unscoped
+from service.core.settings import Settings
 
 
 def test_each_route_of_the_application_has_a_scope() -> None:
     missing = unscoped(create_app(Settings()))
-    assert not missing, f"add to SCOPES in service/api/scopes.py: {', '.join(missing)}"
+    assert not missing, f"add to SCOPES in service/core/http/scopes.py: {', '.join(missing)}"
 
 
 def test_no_scope_belongs_to_a_removed_route() -> None:

@@ -14,10 +14,10 @@ from features.groups.history.history import History
 from features.manifest.shipment import shipment_from_json
 from features.table.table import ManifestTable
 from models.bundle import load
-from service.api.schemas import Score
 from service.app import create_app
-from service.examples import EXAMPLE_PRECURSOR
-from service.settings import Settings
+from service.core.examples import EXAMPLE_PRECURSOR
+from service.core.http.schemas import Score
+from service.core.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

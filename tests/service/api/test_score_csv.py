@@ -15,7 +15,7 @@ import pytest
 
 from features.readers import Unreadable
 from service.app import create_app
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.models.small_model import manifest
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -182,7 +182,7 @@ def test_a_failure_after_the_first_byte_breaks_the_connection(
         yield b"HB-1,0.1\n"
         raise Unreadable("the uploaded file", "It ends in the middle of a row.", "Send it again.")
 
-    monkeypatch.setattr("service.api.files.score_csv_stream", failing)
+    monkeypatch.setattr("service.files.routes.score_csv_stream", failing)
     # This transport raises the error; a server breaks the connection instead.
     with pytest.raises(Unreadable, match="middle of a row"):
         client.post("/v1/score/csv", content=csv_of(3), headers=CSV)

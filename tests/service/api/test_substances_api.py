@@ -13,15 +13,15 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from features.substances.read.opsin import opsin
-from service.api.schemas import Readiness, UnreadableQuery
-from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
+from features.substances import opsin
 from service.app import create_app
-from service.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
+from service.core import chemistry
+from service.core.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
+from service.core.http.schemas import Readiness, UnreadableQuery
+from service.core.settings import Settings
 from service.scoring.answers import score
-from service.settings import Settings
-from service.substances import chemistry
 from service.substances.answers import MAX_QUERY, read_jurisdiction
+from service.substances.schemas import SubstanceAnswer, SubstanceAnswers
 from tests.service.api_client import Client, serving
 
 FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
@@ -191,7 +191,7 @@ def test_the_drawing_is_valid_svg_and_only_made_on_request(shared_client: Client
 
 
 def test_lookups_work_without_the_drawing_library(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "features.substances.structures.drawing", None)
+    monkeypatch.setitem(sys.modules, "rdkit.Chem.Draw", None)
     result = look_up(shared_client, FENTANYL, drawing=True)
     assert (result.drawing, result.substance) == (None, "Fentanyl")
     assert any("cannot be drawn" in warning for warning in result.warnings)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from models.bundle import ModelStore, load, save
-from service.cli.main import run
-from service.record import TrafficRecord
+from service.cli import run
+from service.scoring.record import TrafficRecord
 from tests.models.small_model import table_of
 from tests.training.adapting.conftest import office, write
 

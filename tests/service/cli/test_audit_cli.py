@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import delete, update
 
-from service.cli.main import run
-from service.store import keys
-from service.store.engine.database import Database
-from service.store.key import KeyWishes
-from service.store.tables import ApiKey, AuditEntry
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.keys import repository as keys
+from service.keys.key import KeyWishes
+from service.keys.tables import ApiKey
 
 
 @pytest.fixture(autouse=True)

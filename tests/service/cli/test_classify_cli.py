@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from service.cli.main import run
+from service.cli import run
 from service.goods.answers import COLUMNS, Question, answer_all
 from tests.service.cli.conftest import write
 

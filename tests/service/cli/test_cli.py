@@ -14,9 +14,9 @@ import pytest
 
 from features.readers import formats as readers
 from models.bundle import ModelStore, load
-from service.cli.common import FILE_FORMATS
-from service.cli.errors import status_and_message
-from service.cli.main import app, run
+from service.cli import app, run
+from service.core.terminal.common import FILE_FORMATS
+from service.core.terminal.errors import status_and_message
 from service.files import formats as writers
 from tests.models.bundle.test_signature import keys as new_keys
 from tests.service.api.test_score_csv import csv_of, rows_of
@@ -80,19 +80,23 @@ def test_help_names_every_command() -> None:
     assert all(f"\n  {command} " in result.stdout for command in COMMANDS)
 
 
-def test_help_imports_the_command_line_and_no_other_module_of_this_project() -> None:
+def test_help_imports_the_modules_of_commands_and_no_other_module_of_this_project() -> None:
     code = """
 import contextlib, io, sys
-from service.cli.main import run
+from service.cli import app, run
 with contextlib.redirect_stdout(io.StringIO()):
     assert run(["--help"]) == 0
+groups = [app, *(group.typer_instance for group in app.registered_groups)]
+commands = {command.callback.__module__ for group in groups for command in group.registered_commands}
+packages = {name for name, module in sys.modules.items() if hasattr(module, "__path__")}
+print(*sys.modules.keys() - commands - packages)
 print(*sys.modules)
 """
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = {".".join(name.split(".")[:2]) for name in result.stdout.split()}
-    ours = {name for name in loaded if name.partition(".")[0] in ("features", "models", "service", "training")}
-    assert ours == {"service", "service.cli"}
-    assert loaded.isdisjoint({"jinja2", "pydantic", "pydantic_settings", "structlog"})
+    others, loaded = ({*line.split()} for line in result.stdout.splitlines())
+    ours = {name for name in others if name.partition(".")[0] in ("features", "models", "service", "training")}
+    assert {name for name in ours if not name.startswith("service.core.terminal.")} == {"service.cli"}
+    assert loaded.isdisjoint({"features", "models", "training", "jinja2", "pydantic", "pydantic_settings", "structlog"})
 
 
 @pytest.mark.parametrize("name", sorted({*(one.name for one in readers.FORMATS), *writers.BY_NAME}))
@@ -104,7 +108,7 @@ def test_help_imports_no_module_that_only_running_commands_need() -> None:
     heavy = ("fastapi", "lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "rdkit", "rich", "sklearn", "uvicorn")
     code = f"""
 import contextlib, io, sys
-from service.cli.main import run
+from service.cli import run
 for command in {["", *COMMANDS]!r}:
     with contextlib.redirect_stdout(io.StringIO()):
         assert run([*command.split(), "--help"]) == 0
@@ -318,7 +322,7 @@ def test_an_unforeseen_error_is_one_line_and_with_debug_a_trace(
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("service.cli.common.load_model", broken)
+    monkeypatch.setattr("service.core.terminal.common.load_model", broken)
     assert run(["score", str(manifests), "out.csv"]) == 70
     assert (
         capsys.readouterr().err == "tidewaiter: RuntimeError: two lines (run it again with --debug for the traceback)\n"
@@ -333,6 +337,6 @@ def test_ctrl_c_prints_a_message_and_exits_with_130(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("service.cli.common.load_model", interrupted)
+    monkeypatch.setattr("service.core.terminal.common.load_model", interrupted)
     assert run(["score", str(manifests), "out.csv"]) == 130
     assert "Stopped" in capsys.readouterr().err

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from features.substances.read.opsin import Opsin
 from models.bundle import ModelStore
-from service.access.keys_file import write_keys
-from service.cli import doctor
-from service.cli.main import run
-from service.store import keys
-from service.store.engine.database import Database
-from service.store.key import KeyWishes
+from service.cli import run
+from service.core.database.engine import Database
+from service.keys import repository as keys
+from service.keys.key import KeyWishes
+from service.keys.keys_file import write_keys
+from service.operations import doctor
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_each_fault_is_found_and_the_other_checks_go_on(
 
 
 def test_reference_data_opsin_and_memory_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SubstanceIndex, "resolve", lambda *_, **__: None)
+    monkeypatch.setattr(Substances, "match", lambda *_, **__: None)
     monkeypatch.setattr(Opsin, "smiles", lambda *_: None)
     monkeypatch.setattr(doctor, "_WORKER_BYTES", 1 << 62)
     found = failures()

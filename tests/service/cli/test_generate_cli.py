@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.main import run
+from service.cli import run
 
 
 def _days(path: Path) -> list[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from service.access.keys_file import read_keys
-from service.cli.main import run
-from service.store import keys
-from service.store.engine.database import Database
+from service.cli import run
+from service.core.database.engine import Database
+from service.keys import repository as keys
+from service.keys.keys_file import read_keys
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.main import run
+from service.cli import run
 
 LISTS = """kind,text,reason,lane
 name,Ocean Star Chemicals,Order 1,red
@@ -100,7 +100,7 @@ def test_permits_are_imported_and_shown(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_command_that_creates_the_database_prints_only_its_result() -> None:
-    command = "from service.cli.main import main; main(['permits', 'add', '--party-name', 'Lakeside Pharma Ltd'])"
+    command = "from service.cli import main; main(['permits', 'add', '--party-name', 'Lakeside Pharma Ltd'])"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     result = subprocess.run(
         [sys.executable, "-c", command], capture_output=True, text=True, check=True, env=environment

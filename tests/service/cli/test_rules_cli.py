@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.rules import default_rules
-from service.cli.main import run
+from service.cli import run
 from tests.models.rules.test_reading import SOUND
 
 HEADER = (

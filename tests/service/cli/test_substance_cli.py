@@ -14,10 +14,10 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from service.cli.main import run
-from service.settings import Settings
+from service.cli import run
+from service.core.chemistry import set_up
+from service.core.settings import Settings
 from service.substances.answers import COLUMNS, Question, answer, read_day
-from service.substances.chemistry import set_up
 from tests.service.cli.conftest import write
 
 pytestmark = pytest.mark.usefixtures("empty_folder")

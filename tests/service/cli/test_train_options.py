@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from service.cli.errors import WrongUse
-from service.cli.main import app
-from service.cli.training import _params, _shares
+from service.cli import app
+from service.core.terminal.errors import WrongUse
+from service.training.command import _params, _shares
 from training.config import TrainConfig
 from training.data.dataset import BadData
 from training.data.planning import plan_windows

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.scoring import RiskModel
+from service.core.excel_safe import safe_cell, safe_table
 from service.files.batch import score_file
-from service.files.excel_safe import safe_cell, safe_table
 from service.files.options import ScoreOptions
 from service.files.stream import score_csv_stream
 from tests.models.small_model import train

@@ -17,10 +17,10 @@ import pytest
 
 from models.bundle import ModelStore, load
 from service.app import create_app
-from service.errors import NotReady
-from service.metrics import Metrics
+from service.core.errors import NotReady
+from service.core.metrics import Metrics
+from service.core.settings import Settings
 from service.scoring.model_host import ModelHost, ServedModel, load_current
-from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

@@ -8,9 +8,9 @@ import pytest
 
 from features.manifest.records import read_record
 from service.app import create_app
+from service.core.settings import Settings
 from service.scoring import portions
 from service.scoring.portions import MOST_FURTHER, further_names, portions_of
-from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from features.substances.read.opsin import Opsin
 from features.table.overlong import LONGEST_DESCRIPTION, LONGEST_TEXT
 from features.texts.reading import ReadingBudget, current_budget, reading_within
-from service.api.schemas import UnreadableQuery
-from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.app import create_app
-from service.settings import Settings
+from service.core.http.schemas import UnreadableQuery
+from service.core.settings import Settings
+from service.substances.schemas import SubstanceAnswer, SubstanceAnswers
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
@@ -176,7 +176,7 @@ def test_an_unread_text_is_not_reported_as_naming_no_substance(client: Client) -
             return self.looks > 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.api.substances.ReadingBudget", Late)
+        patch.setattr("service.substances.routes.ReadingBudget", Late)
         [result] = client.post("/v1/substances/batch", json={"queries": structures(1, first=6_000)}).json()["results"]
     assert "was not read" in result["problem"]
 
@@ -219,9 +219,9 @@ def test_short_texts_and_numbers_are_read_first(monkeypatch: pytest.MonkeyPatch)
     texts = ["a long text that names nothing", "437-38-7", "words", "fentanyl", "21409-26-7"]
     budget = Three(60.0)
     # Forget earlier texts, because reading them again does not use the budget.
-    monkeypatch.setattr(SubstanceIndex.load(), "_known", {})
+    monkeypatch.setattr(Substances.load(), "_known", {})
     with reading_within(budget):
-        found = SubstanceIndex.load().resolve_all(texts, chemical=True)
+        found = Substances.load().match_all(texts, chemical=True)
     assert current_budget() is None
     assert budget.unread == {texts[0], "fentanyl"}
     assert [match is not None for match in found] == [False, True, False, False, True]

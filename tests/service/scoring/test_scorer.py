@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.connections import Connections, Limits
-from service.connections.protocol import STATE
+from service.core.http.connections import Connections, Limits
+from service.core.http.connections.protocol import STATE
+from service.core.settings import Settings
 from service.scoring import scorer
 from service.scoring.answers import Options, Outcome, score
 from service.scoring.scorer import Answer
-from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

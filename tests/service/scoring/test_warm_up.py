@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from models.bundle import load
 from models.scoring import ScoreSettings
 from service.app import create_app
-from service.examples import EXAMPLE_SHIPMENT
+from service.core.examples import EXAMPLE_SHIPMENT
+from service.core.settings import Settings
 from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import ServedModel
 from service.scoring.warm_up import UNUSUAL, warm_up
-from service.settings import Settings
 from service.substances.warm_up import warm_up as warm_up_chemistry
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
@@ -45,7 +45,7 @@ def test_the_warm_up_is_neither_logged_nor_counted(settings: Settings, capfd: py
 
 def test_requests_do_not_wait_for_opsin_to_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     started, resolved = threading.Event(), threading.Event()
-    monkeypatch.setattr("service.substances.chemistry.start", lambda: started.wait(60))
+    monkeypatch.setattr("service.core.chemistry.start", lambda: started.wait(60))
     monkeypatch.setattr("service.app.warm_up_chemistry", lambda *, systematic: resolved.set() if systematic else None)
     with serving(create_app(settings)) as client:
         assert client.post("/v1/score", json=shipment()).status_code == 200

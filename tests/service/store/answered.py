@@ -21,9 +21,10 @@ import httpx
 from sqlalchemy import select
 
 from models.bundle import ModelStore
-from service.store import audit
-from service.store.engine.database import Database
-from service.store.tables import AuditEntry, Decision
+from service.core.database import audit
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.scoring.tables import Decision
 from tests.service.store.kills import record, server
 
 _CLIENTS: Final = 4

@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from service.store import audit, keys, webhooks
-from service.store.audit import Fact
-from service.store.engine.database import Database
-from service.store.findings.outcomes import Finding, add_outcome, add_override
-from service.store.key import KeyWishes
-from service.store.log.decision import NewDecision
-from service.store.proof.chain import Proof, prove
-from service.store.store import Store
+from service.audit.proof import Proof, prove
+from service.core.database import audit
+from service.core.database.audit import Fact
+from service.core.database.engine import Database
+from service.decisions.store import Store
+from service.inspections.outcomes import Finding, add_outcome, add_override
+from service.keys import repository as keys
+from service.keys.key import KeyWishes
+from service.scoring.decision import NewDecision
+from service.webhooks import repository as webhooks
 
 #: Numbers of the entries that `fill` appends: a new key, its revocation, a webhook, two outcomes, an override, the last entry.
 CREATED, REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 6, 7, 8, 9, 10, 11, 12

@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.store import Store
-from service.store.tables import Decision
+from service.core.database.engine import Database
+from service.core.settings import Settings
+from service.decisions.store import Store
+from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.store.engines import cluster, new_database
 

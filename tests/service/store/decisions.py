@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from service.store.engine.times import now_us
-from service.store.log.decision import NewDecision, content_digest
+from service.core.database.times import now_us
+from service.scoring.decision import NewDecision, content_digest
 
 _numbers = count()
 

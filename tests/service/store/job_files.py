@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 from sqlalchemy import Row
 
 from models.bundle import load
+from service.core.identifiers import new_ids
+from service.core.settings import Settings
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
 from service.files.rejects import rejects_header
-from service.identifiers import new_ids
 from service.jobs.files import JobFiles, ending_of, result_format_of
-from service.settings import Settings
-from service.store.jobs import Jobs, NewJob
+from service.jobs.repository import Jobs, NewJob
 from tests.models.small_model import manifest
 
 

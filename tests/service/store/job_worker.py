@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from service.core.database.engine import Database
+from service.core.logs import configure
+from service.core.settings import Settings
 from service.jobs.worker import Worker
-from service.logs import configure
-from service.settings import Settings
-from service.store.engine.database import Database
 
 if __name__ == "__main__":
     settings = Settings()

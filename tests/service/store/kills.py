@@ -24,10 +24,11 @@ from features.groups.history.history import History
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from models.bundle import ModelStore, load
-from service.scoring.replay import Bounds, restore
-from service.store.engine.database import Database
-from service.store.history import history_key, history_log
-from service.store.history.sealing import Sealer
+from service.core.database.engine import Database
+from service.history import key as history_key
+from service.history import log as history_log
+from service.history.replay import Bounds, restore
+from service.history.sealing import Sealer
 from tests.service.served import Served, served
 
 _CLIENTS: Final = 3

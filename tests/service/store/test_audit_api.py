@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from service.store.audit import digest_of
-from service.store.engine.times import microseconds_of
+from service.core.database.audit import digest_of
+from service.core.database.times import microseconds_of
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 

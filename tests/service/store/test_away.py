@@ -15,17 +15,19 @@ from sqlalchemy import event, func, select
 from models.bundle import ModelStore
 from models.scoring import ScoreSettings
 from service.app import create_app
-from service.errors import DatabaseAway
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.errors import DatabaseAway
+from service.core.settings import Settings
+from service.decisions import repository as decisions
+from service.decisions.journal import Journal
+from service.decisions.store import Store
+from service.lists import repository as lists
+from service.lists import topics
 from service.lists.current import CurrentLists
 from service.lists.unread import WARNING
-from service.settings import Settings
-from service.store import lists, topics
-from service.store.engine.database import Database
-from service.store.log import decisions
-from service.store.log.decision import Stored
-from service.store.offline.journal import Journal
-from service.store.store import Store
-from service.store.tables import AuditEntry, Decision
+from service.scoring.decision import Stored
+from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.engines import Cluster, cluster, new_database
@@ -172,7 +174,7 @@ def test_the_service_starts_while_the_database_is_away(server: Cluster, postgres
 def test_the_history_is_restored_when_the_database_is_back(
     server: Cluster, postgres: str, app_of: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.scoring.durable.EVERY", 0.05)
+    monkeypatch.setattr("service.history.durable.EVERY", 0.05)
     with serving(app_of(postgres, "journal")) as client:
         client.post("/v1/score", json=shipment(shipment_id="A"))
     with ExitStack() as stack:
@@ -277,7 +279,7 @@ def test_without_a_journal_the_service_does_not_start_without_its_lists(
     def away(_: object) -> None:
         raise DatabaseAway("it went away a moment ago")
 
-    monkeypatch.setattr("service.store.lists.revisions", away)
+    monkeypatch.setattr("service.lists.repository.revisions", away)
     with pytest.raises(DatabaseAway), serving(app_of(postgres, "refuse")):
         pass
 

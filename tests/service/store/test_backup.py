@@ -19,12 +19,15 @@ from sqlalchemy import insert, inspect, select, update
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.cli.main import run
-from service.settings import Settings
-from service.store.backup import BadBackup, NotEmpty, check, dump, restore
-from service.store.engine.database import BadDatabase, Database
-from service.store.migrations import running as migrations
-from service.store.tables import AuditEntry, Base, Decision, HistoryCheckpoint
+from service.backup.content import BadBackup, NotEmpty, check, dump, restore
+from service.cli import run
+from service.core.database.engine import BadDatabase, Database
+from service.core.database.migrations import running as migrations
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
+from service.history.tables import HistoryCheckpoint
+from service.scoring.tables import Decision
+from service.tables import Base
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.engines import new_database

@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.errors import DatabaseAway
-from service.settings import Settings
-from service.store.changes import Changes
-from service.store.engine.database import Database
-from service.store.tables import AuditEntry
+from service.core.database.changes import Changes
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.errors import DatabaseAway
+from service.core.settings import Settings
 from tests.service.api_client import serving
 
 

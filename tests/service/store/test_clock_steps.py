@@ -18,15 +18,18 @@ from sqlalchemy import select, update
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.scoring.durable import DurableHistory, DurableSettings
-from service.settings import Settings
-from service.store import idempotency, webhooks
-from service.store.engine.database import Database
-from service.store.idempotency import IN_WORK, InWork, Replay, Request
-from service.store.jobs import Jobs
-from service.store.proof.chain import prove
-from service.store.store import Store
-from service.store.tables import Decision, Delivery, IdempotentRequest
+from service.audit.proof import prove
+from service.core.database import idempotency
+from service.core.database.engine import Database
+from service.core.database.idempotency import IN_WORK, InWork, Replay, Request
+from service.core.database.tables import IdempotentRequest
+from service.core.settings import Settings
+from service.decisions.store import Store
+from service.history.durable import DurableHistory, DurableSettings
+from service.jobs.repository import Jobs
+from service.scoring.tables import Decision
+from service.webhooks import repository as webhooks
+from service.webhooks.tables import Delivery
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision

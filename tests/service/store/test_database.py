@@ -12,10 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Column, Connection, Double, LargeBinary, MetaData, String, insert, inspect, select, text
 
-from service.errors import DatabaseAway
-from service.store.engine.database import SCHEMA, BadDatabase, Database
-from service.store.migrations import running as migrations
-from service.store.tables import Base
+from service.core.database.engine import SCHEMA, BadDatabase, Database
+from service.core.database.migrations import running as migrations
+from service.core.errors import DatabaseAway
+from service.tables import Base
 
 
 def test_this_code_needs_the_latest_migration() -> None:

@@ -7,8 +7,8 @@ import hashlib
 import orjson
 from sqlalchemy import select
 
-from service.store.engine.database import Database
-from service.store.tables import AuditEntry
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 from tests.service.store.conftest import rows_of

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from service.api.decision_schemas import Decisions, StoredDecision
-from service.store.engine.database import Database
-from service.store.tables import Decision
+from service.core.database.engine import Database
+from service.decisions.schemas import Decisions, StoredDecision
+from service.scoring.tables import Decision
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 

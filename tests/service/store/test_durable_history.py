@@ -22,15 +22,17 @@ from features.groups.history.history import History
 from features.groups.history.state import FirstColumn
 from models.bundle import ModelStore
 from service.app import create_app
-from service.errors import DatabaseAway
-from service.scoring import durable as durable_module
-from service.scoring.durable import DurableHistory, DurableSettings, durable_history
-from service.scoring.replay import keys_of_entries, replayed
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.history import history_log, learning
-from service.store.history.history_log import Entry
-from service.store.tables import CheckpointPart, Decision, HistoryCheckpoint, HistoryEvent
+from service.core.database.engine import Database
+from service.core.errors import DatabaseAway
+from service.core.settings import Settings
+from service.history import durable as durable_module
+from service.history import learning
+from service.history import log as history_log
+from service.history.durable import DurableHistory, DurableSettings, durable_history
+from service.history.log import Entry
+from service.history.replay import keys_of_entries, replayed
+from service.history.tables import CheckpointPart, HistoryCheckpoint, HistoryEvent
+from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
@@ -181,7 +183,7 @@ def orders_of_checkpoints(database: Database) -> list[int]:
 def test_events_that_no_restart_needs_are_deleted_without_an_effect_on_restarts(
     served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
 ) -> None:
-    monkeypatch.setattr("service.store.history.history_log._PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr("service.history.log._PRUNED_AT_ONCE", 2)
     records = [shipment(shipment_id=f"P{number}") for number in range(6)]
     with killed(), served() as client:
         keeper = keeper_of(client, database, days=1e-9)
@@ -287,7 +289,7 @@ def away_at_the_start() -> Iterator[list[DurableHistory]]:
         raise DatabaseAway("it answers no query")
 
     with killed(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("service.app.durable_history", made)
+        patched.setattr("service.history.durable.durable_history", made)
         patched.setattr(durable_module, "restore", away)
         yield keepers
 

@@ -14,19 +14,23 @@ from sqlalchemy import select, update
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.cli.main import run
-from service.erasure import erase, erase_old
-from service.errors import JournalWaits
+from service.audit.proof import prove
+from service.backup.content import check
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.database.times import iso_time, now_us
+from service.core.errors import JournalWaits
+from service.core.settings import Settings
+from service.decisions import repository as decisions
+from service.decisions.journal import Journal
+from service.erasure.everywhere import erase, erase_old
+from service.erasure.repository import Selection, erased_answer
+from service.inspections.tables import Outcome, Override, QueueEntry
+from service.jobs.tables import Job
 from service.jobs.worker import Worker
-from service.settings import Settings
-from service.store.backup import check
-from service.store.engine.database import Database
-from service.store.engine.times import iso_time, now_us
-from service.store.erasure import Selection, erased_answer
-from service.store.log import decisions
-from service.store.offline.journal import Journal
-from service.store.proof.chain import prove
-from service.store.tables import AuditEntry, Decision, Delivery, Job, Outcome, Override, QueueEntry
+from service.scoring.tables import Decision
+from service.webhooks.tables import Delivery
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision
@@ -101,7 +105,7 @@ def left(folder: Path) -> dict[str, set[str]]:
 
 def texts_of(database: Database) -> str:
     """Return all rows of all tables as one text, with bytes decoded."""
-    from service.store.tables import Base
+    from service.tables import Base
 
     with database.read() as connection:
         rows = [row for table in Base.metadata.sorted_tables for row in connection.execute(select(table))]

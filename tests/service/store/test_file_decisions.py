@@ -14,12 +14,13 @@ from sqlalchemy import select
 from features.groups.history.history import HistoryRows
 from models.scoring import Scores
 from service.app import create_app
-from service.cli.main import run
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
 from service.scoring import recording
-from service.settings import Settings
-from service.store import webhooks
-from service.store.engine.database import Database
-from service.store.tables import AuditEntry, Delivery
+from service.webhooks import repository as webhooks
+from service.webhooks.tables import Delivery
 from tests.service.api_client import Client, serving
 from tests.service.store.conftest import rows_of
 
@@ -101,7 +102,7 @@ def test_lines_are_sent_after_their_decisions_are_committed(
 
         return keep_and_count
 
-    monkeypatch.setattr("service.api.files.keeper", watched)
+    monkeypatch.setattr("service.files.routes.keeper", watched)
     lines = "".join(f"S{n},express,phone case\n" for n in range(250))
     assert scored(stored_client, "shipment_id,channel,goods_description\n" + lines).status_code == 200
     assert seen == [100, 200, 250]

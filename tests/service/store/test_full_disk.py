@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import select
 
 from models.bundle import ModelStore
-from service.cli.main import run
-from service.store.engine.database import Database
-from service.store.tables import Decision, Job
+from service.cli import run
+from service.core.database.engine import Database
+from service.jobs.tables import Job
+from service.scoring.tables import Decision
 from tests.service.conftest import shipment
 from tests.service.served import served
 from tests.service.store.job_files import goods_csv

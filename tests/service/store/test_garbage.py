@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from service.store import idempotency
-from service.store.engine.database import Database
-from service.store.log import decisions
-from service.store.store import Store
+from service.core.database import idempotency
+from service.core.database.engine import Database
+from service.decisions import repository as decisions
+from service.decisions.store import Store
 from tests.service.store.decisions import new_decision
 
 #: Number of requests of each kind. A statement that leaves garbage leaves at least two objects each time.

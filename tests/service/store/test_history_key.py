@@ -15,15 +15,16 @@ from sqlalchemy import insert, select
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.cli import doctor
-from service.cli.main import run
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.history import history_key
-from service.store.history.checkpoints import unpack
-from service.store.history.history_key import BadKeyFile, KeyMissing, establish, place_of, read
-from service.store.history.sealing import Sealer
-from service.store.tables import AuditEntry, CheckpointPart, HistoryCheckpoint
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
+from service.history import key as history_key
+from service.history.checkpoints import unpack
+from service.history.key import BadKeyFile, KeyMissing, establish, place_of, read
+from service.history.sealing import Sealer
+from service.history.tables import CheckpointPart, HistoryCheckpoint
+from service.operations import doctor
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
 

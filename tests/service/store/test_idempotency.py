@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from service.store import idempotency
-from service.store.engine.database import Database
-from service.store.idempotency import IN_WORK, KEPT, InWork, Replay, Request
-from service.store.tables import ApiKey, Decision, IdempotentRequest, Webhook
+from service.core.database import idempotency
+from service.core.database.engine import Database
+from service.core.database.idempotency import IN_WORK, KEPT, InWork, Replay, Request
+from service.core.database.tables import IdempotentRequest
+from service.keys.tables import ApiKey
+from service.scoring.tables import Decision
+from service.webhooks.tables import Webhook
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 
@@ -83,7 +86,7 @@ def test_a_second_request_waits_for_the_first(stored_client: Client, monkeypatch
         go_on.wait(30)
         finish(*arguments)
 
-    monkeypatch.setattr("service.store.idempotency.finish", slow)
+    monkeypatch.setattr("service.core.database.idempotency.finish", slow)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(post, stored_client, "k", shipment())
         assert began.wait(30)

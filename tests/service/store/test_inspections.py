@@ -15,17 +15,19 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 
 from models.bundle import ModelStore
-from service.api.scopes import Scope
 from service.app import create_app
-from service.settings import Settings
-from service.store import keys
-from service.store.audit import salted
-from service.store.changes import KINDS
-from service.store.engine.database import Database
-from service.store.findings import inspections
-from service.store.findings.outcomes import outcomes_of, overrides_of
-from service.store.key import KeyWishes
-from service.store.tables import AuditEntry, Decision, Outcome, QueueEntry
+from service.core.database.audit import salted
+from service.core.database.changes import KINDS
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.http.scopes import Scope
+from service.core.settings import Settings
+from service.inspections import transactions as inspections
+from service.inspections.outcomes import outcomes_of, overrides_of
+from service.inspections.tables import Outcome, QueueEntry
+from service.keys import repository as keys
+from service.keys.key import KeyWishes
+from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

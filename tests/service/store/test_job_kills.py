@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from models.bundle import ModelStore
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.jobs import Jobs
+from service.core.database.engine import Database
+from service.core.settings import Settings
+from service.jobs.repository import Jobs
 from tests.service.store.job_files import goods_csv, goods_parquet, queue, results_of, row_of, scored_as_a_file
 
 #: Kills per engine and format. ``TIDEWAITER_TEST_KILLS`` sets another number.

@@ -14,17 +14,18 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
 from models.bundle import ModelStore, load
-from service.cli.main import run
-from service.errors import DatabaseAway
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.errors import DatabaseAway
+from service.core.settings import Settings
+from service.decisions.repository import record
 from service.jobs.files import JobFiles, delete_files
+from service.jobs.repository import Jobs, Lost, Progress, QueueFull, now
 from service.jobs.results import growing_path
+from service.jobs.tables import Job
 from service.jobs.worker import MOST_FRUITLESS, Worker
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.jobs import Jobs, Lost, Progress, QueueFull, now
-from service.store.log.decision import NewDecision
-from service.store.log.decisions import record
-from service.store.tables import Decision, Job
+from service.scoring.decision import NewDecision
+from service.scoring.tables import Decision
 from tests.models.small_model import manifest
 from tests.service.store.job_files import goods_csv, goods_parquet, queue, results_of, row_of, scored_as_a_file
 

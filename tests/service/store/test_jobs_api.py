@@ -19,16 +19,17 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from models.bundle import ModelStore
-from service.api.idempotency import REPLAYED
 from service.app import create_app
+from service.audit.proof import prove
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry, IdempotentRequest
+from service.core.http.idempotency import REPLAYED
+from service.core.settings import Settings
 from service.jobs import child as child_process
 from service.jobs.files import JobFiles, delete_files
+from service.jobs.repository import NewJob
+from service.jobs.tables import Job
 from service.jobs.worker import Worker
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.jobs import NewJob
-from service.store.proof.chain import prove
-from service.store.tables import AuditEntry, IdempotentRequest, Job
 from service.webhooks.delivering import Deliverer
 from tests.service.api.test_score_csv import full_disk
 from tests.service.api_client import Client, serving
@@ -161,7 +162,7 @@ def test_an_upload_that_does_not_reach_the_disk_is_refused_and_no_file_remains(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr("service.api.jobs.os.fsync", failing)
+        full.setattr("service.jobs.routes.os.fsync", failing)
         answer = client.post("/v1/jobs", files={"file": ("goods.csv", goods_csv(10))})
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidewaiter:problem:disk-full")
     assert list(settings.jobs_dir.iterdir()) == []
@@ -327,7 +328,7 @@ def test_the_audit_chain_records_cancelled_and_failed_jobs_with_their_actors(
     assert client.state.store is not None
     database = client.state.store.database
     failed, cancelled = create(client, b"nonsense\n1\n"), create(client, goods_csv(2))
-    monkeypatch.setattr("service.api.jobs.caller_of", lambda _: "a key")
+    monkeypatch.setattr("service.jobs.routes.caller_of", lambda _: "a key")
     assert client.delete(f"/v1/jobs/{cancelled}").status_code == 204
     assert client.delete(f"/v1/jobs/{cancelled}").status_code == 204
     work(client, settings)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.store.log.decision import NewDecision
-from service.store.offline.journal import Journal
+from service.decisions.journal import Journal
+from service.scoring.decision import NewDecision
 
 
 def decision(number: int, **changes: Any) -> NewDecision:

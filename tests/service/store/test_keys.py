@@ -11,12 +11,13 @@ import orjson
 import pytest
 from sqlalchemy import insert, select, update
 
-from service.access.first_key import make_first_key
-from service.store import keys
-from service.store.audit import salted
-from service.store.engine.database import Database
-from service.store.key import MOST_KEYS, KeyRefused, KeyWishes
-from service.store.tables import ApiKey, AuditEntry
+from service.core.database.audit import salted
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.keys import repository as keys
+from service.keys.first_key import make_first_key
+from service.keys.key import MOST_KEYS, KeyRefused, KeyWishes
+from service.keys.tables import ApiKey
 
 READING = KeyWishes("a reader", frozenset({"score", "read"}), requests_per_minute=600)
 

@@ -14,15 +14,15 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from models.bundle import ModelStore
-from service.access.keys_file import write_keys
-from service.api.scopes import Scope
 from service.app import create_app
-from service.errors import DatabaseAway
-from service.settings import Settings
-from service.store import keys
-from service.store.engine.database import Database
-from service.store.key import KeyWishes, new_key
-from service.store.tables import Decision
+from service.core.database.engine import Database
+from service.core.errors import DatabaseAway
+from service.core.http.scopes import Scope
+from service.core.settings import Settings
+from service.keys import repository as keys
+from service.keys.key import KeyWishes, new_key
+from service.keys.keys_file import write_keys
+from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

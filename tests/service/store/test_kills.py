@@ -11,9 +11,9 @@ import pytest
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from models.bundle import ModelStore, load
-from service.scoring.replay import Bounds, restore
-from service.store.engine.database import Database
-from service.store.tables import HistoryEvent
+from service.core.database.engine import Database
+from service.history.replay import Bounds, restore
+from service.history.tables import HistoryEvent
 from tests.service.conftest import shipment
 from tests.service.store.kills import differences, kill_at_random, sealer_of, server, uninterrupted
 

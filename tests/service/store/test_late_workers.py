@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import select
 
 from models.bundle import ModelStore, load
-from service.store.engine.database import Database
-from service.store.proof.chain import prove
-from service.store.tables import Decision
+from service.audit.proof import prove
+from service.core.database.engine import Database
+from service.scoring.tables import Decision
 from tests.service.conftest import shipment
 from tests.service.served import Served, served
 from tests.service.store.engines import Cluster, cluster, new_database

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.entries import GROUPS
-from service.cli.main import run
+from service.audit.proof import prove
+from service.cli import run
+from service.core.database.engine import Database
+from service.lists.command import GROUPS
 from service.lists.reading import FORMS
 from service.lists.view import COLUMN_OF
-from service.store.engine.database import Database
-from service.store.proof.chain import prove
 
 NAME = "Lianhe Novelty Trading"
 WATCHED = ["--list", "brokers", "--kind", "name", "--text", NAME, "--reason", "Order 14"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from service.audit.proof import prove
+from service.core.database.engine import Database
+from service.lists import repository as lists
 from service.lists.importing import ImportOptions, ImportResult, import_csv
-from service.store import lists
-from service.store.engine.database import Database
-from service.store.proof.chain import prove
-from service.store.topics import WATCH_ENTRIES
+from service.lists.topics import WATCH_ENTRIES
 
 FILE = b"kind,text,reason\nname,Ocean Star Chemicals,Order 1\nname,Lianhe Novelty Trading,Order 2\n"
 ROWS = 2

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
-from service.store import lists
-from service.store.engine.database import Database
-from service.store.engine.times import now_us
-from service.store.erasure import Selection, erase
-from service.store.proof.chain import prove
-from service.store.tables import PermitRow, WatchEntry
-from service.store.topics import PERMITS, WATCH_ENTRIES
+from service.audit.proof import prove
+from service.core.database.engine import Database
+from service.core.database.times import now_us
+from service.erasure.repository import Selection, erase
+from service.lists import repository as lists
+from service.lists.tables import PermitRow, WatchEntry
+from service.lists.topics import PERMITS, WATCH_ENTRIES
 
 
 def permit(number: str) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.settings import Settings
-from service.store.changes import KINDS
-from service.store.engine.database import Database
-from service.store.tables import AuditEntry
+from service.core.database.changes import KINDS
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

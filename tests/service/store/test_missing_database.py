@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.main import run
-from service.store.engine.database import Database
+from service.cli import run
+from service.core.database.engine import Database
 from tests.service.store.engines import new_database
 
 COMMANDS = (

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from features.groups.history.history import History
 from models.bundle import ModelStore
 from service.app import create_app
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.log.decision import content_digest, manifest_json
-from service.store.log.references import LONGEST, reference_of
+from service.core.database.engine import Database
+from service.core.settings import Settings
+from service.scoring.decision import content_digest, manifest_json
+from service.scoring.references import LONGEST, reference_of
 from tests.service.api_client import Client, serving
 from tests.service.store.kills import differences
 

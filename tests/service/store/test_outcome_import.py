@@ -14,10 +14,11 @@ from sqlalchemy import func, select
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.cli.main import run
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.tables import AuditEntry, Outcome
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
+from service.inspections.tables import Outcome
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

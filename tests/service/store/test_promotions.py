@@ -11,14 +11,14 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from models.bundle import ModelStore, describe
-from service.access.keys_file import write_keys
 from service.app import create_app
-from service.cli.main import run
-from service.settings import Settings
-from service.store.engine.database import Database
-from service.store.key import KeyWishes, new_key
-from service.store.proof.chain import prove
-from service.store.tables import AuditEntry
+from service.audit.proof import prove
+from service.cli import run
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
+from service.keys.key import KeyWishes, new_key
+from service.keys.keys_file import write_keys
 from tests.service.api_client import serving
 from training.registry import promotion
 from training.registry.promotion import Promotion

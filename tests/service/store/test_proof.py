@@ -14,14 +14,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import Connection, Row, delete, insert, select, true, update
 
-from service.store import audit, webhooks
-from service.store.audit import START, Fact, digest_of
-from service.store.engine.database import Database
-from service.store.erasure import Selection, erase
-from service.store.proof.chain import prove
-from service.store.proof.heads import BadHead, Head, read_head, sign_head, signed_heads
-from service.store.store import Store
-from service.store.tables import ApiKey, AuditEntry, AuditHead, Base, Decision, Outcome, Override, Webhook
+from service.audit.heads import BadHead, Head, read_head, sign_head, signed_heads
+from service.audit.proof import prove
+from service.audit.tables import AuditHead
+from service.core.database import audit
+from service.core.database.audit import START, Fact, digest_of
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.decisions.store import Store
+from service.erasure.repository import Selection, erase
+from service.inspections.tables import Outcome, Override
+from service.keys.tables import ApiKey
+from service.scoring.tables import Decision
+from service.tables import Base
+from service.webhooks import repository as webhooks
+from service.webhooks.tables import Webhook
 from tests.service.store.chains import (
     CORRECTED,
     CREATED,

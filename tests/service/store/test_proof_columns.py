@@ -8,29 +8,23 @@ from typing import Any
 import pytest
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, select, update
 
-from service.store import keys, lists
-from service.store.engine.database import Database
-from service.store.erasure import Selection, erase
-from service.store.findings.inspections import record_outcome, record_override
-from service.store.findings.outcomes import Finding
-from service.store.jobs import Jobs, NewJob
-from service.store.key import KeyWishes
-from service.store.proof.chain import prove
-from service.store.store import Store
-from service.store.tables import (
-    ApiKey,
-    Base,
-    Decision,
-    Dismissal,
-    Job,
-    ListRevision,
-    Outcome,
-    Override,
-    PermitRow,
-    SuppressionRow,
-    WatchEntry,
-)
-from service.store.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
+from service.audit.proof import prove
+from service.core.database.engine import Database
+from service.decisions.store import Store
+from service.erasure.repository import Selection, erase
+from service.inspections.outcomes import Finding
+from service.inspections.tables import Outcome, Override
+from service.inspections.transactions import record_outcome, record_override
+from service.jobs.repository import Jobs, NewJob
+from service.jobs.tables import Job
+from service.keys import repository as keys
+from service.keys.key import KeyWishes
+from service.keys.tables import ApiKey
+from service.lists import repository as lists
+from service.lists.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
+from service.lists.topics import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
+from service.scoring.tables import Decision
+from service.tables import Base
 from tests.service.store.decisions import new_decision
 
 #: A table, or "table.column" -> the reason why the proof does not find a change of it.

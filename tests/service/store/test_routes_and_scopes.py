@@ -10,12 +10,12 @@ import pytest
 from pydantic import SecretStr
 
 from models.bundle import ModelStore
-from service.access.keys_file import write_keys
-from service.access.rates import Failures
-from service.api.scopes import OPEN_PATHS, Scope, routes_of
 from service.app import create_app
-from service.settings import Settings
-from service.store.key import KeyWishes, new_key
+from service.core.http.scopes import OPEN_PATHS, Scope, routes_of
+from service.core.settings import Settings
+from service.keys.key import KeyWishes, new_key
+from service.keys.keys_file import write_keys
+from service.keys.rates import Failures
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.conftest import ENGINES

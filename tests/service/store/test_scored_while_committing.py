@@ -7,11 +7,11 @@ from concurrent.futures import Future
 
 import pytest
 
+from service.core.database.engine import Database
+from service.decisions.store import Store
 from service.scoring.answers import Options
+from service.scoring.decision import Stored
 from service.scoring.scorer import Answer
-from service.store.engine.database import Database
-from service.store.log.decision import Stored
-from service.store.store import Store
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 

@@ -1,4 +1,4 @@
-"""Erased bytes are removed from SQLite's files, wherever SQLite has moved them, without rewriting the whole file."""
+"""Erased bytes are removed from SQLite's files, wherever SQLite has moved them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import orjson
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from service.store import erasure, idempotency
-from service.store.engine import scrubbing
-from service.store.engine.database import Database
-from service.store.engine.times import now_us
-from service.store.erasure import Selection
-from service.store.log import decisions
-from service.store.log.decision import NewDecision
-from service.store.tables import Decision, IdempotentRequest
+from service.core.database import idempotency, scrubbing
+from service.core.database.engine import Database
+from service.core.database.tables import IdempotentRequest
+from service.core.database.times import now_us
+from service.decisions import repository as decisions
+from service.erasure import repository as erasure
+from service.erasure.repository import Selection
+from service.scoring.decision import NewDecision
+from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision
 
 #: Mark in place of personal data, with the number of its row. Its 15 bytes are short enough to survive in parts of moved rows.
@@ -84,37 +85,21 @@ def is_intact(database: Database) -> bool:
         return connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
-def free_pages(database: Database) -> int:
-    with database.read() as connection:
-        return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["pages", "vacuum", "large"])
-def test_old_bytes_of_moved_rows_are_overwritten_and_other_rows_stay(
-    way: str, local: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without access to pages, or with too many pages, the file is rewritten instead."""
-    if way == "vacuum":
-        monkeypatch.setattr(scrubbing, "_HAS_PAGES", "SELECT 0")
-    if way == "large":
-        monkeypatch.setattr(scrubbing, "_MOST_PAGES", 100)
+def test_old_bytes_of_moved_rows_are_removed_and_other_rows_stay(local: Database, tmp_path: Path) -> None:
     alive = fill(local)
     gone = set(range(100_000)) - alive
     with closing(local.engine.raw_connection()) as connection:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     # secure_delete alone must leave some marks, otherwise this test shows nothing.
     assert found(tmp_path, gone)
-    before, free = rows(local), free_pages(local)
-    assert free > 10
+    before = rows(local)
     assert scrubbing.scrub(local)
     assert found(tmp_path, gone) == set()
     assert rows(local) == before
     assert len(before) == len(alive) > 500
     assert is_intact(local)
     assert (tmp_path / "store.db-wal").stat().st_size == 0
-    # The free pages stay in the file, unless it was rewritten.
-    assert free_pages(local) == (free if way == "pages" else 0)
     # The database can be used as before.
     fill_again = request(100_001, 600)
     with local.write() as connection:
@@ -126,7 +111,7 @@ def test_old_bytes_of_moved_rows_are_overwritten_and_other_rows_stay(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page_size", "auto_vacuum"), [(512, 0), (65_536, 0), (512, 1), (512, 2)])
-def test_files_of_other_settings_are_overwritten_too(page_size: int, auto_vacuum: int, tmp_path: Path) -> None:
+def test_files_of_other_settings_are_scrubbed_too(page_size: int, auto_vacuum: int, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
         for setting, value in (("page_size", page_size), ("auto_vacuum", auto_vacuum)):
             connection.execute(f"PRAGMA {setting}={value}")
@@ -139,24 +124,6 @@ def test_files_of_other_settings_are_overwritten_too(page_size: int, auto_vacuum
         assert rows(database) == before
         assert is_intact(database)
     assert found(tmp_path, set(range(100_000)) - alive) == set()
-
-
-@pytest.mark.parametrize(("kind", "header"), [(2, 12), (5, 12), (10, 8), (13, 8)])
-@pytest.mark.parametrize("size", [512, 4_096, 65_536])
-@pytest.mark.parametrize("cells", [0, 2])
-def test_only_the_unallocated_space_of_a_page_is_overwritten(kind: int, header: int, size: int, cells: int) -> None:
-    start = size - 50 * cells
-    head = bytes([kind, 0, 0, 0, cells, *(start % 65_536).to_bytes(2), 0]) + b"r" * (header - 8)
-    page = head + b"p" * 2 * cells + b"x" * (start - header - 2 * cells) + b"c" * 50 * cells
-    assert len(page) == size
-    clean = page.replace(b"x", b"\0")
-    assert scrubbing.blanked(page) == clean
-    assert scrubbing.blanked(clean) is None
-
-
-@pytest.mark.parametrize("start", [b"\0\0\0\x0d", b"SQLite format 3\0", b"\0\0\0\0"])
-def test_other_pages_are_left_alone(start: bytes) -> None:
-    assert scrubbing.blanked(start.ljust(4_096, b"x")) is None
 
 
 def test_scrubbing_fails_while_a_reader_uses_an_old_state(local: Database, tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ import orjson
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
-from service.store import audit
-from service.store.audit import Fact, digest_of
-from service.store.engine.database import Database
-from service.store.store import Store
-from service.store.tables import ApiKey, AuditEntry, Outcome, Override, Webhook
+from service.core.database import audit
+from service.core.database.audit import Fact, digest_of
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.decisions.store import Store
+from service.inspections.tables import Outcome, Override
+from service.keys.tables import ApiKey
+from service.webhooks.tables import Webhook
 from tests.service.store.chains import LAST, OVERRIDDEN, REVOKED, Tamper, assert_broken, fill
 
 #: Numbers of the entries of settings, a model and rules.

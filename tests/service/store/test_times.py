@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.store.engine.times import iso_time, iso_time_or_none
+from service.core.database.times import iso_time, iso_time_or_none
 
 
 def test_a_whole_second_has_a_fraction_only_on_request() -> None:

@@ -1,5 +1,5 @@
-"""Run the tutorial of docs/store.md against a real server, on each engine, with and without keys: score, claim, record an outcome,
-see it in the next score.
+"""Run the example of docs/inspect.md against a real server, on each engine, with and without keys: score, claim, record, see the
+outcome in the next score.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.service.served import served
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "store.md"
-HEADING = "### From a score to the next score"
+PAGE = ROOT / "docs" / "inspect.md"
+HEADING = "## From a score to the next score"
 
 
 def blocks() -> list[str]:
     """Return the shell blocks of the tutorial, in order."""
-    part = PAGE.read_text(encoding="utf-8").partition(HEADING)[2].partition("\n### ")[0]
+    part = PAGE.read_text(encoding="utf-8").partition(HEADING)[2].partition("\n## ")[0]
     found: list[str] = re.findall(r"^```sh\n(.*?)^```$", part, flags=re.MULTILINE | re.DOTALL)
     assert len(found) == 4
     return found

@@ -18,14 +18,16 @@ from sqlalchemy.exc import IntegrityError
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.settings import Settings
-from service.store import webhooks
-from service.store.engine.database import Database
-from service.store.offline.journal import Journal
-from service.store.store import Store
-from service.store.tables import AuditEntry, Decision, Delivery, Webhook
+from service.core.database.engine import Database
+from service.core.database.tables import AuditEntry
+from service.core.settings import Settings
+from service.decisions.journal import Journal
+from service.decisions.store import Store
+from service.scoring.tables import Decision
+from service.webhooks import repository as webhooks
 from service.webhooks.delivering import Deliverer
 from service.webhooks.sending import Policy, Sender
+from service.webhooks.tables import Delivery, Webhook
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision

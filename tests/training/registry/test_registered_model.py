@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from features.substances.read.opsin import opsin
+from features.substances import opsin
 from training.registry.pyfunc_model import score_frame
 from training.registry.tracking import (
     REGISTERED_NAME,

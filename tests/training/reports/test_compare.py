@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from service.cli.main import run
+from service.cli import run
 from tests.training.metrics_example import example_card, example_metrics, figures, nothing
 from tests.training.reports.test_report_html import Page
 from training.config import TrainConfig

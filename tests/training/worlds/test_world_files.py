@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from service.cli.main import run
+from service.cli import run
 from training.worlds.files import author_names, titles
 
 

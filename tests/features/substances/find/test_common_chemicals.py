@@ -6,17 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.reference import ReferenceDataError, benign_chemicals, control_listings, substances
-from features.reference.chemical_names import ChemicalNames, Standing, chemical_names
-from features.reference.related import related_substances
-from features.reference.rows import Verified
-from features.reference.translations import Language
-from features.substances import BENIGN, WATCHED, SubstanceIndex
+from features.reference import (
+    ReferenceDataError,
+    Verified,
+    benign_chemicals,
+    control_listings,
+    related_substances,
+    substances,
+)
+from features.reference.translations import ChemicalNames, Language, Standing, chemical_names
+from features.substances import BENIGN, WATCHED, Substances, translated_names
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.normalise import compact
-from features.substances.read.translations import translated_names
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 ROWS = chemical_names()
 NAMES = [(name, language, row) for row in ROWS for language, names in row.names.items() for name in names]
 #: Two examples of each language.
@@ -45,7 +48,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("text", "chemical"), EXAMPLES)
 def test_a_declared_chemical_in_another_language_is_read_as_harmless(text: str, chemical: str) -> None:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is not None
     row = next(row for row in benign_chemicals() if row.name == chemical)
     assert (match.substance, match.group, match.kind, match.hit) == (chemical, BENIGN, "exact", False)
@@ -65,7 +68,7 @@ def test_a_declared_chemical_in_another_language_is_read_as_harmless(text: str, 
     ],
 )  # fmt: skip
 def test_other_chemicals_are_read_without_being_called_harmless(text: str) -> None:
-    assert INDEX.resolve(text, chemical=True) is None
+    assert INDEX.match(text, chemical=True) is None
     assert INDEX.names_common(text)
 
 
@@ -74,7 +77,7 @@ def test_every_name_is_read_as_its_chemical() -> None:
     texts = [name if at % 2 else name.upper() for at, (name, _, _) in enumerate(NAMES)]
     rows = [row for _, _, row in NAMES]
     wrong = []
-    for text, row, match in zip(texts, rows, INDEX.resolve_all(texts, chemical=True), strict=True):
+    for text, row, match in zip(texts, rows, INDEX.match_all(texts, chemical=True), strict=True):
         if row.standing is Standing.BENIGN:
             right = match is not None and (match.substance, match.group) == (row.chemical, BENIGN)
         else:
@@ -129,17 +132,17 @@ def test_a_text_with_other_words_is_not_read(text: str) -> None:
 
 
 def test_names_in_other_languages_are_not_read_in_a_goods_description() -> None:
-    assert INDEX.resolve("silla de polipropileno") is None
-    assert INDEX.resolve("ácido cítrico") is None
+    assert INDEX.match("silla de polipropileno") is None
+    assert INDEX.match("ácido cítrico") is None
 
 
 @pytest.mark.parametrize("name", [row.name for row in substances() if row.group.value in WATCHED][::7])
 @pytest.mark.parametrize("common", ["ácido cítrico", "柠檬酸", "acetona", "Zitronensäure"])
 def test_a_watched_name_in_the_same_text_takes_precedence(common: str, name: str) -> None:
-    alone = INDEX.resolve(name, chemical=True)
+    alone = INDEX.match(name, chemical=True)
     assert alone is not None
     for text in (f"{common}, {name}", f"{name} / {common}"):
-        match = INDEX.resolve(text, chemical=True)
+        match = INDEX.match(text, chemical=True)
         assert match is not None
         assert (match.substance, match.hit) == (alone.substance, True)
         assert not INDEX.names_common(text)
@@ -149,7 +152,7 @@ def test_a_watched_name_in_the_same_text_takes_precedence(common: str, name: str
 @settings(max_examples=50)
 @given(st.text(max_size=80), st.sampled_from(["", "acetona ", "ácido cítrico "]))
 def test_no_text_that_is_read_is_a_hit(text: str, common: str) -> None:
-    match = INDEX.resolve(common + text, chemical=True)
+    match = INDEX.match(common + text, chemical=True)
     reads = INDEX.names_common(common + text)
     assert not (reads and match is not None and match.hit)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from features.substances import SubstanceIndex
+from features.substances import Substances
 from features.substances.find.first_look import EVERYTHING, worth_looking_for
 from features.substances.find.glance import (
     BEGINS,
@@ -46,11 +46,11 @@ texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).flatmap(
 
 
 @pytest.fixture(scope="module")
-def index() -> SubstanceIndex:
-    return SubstanceIndex.load()
+def index() -> Substances:
+    return Substances.load()
 
 
-def same_match(index: SubstanceIndex, text: str) -> bool:
+def same_match(index: Substances, text: str) -> bool:
     """Return whether a text has the same match with and without the first look."""
     flags = worth_looking_for(index._look, [text])[0]
     match = index._resolve(text, False, flags) if flags else None
@@ -59,12 +59,12 @@ def same_match(index: SubstanceIndex, text: str) -> bool:
 
 @given(texts, st.booleans())
 @settings(max_examples=1500)
-def test_texts_rejected_by_the_first_look_have_no_match(index: SubstanceIndex, text: str, capitals: bool) -> None:
+def test_texts_rejected_by_the_first_look_have_no_match(index: Substances, text: str, capitals: bool) -> None:
     text = text.upper() if capitals else text
     assert same_match(index, text)
 
 
-def test_two_pieces_in_either_order_have_the_same_match_without_the_first_look(index: SubstanceIndex) -> None:
+def test_two_pieces_in_either_order_have_the_same_match_without_the_first_look(index: Substances) -> None:
     for pair in product(PIECES, PIECES):
         text = " ".join(pair)
         assert same_match(index, text), text
@@ -81,8 +81,8 @@ def test_two_pieces_in_either_order_have_the_same_match_without_the_first_look(i
         ("\u00e9PJMPHNIQZUBGLI-UHFFFAOYSA-N", "Fentanyl"),
     ],
 )
-def test_a_structure_without_separators_around_it_is_found(index: SubstanceIndex, text: str, name: str) -> None:
-    match = index.resolve(text)
+def test_a_structure_without_separators_around_it_is_found(index: Substances, text: str, name: str) -> None:
+    match = index.match(text)
     assert match is not None
     assert match.substance == name
     assert same_match(index, text)
@@ -100,7 +100,7 @@ def test_a_structure_without_separators_around_it_is_found(index: SubstanceIndex
         "norvane and shirt-blouses ap-225",
     ],
 )
-def test_the_first_look_rejects_ordinary_goods(index: SubstanceIndex, text: str) -> None:
+def test_the_first_look_rejects_ordinary_goods(index: Substances, text: str) -> None:
     assert index._look.read(text) == 0
 
 

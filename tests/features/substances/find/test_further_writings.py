@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.substance_rows import FOLDER, NONE, read
-from features.reference import benign_chemicals, ecommerce_goods
-from features.reference.related import Relation, related_substances, street_names
-from features.substances import Match, SubstanceIndex
+from features.reference import Relation, benign_chemicals, ecommerce_goods, related_substances, street_names
+from features.substances import Match, Substances
 from features.substances.match import MIXED_DRUGS
-from features.substances.rows.resolution import resolve
+from features.substances.rows import resolve
 from features.table.coded import Coded
 from features.table.table import ManifestTable
 from tests.features.substances.resolving import resolved
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 #: Names and CAS numbers of substances from all watched groups.
 SUBSTANCES = (
     ("fentanyl", "437-38-7"),
@@ -70,7 +69,7 @@ BASE = {"shipment_id": "S1", "export_country": "CN", "consignee_country": "US", 
 
 
 def smiles(name: str) -> str:
-    match = INDEX.resolve(name, chemical=True)
+    match = INDEX.match(name, chemical=True)
     assert match is not None
     return match.smiles
 
@@ -93,7 +92,7 @@ def test_names_in_twenty_languages_are_recognised() -> None:
     right: Counter[str] = Counter()
     missed = []
     for row in rows:
-        match = INDEX.resolve(row["text"])
+        match = INDEX.match(row["text"])
         if match is not None and match.hit and match.substance == row["expected"]:
             right[row["language"]] += 1
         else:
@@ -107,7 +106,7 @@ def test_names_in_twenty_languages_are_recognised() -> None:
 @pytest.mark.parametrize("alteration", ALTERATIONS)
 def test_an_altered_name_is_recognised(alteration: str) -> None:
     alter = ALTERATIONS[alteration]
-    matches = [INDEX.resolve(alter(name, cas)) for name, cas in SUBSTANCES]
+    matches = [INDEX.match(alter(name, cas)) for name, cas in SUBSTANCES]
     assert sum(match is not None and match.hit for match in matches) >= 9
 
 
@@ -140,7 +139,7 @@ def test_altered_harmless_texts_are_not_hits(alteration: str) -> None:
     texts = [text for text in texts if len(text) > 4 and "ontanel" not in text]
     assert len(texts) > 400
     altered = [ALTERATIONS[alteration](text, text).removesuffix(" powder") for text in texts]
-    assert [text for text in altered if (match := INDEX.resolve(text)) is not None and match.hit] == []
+    assert [text for text in altered if (match := INDEX.match(text)) is not None and match.hit] == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_altered_harmless_texts_are_not_hits(alteration: str) -> None:
 )
 def test_a_word_that_contains_a_name_by_chance_is_not_a_hit(text: str) -> None:
     for chemical in (False, True):
-        match = INDEX.resolve(text, chemical=chemical)
+        match = INDEX.match(text, chemical=chemical)
         assert match is None or not match.hit
 
 
@@ -193,7 +192,7 @@ _ADULTERANTS = {
 def test_an_adulterant_in_another_writing_is_named_and_is_not_a_hit(substance: str) -> None:
     for text in _ADULTERANTS[substance].split():
         for chemical in (False, True):
-            match = INDEX.resolve(text, chemical=chemical)
+            match = INDEX.match(text, chemical=chemical)
             assert match is not None, text
             assert (match.substance, match.group, match.hit) == (substance, "adulterant", False), text
 
@@ -223,7 +222,7 @@ def test_a_drug_that_is_mixed_with_opioids_is_found_in_the_same_writings() -> No
     "text", ["mephenhydramine", "metimazol", "clobromazolam", "estazolam", "brotizolam", "flubromazepam"]
 )
 def test_another_medicine_is_not_a_misspelt_adulterant(text: str) -> None:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is None or (match.kind == "exact" and match.substance == text.capitalize())
 
 
@@ -247,7 +246,7 @@ def test_harmless_goods_name_no_adulterant() -> None:
     texts = [row.description for row in ecommerce_goods()] + [
         chemical.name for chemical in benign_chemicals() if chemical.name.isalpha()
     ]
-    named = [text for text in texts if (match := INDEX.resolve(text)) is not None and match.group == "adulterant"]
+    named = [text for text in texts if (match := INDEX.match(text)) is not None and match.group == "adulterant"]
     assert named == []
 
 
@@ -288,15 +287,15 @@ def test_a_substance_named_in_two_fields_or_in_another_field_is_recognised(row: 
 def test_only_texts_beside_a_possible_part_of_a_name_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: set[str] = set()
 
-    def recording(method: Callable[[SubstanceIndex, str], bool]) -> Callable[[SubstanceIndex, str], bool]:
-        def recorded(index: SubstanceIndex, word: str) -> bool:
+    def recording(method: Callable[[Substances, str], bool]) -> Callable[[Substances, str], bool]:
+        def recorded(index: Substances, word: str) -> bool:
             compared.add(word)
             return method(index, word)
 
         return recorded
 
     for name in ("begins_name", "ends_name"):
-        monkeypatch.setattr(SubstanceIndex, name, recording(getattr(SubstanceIndex, name)))
+        monkeypatch.setattr(Substances, name, recording(getattr(Substances, name)))
     letters = "bcdfghjklmnpqrstvwxz"
     others = [f"{first}{second}o" for first in letters for second in "aeu"]
     rows = [{"goods_description": f"{word} parts", "shipment_id": word} for word in others]
@@ -407,22 +406,22 @@ def test_a_street_name_is_a_match_but_not_a_hit(text: str, name: str) -> None:
     "text", ["M30 hex bolts", "china white porcelain plates", "5 m cable", "TNT Express box", "made in china"]
 )
 def test_other_goods_with_the_words_of_a_street_name_do_not_match(text: str) -> None:
-    assert INDEX.resolve(text) is None
+    assert INDEX.match(text) is None
 
 
 def test_every_certain_street_name_is_found_alone() -> None:
-    found = {row.name: INDEX.resolve(row.name) for row in street_names() if row.certain}
+    found = {row.name: INDEX.match(row.name) for row in street_names() if row.certain}
     assert {name for name, match in found.items() if match is None or match.kind != "street"} == set()
 
 
 def test_related_substances_are_recognised_by_name_and_cas_number_and_are_hits_only_by_class() -> None:
     for row in related_substances():
         for match in (resolved(row.name, chemical=True), *([resolved(row.cas, chemical=True)] if row.cas else ())):
-            if row.relation is Relation.HOMOLOGUE:
+            if row.group is Relation.HOMOLOGUE:
                 assert match.kind in ("similar", "class"), row.name
                 assert match.hit == (match.kind == "class")
             else:
-                assert (match.group, match.hit) == (row.relation.value, False), row.name
+                assert (match.group, match.hit) == (row.group.value, False), row.name
 
 
 @pytest.mark.parametrize("text", ["etorphine", "ketamine hydrochloride", "morphine sulfate"])

@@ -11,14 +11,14 @@ from benchmarks.substance_misspellings import generate, letters
 from benchmarks.substance_recall import LANGUAGES_BAR, MISSPELT_BAR, NAMES_BAR
 from benchmarks.substance_rows import MENTION, NONE, Row, problem, read
 from features.reference import substances
-from features.substances import SubstanceIndex
+from features.substances import Substances
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 NEGATIVES = read("hard_negatives")
 
 
 def mistake_in(row: Row) -> str:
-    return problem(row, INDEX.resolve(row.text, chemical=row.chemical))
+    return problem(row, INDEX.match(row.text, chemical=row.chemical))
 
 
 @cache
@@ -49,7 +49,7 @@ def test_mentions_are_classified_as_mentions_or_not_found() -> None:
     kinds = {}
     for row in NEGATIVES:
         if row.expected == MENTION:
-            match = INDEX.resolve(row.text, chemical=row.chemical)
+            match = INDEX.match(row.text, chemical=row.chemical)
             kinds[row.text] = match.kind if match is not None else "nothing"
     assert {text: kind for text, kind in kinds.items() if kind not in ("mention", "nothing")} == {}
     assert sum(kind == "mention" for kind in kinds.values()) >= 0.8 * len(kinds)
@@ -78,7 +78,7 @@ def test_recall_of_declared_substances_reaches_its_level(name: str, every: int, 
 
 def test_recall_with_one_or_two_typing_errors_reaches_its_level() -> None:
     rows = [row for errors in (1, 2) for row in generate(300, errors, seed=5)[0]]
-    answers = [(row, INDEX.resolve(row.text, chemical=row.chemical)) for row in rows]
+    answers = [(row, INDEX.match(row.text, chemical=row.chemical)) for row in rows]
     hidden = [row.text for row, match in answers if match is None or not match.hit]
     assert 1 - len(hidden) / len(rows) >= MISSPELT_BAR, "\n".join(hidden)
     # Two errors in a short prefix can leave only the family recognisable, or turn the prefix into that of another

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from stdnum import casrn
 
 from features.reference import Group, ReferenceDataError, Substance, Verified, benign_chemicals, substances
-from features.substances import BENIGN, WATCHED, SubstanceIndex
+from features.substances import BENIGN, WATCHED, Substances, opsin
 from features.substances.find import index
-from features.substances.read.opsin import opsin
 from tests.features.substances.resolving import resolved
 from tests.growth import cost_grows_linearly
 
-INDEX = SubstanceIndex.load()
+INDEX = Substances.load()
 RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 NAMES = [(name, row) for row in RESOLVED for name in (row.name, *row.synonyms)]
 SYSTEMATIC = [(row.systematic_name, row) for row in RESOLVED]
@@ -26,14 +25,14 @@ def test_cached_answers_are_bounded_in_number_and_length(monkeypatch: pytest.Mon
     monkeypatch.setattr(INDEX, "_known", {})
     texts = [f"fentanyl {number}" for number in range(120)]
     for start in range(0, 120, 30):
-        for match in INDEX.resolve_all(texts[start : start + 30]):
+        for match in INDEX.match_all(texts[start : start + 30]):
             assert match is not None
             assert match.substance == "Fentanyl"
     assert sum(map(len, INDEX._known.values())) <= 50
     assert INDEX.is_known(texts[-1])
     longest = "fentanyl ".ljust(index._LONGEST_REMEMBERED, "x")
     for text in (longest, longest + "x"):
-        INDEX.resolve(text)
+        INDEX.match(text)
         assert INDEX.is_known(text) is (text == longest)
 
 
@@ -66,7 +65,7 @@ def test_every_cas_number_finds_its_substance_alone_in_text_and_without_hyphens(
         match = resolved(text)
         assert (match.substance, match.kind, match.hit) == (row.name, "identifier", row.group in WATCHED)
     for text in (row.cas, row.cas.replace("-", ""), f"CAS {row.cas}", f" {row.cas} "):
-        match_of_number = INDEX.resolve_cas(text)
+        match_of_number = INDEX.match_cas(text)
         assert match_of_number is not None
         assert match_of_number.substance == row.name
 
@@ -111,7 +110,7 @@ def test_a_structure_of_a_common_chemical_or_unlike_all_watched_ones_is_benign(t
     ],
 )
 def test_a_structure_with_a_part_of_controlled_substances_is_not_called_benign(text: str) -> None:
-    match = INDEX.resolve(text)
+    match = INDEX.match(text)
     assert match is None or match.group != BENIGN
 
 
@@ -293,7 +292,7 @@ def test_there_are_enough_hard_negatives() -> None:
 
 @pytest.mark.parametrize("text", HARD_NEGATIVES)
 def test_a_hard_negative_is_not_a_hit(text: str) -> None:
-    match = INDEX.resolve(text)
+    match = INDEX.match(text)
     assert match is None or not match.hit, match
 
 
@@ -348,7 +347,7 @@ def test_a_text_that_only_resembles_a_denial_is_a_hit(text: str) -> None:
     ids=lambda value: getattr(value, "name", value),
 )
 def test_an_abbreviation_needs_chemical_words_beside_it_and_stays_ambiguous(name: str, row: Substance) -> None:
-    assert INDEX.resolve(f"{name} replacement part") is None
+    assert INDEX.match(f"{name} replacement part") is None
     for match in (
         resolved(f"{name} intermediate"),
         resolved(f"{name} powder 99%"),
@@ -360,7 +359,7 @@ def test_an_abbreviation_needs_chemical_words_beside_it_and_stays_ambiguous(name
 
 
 def test_a_cas_number_decides_what_an_abbreviation_means() -> None:
-    assert INDEX.resolve("4-AP reagent powder CAS 504-24-5") is None
+    assert INDEX.match("4-AP reagent powder CAS 504-24-5") is None
     assert resolved("4-AP reagent powder CAS 23056-29-3").substance == "4-Anilinopiperidine"
 
 
@@ -402,13 +401,6 @@ def test_a_near_miss_is_similar_and_not_a_hit() -> None:
     assert 0.68 <= match.similarity < 1
 
 
-def test_nearest_returns_a_listed_substance_at_any_similarity() -> None:
-    assert not resolved("2-piperidone", chemical=True).hit
-    nearest = INDEX.nearest("2-piperidone")
-    assert nearest is not None
-    assert (nearest.kind, nearest.hit, nearest.nearest) == ("similar", False, "4-Piperidone")
-
-
 def test_an_exempt_medicine_matches_its_class_but_is_not_a_hit() -> None:
     match = resolved("lorcainide", chemical=True)
     assert (match.kind, match.hit) == ("class", False)
@@ -416,7 +408,7 @@ def test_an_exempt_medicine_matches_its_class_but_is_not_a_hit() -> None:
 
 
 def test_a_name_without_positions_is_ambiguous() -> None:
-    match = INDEX.resolve("benzoylpiperidinone", chemical=True)
+    match = INDEX.match("benzoylpiperidinone", chemical=True)
     assert match is None or match.ambiguous
 
 
@@ -427,13 +419,13 @@ def test_each_component_of_a_mixture_is_checked() -> None:
 
 def test_answers_given_without_opsin_are_not_cached() -> None:
     name = "N-(1-phenethylpiperidin-4-yl)-N-phenyl-2-ethylhexanamide"
-    index = SubstanceIndex(substances(), benign_chemicals())
+    index = Substances(substances(), benign_chemicals())
     opsin().configure(enabled=False)
     try:
-        assert index.resolve(name, chemical=True) is None
+        assert index.match(name, chemical=True) is None
     finally:
         opsin().configure(enabled=True)
-    match = index.resolve(name, chemical=True)
+    match = index.match(name, chemical=True)
     assert match is not None
     assert (match.kind, match.hit) == ("class", True)
 
@@ -448,7 +440,7 @@ def test_the_longest_name_wins_and_a_hit_precedes_other_matches() -> None:
 def test_legal_classes_and_equipment_are_not_resolved() -> None:
     for row in substances():
         if row.group in (Group.EQUIPMENT, Group.LEGAL_CLASS):
-            match = INDEX.resolve(row.name)
+            match = INDEX.match(row.name)
             assert match is None or match.substance != row.name
 
 
@@ -456,14 +448,14 @@ def test_legal_classes_and_equipment_are_not_resolved() -> None:
     "number", ["437-38-8", "437387x", "", "-", "1", "99999999999", "0-00-0", "not a number", "４３７"]
 )
 def test_invalid_and_unknown_cas_numbers_resolve_to_no_substance(number: str) -> None:
-    assert INDEX.resolve_cas(number) is None
+    assert INDEX.match_cas(number) is None
 
 
 @given(st.integers(10, 9_999_999), st.integers(0, 99))
 def test_one_check_digit_in_ten_is_valid(head: int, middle: int) -> None:
     numbers = [f"{head}-{middle:02}-{check}" for check in range(10)]
     assert sum(casrn.is_valid(number) for number in numbers) == 1
-    known = [number for number in numbers if INDEX.resolve_cas(number) is not None]
+    known = [number for number in numbers if INDEX.match_cas(number) is not None]
     assert all(casrn.is_valid(number) for number in known)
 
 
@@ -472,7 +464,7 @@ def test_one_check_digit_in_ten_is_valid(head: int, middle: int) -> None:
 @example("-" * 80)
 def test_any_text_can_be_resolved(text: str) -> None:
     for chemical in (False, True):
-        match = INDEX.resolve(text, chemical=chemical)
+        match = INDEX.match(text, chemical=chemical)
         assert match is None or (match.hit <= (match.group in WATCHED))
 
 
@@ -485,7 +477,7 @@ def test_cached_and_computed_answers_are_equal() -> None:
 @pytest.mark.parametrize("words", ["fentanyl npp ", " ", "2 -", "(", "9"])
 def test_cost_grows_linearly_with_text_length(words: str) -> None:
     def answer(text: str) -> None:
-        INDEX.resolve(text, chemical=True)
+        INDEX.match(text, chemical=True)
 
     assert cost_grows_linearly(answer, lambda times: words * times, 10_000 // len(words))
 
@@ -497,12 +489,12 @@ def named(name: str, group: Group = Group.PRECURSOR, **other: tuple[str, ...]) -
 
 def test_one_name_for_two_substances_is_refused() -> None:
     with pytest.raises(ReferenceDataError, match="'Gamma' stands for Alphane and Betane"):
-        SubstanceIndex((named("Alphane", synonyms=("gamma",)), named("Betane", synonyms=("Gamma",))), ())
+        Substances((named("Alphane", synonyms=("gamma",)), named("Betane", synonyms=("Gamma",))), ())
 
 
 def test_a_name_inside_a_longer_name_is_not_a_match() -> None:
-    index = SubstanceIndex((named("Blue alphane", Group.OTHER_CONTROLLED), named("Alphane")), ())
-    inside, beside = index.resolve("blue alphane"), index.resolve("blue alphane and alphane")
+    index = Substances((named("Blue alphane", Group.OTHER_CONTROLLED), named("Alphane")), ())
+    inside, beside = index.match("blue alphane"), index.match("blue alphane and alphane")
     assert inside is not None
     assert beside is not None
     assert (inside.substance, inside.hit) == ("Blue alphane", False)
@@ -511,7 +503,7 @@ def test_a_name_inside_a_longer_name_is_not_a_match() -> None:
 
 def test_a_name_below_the_minimum_length_is_refused() -> None:
     with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short"):
-        SubstanceIndex((named("Alphane", abbreviations=("AB",)),), ())
+        Substances((named("Alphane", abbreviations=("AB",)),), ())
 
 
 @pytest.mark.parametrize(
@@ -550,7 +542,7 @@ def test_disguised_and_misspelt_words_are_matched_as_whole_words(text: str, subs
     ],
 )
 def test_fragments_of_other_names_and_words_are_not_hits(text: str) -> None:
-    match = INDEX.resolve(text, chemical=True)
+    match = INDEX.match(text, chemical=True)
     assert match is None or not match.hit, match
 
 
@@ -577,4 +569,4 @@ def test_a_very_long_text_is_read_to_its_end(chemical: bool) -> None:
         # The name is on the border of two pieces.
         text = f"{'x' * (9_995 - 700 - shift)} {'y' * 690} carfentanil {goods}"
         assert resolved(text, chemical=chemical).substance == "Carfentanil"
-    assert INDEX.resolve(goods * 3, chemical=chemical) is None
+    assert INDEX.match(goods * 3, chemical=chemical) is None

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.reference import Group, benign_chemicals, substances
+from features.substances import WATCHED
 from features.substances.context import Surroundings
 from features.substances.find.members import members
 from features.substances.find.misspelt import MisspeltNames, merged
 from features.substances.find.morphemes import CHEMICAL_WORD, MORPHEME
 from features.substances.find.names import Entry, Found, NameIndex
 from features.substances.find.reserve import RESERVED
-from features.substances.match import WATCHED
 from features.substances.normalise import fold, spell
 from tests.growth import cost_grows_linearly
 

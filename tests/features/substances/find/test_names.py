@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.reference import Group, ReferenceDataError, benign_chemicals, substances
+from features.substances import WATCHED
 from features.substances.context import Surroundings
 from features.substances.find.members import members
 from features.substances.find.names import Entry, Found, NameIndex
-from features.substances.match import WATCHED
 from features.substances.normalise import fold, original, spell
 from tests.growth import cost_grows_linearly
 

@@ -11,11 +11,11 @@ from rdkit import Chem
 
 from features.reference import Group, Substance, substances
 from features.reference.translations import Role, fragments
+from features.substances import translated_names
 from features.substances.normalise import fold, normalise, spell
 from features.substances.read import analogues
 from features.substances.read.analogue_structures import STEMS, UnclearError, structure
 from features.substances.read.analogues import Analogue, analogue
-from features.substances.read.translations import translated_names
 
 OPIOIDS = [row for row in substances() if row.group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR)]
 # A synonym whose parts describe another compound, and a stem whose structure cannot be composed.

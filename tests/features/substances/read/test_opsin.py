@@ -19,9 +19,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
+from features.substances import opsin
 from features.substances.read import opsin as module
 from features.substances.read import opsin_process
-from features.substances.read.opsin import LONGEST_NAME, Limits, Opsin, cleaned, configure, opsin
+from features.substances.read.opsin import LONGEST_NAME, Limits, Opsin, cleaned
 
 #: Time limit for operations that must succeed, long enough for a busy machine.
 PATIENCE_S = 300.0
@@ -550,15 +551,6 @@ def test_a_reader_can_be_disabled_and_enabled_at_run_time(make_reader: ReaderFac
     reader.configure(time_limit_s=7.5)
     assert reader.limits.name_s == 7.5
     assert reader.smiles("ethane") == "CC"
-
-
-def test_the_module_configures_the_shared_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Opsin()
-    monkeypatch.setattr(module, "_shared", own)
-    assert opsin() is own
-    configure(enabled=False, time_limit_s=3.0)
-    assert not opsin().available
-    assert opsin().limits.name_s == 3.0
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])

@@ -10,10 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
+from features.substances import structures_in
 from features.substances.read import spotting
 from features.substances.read.name_readings import readings
 from features.substances.read.opsin import Limits, Opsin
-from features.substances.read.spotting import MOST, Piece, structures_in
+from features.substances.read.spotting import MOST, Piece
 from features.substances.read.spotting_names import flatten, hints_at_a_name
 from tests.growth import cost_grows_linearly
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.reference import Group, ReferenceDataError, Verified, benign_chemicals, files, stop_words, substances
+from features.reference import Group, ReferenceDataError, Verified, benign_chemicals, reading, stop_words, substances
 from features.reference import translations as loaders
-from features.substances import WATCHED, SubstanceIndex
+from features.substances import WATCHED, Substances, translated_names
 from features.substances.normalise import compact, fold
 from features.substances.read import chinese as chinese_module
 from features.substances.read import translations as module
 from features.substances.read.chinese import pinyin, traditional
-from features.substances.read.translations import decompose, segment, translated_names
+from features.substances.read.translations import decompose, segment
 
 OWNER = {compact(name.name): name.substance for name in translated_names()}
 ENGLISH = {
@@ -221,7 +221,7 @@ def test_a_name_in_another_language_identifies_its_substance(name: str, substanc
 def test_names_with_moved_locants_other_word_order_or_phonetic_spelling_are_recognised(
     name: str, substance: str
 ) -> None:
-    match = SubstanceIndex.load().resolve(name, chemical=True)
+    match = Substances.load().match(name, chemical=True)
     assert match is not None
     assert match.hit
     assert match.substance == substance
@@ -291,7 +291,7 @@ def test_harmless_and_short_names_are_not_included(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["1-溴乙基苯", "4-溴乙基苯", "对氯乙基苯", "哌啶-2-酮", "1-甲基哌啶-4-酮"])
 def test_a_chemical_whose_name_contains_a_watched_name_is_not_a_hit(text: str) -> None:
-    match = SubstanceIndex.load().resolve(text, chemical=True)
+    match = Substances.load().match(text, chemical=True)
     assert match is None or not match.hit
 
 
@@ -398,8 +398,8 @@ def test_every_row_has_a_source_and_a_verification_status() -> None:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the data folder that the loaders of names read without their caches."""
     folder = tmp_path / "data"
-    shutil.copytree(files.DATA, folder)
-    monkeypatch.setattr(files, "DATA", folder)
+    shutil.copytree(reading.DATA, folder)
+    monkeypatch.setattr(reading, "DATA", folder)
     cached = [
         function
         for place in (loaders, module, chinese_module)

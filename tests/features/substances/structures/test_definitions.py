@@ -21,7 +21,7 @@ from features.reference import (
     reading,
     substances,
 )
-from features.substances.match import WATCHED
+from features.substances import WATCHED
 from features.substances.structures import class_matches, from_smiles
 from features.substances.structures.definitions import RULES
 

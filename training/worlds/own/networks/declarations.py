@@ -11,8 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from features.reference import hs_of_interest
-from features.reference.rows import HsRole
+from features.reference import HsRole, hs_of_interest
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints

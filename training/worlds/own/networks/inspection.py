@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.reference import hs_of_interest
-from features.reference.rows import HsRole
+from features.reference import HsRole, hs_of_interest
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints
 from training.worlds.own.trade.items import Items

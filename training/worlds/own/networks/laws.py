@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from features.reference import control_listings, policy_dates, substances
-from features.reference.rows import Group, Precision
+from features.reference import Group, Precision, control_listings, policy_dates, substances
 
 #: Possible effects of a law change on networks.
 MOVES: Final = ("neighbours", "precursors", "channel", "accounts", "third_country", "wording")

@@ -12,11 +12,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.reference import benign_chemicals, ecommerce_goods, substances
-from features.reference.related import Relation, related_substances
-from features.reference.rows import Group, Substance
+from features.reference import (
+    Group,
+    Relation,
+    Substance,
+    benign_chemicals,
+    ecommerce_goods,
+    related_substances,
+    substances,
+)
 from features.reference.unii import unii_names
-from features.substances.read.translations import translated_names
+from features.substances import translated_names
 from training.worlds.own.priors import BadPrior, Priors
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
@@ -319,7 +325,7 @@ def _relatives(priors: Priors) -> list[_Good]:
     return [
         _Good(row.name, "293339", "relative", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms[:_MOST_ALIASES])
         for row in related_substances()
-        if row.relation is Relation.HOMOLOGUE
+        if row.group is Relation.HOMOLOGUE
     ]
 
 

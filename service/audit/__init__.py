@@ -1,0 +1,1 @@
+"""The audit chain: its proof, its signed heads, and its pages over HTTP."""

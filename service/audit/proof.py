@@ -1,0 +1,184 @@
+"""`prove`: read the whole audit chain, and return the first broken entry, if any."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from service.audit.checks import CHECKS
+from service.audit.entry import Check, Entry, Fault, Tally
+from service.audit.heads import Head, SignedHead, key_name, signed_heads
+from service.core.database import audit
+from service.core.database.audit import START, digest_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from service.core.database.engine import Database
+
+#: Entries per query.
+_PAGE: Final = 2_000
+#: Smallest number that the column can contain.
+_MIN_NUMBER: Final = -(2**63)
+
+
+@dataclass(slots=True)
+class Proof:
+    """Result of `prove`.
+
+    Attributes:
+        fault: the first broken entry; None if the chain is proven.
+        number: number of the last entry that was read; 0 for an empty chain.
+        digest: digest of that entry.
+        tallies: kind of entry -> counts of its check. Entries of other kinds need no check against tables.
+        heads: number of heads found in the chain.
+        signed: number of heads whose signature was verified.
+    """
+
+    fault: Fault | None = None
+    number: int = 0
+    digest: bytes = START
+    tallies: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    heads: int = 0
+    signed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain JSON values, as the command prints it."""
+        fault = self.fault
+        return {
+            "state": "proven" if fault is None else "broken",
+            "entries": self.number,
+            "head": None if self.number == 0 else {"number": self.number, "digest": self.digest.hex()},
+            "broken": None
+            if fault is None
+            else {"number": fault.number, "kind": fault.kind, "subject": fault.subject, "problem": fault.problem},
+            "checked": {
+                kind: {"entries": tally.entries, "erased": tally.erased} for kind, tally in sorted(self.tallies.items())
+            },
+            "heads": {"found": self.heads, "signatures": self.signed},
+        }
+
+
+def prove(
+    database: Database,
+    *,
+    expected: Iterable[Head | SignedHead] = (),
+    public_key: bytes | None = None,
+    checks: Mapping[str, Check] = CHECKS,
+    progress: Callable[[int], None] | None = None,
+) -> Proof:
+    """Check the chain from its first entry, and each entry against the tables. Memory does not grow with the chain.
+
+    The proof reads one state of the database. It stops at the first broken entry.
+
+    Args:
+        expected: heads that the chain must contain, besides those of the table.
+        public_key: PEM. Heads of this key must have a valid signature, and there must be at least one.
+        progress: called with the number of entries read.
+
+    Raises:
+        models.bundle.BadKey: the key cannot be used.
+    """
+    proof = Proof()
+    with database.snapshot() as connection:
+        awaited, proof.fault = _awaited(connection, expected, public_key, proof)
+        # Start below 1, so that forged entries with such numbers are found.
+        while proof.fault is None and (page := audit.page(connection, after=proof.number or _MIN_NUMBER, limit=_PAGE)):
+            proof.fault = _prove_page(connection, page, awaited, checks, proof)
+            if progress is not None:
+                progress(proof.number)
+        if proof.fault is None:
+            proof.fault = _cut_off(awaited, proof) or _unrecorded(connection, checks, proof)
+    return proof
+
+
+def _awaited(
+    connection: Connection, expected: Iterable[Head | SignedHead], public_key: bytes | None, proof: Proof
+) -> tuple[dict[int, list[Head]], Fault | None]:
+    """Return the heads by number, and a fault if a signature is wrong or missing."""
+    heads: list[tuple[Head | SignedHead, str]] = [(head, "a signed head") for head in signed_heads(connection)]
+    heads += [(head, "the given head") for head in expected]
+    name = None if public_key is None else key_name(public_key)
+    awaited: dict[int, list[Head]] = defaultdict(list)
+    for head, origin in heads:
+        if isinstance(head, SignedHead):
+            if public_key is not None and head.key == name:
+                if not head.is_signed_with(public_key):
+                    return awaited, Fault(head.number, None, None, f"{origin} of it has a wrong signature")
+                proof.signed += 1
+            origin = f"{origin} of {head.key[:12]}"
+        awaited[head.number].append(Head(head.number, head.digest, origin))
+    if public_key is not None and proof.signed == 0:
+        return awaited, Fault(None, None, None, "no head is signed with the given key")
+    return awaited, None
+
+
+def _prove_page(
+    connection: Connection,
+    page: Sequence[Row[Any]],
+    awaited: Mapping[int, Sequence[Head]],
+    checks: Mapping[str, Check],
+    proof: Proof,
+) -> Fault | None:
+    """Check a page of entries. Afterwards ``proof`` ends with the last of them, or before the broken one."""
+    broken = None
+    by_kind: dict[str, list[Entry]] = defaultdict(list)
+    for row in page:
+        problem = _problem_of(row, awaited, proof)
+        if problem is not None:
+            missing = row.number != proof.number + 1
+            broken = (
+                Fault(proof.number + 1, None, None, problem)
+                if missing
+                else Fault(row.number, row.kind, row.subject, problem)
+            )
+            break
+        proof.number, proof.digest = row.number, bytes(row.digest)
+        if row.kind in checks:
+            facts = orjson.loads(row.facts)
+            by_kind[row.kind].append(Entry(row.number, row.at, row.kind, row.subject, row.actor, facts))
+    faults = [] if broken is None else [broken]
+    for kind, entries in by_kind.items():
+        faults += checks[kind].faults(connection, entries, proof.tallies[kind])
+    return min(faults, key=lambda fault: fault.number or 0, default=None)
+
+
+def _problem_of(row: Row[Any], awaited: Mapping[int, Sequence[Head]], proof: Proof) -> str | None:
+    """Return why an entry breaks the chain; None if it does not."""
+    if row.number != proof.number + 1:
+        return f"it is missing; entry {row.number} comes next"
+    if bytes(row.previous) != proof.digest:
+        return "it does not continue the entry before"
+    try:
+        digest = digest_of(row.number, row.at, row.kind, row.subject, row.actor, bytes(row.facts), proof.digest)
+    except ValueError:
+        return "its facts are not readable"
+    if bytes(row.digest) != digest:
+        return "its digest is not that of its content"
+    if not bytes(row.facts).startswith(b"{"):
+        return "its facts are not readable"
+    for head in awaited.get(row.number, ()):
+        if head.digest != digest:
+            return f"{head.origin} names another digest"
+        proof.heads += 1
+    return None
+
+
+def _cut_off(awaited: Mapping[int, Sequence[Head]], proof: Proof) -> Fault | None:
+    beyond = sorted(number for number in awaited if number > proof.number)
+    if not beyond:
+        return None
+    head = awaited[beyond[-1]][0]
+    return Fault(proof.number + 1, None, None, f"it is missing; {head.origin} says that there were {head.number}")
+
+
+def _unrecorded(connection: Connection, checks: Mapping[str, Check], proof: Proof) -> Fault | None:
+    for kind, check in checks.items():
+        fault = check.unrecorded(connection, proof.tallies.get(kind, Tally()))
+        if fault is not None:
+            return fault
+    return None

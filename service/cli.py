@@ -1,0 +1,149 @@
+"""Entry point of the command line. It registers the commands, and reports errors as one line and an exit status.
+
+Commands import their modules when they run, so that ``tidewaiter --help`` is fast.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Never
+
+import typer
+
+from service.audit.command import audit_app
+from service.backup.command import backup, restore
+from service.core.terminal.errors import INTERRUPTED, TERMINATED, status_and_message
+from service.erasure.command import erase
+from service.files.command import score, validate
+from service.goods.command import classify
+from service.inspections.command import outcomes_app
+from service.jobs.command import worker
+from service.keys.command import keys_app
+from service.lists.command import dismissals_app, lists_app, permits_app, suppressions_app
+from service.operations.doctor import doctor
+from service.operations.serving import demo, serve
+from service.substances.command import substance
+from service.training.adapting import adapt
+from service.training.command import evaluate, generate, train
+from service.training.comparing import compare
+from service.training.models import model_app, promote, pull, rollback
+from service.trials.lists_command import try_
+from service.trials.rules_command import rules_app
+
+app = typer.Typer(
+    name="tidewaiter",
+    help="Scores shipments for likely fentanyl, analogue, precursor and press-equipment content.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # The import of Rich alone takes longer than all other imports for `--help`.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; allowed anywhere on the command line.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (
+    score,
+    validate,
+    substance,
+    classify,
+    generate,
+    train,
+    evaluate,
+    compare,
+    adapt,
+    promote,
+    rollback,
+    pull,
+    serve,
+    demo,
+    worker,
+    backup,
+    restore,
+    erase,
+    doctor,
+):
+    app.command()(command)
+app.add_typer(model_app)
+app.add_typer(rules_app)
+lists_app.command("try")(try_)
+app.add_typer(lists_app)
+app.add_typer(dismissals_app)
+app.add_typer(suppressions_app)
+app.add_typer(permits_app)
+app.add_typer(keys_app)
+app.add_typer(outcomes_app)
+app.add_typer(audit_app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit status (see `service.core.terminal.errors`)."""
+    from service.core.memory import stop_collecting
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    signal.signal(signal.SIGTERM, _Terminated.raise_once)
+    # A closed terminal sends SIGHUP; `nohup` ignores it. Windows does not have it.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _Terminated.raise_once)
+    status = run([argument for argument in arguments if argument != "--debug"], debug=debug)
+    stop_collecting()
+    sys.exit(TERMINATED if status == INTERRUPTED and _Terminated.received else status)
+
+
+class _Terminated:
+    """Handler that treats SIGTERM and SIGHUP like Ctrl-C: commands remove incomplete files. A running service replaces it."""
+
+    received = False
+
+    @classmethod
+    def raise_once(cls, number: int, frame: FrameType | None) -> Never:
+        """Interrupt the command. A second signal does not interrupt the clean-up."""
+        cls.received = True
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run one command and return its exit status."""
+    try:
+        returned = app(arguments, standalone_mode=False, prog_name="tidewaiter")
+        # After Ctrl-C, Typer returns this status without a message.
+        if returned == INTERRUPTED:
+            return _interrupted()
+        return returned if isinstance(returned, int) else 0
+    except (typer.Abort, KeyboardInterrupt):
+        return _interrupted()
+    except Exception as error:
+        # Detect Click's usage errors by their members, because Typer vendors Click.
+        show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
+        if callable(show) and isinstance(status, int):
+            show()
+            return status
+        if debug:
+            raise
+        status, message = status_and_message(error)
+        if message:
+            _print_error(message)
+        return status
+
+
+def _interrupted() -> int:
+    _print_error("Stopped. No incomplete file is left.")
+    return INTERRUPTED
+
+
+def _print_error(message: str) -> None:
+    # Logs and scripts expect a single line.
+    sys.stderr.write(f"tidewaiter: {' '.join(message.split())}\n")

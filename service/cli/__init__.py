@@ -1,5 +1,0 @@
-"""The command line: ``tidewaiter``."""
-
-from service.cli.main import main
-
-__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""The database: its engine, migrations, times, audit chain and the base of tables."""

@@ -1,0 +1,1 @@
+"""HTTP: connections, bodies, answers, and the documentation of the API."""

@@ -1,0 +1,176 @@
+"""``GET /v1/decisions`` and ``GET /v1/decisions/{id}``: stored decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import orjson
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import WithJsonSchema
+
+from service.core.database.times import iso_time, microseconds_of
+from service.core.errors import NotFound
+from service.core.http.dependencies import PlainJson, store_of
+from service.core.http.openapi import problems
+from service.core.http.query_batches import checked
+from service.core.http.schemas import Lane
+from service.decisions.schemas import Decisions, StoredDecision
+from service.inspections.schemas import outcome_answer, override_answer
+from service.scoring.decision import Selection
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, RowMapping
+
+
+router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
+
+#: Default and maximum number of decisions per page. A page of 1,000 decisions has about 350 kB.
+_DEFAULT_LIMIT: Final = 100
+_MAX_LIMIT: Final = 1_000
+#: Largest position that both databases can hold.
+_LAST_POSITION: Final = 2**63 - 1
+#: PostgreSQL cannot store U+0000 in texts.
+_TEXT: Final = r"^[^\x00]+$"
+
+
+def read_time(text: str) -> int:
+    """Return a time as microseconds since 1970. A time without an offset is in UTC; a date alone means 00:00.
+
+    Raises:
+        ValueError: the text is not a time in ISO 8601.
+    """
+    try:
+        time = dt.datetime.fromisoformat(text.strip())
+        return microseconds_of(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
+    except (ValueError, OverflowError):
+        raise ValueError("is not a time in ISO 8601, such as 2026-05-04T09:30:00Z or 2026-05-04") from None
+
+
+def _read_cursor(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LAST_POSITION:
+        raise ValueError("is not a cursor; send the `next` of an earlier page")
+    return int(text)
+
+
+_Time = Annotated[int, checked(read_time), WithJsonSchema({"type": "string", "maxLength": 40})]
+_Cursor = Annotated[int, checked(_read_cursor), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$"})]
+
+
+def _selection(
+    lane: Annotated[Lane | None, Query(description="Lane of the answer")] = None,
+    since: Annotated[
+        _Time | None, Query(description="Received at or after this time, ISO 8601", examples=["2026-05-04"])
+    ] = None,
+    until: Annotated[
+        _Time | None, Query(description="Received before this time, ISO 8601", examples=["2026-05-05T00:00:00Z"])
+    ] = None,
+    shipment_id: Annotated[
+        str | None,
+        Query(
+            max_length=1000, pattern=_TEXT, description="Decisions on this shipment only", examples=["HB-2026-000184"]
+        ),
+    ] = None,
+) -> Selection:
+    return Selection(lane, since, until, shipment_id)
+
+
+@router.get("", summary="List decisions", response_model=Decisions, responses=problems(409, 422, 500, 503))
+async def decisions(
+    request: Request,
+    selection: Annotated[Selection, Depends(_selection)],
+    cursor: Annotated[_Cursor | None, Query(description="`next` of the previous page")] = None,
+    limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Decisions per page")] = _DEFAULT_LIMIT,
+) -> Response:
+    """Return a page of decisions in the order in which they were stored. New decisions appear on later pages, so pages never repeat
+    or omit a decision. `GET /v1/decisions/{decision_id}` returns manifest and answer.
+    """
+    from service.decisions import log
+
+    database = store_of(request).database
+
+    def read() -> dict[str, Any]:
+        with database.read() as connection:
+            rows = log.page(connection, selection, after=cursor or 0, limit=limit + 1)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return {"decisions": [_summary(row) for row in rows], "next": str(rows[-1]["position"]) if more else None}
+
+    return PlainJson(await to_thread.run_sync(read))
+
+
+@router.get(
+    "/{decision_id}", summary="One decision", response_model=StoredDecision, responses=problems(404, 409, 422, 500, 503)
+)
+async def decision(
+    request: Request,
+    decision_id: Annotated[
+        str,
+        Path(
+            max_length=100,
+            pattern=_TEXT,
+            examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"],
+            description="`decision_id`",
+        ),
+    ],
+) -> Response:
+    """Return a decision: the answer as it was sent, the manifest as received, the versions of model, features and rules, the ids of
+    the previous and all later decisions on the same shipment, outcomes and overrides.
+    """
+    from service.decisions import log
+
+    database = store_of(request).database
+
+    def read() -> dict[str, Any] | None:
+        with database.read() as connection:
+            row = log.one(connection, decision_id)
+            return None if row is None else _detailed(connection, row)
+
+    stored = await to_thread.run_sync(read)
+    if stored is None:
+        raise NotFound(f"There is no decision {decision_id!r}.")
+    return PlainJson(stored)
+
+
+def _summary(row: RowMapping) -> dict[str, Any]:
+    return {
+        "decision_id": row["id"],
+        "shipment_id": row["shipment_id"],
+        "received_at": iso_time(row["received_at"], "microseconds"),
+        "lane": row["lane"],
+        "selected_by": row["selected_by"],
+        "risk": row["risk"],
+        "percentile": row["percentile"],
+        "channel": row["channel"],
+        "site": row["site"],
+        "what_if": row["what_if"],
+        "via": row["via"],
+        "caller": row["caller"],
+        "model_version": row["model_version"],
+        "earlier_id": row["earlier_id"],
+    }
+
+
+def _detailed(connection: Connection, row: RowMapping) -> dict[str, Any]:
+    from service.decisions import log
+    from service.inspections import outcomes
+
+    manifest = row["manifest"]
+    return {
+        **_summary(row),
+        "answer": orjson.Fragment(bytes(row["answer"])),
+        "manifest": None if manifest is None else orjson.Fragment(bytes(manifest)),
+        "versions": {
+            "model": row["model_version"],
+            "model_digest": row["model_digest"],
+            "features_digest": row["features_digest"],
+            "rules_digest": row["rules_digest"],
+        },
+        "duration_us": row["duration_us"],
+        "later": log.later_ids(connection, row),
+        "outcomes": [outcome_answer(one) for one in outcomes.outcomes_of(connection, [row["id"]]).get(row["id"], [])],
+        "overrides": [
+            override_answer(one) for one in outcomes.overrides_of(connection, [row["id"]]).get(row["id"], [])
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Erasure of personal data everywhere, on request and after the retention time."""

@@ -1,0 +1,198 @@
+"""``POST /v1/score/csv``: scoring of an uploaded CSV, whose rows are streamed back with their scores.
+
+A worker thread scores the upload chunk by chunk, and each chunk is sent as soon as it is scored. An error after the first byte
+closes the connection, so clients cannot mistake a partial response for a complete one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from anyio import CapacityLimiter, move_on_after, to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from features.readers import Unreadable
+from features.texts.reading import ReadingBudget, reading_within
+from service.core.errors import Busy, Unprocessable
+from service.core.http.dependencies import FileOptions, State, add_log_fields, caller_of, state_of
+from service.core.http.openapi import problems
+from service.core.http.streams import ReleasingStream
+from service.core.metrics import Metrics
+from service.files.chunk_scorer import FileModel
+from service.files.options import ScoreOptions
+from service.files.stream import score_csv_stream
+from service.files.upload import receive_file
+from service.scoring.answers import Options
+from service.scoring.model_host import ServedModel
+from service.scoring.record import TrafficRecord
+from service.scoring.recording import Receipt, keeper
+
+if TYPE_CHECKING:
+    from features.groups.history.history import HistoryRows
+    from features.table.table import ManifestTable
+    from models.scoring import AdvancingHistory, Scores
+
+router = APIRouter(prefix="/v1", tags=["scoring"])
+
+#: ``Retry-After`` in seconds for clients that exceed the limit: about the time to score 100,000 rows.
+_RETRY_AFTER: Final = 10
+#: Name of the upload in error messages.
+_UPLOAD: Final = "the uploaded file"
+
+_EXAMPLE_CSV: Final = (
+    "shipment_id,channel,declared_at,consignor_country,consignee_country,goods_description,hs_code,net_mass_kg,customs_value,"
+    "currency\nHB-2026-000184,express,2026-05-04T09:30:00Z,CN,US,silicone phone case,392690,1.1,24.9,USD\n"
+)
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {"schema": {"type": "string", "minLength": 1}, "example": _EXAMPLE_CSV},
+            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary", "description": "CSV, also gzipped"}},
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/score/csv",
+    summary="Score a CSV",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The rows in their original order, with their own columns, the score columns and `error`",
+            "content": {"text/csv": {"schema": {"type": "string"}}},
+        },
+        **problems(413, 415, 422, 500, 503),
+    },
+    openapi_extra=_BODY,
+)
+async def score_csv(request: Request, options: FileOptions) -> StreamingResponse:
+    """Score a CSV whose rows are goods items; rows of one `shipment_id` must be adjacent. A row that cannot be read keeps its
+    place, with an empty risk and the reason in `error`. `GET /v1/schema` lists the columns. The service recognises spellings of
+    column names, and detects delimiter, encoding and decimal comma.
+    """
+    state = state_of(request)
+    served = state.host.served
+    if state.csv_requests.available_tokens < 1:
+        raise _all_taken(state)
+    with contextlib.ExitStack() as stack:
+        hold = stack.enter_context(state.uploads.hold())
+        file = await receive_file(request, state.settings.max_csv_bytes, state.settings.upload_dir, hold)
+        stack.callback(file.close)
+        # Take a slot only now, so that other files are scored while the client sends this one.
+        stack.enter_context(await _slot(state))
+        try:
+            lines, first = await to_thread.run_sync(_start, file, served, options, state, caller_of(request))
+        except Unreadable as error:
+            raise Unprocessable(str(error)) from None
+        add_log_fields(request, model=served.model.digest[:12])
+        # `close` raises while a worker thread runs the generator. Closing the file then ends that thread.
+        stack.enter_context(contextlib.suppress(ValueError))
+        stack.callback(lines.close)  # type: ignore[attr-defined]
+        return ReleasingStream(
+            first,
+            lines,
+            stack.pop_all().close,
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="scores.csv"'},
+        )
+
+
+async def _slot(state: State) -> contextlib.AbstractContextManager[None]:
+    """Wait for a slot for concurrent CSV requests. Return a context manager that releases it.
+
+    Raises:
+        Busy: no slot became free in time.
+    """
+    holder = object()
+    with move_on_after(_RETRY_AFTER):
+        await state.csv_requests.acquire_on_behalf_of(holder)
+        return _released(state.csv_requests, holder)
+    raise _all_taken(state)
+
+
+@contextlib.contextmanager
+def _released(limiter: CapacityLimiter, holder: object) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(holder)
+
+
+def _all_taken(state: State) -> Busy:
+    places = state.settings.max_csv_requests
+    detail = f"The service is already scoring {places} files; try again in {_RETRY_AFTER} seconds."
+    return Busy(detail, retry_after=_RETRY_AFTER)
+
+
+def _start(
+    file: BinaryIO, served: ServedModel, options: Options, state: State, caller: str | None
+) -> tuple[Iterator[bytes], bytes]:
+    """Score the file up to its first readable row. This happens before the response starts, so an error becomes an error response.
+
+    The decisions of each chunk are committed before its lines are sent.
+
+    Returns:
+        The remaining parts, and the header with the first part.
+
+    Raises:
+        Unreadable: the file cannot be read, or none of its rows can be scored.
+    """
+    # Later chunks need earlier ones as history. Without an update of the service's history, advance a copy.
+    history: AdvancingHistory = served.history if options.update_history else served.history.copy()
+    lines = score_csv_stream(
+        file,
+        _CountingModel(
+            served.model,
+            state.metrics,
+            state.settings.reading_seconds,
+            state.record if options.update_history else None,
+        ),
+        history,
+        ScoreOptions(
+            explain=options.explain,
+            settings=state.score_settings,
+            rows_per_chunk=state.settings.csv_rows_per_chunk,
+            excel_safe=state.settings.excel_safe,
+            keep=None
+            if state.store is None
+            else keeper(
+                state.store, served.features_digest, Receipt("csv", caller), what_if=not options.update_history
+            ),
+        ),
+        name=_UPLOAD,
+    )
+    header = next(lines)
+    return lines, header + next(lines, b"")
+
+
+class _CountingModel:
+    """Model that counts its scores in the metrics, records the shipments if ``record`` is set, and limits reading per chunk."""
+
+    def __init__(
+        self, model: FileModel, metrics: Metrics, reading_seconds: float, record: TrafficRecord | None
+    ) -> None:
+        self._model = model
+        self._reading_seconds = reading_seconds
+        self._metrics = metrics
+        self._record = record
+        self.heads, self.space = model.heads, model.space
+
+    def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Scores:
+        with reading_within(ReadingBudget(self._reading_seconds)):
+            scores = self._model.score_rows(table, rows, **options)
+        self._metrics.scored(scores)
+        if self._record is not None:
+            self._record.add(table)
+        return scores

@@ -1,0 +1,217 @@
+"""Replay of the log of the live history, from a checkpoint or from the snapshot of the model.
+
+The keys of shipments are computed in tables of thousands of shipments, which takes a fraction of the time of one table per
+shipment. Keys do not depend on other shipments. The history then advances in the order of the log, and learns each result at the
+order at which the live history learned it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import from_json
+
+from features.groups.history.entities import KEY_ROWS
+from features.groups.history.history import History
+from features.groups.history.keys import keys_of
+from features.groups.history.state import VERSION
+from features.manifest.problems import Refused
+from features.manifest.records import HEAD_NAMES, Record, read_record
+from features.table.table import ManifestTable
+from models.scoring.isolating import failing
+from service.core.logs import logger
+from service.history import checkpoints, log
+from service.history.checkpoints import Checkpoint
+from service.scoring.distinct import tables_of_distinct
+from service.scoring.live_history import Lesson, LiveHistory
+
+if TYPE_CHECKING:
+    from service.core.database.engine import Database
+    from service.history.checkpoints import Checkpoint
+    from service.history.log import Block, Entry, Page
+    from service.history.sealing import Sealer
+
+IntArray = NDArray[np.int64]
+
+#: Decisions per page: enough to make the work per table negligible, and few enough that their manifests take only some megabytes.
+PAGE: Final = 4096
+_DAY: Final = 86_400 * 1_000_000
+#: Seconds between progress entries in the service's log.
+_PROGRESS_EVERY: Final = 10.0
+_DECLARED_AT: Final = HEAD_NAMES.index("declared_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Period of a replay without a checkpoint.
+
+    Attributes:
+        days: number of days before ``now``.
+        now: microseconds since 1970.
+    """
+
+    days: float
+    now: int
+
+    @property
+    def since(self) -> int:
+        """Earliest time of receipt, in microseconds since 1970."""
+        return self.now - round(self.days * _DAY)
+
+
+def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bounds) -> tuple[LiveHistory, int]:
+    """Return the live history from the newest valid checkpoint and the log after it, and the position of `replayed`.
+
+    Args:
+        snapshot: history of the bundle. A replay without a checkpoint starts from it. It is also the result if it is later than the
+            whole log.
+    """
+    history, order, position = replayed(database, sealer, snapshot, bounds)
+    if history.watermark < snapshot.watermark:
+        # As with a new model in a running service, use the snapshot, because it has later traffic.
+        return LiveHistory(snapshot.copy(), order=order, is_logged=True), position
+    return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True), position
+
+
+def replayed(
+    database: Database, sealer: Sealer, snapshot: History, bounds: Bounds, *, until: int | None = None
+) -> tuple[History, int, int]:
+    """Return the history of the log, its last order, and the position of the latest decision that it may contain.
+
+    Args:
+        until: highest order to replay; None for all.
+    """
+    checkpoint = _newest(database, sealer)
+    if checkpoint is None:
+        history, after, since = snapshot.copy(), -1, bounds.since
+    else:
+        history, after, since = History.from_full_arrays(checkpoint.arrays), checkpoint.history_order, None
+    started = time.perf_counter()
+    with database.read() as connection:
+        position = log.last_position(connection)
+    pages = log.pages(database, sealer, after=after, since=since, size=PAGE, until=until, stored=position)
+    if checkpoint is not None and checkpoint.log_position is not None:
+        stored = (checkpoint.log_position, position)
+        pages = itertools.chain(log.late_pages(database, stored=stored, last=after, size=PAGE), pages)
+    order, shipments, lost = _replay(history, pages)
+    logger().info(
+        "history_replayed",
+        checkpoint=None if checkpoint is None else checkpoint.history_order,
+        replayed=shipments,
+        without_manifest=lost,
+        shipments=history.sequence,
+        seconds=round(time.perf_counter() - started, 2),
+    )
+    return history, max(order, after, 0), position
+
+
+def _newest(database: Database, sealer: Sealer) -> Checkpoint | None:
+    for one in checkpoints.newest_first(database, sealer, VERSION):
+        if isinstance(one, Checkpoint):
+            return one
+        logger().warning("checkpoint_refused", problem=one)
+    return None
+
+
+def _replay(history: History, pages: Iterator[Page]) -> tuple[int, int, int]:
+    """Advance a history with the log. Return the last order, and the numbers of shipments and of entries that cannot be read."""
+    last, shipments, lost = -1, 0, 0
+    reported = time.perf_counter()
+    for page in pages:
+        counted, missing, order = _advance(history, page)
+        last, shipments, lost = max(last, order), shipments + counted, lost + missing
+        if time.perf_counter() - reported >= _PROGRESS_EVERY:
+            reported = time.perf_counter()
+            logger().info("history_replaying", shipments=shipments, at=_iso(history.watermark))
+    return last, shipments, lost
+
+
+def _advance(history: History, page: Page) -> tuple[int, int, int]:
+    """Advance a history with a page. Return the numbers of shipments and of entries that cannot be read, and the last order."""
+    in_blocks = {order for block in page.blocks for order in block.orders.tolist()}
+    entries = [entry for entry in page.entries if entry.find is not None or entry.order not in in_blocks]
+    readable, keys = keys_of_entries(entries)
+    read = [entries[k] for k in readable.tolist()]
+    orders, lessons, all_keys = _in_order(read, keys, page.blocks)
+    start = 0
+    for place in [*np.flatnonzero(lessons >= 0).tolist(), len(orders)]:
+        if place > start:
+            history.advance_keys(np.ascontiguousarray(all_keys[:, start:place]))
+        if place < len(orders):
+            entry = read[lessons[place]]
+            Lesson(entry.order, all_keys[:, place : place + 1], bool(entry.find), entry.undo).teach(history)
+        start = place + 1
+    last = max([entry.order for entry in page.entries] + [int(block.orders[-1]) for block in page.blocks])
+    return len(orders) - int((lessons >= 0).sum()), len(entries) - len(read), last
+
+
+def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return entries and blocks together, in order: orders, index of the entry of each lesson (-1 for shipments), and keys."""
+    of_entries = np.array([entry.order for entry in read], dtype=np.int64)
+    lessons = np.array([k if entry.find is not None else -1 for k, entry in enumerate(read)], dtype=np.int64)
+    orders = np.concatenate([of_entries, *(block.orders for block in blocks)])
+    lessons = np.concatenate([lessons, np.full(len(orders) - len(read), -1, dtype=np.int64)])
+    together = np.concatenate([keys, *(block.keys for block in blocks)], axis=1)
+    place = np.lexsort((lessons < 0, orders))
+    return orders[place], lessons[place], together[:, place]
+
+
+def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
+    """Return the indices (n,) of the entries whose manifests can be read, and their keys (KEY_ROWS, n).
+
+    An erased manifest is missing. A manifest that this version cannot read is reported in the service's log.
+    """
+    places: list[int] = []
+    records: list[Record] = []
+    for place, entry in enumerate(entries):
+        if entry.manifest is not None:
+            record = _record(entry)
+            if record is not None:
+                places.append(place)
+                records.append(record)
+    if not records:
+        return np.empty(0, dtype=np.int64), np.empty((KEY_ROWS, 0), dtype=np.int64)
+    receipt = max(entry.declared_s for entry in entries)
+    try:
+        keys = _keys(records, receipt)
+    except Exception as error:
+        faults = failing(len(records), lambda some: _keys([records[k] for k in some], receipt))
+        logger().error("manifests_not_replayed", shipments=len(faults), fault=repr(error))
+        places = [place for k, place in enumerate(places) if k not in faults]
+        records = [record for k, record in enumerate(records) if k not in faults]
+        if not records:
+            return np.empty(0, dtype=np.int64), np.empty((KEY_ROWS, 0), dtype=np.int64)
+        keys = _keys(records, receipt)
+    return np.array(places, dtype=np.int64), keys
+
+
+def _record(entry: Entry) -> Record | None:
+    assert entry.manifest is not None
+    try:
+        # Parse as requests are parsed, because orjson would convert integers beyond 64 bits to floats.
+        record = read_record(from_json(entry.manifest, cache_strings="keys"))
+    except (ValueError, Refused) as error:
+        logger().error("manifest_not_replayed", problem=str(error))
+        return None
+    # Use the time that the history used: the time of receipt if the manifest has no plausible time.
+    record.texts[_DECLARED_AT] = _iso(entry.declared_s)
+    return record
+
+
+def _keys(records: Sequence[Record], receipt: int) -> IntArray:
+    table = ManifestTable.from_records(records, receipt=receipt)
+    if table.n_shipments == len(records):
+        return keys_of(table)
+    parts = tables_of_distinct(table, records, receipt)
+    return np.concatenate([keys_of(part) for part in parts], axis=1)
+
+
+def _iso(seconds: int) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

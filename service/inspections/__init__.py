@@ -1,0 +1,1 @@
+"""Inspections: the queue of shipments, claims on them, outcomes and overrides."""

@@ -1,0 +1,190 @@
+"""Outcomes and overrides: record them, and find those of decisions. A correction is a new outcome."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy.orm import aliased
+
+from service.core.database.audit import Fact, salted
+from service.core.identifiers import new_ids
+from service.inspections.tables import Outcome, Override
+from service.scoring.tables import Decision
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_SALT_BYTES: Final = 16
+
+
+class NotRecorded(ValueError):
+    """An outcome or override does not fit the stored rows.
+
+    Attributes:
+        field: the field that is wrong.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+class UnknownDecision(NotRecorded):
+    """There is no such decision."""
+
+
+class AlreadyCorrected(NotRecorded):
+    """The outcome already has a correction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Result of an inspection; attributes are those of `service.inspections.tables.Outcome`."""
+
+    content: str
+    found_at: int
+    by: str | None
+    substance: str | None = None
+    quantity: float | None = None
+    unit: str | None = None
+    method: str | None = None
+    corrects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A stored outcome. ``corrected_by`` is the id of its correction."""
+
+    id: str
+    decision_id: str
+    shipment_id: str
+    content: str
+    substance: str | None
+    quantity: float | None
+    unit: str | None
+    method: str | None
+    found_at: int
+    by: str | None
+    recorded_at: int
+    caller: str | None
+    corrects: str | None
+    corrected_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A stored override."""
+
+    id: str
+    decision_id: str
+    shipment_id: str
+    lane: str
+    reason: str | None
+    recorded_at: int
+    caller: str | None
+
+
+def holding() -> ColumnElement[bool]:
+    """Return the condition that an outcome is valid: it has no correction, and is not a retraction (empty content)."""
+    correction = aliased(Outcome)
+    return (Outcome.content != "") & ~exists().where(correction.corrects == Outcome.id)
+
+
+def add_outcome(
+    connection: Connection, decision_id: str, finding: Finding, *, caller: str | None, at: int
+) -> tuple[Recorded, Fact]:
+    """Record an outcome of a decision. The caller holds the lock of the audit chain, and appends the fact to it.
+
+    Raises:
+        UnknownDecision: there is no such decision.
+        AlreadyCorrected: the outcome to correct already has a correction.
+        NotRecorded: the outcome to correct does not exist or belongs to another decision.
+    """
+    shipment_id = _shipment_of(connection, decision_id)
+    if finding.corrects is not None:
+        _check_correction(connection, decision_id, finding.corrects)
+    salt = os.urandom(_SALT_BYTES)
+    [outcome_id] = new_ids(1)
+    values = {
+        "id": outcome_id,
+        "decision_id": decision_id,
+        "shipment_id": shipment_id,
+        "recorded_at": at,
+        "caller": caller,
+        **asdict(finding),
+    }
+    connection.execute(insert(Outcome), [values | {"salt": salt, "learned": False}])
+    plain = ("content", "corrects", "decision_id", "found_at", "quantity", "recorded_at", "substance", "unit")
+    facts = {name: values[name] for name in plain}
+    # Both may name persons, so only their salted digests enter the chain.
+    for name in ("by", "method"):
+        facts[name] = None if values[name] is None else salted(salt, values[name].encode())
+    return Recorded(**values), Fact("outcome", outcome_id, facts, caller)
+
+
+def add_override(
+    connection: Connection, decision_id: str, lane: str, reason: str, *, caller: str | None, at: int
+) -> tuple[Overridden, Fact]:
+    """Record an override of a decision's lane. The caller holds the lock of the audit chain, and appends the fact to it.
+
+    Raises:
+        UnknownDecision: there is no such decision.
+    """
+    shipment_id = _shipment_of(connection, decision_id)
+    salt = os.urandom(_SALT_BYTES)
+    [override_id] = new_ids(1)
+    override = Overridden(override_id, decision_id, shipment_id, lane, reason, at, caller)
+    connection.execute(insert(Override), [asdict(override) | {"salt": salt}])
+    facts = {"decision_id": decision_id, "lane": lane, "reason": salted(salt, reason.encode()), "recorded_at": at}
+    return override, Fact("override", override_id, facts, caller)
+
+
+def outcomes_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str, list[Recorded]]:
+    """Return the outcomes of decisions in the order of recording, including corrected ones. Decisions without any have no key."""
+    correction = aliased(Outcome)
+    names = [name for name in Recorded.__slots__ if name != "corrected_by"]
+    found = connection.execute(
+        select(*(getattr(Outcome, name) for name in names), correction.id.label("corrected_by"))
+        .outerjoin(correction, correction.corrects == Outcome.id)
+        .where(Outcome.decision_id.in_(decision_ids))
+        .order_by(Outcome.position)
+    )
+    outcomes: dict[str, list[Recorded]] = {}
+    for row in found:
+        outcomes.setdefault(row.decision_id, []).append(Recorded(**row._asdict()))
+    return outcomes
+
+
+def overrides_of(connection: Connection, decision_ids: Sequence[str]) -> dict[str, list[Overridden]]:
+    """Return the overrides of decisions in the order of recording. The last override of a decision is in force."""
+    found = connection.execute(
+        select(*(getattr(Override, name) for name in Overridden.__slots__))
+        .where(Override.decision_id.in_(decision_ids))
+        .order_by(Override.position)
+    )
+    overrides: dict[str, list[Overridden]] = {}
+    for row in found:
+        overrides.setdefault(row.decision_id, []).append(Overridden(**row._asdict()))
+    return overrides
+
+
+def _shipment_of(connection: Connection, decision_id: str) -> str:
+    found = connection.execute(select(Decision.shipment_id).where(Decision.id == decision_id)).scalar()
+    if found is None:
+        raise UnknownDecision("decision_id", f"there is no decision {decision_id}")
+    return found
+
+
+def _check_correction(connection: Connection, decision_id: str, corrected: str) -> None:
+    of_decision: str | None = connection.execute(select(Outcome.decision_id).where(Outcome.id == corrected)).scalar()
+    if of_decision is None:
+        raise NotRecorded("corrects", f"there is no outcome {corrected}")
+    if of_decision != decision_id:
+        raise NotRecorded("corrects", f"outcome {corrected} belongs to decision {of_decision}")
+    later: Any = connection.execute(select(Outcome.id).where(Outcome.corrects == corrected)).scalar()
+    if later is not None:
+        raise AlreadyCorrected("corrects", f"outcome {corrected} already has the correction {later}; correct that one")

@@ -1,0 +1,253 @@
+"""``POST /v1/decisions/{id}/outcome`` and ``.../override``, and the queue with its claims."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+
+from service.core.database.times import iso_time
+from service.core.errors import Conflict, NotFound, Unprocessable
+from service.core.http.bodies import parse_json, read_body, read_json
+from service.core.http.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
+from service.core.http.openapi import json_body, problems
+from service.inspections.schemas import (
+    EXAMPLE_CLEAN,
+    EXAMPLE_OUTCOME,
+    EXAMPLE_OVERRIDE,
+    ClaimRequest,
+    OutcomeAnswer,
+    OutcomeRequest,
+    OverrideAnswer,
+    OverrideRequest,
+    QueueAnswer,
+    QueueItem,
+    outcome_answer,
+    override_answer,
+    queue_item,
+    read_request,
+)
+from service.scoring.recording import declared_code
+
+if TYPE_CHECKING:
+    from service.inspections.outcomes import NotRecorded
+    from service.inspections.queue import Waiting
+
+router = APIRouter(prefix="/v1", tags=["inspections"])
+
+T = TypeVar("T")
+
+#: Largest body. A reason of 1,000 characters takes 6 KB if each is escaped.
+_MAX_BYTES: Final = 16 * 1024
+_MICROSECONDS: Final = 1_000_000
+
+
+@router.post(
+    "/decisions/{decision_id}/outcome",
+    status_code=201,
+    summary="Record what an inspection found",
+    response_model=OutcomeAnswer,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body(
+        "OutcomeRequest",
+        {
+            "find": {"summary": "A find", "value": EXAMPLE_OUTCOME},
+            "clean": {"summary": "Inspected and clean", "value": EXAMPLE_CLEAN},
+        },
+    ),
+)
+async def outcome(request: Request, decision_id: str) -> Response:
+    """Record the outcome of an inspection. The shipment leaves the queue. The history of its parties includes the outcome from the
+    UTC day after `found_at` on. A stored outcome never changes: a correction is a new outcome whose `corrects` is the id of the
+    corrected one. The answer is 409 if that outcome already has a correction.
+    """
+    from service.inspections import transactions
+
+    database = store_of(request).database
+    finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
+    recorded = await _recording(
+        partial(transactions.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
+    )
+    add_log_fields(request, decision_id=decision_id, content=recorded.content)
+    return PlainJson(outcome_answer(recorded), 201)
+
+
+@router.post(
+    "/decisions/{decision_id}/override",
+    status_code=201,
+    summary="Choose another lane",
+    response_model=OverrideAnswer,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body(
+        "OverrideRequest", {"green": {"summary": "No inspection needed", "value": EXAMPLE_OVERRIDE}}
+    ),
+)
+async def override(request: Request, decision_id: str) -> Response:
+    """Choose a lane for a decision, with a reason. The stored decision does not change; the queue uses the lane of the latest
+    override. A later decision on the shipment starts without overrides.
+    """
+    from service.inspections import transactions
+
+    database = store_of(request).database
+    requested = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
+    work = partial(
+        transactions.record_override,
+        database,
+        decision_id,
+        requested.lane,
+        requested.reason,
+        caller=caller_of(request),
+        at=_now(),
+    )
+    overridden = await _recording(work)
+    add_log_fields(request, decision_id=decision_id, lane=overridden.lane)
+    return PlainJson(override_answer(overridden), 201)
+
+
+@router.get(
+    "/queue",
+    summary="Shipments that wait for an inspection",
+    response_model=QueueAnswer,
+    responses=problems(409, 422, 500, 503),
+)
+async def queue(
+    request: Request,
+    site: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="Only shipments with this `unloading_location`, a UN/LOCODE or IATA code in any case",
+            examples=["USLAX"],
+        ),
+    ] = None,
+    channel: Annotated[
+        str | None, Query(max_length=64, description="Only this channel, in any case", examples=["express"])
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains shipments whose
+    latest decision, after any override, is red or yellow. Shipments with an outcome are left out, unless an override followed.
+    """
+    from service.inspections import transactions
+
+    database = store_of(request).database
+    work = partial(
+        transactions.waiting,
+        database,
+        # A text without a code, such as a blank one, stays as it is and matches no shipment.
+        site=site and (declared_code("unloading_location", site) or site),
+        channel=channel and (declared_code("channel", channel) or channel),
+        most=limit + 1,
+        now=_now(),
+    )
+    waiting = await to_thread.run_sync(work)
+    return PlainJson({"queue": [queue_item(one) for one in waiting[:limit]], "more": len(waiting) > limit})
+
+
+@router.post(
+    "/queue/{decision_id}/claim",
+    summary="Claim a shipment for inspection",
+    response_model=QueueItem,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Name of the holder", "value": {"by": "desk 3"}}}),
+)
+async def claim(request: Request, decision_id: str) -> Response:
+    """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
+    outcome, or with a release; claiming again extends it. If another holder has the claim, the answer is 409 and names the holder.
+    The holder is the API key with the name in the body, if any: officers who share a key give their names. Without keys, the name
+    is required.
+    """
+    from service.inspections import transactions
+
+    database, holder = store_of(request).database, await _holder(request)
+    now = _now()
+    until = now + round(state_of(request).settings.claim_seconds * _MICROSECONDS)
+    claimed = await to_thread.run_sync(partial(transactions.claim, database, decision_id, holder, now=now, until=until))
+    return PlainJson(queue_item(_check_holder(holder, claimed, decision_id)))
+
+
+@router.post(
+    "/queue/{decision_id}/release",
+    status_code=204,
+    summary="Release a claimed shipment",
+    response_class=Response,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Name of the holder", "value": {"by": "desk 3"}}}),
+)
+async def release(request: Request, decision_id: str) -> Response:
+    """End a claim. Key and name must be those of the claim: the claim of another holder remains, and the answer is 409. Releasing a
+    shipment without a claim changes nothing.
+    """
+    from service.inspections import transactions
+
+    database, holder = store_of(request).database, await _holder(request)
+    released = await to_thread.run_sync(partial(transactions.release, database, decision_id, holder, now=_now()))
+    _check_holder(holder, released, decision_id)
+    return Response(status_code=204)
+
+
+def _check_holder(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
+    """Return the shipment, unless another holder has it.
+
+    Raises:
+        NotFound: the shipment is not in the queue.
+        Conflict: another holder has the shipment.
+    """
+    from service.inspections.queue import parts_of
+
+    if waiting is None:
+        raise NotFound(
+            f"Decision {decision_id} is not in the queue: it is unknown or green, or its shipment has an outcome."
+        )
+    if waiting.claimed_by not in (None, holder):
+        assert waiting.claimed_until is not None
+        until = iso_time(waiting.claimed_until)
+        claimed_by, name = parts_of(waiting.claimed_by)
+        who = claimed_by if name is None else f"{name} ({claimed_by})"
+        raise Conflict(
+            f"{who} holds this shipment until {until}.",
+            extra={"claimed_by": claimed_by, "by": name, "claimed_until": until},
+        )
+    return waiting
+
+
+async def _holder(request: Request) -> str:
+    """Return the holder of a claim: the API key, the name in the body, or both.
+
+    Raises:
+        Unprocessable: there is neither a key nor a name, or the body cannot be read.
+    """
+    from service.inspections.queue import holder_of
+
+    caller = caller_of(request)
+    data = await read_body(request, _MAX_BYTES)
+    name = read_request(ClaimRequest, parse_json(data) if data else {}).by
+    if caller is None and name is None:
+        problem = "is missing; a service without API keys needs the name of the holder"
+        raise Unprocessable(f"by: {problem}.", errors=[{"field": "by", "problem": problem}])
+    return holder_of(caller, name)
+
+
+async def _recording(work: Callable[[], T]) -> T:
+    from service.inspections.outcomes import AlreadyCorrected, NotRecorded, UnknownDecision
+
+    try:
+        return await to_thread.run_sync(work)
+    except UnknownDecision as error:
+        raise NotFound(f"{str(error).capitalize()}.") from None
+    except AlreadyCorrected as error:
+        raise Conflict(f"{error}.", errors=_errors(error)) from None
+    except NotRecorded as error:
+        raise Unprocessable(f"{error.field}: {error}.", errors=_errors(error)) from None
+
+
+def _errors(error: NotRecorded) -> list[dict[str, Any]]:
+    return [{"field": error.field, "problem": str(error)}]
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

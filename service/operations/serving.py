@@ -1,0 +1,103 @@
+"""``tidewaiter serve`` and ``tidewaiter demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
+
+Host = Annotated[str | None, typer.Option("--host", help="Default: 127.0.0.1, this machine only.")]
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: 8000.")]
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Number of processes, each with a separate history. Default: 1."),
+    ] = None,
+) -> None:
+    """Serve the API until Ctrl-C. Its documentation is at /docs."""
+    from models.bundle import resolve, verify
+    from service.core.settings import unknown_variables
+    from service.core.terminal.common import environment
+    from service.core.terminal.console import to_stderr
+    from service.core.terminal.errors import WrongUse
+    from service.scoring.model_host import load_current
+    from service.server import PortTaken, run
+
+    settings = environment(host=host, port=port, workers=workers)
+    for name in unknown_variables():
+        to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
+    if (problem := settings.access_problem()) is not None:
+        raise WrongUse(problem)
+    # Check the bundle first, because a service without a valid bundle would answer every request with 503.
+    loaded = None
+    scoring = settings.score_settings()
+    if settings.workers == 1:
+        loaded = load_current(settings.store())
+        heads, bundled = loaded.model.heads, loaded.model.base_rates
+        loaded.model.rulebook(scoring)
+    else:
+        heads = verify(resolve(settings.models_dir), public_key=settings.public_key).heads
+        bundled = dict.fromkeys(heads, 0.0)
+    try:
+        scoring.rates_for(heads, bundled)
+    except ValueError as error:
+        raise WrongUse(f"TIDEWAITER_BASE_RATES: {error}") from None
+    if settings.keeps_decisions:
+        _prepare(settings)
+    try:
+        run(settings, loaded)
+    except PortTaken as error:
+        raise WrongUse(str(error)) from None
+
+
+def _prepare(settings: Settings) -> None:
+    """Migrate the database to the current schema, and find or create the key of its history.
+
+    Each worker does the same. Here an error ends the command with one line; with several workers, uvicorn would take a minute to
+    notice that none starts.
+    """
+    from service.core.database.engine import Database
+    from service.core.errors import DatabaseAway
+    from service.history import key as history_key
+
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        database.migrate()
+        history_key.establish(database, settings.history_secret, history_key.place_of(settings))
+    except DatabaseAway:
+        if settings.database_away == "refuse":
+            raise
+    finally:
+        database.close()
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File for all scores.")] = Path("out/scores.csv"),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after printing the table.")] = False,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Score the bundled sample, show the riskiest shipments with their reasons, then serve the API."""
+    from service.core.terminal.common import load_model
+    from service.core.terminal.console import to_stderr
+    from service.files.command import FileScoring, score_into
+    from service.operations.demo import SAMPLE, show_riskiest
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model = load_model(None)
+    report = score_into(SAMPLE, out, model, FileScoring(rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8))
+    show_riskiest(report, out)
+    if no_serve:
+        return
+    console = to_stderr()
+    address = f"http://{host or '127.0.0.1'}:{port or 8000}"
+    console.print(f"Serving at {address} (documentation: {address}/docs). Press Ctrl-C to stop.", markup=False)
+    serve(host, port)

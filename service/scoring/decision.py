@@ -1,0 +1,85 @@
+"""Types for decisions: new ones, stored ones, and selections of them. `service.decisions.repository` stores them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import orjson
+from pydantic_core import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """A decision to store. Attributes are those of `service.scoring.tables.Decision`."""
+
+    id: str
+    shipment_id: str
+    content_digest: bytes
+    received_at: int
+    declared_s: int
+    history_order: int | None
+    what_if: bool
+    channel: str | None
+    site: str | None
+    lane: str
+    selected_by: str | None
+    risk: float
+    percentile: float
+    model_version: str
+    model_digest: str
+    features_digest: str
+    rules_digest: str | None
+    via: str
+    duration_us: int
+    caller: str | None
+    manifest: bytes
+    answer: bytes
+
+    @property
+    def sameness(self) -> tuple[str, bytes, str, str | None]:
+        """Values that are equal in repeated requests for the same decision."""
+        return self.shipment_id, self.content_digest, self.model_digest, self.rules_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The decision to answer a request with: its id, its answer, and whether an earlier request made it."""
+
+    id: str
+    answer: bytes
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Conditions on decisions to list; None leaves a condition out.
+
+    Attributes:
+        since: earliest time of receipt, in microseconds since 1970.
+        until: end of the time of receipt (exclusive), in microseconds since 1970.
+    """
+
+    lane: str | None = None
+    since: int | None = None
+    until: int | None = None
+    shipment_id: str | None = None
+
+
+def manifest_json(manifest: object) -> bytes:
+    """Return a parsed manifest as JSON, with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
+    try:
+        return orjson.dumps(manifest)
+    except TypeError:
+        # orjson refuses integers beyond 64 bits.
+        return to_json(manifest, inf_nan_mode="null")
+
+
+def content_digest(manifest: object) -> bytes:
+    """Return the SHA-256 of a manifest's JSON with sorted fields."""
+    try:
+        canonical = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        canonical = json.dumps(manifest, sort_keys=True).encode()
+    return hashlib.sha256(canonical).digest()

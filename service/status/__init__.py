@@ -1,0 +1,1 @@
+"""State of the service: health, readiness, metrics, the model, and the fields of manifests."""

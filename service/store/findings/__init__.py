@@ -1,1 +1,0 @@
-"""Work of officers: outcomes, overrides and the queue."""

@@ -1,1 +1,0 @@
-"""Log of decisions: insert decisions, find those of a shipment, and page through the log."""

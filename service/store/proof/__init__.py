@@ -1,1 +1,0 @@
-"""Proof that the entries of the audit chain follow one another, and that the tables still agree with them."""

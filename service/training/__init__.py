@@ -1,0 +1,1 @@
+"""Commands that train, adapt, compare and promote models. Only they import `training`."""

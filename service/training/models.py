@@ -1,0 +1,167 @@
+"""``tidewaiter promote``, ``rollback``, ``pull``, and ``model show``, ``sign`` and ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from models.bundle import ModelStore
+    from training.registry.promotion import Promotion
+
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow server or file; default: MLFLOW_TRACKING_URI, or sqlite:///mlflow.db in the current folder.",
+    ),
+]
+
+model_app = typer.Typer(name="model", help="Show, sign and verify models.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def promote(
+    version: Annotated[str | None, typer.Argument(metavar="VERSION", help="Version number in the registry.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="DIR", help="Folder of a bundle, for example from `adapt`.")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Put a registered version or a bundle into service, and move the alias "champion" to it."""
+    from service.core.terminal.common import environment
+    from service.core.terminal.errors import WrongUse
+
+    if (version is None) == (bundle is None):
+        raise WrongUse("Name a VERSION of the registry, or a bundle with --bundle DIR.")
+    if version is None:
+        assert bundle is not None
+        _promote_bundle(bundle, environment().store(), tracking_uri)
+        return
+    from training.registry.promotion import promote as promote_version
+
+    promotion = promote_version(version, environment().models_dir, tracking_uri)
+    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter promote")
+    _print_promotion("In service", promotion)
+
+
+def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -> None:
+    """Put a bundle into service. Without MLflow, no alias is moved."""
+    from models.bundle import describe
+
+    folder = store.install(bundle)
+    info = describe(folder)
+    _note(info.digest, info.version, folder, "tidewaiter promote")
+    try:
+        from training.registry.promotion import alias_bundle
+
+        version = alias_bundle(info.digest, tracking_uri)
+    except ModuleNotFoundError:
+        version = None
+    registered = f"version {version}, " if version is not None else ""
+    typer.echo(f"In service: {registered}model {info.version}, digest {info.digest[:12]}, in {folder}")
+
+
+def rollback(tracking_uri: TrackingUri = None) -> None:
+    """Put the previous version back into service."""
+    from service.core.terminal.common import environment
+    from training.registry.promotion import rollback as roll_back
+
+    promotion = roll_back(environment().models_dir, tracking_uri)
+    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter rollback")
+    _print_promotion("In service again", promotion)
+
+
+def _note(digest: str, version: str, folder: Path, actor: str) -> None:
+    """Record a promotion in the audit chain, if there is one. The model is in service even if this fails."""
+    from service.core.database.away import NoDatabase
+    from service.core.database.changes import note_promotion
+    from service.core.database.engine import open_existing
+    from service.core.errors import DatabaseAway
+    from service.core.terminal.common import environment
+
+    settings = environment()
+    if not settings.keeps_decisions:
+        return
+    try:
+        database = open_existing(settings.database_url.get_secret_value())
+        try:
+            note_promotion(database, digest, {"version": version, "folder": folder.name}, actor)
+        finally:
+            database.close()
+    except NoDatabase:
+        # No service has stored anything yet.
+        return
+    except DatabaseAway as error:
+        typer.echo(
+            f"Warning: the audit chain has no entry of this change, because the database is away: {error}", err=True
+        )
+
+
+def pull(
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Folder for the bundle. It must be empty or not exist.")
+    ],
+    alias: Annotated[str, typer.Option("--alias", help="champion or challenger.")] = "champion",
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Fetch the bundle of an alias into a folder and verify it. It is not put into service."""
+    from training.registry.promotion import pull as pull_alias
+
+    _print_promotion("Fetched", pull_alias(alias, to, tracking_uri))
+
+
+@model_app.command("show")
+def show(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Default: the version in service, or the bundled champion.")
+    ] = None,
+) -> None:
+    """Verify a bundle and print the card of its model."""
+    from models.bundle import card_markdown
+    from service.core.terminal.common import load_model
+
+    model = load_model(folder)
+    heads = ", ".join(model.heads)
+    rates = ", ".join(f"{head} {rate:.3g}" for head, rate in model.base_rates.items())
+    typer.echo(card_markdown(model.name, model.version, model.card))
+    typer.echo(f"Digest {model.digest}\nCreated {model.created_at}\nHeads {heads}\nBase rates {rates}")
+    typer.echo(f"Features {len(model.space.names)}, of which monotone {len(model.monotone_features)}")
+    typer.echo(f"Predictor {model.predictor}")
+
+
+@model_app.command("sign")
+def sign(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 private key (PEM without a password).")],
+) -> None:
+    """Verify a bundle and sign it with the office's private key."""
+    from features.readers.source import read_small
+    from models.bundle import sign as sign_bundle
+    from models.bundle import verify as verify_bundle
+
+    info = verify_bundle(folder)
+    path = sign_bundle(folder, info.digest, read_small(key))
+    typer.echo(f"Signed: model {info.version}, digest {info.digest[:12]}, in {path}")
+
+
+@model_app.command("verify")
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 public key (PEM).")],
+) -> None:
+    """Verify a bundle and its signature."""
+    from features.readers.source import read_small
+    from models.bundle import verify as verify_bundle
+
+    info = verify_bundle(folder, public_key=read_small(key))
+    typer.echo(f"Signed with this key: model {info.version}, digest {info.digest[:12]}")
+
+
+def _print_promotion(action: str, promotion: Promotion) -> None:
+    registered = f"version {promotion.version}, " if promotion.version is not None else ""
+    typer.echo(
+        f"{action}: {registered}model {promotion.model_version}, digest {promotion.digest[:12]}, in {promotion.folder}"
+    )

@@ -1,0 +1,1 @@
+"""Trials of rules and watch lists on files."""

@@ -1,0 +1,108 @@
+"""``tidewaiter lists try``. The other commands of lists are in `service.lists.command`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.files.command import BundleDir, MappingFile
+from service.lists.command import table
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
+    from service.lists.screening import ListScreening
+
+#: Maximum number of entries to print.
+_MAX_SHOWN = 20
+
+
+def try_(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A manifest file.")],
+    lists_file: Annotated[
+        Path | None, typer.Option("--lists", metavar="CSV", help="Entries to try. Default: those of the store.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write all figures as JSON.")
+    ] = None,
+    bundle: BundleDir = None,
+    mapping: MappingFile = None,
+) -> None:
+    """Show how many shipments of a file each entry would match, and how many it would raise in addition to the rules in force."""
+    import json
+    import os
+
+    from features.readers import ColumnMapping
+    from service.core.chemistry import set_up
+    from service.core.memory import keep_memory_small, long_lived_objects
+    from service.core.terminal.common import environment, load_model
+    from service.core.terminal.console import row_progress, to_stdout
+    from service.files.options import ScoreOptions
+    from service.trials.lists_trial import try_lists
+
+    settings = environment()
+    screening, settings_of_scores = _entries_to_try(settings, lists_file)
+    set_up(settings)
+    keep_memory_small()
+    model = load_model(bundle)
+    with long_lived_objects(), row_progress(source.name) as progress:
+        trial = try_lists(
+            screening,
+            source,
+            model,
+            ScoreOptions(
+                mapping=ColumnMapping.load(mapping) if mapping else None,
+                settings=settings_of_scores,
+                threads=min(8, os.cpu_count() or 1),
+            ),
+            progress=progress,
+        )
+    if json_file is not None:
+        json_file.write_text(json.dumps(trial.to_json(), indent=2) + "\n", encoding="utf-8")
+    hitting = sorted((one for one in trial.to_json()["entries"] if one["shipments"]), key=lambda one: -one["shipments"])
+    title = f"{trial.shipments:,} shipments, {trial.raised:,} raised, {len(hitting):,} of {len(trial.entries):,} entries hit"
+    to_stdout().print(
+        table(title, ("entry", "list", "kind", "text", "lane", "shipments", "raised"), hitting[:_MAX_SHOWN])
+    )
+
+
+def _entries_to_try(settings: Settings, source: Path | None) -> tuple[ListScreening, Any]:
+    """Return the entries to try, and the settings of scores.
+
+    Raises:
+        WrongUse: a line of the file cannot be used.
+    """
+    from models.lanes import LANE_NAMES
+    from service.core.terminal.common import open_database
+    from service.core.terminal.errors import WrongUse
+    from service.lists.current import CurrentLists
+    from service.lists.forms import EntryKind
+    from service.lists.reading import Faulty, Known, read_file
+    from service.lists.screening import Entry, ListScreening, Segment
+    from service.lists.topics import WATCH_ENTRIES
+
+    if source is None:
+        with open_database(existing=True) as database:
+            current = CurrentLists(settings.score_settings(), database)
+            current.refresh()
+        screening = current.settings.lists
+        return screening if isinstance(screening, ListScreening) else ListScreening(), current.settings
+    try:
+        read = read_file(WATCH_ENTRIES, source.read_text(encoding="utf-8-sig"), Known(), {"list": source.stem})
+    except Faulty as error:
+        raise WrongUse(f"{source}: {error}") from None
+    if read.rejected:
+        line, faults = read.rejected[0]
+        raise WrongUse(f"{source}, line {line}: {Faulty(faults)} ({len(read.rejected):,} lines cannot be used)")
+    given = ("list_name", "text", "reason", "country", "place", "threshold", "source")
+    entries = [
+        Entry(
+            id=f"row-{number}",
+            kind=EntryKind(row["kind"]),
+            lane=LANE_NAMES.index(row["lane"]),
+            **{name: row[name] for name in given},
+        )
+        for number, row in enumerate(read.rows, 1)
+    ]
+    return ListScreening((Segment(entries),)), settings.score_settings()
