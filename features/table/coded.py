@@ -96,7 +96,7 @@ class ColumnWriter:
     def __init__(self, matrix: NDArray[np.float64]) -> None:
         self._array = self._matrix = matrix
 
-    def by_text(self, column: int, texts: Coded, numbers: list[float], missing: float) -> None:
+    def by_text(self, column: int, texts: Coded, numbers: Sequence[float], missing: float) -> None:
         """Write the number of each row's text. ``numbers`` has one entry per distinct text."""
         codes = rows_of(texts)
         matrix = self._matrix
@@ -126,7 +126,7 @@ class ColumnWriter:
         """Write an array (n,)."""
         self._array[:, column] = numbers
 
-    def by_row(self, column: int, numbers: list[float]) -> None:
+    def by_row(self, column: int, numbers: Sequence[float]) -> None:
         """Write one number per row."""
         matrix = self._matrix
         for row in range(matrix.shape[0]):

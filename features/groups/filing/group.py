@@ -28,7 +28,7 @@ _MODE: Final = {code: float(number) for number, code in enumerate(TRANSPORT_MODE
 _INDUSTRIAL: Final = frozenset(declared_words()["package_types"]["industrial"])
 _PARCEL_CHANNELS: Final = ("postal", "express")
 #: Channel -> the modes that fit it.
-_MODES_OF: Final[dict[str, list[str]]] = declared_words()["modes_of_channels"]
+_MODES_OF: Final = declared_words()["modes_of_channels"]
 _S10: Final = re.compile(r"[A-Za-z]{2}([0-9]{8})([0-9])[A-Za-z]{2}")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
 _WAYBILL: Final = re.compile(r"[0-9]{3}[- ]?([0-9]{7})([0-9])")
