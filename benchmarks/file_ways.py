@@ -74,7 +74,7 @@ def lightgbm(model: RiskModel, source: Path, target: Path, explained: int) -> di
     """Measure the minimal work with LightGBM's predictor; nothing is written."""
 
     def predict(rows: Floats, used: int) -> None:
-        for booster in model.boosters.values():
+        for booster in dict.fromkeys(model.boosters.values()):
             booster.predict(rows, raw_score=True, num_threads=used)
 
     def explain(rows: Floats, head: str) -> None:
@@ -159,7 +159,10 @@ def plain(model: RiskModel, source: Path, target: Path, explained: int) -> dict[
     columns = {name: Coded.from_list(frame[name].tolist()) for name in names}
     table = ManifestTable.from_columns(columns, len(frame)).accepted()
     matrix = model.space.transform(table, model.history.copy().advance(table).values)
-    raw = np.stack([np.asarray(model.boosters[head].predict(matrix, raw_score=True)) for head in model.heads], axis=1)
+    raw = np.stack(
+        [np.asarray(one.predict(matrix, raw_score=True)) * model.factors[h] for h, one in model.boosters.items()],
+        axis=1,
+    )
     heads, risk = model.calibrate(raw)
     of_shipment = np.maximum.reduceat(risk, table.first_row)
     lanes = model.lanes.assign(of_shipment)

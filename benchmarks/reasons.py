@@ -3,7 +3,7 @@
     python -m benchmarks.reasons [--repeats 5]
 
 The boosters are the first head of the bundled champion, and one of 500 trees of 63 leaves trained here on random
-numbers. All three implementations compute the same values (`models.trees.contributions`), and repetitions alternate between
+numbers. All three implementations compute the same values (`models.trees.shapley`), and repetitions alternate between
 them. The figures are medians of the processor time of one thread. Single rows are measured with a hundred different rows.
 """
 

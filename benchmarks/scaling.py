@@ -173,6 +173,7 @@ def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int 
         model,
         heads=chosen,
         boosters=boosters_of_heads,
+        factors={},
         calibrators=of_heads(model.calibrators),
         prevalence=of_heads(model.prevalence),
         base_rates={head: model.base_rates[head] for head in chosen},

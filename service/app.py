@@ -8,53 +8,45 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
 from features.compiled import slowness
 from models.scoring import ScoreSettings
-from service.audit import routes as audit
+from service import subjects
 from service.core import chemistry
 from service.core.errors import install_handlers
 from service.core.http.budget import ByteBudget
 from service.core.http.connections import Connections, Limits
 from service.core.http.connections.protocol import STATE as CONNECTIONS
-from service.core.http.dependencies import State
+from service.core.http.dependencies import DATABASE, Budgets, provide
 from service.core.http.docs import install_docs
 from service.core.http.guard import Guarded
 from service.core.http.idempotency import Idempotent
 from service.core.http.middleware import Observed
 from service.core.http.openapi import install_openapi
-from service.core.http.scopes import Scope, unscoped
+from service.core.http.scopes import Scope, ScopeTable, checked_scopes
 from service.core.logs import logger
 from service.core.memory import COLLECT_EVERY, collect_recent_garbage, long_lived_objects, rare_collections
 from service.core.metrics import Metrics
 from service.core.periodic import repeated
 from service.core.settings import Settings, names_in
-from service.decisions import routes as decisions
-from service.erasure import routes as erasures
-from service.files import routes as files
-from service.goods import routes as goods
 from service.goods.warm_up import warm_up as warm_up_goods
-from service.inspections import routes as outcomes
-from service.jobs import routes as jobs
 from service.jobs.child import InServiceWorker
-from service.keys import routes as keys
 from service.keys.authentication import Authenticated
+from service.keys.ring import KeyRing
 from service.keys.start import keys_in_use, ring_of
-from service.lists import routes as list_routes
 from service.lists.current import CurrentLists
 from service.scoring import routes as scoring
+from service.scoring.decision import DecisionStore
 from service.scoring.direct import Direct
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
+from service.scoring.options import QueryCache
 from service.scoring.record import TrafficRecord
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
-from service.status import routes as info
-from service.substances import routes as substances
 from service.substances.warm_up import warm_up as warm_up_chemistry
 from service.webhooks import routes as webhooks
 from service.webhooks.sending import Sender, policy_of
@@ -68,28 +60,8 @@ if TYPE_CHECKING:
     from service.decisions.store import Store
     from service.history.durable import DurableHistory
 
-#: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
-_LOOKUP_THREADS: Final = 2
-
 #: Interval in seconds at which audit entries that wait for the database are written.
 _FLUSH_SECONDS: Final = 5.0
-
-#: Modules with the routes of the API, in the order of its documentation.
-_ROUTES: Final = (
-    scoring,
-    files,
-    jobs,
-    decisions,
-    substances,
-    goods,
-    outcomes,
-    list_routes,
-    webhooks,
-    info,
-    keys,
-    erasures,
-    audit,
-)
 
 _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
@@ -158,24 +130,36 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         reading_seconds=settings.reading_seconds,
         lists=lists,
     )
-    state = app.state.service = State(
-        settings,
-        lists,
-        host,
-        metrics,
-        scorer,
-        record,
-        store,
-        CapacityLimiter(settings.max_csv_requests),
-        CapacityLimiter(_LOOKUP_THREADS),
+    query_cache = QueryCache()
+    budgets = Budgets(
         ByteBudget(settings.max_bodies_bytes),
         ByteBudget(settings.max_bodies_bytes),
         ByteBudget(settings.max_uploads_bytes),
-        ring,
-        job_worker=job_worker,
     )
-    _add_middleware(app, state)
-    _add_routes(app, needs_keys=ring is not None)
+    parts: dict[Any, object] = {
+        Settings: settings,
+        Metrics: metrics,
+        Budgets: budgets,
+        ModelHost: host,
+        Scorer: scorer,
+        QueryCache: query_cache,
+        TrafficRecord: record,
+        CurrentLists: lists,
+        KeyRing: ring,
+        DecisionStore: store,
+        DATABASE: database,
+        InServiceWorker: job_worker,
+        webhooks.OUTBOX: None if store is None else store.outbox,
+    }
+    _add_routes(app, parts, settings, needs_keys=ring is not None)
+    install_handlers(app)
+    # From the innermost to the outermost.
+    app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=query_cache, parts=(scorer, settings, budgets))
+    app.add_middleware(Idempotent, store=store, bodies=budgets.bodies, most_bytes=settings.max_batch_bytes)
+    if ring is not None:
+        app.add_middleware(Authenticated, ring=ring, table=ScopeTable(checked_scopes(app)))
+    app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
+    app.add_middleware(Observed, metrics=metrics)
     return app
 
 
@@ -184,31 +168,16 @@ def _connections(settings: Settings, metrics: Metrics) -> Connections:
     return Connections(Limits.of(settings), lambda reason, count: metrics.connections_refused.labels(reason).inc(count))
 
 
-def _add_middleware(app: FastAPI, state: State) -> None:
-    """Add the error handlers, and the middleware from the innermost to the outermost."""
-    settings = state.settings
-    install_handlers(app)
-    app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
-    app.add_middleware(Idempotent, state=state)
-    if state.ring is not None:
-        app.add_middleware(Authenticated, ring=state.ring)
-    app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
-    app.add_middleware(Observed, metrics=state.metrics)
-
-
-def _add_routes(app: FastAPI, *, needs_keys: bool) -> None:
-    """Add the routes and their documentation.
-
-    Raises:
-        RuntimeError: a route lacks a scope, although keys are needed.
-    """
-    for routes in _ROUTES:
+def _add_routes(app: FastAPI, parts: dict[Any, object], settings: Settings, *, needs_keys: bool) -> None:
+    """Add the routes of all subjects with the parts that they need, and their documentation."""
+    request_schemas = []
+    for routes in subjects.parts("routes"):
         app.include_router(routes.router)
+        parts.update(routes.parts(settings) if hasattr(routes, "parts") else {})
+        request_schemas += [routes.request_schemas] if hasattr(routes, "request_schemas") else []
+    provide(app, parts)
     install_docs(app)
-    install_openapi(app, needs_keys=needs_keys)
-    if needs_keys and (missing := unscoped(app)):
-        # Without a scope, any key could use the route.
-        raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")
+    install_openapi(app, request_schemas, needs_keys=needs_keys)
 
 
 def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
@@ -256,7 +225,7 @@ def _durable(store: Store, settings: Settings, host: ModelHost) -> DurableHistor
     """Return the durable history. A service without a store does not load its modules."""
     from service.history.durable import durable_history
 
-    return durable_history(store, settings, host)
+    return durable_history(store.database, lambda: store.waiting, settings, host)
 
 
 def _host(

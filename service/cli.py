@@ -12,25 +12,8 @@ from typing import Annotated, Never
 
 import typer
 
-from service.audit.command import audit_app
-from service.backup.command import backup, restore
+from service import subjects
 from service.core.terminal.errors import INTERRUPTED, TERMINATED, status_and_message
-from service.erasure.command import erase
-from service.files.command import score, validate
-from service.goods.command import classify
-from service.inspections.command import outcomes_app
-from service.jobs.command import worker
-from service.keys.command import keys_app
-from service.lists.command import dismissals_app, lists_app, permits_app, suppressions_app
-from service.operations.doctor import doctor
-from service.operations.serving import demo, serve
-from service.substances.command import substance
-from service.training.adapting import adapt
-from service.training.command import evaluate, generate, train
-from service.training.comparing import compare
-from service.training.models import model_app, promote, pull, rollback
-from service.trials.lists_command import try_
-from service.trials.rules_command import rules_app
 
 app = typer.Typer(
     name="tidewaiter",
@@ -53,38 +36,12 @@ def _options(
     pass
 
 
-for command in (
-    score,
-    validate,
-    substance,
-    classify,
-    generate,
-    train,
-    evaluate,
-    compare,
-    adapt,
-    promote,
-    rollback,
-    pull,
-    serve,
-    demo,
-    worker,
-    backup,
-    restore,
-    erase,
-    doctor,
-):
-    app.command()(command)
-app.add_typer(model_app)
-app.add_typer(rules_app)
-lists_app.command("try")(try_)
-app.add_typer(lists_app)
-app.add_typer(dismissals_app)
-app.add_typer(suppressions_app)
-app.add_typer(permits_app)
-app.add_typer(keys_app)
-app.add_typer(outcomes_app)
-app.add_typer(audit_app)
+for _module in subjects.parts("command"):
+    for _command in _module.COMMANDS:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command)
+        else:
+            app.command()(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:

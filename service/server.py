@@ -100,7 +100,12 @@ def _prepare_process() -> None:
 
 
 def _stop_on_hangup() -> None:
-    """Stop on SIGHUP, which a closed terminal sends, as on SIGTERM. By default, SIGHUP ends the process amid answers."""
+    """Stop on SIGHUP, which a closed terminal sends, as on SIGTERM. By default, SIGHUP ends the process amid answers.
+
+    `nohup` ignores it, so that the service outlives its terminal.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
     with contextlib.suppress(ValueError):  # Only the main thread may set it.
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 

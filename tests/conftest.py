@@ -76,27 +76,36 @@ SLOW = (
     "training",
 )
 
-#: Module with the longest test, a training run of two minutes.
-_LONGEST = "test_readme.py"
+#: Folders and modules below tests/ of which `make test-long` runs every test. Others mark single tests with `pytest.mark.long`.
+LONG = (
+    "service/store/test_job_kills.py",
+    "service/store/test_kills.py",
+    "service/test_faults.py",
+)
 
 
-def _is_slow(path: Path, config: pytest.Config) -> bool:
+def _is_below(path: Path, config: pytest.Config, names: tuple[str, ...]) -> bool:
     folder = config.rootpath / "tests"
-    return path.is_relative_to(folder) and path.relative_to(folder).as_posix().startswith(SLOW)
+    return path.is_relative_to(folder) and path.relative_to(folder).as_posix().startswith(names)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Skip slow modules for `make check` without importing them, because the imports take half of its collection time."""
-    return True if config.option.markexpr == "not slow" and _is_slow(collection_path, config) else None
+    """Skip modules without importing them where all their tests are left out. The imports take half of the collection time."""
+    left_out = {"not slow": SLOW, "not long": LONG}.get(config.option.markexpr, ())
+    return True if left_out and _is_below(collection_path, config, left_out) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow folders and modules, which `make check` skips, and run them first, the longest module before all.
+    """Mark tests as slow, which `make check` skips, and as long, which `make test` skips too. Run long ones first, then slow ones.
 
     The modules are shared out to processes in this order. At the end, only short ones remain, so no process waits long for another.
     """
-    slow = {path for path in {item.path for item in items} if _is_slow(path, config)}
+    paths = {item.path for item in items}
+    slow, long = ({path for path in paths if _is_below(path, config, names)} for names in (SLOW, LONG))
     for item in items:
-        if item.path in slow:
+        if item.path in long:
+            item.add_marker(pytest.mark.long)
+        if item.path in slow or item.get_closest_marker("long"):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: (item.path.name != _LONGEST, item.path not in slow))
+    first = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: (item.path not in first, item.path not in slow))

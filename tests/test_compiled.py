@@ -120,8 +120,8 @@ def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
     for some in (rows[:1], rows):
         found = []
         for module in (forest, as_python("forest")):
-            out = np.empty((len(some), len(heads)))
-            module.Forest(heads).scores(some, out)
+            out = np.empty((len(some), 4))
+            module.Forest(heads, [(0, 1.0), (2, 1.5), (1, 1.0), (2, 1.0)]).scores(some, out)
             found.append(out.tobytes())
         assert found[0] == found[1]
 

@@ -36,7 +36,6 @@ from training.data.planning import plan
 from training.data.sources import simulated
 from training.data.window_features import FeatureSource, WindowFeatures, replay_history
 from training.data.windows import Window
-from training.fitting.booster_text import shrunk
 from training.fitting.calibrating import (
     DETECTION,
     HeldOutScores,
@@ -93,13 +92,13 @@ def with_prior(
     Each head's trees are multiplied by ``keep``. Calibrators are fitted on the world if ``fitted``; otherwise they keep the odds
     that the prior states.
     """
-    boosters = {head: shrunk(booster, keep[head]) for head, booster in model.boosters.items()}
+    factors = {head: factor * keep[head] for head, factor in model.factors.items()}
     rows = world.test.matrix if model.check is None else model.check.rows
     bare = replace(
         model,
-        boosters=boosters,
+        factors=factors,
         evidence=evidence,
-        check=StoredRows.of(list(boosters.values()), rows),
+        check=StoredRows.of([model.boosters[head] for head in model.heads], rows, list(factors.values())),
         card=_card(model.card, evidence, keep, world, fitted=fitted),
     )
     held_out = {
@@ -180,7 +179,7 @@ def ranking(model: RiskModel, world: World) -> dict[str, float]:
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.add_prior", description=__doc__.partition("\n")[0])
-    parser.add_argument("old", type=Path, help="folder of the bundle, also of protocol 1")
+    parser.add_argument("old", type=Path, help="folder of the bundle, also of an older protocol")
     parser.add_argument("new", type=Path, nargs="?", help="folder to write; it must not exist")
     parser.add_argument("--evidence", type=Path, default=DEFAULT, help="file of evidence")
     parser.add_argument("--keep", action="append", default=[], help="share of the trees to keep, 0.2 or precursor=0.2")
@@ -230,7 +229,7 @@ def _keep(options: list[str], heads: tuple[str, ...]) -> dict[str, float]:
 
 
 def _load(folder: Path) -> RiskModel:
-    """Load a bundle, also of protocol 1."""
+    """Load a bundle, also of an older protocol."""
     with tempfile.TemporaryDirectory() as temporary:
         upgraded = Path(temporary) / "bundle"
         upgrade(folder, upgraded)

@@ -5,6 +5,7 @@ It computes the risk, without the lanes, reasons, warnings and substances of the
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -56,11 +57,21 @@ class Numbers:
     def __init__(self, folder: str | Path | None = None) -> None:
         import lightgbm as lgb
 
-        files = sorted(Path(folder or os.environ[BUNDLE]).glob("booster_*.txt"))
-        self._boosters = [lgb.Booster(model_file=file) for file in files]
+        bundle = Path(folder or os.environ[BUNDLE])
+        entries = json.loads((bundle / "bundle.json").read_bytes())["boosters"].values()
+        boosters = {name: lgb.Booster(model_file=bundle / name) for name in sorted({one["file"] for one in entries})}
+        #: Each booster with the factors of the heads that share it.
+        self._boosters = [
+            (booster, [one["factor"] for one in entries if one["file"] == name]) for name, booster in boosters.items()
+        ]
 
     def of_matrix(self, matrix: Any) -> list[float]:
         """Return the risk of each row of features."""
         rows: FloatArray = np.atleast_2d(np.asarray(matrix, dtype=np.float64))
-        heads = [np.asarray(one.predict(rows, raw_score=True, num_threads=1)) for one in self._boosters]
+        heads = [
+            factor * raw
+            for booster, factors in self._boosters
+            for raw in [np.asarray(booster.predict(rows, raw_score=True, num_threads=1))]
+            for factor in factors
+        ]
         return [float(risk) for risk in probability(combine(np.stack(heads, axis=1)))]

@@ -24,7 +24,8 @@ from models.scoring import RISK, check_base_rate
 #: names both protocols; 3. retrain or convert the champion; 4. describe the change in the changelog.
 #:
 #: Protocol 2 may carry ``evidence.toml``, whose prior is added to the boosters' scores. Code of protocol 1 would score without it.
-PROTOCOL: Final = 2
+#: Protocol 3 names the booster of each head, which heads may share, and the factor of its leaf values.
+PROTOCOL: Final = 3
 #: Advice for a bundle of an older protocol.
 _OLDER: Final = (
     "in a checkout, `python -m tools.upgrade_bundle OLD NEW` converts it without changing a score, and "
@@ -49,6 +50,7 @@ _KEYS: Final[Mapping[str, type]] = {
     "version": str,
     "created_at": str,
     "heads": list,
+    "boosters": dict,
     "features": dict,
     "prevalence": dict,
     "base_rates": dict,
@@ -154,7 +156,7 @@ def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo
                 problems.append(f"{MANIFEST}: altered since it was sealed")
         except ValueError as error:
             problems.append(f"{MANIFEST}: {error}")
-        problems += _identity_problems(manifest)
+        problems += _identity_problems(manifest) or _booster_entry_problems(manifest["boosters"], manifest["heads"])
     digest = sha256(data)
     if expected_digest is not None and not digest.startswith(expected_digest):
         problems.append(f"{MANIFEST}: digest {digest}, but {expected_digest} was expected")
@@ -197,8 +199,8 @@ def audit(folder: Path, expected_digest: str | None, public_key: bytes | None = 
     if signature_problem is not None:
         raise BundleRefused(folder, [signature_problem])
     listed: dict[str, Any] = manifest["files"]
-    expected = {booster_file(head) for head in info.heads}
-    expected |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
+    boosters = {entry["file"] for entry in manifest["boosters"].values()}
+    expected = boosters | {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
     problems = [f"{name}: not listed in {MANIFEST}" for name in expected - set(listed)]
     expected |= {CHECK, RULES, EVIDENCE}
     for name in sorted(set(listed) - expected):
@@ -228,9 +230,8 @@ def audit(folder: Path, expected_digest: str | None, public_key: bytes | None = 
     elif manifest["features"] != {"names": names, "sha256": features_digest(names)}:
         problems.append(f"{MANIFEST}: the digest of the feature names does not match the names")
     else:
-        for head in info.heads:
-            if booster_file(head) in files:
-                problems += _booster_problems(booster_file(head), files[booster_file(head)], names)
+        for name in boosters & set(files):
+            problems += _booster_problems(name, files[name], names)
     if problems:
         raise BundleRefused(folder, problems)
     return Audited(info, manifest, files)
@@ -249,6 +250,22 @@ def _read(path: Path, size: int) -> tuple[bytes, str | None]:
         return path.read_bytes(), None
     except OSError as error:
         return b"", f"cannot be read: {error.strerror}"
+
+
+def _booster_entry_problems(entries: dict[str, Any], heads: list[str]) -> list[str]:
+    """Check which booster each head has, and return the problems."""
+    if set(entries) != set(heads):
+        return [f"{MANIFEST}: boosters must be given for {sorted(heads)}, not for {sorted(entries)}"]
+    allowed = [booster_file(head) for head in heads]
+    return [
+        f"{MANIFEST}: boosters of {head} must be a file of a booster and a factor of at least 0"
+        for head, entry in entries.items()
+        if not isinstance(entry, dict)
+        or set(entry) != {"file", "factor"}
+        or entry["file"] not in allowed
+        or type(entry["factor"]) is not float
+        or entry["factor"] < 0.0
+    ]
 
 
 def _number_problems(manifest: dict[str, Any], heads: tuple[str, ...]) -> list[str]:

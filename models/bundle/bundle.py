@@ -2,9 +2,10 @@
 
 Files of a bundle::
 
-    bundle.json           protocol, identity, heads, ordered feature names, prevalence, calibrators, lanes, base rates,
-                          size and SHA-256 of every other file, and a seal: the SHA-256 of this file without the seal
-    booster_<head>.txt    LightGBM's text form, one per head
+    bundle.json           protocol, identity, heads, file and factor of their boosters, ordered feature names, prevalence,
+                          calibrators, lanes, base rates, size and SHA-256 of every other file, and a seal: the SHA-256 of
+                          this file without the seal
+    booster_<head>.txt    LightGBM's text form; heads that share a booster have one file, named after the first of them
     space.json space.npz  the fitted feature space
     reference.npz         quantiles of reference traffic
     history.npz           the initial history for scoring
@@ -23,9 +24,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+import numpy as np
 
 from features.groups.history.history import History
 from features.space import FeatureSpace
@@ -75,13 +78,15 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     target = Path(folder)
     if not replace and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} exists and is not empty; choose a new folder for the bundle.")
-    files = _content(model)
+    boosters = _booster_files(model)
+    files = _content(model, boosters)
     manifest: dict[str, Any] = {
         "protocol": PROTOCOL,
         "name": model.name,
         "version": model.version,
         "created_at": model.created_at,
         "heads": list(model.heads),
+        "boosters": {head: {"file": boosters[head], "factor": model.factors[head]} for head in model.heads},
         "features": {"names": list(model.space.names), "sha256": features_digest(model.space.names)},
         "prevalence": dict(model.prevalence),
         "base_rates": dict(model.base_rates),
@@ -118,6 +123,7 @@ def load(
     expected_digest: str | None = None,
     kernels: bool = True,
     public_key: bytes | None = None,
+    features: Literal["all", "subset"] = "all",
 ) -> RiskModel:
     """Load a bundle.
 
@@ -125,6 +131,8 @@ def load(
         expected_digest: required digest, or the first characters of it.
         kernels: see `RiskModel`.
         public_key: PEM of the Ed25519 key that must have signed the bundle; None: no signature is required.
+        features: ``subset`` also loads a bundle that lacks features of the code, which its trees then ignore. Only tests of the
+            champion use it, so that they run beside a new feature. No command and no setting does.
 
     Raises:
         BundleRefused: a file is missing, unexpected, altered or truncated, a number is not finite, the digest or the signature is
@@ -132,7 +140,7 @@ def load(
         BadKey: the public key cannot be used.
     """
     audited = audit(Path(folder), expected_digest, public_key)
-    return _construct(audited, kernels=kernels)
+    return _construct(audited, kernels=kernels, subset=features == "subset")
 
 
 def verify(folder: str | Path, *, expected_digest: str | None = None, public_key: bytes | None = None) -> BundleInfo:
@@ -155,12 +163,16 @@ def describe(folder: str | Path) -> BundleInfo:
     return read_manifest(Path(folder), None)[0]
 
 
-def _content(model: RiskModel) -> dict[str, bytes]:
+def _booster_files(model: RiskModel) -> dict[str, str]:
+    """Return the name of each head's booster file: that of the first head with the same booster."""
+    first: dict[Booster, str] = {}
+    return {head: first.setdefault(model.boosters[head], booster_file(head)) for head in model.heads}
+
+
+def _content(model: RiskModel, boosters: Mapping[str, str]) -> dict[str, bytes]:
     """Return the bytes of all files except ``bundle.json``."""
     space, space_arrays = model.space.to_state()
-    files = {
-        booster_file(head): model.boosters[head].model_to_string(num_iteration=-1).encode() for head in model.heads
-    }
+    files = {name: model.boosters[head].model_to_string(num_iteration=-1).encode() for head, name in boosters.items()}
     files["space.json"] = json_bytes(space)
     files["space.npz"] = npz_bytes(space_arrays)
     files["reference.npz"] = npz_bytes({"log_odds": model.reference.log_odds, "below": model.reference.below})
@@ -176,7 +188,7 @@ def _content(model: RiskModel) -> dict[str, bytes]:
     return files
 
 
-def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
+def _construct(audited: Audited, *, kernels: bool = True, subset: bool = False) -> RiskModel:
     """Construct the model from audited bytes."""
     library = lightgbm()
     info, manifest, files = audited.info, audited.manifest, audited.files
@@ -197,11 +209,20 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
     documents = {name: attempt(name, _object, files[name]) for name in files if name.endswith(".json")}
     # Compare feature names first. If they differ, reading the fitted state fails with a less clear message.
     unfitted = attempt("space.json", FeatureSpace.of_state, documents["space.json"])
-    problems = _feature_problems(list(unfitted.names), manifest["features"]["names"])
+    code, names = list(unfitted.names), manifest["features"]["names"]
+    columns = [code.index(name) for name in names] if subset and set(names) < set(code) else None
+    problems = _feature_problems(code if columns is None else [name for name in code if name in set(names)], names)
     if problems:
         raise BundleRefused(info.folder, problems)
     space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
-    boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
+    entries: dict[str, Any] = manifest["boosters"]
+    if columns is not None:
+        files |= {one["file"]: _for_more_features(files[one["file"]], columns, code) for one in entries.values()}
+        if CHECK in arrays:
+            rows = np.zeros((len(arrays[CHECK]["rows"]), len(code)))
+            rows[:, columns] = arrays[CHECK]["rows"]
+            arrays[CHECK]["rows"] = rows
+    boosters = {name: attempt(name, booster, files[name]) for name in {entry["file"] for entry in entries.values()}}
     reference = arrays["reference.npz"]
     rules = attempt(RULES, bundled_rules, files[RULES]) if RULES in files else default_rules()
     evidence = attempt(EVIDENCE, parse_evidence, files[EVIDENCE]) if EVIDENCE in files else None
@@ -214,7 +235,8 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
             created_at=info.created_at,
             heads=info.heads,
             space=space,
-            boosters=boosters,
+            boosters={head: boosters[entries[head]["file"]] for head in info.heads},
+            factors={head: entries[head]["factor"] for head in info.heads},
             calibrators={name: Calibrator.from_json(data) for name, data in manifest["calibrators"].items()},
             prevalence={name: float(value) for name, value in manifest["prevalence"].items()},
             base_rates={name: float(value) for name, value in manifest["base_rates"].items()},
@@ -229,6 +251,34 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
             evidence=evidence,
         ),
     )
+
+
+def _for_more_features(booster: bytes, columns: list[int], names: list[str]) -> bytes:
+    """Return a booster's text for a matrix with further columns, which its trees ignore.
+
+    Args:
+        columns: column of each feature of the booster in that matrix.
+        names: names of all columns.
+    """
+
+    def spread(values: str, other: str) -> str:
+        of_column = dict(zip(columns, values.split(" "), strict=True))
+        return " ".join(of_column.get(column, other) for column in range(len(names)))
+
+    changes: dict[str, Callable[[str], str]] = {
+        "max_feature_idx": lambda _: str(len(names) - 1),
+        "feature_names": lambda _: " ".join(names),
+        "feature_infos": lambda values: spread(values, "none"),
+        "monotone_constraints": lambda values: spread(values, "0"),
+        "split_feature": lambda values: " ".join(str(columns[int(feature)]) for feature in values.split()),
+    }
+    lines = []
+    for line in booster.decode().splitlines(keepends=True):
+        key, mark, values = line.partition("=")
+        # LightGBM reads tree by tree if the sizes of the trees, which change, are not given.
+        if key != "tree_sizes":
+            lines.append(f"{key}={changes[key](values[:-1])}\n" if mark and key in changes else line)
+    return "".join(lines).encode()
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -61,7 +61,8 @@ class RiskModel:
         heads: names in order: the three heads of `features.manifest.fields.HEADS`, or ``("risk",)`` for an office's own binary
             label.
         space: the fitted feature space.
-        boosters: one LightGBM booster per head, trained on the features of the space, in order.
+        boosters: the LightGBM booster of each head, trained on the features of the space, in order. Heads may share one.
+        factors: factor of each head, which multiplies each leaf value of its booster; 1 for heads that are not named.
         calibrators: one per head and one for ``risk``. A model of the single head ``risk`` has only that calibrator.
         prevalence: prevalence per head, and of ``risk``, for which the calibrated values hold. Usually the ``prevalence`` of the
             calibrator.
@@ -93,6 +94,7 @@ class RiskModel:
     kernels: bool = True
     evidence: Evidence | None = None
     rules: RuleSet = field(default_factory=default_rules)
+    factors: Mapping[str, float] = field(default_factory=dict)
     _prior: Prior = field(init=False, repr=False)
     _predictor: Predictor = field(init=False, repr=False)
     _explainer: Explainer = field(init=False, repr=False)
@@ -104,8 +106,12 @@ class RiskModel:
 
     def __post_init__(self) -> None:
         self._check_heads()
+        self.factors = {head: self.factors.get(head, 1.0) for head in self.heads}
         self._predictor = Predictor(
-            [self.boosters[head] for head in self.heads], kernels=self.kernels, stored=self.check
+            [self.boosters[head] for head in self.heads],
+            list(self.factors.values()),
+            kernels=self.kernels,
+            stored=self.check,
         )
         self._prior = Prior(self.evidence, self.heads, self.space.names)
         self._explainer = Explainer.of(self._predictor, self._prior, self.space.features)

@@ -1,6 +1,6 @@
 """Trees: raw log-odds and contributions of LightGBM boosters."""
 
-from models.trees.lightgbm_import import lightgbm
 from models.trees.predictor import Predictor, StoredRows
+from models.trees.trees import lightgbm, scaled
 
-__all__ = ["Predictor", "StoredRows", "lightgbm"]
+__all__ = ["Predictor", "StoredRows", "lightgbm", "scaled"]

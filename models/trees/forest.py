@@ -1,4 +1,4 @@
-"""Compiled kernel for the raw log-odds of feature rows by the trees of several heads.
+"""Compiled kernel for the raw log-odds of feature rows by the boosters of several heads.
 
 For a row that goes right at a split, the split excludes the leaves below its left child. After all splits of a tree, evaluated
 in any order, a row's leaf is the first leaf that is not excluded. The splits of all trees are ordered by feature and threshold, so
@@ -15,7 +15,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees.trees import MAX_LEAVES, TINY, Tree, shape_of, starts
+from models.trees.trees import TINY, Tree, starts
 
 FloatArray = NDArray[np.float64]
 
@@ -29,27 +29,15 @@ SEQUENCE = 0x03F79D71B4CB0A89
 
 
 class Forest:
-    """Trees of several heads as flat arrays.
+    """Trees of several boosters as flat arrays.
 
-    Trees with equal splits have one *shape*, which is evaluated once: heads often share trees and multiply their values by a factor
-    each. The splits of a column (a feature with one treatment of zeros) are consecutive, and so are the leaves of a tree.
+    Heads share a booster and multiply its leaf values by a factor each, so its splits are evaluated once. The splits of a column (a
+    feature with one treatment of zeros) are consecutive, and so are the trees of a booster and the leaves of a tree.
     """
 
-    def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
-        shapes: dict[tuple[object, ...], int] = {}
-        trees: list[Tree] = []
-        most = max(map(len, heads))
-        # A head with fewer trees than others ends with trees that add 0: the first shape with the first values.
-        shape_of_tree = np.zeros((most, len(heads)), dtype=np.int32)
-        first_leaf = np.zeros((most, len(heads)), dtype=np.int32)
-        value = [0.0] * MAX_LEAVES
-        for head, of_head in enumerate(heads):
-            for position, tree in enumerate(of_head):
-                shape = shapes.setdefault(shape_of(tree), len(trees))
-                if shape == len(trees):
-                    trees.append(tree)
-                shape_of_tree[position, head], first_leaf[position, head] = shape, len(value)
-                value += tree.value
+    def __init__(self, boosters: Sequence[Sequence[Tree]], heads: Sequence[tuple[int, float]]) -> None:
+        """``heads`` are the number of the booster and the factor of each head."""
+        trees = [tree for booster in boosters for tree in booster]
         columns: dict[tuple[int, bool], int] = {}
         keys = [key for tree in trees for key in zip(tree.feature, tree.zero_missing, strict=True)]
         column = np.array([columns.setdefault(key, len(columns)) for key in keys], dtype=np.int32)
@@ -59,15 +47,18 @@ class Forest:
         threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
         default_left = np.array([x for tree in trees for x in tree.default_left], dtype=np.bool_).view(np.uint8)
         right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
-        shape_of_split = np.repeat(np.arange(len(trees), dtype=np.int32), [len(tree.feature) for tree in trees])
+        tree_of_split = np.repeat(np.arange(len(trees), dtype=np.int32), [len(tree.feature) for tree in trees])
         order = np.lexsort((threshold, column))
         self.first_split = starts(np.bincount(column, minlength=len(columns)).tolist())
         self.threshold, self.default_left = threshold[order], default_left[order]
-        self.right_leaves, self.shape_of_split = right_leaves[order], shape_of_split[order]
-        self.shapes = len(trees)
-        #: (trees, heads) number of each tree's splits, and position of its first leaf in ``value``.
-        self.shape_of_tree, self.first_leaf = shape_of_tree, first_leaf
-        self.value = np.array(value, dtype=np.float64)
+        self.right_leaves, self.tree_of_split = right_leaves[order], tree_of_split[order]
+        self.booster = np.array([booster for booster, _ in heads], dtype=np.int32)
+        #: Start of each booster's trees, and of each tree's leaves in a row of ``value``, which has one row per head.
+        self.first_tree = starts([len(booster) for booster in boosters])
+        self.first_leaf = starts([len(tree.value) for tree in trees])
+        self.value = np.array(
+            [[value for tree in trees for value in tree.scaled(factor).value] for _, factor in heads], dtype=np.float64
+        )
         leaf_of = np.zeros(64, dtype=np.uint8)
         # Shift in numpy, because compiled code may shift 32-bit integers.
         bits: list[int] = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64)).tolist()
@@ -76,28 +67,29 @@ class Forest:
 
     def scores(self, matrix: FloatArray, out: FloatArray) -> None:
         """Write the raw log-odds of C-ordered feature rows (n, F) into ``out`` (n, heads)."""
-        leaves, leaf = np.empty(self.shapes, dtype=np.uint64), np.empty(self.shapes, dtype=np.int32)
+        trees = self.first_leaf.shape[0] - 1
+        leaves, leaf = np.empty(trees, dtype=np.uint64), np.empty(trees, dtype=np.int32)
         with cython.nogil:
             for row in range(matrix.shape[0]):
                 self._exclude_leaves(matrix, row, leaves)
-                for shape in range(self.shapes):
-                    leaf[shape] = self.leaf_of[lowest(leaves[shape])]
-                for head in range(self.shape_of_tree.shape[1]):
+                for tree in range(trees):
+                    leaf[tree] = self.first_leaf[tree] + self.leaf_of[lowest(leaves[tree])]
+                for head in range(self.booster.shape[0]):
                     total = 0.0
-                    for tree in range(self.shape_of_tree.shape[0]):
-                        total += self.value[self.first_leaf[tree, head] + leaf[self.shape_of_tree[tree, head]]]
+                    for tree in range(self.first_tree[self.booster[head]], self.first_tree[self.booster[head] + 1]):
+                        total += self.value[head, leaf[tree]]
                     out[row, head] = total
 
     def _exclude_leaves(self, matrix: FloatArray, row: int, leaves: NDArray[np.uint64]) -> None:
-        """Write the leaves of each shape that no split excludes for a row."""
-        first, threshold, right_leaves, shape_of = (
+        """Write the leaves of each tree that no split excludes for a row."""
+        first, threshold, right_leaves, tree_of = (
             self.first_split,
             self.threshold,
             self.right_leaves,
-            self.shape_of_split,
+            self.tree_of_split,
         )
-        for shape in range(leaves.shape[0]):
-            leaves[shape] = ALL
+        for tree in range(leaves.shape[0]):
+            leaves[tree] = ALL
         for c in range(self.feature.shape[0]):
             x = matrix[row, self.feature[c]]
             if -TINY <= x <= TINY:
@@ -106,13 +98,13 @@ class Forest:
             if x != x:
                 for split in range(first[c], first[c + 1]):
                     if not self.default_left[split]:
-                        leaves[shape_of[split]] = leaves[shape_of[split]] & right_leaves[split]
+                        leaves[tree_of[split]] = leaves[tree_of[split]] & right_leaves[split]
                 continue
             for split in range(first[c], first[c + 1]):
                 # The row also goes left at all later splits.
                 if x <= threshold[split]:
                     break
-                leaves[shape_of[split]] = leaves[shape_of[split]] & right_leaves[split]
+                leaves[tree_of[split]] = leaves[tree_of[split]] & right_leaves[split]
 
 
 def lowest(bits: int) -> int:

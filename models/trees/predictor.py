@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees.contributions import TOLERANCE, TreeContributions, lightgbm_contributions
 from models.trees.forest import COMPILED, Forest
-from models.trees.trees import TINY, Tree, UnsupportedTrees, read_trees
+from models.trees.shapley import Shapley
+from models.trees.trees import TINY, Tree, UnsupportedTrees, read_trees, scaled
 
 if TYPE_CHECKING:
-    # For types only: `lightgbm_import` imports the package when a model is loaded.
+    # For types only: `lightgbm` imports the package when a model is loaded.
     import lightgbm as lgb
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +36,8 @@ _MIN_ROWS_KERNEL_THREADS: Final = 4096
 CHECK_ROWS: Final = 256
 #: Number of rows for the comparison of contributions, which take LightGBM milliseconds per row.
 _CHECKED_CONTRIBUTIONS: Final = 8
+#: Allowed difference between two exact computations of contributions, in log-odds.
+TOLERANCE: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +46,7 @@ class StoredRows:
 
     Attributes:
         rows: (n, F) features, 1 <= n <= `CHECK_ROWS`; NaN where missing, never infinite.
-        raw: (n, K) raw log-odds, one column per booster.
+        raw: (n, K) raw log-odds, one column per head.
 
     Raises:
         ValueError: an array has another type, shape or content.
@@ -65,15 +67,17 @@ class StoredRows:
             raise ValueError("rows must be finite or NaN, and raw finite")
 
     @classmethod
-    def of(cls, boosters: Sequence[lgb.Booster], matrix: FloatArray) -> StoredRows | None:
-        """Select evenly spaced rows of a feature matrix (m, F) and store them with the raw log-odds of ``boosters``.
+    def of(
+        cls, boosters: Sequence[lgb.Booster], matrix: FloatArray, factors: Sequence[float] = ()
+    ) -> StoredRows | None:
+        """Select evenly spaced rows of a feature matrix (m, F) and store them with the raw log-odds of the heads.
 
-        Rows with infinite values are excluded. Return None if no row is left.
+        Boosters and factors are those of `Predictor`. Rows with infinite values are excluded. Return None if no row is left.
         """
         sample = np.linspace(0, len(matrix) - 1, min(len(matrix), CHECK_ROWS)).astype(np.intp)
         rows = np.array(matrix[sample], dtype=np.float64)
         rows = rows[~np.isinf(rows).any(axis=1)]
-        return cls(rows, _lightgbm_raw(boosters, rows, 1)) if len(rows) else None
+        return cls(rows, _lightgbm_raw(_heads(boosters, factors), rows, 1)) if len(rows) else None
 
 
 class Predictor:
@@ -84,30 +88,40 @@ class Predictor:
     """
 
     def __init__(
-        self, boosters: Sequence[lgb.Booster], *, kernels: bool = True, stored: StoredRows | None = None
+        self,
+        boosters: Sequence[lgb.Booster],
+        factors: Sequence[float] = (),
+        *,
+        kernels: bool = True,
+        stored: StoredRows | None = None,
     ) -> None:
         """
         Args:
-            boosters: one booster per head.
+            boosters: the booster of each head. Heads that share one give the same object.
+            factors: factor of each head, which multiplies each leaf value of its booster; by default 1.
             kernels: False to use LightGBM only.
             stored: rows whose raw log-odds must be reproduced to the last bit.
 
         Raises:
-            ValueError: the number of features or boosters of the stored rows is wrong.
+            ValueError: the number of features or heads of the stored rows is wrong.
         """
-        self._boosters = tuple(boosters)
+        self._heads = _heads(boosters, factors)
+        self._factors = tuple(factors) or (1.0,) * len(boosters)
+        distinct = list(dict.fromkeys(boosters))
+        #: Number of each head's booster.
+        self._number = [distinct.index(booster) for booster in boosters]
         self._forest: Forest | None = None
-        self._contributions: TreeContributions | None = None
+        self._shapley: Shapley | None = None
         if stored is not None:
             self._check_lightgbm(stored)
-        self.name = "kernels" if kernels and COMPILED and self._try_kernels(stored) else "lightgbm"
+        self.name = "kernels" if kernels and COMPILED and self._try_kernels(distinct, stored) else "lightgbm"
 
     def raw(self, matrix: FloatArray, threads: int = 1) -> FloatArray:
-        """Return the raw log-odds (n, boosters) of C-ordered feature rows (n, F)."""
+        """Return the raw log-odds (n, heads) of C-ordered feature rows (n, F)."""
         if self._forest is None:
-            return _lightgbm_raw(self._boosters, matrix, threads)
+            return _lightgbm_raw(self._heads, matrix, threads)
         n = len(matrix)
-        out = np.empty((n, len(self._boosters)))
+        out = np.empty((n, len(self._heads)))
         if threads > 1 and n >= _MIN_ROWS_KERNEL_THREADS:
             edges = [n * i // threads for i in range(threads + 1)]
             parts = [slice(*pair) for pair in itertools.pairwise(edges)]
@@ -118,56 +132,67 @@ class Predictor:
         return out
 
     def contributions(self, matrix: FloatArray, head: int) -> FloatArray:
-        """Return the contributions (n, F + 1) of C-ordered feature rows (n, F) to the raw log-odds of booster ``head``.
+        """Return the contributions (n, F + 1) of C-ordered feature rows (n, F) to the log-odds of the head at position ``head``.
 
         The last column is the base value.
         """
-        if self._contributions is None:
-            return lightgbm_contributions(self._boosters[head], matrix)
-        return self._contributions(matrix, head)
+        if self._shapley is None:
+            return lightgbm_contributions(self._heads[head], matrix)
+        out = np.empty((len(matrix), matrix.shape[1] + 1))
+        self._shapley.explain(matrix, self._number[head], out)
+        return out * self._factors[head]
 
     def _check_lightgbm(self, stored: StoredRows) -> None:
         """Log a warning if this LightGBM does not reproduce the raw log-odds of the machine that trained the model."""
-        expected = (self._boosters[0].num_feature(), len(self._boosters))
+        expected = (self._heads[0].num_feature(), len(self._heads))
         if (stored.rows.shape[1], stored.raw.shape[1]) != expected:
             raise ValueError(
                 f"stored rows must have {expected[0]} features and {expected[1]} boosters, "
                 f"got {stored.rows.shape[1]} and {stored.raw.shape[1]}"
             )
-        if _lightgbm_raw(self._boosters, stored.rows, 1).tobytes() != stored.raw.tobytes():
+        if _lightgbm_raw(self._heads, stored.rows, 1).tobytes() != stored.raw.tobytes():
             _log.warning("LightGBM does not reproduce the scores that are stored with the model to the last bit.")
 
-    def _try_kernels(self, stored: StoredRows | None) -> bool:
+    def _try_kernels(self, boosters: Sequence[lgb.Booster], stored: StoredRows | None) -> bool:
         """Use the kernels that reproduce LightGBM. Return whether they compute raw log-odds."""
         try:
-            heads = [read_trees(booster) for booster in self._boosters]
+            trees = [read_trees(booster) for booster in boosters]
         except UnsupportedTrees as reason:
             _log.warning("LightGBM scores instead of the kernels: %s", reason)
             return False
-        rows = check_rows(heads, self._boosters[0].num_feature())
-        expected = _lightgbm_raw(self._boosters, rows, 1)
+        rows = check_rows(trees, boosters[0].num_feature())
+        expected = _lightgbm_raw(self._heads, rows, 1)
         if stored is not None:
             rows, expected = np.concatenate([rows, stored.rows]), np.concatenate([expected, stored.raw])
-        forest = Forest(heads)
+        forest = Forest(trees, list(zip(self._number, self._factors, strict=True)))
         raw = np.empty_like(expected)
         forest.scores(rows, raw)
         if raw.tobytes() != expected.tobytes():
             _log.warning("LightGBM scores instead of the kernels: they do not reproduce its scores.")
             return False
         self._forest = forest
-        if any(count <= 0 for trees in heads for tree in trees for count in (*tree.split_count, *tree.leaf_count)):
+        if any(count <= 0 for one in trees for tree in one for count in (*tree.split_count, *tree.leaf_count)):
             _log.warning("LightGBM explains instead of the kernels: its trees lack the counts of training rows.")
             return True
-        contributions = TreeContributions(heads)
+        self._shapley = Shapley(trees)
         sample = rows[-_CHECKED_CONTRIBUTIONS:]
-        if all(
-            np.allclose(contributions(sample, k), lightgbm_contributions(booster, sample), rtol=0.0, atol=TOLERANCE)
-            for k, booster in enumerate(self._boosters)
+        if not all(
+            np.allclose(self.contributions(sample, k), lightgbm_contributions(head, sample), rtol=0.0, atol=TOLERANCE)
+            for k, head in enumerate(self._heads)
         ):
-            self._contributions = contributions
-        else:
+            self._shapley = None
             _log.warning("LightGBM explains instead of the kernels: they do not reproduce its contributions.")
         return True
+
+
+def _heads(boosters: Sequence[lgb.Booster], factors: Sequence[float]) -> list[lgb.Booster]:
+    """Return the booster of each head, multiplied by its factor."""
+    return [scaled(*pair) for pair in zip(boosters, factors, strict=True)] if factors else list(boosters)
+
+
+def lightgbm_contributions(booster: lgb.Booster, matrix: FloatArray) -> FloatArray:
+    """Return LightGBM's contributions (n, F + 1) of feature rows (n, F); the last column is the base value."""
+    return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
 
 
 def _lightgbm_raw(boosters: Sequence[lgb.Booster], matrix: FloatArray, threads: int) -> FloatArray:

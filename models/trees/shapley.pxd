@@ -7,24 +7,24 @@ cdef Py_ssize_t AREA, ABOVE, BELOW, RATIO, GAIN, SUMS, BLOCK
 
 @cython.final
 cdef class Shapley:
-    cdef const int[::1] first_tree, stored, feature, first_split, column, first_reused, first_slot, slot_feature, first_leaf
+    cdef const int[::1] first_tree, feature, first_split, column, first_reused, first_slot, slot_feature, first_leaf
     cdef const int[::1] first_point, n_points, slot, previous, child, reused
-    cdef const double[::1] factor, base, missing, zero, threshold, share, value, point, weight
+    cdef const double[::1] base, missing, zero, threshold, share, value, point, weight
     cdef const long long[::1] first_entry
     cdef double[::1] entries
 
     @cython.locals(
         n=Py_ssize_t, n_columns=Py_ssize_t, block=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t,
-        position=Py_ssize_t, x=double, cells="double[:, ::1]", work="double[::1]",
+        tree=Py_ssize_t, x=double, cells="double[:, ::1]", work="double[::1]",
     )
-    cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
+    cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t booster, double[:, ::1] out)
 
     @cython.locals(
-        tree=Py_ssize_t, factor=double, first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t,
-        outcomes=cython.ulonglong, goes_left=cython.ulonglong, entry=cython.longlong,
+        first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t, outcomes=cython.ulonglong,
+        goes_left=cython.ulonglong, entry=cython.longlong,
     )
     cdef void _add(
-        self, const double[:, ::1] cells, Py_ssize_t at, Py_ssize_t position, double[::1] work, double[:, ::1] out,
+        self, const double[:, ::1] cells, Py_ssize_t at, Py_ssize_t tree, double[::1] work, double[:, ::1] out,
         Py_ssize_t row,
     ) noexcept nogil
 

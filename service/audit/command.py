@@ -115,3 +115,6 @@ def _result_text(proof: Proof) -> str:
         lines.append(f"  {kind}: {tally.entries:,} agree with the tables{erased}")
     lines.append(f"  heads: {proof.heads} found, {proof.signed} of them with a verified signature")
     return "\n".join(lines)
+
+
+COMMANDS = (audit_app,)

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from service.core.database.times import iso_time
-from service.core.http.dependencies import PlainJson, store_of
+from service.core.http.dependencies import AppDatabase, PlainJson
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
+from service.core.http.scopes import Scope, needs
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -49,15 +50,15 @@ class AuditEntries(Answer):
 
 
 @router.get("", summary="List audit entries", response_model=AuditEntries, responses=problems(409, 422, 500, 503))
+@needs(Scope.ADMIN)
 async def entries(
     request: Request,
+    database: AppDatabase,
     cursor: Annotated[int, Query(ge=0, le=_LAST_NUMBER, description="`next` of the previous page")] = 0,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Entries per page")] = _DEFAULT_LIMIT,
 ) -> Response:
     """Return a page of the audit chain, ordered by number. `tidewaiter audit verify` verifies the chain."""
     from service.core.database import audit
-
-    database = store_of(request).database
 
     def read() -> dict[str, Any]:
         with database.read() as connection:

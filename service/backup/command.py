@@ -98,3 +98,6 @@ def _report(done: str, summary: Summary, file: Path) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+COMMANDS = (backup, restore)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, select
 
 from service.scoring.decision import Selection
 from service.scoring.references import reference_of
@@ -74,16 +73,3 @@ def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
         .order_by(Decision.position)
     )
     return list(connection.execute(query).scalars())
-
-
-def latest_of_shipments(connection: Connection, shipment_ids: Collection[str]) -> dict[str, str]:
-    """Return the id of the latest decision on each shipment that has one, by shipment. What-if decisions do not count."""
-    references = {shipment_id: reference_of(shipment_id) for shipment_id in shipment_ids}
-    positions = (
-        select(func.max(Decision.position))
-        .where(Decision.shipment_id.in_(references.values()), Decision.what_if.is_(False))
-        .group_by(Decision.shipment_id)
-    )
-    found = connection.execute(select(Decision.shipment_id, Decision.id).where(Decision.position.in_(positions)))
-    latest = {row.shipment_id: row.id for row in found}
-    return {name: latest[reference] for name, reference in references.items() if reference in latest}

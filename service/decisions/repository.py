@@ -21,6 +21,7 @@ from service.history import log as history_log
 from service.inspections import queue
 from service.scoring.decision import NewDecision, Stored
 from service.scoring.tables import Decision
+from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -111,6 +112,15 @@ def record(
         Stored(decision.id, decision.answer, repeated=True) if decision.id in done else next(answers)
         for decision in decisions
     ]
+
+
+def record_with_deliveries(
+    database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
+) -> list[Stored]:
+    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones."""
+    stored = record(database, connection, decisions, at)
+    Outbox(database).add(connection, decisions, stored, at)
+    return stored
 
 
 def _add(

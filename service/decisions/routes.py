@@ -12,10 +12,11 @@ from pydantic import WithJsonSchema
 
 from service.core.database.times import iso_time, microseconds_of
 from service.core.errors import NotFound
-from service.core.http.dependencies import PlainJson, store_of
+from service.core.http.dependencies import AppDatabase, PlainJson
 from service.core.http.openapi import problems
 from service.core.http.query_batches import checked
 from service.core.http.schemas import Lane
+from service.core.http.scopes import Scope, needs
 from service.decisions.schemas import Decisions, StoredDecision
 from service.inspections.schemas import outcome_answer, override_answer
 from service.scoring.decision import Selection
@@ -77,8 +78,10 @@ def _selection(
 
 
 @router.get("", summary="List decisions", response_model=Decisions, responses=problems(409, 422, 500, 503))
+@needs(Scope.READ)
 async def decisions(
     request: Request,
+    database: AppDatabase,
     selection: Annotated[Selection, Depends(_selection)],
     cursor: Annotated[_Cursor | None, Query(description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Decisions per page")] = _DEFAULT_LIMIT,
@@ -87,8 +90,6 @@ async def decisions(
     or omit a decision. `GET /v1/decisions/{decision_id}` returns manifest and answer.
     """
     from service.decisions import log
-
-    database = store_of(request).database
 
     def read() -> dict[str, Any]:
         with database.read() as connection:
@@ -103,8 +104,10 @@ async def decisions(
 @router.get(
     "/{decision_id}", summary="One decision", response_model=StoredDecision, responses=problems(404, 409, 422, 500, 503)
 )
+@needs(Scope.READ)
 async def decision(
     request: Request,
+    database: AppDatabase,
     decision_id: Annotated[
         str,
         Path(
@@ -119,8 +122,6 @@ async def decision(
     the previous and all later decisions on the same shipment, outcomes and overrides.
     """
     from service.decisions import log
-
-    database = store_of(request).database
 
     def read() -> dict[str, Any] | None:
         with database.read() as connection:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from service.erasure.repository import Selection
+    from service.core.erasing import Selection
 
 _MICROSECOND: Final = 1_000
 

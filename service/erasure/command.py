@@ -23,12 +23,12 @@ def erase(
 ) -> None:
     """Erase personal data from the store, the files of jobs and the record of traffic. Scores, lanes and the audit chain remain."""
     from service.core.database.times import iso_time, microseconds_of
+    from service.core.erasing import Selection
     from service.core.errors import Conflict
     from service.core.terminal.common import environment, open_database
     from service.core.terminal.console import to_stderr
     from service.core.terminal.errors import WrongUse
     from service.erasure.everywhere import erase as erased
-    from service.erasure.repository import Selection
 
     if sum(one is not None for one in (before, shipment, decision)) != 1:
         raise WrongUse("Name one of --before, --shipment and --decision.")
@@ -69,3 +69,6 @@ def erase(
             "Note: the database was in use, so erased bytes may remain in its files; run `tidewaiter erase` again.",
             markup=False,
         )
+
+
+COMMANDS = (erase,)

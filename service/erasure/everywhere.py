@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from service.core.database import changes, scrubbing
 from service.core.database.times import iso_time_or_none, now_us
+from service.core.erasing import Selection
 from service.core.errors import JobOpen, JournalWaits
 from service.core.logs import logger
 from service.core.periodic import repeated
 from service.decisions import delivery
 from service.decisions import set_aside as journal_lines
 from service.erasure import repository
-from service.erasure.repository import Selection
 from service.jobs.files import JobFiles, delete_files
 from service.jobs.repository import Jobs
 from service.jobs.searching import contains

@@ -20,6 +20,7 @@ from service.core.database import audit
 from service.core.database.audit import Fact, salted
 from service.core.database.tables import IdempotentRequest
 from service.core.database.times import now_us
+from service.core.erasing import Selection
 from service.core.identifiers import new_ids
 from service.history.tables import HistoryEvent
 from service.inspections.tables import Outcome, Override, QueueEntry
@@ -60,19 +61,6 @@ _KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
 _ENTRY: Final = ":"
 #: Replacement of the SHA-256 of an erased manifest, which would confirm a guess.
 NO_DIGEST: Final = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Selection to erase: everything received before a time, or one shipment, or one decision.
-
-    Attributes:
-        before: time in microseconds since 1970.
-    """
-
-    before: int | None = None
-    shipment_id: str | None = None
-    decision_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -9,15 +9,16 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.core.database.times import iso_time, microseconds_of
+from service.core.erasing import Selection
 from service.core.errors import schema_mismatch
 from service.core.http.bodies import read_json_text
-from service.core.http.dependencies import PlainJson, caller_of, state_of, store_of
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, caller_of
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
+from service.core.http.scopes import Scope, needs
 
 if TYPE_CHECKING:
     from service.erasure.everywhere import Report
-    from service.erasure.repository import Selection
 
 router = APIRouter(prefix="/v1", tags=["personal data"])
 
@@ -77,7 +78,8 @@ class Erasure(Answer):
         "requestBody": {"required": True, "content": {"application/json": {"schema": NewErasure.model_json_schema()}}}
     },
 )
-async def create_erasure(request: Request) -> Response:
+@needs(Scope.ADMIN)
+async def create_erasure(request: Request, database: AppDatabase, settings: AppSettings) -> Response:
     """Erase manifests, texts and names of the selected decisions. Scores, lanes, reason codes and the audit chain remain. Other
     writes to the database wait meanwhile; use `tidewaiter erase` for large amounts. The answer is 409, with the ids of the jobs,
     while open jobs have selected rows. It is also 409 while selected decisions wait in the journal. An outcome or override that is
@@ -85,15 +87,12 @@ async def create_erasure(request: Request) -> Response:
     """
     from service.erasure.everywhere import erase
 
-    database, settings = store_of(request).database, state_of(request).settings
     selection = _selection(await read_json_text(request, _MOST_BYTES))
     report = await to_thread.run_sync(erase, database, settings, selection, caller_of(request))
     return PlainJson(_report_to_json(report))
 
 
 def _selection(body: bytes) -> Selection:
-    from service.erasure.repository import Selection
-
     try:
         requested = NewErasure.model_validate_json(body)
     except ValidationError as error:

@@ -274,3 +274,6 @@ def validate(
         report = validate_file(source, ColumnMapping.load(mapping) if mapping else None, progress=progress)
     report.print(Console(highlight=False))
     return SOME_REJECTED if strict and report.refused else 0
+
+
+COMMANDS = (score, validate)

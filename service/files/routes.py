@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 from anyio import CapacityLimiter, move_on_after, to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from features.readers import Unreadable
 from features.texts.reading import ReadingBudget, reading_within
 from service.core.errors import Busy, Unprocessable
-from service.core.http.dependencies import FileOptions, State, add_log_fields, caller_of, state_of
+from service.core.http.dependencies import AppBudgets, AppMetrics, AppSettings, add_log_fields, caller_of, provided
 from service.core.http.openapi import problems
+from service.core.http.scopes import Scope, needs
 from service.core.http.streams import ReleasingStream
 from service.core.metrics import Metrics
+from service.core.settings import Settings
 from service.files.chunk_scorer import FileModel
 from service.files.options import ScoreOptions
 from service.files.stream import score_csv_stream
 from service.files.upload import receive_file
+from service.lists.current import CurrentLists
 from service.scoring.answers import Options
-from service.scoring.model_host import ServedModel
+from service.scoring.decision import DecisionStore
+from service.scoring.model_host import ModelHost, ServedModel
+from service.scoring.options import FileOptions
 from service.scoring.record import TrafficRecord
 from service.scoring.recording import Receipt, keeper
 
@@ -36,6 +42,10 @@ if TYPE_CHECKING:
     from models.scoring import AdvancingHistory, Scores
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
+
+_PLACES: Final = "csv_places"
+#: Limit on concurrent CSV requests.
+CsvPlaces = Annotated[CapacityLimiter, provided(_PLACES)]
 
 #: ``Retry-After`` in seconds for clients that exceed the limit: about the time to score 100,000 rows.
 _RETRY_AFTER: Final = 10
@@ -64,6 +74,74 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class CsvModel:
+    """What scores a CSV: the model in service, and where its shipments and decisions go.
+
+    Attributes:
+        record: record of shipments that advance the history; None if it is off.
+        store: store of decisions; None if it is off.
+    """
+
+    host: ModelHost
+    metrics: Metrics
+    settings: Settings
+    lists: CurrentLists
+    record: TrafficRecord | None
+    store: DecisionStore | None
+
+    def start(
+        self, file: BinaryIO, served: ServedModel, options: Options, caller: str | None
+    ) -> tuple[Iterator[bytes], bytes]:
+        """Score the file up to its first readable row, before the response starts, so that an error becomes an error response.
+
+        The decisions of each chunk are committed before its lines are sent.
+
+        Returns:
+            The remaining parts, and the header with the first part.
+
+        Raises:
+            Unreadable: the file cannot be read, or none of its rows can be scored.
+        """
+        # Later chunks need earlier ones as history. Without an update of the service's history, advance a copy.
+        history: AdvancingHistory = served.history if options.update_history else served.history.copy()
+        lines = score_csv_stream(
+            file,
+            _CountingModel(
+                served.model,
+                self.metrics,
+                self.settings.reading_seconds,
+                self.record if options.update_history else None,
+            ),
+            history,
+            ScoreOptions(
+                explain=options.explain,
+                settings=self.lists.settings,
+                rows_per_chunk=self.settings.csv_rows_per_chunk,
+                excel_safe=self.settings.excel_safe,
+                keep=None
+                if self.store is None
+                else keeper(
+                    self.store, served.features_digest, Receipt("csv", caller), what_if=not options.update_history
+                ),
+            ),
+            name=_UPLOAD,
+        )
+        header = next(lines)
+        return lines, header + next(lines, b"")
+
+
+async def _csv_model(
+    host: Annotated[ModelHost, provided(ModelHost)],
+    metrics: AppMetrics,
+    settings: AppSettings,
+    lists: Annotated[CurrentLists, provided(CurrentLists)],
+    record: Annotated[TrafficRecord | None, provided(TrafficRecord)],
+    store: Annotated[Any, provided(DecisionStore)],
+) -> CsvModel:
+    return CsvModel(host, metrics, settings, lists, record, store)
+
+
 @router.post(
     "/score/csv",
     summary="Score a CSV",
@@ -77,23 +155,30 @@ _BODY: Final[dict[str, Any]] = {
     },
     openapi_extra=_BODY,
 )
-async def score_csv(request: Request, options: FileOptions) -> StreamingResponse:
+@needs(Scope.SCORE)
+async def score_csv(
+    request: Request,
+    options: FileOptions,
+    settings: AppSettings,
+    budgets: AppBudgets,
+    places: CsvPlaces,
+    model: Annotated[CsvModel, Depends(_csv_model)],
+) -> StreamingResponse:
     """Score a CSV whose rows are goods items; rows of one `shipment_id` must be adjacent. A row that cannot be read keeps its
     place, with an empty risk and the reason in `error`. `GET /v1/schema` lists the columns. The service recognises spellings of
     column names, and detects delimiter, encoding and decimal comma.
     """
-    state = state_of(request)
-    served = state.host.served
-    if state.csv_requests.available_tokens < 1:
-        raise _all_taken(state)
+    served = model.host.served
+    if places.available_tokens < 1:
+        raise _all_taken(places)
     with contextlib.ExitStack() as stack:
-        hold = stack.enter_context(state.uploads.hold())
-        file = await receive_file(request, state.settings.max_csv_bytes, state.settings.upload_dir, hold)
+        hold = stack.enter_context(budgets.uploads.hold())
+        file = await receive_file(request, settings.max_csv_bytes, settings.upload_dir, hold)
         stack.callback(file.close)
         # Take a slot only now, so that other files are scored while the client sends this one.
-        stack.enter_context(await _slot(state))
+        stack.enter_context(await _slot(places))
         try:
-            lines, first = await to_thread.run_sync(_start, file, served, options, state, caller_of(request))
+            lines, first = await to_thread.run_sync(model.start, file, served, options, caller_of(request))
         except Unreadable as error:
             raise Unprocessable(str(error)) from None
         add_log_fields(request, model=served.model.digest[:12])
@@ -109,7 +194,7 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
         )
 
 
-async def _slot(state: State) -> contextlib.AbstractContextManager[None]:
+async def _slot(places: CapacityLimiter) -> contextlib.AbstractContextManager[None]:
     """Wait for a slot for concurrent CSV requests. Return a context manager that releases it.
 
     Raises:
@@ -117,9 +202,9 @@ async def _slot(state: State) -> contextlib.AbstractContextManager[None]:
     """
     holder = object()
     with move_on_after(_RETRY_AFTER):
-        await state.csv_requests.acquire_on_behalf_of(holder)
-        return _released(state.csv_requests, holder)
-    raise _all_taken(state)
+        await places.acquire_on_behalf_of(holder)
+        return _released(places, holder)
+    raise _all_taken(places)
 
 
 @contextlib.contextmanager
@@ -130,51 +215,9 @@ def _released(limiter: CapacityLimiter, holder: object) -> Iterator[None]:
         limiter.release_on_behalf_of(holder)
 
 
-def _all_taken(state: State) -> Busy:
-    places = state.settings.max_csv_requests
-    detail = f"The service is already scoring {places} files; try again in {_RETRY_AFTER} seconds."
+def _all_taken(places: CapacityLimiter) -> Busy:
+    detail = f"The service is already scoring {places.total_tokens} files; try again in {_RETRY_AFTER} seconds."
     return Busy(detail, retry_after=_RETRY_AFTER)
-
-
-def _start(
-    file: BinaryIO, served: ServedModel, options: Options, state: State, caller: str | None
-) -> tuple[Iterator[bytes], bytes]:
-    """Score the file up to its first readable row. This happens before the response starts, so an error becomes an error response.
-
-    The decisions of each chunk are committed before its lines are sent.
-
-    Returns:
-        The remaining parts, and the header with the first part.
-
-    Raises:
-        Unreadable: the file cannot be read, or none of its rows can be scored.
-    """
-    # Later chunks need earlier ones as history. Without an update of the service's history, advance a copy.
-    history: AdvancingHistory = served.history if options.update_history else served.history.copy()
-    lines = score_csv_stream(
-        file,
-        _CountingModel(
-            served.model,
-            state.metrics,
-            state.settings.reading_seconds,
-            state.record if options.update_history else None,
-        ),
-        history,
-        ScoreOptions(
-            explain=options.explain,
-            settings=state.score_settings,
-            rows_per_chunk=state.settings.csv_rows_per_chunk,
-            excel_safe=state.settings.excel_safe,
-            keep=None
-            if state.store is None
-            else keeper(
-                state.store, served.features_digest, Receipt("csv", caller), what_if=not options.update_history
-            ),
-        ),
-        name=_UPLOAD,
-    )
-    header = next(lines)
-    return lines, header + next(lines, b"")
 
 
 class _CountingModel:
@@ -196,3 +239,8 @@ class _CountingModel:
         if self._record is not None:
             self._record.add(table)
         return scores
+
+
+def parts(settings: Settings) -> dict[str, object]:
+    """Return the limit on concurrent CSV requests."""
+    return {_PLACES: CapacityLimiter(settings.max_csv_requests)}

@@ -99,3 +99,6 @@ def _classify(source: Path, target: Path, column: str, hs_column: str | None, *,
         f"{report.contradicted:,} of {report.codes:,} codes contradicted. {report.rows_per_second:,.0f} rows/s. {target}",
         markup=False,
     )
+
+
+COMMANDS = (classify,)

@@ -10,22 +10,27 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from service.core.errors import shortened
 from service.core.examples import EXAMPLE_GOODS
 from service.core.http.bodies import read_json
-from service.core.http.dependencies import PlainJson, add_log_fields, state_of
+from service.core.http.dependencies import AppBudgets, AppSettings, PlainJson, add_log_fields, provided
 from service.core.http.openapi import json_body, problems
 from service.core.http.query_batches import checked, queries_of, text_problem, unanswered
+from service.core.http.scopes import Scope, needs
 from service.core.http.streams import count_until_sent
+from service.core.settings import Settings
 from service.goods.answers import MAX_TEXT, Question, answer_all, read_code, read_language
 from service.goods.schemas import GoodsAnswer, GoodsAnswers
 
 T = TypeVar("T")
 
 router = APIRouter(prefix="/v1", tags=["goods"])
+
+_READINGS: Final = "readings"
+Readings = Annotated[CapacityLimiter, provided(_READINGS)]
 
 _QUERY_EXAMPLES: Final = [{"q": text, "hs_code": code} for _, text, code in EXAMPLE_GOODS.values()]
 
@@ -68,14 +73,15 @@ def _question(
 
 
 @router.get("/goods", summary="Classify a goods description", response_model=GoodsAnswer, responses=problems(422, 500))
-async def goods(request: Request, question: Annotated[Question, Depends(_question)]) -> Response:
+@needs(Scope.SCORE)
+async def goods(request: Request, readings: Readings, question: Annotated[Question, Depends(_question)]) -> Response:
     """Return the likeliest chapters, headings and subheadings of HS 2022 with calibrated probabilities. The answer also says
     whether the declared code fits the words, whether customs would reject the text as vague, and what it lacks.
 
     The answer depends on the words alone. It is not a tariff ruling: classification depends on the goods, their material and their
     use, which a description states only in part.
     """
-    [result] = await _in_thread(request, partial(answer_all, [question]))
+    [result] = await _in_thread(readings, partial(answer_all, [question]))
     add_log_fields(request, code_contradicted=result["code_contradicted"], vague_flagged=result["vague_flagged"])
     return PlainJson(result)
 
@@ -90,15 +96,15 @@ async def goods(request: Request, question: Annotated[Question, Depends(_questio
         {"four": {"summary": "Descriptions with and without codes", "value": {"queries": _QUERY_EXAMPLES}}},
     ),
 )
-async def goods_batch(request: Request) -> Response:
+@needs(Scope.SCORE)
+async def goods_batch(request: Request, readings: Readings, settings: AppSettings, budgets: AppBudgets) -> Response:
     """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "hs_code": ..., "language": ...}`,
     where only `q` is required. The result of a query that cannot be read is a `problem`; other queries are not affected.
     """
-    state = state_of(request)
-    with state.questions.hold() as hold:
-        data = await read_json(request, state.settings.max_batch_bytes, hold)
-        queries = queries_of(data, state.settings.max_goods_queries)
-        results = await _in_thread(request, partial(_results, queries))
+    with budgets.questions.hold() as hold:
+        data = await read_json(request, settings.max_batch_bytes, hold)
+        queries = queries_of(data, settings.max_goods_queries)
+        results = await _in_thread(readings, partial(_results, queries))
         flagged = sum(result.get("vague_flagged", False) for result in results)
         add_log_fields(request, queries=len(results), vague_flagged=flagged)
         return count_until_sent(PlainJson({"results": results}), hold)
@@ -132,5 +138,28 @@ def _read(query: object) -> Question | dict[str, Any]:
     return unanswered(text, MAX_TEXT, problem)
 
 
-async def _in_thread(request: Request, work: Callable[[], T]) -> T:
-    return await to_thread.run_sync(work, limiter=state_of(request).readings)
+async def _in_thread(limiter: CapacityLimiter, work: Callable[[], T]) -> T:
+    return await to_thread.run_sync(work, limiter=limiter)
+
+
+def parts(settings: Settings) -> dict[str, object]:
+    """Return the limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough."""
+    return {_READINGS: CapacityLimiter(1)}
+
+
+def request_schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of a batch of goods descriptions."""
+    text = {"type": "string", "maxLength": MAX_TEXT, "description": "A goods description; may be empty"}
+    code = {
+        "type": ["string", "integer", "null"],
+        "description": "Declared HS code of 4 to 10 digits; dots, spaces and hyphens are allowed",
+    }
+    language = {"type": ["string", "null"], "description": "Language of `q`, ISO 639-1. Default: it is guessed"}
+    query = {"type": "object", "required": ["q"], "properties": {"q": text, "hs_code": code, "language": language}}
+    batch = {
+        "title": "GoodsBatch",
+        "type": "object",
+        "required": ["queries"],
+        "properties": {"queries": {"type": "array", "minItems": 1, "items": {"anyOf": [text, query]}}},
+    }
+    return {"GoodsBatch": batch}

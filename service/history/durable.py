@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from service.core.database.engine import Database
     from service.core.settings import Settings
-    from service.decisions.store import Store
     from service.history.sealing import Sealer
     from service.scoring.model_host import ModelHost
 
@@ -369,13 +368,19 @@ class DurableHistory:
             logger().info("history_events_pruned", events=pruned)
 
 
-def durable_history(opened: Store, settings: Settings, host: ModelHost) -> DurableHistory:
-    """Return the durable history of the model in service. The host starts with the history that it restores."""
+def durable_history(
+    database: Database, waiting: Callable[[], int], settings: Settings, host: ModelHost
+) -> DurableHistory:
+    """Return the durable history of the model in service. The host starts with the history that it restores.
+
+    Args:
+        waiting: returns the number of decisions that wait for the database.
+    """
     durable = DurableHistory(
-        opened.database,
+        database,
         DurableSettings.of(settings),
         lambda: host.served.history if host.ready else None,
-        lambda: opened.waiting,
+        waiting,
     )
     host.restore_with(durable.restore)
     return durable

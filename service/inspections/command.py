@@ -54,3 +54,6 @@ def import_file(
         console.print(f"Ignored columns: {', '.join(report.ignored)}.")
     if report.rejected:
         console.print(f"{len(report.rejected):,} rows rejected, see {target}.")
+
+
+COMMANDS = (outcomes_app,)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
 
 from features.readers import Unreadable, open_pieces
 from features.readers.as_text import text_column
@@ -19,10 +21,11 @@ from features.readers.headers import squeeze
 from service.core.database import audit
 from service.core.errors import ServiceError
 from service.core.excel_safe import safe_cell
-from service.decisions.log import latest_of_shipments
 from service.inspections import queue
 from service.inspections.outcomes import Finding, NotRecorded, Recorded, add_outcome, outcomes_of
 from service.inspections.schemas import OutcomeRequest, read_request
+from service.scoring.references import reference_of
+from service.scoring.tables import Decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -183,7 +186,7 @@ def _decisions(connection: Connection, rows: Sequence[_Row]) -> dict[int, str]:
     others = {
         row.line: row.values["shipment_id"] for row in rows if row.line not in named and "shipment_id" in row.values
     }
-    latest = latest_of_shipments(connection, set(others.values()))
+    latest = _latest_of_shipments(connection, set(others.values()))
     return named | {line: latest[name] for line, name in others.items() if name in latest}
 
 
@@ -200,3 +203,16 @@ def _unknown(row: _Row) -> RejectedRow:
 
 def _content(outcome: Finding | Recorded) -> tuple[Any, ...]:
     return tuple(getattr(outcome, name) for name in _FIELDS)
+
+
+def _latest_of_shipments(connection: Connection, shipment_ids: Collection[str]) -> dict[str, str]:
+    """Return the id of the latest decision on each shipment that has one, by shipment. What-if decisions do not count."""
+    references = {shipment_id: reference_of(shipment_id) for shipment_id in shipment_ids}
+    positions = (
+        select(func.max(Decision.position))
+        .where(Decision.shipment_id.in_(references.values()), Decision.what_if.is_(False))
+        .group_by(Decision.shipment_id)
+    )
+    found = connection.execute(select(Decision.shipment_id, Decision.id).where(Decision.position.in_(positions)))
+    latest = {row.shipment_id: row.id for row in found}
+    return {name: latest[reference] for name, reference in references.items() if reference in latest}

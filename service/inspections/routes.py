@@ -13,8 +13,9 @@ from fastapi import APIRouter, Query, Request, Response
 from service.core.database.times import iso_time
 from service.core.errors import Conflict, NotFound, Unprocessable
 from service.core.http.bodies import parse_json, read_body, read_json
-from service.core.http.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of
 from service.core.http.openapi import json_body, problems
+from service.core.http.scopes import Scope, needs
 from service.inspections.schemas import (
     EXAMPLE_CLEAN,
     EXAMPLE_OUTCOME,
@@ -60,14 +61,14 @@ _MICROSECONDS: Final = 1_000_000
         },
     ),
 )
-async def outcome(request: Request, decision_id: str) -> Response:
+@needs(Scope.OUTCOME)
+async def outcome(request: Request, database: AppDatabase, decision_id: str) -> Response:
     """Record the outcome of an inspection. The shipment leaves the queue. The history of its parties includes the outcome from the
     UTC day after `found_at` on. A stored outcome never changes: a correction is a new outcome whose `corrects` is the id of the
     corrected one. The answer is 409 if that outcome already has a correction.
     """
     from service.inspections import transactions
 
-    database = store_of(request).database
     finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
     recorded = await _recording(
         partial(transactions.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
@@ -86,13 +87,13 @@ async def outcome(request: Request, decision_id: str) -> Response:
         "OverrideRequest", {"green": {"summary": "No inspection needed", "value": EXAMPLE_OVERRIDE}}
     ),
 )
-async def override(request: Request, decision_id: str) -> Response:
+@needs(Scope.OUTCOME)
+async def override(request: Request, database: AppDatabase, decision_id: str) -> Response:
     """Choose a lane for a decision, with a reason. The stored decision does not change; the queue uses the lane of the latest
     override. A later decision on the shipment starts without overrides.
     """
     from service.inspections import transactions
 
-    database = store_of(request).database
     requested = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
     work = partial(
         transactions.record_override,
@@ -114,8 +115,10 @@ async def override(request: Request, decision_id: str) -> Response:
     response_model=QueueAnswer,
     responses=problems(409, 422, 500, 503),
 )
+@needs(Scope.READ)
 async def queue(
     request: Request,
+    database: AppDatabase,
     site: Annotated[
         str | None,
         Query(
@@ -134,7 +137,6 @@ async def queue(
     """
     from service.inspections import transactions
 
-    database = store_of(request).database
     work = partial(
         transactions.waiting,
         database,
@@ -155,7 +157,8 @@ async def queue(
     responses=problems(404, 409, 413, 415, 422, 500, 503),
     openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Name of the holder", "value": {"by": "desk 3"}}}),
 )
-async def claim(request: Request, decision_id: str) -> Response:
+@needs(Scope.OUTCOME)
+async def claim(request: Request, database: AppDatabase, settings: AppSettings, decision_id: str) -> Response:
     """Hold a shipment of the queue, so that no other officer inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
     outcome, or with a release; claiming again extends it. If another holder has the claim, the answer is 409 and names the holder.
     The holder is the API key with the name in the body, if any: officers who share a key give their names. Without keys, the name
@@ -163,9 +166,9 @@ async def claim(request: Request, decision_id: str) -> Response:
     """
     from service.inspections import transactions
 
-    database, holder = store_of(request).database, await _holder(request)
+    holder = await _holder(request)
     now = _now()
-    until = now + round(state_of(request).settings.claim_seconds * _MICROSECONDS)
+    until = now + round(settings.claim_seconds * _MICROSECONDS)
     claimed = await to_thread.run_sync(partial(transactions.claim, database, decision_id, holder, now=now, until=until))
     return PlainJson(queue_item(_check_holder(holder, claimed, decision_id)))
 
@@ -178,13 +181,14 @@ async def claim(request: Request, decision_id: str) -> Response:
     responses=problems(404, 409, 413, 415, 422, 500, 503),
     openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Name of the holder", "value": {"by": "desk 3"}}}),
 )
-async def release(request: Request, decision_id: str) -> Response:
+@needs(Scope.OUTCOME)
+async def release(request: Request, database: AppDatabase, decision_id: str) -> Response:
     """End a claim. Key and name must be those of the claim: the claim of another holder remains, and the answer is 409. Releasing a
     shipment without a claim changes nothing.
     """
     from service.inspections import transactions
 
-    database, holder = store_of(request).database, await _holder(request)
+    holder = await _holder(request)
     released = await to_thread.run_sync(partial(transactions.release, database, decision_id, holder, now=_now()))
     _check_holder(holder, released, decision_id)
     return Response(status_code=204)
@@ -251,3 +255,8 @@ def _errors(error: NotRecorded) -> list[dict[str, Any]]:
 
 def _now() -> int:
     return time.time_ns() // 1000
+
+
+def request_schemas() -> dict[str, dict[str, Any]]:
+    """Return the schemas of request bodies, by component name."""
+    return {kind.__name__: kind.model_json_schema() for kind in (OutcomeRequest, OverrideRequest, ClaimRequest)}

@@ -44,3 +44,6 @@ def worker(
         runner.work(0.0 if until_idle else None)
     finally:
         database.close()
+
+
+COMMANDS = (worker,)

@@ -5,34 +5,53 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import Field
 
 from features.readers import ColumnMapping, MappingError
 from service.core.database.times import iso_time_or_none
 from service.core.errors import Busy, Conflict, NotFound, Unprocessable, shortened
-from service.core.http.dependencies import PlainJson, State, caller_of, state_of, store_of
+from service.core.http.dependencies import AppBudgets, AppDatabase, AppSettings, PlainJson, caller_of, provided
 from service.core.http.idempotency import REPLAYED, answered_once, is_taken, key_of
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
+from service.core.http.scopes import Scope, needs
 from service.core.identifiers import new_ids
+from service.core.settings import Settings
 from service.files.formats import FORMATS
 from service.files.rejects import rejects_header
 from service.files.upload import Form, receive_into, refused_by_disk
+from service.jobs.child import InServiceWorker
 from service.jobs.files import JobFiles, ending_of, open_private, result_format_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
+    from service.core.database.engine import Database
     from service.jobs.repository import Jobs, NewJob
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
+
+
+async def _jobs(database: AppDatabase) -> Any:
+    from service.jobs.repository import Jobs
+
+    return Jobs(database)
+
+
+if TYPE_CHECKING:
+    AppJobs = Annotated[Jobs, Depends(_jobs)]
+else:
+    AppJobs = Annotated[Any, Depends(_jobs)]
+#: None if other processes score the jobs.
+AppJobWorker = Annotated[InServiceWorker | None, provided(InServiceWorker)]
 
 _ACCEPTED: Final = 202
 #: ``Retry-After`` in seconds for clients that exceed the number of jobs.
@@ -116,48 +135,55 @@ class JobPage(Answer):
     responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra=_BODY,
 )
-async def create_job(request: Request) -> Response:
+@needs(Scope.SCORE)
+async def create_job(
+    request: Request,
+    jobs: AppJobs,
+    database: AppDatabase,
+    settings: AppSettings,
+    budgets: AppBudgets,
+    job_worker: AppJobWorker,
+) -> Response:
     """Queue a file. The result is the same as that of `tidewaiter score`: the job starts with the history of the model, and the
     history of the service does not change. `GET /v1/jobs/{job_id}` returns the progress. With an `Idempotency-Key`, the same file
     and fields queue one job; the boundary of the form may differ.
     """
-    state = state_of(request)
-    jobs, database = _jobs_of(request), store_of(request).database
     key = key_of(request)
     # A repeated request gets its first answer even if the queue is full now.
     is_answered = key is not None and await to_thread.run_sync(is_taken, database, caller_of(request), key)
-    if not is_answered and await to_thread.run_sync(jobs.open) >= state.settings.max_jobs:
-        raise _full(state)
+    if not is_answered and await to_thread.run_sync(jobs.open) >= settings.max_jobs:
+        raise _full(settings)
     job_id = new_ids(1)[0]
-    files = JobFiles(state.settings.jobs_dir, job_id)
+    files = JobFiles(settings.jobs_dir, job_id)
     is_queued = False
     try:
         with refused_by_disk():
             await to_thread.run_sync(files.create)
-        with refused_by_disk(), state.uploads.hold() as hold, open_private(files.upload(""), "w") as file:
-            form = await receive_into(file, request, state.settings.max_csv_bytes, hold, fields=_FIELDS)
+        with refused_by_disk(), budgets.uploads.hold() as hold, open_private(files.upload(""), "w") as file:
+            form = await receive_into(file, request, settings.max_csv_bytes, hold, fields=_FIELDS)
         with refused_by_disk():
-            response = await to_thread.run_sync(_queue, request, job_id, form, files)
+            response = await to_thread.run_sync(_queue, request, _Queued(jobs, database, settings), job_id, form, files)
         is_accepted = response.status_code == _ACCEPTED
         is_queued = is_accepted and REPLAYED not in response.headers
     finally:
         if not is_queued:
             files.delete()
-    if is_queued and state.job_worker is not None:
-        state.job_worker.wake.set()
+    if is_queued and job_worker is not None:
+        job_worker.wake.set()
     if is_accepted:
         response.headers["Location"] = f"/v1/jobs/{orjson.loads(bytes(response.body))['job_id']}"
     return response
 
 
 @router.get("/jobs", summary="List jobs", response_model=JobPage, responses=problems(409, 422, 500, 503))
+@needs(Scope.READ)
 async def list_jobs(
     request: Request,
+    jobs: AppJobs,
     cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
 ) -> Response:
     """Return a page of jobs, latest first."""
-    jobs = _jobs_of(request)
     before = int(cursor) if cursor else None
     rows = await to_thread.run_sync(jobs.page, before, limit + 1)
     following = str(rows[limit - 1].position) if len(rows) > limit else None
@@ -167,9 +193,10 @@ async def list_jobs(
 @router.get(
     "/jobs/{job_id}", summary="Progress of a job", response_model=JobState, responses=problems(404, 409, 422, 500, 503)
 )
-async def get_job(request: Request, job_id: str) -> Response:
+@needs(Scope.READ)
+async def get_job(request: Request, jobs: AppJobs, job_id: str) -> Response:
     """Return the state and progress of a job, and why it failed if it did."""
-    return PlainJson(_job_to_json(await _job(request, job_id)))
+    return PlainJson(_job_to_json(await _job(jobs, job_id)))
 
 
 @router.delete(
@@ -179,18 +206,17 @@ async def get_job(request: Request, job_id: str) -> Response:
     response_class=Response,
     responses=problems(404, 409, 422, 500, 503),
 )
-async def cancel_job(request: Request, job_id: str) -> Response:
+@needs(Scope.SCORE)
+async def cancel_job(request: Request, jobs: AppJobs, settings: AppSettings, job_id: str) -> Response:
     """Cancel a queued or running job, and delete its files. Decisions that it has already stored remain."""
     from service.jobs.repository import CANCELLED
 
-    state = state_of(request)
-    jobs = _jobs_of(request)
-    job = await _job(request, job_id)
+    job = await _job(jobs, job_id)
 
     def cancel() -> bool:
         cancelled = jobs.cancel(job_id, caller_of(request))
         if cancelled:
-            JobFiles(state.settings.jobs_dir, job_id).delete()
+            JobFiles(settings.jobs_dir, job_id).delete()
             jobs.files_deleted([job_id])
         return cancelled
 
@@ -210,9 +236,10 @@ def _file_answers(description: str) -> dict[int | str, dict[str, Any]]:
     response_class=FileResponse,
     responses=_file_answers("The scored rows, as `tidewaiter score` writes them"),
 )
-async def job_result(request: Request, job_id: str) -> Response:
+@needs(Scope.READ)
+async def job_result(request: Request, jobs: AppJobs, settings: AppSettings, job_id: str) -> Response:
     """Download the result: the input's columns and the score columns, without rejected rows."""
-    job, files = await _finished_job(request, job_id)
+    job, files = await _finished_job(jobs, settings, job_id)
     return await _download(files.result(job.attempt, job.result_format), job.result_format, "scores")
 
 
@@ -222,26 +249,20 @@ async def job_result(request: Request, job_id: str) -> Response:
     response_class=FileResponse,
     responses=_file_answers("CSV with the columns `line`, `reason` and `row`"),
 )
-async def job_rejects(request: Request, job_id: str) -> Response:
+@needs(Scope.READ)
+async def job_rejects(request: Request, jobs: AppJobs, settings: AppSettings, job_id: str) -> Response:
     """Download the rows that could not be read, each with its line and the reason. Without such rows, the file is a header."""
-    job, files = await _finished_job(request, job_id)
+    job, files = await _finished_job(jobs, settings, job_id)
     if not job.rejected:
         return Response(rejects_header(), media_type=_MEDIA_TYPES["csv"])
     return await _download(files.rejects(job.attempt), "csv", "rejects")
 
 
-def _jobs_of(request: Request) -> Jobs:
-    from service.jobs.repository import Jobs
-
-    database = store_of(request).database
-    return Jobs(database)
+def _full(settings: Settings) -> Busy:
+    return Busy(f"{settings.max_jobs} jobs are queued or running already.", retry_after=_RETRY_AFTER)
 
 
-def _full(state: State) -> Busy:
-    return Busy(f"{state.settings.max_jobs} jobs are queued or running already.", retry_after=_RETRY_AFTER)
-
-
-def _job_of(job_id: str, form: Form, state: State, caller: str | None) -> NewJob:
+def _job_of(job_id: str, form: Form, settings: Settings, caller: str | None) -> NewJob:
     """Return the job that a form describes.
 
     Raises:
@@ -250,7 +271,7 @@ def _job_of(job_id: str, form: Form, state: State, caller: str | None) -> NewJob
     from service.jobs.repository import NewJob
 
     name = Path(form.file_name.replace("\\", "/")).name[:_LONGEST_NAME]
-    explain = _choice(form, "explain", _EXPLAIN, state.settings.explain)
+    explain = _choice(form, "explain", _EXPLAIN, settings.explain)
     result_format = _choice(form, "format", tuple(_MEDIA_TYPES), result_format_of(name))
     mapping = form.fields.get("mapping") or None
     if mapping is not None:
@@ -274,7 +295,16 @@ def _wrong(field: str, problem: str) -> Unprocessable:
     return Unprocessable(f"{field}: {problem}", errors=[{"field": field, "problem": problem}])
 
 
-def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """Where a job is queued."""
+
+    jobs: Jobs
+    database: Database
+    settings: Settings
+
+
+def _queue(request: Request, to: _Queued, job_id: str, form: Form, files: JobFiles) -> Response:
     """Write the upload to disk durably (fsync), then queue the job. A repeated request with a key gets its first answer.
 
     Raises:
@@ -284,10 +314,9 @@ def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Respon
     from service.jobs import repository
     from service.jobs.repository import QueueFull
 
-    state = state_of(request)
     job: NewJob | Unprocessable
     try:
-        job = _job_of(job_id, form, state, caller_of(request))
+        job = _job_of(job_id, form, to.settings, caller_of(request))
     except Unprocessable as error:
         job = error
     upload = files.upload("")
@@ -307,39 +336,38 @@ def _queue(request: Request, job_id: str, form: Form, files: JobFiles) -> Respon
         if isinstance(job, Unprocessable):
             raise job
         try:
-            _jobs_of(request).queue(connection, job, state.settings.max_jobs, digest)
+            to.jobs.queue(connection, job, to.settings.max_jobs, digest)
         except QueueFull:
-            raise _full(state) from None
+            raise _full(to.settings) from None
         return PlainJson({"job_id": job_id}, _ACCEPTED)
 
-    database = store_of(request).database
     if key_of(request) is None:
-        with database.write() as connection:
+        with to.database.write() as connection:
             return queued(connection)
     # Compare the parsed form, because the boundary of a multipart form changes from request to request.
     fields = [part for name in sorted(form.fields) for part in (name.encode(), form.fields[name])]
     parts = (content, form.file_name.encode(), b"gzip" if form.gunzipped else b"", *fields)
-    return answered_once(request, database, parts, queued)
+    return answered_once(request, to.database, parts, queued)
 
 
-async def _job(request: Request, job_id: str) -> Row[Any]:
-    job = await to_thread.run_sync(_jobs_of(request).get, job_id)
+async def _job(jobs: Jobs, job_id: str) -> Row[Any]:
+    job = await to_thread.run_sync(jobs.get, job_id)
     if job is None:
         raise NotFound(f"No job has the id {shortened(job_id)}.")
     return job
 
 
-async def _finished_job(request: Request, job_id: str) -> tuple[Row[Any], JobFiles]:
+async def _finished_job(jobs: Jobs, settings: Settings, job_id: str) -> tuple[Row[Any], JobFiles]:
     """Return a job that is done and whose files exist."""
     from service.jobs.repository import DONE, OPEN
 
-    job = await _job(request, job_id)
+    job = await _job(jobs, job_id)
     if job.state != DONE:
         advice = "try again later" if job.state in OPEN else "it has no result"
         raise Conflict(f"The job is {job.state}; {advice}.")
     if job.files_deleted_at is not None:
         raise NotFound("The files of the job were deleted; they are kept for some days only.")
-    return job, JobFiles(state_of(request).settings.jobs_dir, job_id)
+    return job, JobFiles(settings.jobs_dir, job_id)
 
 
 async def _download(path: Path, result_format: str, name: str) -> Response:

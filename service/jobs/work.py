@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.readers import ROWS_PER_CHUNK, ColumnMapping, open_pieces, open_table
 from models.bundle.audit import features_digest
 from service.core.errors import DatabaseAway
+from service.decisions.repository import record_with_deliveries
 from service.files.chunk_scorer import ChunkScorer, scored_chunks
 from service.files.formats import format_of
 from service.files.layout import OutputLayout
@@ -30,7 +31,6 @@ from service.jobs.repository import Jobs, Lease, Lost, Progress, digest_of, now
 from service.jobs.results import Results, complete, contain_committed, growing_path, open_results
 from service.lists.current import CurrentLists
 from service.scoring.recording import Receipt, decisions_of_table
-from service.webhooks.repository import record_with_deliveries
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -21,12 +21,12 @@ from models.bundle import BundleRefused, StoreError, champion_dir
 from service.core.errors import DatabaseAway
 from service.core.identifiers import new_ids
 from service.core.logs import logger
+from service.decisions.repository import record_with_deliveries
 from service.files.output import OutputFailed
 from service.jobs.files import JobFiles, delete_files
 from service.jobs.repository import Jobs, Lease, Lost, now
 from service.jobs.work import Heartbeat, JobContext, Stopped, run
 from service.scoring.model_host import load_current, signature_of
-from service.webhooks.repository import record_with_deliveries
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel

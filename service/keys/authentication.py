@@ -29,10 +29,10 @@ class Authenticated:
     The id of the key becomes ``scope["state"]["caller"]``. A path without a route needs any valid key.
     """
 
-    def __init__(self, app: ASGIApp, ring: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, ring: KeyRing, table: ScopeTable) -> None:
         self._app = app
         self._ring = ring
-        self._table = ScopeTable()
+        self._table = table
         self._failures = Failures()
         self._log = logger()
 

@@ -154,3 +154,6 @@ def _file(given: Path | None) -> Path | None:
     if settings.keys_file is None:
         raise WrongUse("TIDEWAITER_STORE is off: name a file of keys with --keys-file FILE.")
     return settings.keys_file
+
+
+COMMANDS = (keys_app,)

@@ -12,10 +12,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from service.core.database.times import iso_time, iso_time_or_none, microseconds_of
 from service.core.errors import NotFound, Unprocessable, schema_mismatch
 from service.core.http.bodies import read_json_text
-from service.core.http.dependencies import PlainJson, caller_of, state_of, store_of
+from service.core.http.dependencies import AppDatabase, PlainJson, caller_of, provided
 from service.core.http.openapi import problems
-from service.core.http.scopes import Scope
+from service.core.http.scopes import Scope, needs
 from service.keys.key import MOST_NAME, Key, KeyRefused, KeyWishes
+from service.keys.ring import KeyRing
+
+AppRing = Annotated[KeyRing | None, provided(KeyRing)]
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 
@@ -86,11 +89,11 @@ class Keys(BaseModel):
     responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _new_key_schema()}}}},
 )
-async def make_key(request: Request) -> Response:
+@needs(Scope.ADMIN)
+async def make_key(request: Request, database: AppDatabase, ring: AppRing) -> Response:
     """Make a key. Only this answer shows it; the service stores its hash."""
     from service.keys import repository
 
-    database = store_of(request).database
     wishes = _wishes(await read_json_text(request, _MOST_BYTES))
     try:
         key, text = await to_thread.run_sync(repository.create, database, wishes, caller_of(request))
@@ -99,16 +102,16 @@ async def make_key(request: Request) -> Response:
         raise Unprocessable(
             f"The key cannot be made: {error}.", errors=[{"field": field, "problem": problem}]
         ) from None
-    await _refresh(request)
+    await _refresh(ring)
     return PlainJson(described(key) | {"key": text}, status_code=201)
 
 
 @router.get("/keys", summary="List API keys", response_model=Keys, responses=problems(409, 500, 503))
-async def list_keys(request: Request) -> Response:
+@needs(Scope.ADMIN)
+async def list_keys(request: Request, database: AppDatabase) -> Response:
     """Return all keys of the store, including expired and revoked ones, without their secret texts."""
     from service.keys import repository
 
-    database = store_of(request).database
     all_keys = await to_thread.run_sync(repository.every, database)
     return PlainJson({"keys": [described(key) for key in all_keys]})
 
@@ -116,8 +119,11 @@ async def list_keys(request: Request) -> Response:
 @router.delete(
     "/keys/{key_id}", summary="Revoke an API key", status_code=204, responses=problems(404, 409, 422, 500, 503)
 )
+@needs(Scope.ADMIN)
 async def revoke_key(
     request: Request,
+    database: AppDatabase,
+    ring: AppRing,
     key_id: Annotated[str, Path(max_length=100, pattern=r"^[^\x00]+$", description="Id or prefix of the key")],
 ) -> Response:
     """Revoke the key with an id or prefix. All workers refuse it within seconds. It remains in the list. Revoking it again changes
@@ -125,11 +131,10 @@ async def revoke_key(
     """
     from service.keys import repository
 
-    database = store_of(request).database
     revoked = await to_thread.run_sync(repository.revoke, database, key_id, caller_of(request))
     if revoked is None:
         raise NotFound("No key has this id or prefix.")
-    await _refresh(request)
+    await _refresh(ring)
     return Response(status_code=204)
 
 
@@ -162,8 +167,7 @@ def _wishes(data: str | bytes) -> KeyWishes:
     )
 
 
-async def _refresh(request: Request) -> None:
+async def _refresh(ring: KeyRing | None) -> None:
     """Read the keys again in this worker at once. The other workers read them within `keys_poll_seconds`."""
-    ring = state_of(request).ring
     if ring is not None:
         await ring.refresh()

@@ -132,9 +132,9 @@ GROUPS: Final = (
 )
 #: Number of entries to read at a time.
 _PAGE: Final = 1_000
-#: Maximum number of rejected lines to print.
 #: Size of the largest file that is imported.
 _MOST_BYTES: Final = 1 << 30
+#: Maximum number of rejected lines to print.
 _MAX_SHOWN: Final = 20
 
 
@@ -327,3 +327,4 @@ def table(title: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> o
 
 
 lists_app, dismissals_app, suppressions_app, permits_app = map(commands_of, GROUPS)
+COMMANDS = (lists_app, dismissals_app, suppressions_app, permits_app)

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from service.core.errors import NotAcceptedMedia, NotFound, Unprocessable
 from service.core.http.bodies import media_type, read_body, read_json
-from service.core.http.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
+from service.core.http.dependencies import AppBudgets, AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of
 from service.core.http.openapi import problems
+from service.core.http.scopes import Scope, needs
 from service.lists.importing import ImportOptions, add_entry, import_csv
 from service.lists.reading import FORMS, Faulty
 from service.lists.schemas import (
@@ -136,8 +137,6 @@ def _add_routes(route: _Route) -> None:
 
 
 def _add_page(route: _Route) -> None:
-    from service.lists import repository
-
     topic = route.topic
 
     @router.get(
@@ -148,13 +147,15 @@ def _add_page(route: _Route) -> None:
         responses=problems(409, 422, 500, 503),
         openapi_extra={"parameters": [_filter_parameter(column) for column in topic.filters]},
     )
-    async def page(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        database = store_of(request).database
+    @needs(Scope.READ)
+    async def page(request: Request, database: AppDatabase, limit: Limit = 100, cursor: Cursor = None) -> Response:
         given = {COLUMN_OF.get(name, name): value for name, value in request.query_params.items()}
         # PostgreSQL cannot store U+0000, so no entry contains it.
         filters = {column: value.replace("\0", "\ufffd") for column, value in given.items() if column in topic.filters}
 
         def read() -> list[Any]:
+            from service.lists import repository
+
             with database.read() as connection:
                 return repository.page(connection, topic, filters=filters, after=int(cursor or 0), limit=limit + 1)
 
@@ -177,9 +178,10 @@ def _add_addition(route: _Route) -> None:
         responses=problems(409, 413, 415, 422, 500, 503),
         openapi_extra=_json_body(form.members, form.needed, route.example),
     )
-    async def add(request: Request) -> Response:
-        database, caller = store_of(request).database, caller_of(request)
-        given = await read_json(request, state_of(request).settings.max_score_bytes)
+    @needs(Scope.PLAN)
+    async def add(request: Request, database: AppDatabase, settings: AppSettings) -> Response:
+        caller = caller_of(request)
+        given = await read_json(request, settings.max_score_bytes)
 
         def work() -> dict[str, Any]:
             try:
@@ -205,8 +207,12 @@ def _add_import(route: _Route) -> None:
         responses=problems(409, 413, 415, 422, 500, 503),
         openapi_extra=_csv_body(form.members, route.example),
     )
+    @needs(Scope.PLAN)
     async def import_(
         request: Request,
+        database: AppDatabase,
+        settings: AppSettings,
+        budgets: AppBudgets,
         list_name: Annotated[
             str | None, Query(alias="list", description="Watch lists only: the list of rows without a list name")
         ] = None,
@@ -215,15 +221,14 @@ def _add_import(route: _Route) -> None:
             Query(description="Replace all entries (of watch lists: all entries of `list`) in the same transaction"),
         ] = False,
     ) -> Response:
-        database, caller = store_of(request).database, caller_of(request)
+        caller = caller_of(request)
         kind, _ = media_type(request.headers)
         if kind != "text/csv":
             raise NotAcceptedMedia(
                 f"Content-Type {kind!r} is not supported; send text/csv.", headers={"Accept": "text/csv"}
             )
-        state = state_of(request)
-        with state.questions.hold() as hold:
-            body = await read_body(request, state.settings.max_batch_bytes, hold)
+        with budgets.questions.hold() as hold:
+            body = await read_body(request, settings.max_batch_bytes, hold)
             options = ImportOptions(list_name or "", replace)
             result = await asyncio.to_thread(_imported, database, topic, body, options, caller)
         add_log_fields(request, added=result["added"], rejected=len(result["rejected"]))
@@ -236,8 +241,6 @@ def _add_import(route: _Route) -> None:
 
 
 def _add_removal(route: _Route) -> None:
-    from service.lists import repository
-
     topic = route.topic
 
     @router.delete(
@@ -248,8 +251,11 @@ def _add_removal(route: _Route) -> None:
         response_class=Response,
         responses=problems(404, 409, 422, 500, 503),
     )
-    async def remove(request: Request, id: str) -> Response:
-        database, caller = store_of(request).database, caller_of(request)
+    @needs(Scope.PLAN)
+    async def remove(request: Request, database: AppDatabase, id: str) -> Response:
+        from service.lists import repository
+
+        caller = caller_of(request)
         removed = await asyncio.to_thread(repository.remove, database, topic, [id.replace("\0", "")], caller)
         if not removed:
             raise NotFound(f"None of the {route.plural} has the id {id[:64]!r}, or it was removed.")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 from pydantic_core import to_json
@@ -83,3 +86,14 @@ def content_digest(manifest: object) -> bytes:
     except TypeError:
         canonical = json.dumps(manifest, sort_keys=True).encode()
     return hashlib.sha256(canonical).digest()
+
+
+class DecisionStore(Protocol):
+    """Where decisions are stored."""
+
+    @property
+    def has_journal(self) -> bool:
+        """True if decisions are accepted while the database is away."""
+
+    def decide(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:
+        """Store decisions. The future has the decision to answer with for each."""

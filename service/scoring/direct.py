@@ -8,7 +8,7 @@ time per request (45 % in the median).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.core.errors import ServiceError, error_response
-from service.core.http.dependencies import QueryCache
-from service.scoring.answers import Options
+from service.scoring.options import QueryCache
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-Endpoint = Callable[[Request, Options], Awaitable[Response]]
+Endpoint = Callable[..., Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,19 @@ class DirectRoute:
 
 
 class Direct:
-    """ASGI middleware that answers a POST to one of ``endpoints`` (by path) if its query string is in ``cache``."""
+    """ASGI middleware that answers a POST to one of ``endpoints`` (by path) if its query string is in ``cache``.
 
-    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint], cache: QueryCache) -> None:
+    Args:
+        parts: arguments of each endpoint after the request and the options.
+    """
+
+    def __init__(
+        self, app: ASGIApp, endpoints: Mapping[str, Endpoint], cache: QueryCache, parts: Sequence[object]
+    ) -> None:
         self._app = app
         self._routes = {path: DirectRoute(path, endpoint) for path, endpoint in endpoints.items()}
         self._cache = cache
+        self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope.get("path", "")) if scope.get("method") == "POST" else None
@@ -50,7 +56,7 @@ class Direct:
         scope["route"] = route
         request = Request(scope, receive)
         try:
-            response = await route.endpoint(request, options)
+            response = await route.endpoint(request, options, *self._parts)
         except ServiceError as error:
             response = error_response(request, error)
         await response(scope, receive, send)

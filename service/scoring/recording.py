@@ -17,7 +17,7 @@ from features.manifest.fields import FIELD
 from features.manifest.shipment import shipment_to_json
 from features.table.normalise import normaliser
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
-from service.scoring.decision import NewDecision, Stored, content_digest, manifest_json
+from service.scoring.decision import DecisionStore, NewDecision, Stored, content_digest, manifest_json
 from service.scoring.live_history import NOT_COUNTED, LiveRows
 from service.scoring.references import NUL, REPLACED, reference_of
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from features.groups.history.history import HistoryRows
     from models.scoring import Scores
-    from service.decisions.store import Store
     from service.scoring.answers import Outcome
     from service.scoring.model_host import ServedModel
 
@@ -152,7 +151,7 @@ def decisions_of_table(
 
 
 def keeper(
-    store: Store, features: str, receipt: Receipt, *, what_if: bool
+    store: DecisionStore, features: str, receipt: Receipt, *, what_if: bool
 ) -> Callable[[Scores, HistoryRows, float], None]:
     """Return a function that stores the decisions of a chunk of a file, for `service.files.options.ScoreOptions.keep`.
 

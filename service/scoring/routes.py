@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from anyio import to_thread
@@ -15,21 +15,28 @@ from service.core.errors import TooLarge, Unprocessable
 from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.core.http.bodies import parse_list, parsed, read_json_text
 from service.core.http.dependencies import (
+    AppBudgets,
+    AppSettings,
     EncodedJson,
     PlainJson,
-    ScoreOptions,
     add_log_fields,
     caller_of,
     is_alone,
-    state_of,
+    provided,
 )
 from service.core.http.openapi import json_body, problems
 from service.core.http.schemas import BatchScore, Score
+from service.core.http.scopes import Scope, needs
 from service.core.http.streams import ReleasingStream, count_until_sent
 from service.core.settings import Settings
 from service.scoring.answers import Outcome
+from service.scoring.options import ScoreOptions
+from service.scoring.request_schemas import request_schemas as request_schemas
+from service.scoring.scorer import Scorer
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
+
+AppScorer = Annotated[Scorer, provided(Scorer)]
 
 #: Goods items per part of a streamed answer.
 _ROWS_PER_PART: Final = 500
@@ -48,7 +55,10 @@ _ROWS_PER_PART: Final = 500
         },
     ),
 )
-async def score_one(request: Request, options: ScoreOptions) -> Response:
+@needs(Scope.SCORE)
+async def score_one(
+    request: Request, options: ScoreOptions, scorer: AppScorer, settings: AppSettings, budgets: AppBudgets
+) -> Response:
     """Score one shipment. The answer contains its calibrated risk, its lane, and the evidence for and against.
 
     An invalid field is scored as missing and reported as a warning. A shipment without `shipment_id`, without a goods item, or
@@ -58,12 +68,11 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     and rules are the same. `explain`, `actions` and `reasons` then have no effect. With `update_history=false`, a shipment is
     always scored anew.
     """
-    state = state_of(request)
-    data = await read_json_text(request, state.settings.max_score_bytes)
+    data = await read_json_text(request, settings.max_score_bytes)
     record = await parsed(data)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
-        _check_count("items", len(record["items"]), state.settings.max_items, "goods items")
-    answer = await state.scorer.one(record, options, len(data), caller_of(request), alone=is_alone(request))
+        _check_count("items", len(record["items"]), settings.max_items, "goods items")
+    answer = await scorer.one(record, options, len(data), caller_of(request), alone=is_alone(request))
     if answer.result is None:
         add_log_fields(request, scored=0, refused=1, model=answer.digest[:12])
         errors = [{"field": problem.field, "problem": problem.problem} for problem in answer.problems]
@@ -73,9 +82,9 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
         raise Unprocessable(f"The shipment cannot be read: {problems_text}.", errors=errors)
     if answer.stored is not None:
         add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.stored.id)
-        return count_until_sent(EncodedJson(answer.stored.answer), state.bodies.hold())
+        return count_until_sent(EncodedJson(answer.stored.answer), budgets.bodies.hold())
     add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
-    return count_until_sent(PlainJson(answer.result), state.bodies.hold())
+    return count_until_sent(PlainJson(answer.result), budgets.bodies.hold())
 
 
 @router.post(
@@ -87,18 +96,20 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
         "Batch", {"two": {"summary": "Two shipments", "value": {"shipments": [EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR]}}}
     ),
 )
-async def score_batch(request: Request, options: ScoreOptions) -> Response:
+@needs(Scope.SCORE)
+async def score_batch(
+    request: Request, options: ScoreOptions, scorer: AppScorer, settings: AppSettings, budgets: AppBudgets
+) -> Response:
     """Score shipments in the order of the request. `rejected` lists unreadable shipments by their index; they do not affect the
     others. The status is 200 if any shipment was scored, otherwise 422. Earlier shipments count as history of later ones, as if all
     had been sent one after the other. A repeated shipment gets its first answer, see `POST /v1/score`.
     """
-    state = state_of(request)
     with contextlib.ExitStack() as stack:
         # Hold the bytes of the batch until its answer is sent, because scores and answers take more memory than the body.
-        hold = stack.enter_context(state.bodies.hold())
-        data = await read_json_text(request, state.settings.max_batch_bytes, hold)
-        outcome, digest = await state.scorer.batch_of(
-            partial(_records, data, state.settings), options, len(data), caller_of(request)
+        hold = stack.enter_context(budgets.bodies.hold())
+        data = await read_json_text(request, settings.max_batch_bytes, hold)
+        outcome, digest = await scorer.batch_of(
+            partial(_records, data, settings), options, len(data), caller_of(request)
         )
         add_log_fields(request, scored=len(outcome), refused=len(outcome.refused), model=digest[:12])
         if not len(outcome):

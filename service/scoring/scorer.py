@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, repeat
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from features.manifest.problems import Problem
     from models.scoring import ScoreSettings
     from service.core.metrics import Metrics
-    from service.decisions.store import Store
-    from service.lists.current import CurrentLists
-    from service.scoring.decision import NewDecision, Stored
+    from service.scoring.decision import DecisionStore, NewDecision, Stored
     from service.scoring.model_host import ModelHost, ServedModel
     from service.scoring.record import TrafficRecord
 
@@ -94,6 +92,14 @@ class _Pending:
     answer: asyncio.Future[Answer]
 
 
+class SettingsInForce(Protocol):
+    """What has the settings of scores at the moment, with the lists of the office."""
+
+    @property
+    def settings(self) -> ScoreSettings:
+        """Settings of scores. Read them once per request."""
+
+
 class Scorer:
     """Scores requests with the model in service, and updates the metrics. Use it on the event loop only."""
 
@@ -105,9 +111,9 @@ class Scorer:
         *,
         max_items: int,
         record: TrafficRecord | None = None,
-        store: Store | None = None,
+        store: DecisionStore | None = None,
         reading_seconds: float | None = None,
-        lists: CurrentLists | None = None,
+        lists: SettingsInForce | None = None,
     ) -> None:
         """
         Args:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES
@@ -14,15 +14,25 @@ from models.scoring import DEFAULT_BASE_RATES
 from models.scoring.output_columns import ALL_SCORE_COLUMNS, score_columns
 from service.core.chemistry import chemistry
 from service.core.errors import DatabaseAway
-from service.core.http.dependencies import PlainJson, state_of
+from service.core.http.dependencies import AppMetrics, AppSettings, PlainJson, provided
 from service.core.http.openapi import problems
 from service.core.http.schemas import Health, ManifestSchema, ModelDescription, Readiness
+from service.core.http.scopes import Scope, needs
+from service.lists.current import CurrentLists
+from service.scoring.decision import DecisionStore
+from service.scoring.model_host import ModelHost
 
 if TYPE_CHECKING:
     from service.decisions.store import Store
-    from service.lists.current import CurrentLists
 
 router = APIRouter()
+
+AppHost = Annotated[ModelHost, provided(ModelHost)]
+AppLists = Annotated[CurrentLists, provided(CurrentLists)]
+if TYPE_CHECKING:
+    AppStore = Annotated[Store | None, provided(DecisionStore)]
+else:
+    AppStore = Annotated[Any, provided(DecisionStore)]
 
 #: Description of each column that scoring adds to a file.
 OUTPUT_MEANINGS: Final = {
@@ -68,16 +78,16 @@ _CARD_PARTS: Final = ("data", "features", "limits", "metrics")
     response_model=ModelDescription,
     responses=problems(500, 503),
 )
-async def model(request: Request) -> Response:
+@needs(Scope.READ)
+async def model(host: AppHost, settings: AppSettings, metrics: AppMetrics, lists: AppLists) -> Response:
     """Return the model card: version, digest, data, metrics, features in order, base rates, lanes and limits. `refused` says why a
     newer bundle was refused, if one was. `lane_warning` says when the lanes do not fit the latest traffic.
     """
-    state = state_of(request)
-    served = state.host.served
+    served = host.served
     current = served.model
     card = current.card
     gain = {one.get("name"): one.get("share_of_gain") for one in card.get("features", []) if isinstance(one, dict)}
-    rates = state.score_settings.rates_for(current.heads, current.base_rates)
+    rates = lists.settings.rates_for(current.heads, current.base_rates)
     return PlainJson(
         {
             "name": current.name,
@@ -89,12 +99,12 @@ async def model(request: Request) -> Response:
             "predictor": current.predictor,
             "heads": list(current.heads),
             "base_rates": [
-                {"head": head, "rate": rate, "source": _rate_source(head, rate, state.settings.base_rates)}
+                {"head": head, "rate": rate, "source": _rate_source(head, rate, settings.base_rates)}
                 for head, rate in rates.items()
             ],
             "lanes": current.lanes.to_json(),
-            "lane_warning": misfit(state.metrics.lanes.counts(current.digest), current.lanes),
-            "random_share": state.settings.random_share,
+            "lane_warning": misfit(metrics.lanes.counts(current.digest), current.lanes),
+            "random_share": settings.random_share,
             "features": [
                 {
                     "name": feature.name,
@@ -110,7 +120,7 @@ async def model(request: Request) -> Response:
             "data": _mapping(card.get("data")),
             "metrics": _mapping(card.get("metrics")),
             "card": {name: value for name, value in card.items() if name not in _CARD_PARTS},
-            "refused": state.host.refused.to_json() if state.host.refused else None,
+            "refused": host.refused.to_json() if host.refused else None,
         }
     )
 
@@ -122,11 +132,10 @@ async def model(request: Request) -> Response:
     response_model=ManifestSchema,
     responses=problems(500),
 )
-async def schema(request: Request) -> Response:
+@needs(Scope.READ)
+async def schema(host: AppHost, settings: AppSettings) -> Response:
     """Return the columns of a manifest, flat (`name`) and nested (`level` and `key`), and the columns that scoring adds."""
-    state = state_of(request)
-    settings = state.settings
-    output_columns = score_columns(state.host.served.model.heads) if state.host.ready else ALL_SCORE_COLUMNS
+    output_columns = score_columns(host.served.model.heads) if host.ready else ALL_SCORE_COLUMNS
     return PlainJson(
         {
             "required": ["shipment_id", "one goods item with a value of any field"],
@@ -170,20 +179,16 @@ async def healthz() -> Response:
     response_model=Readiness,
     responses=problems(500, 503),
 )
-async def readyz(request: Request) -> Response:
+async def readyz(host: AppHost, lists: AppLists, store: AppStore) -> Response:
     """Return 200 once a model is loaded and warm and the database answers; 503 otherwise. After a failed write, the database must
     also accept writes again. `refused` reports a newer bundle that was refused, or a lost pointer to the model. `chemistry` says
     whether systematic names can be read. `store` describes the database, the number of decisions that wait in the journal, and
     whether the office's lists have been read and the history is complete. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is
     ready without its database.
     """
-    state = state_of(request)
-    host = state.host
     identity = host.served.model.identity
-    store = (
-        None
-        if state.store is None
-        else await to_thread.run_sync(_store_state, state.store, state.lists, host.served.history.is_complete)
+    store_state = (
+        None if store is None else await to_thread.run_sync(_store_state, store, lists, host.served.history.is_complete)
     )
     return PlainJson(
         {
@@ -191,7 +196,7 @@ async def readyz(request: Request) -> Response:
             "model": {"name": identity.name, "version": identity.version, "digest": identity.digest},
             "refused": host.refused.to_json() if host.refused else None,
             "chemistry": chemistry(),
-            "store": store,
+            "store": store_state,
         }
     )
 
@@ -215,14 +220,16 @@ def _store_state(store: Store, lists: CurrentLists, is_complete: bool) -> dict[s
 
 @router.get(
     "/metrics",
+    name="metrics",
     summary="Prometheus metrics",
     tags=["operation"],
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(500)},
 )
-async def metrics(request: Request) -> Response:
+@needs(Scope.READ)
+async def metrics_text(counted: AppMetrics) -> Response:
     """Return counts and durations of requests, shipments by lane, refused records, and the model in service."""
-    return Response(state_of(request).metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(counted.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _rate_source(head: str, rate: float, configured: dict[str, float]) -> str:

@@ -137,3 +137,6 @@ def _jurisdiction(text: str | None) -> str | None:
         return None if text is None else read_jurisdiction(text)
     except ValueError as error:
         raise WrongUse(f"--jurisdiction: {error}; got {text!r}.") from None
+
+
+COMMANDS = (substance,)

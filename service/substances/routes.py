@@ -8,21 +8,24 @@ a limit on their number.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
-from anyio import WouldBlock, to_thread
+from anyio import CapacityLimiter, WouldBlock, to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from features.texts.reading import ReadingBudget, reading_within
 from service.core.errors import Busy, NotFound, shortened
 from service.core.examples import EXAMPLE_QUERIES
 from service.core.http.bodies import read_json
-from service.core.http.dependencies import PlainJson, add_log_fields, state_of
+from service.core.http.dependencies import AppBudgets, AppSettings, PlainJson, add_log_fields, provided
 from service.core.http.openapi import json_body, problems
 from service.core.http.query_batches import checked, queries_of, text_problem, unanswered, unreadable
+from service.core.http.scopes import Scope, needs
 from service.core.http.streams import count_until_sent
+from service.core.settings import Settings
 from service.substances.answers import (
     MAX_QUERY,
     CannotDraw,
@@ -45,6 +48,24 @@ _UNREAD: Final = (
 )
 
 router = APIRouter(prefix="/v1", tags=["substances"])
+
+
+@dataclass(frozen=True, slots=True)
+class LookupLimits:
+    """Limits on lookups, which hold the global interpreter lock: more threads do not increase throughput.
+
+    Attributes:
+        single: limit on threads that look up single chemicals.
+        batches: the same limit for batches, so that single lookups do not wait for them.
+        admitted: limit on batches that are looked up or wait. Each takes up to about `reading_seconds`.
+    """
+
+    single: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    batches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    admitted: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(9))
+
+
+Lookups = Annotated[LookupLimits, provided(LookupLimits)]
 
 
 def _codes(schema: dict[str, Any]) -> None:
@@ -100,7 +121,8 @@ def _question(
     response_model=SubstanceAnswer,
     responses=problems(422, 500),
 )
-async def substances(request: Request, question: Annotated[Question, Depends(_question)]) -> Response:
+@needs(Scope.SCORE)
+async def substances(request: Request, lookups: Lookups, question: Annotated[Question, Depends(_question)]) -> Response:
     """Return the substance that a text declares or mentions: how it was recognised, its listings by name on the day, the class
     definitions that its structure meets limb by limb, and the legal result. If no substance is found, the status is 200, `kind`
     is null, and `evidence` lists the methods that were tried. A structure that only resembles a listed one is never a hit.
@@ -108,7 +130,7 @@ async def substances(request: Request, question: Annotated[Question, Depends(_qu
     `listed` is null if the law is not recorded for that group and day, which is not the same as not listed. `law` lists the
     recorded laws, and `conventions` the listings by the United Nations that bind the country.
     """
-    result = await _in_thread(request, partial(answer, question))
+    result = await _in_thread(lookups, partial(answer, question))
     add_log_fields(request, kind=result["kind"], hit=result["hit"])
     return PlainJson(result)
 
@@ -122,10 +144,11 @@ async def substances(request: Request, question: Annotated[Question, Depends(_qu
         **problems(404, 422, 500),
     },
 )
-async def drawing(request: Request, q: Text) -> Response:
+@needs(Scope.SCORE)
+async def drawing(request: Request, lookups: Lookups, q: Text) -> Response:
     """Draw the structure of the substance that a text declares or mentions; 404 if no structure is known."""
     try:
-        svg = await _in_thread(request, partial(drawing_of, q))
+        svg = await _in_thread(lookups, partial(drawing_of, q))
     except CannotDraw as error:
         raise NotFound(str(error)) from None
     if svg is None:
@@ -152,16 +175,16 @@ async def drawing(request: Request, q: Text) -> Response:
         },
     ),
 )
-async def substances_batch(request: Request) -> Response:
+@needs(Scope.SCORE)
+async def substances_batch(request: Request, lookups: Lookups, settings: AppSettings, budgets: AppBudgets) -> Response:
     """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "chemical": ...}`. With
     `chemical` false, the text is a goods description, in which an abbreviation counts only next to chemical words. The result of
     a query that cannot be read is a `problem`; other queries are not affected. Each batch has a budget of processor time, and
     short texts are read first. In a batch of a thousand structures, many may get the `problem` that they were not read.
     """
-    state = state_of(request)
-    with state.questions.hold() as hold:
-        data = await read_json(request, state.settings.max_batch_bytes, hold)
-        queries = queries_of(data, state.settings.max_substance_queries)
+    with budgets.questions.hold() as hold:
+        data = await read_json(request, settings.max_batch_bytes, hold)
+        queries = queries_of(data, settings.max_substance_queries)
         draw = data.get("drawing")
         if not isinstance(draw, bool | None):
             raise unreadable("drawing", f"true or false is needed, got {shortened(draw)}")
@@ -171,15 +194,15 @@ async def substances_batch(request: Request) -> Response:
         def answer_one(query: object) -> dict[str, Any]:
             return _result(query, day, place, drawing=bool(draw))
 
-        work = partial(_read_within, state.settings.reading_seconds, queries, answer_one)
+        work = partial(_read_within, settings.reading_seconds, queries, answer_one)
         try:
-            state.admitted_batches.acquire_on_behalf_of_nowait(hold)
+            lookups.admitted.acquire_on_behalf_of_nowait(hold)
         except WouldBlock:
             raise Busy("Too many batches of chemicals wait to be read.", retry_after=_RETRY_AFTER) from None
         try:
-            results = await to_thread.run_sync(work, limiter=state.lookup_batches)
+            results = await to_thread.run_sync(work, limiter=lookups.batches)
         finally:
-            state.admitted_batches.release_on_behalf_of(hold)
+            lookups.admitted.release_on_behalf_of(hold)
         add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
         return count_until_sent(PlainJson({"results": results}), hold)
 
@@ -235,5 +258,40 @@ def _read(field: str, read: Callable[[str], T], data: Mapping[str, Any]) -> T | 
         raise unreadable(field, f"{error}; got {shortened(value)}") from None
 
 
-async def _in_thread(request: Request, work: Callable[[], T]) -> T:
-    return await to_thread.run_sync(work, limiter=state_of(request).lookups)
+async def _in_thread(lookups: LookupLimits, work: Callable[[], T]) -> T:
+    return await to_thread.run_sync(work, limiter=lookups.single)
+
+
+def parts(settings: Settings) -> dict[type, object]:
+    """Return the limits on lookups."""
+    return {LookupLimits: LookupLimits()}
+
+
+def request_schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of a batch of queries about chemicals."""
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY}
+    chemical = {
+        "type": "boolean",
+        "default": True,
+        "description": "false: a goods description, in which an abbreviation counts only next to chemical words",
+    }
+    query = {"type": "object", "required": ["q"], "properties": {"q": text, "chemical": chemical}}
+    batch = {
+        "title": "SubstanceBatch",
+        "type": "object",
+        "required": ["queries"],
+        "properties": {
+            "queries": {"type": "array", "minItems": 1, "items": {"anyOf": [text, query]}},
+            "as_of": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "Day whose law applies. Default: today, in UTC",
+            },
+            "jurisdiction": {
+                "enum": [*jurisdictions(), None],
+                "description": "UN, EU, or an ISO 3166 code, including subdivisions. Default: everywhere",
+            },
+            "drawing": {"type": ["boolean", "null"], "description": "Draw the structures, as SVG text in `drawing`"},
+        },
+    }
+    return {"SubstanceBatch": batch}

@@ -20,7 +20,6 @@ from service.core.database import audit
 from service.core.database.audit import Fact, salted
 from service.core.database.times import iso_time
 from service.core.identifiers import new_ids
-from service.decisions.repository import record as record_decisions
 from service.webhooks.tables import Delivery, Webhook
 
 if TYPE_CHECKING:
@@ -79,15 +78,6 @@ class Outbox:
             for webhook in webhooks
         ]
         connection.execute(insert(Delivery), rows)
-
-
-def record_with_deliveries(
-    database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
-) -> list[Stored]:
-    """Store the decisions of a job's chunk as `service.decisions.repository.record` does, with the deliveries of new red ones."""
-    stored = record_decisions(database, connection, decisions, at)
-    Outbox(database).add(connection, decisions, stored, at)
-    return stored
 
 
 def _in_use(connection: Connection) -> list[str]:

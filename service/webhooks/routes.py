@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
@@ -11,10 +11,21 @@ from pydantic import Field
 from service.core.database.times import iso_time, iso_time_or_none, now_us
 from service.core.errors import NotFound, Unprocessable
 from service.core.http.bodies import read_json
-from service.core.http.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of, provided
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
+from service.core.http.scopes import Scope, needs
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
+
+if TYPE_CHECKING:
+    from service.webhooks.repository import Outbox
+
+#: Key of the outbox among the parts of the application.
+OUTBOX = "outbox"
+if TYPE_CHECKING:
+    AppOutbox = Annotated[Outbox, provided(OUTBOX)]
+else:
+    AppOutbox = Annotated[Any, provided(OUTBOX)]
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -158,11 +169,10 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
 
 
 @router.get("", summary="List webhooks", response_model=Webhooks, responses=problems(409, 500, 503))
-async def webhook_list(request: Request) -> Response:
+@needs(Scope.ADMIN)
+async def webhook_list(request: Request, database: AppDatabase) -> Response:
     """Return all addresses, without their secrets."""
     from service.webhooks import repository
-
-    database = store_of(request).database
 
     def read() -> list[Any]:
         with database.read() as connection:
@@ -179,19 +189,20 @@ async def webhook_list(request: Request) -> Response:
     responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra=_BODY,
 )
-async def add_webhook(request: Request) -> Response:
+@needs(Scope.ADMIN)
+async def add_webhook(request: Request, database: AppDatabase, settings: AppSettings, outbox: AppOutbox) -> Response:
     """Add an address that receives a message about each red decision from now on. Only this answer shows the secret.
 
     Private, loopback and link-local addresses are refused each time a message is sent, unless the service allows them.
     """
     from service.webhooks import repository
 
-    own_store, caller = store_of(request), caller_of(request)
-    url, description = _read(await read_json(request, _MAX_BODY_BYTES), policy_of(state_of(request).settings))
+    caller = caller_of(request)
+    url, description = _read(await read_json(request, _MAX_BODY_BYTES), policy_of(settings))
 
     def work() -> Any:
-        row = repository.add(own_store.database, url, description, caller, now_us())
-        own_store.outbox.look()
+        row = repository.add(database, url, description, caller, now_us())
+        outbox.look()
         return row
 
     row = await to_thread.run_sync(work)
@@ -206,11 +217,12 @@ async def add_webhook(request: Request) -> Response:
     response_class=Response,
     responses=problems(404, 409, 422, 500, 503),
 )
-async def remove_webhook(request: Request, id: str) -> Response:
+@needs(Scope.ADMIN)
+async def remove_webhook(request: Request, database: AppDatabase, id: str) -> Response:
     """Remove an address. Its waiting messages are not sent."""
     from service.webhooks import repository
 
-    database, caller = store_of(request).database, caller_of(request)
+    caller = caller_of(request)
     if not await to_thread.run_sync(repository.remove, database, _plain(id), caller, now_us()):
         raise NotFound(_NOT_THERE)
     return Response(status_code=204)
@@ -223,11 +235,12 @@ async def remove_webhook(request: Request, id: str) -> Response:
     response_class=Response,
     responses=problems(404, 409, 422, 500, 503),
 )
-async def enable_webhook(request: Request, id: str) -> Response:
+@needs(Scope.ADMIN)
+async def enable_webhook(request: Request, database: AppDatabase, id: str) -> Response:
     """Enable an address that was disabled after long failure. Its waiting messages are sent."""
     from service.webhooks import repository
 
-    database, caller = store_of(request).database, caller_of(request)
+    caller = caller_of(request)
     if not await to_thread.run_sync(repository.enable, database, _plain(id), caller, now_us()):
         raise NotFound(_NOT_THERE)
     return Response(status_code=204)
@@ -239,8 +252,10 @@ async def enable_webhook(request: Request, id: str) -> Response:
     response_model=Deliveries,
     responses=problems(404, 409, 422, 500, 503),
 )
+@needs(Scope.ADMIN)
 async def delivery_list(
     request: Request,
+    database: AppDatabase,
     id: str,
     state: Annotated[
         Literal["waiting", "delivered", "failed"] | None, Query(description="Only messages in this state")
@@ -251,7 +266,6 @@ async def delivery_list(
     """Return the messages to an address, latest first, with the result of the latest attempt."""
     from service.webhooks import repository
 
-    database = store_of(request).database
     before = None if cursor is None else int(cursor)
 
     def read() -> list[Any]:
@@ -272,11 +286,12 @@ async def delivery_list(
     response_class=Response,
     responses=problems(404, 409, 422, 500, 503),
 )
-async def redeliver(request: Request, id: str, delivery_id: str) -> Response:
+@needs(Scope.ADMIN)
+async def redeliver(request: Request, database: AppDatabase, id: str, delivery_id: str) -> Response:
     """Send a delivered or failed message again, with the same id and body and a new signature."""
     from service.webhooks import repository
 
-    database, caller = store_of(request).database, caller_of(request)
+    caller = caller_of(request)
     if not await to_thread.run_sync(repository.send_again, database, _plain(id), _plain(delivery_id), caller, now_us()):
         raise NotFound("There is no such message to this webhook.")
     return Response(status_code=202)

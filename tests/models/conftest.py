@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from features.table.table import ManifestTable
-from models.bundle import bundle, champion_dir
+from models.bundle import bundle
 from models.scoring import RISK, RiskModel
+from tests.champion import load_champion
 from tests.models.small_model import manifest, table_of, train
 
 
 @pytest.fixture(scope="session")
 def champion() -> RiskModel:
-    return bundle.load(champion_dir())
+    return load_champion()
 
 
 @pytest.fixture(scope="session")

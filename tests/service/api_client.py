@@ -5,13 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
+from anyio import CapacityLimiter
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from service.core.http.dependencies import State
+from service.core.http.budget import ByteBudget
+from service.core.http.dependencies import Budgets
+from service.core.settings import Settings
+from service.jobs.child import InServiceWorker
+from service.lists.current import CurrentLists
+from service.scoring.decision import DecisionStore
+from service.scoring.model_host import ModelHost
+from service.scoring.record import TrafficRecord
+from service.scoring.scorer import Scorer
+from service.substances.routes import LookupLimits
+
+if TYPE_CHECKING:
+    from service.decisions.store import Store
+
+
+class State:
+    """Parts of an application."""
+
+    def __init__(self, app: FastAPI) -> None:
+        parts: dict[Any, Any] = app.state.parts
+        self.settings: Settings = parts[Settings]
+        self.host: ModelHost = parts[ModelHost]
+        self.scorer: Scorer = parts[Scorer]
+        self.lists: CurrentLists = parts[CurrentLists]
+        self.record: TrafficRecord | None = parts[TrafficRecord]
+        self.store: Store | None = parts[DecisionStore]
+        self.job_worker: InServiceWorker | None = parts[InServiceWorker]
+        self.csv_requests: CapacityLimiter = parts["csv_places"]
+        self.lookups: LookupLimits = parts[LookupLimits]
+        budgets: Budgets = parts[Budgets]
+        self.bodies: ByteBudget = budgets.bodies
+        self.questions: ByteBudget = budgets.questions
+        self.uploads: ByteBudget = budgets.uploads
 
 
 class Client:
@@ -30,8 +63,7 @@ class Client:
     @property
     def state(self) -> State:
         """State of the application."""
-        state: State = self.app.state.service
-        return state
+        return State(self.app)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self.portal.call(partial(self.asynchronous.request, method, path, **options))

@@ -15,7 +15,7 @@ from models.bundle import ModelStore
 from service.cli import run
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
-from service.operations.demo import SAMPLE, show_riskiest
+from service.operations.command import SAMPLE, show_riskiest
 from tests.service.api.test_score_csv import rows_of
 
 ROWS = rows_of(SAMPLE.read_bytes())

@@ -28,12 +28,14 @@ NO_ANSWER = (httpx.ConnectError, httpx.ReadError, httpx.WriteError)
 def serving(
     store: Path, workers: int = 1, files: int | None = None, poll_seconds: float = 0.05, **settings: str
 ) -> AbstractContextManager[Served]:
-    def limit_files() -> None:
+    def prepare() -> None:
+        # Tests that run under nohup would otherwise pass on that SIGHUP is ignored.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if files is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
     settings["TIDEWAITER_POINTER_POLL_SECONDS"] = str(poll_seconds)
-    return served(store, workers=workers, settings=settings, before=limit_files)
+    return served(store, workers=workers, settings=settings, before=prepare)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -233,3 +235,14 @@ def test_idle_connections_and_few_files_do_not_stop_the_service(store: Path) -> 
         ready = httpx.get(f"{server.url}/readyz", timeout=60).json()
         assert (ready["status"], ready["refused"]) == ("ready", None)
         assert 'reason="evicted"' in httpx.get(f"{server.url}/metrics", timeout=60).text
+
+
+def test_a_service_under_nohup_outlives_its_terminal(store: Path) -> None:
+    def ignore_hangups() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with served(store, before=ignore_hangups) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) in (0, -signal.SIGTERM, 128 + signal.SIGTERM)

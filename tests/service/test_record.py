@@ -13,7 +13,7 @@ from service.app import create_app
 from service.core.settings import Settings
 from service.scoring.record import TrafficRecord
 from tests.models.small_model import manifest, table_of
-from tests.service.api_client import serving
+from tests.service.api_client import State, serving
 from tests.service.conftest import shipment
 from training.adapting.record import recorded_files
 from training.data.dataset import BadData
@@ -48,7 +48,7 @@ def test_scored_shipments_are_recorded_as_declared(tmp_path: Path, bundle: Path)
 
 def test_nothing_is_recorded_by_default(settings: Settings) -> None:
     assert settings.record is None
-    assert create_app(settings).state.service.record is None
+    assert State(create_app(settings)).record is None
 
 
 def test_a_large_record_is_rotated_and_the_oldest_file_is_deleted(tmp_path: Path) -> None:

@@ -53,12 +53,16 @@ def train_champion(
     heads = tuple(HEADS)
     space = authors.pooled(frozenset(authors.views))
     lessons = authors.lessons(slope=params.slope)
-    boosters = fit_residual(lessons, heads, authors.names, authors.monotone, params)
+    trees = fit_residual(lessons, heads, authors.names, authors.monotone, params)
     lanes, reference = _traffic([*results.values()])
     rows = np.random.default_rng(params.seed).choice(
         len(lessons.matrix), min(_CHECKED_ROWS, len(lessons.matrix)), False
     )
-    check = StoredRows.of(list(boosters.values()), np.ascontiguousarray(lessons.matrix[np.sort(rows)]))
+    check = StoredRows.of(
+        list(trees.boosters.values()),
+        np.ascontiguousarray(lessons.matrix[np.sort(rows)]),
+        list(trees.factors.values()),
+    )
     evidence = authors.evidence
     calibrators = _as_stated()
     model = RiskModel(
@@ -67,7 +71,8 @@ def train_champion(
         created_at=dt.datetime.combine(evidence.dated, dt.time(), dt.UTC).isoformat().replace("+00:00", "Z"),
         heads=heads,
         space=space,
-        boosters=boosters,
+        boosters=trees.boosters,
+        factors=trees.factors,
         calibrators=calibrators,
         prevalence={name: calibrator.prevalence for name, calibrator in calibrators.items()},
         base_rates={head: DEFAULT_BASE_RATES[head] for head in heads},

@@ -20,9 +20,10 @@ import numpy as np
 
 from features.space import FeatureSpace
 from models.evidence import Prior
+from models.trees import scaled
 from training.authors.views import AuthorViews, NewOffice, changing_columns
 from training.authors.world_data import Bools, Floats, Ints
-from training.fitting.booster_text import first_trees, join_trees, shrunk
+from training.fitting.booster_text import first_trees, join_trees
 from training.fitting.residual import boosted, combined, intercept, largest_rows
 
 #: Prevalence of finds in training, the same for each author.
@@ -214,24 +215,40 @@ class Taught:
         return Lessons(matrix, start, self.find, share * len(matrix))
 
 
+@dataclass(frozen=True, slots=True)
+class ResidualTrees:
+    """The booster of each head, and the factor that multiplies its leaf values. Heads without trees of their own share one."""
+
+    boosters: Mapping[str, lgb.Booster]
+    factors: Mapping[str, float]
+
+    def raw(self, matrix: Floats, threads: int = 1) -> Floats:
+        """Return the raw log-odds (n, heads) of feature rows (n, F)."""
+        boosters = [scaled(booster, self.factors[head]) for head, booster in self.boosters.items()]
+        return np.stack(
+            [np.asarray(booster.predict(matrix, raw_score=True, num_threads=threads)) for booster in boosters], axis=1
+        )
+
+
 def fit_residual(
     lessons: Lessons, heads: Sequence[str], names: Sequence[str], monotone: Sequence[int], params: ResidualParams
-) -> dict[str, lgb.Booster]:
-    """Fit a booster per head: common trees, then trees of the head. Leaf values are shrunk and divided by the slope."""
+) -> ResidualTrees:
+    """Fit a booster per head: common trees, then trees of the head. Factors shrink leaf values and divide them by the slope."""
     any_find: Bools = np.asarray(lessons.find.any(axis=1))
     start = combined(lessons.prior)
     start = start + intercept(start, any_find, lessons.weight)
     data = lessons.binned(names, params.lightgbm(0, monotone))
-    common = boosted(data, any_find, start, params.common_trees, params.lightgbm(0, monotone))
+    common = first_trees(
+        boosted(data, any_find, start, params.common_trees, params.lightgbm(0, monotone)), params.common_trees
+    )
     on_rows = np.asarray(common.predict(lessons.matrix, raw_score=True, num_threads=params.threads), dtype=np.float64)
     boosters = {}
     for number, head in enumerate(heads):
         find = lessons.find[:, number]
-        booster = common
+        boosters[head] = common
         if params.head_trees and find.any():
             own = lessons.prior[:, number] + on_rows
             own = own + intercept(own, find, lessons.weight)
             further = boosted(data, find, own, params.head_trees, params.lightgbm(number + 1, monotone))
-            booster = join_trees(common, further, params.head_trees)
-        boosters[head] = shrunk(first_trees(booster, booster.num_trees()), params.factor(head) / params.slope)
-    return boosters
+            boosters[head] = join_trees(common, further, params.head_trees)
+    return ResidualTrees(boosters, {head: params.factor(head) / params.slope for head in heads})

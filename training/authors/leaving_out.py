@@ -142,14 +142,8 @@ def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
     both = fit_residual(lessons, heads, authors.names, authors.monotone, params)
     alone = fit_residual(lessons.without_prior(), heads, authors.names, authors.monotone, params)
 
-    def trees(boosters: Mapping[str, Any]) -> Floats:
-        return np.stack(
-            [booster.predict(matrix, raw_score=True, num_threads=params.threads) for booster in boosters.values()],
-            axis=1,
-        )
-
-    raw = log_odds + trees(both)
-    of_kind = {"prior": log_odds, "boosters": trees(alone), "both": raw}
+    raw = log_odds + both.raw(matrix, params.threads)
+    of_kind = {"prior": log_odds, "boosters": alone.raw(matrix, params.threads), "both": raw}
     scores = {
         kind: np.asarray(np.maximum.reduceat(combined(values), views.first_row)) for kind, values in of_kind.items()
     }

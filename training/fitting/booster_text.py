@@ -6,6 +6,8 @@ import re
 
 import lightgbm as lgb
 
+from models.trees import scaled
+
 
 def first_trees(booster: lgb.Booster, trees: int) -> lgb.Booster:
     """Return a booster of the first ``trees`` trees."""
@@ -24,13 +26,7 @@ def join_trees(start: lgb.Booster, booster: lgb.Booster, trees: int) -> lgb.Boos
 
 def shrunk(booster: lgb.Booster, factor: float) -> lgb.Booster:
     """Return the booster with all values multiplied by ``factor``; for a factor of 0, only its first tree, with values of 0."""
-    lines = _text(booster, booster.num_trees() if factor else 1).splitlines()
-    for i, line in enumerate(lines):
-        name, _, values = line.partition("=")
-        if name in ("leaf_value", "internal_value"):
-            # Adding zero converts minus zero to zero.
-            lines[i] = f"{name}=" + " ".join(repr(float(value) * factor + 0.0) for value in values.split())
-    return lgb.Booster(model_str="\n".join(lines) + "\n")
+    return scaled(first_trees(booster, booster.num_trees() if factor else 1), factor)
 
 
 def _text(booster: lgb.Booster, trees: int) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from service.core.database import idempotency
     from service.core.database.engine import Database
     from service.core.database.idempotency import Replay
-    from service.core.http.dependencies import State
+    from service.core.http.budget import ByteBudget
 
 _HEADER: Final = b"idempotency-key"
 #: Header of an answer that was sent before.
@@ -72,12 +72,27 @@ def keeps_answers(method: str, path: str) -> bool:
     return method in _WRITING and path.startswith("/v1/") and not (method == "POST" and path in _UNSUPPORTED)
 
 
+class OpenStore(Protocol):
+    """Store of the service."""
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def has_journal(self) -> bool: ...
+
+
 class Idempotent:
     """ASGI middleware that executes requests with the header once. Without a store it ignores the header."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: ASGIApp, store: OpenStore | None, bodies: ByteBudget, most_bytes: int) -> None:
+        """
+        Args:
+            bodies: limit on the bodies of requests with the header.
+            most_bytes: limit on one of them.
+        """
         self._app = app
-        self._state = state
+        self._store, self._bodies, self._most_bytes = store, bodies, most_bytes
         #: Requests that this process executes, by caller and key. Each event is set at the end.
         self._working: dict[tuple[str, bytes], asyncio.Event] = {}
 
@@ -85,11 +100,11 @@ class Idempotent:
         if scope["type"] == "http" and scope["method"] in _WRITING:
             for name, value in scope["headers"]:
                 if name == _HEADER:
-                    if self._state.store is None or not scope["path"].startswith("/v1/"):
+                    if self._store is None or not scope["path"].startswith("/v1/"):
                         break
                     if scope["method"] == "POST" and scope["path"] in _LARGE:
                         break
-                    await self._once(scope, receive, send, value, self._state.store.database)
+                    await self._once(scope, receive, send, value, self._store.database)
                     return
         await self._app(scope, receive, send)
 
@@ -97,11 +112,11 @@ class Idempotent:
         from service.core.database import idempotency
 
         request = Request(scope, receive)
-        with self._state.bodies.hold() as hold:
+        with self._bodies.hold() as hold:
             try:
                 name = _accepted(key, scope)
                 parts = []
-                async for part in received(request, self._state.settings.max_batch_bytes):
+                async for part in received(request, self._most_bytes):
                     hold.add(len(part))
                     parts.append(part)
                 body = b"".join(parts)
@@ -128,7 +143,7 @@ class Idempotent:
         try:
             replay = await to_thread.run_sync(_begin, database, keyed_request)
         except DatabaseAway:
-            if not self._state.decides_without_database:
+            if self._store is None or not self._store.has_journal:
                 raise
             replay, claimed = None, False
         if replay is not None:

@@ -1,155 +1,17 @@
-"""The OpenAPI document: request schemas, which are generated from the list of manifest fields, and error responses.
-
-Request schemas are as tolerant as the service: numbers may be strings, and unknown keys are allowed. Only records that break the
-schema are unreadable.
-"""
+"""The OpenAPI document: request schemas of the subjects, error responses, and scopes of keys."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
-from features.manifest.records import FURTHER, REFERENCES
 from service.core.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.core.http.idempotency import document as document_idempotency
 from service.core.http.schemas import Problem
-from service.core.http.scopes import MEANINGS, SCOPES
-from service.goods.answers import MAX_TEXT
-from service.inspections.schemas import ClaimRequest, OutcomeRequest, OverrideRequest
-from service.substances.answers import MAX_QUERY, jurisdictions
-
-#: Fields of a goods item. At least one of them needs a value.
-FILLING: Final = tuple(name for name in ITEM_NAMES if name not in REFERENCES)
-
-_TYPES: Final[dict[Kind, list[str]]] = {
-    Kind.NUMBER: ["number", "string", "null"],
-    Kind.FLAG: ["boolean", "string", "number", "null"],
-}
-
-
-def field_schema(field: Field) -> dict[str, Any]:
-    """Return the JSON schema of one field in a request."""
-    schema: dict[str, Any] = {"description": _description(field)}
-    if field.kind is Kind.COUNTRIES:
-        schema["anyOf"] = [
-            {"type": "array", "items": {"type": ["string", "null"]}},
-            {"type": ["string", "null"], "description": "Separated by `;`"},
-        ]
-    else:
-        schema["type"] = _TYPES.get(field.kind, ["string", "number", "null"])
-        if field.kind is Kind.NUMBER:
-            # A number that is not finite makes the shipment unreadable. Other invalid texts only cause warnings.
-            schema["pattern"] = r"^(?![-+\s]*[iInN])"
-    if field.example is not None:
-        schema["examples"] = [[field.example] if field.kind is Kind.COUNTRIES else field.example]
-    return schema
-
-
-def _description(field: Field) -> str:
-    text = field.description
-    if field.unit:
-        text += f" (unit: {field.unit})"
-    if field.codes:
-        listed = ", ".join(f"`{code}` {meaning}" for code, meaning in field.codes.items())
-        text += f". Codes: {listed}. An unknown code is kept, reported as a warning and treated as missing"
-    return text
-
-
-def request_schemas() -> dict[str, dict[str, Any]]:
-    """Return the schemas of request bodies and their parts, by component name."""
-    of_level: dict[Level, dict[str, Any]] = {level: {} for level in Level}
-    for field in FIELDS:
-        of_level[field.level][field.key] = field_schema(field)
-    shipment = of_level[Level.SHIPMENT]
-    shipment["shipment_id"] |= {"type": ["string", "integer"], "minLength": 1, "pattern": r"[^\s]"}
-    for level in (Level.SHIPMENT, Level.ITEM):
-        of_level[level][FURTHER] = {
-            "type": ["object", "null"],
-            "description": "Further fields that the office's model was trained on, by name",
-            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
-        }
-    for role in (Level.CONSIGNOR, Level.CONSIGNEE):
-        shipment[role.value] = {"$ref": f"#/components/schemas/{role.value.title()}"}
-    shipment["items"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/GoodsItem"}}
-    return {
-        "Shipment": {
-            "title": "Shipment",
-            "type": "object",
-            "description": "One declared shipment. Times are in UTC, masses in kilograms, amounts in `currency`.",
-            "required": ["shipment_id", "items"],
-            "properties": shipment,
-        },
-        "Consignor": {"title": "Consignor", "type": "object", "properties": of_level[Level.CONSIGNOR]},
-        "Consignee": {"title": "Consignee", "type": "object", "properties": of_level[Level.CONSIGNEE]},
-        "GoodsItem": {
-            "title": "GoodsItem",
-            "type": "object",
-            "description": "One goods item. At least one field other than `item_number` needs a value.",
-            "properties": of_level[Level.ITEM],
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": ["string", "number"], "pattern": r"[A-Za-z0-9]"}}}
-                for name in FILLING
-            ],
-        },
-        "Batch": {
-            "title": "Batch",
-            "type": "object",
-            "required": ["shipments"],
-            "properties": {
-                "shipments": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Shipment"}}
-            },
-        },
-        "SubstanceBatch": _substance_batch(),
-        "GoodsBatch": _goods_batch(),
-        **{kind.__name__: kind.model_json_schema() for kind in (OutcomeRequest, OverrideRequest, ClaimRequest)},
-    }
-
-
-def _substance_batch() -> dict[str, Any]:
-    text = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY}
-    chemical = {
-        "type": "boolean",
-        "default": True,
-        "description": "false: a goods description, in which an abbreviation counts only next to chemical words",
-    }
-    query = {"type": "object", "required": ["q"], "properties": {"q": text, "chemical": chemical}}
-    return {
-        "title": "SubstanceBatch",
-        "type": "object",
-        "required": ["queries"],
-        "properties": {
-            "queries": {"type": "array", "minItems": 1, "items": {"anyOf": [text, query]}},
-            "as_of": {
-                "type": ["string", "null"],
-                "format": "date",
-                "description": "Day whose law applies. Default: today, in UTC",
-            },
-            "jurisdiction": {
-                "enum": [*jurisdictions(), None],
-                "description": "UN, EU, or an ISO 3166 code, including subdivisions. Default: everywhere",
-            },
-            "drawing": {"type": ["boolean", "null"], "description": "Draw the structures, as SVG text in `drawing`"},
-        },
-    }
-
-
-def _goods_batch() -> dict[str, Any]:
-    text = {"type": "string", "maxLength": MAX_TEXT, "description": "A goods description; may be empty"}
-    code = {
-        "type": ["string", "integer", "null"],
-        "description": "Declared HS code of 4 to 10 digits; dots, spaces and hyphens are allowed",
-    }
-    language = {"type": ["string", "null"], "description": "Language of `q`, ISO 639-1. Default: it is guessed"}
-    query = {"type": "object", "required": ["q"], "properties": {"q": text, "hs_code": code, "language": language}}
-    return {
-        "title": "GoodsBatch",
-        "type": "object",
-        "required": ["queries"],
-        "properties": {"queries": {"type": "array", "minItems": 1, "items": {"anyOf": [text, query]}}},
-    }
+from service.core.http.scopes import MEANINGS, Scope, scopes_of
 
 
 def json_body(component: str, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -252,8 +114,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return documented
 
 
-def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
-    """Add the request schemas, the problem schema and the scopes of keys to the OpenAPI document of ``app``."""
+def install_openapi(
+    app: FastAPI, request_schemas: Sequence[Callable[[], Mapping[str, dict[str, Any]]]], *, needs_keys: bool
+) -> None:
+    """Add the request schemas, the problem schema and the scopes of keys to the OpenAPI document of ``app``.
+
+    Args:
+        request_schemas: functions that return schemas of request bodies and their parts, by component name.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -265,7 +133,8 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
                 routes=app.routes,
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(request_schemas())
+            for of_subject in request_schemas:
+                schemas.update(of_subject())
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
@@ -273,7 +142,7 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             document_idempotency(document["paths"])
-            _document_scopes(document, needs_keys=needs_keys)
+            _document_scopes(document, scopes_of(app), needs_keys=needs_keys)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -281,7 +150,9 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _document_scopes(document: dict[str, Any], *, needs_keys: bool) -> None:
+def _document_scopes(
+    document: dict[str, Any], scopes: Mapping[tuple[str, str], Scope | None], *, needs_keys: bool
+) -> None:
     """Add the security scheme of API keys. Add to each operation its scope and the error responses of the key check."""
     meanings = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     document["components"]["securitySchemes"] = {
@@ -293,7 +164,7 @@ def _document_scopes(document: dict[str, Any], *, needs_keys: bool) -> None:
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            scope = SCOPES.get((method.upper(), path))
+            scope = scopes.get((method.upper(), path))
             if scope is None:
                 operation["security"] = []
                 continue

@@ -1,14 +1,14 @@
 """Scopes of API keys, and the scope that each route needs.
 
-Each route has a line in `SCOPES`. A test reports missing routes, and a service with keys refuses to start if one is missing. A key
-has any set of scopes; no scope implies another.
+An endpoint names its scope beside its route, with `needs`. A service with keys refuses to start if one has none. A key has any set
+of scopes; no scope implies another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -36,64 +36,21 @@ MEANINGS: Final[Mapping[Scope, str]] = {
     Scope.ADMIN: "manage keys and webhooks, read the audit chain, erase personal data",
 }
 
-#: (method, path) -> scope. Paths are those of the routes, with the names of their parameters.
-SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
-    # scoring
-    ("POST", "/v1/score"): Scope.SCORE,
-    ("POST", "/v1/score/batch"): Scope.SCORE,
-    ("POST", "/v1/score/csv"): Scope.SCORE,
-    # jobs
-    ("POST", "/v1/jobs"): Scope.SCORE,
-    ("GET", "/v1/jobs"): Scope.READ,
-    ("GET", "/v1/jobs/{job_id}"): Scope.READ,
-    ("GET", "/v1/jobs/{job_id}/result"): Scope.READ,
-    ("GET", "/v1/jobs/{job_id}/rejects"): Scope.READ,
-    ("DELETE", "/v1/jobs/{job_id}"): Scope.SCORE,
-    # personal data
-    ("POST", "/v1/erasures"): Scope.ADMIN,
-    # chemicals and goods
-    ("GET", "/v1/substances"): Scope.SCORE,
-    ("GET", "/v1/substances/drawing.svg"): Scope.SCORE,
-    ("POST", "/v1/substances/batch"): Scope.SCORE,
-    ("GET", "/v1/goods"): Scope.SCORE,
-    ("POST", "/v1/goods/batch"): Scope.SCORE,
-    # decisions
-    ("GET", "/v1/decisions"): Scope.READ,
-    ("GET", "/v1/decisions/{decision_id}"): Scope.READ,
-    # keys and the audit chain
-    ("GET", "/v1/audit"): Scope.ADMIN,
-    ("GET", "/v1/keys"): Scope.ADMIN,
-    ("POST", "/v1/keys"): Scope.ADMIN,
-    ("DELETE", "/v1/keys/{key_id}"): Scope.ADMIN,
-    # lists
-    **{
-        (method, f"/v1/{topic}{path}"): scope
-        for topic in ("watch-lists", "dismissals", "suppressions", "permits")
-        for method, path, scope in (
-            ("GET", "", Scope.READ),
-            ("POST", "", Scope.PLAN),
-            ("POST", "/import", Scope.PLAN),
-            ("DELETE", "/{id}", Scope.PLAN),
-        )
-    },
-    # inspections
-    ("GET", "/v1/queue"): Scope.READ,
-    ("POST", "/v1/queue/{decision_id}/claim"): Scope.OUTCOME,
-    ("POST", "/v1/queue/{decision_id}/release"): Scope.OUTCOME,
-    ("POST", "/v1/decisions/{decision_id}/outcome"): Scope.OUTCOME,
-    ("POST", "/v1/decisions/{decision_id}/override"): Scope.OUTCOME,
-    # webhooks
-    ("GET", "/v1/webhooks"): Scope.ADMIN,
-    ("POST", "/v1/webhooks"): Scope.ADMIN,
-    ("DELETE", "/v1/webhooks/{id}"): Scope.ADMIN,
-    ("POST", "/v1/webhooks/{id}/enable"): Scope.ADMIN,
-    ("GET", "/v1/webhooks/{id}/deliveries"): Scope.ADMIN,
-    ("POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver"): Scope.ADMIN,
-    # the service
-    ("GET", "/v1/model"): Scope.READ,
-    ("GET", "/v1/schema"): Scope.READ,
-    ("GET", "/metrics"): Scope.READ,
-}
+#: Attribute of an endpoint with the scope that its route needs.
+_ATTRIBUTE: Final = "needed_scope"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def needs(scope: Scope) -> Callable[[Endpoint], Endpoint]:
+    """Return a decorator that gives an endpoint the scope that its route needs. It stands below the decorator of the router."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _ATTRIBUTE, scope)
+        return endpoint
+
+    return mark
+
 
 #: Paths that need no key: probes of orchestrators, and the documentation of the API.
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
@@ -104,7 +61,7 @@ OPEN_FOLDER: Final = "/docs/static/"
 class ScopeTable:
     """Scopes by the method and path of a request."""
 
-    def __init__(self, scopes: Mapping[tuple[str, str], Scope] = SCOPES) -> None:
+    def __init__(self, scopes: Mapping[tuple[str, str], Scope]) -> None:
         self._exact = dict(scopes)
         # Use the router's regular expressions, so that both match the same paths. They also match a path that ends in a line
         # break, which an exact comparison does not.
@@ -125,16 +82,25 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
-def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Yield method and path of each route of ``app`` that needs a key."""
+def scopes_of(app: FastAPI) -> dict[tuple[str, str], Scope | None]:
+    """Return the scope of each route of ``app`` that needs a key, by method and path; None if the endpoint names no scope."""
+    scopes: dict[tuple[str, str], Scope | None] = {}
     for route in iter_route_contexts(app.routes):
         path = route.path
         if path is None or is_open(path) or is_open(f"{path}/"):
             continue
         for method in sorted(route.methods or {"any method"}):
-            yield method, path
+            scopes[method, path] = getattr(route.endpoint, _ATTRIBUTE, None)
+    return scopes
 
 
-def unscoped(app: FastAPI) -> list[str]:
-    """Return the routes of ``app`` that are missing in `SCOPES`, as ``METHOD /path``."""
-    return [f"{method} {path}" for method, path in routes_of(app) if (method, path) not in SCOPES]
+def checked_scopes(app: FastAPI) -> dict[tuple[str, str], Scope]:
+    """Return the scopes of `scopes_of`.
+
+    Raises:
+        RuntimeError: an endpoint names no scope, so that any key could use its route.
+    """
+    scopes = scopes_of(app)
+    if missing := [f"{method} {path}" for (method, path), scope in scopes.items() if scope is None]:
+        raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")
+    return {route: scope for route, scope in scopes.items() if scope is not None}

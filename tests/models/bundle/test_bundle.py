@@ -284,7 +284,9 @@ class TestForgery:
     def test_an_older_protocol_is_refused_with_the_command_that_converts_it(self, copy: Path) -> None:
         forge(copy, protocol=1)
         (problem,) = problems(copy)
-        assert problem.startswith("bundle.json: protocol 1, but this code reads protocol 2; in a checkout, ")
+        assert problem.startswith(
+            f"bundle.json: protocol 1, but this code reads protocol {bundle.PROTOCOL}; in a checkout, "
+        )
         assert "python -m tools.upgrade_bundle OLD NEW" in problem
         assert "python -m tools.add_prior OLD NEW" in problem
 
@@ -387,6 +389,17 @@ class TestForgery:
             (lambda m: m["base_rates"].update(cocaine=0.1), "base_rates must be given for"),
             (lambda m: m["calibrators"]["risk"].update(slopes=[1, -1]), "calibrator of risk"),
             (lambda m: m["lanes"].update(yellow=1e9), "lanes: The red threshold"),
+            (lambda m: m["boosters"].pop("precursor"), "boosters must be given for"),
+            (lambda m: m["boosters"].update(precursor="booster_precursor.txt"), "boosters of precursor must be"),
+            (lambda m: m["boosters"]["precursor"].update(file="booster_other.txt"), "boosters of precursor must be"),
+            (lambda m: m["boosters"]["precursor"].update(file=["x"]), "boosters of precursor must be"),
+            (lambda m: m["boosters"]["precursor"].update(factor=-0.5), "boosters of precursor must be"),
+            (lambda m: m["boosters"]["precursor"].update(factor=1), "boosters of precursor must be"),
+            (lambda m: m["boosters"]["precursor"].update(factor="1"), "boosters of precursor must be"),
+            (
+                lambda m: m["boosters"]["precursor"].update(file="booster_equipment.txt"),
+                "booster_precursor.txt: unexpected file in bundle.json",
+            ),
             (lambda m: m.update(heads=["precursor", "precursor"]), "names must differ"),
             (lambda m: m.update(heads=["../x"]), "heads ['../x']"),
             (lambda m: m.update(version="a/b"), "version 'a/b'"),
@@ -483,6 +496,30 @@ def _rename_features(folder: Path, names: list[str], changed: list[str]) -> None
         )
         forge_file(folder, file, text.encode())
     forge(folder, features={"names": changed, "sha256": features_digest(changed)})
+
+
+def test_heads_that_share_a_booster_have_one_file_and_a_factor_each(trained: RiskModel, tmp_path: Path) -> None:
+    first, second, third = trained.heads
+    sharing = replace(
+        trained,
+        boosters={**trained.boosters, third: trained.boosters[second]},
+        factors={second: 0.3, third: 0.7},
+        check=None,
+    )
+    bundle.save(sharing, tmp_path / "one")
+    assert sorted(path.name for path in (tmp_path / "one").glob("booster_*")) == sorted(
+        [f"booster_{first}.txt", f"booster_{second}.txt"]
+    )
+    loaded = bundle.load(tmp_path / "one")
+    assert loaded.factors == {first: 1.0, second: 0.3, third: 0.7}
+    assert loaded.boosters[third] is loaded.boosters[second]
+    assert trained.check is not None
+    rows = trained.check.rows
+    raw = loaded.predict_raw(rows)
+    assert raw.tobytes() == sharing.predict_raw(rows).tobytes()
+    np.testing.assert_allclose(raw[:, 1] / 0.3, raw[:, 2] / 0.7, rtol=1e-12)
+    # A saved model that was loaded has the same bytes.
+    assert bundle.save(loaded, tmp_path / "two") == loaded.digest
 
 
 def test_a_bundle_keeps_the_lanes_of_the_model(saved: Path, trained: RiskModel) -> None:

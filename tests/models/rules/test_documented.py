@@ -38,7 +38,7 @@ def test_the_example_register_makes_its_permit_count() -> None:
 
 
 def test_the_commands_are_those_of_the_command_line() -> None:
-    from service.trials.rules_command import rules_app
+    from service.trials.command import rules_app
 
     commands = {command.name or getattr(command.callback, "__name__", "") for command in rules_app.registered_commands}
     assert (

@@ -4,8 +4,7 @@ import itertools
 import logging
 import math
 import re
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import lightgbm as lgb
@@ -13,12 +12,12 @@ import numpy as np
 import pytest
 
 from models.scoring import RiskModel
-from models.trees import Predictor, StoredRows, predictor
-from models.trees.contributions import TOLERANCE, TreeContributions, lightgbm_contributions
+from models.trees import Predictor, StoredRows, predictor, scaled
 from models.trees.forest import COMPILED, Forest
-from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, factor_between, read_trees
+from models.trees.predictor import TOLERANCE, lightgbm_contributions
+from models.trees.shapley import Shapley
+from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, read_trees
 from tests.models.boosters import edge_rows, grow, lightgbm_raw
-from training.fitting.booster_text import first_trees, join_trees
 
 needs_kernels = pytest.mark.skipif(not COMPILED, reason="the kernels are not compiled")
 
@@ -54,6 +53,20 @@ def changed(booster: lgb.Booster, pattern: str, text: str) -> lgb.Booster:
     return lgb.Booster(model_str=re.sub(r"^tree_sizes=.*$\n", "", after, flags=re.MULTILINE))
 
 
+def raw_scores(boosters: Sequence[Sequence[Tree]], rows: np.ndarray) -> np.ndarray:
+    """Return the kernel's raw scores (n, boosters), each booster with a factor of 1."""
+    out = np.empty((len(rows), len(boosters)))
+    Forest(boosters, [(k, 1.0) for k in range(len(boosters))]).scores(rows, out)
+    return out
+
+
+def contributions_of(boosters: Sequence[Sequence[Tree]], rows: np.ndarray, number: int = 0) -> np.ndarray:
+    """Return the kernel's contributions (n, F + 1) to the raw score of one of the boosters."""
+    out = np.empty((len(rows), rows.shape[1] + 1))
+    Shapley(boosters).explain(rows, number, out)
+    return out
+
+
 def known_mean(tree: Tree, row: np.ndarray, known: Collection[int], node: int = 0) -> float:
     """Return the mean leaf value below a node when only some features of a row are known, directly from the definition."""
     if node < 0 or not tree.feature:
@@ -71,7 +84,7 @@ def known_mean(tree: Tree, row: np.ndarray, known: Collection[int], node: int = 
 
 def by_leaves(tree: Tree, row: np.ndarray) -> np.ndarray:
     """Return contributions for a row without missing values, leaf by leaf, by the formula in
-    `models.trees.contributions`.
+    `models.trees.shapley`.
     """
     points, weights = np.polynomial.legendre.leggauss(40)
     t, total = (points + 1.0) / 2.0, np.zeros(len(row))
@@ -97,15 +110,14 @@ class TestForest:
     def test_scores_equal_those_of_lightgbm_to_the_last_bit(self, booster: lgb.Booster) -> None:
         other = grow(5, 7, seed=3)
         rows = edge_rows([booster, other])
-        out = np.empty((len(rows), 2))
-        Forest([read_trees(booster), read_trees(other)]).scores(rows, out)
+        out = raw_scores([read_trees(booster), read_trees(other)], rows)
         assert out.tobytes() == lightgbm_raw([booster, other], rows).tobytes()
 
     @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 63, 64, 65, 66, 130])
     def test_one_row_and_many_rows_have_equal_scores(self, n: int) -> None:
         boosters = [grow(8, 5), grow(40, 3, seed=1)]
         rows = np.resize(edge_rows(boosters), (n, 12))
-        forest = Forest([read_trees(booster) for booster in boosters])
+        forest = Forest([read_trees(booster) for booster in boosters], [(0, 1.0), (1, 1.0)])
         together, alone = np.empty((n, 2)), np.empty((n, 2))
         forest.scores(rows, together)
         for i in range(n):
@@ -114,28 +126,20 @@ class TestForest:
         if n:
             assert together.tobytes() == lightgbm_raw(boosters, rows).tobytes()
 
-    def test_heads_that_multiply_shared_trees_by_a_factor_share_their_shapes(self) -> None:
-        booster = grow(8, 5)
-        trees = read_trees(booster)
-        halved = [replace(tree, value=[value / 2.0 for value in tree.value]) for tree in trees]
-        forest = Forest([trees, halved, trees[:2]])
-        rows = edge_rows([booster])
+    @pytest.mark.parametrize("factor", [1.0, 0.6, 5.0 / 3.0, 0.0, -2.0])
+    def test_the_factor_of_a_head_multiplies_each_leaf_value(self, factor: float) -> None:
+        boosters = [grow(8, 5), grow(40, 3, seed=1)]
+        rows = edge_rows(boosters)
         out = np.empty((len(rows), 3))
-        forest.scores(rows, out)
-        assert forest.shapes == len({(*tree.feature, *tree.threshold, *tree.default_left) for tree in trees})
-        assert out[:, :1].tobytes() == lightgbm_raw([booster], rows).tobytes()
-        assert out[:, 1].tolist() == (out[:, 0] / 2.0).tolist()
-        alone = np.empty((len(rows), 1))
-        Forest([trees[:2]]).scores(rows, alone)
-        assert out[:, 2:].tobytes() == alone.tobytes()
+        Forest([read_trees(booster) for booster in boosters], [(0, 1.0), (1, 1.0), (0, factor)]).scores(rows, out)
+        assert out.tobytes() == lightgbm_raw([*boosters, scaled(boosters[0], factor)], rows).tobytes()
+        np.testing.assert_allclose(out[:, 2], factor * out[:, 0], rtol=0.0, atol=1e-12)
 
     def test_read_only_rows_can_be_scored(self) -> None:
         booster = grow()
         rows = edge_rows([booster])
         rows.flags.writeable = False
-        out = np.empty((len(rows), 1))
-        Forest([read_trees(booster)]).scores(rows, out)
-        assert (out == lightgbm_raw([booster], rows)).all()
+        assert (raw_scores([read_trees(booster)], rows) == lightgbm_raw([booster], rows)).all()
 
 
 class TestContributions:
@@ -143,7 +147,7 @@ class TestContributions:
         rows = edge_rows([booster], 60)
         expected = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
         scale = max(1.0, float(np.abs(expected).max()))
-        contributions = TreeContributions([read_trees(booster)])(rows, 0)
+        contributions = contributions_of([read_trees(booster)], rows)
         np.testing.assert_allclose(contributions / scale, expected / scale, rtol=0.0, atol=1e-12)
         np.testing.assert_allclose(
             contributions.sum(axis=1) / scale, lightgbm_raw([booster], rows)[:, 0] / scale, atol=1e-12
@@ -152,12 +156,12 @@ class TestContributions:
     def test_contributions_of_one_row_and_of_many_are_equal_for_each_head(self) -> None:
         boosters = [grow(8, 5), grow(40, 3, seed=1)]
         rows = edge_rows(boosters, 40)
-        contributions = TreeContributions([read_trees(booster) for booster in boosters])
+        trees = [read_trees(booster) for booster in boosters]
         for k, booster in enumerate(boosters):
-            together = contributions(rows, k)
+            together = contributions_of(trees, rows, k)
             expected = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
             np.testing.assert_allclose(together, expected, rtol=0.0, atol=1e-11)
-            assert b"".join(contributions(row[None, :], k).tobytes() for row in rows) == together.tobytes()
+            assert b"".join(contributions_of(trees, row[None, :], k).tobytes() for row in rows) == together.tobytes()
 
     @pytest.mark.parametrize("kind", ["9 leaves", "16 leaves", "40 leaves", "zero is missing"])
     def test_contributions_follow_from_their_definition(self, kind: str) -> None:
@@ -169,7 +173,7 @@ class TestContributions:
         settings |= {"zero_as_missing": True} if kind == "zero is missing" else {"num_leaves": int(kind.split()[0])}
         tree = read_trees(lgb.train(settings, lgb.Dataset(x, y), num_boost_round=1))[0]
         rows = np.ascontiguousarray(x[:12])
-        all_contributions = TreeContributions([[tree]])(rows, 0)
+        all_contributions = contributions_of([[tree]], rows)
         for row, contributions in zip(rows, all_contributions, strict=True):
             assert contributions[5] == pytest.approx(known_mean(tree, row, ()), abs=1e-12)
             for feature in range(5):
@@ -196,7 +200,7 @@ class TestContributions:
         trees = read_trees(booster)
         assert len(set(trees[0].feature)) > 0.7 * leaves
         rows = np.ascontiguousarray(x[:5])
-        contributions = TreeContributions([trees])(rows, 0)
+        contributions = contributions_of([trees], rows)
         np.testing.assert_allclose(
             contributions[:, :-1], [by_leaves(trees[0], row) for row in rows], rtol=0.0, atol=1e-11
         )
@@ -209,12 +213,12 @@ class TestContributions:
     def test_contributions_of_trees_of_all_sizes_add_up(self) -> None:
         boosters = [grow(64, 2), grow(min_data_in_leaf=10_000), grow(8, 5), grow(2, 3), grow(12, 4, seed=1), grow(9, 2)]
         rows = edge_rows(boosters, 40)
-        contributions = TreeContributions([[tree for booster in boosters for tree in read_trees(booster)]])(rows, 0)
+        contributions = contributions_of([[tree for booster in boosters for tree in read_trees(booster)]], rows)
         expected = sum(np.asarray(b.predict(rows, pred_contrib=True, num_threads=1)) for b in boosters)
         np.testing.assert_allclose(contributions, expected, rtol=0.0, atol=1e-11)
 
     def test_an_empty_matrix_has_no_contributions(self) -> None:
-        assert TreeContributions([read_trees(grow())])(np.empty((0, 12)), 0).shape == (0, 13)
+        assert contributions_of([read_trees(grow())], np.empty((0, 12))).shape == (0, 13)
 
     def test_contributions_of_a_feature_that_a_path_splits_on_twice_follow_from_their_definition(self) -> None:
         """The path splits on x at 0, on y at 0 and again on x at 1. Its leaves 1, 5, 9 and 2 have 10, 30, 40 and 20 rows."""
@@ -234,7 +238,7 @@ class TestContributions:
         both = 2.0
         of_x = ((x_alone - nothing) + (both - y_alone)) / 2
         of_y = ((y_alone - nothing) + (both - x_alone)) / 2
-        contributions = TreeContributions([read_trees(booster)])(np.array([[2.0, 1.0]]), 0)
+        contributions = contributions_of([read_trees(booster)], np.array([[2.0, 1.0]]))
         np.testing.assert_allclose(contributions, [[of_x, of_y, nothing]], atol=1e-14)
 
 
@@ -441,55 +445,29 @@ class TestPredictor:
         np.testing.assert_allclose(used.contributions(rows, 0), expected, rtol=0.0, atol=1e-9)
 
     def test_the_kernels_score_and_explain_the_champion(self, champion: RiskModel) -> None:
-        boosters = [champion.boosters[head] for head in champion.heads]
+        boosters = [scaled(champion.boosters[head], champion.factors[head]) for head in champion.heads]
         rows = edge_rows(boosters, 100)
         assert champion.predictor == ("kernels" if COMPILED else "lightgbm")
-        trees = Predictor(boosters)
+        trees = Predictor(list(champion.boosters.values()), list(champion.factors.values()))
         assert trees.raw(rows).tobytes() == lightgbm_raw(boosters, rows).tobytes()
         for number, booster in enumerate(boosters):
             expected = np.asarray(booster.predict(rows[:20], pred_contrib=True, num_threads=1))
             np.testing.assert_allclose(trees.contributions(rows[:20], number), expected, rtol=0.0, atol=1e-12)
 
 
-@needs_kernels
-@pytest.mark.parametrize("shared", [0, 5, 9])
-def test_trees_that_all_heads_share_are_stored_once_without_an_effect_on_results(shared: int) -> None:
-    common = grow(trees=9, leaves=9)
-    boosters = [join_trees(first_trees(common, shared or 1), grow(trees=3 + k, seed=k + 1), 3 + k) for k in range(3)]
-    if not shared:
-        boosters = [first_trees(grow(trees=4, seed=k + 1), 4) for k in range(3)]
-    heads = [read_trees(booster) for booster in boosters]
-    rows = edge_rows(boosters)
-    raw = np.empty((len(rows), 3))
-    forest = Forest(heads)
-    forest.scores(rows, raw)
-    assert raw.tobytes() == lightgbm_raw(boosters, rows).tobytes()
-    forest.scores(rows[:1], raw[:1])
-    assert raw.tobytes() == lightgbm_raw(boosters, rows).tobytes()
-    contributions = TreeContributions(heads)
-    for head, booster in enumerate(boosters):
+@pytest.mark.parametrize("kernels", [True, False])
+def test_heads_share_a_booster_with_a_factor_each(kernels: bool) -> None:
+    booster, other, factors = grow(9, 6), grow(9, 6, seed=1), [1.0, 0.6, 1.0, 0.0]
+    rows = edge_rows([booster, other])
+    stored = StoredRows.of([booster, booster, other, other], rows, factors)
+    assert stored is not None
+    used = Predictor([booster, booster, other, other], factors, kernels=kernels, stored=stored)
+    assert used.name == ("kernels" if kernels and COMPILED else "lightgbm")
+    alone = [booster, scaled(booster, 0.6), other, scaled(other, 0.0)]
+    assert used.raw(rows).tobytes() == lightgbm_raw(alone, rows).tobytes()
+    assert stored.raw.tobytes() == lightgbm_raw(alone, stored.rows).tobytes()
+    assert not used.raw(rows)[:, 3].any()
+    for head, one in enumerate(alone):
         np.testing.assert_allclose(
-            contributions(rows, head), lightgbm_contributions(booster, rows), rtol=0.0, atol=TOLERANCE
+            used.contributions(rows, head), lightgbm_contributions(one, rows), rtol=0.0, atol=TOLERANCE
         )
-
-
-@needs_kernels
-def test_contributions_of_heads_that_multiply_shared_trees_differ_by_the_factor() -> None:
-    booster, other = grow(9, 6), grow(9, 6, seed=1)
-    trees, rows = read_trees(booster), edge_rows([booster, other])
-    scaled = [replace(tree, value=[0.6 * value for value in tree.value]) for tree in trees]
-    contributions = TreeContributions([trees, scaled, read_trees(other)])
-    expected = lightgbm_contributions(booster, rows)
-    np.testing.assert_allclose(contributions(rows, 0), expected, rtol=0.0, atol=TOLERANCE)
-    np.testing.assert_allclose(contributions(rows, 1), 0.6 * expected, rtol=0.0, atol=TOLERANCE)
-    np.testing.assert_allclose(contributions(rows, 2), lightgbm_contributions(other, rows), rtol=0.0, atol=TOLERANCE)
-
-
-def test_a_factor_between_trees_must_hold_for_all_leaves() -> None:
-    tree = read_trees(grow(trees=1))[0]
-    assert factor_between(tree, tree) == 1.0
-    assert factor_between(replace(tree, value=[-3.0 * value for value in tree.value]), tree) == pytest.approx(-3.0)
-    assert factor_between(replace(tree, value=[tree.value[0] * 1.001, *tree.value[1:]]), tree) is None
-    nothing = replace(tree, value=[0.0] * len(tree.value))
-    assert factor_between(nothing, nothing) == 1.0
-    assert factor_between(tree, nothing) is None

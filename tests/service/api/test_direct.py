@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.core.http.dependencies import QueryCache
 from service.scoring.answers import Options
+from service.scoring.options import QueryCache
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 

@@ -19,7 +19,7 @@ from service.core.settings import Settings
 from service.scoring import answers
 from service.scoring import routes as scoring
 from tests.service.api.test_score_batch import numbered, without_ids
-from tests.service.api_client import Client, serving
+from tests.service.api_client import Client, State, serving
 from tests.service.conftest import shipment
 
 
@@ -88,7 +88,7 @@ def test_a_batch_holds_its_bytes_until_its_answer_is_sent(settings: Settings, mo
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             async def watched(message: Message) -> None:
                 if message.get("more_body"):
-                    held.append(app.state.service.bodies.used)
+                    held.append(State(app).bodies.used)
                 await send(message)
 
             await self.inner(scope, receive, watched)

@@ -323,7 +323,7 @@ def test_opsin_reads_a_systematic_name(settings: Settings) -> None:
 
 
 def test_slow_lookups_do_not_delay_scores(client: Client) -> None:
-    limiter = client.state.lookups
+    limiter = client.state.lookups.single
     for number in range(int(limiter.total_tokens)):
         client.portal.call(limiter.acquire_on_behalf_of, number)
     answers: list[int] = []

@@ -14,10 +14,10 @@ from features.substances.read.opsin import Opsin
 from models.bundle import ModelStore
 from service.cli import run
 from service.core.database.engine import Database
+from service.doctor import command as doctor
 from service.keys import repository as keys
 from service.keys.key import KeyWishes
 from service.keys.keys_file import write_keys
-from service.operations import doctor
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from service.core.terminal.errors import WrongUse
-from service.training.command import _params, _shares
+from service.training.learning import _params, _shares
 from training.config import TrainConfig
 from training.data.dataset import BadData
 from training.data.planning import plan_windows

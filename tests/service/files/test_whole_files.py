@@ -40,6 +40,8 @@ def score(folder: Path, bundle: Path, fault: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
+        # Tests that run under nohup would otherwise pass on that SIGHUP is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
 
 

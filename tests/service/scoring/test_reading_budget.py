@@ -182,7 +182,7 @@ def test_an_unread_text_is_not_reported_as_naming_no_substance(client: Client) -
 
 
 def test_batches_of_lookups_beyond_those_that_may_wait_are_refused_and_single_ones_are_not(client: Client) -> None:
-    limiter = client.state.lookup_batches
+    limiter = client.state.lookups.batches
 
     async def ask() -> tuple[list[httpx.Response], httpx.Response]:
         transport = httpx.ASGITransport(client.app)

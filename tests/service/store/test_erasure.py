@@ -20,12 +20,13 @@ from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.database.times import iso_time, now_us
+from service.core.erasing import Selection
 from service.core.errors import JournalWaits
 from service.core.settings import Settings
 from service.decisions import repository as decisions
 from service.decisions.journal import Journal
 from service.erasure.everywhere import erase, erase_old
-from service.erasure.repository import Selection, erased_answer
+from service.erasure.repository import erased_answer
 from service.inspections.tables import Outcome, Override, QueueEntry
 from service.jobs.tables import Job
 from service.jobs.worker import Worker

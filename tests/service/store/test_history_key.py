@@ -19,12 +19,12 @@ from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
+from service.doctor import command as doctor
 from service.history import key as history_key
 from service.history.checkpoints import unpack
 from service.history.key import BadKeyFile, KeyMissing, establish, place_of, read
 from service.history.sealing import Sealer
 from service.history.tables import CheckpointPart, HistoryCheckpoint
-from service.operations import doctor
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
 

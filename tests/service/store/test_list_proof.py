@@ -11,7 +11,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from service.audit.proof import prove
 from service.core.database.engine import Database
 from service.core.database.times import now_us
-from service.erasure.repository import Selection, erase
+from service.core.erasing import Selection
+from service.erasure.repository import erase
 from service.lists import repository as lists
 from service.lists.tables import PermitRow, WatchEntry
 from service.lists.topics import PERMITS, WATCH_ENTRIES

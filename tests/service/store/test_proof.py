@@ -21,8 +21,9 @@ from service.core.database import audit
 from service.core.database.audit import START, Fact, digest_of
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
+from service.core.erasing import Selection
 from service.decisions.store import Store
-from service.erasure.repository import Selection, erase
+from service.erasure.repository import erase
 from service.inspections.tables import Outcome, Override
 from service.keys.tables import ApiKey
 from service.scoring.tables import Decision

@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, 
 
 from service.audit.proof import prove
 from service.core.database.engine import Database
+from service.core.erasing import Selection
 from service.decisions.store import Store
-from service.erasure.repository import Selection, erase
+from service.erasure.repository import erase
 from service.inspections.outcomes import Finding
 from service.inspections.tables import Outcome, Override
 from service.inspections.transactions import record_outcome, record_override

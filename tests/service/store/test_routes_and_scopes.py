@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.core.http.scopes import OPEN_PATHS, Scope, routes_of
+from service.core.http.scopes import OPEN_PATHS, Scope, scopes_of
 from service.core.settings import Settings
 from service.keys.key import KeyWishes, new_key
 from service.keys.keys_file import write_keys
@@ -87,7 +87,7 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def test_the_table_has_each_route_of_the_application() -> None:
-    assert {(method, path) for _, method, path in EXPECTED} == set(routes_of(create_app(Settings()))), "update EXPECTED"
+    assert {(method, path) for _, method, path in EXPECTED} == set(scopes_of(create_app(Settings()))), "update EXPECTED"
     assert len(EXPECTED) == len({(method, path) for _, method, path in EXPECTED})
 
 

@@ -18,9 +18,9 @@ from service.core.database import idempotency, scrubbing
 from service.core.database.engine import Database
 from service.core.database.tables import IdempotentRequest
 from service.core.database.times import now_us
+from service.core.erasing import Selection
 from service.decisions import repository as decisions
 from service.erasure import repository as erasure
-from service.erasure.repository import Selection
 from service.scoring.decision import NewDecision
 from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-import lightgbm as lgb
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -30,13 +28,9 @@ def lessons(seed: int = 0, n: int = 3000) -> Lessons:
     return Lessons(matrix, np.full((n, 3), -9.0), find, np.ones(n))
 
 
-def raw(boosters: Mapping[str, lgb.Booster], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.stack([np.asarray(booster.predict(matrix, raw_score=True)) for booster in boosters.values()], axis=1)
-
-
 def test_trees_learn_what_the_prior_does_not_explain() -> None:
     learned = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
-    values = raw(learned, np.array([[0.95, 0.5, 0.5, 0.5], [0.2, 0.5, 0.5, 0.5]]))
+    values = learned.raw(np.array([[0.95, 0.5, 0.5, 0.5], [0.2, 0.5, 0.5, 0.5]]))
     assert values[0, 0] > values[1, 0] + 0.5
 
 
@@ -46,13 +40,13 @@ def test_trees_add_nothing_if_the_prior_explains_everything() -> None:
         [[0.0, 30.0, 30.0]]
     )
     learned = fit_residual(Lessons(part.matrix, knows, part.find, part.weight), HEADS, list("abcd"), [0] * 4, QUICK)
-    assert np.abs(raw(learned, part.matrix[:200])[:, 0]).max() < 0.1
+    assert np.abs(learned.raw(part.matrix[:200])[:, 0]).max() < 0.1
 
 
 def test_the_shrinkage_of_a_head_multiplies_the_values_of_its_trees() -> None:
     def learned(opioids: float, others: float) -> NDArray[np.float64]:
         params = replace(QUICK, shrinkage=others, shrinkage_of_opioids=opioids)
-        return raw(fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, params), lessons(1).matrix[:100])
+        return fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, params).raw(lessons(1).matrix[:100])
 
     full = learned(1.0, 1.0)
     np.testing.assert_allclose(learned(0.5, 0.2), full * [0.5, 0.2, 0.2], atol=1e-9)
@@ -65,20 +59,20 @@ def test_trees_that_start_from_half_the_prior_are_scaled_to_the_full_prior() -> 
     whole = fit_residual(part, HEADS, list("abcd"), [0] * 4, QUICK)
     halved = fit_residual(part, HEADS, list("abcd"), [0] * 4, replace(QUICK, slope=0.5))
     rows = lessons(1).matrix[:100]
-    np.testing.assert_allclose(raw(halved, rows), 2 * raw(whole, rows), atol=1e-9)
+    np.testing.assert_allclose(halved.raw(rows), 2 * whole.raw(rows), atol=1e-9)
 
 
 def test_a_head_without_finds_has_the_common_trees_alone() -> None:
     learned = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
-    assert learned["precursor"].num_trees() == QUICK.common_trees
-    assert learned["fentanyl_or_analogue"].num_trees() == QUICK.common_trees + QUICK.head_trees
+    assert learned.boosters["precursor"].num_trees() == QUICK.common_trees
+    assert learned.boosters["fentanyl_or_analogue"].num_trees() == QUICK.common_trees + QUICK.head_trees
 
 
 def test_no_tree_goes_against_the_direction_of_an_entry() -> None:
     learned = fit_residual(lessons(), HEADS, list("abcd"), [-1, 0, 0, 0], replace(QUICK, common_trees=60))
     grid = np.full((50, 4), 0.5)
     grid[:, 0] = np.linspace(0, 1, 50)
-    assert (np.diff(raw(learned, grid)[:, 0]) <= 1e-12).all()
+    assert (np.diff(learned.raw(grid)[:, 0]) <= 1e-12).all()
 
 
 def test_lessons_of_several_authors_are_joined_in_order() -> None:
@@ -104,7 +98,7 @@ def test_trees_without_the_prior_learn_from_the_same_bins() -> None:
     # The booster with the prior is fitted in between, as it is when an author is left out.
     fit_residual(part, HEADS, list("abcd"), [0] * 4, QUICK)
     sharing = fit_residual(bare, HEADS, list("abcd"), [0] * 4, QUICK)
-    np.testing.assert_array_equal(raw(sharing, part.matrix), raw(alone, part.matrix))
+    np.testing.assert_array_equal(sharing.raw(part.matrix), alone.raw(part.matrix))
 
 
 @pytest.mark.parametrize("shift", [-3.0, 0.0, 7.5])

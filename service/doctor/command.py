@@ -263,3 +263,6 @@ def _stored_keys(settings: Settings) -> list[Key]:
         return keys.every(database) if database.revision() == SCHEMA else []
     finally:
         database.close()
+
+
+COMMANDS = (doctor,)

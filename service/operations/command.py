@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from service.core.settings import Settings
+    from service.files.batch import BatchReport
+    from service.files.chunk_scorer import RiskyShipment
+
+#: Invented manifests; see `service/samples/README.md` for their origin.
+SAMPLE: Final = Path(__file__).resolve().parents[1] / "samples" / "manifests.csv"
+
+_LANE_STYLES: Final = {"red": "bold red", "yellow": "yellow", "green": "green"}
 
 Host = Annotated[str | None, typer.Option("--host", help="Default: 127.0.0.1, this machine only.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: 8000.")]
@@ -89,7 +98,6 @@ def demo(
     from service.core.terminal.common import load_model
     from service.core.terminal.console import to_stderr
     from service.files.command import FileScoring, score_into
-    from service.operations.demo import SAMPLE, show_riskiest
 
     out.parent.mkdir(parents=True, exist_ok=True)
     model = load_model(None)
@@ -101,3 +109,38 @@ def demo(
     address = f"http://{host or '127.0.0.1'}:{port or 8000}"
     console.print(f"Serving at {address} (documentation: {address}/docs). Press Ctrl-C to stop.", markup=False)
     serve(host, port)
+
+
+def show_riskiest(report: BatchReport, out: Path, console: Console | None = None) -> None:
+    """Print the riskiest shipments of a scored file, 80 columns wide, a summary, and the path ``out`` of all scores."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = console or Console(highlight=False)
+    table = Table(title="Riskiest shipments", title_justify="left", show_lines=True, expand=False)
+    table.add_column("Shipment", no_wrap=True)
+    table.add_column("Risk", justify="right", no_wrap=True)
+    table.add_column("Lane", no_wrap=True)
+    table.add_column("Strongest evidence for", overflow="fold", max_width=56)
+    for shipment in report.riskiest:
+        lane = f"[{_LANE_STYLES[shipment.lane]}]{shipment.lane}[/]"
+        reasons = "\n".join(f"- {escape(reason)}" for reason in shipment.reasons) or "not explained (green)"
+        table.add_row(escape(shipment.shipment_id), _risk(shipment), lane, reasons)
+    console.print(table)
+    lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
+    console.print(
+        f"{report.rows_in:,} rows, {report.shipments:,} shipments: {lanes}. Risk is the probability of illicit content "
+        f"at the base rate in use. All scores: {out}",
+        markup=False,
+    )
+    if report.rows_rejected:
+        console.print(f"Rows that cannot be read: {report.rows_rejected}; reasons: {report.rejects_path}", markup=False)
+
+
+def _risk(shipment: RiskyShipment) -> str:
+    """Return three lines: the risk, the expected number of such shipments per find, and the rank among reference traffic."""
+    return f"{shipment.risk:.2g}\n1 in {shipment.one_in:,}\nrank 1 in {shipment.rank_one_in:,}"
+
+
+COMMANDS = (serve, demo)

@@ -1,80 +1,27 @@
-"""Tests of the commands that upgrade a bundle and that add the evidence as the prior of its trees."""
+"""Tests of the command that adds the evidence as the prior of a model's trees."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.bundle import BundleRefused, load, save
-from models.bundle.audit import MANIFEST, seal
-from models.bundle.files import json_bytes
+from models.bundle import load
 from models.evidence import read_evidence
 from models.scoring import RiskModel
 from tests.models.small_model import HEADS, manifest, table_of, train
+from tests.tools.test_upgrade_bundle import write_old
 from tools import add_prior
 from tools.add_prior import World, with_prior
-from tools.upgrade_bundle import upgrade
 from training.data.labels import KnownLabels
 from training.data.window_features import WindowFeatures
-from training.fitting.booster_text import shrunk
 
 
 @pytest.fixture(scope="module")
 def model() -> RiskModel:
     return train()
-
-
-@pytest.fixture
-def old(model: RiskModel, tmp_path: Path) -> Path:
-    """A bundle of protocol 1."""
-    folder = tmp_path / "old"
-    save(model, folder)
-    set_manifest(folder, protocol=1)
-    return folder
-
-
-def set_manifest(folder: Path, **changes: object) -> None:
-    document = json.loads((folder / MANIFEST).read_bytes()) | changes
-    document["seal"] = seal(document)
-    (folder / MANIFEST).write_bytes(json_bytes(document))
-
-
-def test_an_upgraded_bundle_loads_and_scores_as_before(model: RiskModel, old: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleRefused, match="protocol 1"):
-        load(old)
-    info = upgrade(old, tmp_path / "new")
-    upgraded = load(tmp_path / "new", expected_digest=info.digest)
-    assert upgraded.evidence is None
-    table = table_of(manifest(50, seed=2))
-    before = model.score(table, model.history.copy()).risk
-    assert upgraded.score(table, upgraded.history.copy()).risk.tobytes() == before.tobytes()
-
-
-def test_an_altered_bundle_is_not_upgraded(old: Path, tmp_path: Path) -> None:
-    document = json.loads((old / MANIFEST).read_bytes())
-    (old / MANIFEST).write_bytes(json_bytes(document | {"version": "2"}))
-    with pytest.raises(BundleRefused, match="altered"):
-        upgrade(old, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-def test_a_bundle_with_an_altered_file_is_not_upgraded(old: Path, tmp_path: Path) -> None:
-    (old / "CARD.md").write_text("better than it is", encoding="utf-8")
-    with pytest.raises(BundleRefused, match=r"CARD\.md"):
-        upgrade(old, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("factor", [0.0, 0.25, 1.0])
-def test_shrinking_multiplies_the_raw_scores(model: RiskModel, factor: float) -> None:
-    assert model.check is not None
-    for k, head in enumerate(HEADS):
-        raw = np.asarray(shrunk(model.boosters[head], factor).predict(model.check.rows, raw_score=True))
-        assert raw == pytest.approx(factor * model.check.raw[:, k], abs=1e-12)
 
 
 def window(model: RiskModel, seed: int) -> WindowFeatures:
@@ -132,8 +79,13 @@ def test_kept_trees_count_relative_to_their_mean(model: RiskModel, world: World)
 
 
 def test_the_command_writes_a_bundle_that_loads(
-    monkeypatch: pytest.MonkeyPatch, old: Path, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    model: RiskModel,
+    world: World,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    old = write_old(model, tmp_path / "old", 1)
     monkeypatch.setattr(World, "simulate", lambda model, rows, seed: world)
     monkeypatch.setattr(
         "sys.argv", ["add_prior", str(old), str(tmp_path / "new"), "--keep", "0.1", "--keep", "equipment=0.3"]

@@ -1,0 +1,1 @@
+"""``tidewaiter doctor``: checks of the installation and the settings."""

@@ -1,0 +1,47 @@
+"""The subjects of the service: a line for each folder below `service/`, with the parts that it has.
+
+The app, the command line, the tables and the proof of the audit chain take the parts from here, each when it needs them. So a
+command loads no routes, and a service without a store no tables.
+
+====================  ============================================================================================================
+``routes``            ``router``; also ``parts(settings)`` and ``request_schemas()`` if the subject has some
+``command``           ``COMMANDS``: functions and groups of the command line, in the order of the help
+``tables``            mapped classes
+====================  ============================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, Final
+
+#: Subject -> its parts, in the order of the API's documentation and of the help.
+SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
+    "scoring": ("routes", "tables"),
+    "files": ("routes", "command"),
+    "substances": ("routes", "command"),
+    "goods": ("routes", "command"),
+    "training": ("command",),
+    "operations": ("command",),
+    "jobs": ("routes", "command", "tables"),
+    "decisions": ("routes",),
+    "history": ("tables",),
+    "trials": ("command",),
+    "inspections": ("routes", "command", "tables"),
+    "lists": ("routes", "command", "tables"),
+    "webhooks": ("routes", "tables"),
+    "status": ("routes",),
+    "keys": ("routes", "command", "tables"),
+    "backup": ("command",),
+    "erasure": ("routes", "command"),
+    "audit": ("routes", "command", "tables"),
+    "doctor": ("command",),
+}
+
+
+def parts(part: str) -> Iterator[Any]:
+    """Yield the module ``part`` of each subject that has one, in the order of `SUBJECTS`."""
+    for subject, names in SUBJECTS.items():
+        if part in names:
+            yield import_module(f"service.{subject}.{part}")
