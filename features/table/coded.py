@@ -94,7 +94,7 @@ class ColumnWriter:
     """Writer of the columns of a matrix (n, F). For one row, it takes a fraction of the time of numpy."""
 
     def __init__(self, matrix: NDArray[np.float64]) -> None:
-        self._array = self._matrix = matrix
+        self._matrix = matrix
 
     def by_text(self, column: int, texts: Coded, numbers: Sequence[float], missing: float) -> None:
         """Write the number of each row's text. ``numbers`` has one entry per distinct text."""
@@ -121,10 +121,6 @@ class ColumnWriter:
             for row in range(matrix.shape[0]):
                 if (codes[row] >= 0) == present:
                     matrix[row, column] += 1.0
-
-    def array(self, column: int, numbers: NDArray[Any]) -> None:
-        """Write an array (n,)."""
-        self._array[:, column] = numbers
 
     def by_row(self, column: int, numbers: Sequence[float]) -> None:
         """Write one number per row."""

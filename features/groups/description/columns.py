@@ -6,39 +6,50 @@ from enum import IntEnum
 from typing import Final
 
 from features.groups.base import Column, declare
+from features.groups.shown import FLAG, LOG_COUNT, SHARE, Shown, log_share, number_text, one_of
 
 
 class DescriptionColumn(Column):
     """Columns of the group, in order."""
 
-    DESCRIPTION_MISSING = "DESCRIPTION_VAGUE", "Whether the goods description is missing"
-    DESCRIPTION_LENGTH = "DESCRIPTION_FORM", "Characters of the description (log of one more)"
+    DESCRIPTION_MISSING = "DESCRIPTION_VAGUE", "the goods description is missing", FLAG
+    DESCRIPTION_LENGTH = "DESCRIPTION_FORM", "Characters of the description", LOG_COUNT
     DESCRIPTION_WORDS = "DESCRIPTION_FORM", "Words of the description"
-    DESCRIPTION_DIGIT_SHARE = "DESCRIPTION_FORM", "Share of digits among its characters"
+    DESCRIPTION_DIGIT_SHARE = "DESCRIPTION_FORM", "Share of digits among its characters", SHARE
     DESCRIPTION_STOP_WORD = (
         "DESCRIPTION_VAGUE",
         "1 if the description is a term that customs reject as vague, 0.5 if it contains one",
+        Shown(
+            lambda value: "" if value >= 1.0 else "it contains one" if value > 0.0 else "no",
+            "Description is a term that customs reject as vague",
+        ),
     )
     DESCRIPTION_UNINFORMATIVE = (
         "DESCRIPTION_VAGUE",
-        "Whether the characters carry no information (digits only, one letter repeated)",
+        "the characters carry no information (digits only, one letter repeated)",
+        FLAG,
     )
-    DESCRIPTION_OTHER_SCRIPT = "DESCRIPTION_FORM", "Share of letters outside the Latin script"
+    DESCRIPTION_OTHER_SCRIPT = "DESCRIPTION_FORM", "Share of letters outside the Latin script", SHARE
     DESCRIPTION_CHEMICAL_WORDS = "DESCRIPTION_CHEMICAL", "Words built like chemical names"
-    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "Whether the text contains a CAS number"
+    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "the text contains a CAS number", FLAG
     DESCRIPTION_GRADE = (
         "DESCRIPTION_CHEMICAL",
         "Words of grade and purpose (purity, reagent, intermediate, sample, powder)",
     )
-    DESCRIPTION_EQUIPMENT = "EQUIPMENT_DECLARED", "Whether tablet or capsule machinery, dies or moulds are named"
+    DESCRIPTION_EQUIPMENT = "EQUIPMENT_DECLARED", "tablet or capsule machinery, dies or moulds are named", FLAG
     DESCRIPTION_TOOLING = (
         "EQUIPMENT_DECLARED",
-        "Whether presses, punches, dies, moulds or machine parts of any kind are named",
+        "presses, punches, dies, moulds or machine parts of any kind are named",
+        FLAG,
     )
-    DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "Whether tablets, capsules or medicines are named"
+    DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "tablets, capsules or medicines are named", FLAG
     DESCRIPTION_DOSE = (
         "DESCRIPTION_CHEMICAL",
         "A clinical form (patch, ampoule, tablet) is named: 2 with an amount per dose, 1 without, 0 not named",
+        Shown(
+            one_of("no", "without an amount per dose", "with an amount per dose"),
+            "A clinical form (patch, ampoule, tablet) is named",
+        ),
     )
     DESCRIPTION_STANDARD = (
         "DESCRIPTION_CHEMICAL",
@@ -47,28 +58,37 @@ class DescriptionColumn(Column):
     DESCRIPTION_GENERIC_CHEMISTRY = (
         "DESCRIPTION_CHEMICAL",
         "Words that could be any chemical (intermediate, powder, research chemical), in many languages; 0 with a CAS number",
+        Shown(number_text, "Words that could be any chemical, such as intermediate or powder"),
     )
     DESCRIPTION_OPIOID_FRAGMENT = (
         "SUBSTANCE_SIMILAR",
-        "Whether a part of a systematic name is typical of fentanyls or nitazenes",
+        "a part of a systematic name is typical of fentanyls or nitazenes",
+        FLAG,
         1,
     )
     DESCRIPTION_PRECURSOR_FRAGMENT = (
         "SUBSTANCE_SIMILAR",
-        "Whether a part of a systematic name is typical of fentanyl precursors",
+        "a part of a systematic name is typical of fentanyl precursors",
+        FLAG,
         1,
     )
-    DESCRIPTION_BINDER = "DESCRIPTION_CHEMICAL", "Whether fillers or binders of tablets are named"
-    DESCRIPTION_DYE = "DESCRIPTION_CHEMICAL", "Whether dyes or pigments are named"
-    DESCRIPTION_HOBBY = "EQUIPMENT_DECLARED", "Whether words of kitchens, crafts or toys are used"
+    DESCRIPTION_BINDER = "DESCRIPTION_CHEMICAL", "fillers or binders of tablets are named", FLAG
+    DESCRIPTION_DYE = "DESCRIPTION_CHEMICAL", "dyes or pigments are named", FLAG
+    DESCRIPTION_HOBBY = "EQUIPMENT_DECLARED", "words of kitchens, crafts or toys are used", FLAG
     DESCRIPTION_NUMBERS = "DESCRIPTION_FORM", "Numbers in the text"
     DESCRIPTION_UNKNOWN_WORDS = (
         "DESCRIPTION_FORM",
         "Share of words that neither past descriptions nor names of substances use",
+        SHARE,
     )
     DESCRIPTION_RAREST_WORD = (
         "DESCRIPTION_FORM",
         "Log share of past descriptions with the rarest known word of the text",
+        Shown(
+            log_share,
+            "Its rarest known word stands in this share of past descriptions",
+            unknown="Past descriptions used none of its words",
+        ),
     )
 
 

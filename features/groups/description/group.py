@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from math import log1p, nan
 from typing import Any, Final
 
 import numpy as np
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.description.columns import FEATURES, DescriptionColumn, WordFlag
+from features.groups.description.rows import fill_words
 from features.kinds.words import KindWords
 from features.reference import benign_chemicals, character_rules, stop_words, substances
 from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows, weak_method
 from features.texts.folding import folded, words
-from features.texts.remembered import remembered
-from features.texts.words import Count, TokenisedTexts
+from features.texts.words import TokenisedTexts
 
 _PATTERNS: Final = description_patterns()
 _CHEMICAL: Final = _PATTERNS["chemical"]["pattern"]
@@ -58,8 +57,8 @@ _OF_ANY: Final = re.compile(
 )
 #: Number of words whose shares are learned: the most frequent words of the fit window.
 _VOCABULARY: Final = 4000
-#: Flags that require a search. Plain integers, because operations on members of an enum take longer.
-_SEARCHES: Final = int(
+#: Flags that require a search.
+_SEARCHES: Final = (
     WordFlag.SEARCH_GRADE
     | WordFlag.SEARCH_RESEARCH
     | WordFlag.SEARCH_EQUIPMENT
@@ -68,23 +67,9 @@ _SEARCHES: Final = int(
     | WordFlag.SEARCH_FRAGMENT
     | WordFlag.STANDARD
 )
-_CHEMICAL_WORD, _GENERIC_CHEMISTRY = int(WordFlag.CHEMICAL), int(WordFlag.GENERIC_CHEMISTRY)
-_DOSE_FORM, _STRENGTH = int(WordFlag.DOSE_FORM), int(WordFlag.STRENGTH)
-#: Columns that say whether a text has a word with a flag.
-_OF_FLAGS: Final = {
-    int(DescriptionColumn.DESCRIPTION_MEDICINE): int(WordFlag.MEDICINE),
-    int(DescriptionColumn.DESCRIPTION_STANDARD): int(WordFlag.STANDARD),
-    int(DescriptionColumn.DESCRIPTION_BINDER): int(WordFlag.BINDER),
-    int(DescriptionColumn.DESCRIPTION_DYE): int(WordFlag.DYE),
-    int(DescriptionColumn.DESCRIPTION_HOBBY): int(WordFlag.HOBBY),
-    int(DescriptionColumn.DESCRIPTION_EQUIPMENT): int(WordFlag.TABLET_PRESS),
-}
-_LETTERS, _LATIN, _DIGIT_COUNT = int(Count.LETTERS), int(Count.LATIN), int(Count.DIGITS)
-_NUMBERS, _CHARACTERS = int(Count.NUMBERS), int(Count.CHARACTERS)
-#: Number of cached tokens.
-_CACHED_TOKENS: Final = 32_768
 _KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM}
 _KINDS: Final = KindWords("goods_kinds.toml", _KIND_FLAGS)
+# Plain integers, which index arrays faster than enum members.
 _EQUIPMENT_AND_TOOLING: Final = (
     int(DescriptionColumn.DESCRIPTION_EQUIPMENT),
     int(DescriptionColumn.DESCRIPTION_TOOLING),
@@ -128,7 +113,6 @@ def _faults() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (*apart, together))
 
 
-@remembered(_CACHED_TOKENS)
 def _flags(word: str) -> int:
     """Return the `WordFlag` bits of a token."""
     flags = _KINDS.of_word(word)
@@ -174,7 +158,7 @@ def _vagueness(tokens: list[str]) -> float:
     return 0.0
 
 
-def _search(texts: TokenisedTexts, at: int, flags: int, row: list[float]) -> None:
+def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None:
     """Write the columns of a text that need a pattern search. Skip the searches that the flags exclude."""
     low = texts.folded[at]
     if flags & WordFlag.SEARCH_STOP_WORD:
@@ -229,12 +213,15 @@ class DescriptionGroup(Group):
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
         self.log_share_: dict[str, float] = {}
+        self._rarest = np.nan
+        self._flags = TextRows(lambda tokens: [_flags(token) for token in tokens], np.zeros(1))
         self._clear()
 
     def _clear(self) -> None:
         """Clear the cached rows of texts, because they depend on the learned statistics."""
-        self._rarest = min(self.log_share_.values(), default=nan)
+        self._rarest = min(self.log_share_.values(), default=np.nan)
         self._rows = TextRows(weak_method(self._compute), _MISSING)
+        self._shares = TextRows(weak_method(self._word_shares), np.full(1, np.nan))
 
     def fit(self, table: ManifestTable) -> None:
         vocabulary, counts = vocabulary_of(table.text("goods_description"), _VOCABULARY)
@@ -247,49 +234,27 @@ class DescriptionGroup(Group):
 
     def _compute(self, texts: list[str]) -> FloatArray:
         """Return the columns (texts, F) of the texts."""
+        rows = np.empty((len(texts), len(FEATURES)))
         tokenised = self.texts.tokenise(texts)
-        counts = tokenised.count_rows.tolist()
-        return np.array([self._row(text, tokenised, at, counts[at]) for at, text in enumerate(texts)])
+        slots = tokenised.slots
+        flags_of_texts = fill_words(texts, tokenised, self._flags.of(slots), self._shares.of(slots), rows)
+        patterns = _faults()
+        for at, text in enumerate(texts):
+            flags = flags_of_texts[at]
+            if flags & _SEARCHES or "%" in text or "-" in text or not text.isascii():
+                _search(tokenised, at, flags, rows[at])
+            for pattern in patterns:
+                if pattern.match(text) is not None:
+                    rows[at, DescriptionColumn.DESCRIPTION_UNINFORMATIVE] = 1.0
+        return rows
 
-    def _row(self, text: str, tokenised: TokenisedTexts, at: int, counts: list[int]) -> list[float]:
-        """Return the columns of a text, which is number ``at`` of ``tokenised``. `Count` names its ``counts``."""
-        row = [0.0] * len(FEATURES)
-        all_flags = 0
-        for token in tokenised.tokens_of(at):
-            flags = _flags(token)
-            all_flags |= flags
-            row[DescriptionColumn.DESCRIPTION_CHEMICAL_WORDS] += flags & _CHEMICAL_WORD > 0
-            row[DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY] += flags & _GENERIC_CHEMISTRY > 0
-        words = tokenised.words_of(at)
-        shares = [share for word in words if (share := self._share(word)) is not None]
-        row[DescriptionColumn.DESCRIPTION_LENGTH] = log1p(len(text))
-        row[DescriptionColumn.DESCRIPTION_WORDS] = len(words)
-        row[DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] = 1.0 - len(shares) / len(words) if words else nan
-        row[DescriptionColumn.DESCRIPTION_RAREST_WORD] = min(shares, default=nan)
-        row[DescriptionColumn.DESCRIPTION_DIGIT_SHARE] = counts[_DIGIT_COUNT] / max(counts[_CHARACTERS], 1)
-        if counts[_LETTERS]:
-            row[DescriptionColumn.DESCRIPTION_OTHER_SCRIPT] = 1.0 - counts[_LATIN] / counts[_LETTERS]
-        row[DescriptionColumn.DESCRIPTION_NUMBERS] = counts[_NUMBERS]
-        for column, flag in _OF_FLAGS.items():
-            row[column] = float(all_flags & flag > 0)
-        if all_flags & _DOSE_FORM:
-            row[DescriptionColumn.DESCRIPTION_DOSE] = 2.0 if all_flags & _STRENGTH else 1.0
-        if all_flags & _SEARCHES or "%" in text or "-" in text or not text.isascii():
-            _search(tokenised, at, all_flags, row)
-        if any(pattern.match(text) is not None for pattern in _faults()):
-            row[DescriptionColumn.DESCRIPTION_UNINFORMATIVE] = 1.0
-        return row
-
-    def _share(self, word: str) -> float | None:
-        """Return the log share of a word, or None for an unknown word.
+    def _word_shares(self, words: list[str]) -> list[float]:
+        """Return the log share of each word; NaN for an unknown word.
 
         A word in the name of a substance has at least the share of the rarest known word.
         """
-        share = self.log_share_.get(word)
-        # Without known words, no word is known.
-        if share is None and self.log_share_ and word in _words_of_substances():
-            return self._rarest
-        return share
+        of_substances = _words_of_substances()
+        return [self.log_share_.get(word, self._rarest if word in of_substances else np.nan) for word in words]
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

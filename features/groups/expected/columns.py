@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from features.groups.base import Column, declare
+from features.groups.shown import SPREADS, Shown, spreads
 
 
 class ExpectedColumn(Column):
@@ -14,22 +15,27 @@ class ExpectedColumn(Column):
     MASS_VS_DESCRIPTION = (
         "MASS_UNUSUAL",
         "Distance of the mass from the usual mass of goods with this description and quantity",
+        SPREADS,
     )
     VALUE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
         "Distance of the value from the usual value of goods with this description and quantity",
+        SPREADS,
     )
     PRICE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
         "Distance of the value from the usual value of goods with this description and mass",
+        SPREADS,
     )
     MASS_DEVIATION = (
         "MASS_UNUSUAL",
         "How far the mass is above or below the usual mass of goods with this description, in spreads",
+        Shown(spreads, "Mass against the usual mass of goods described so"),
     )
     PRICE_DEVIATION = (
         "VALUE_DENSITY",
         "How far the price is above or below the usual price of goods with this description, in spreads",
+        Shown(spreads, "Price against the usual price of goods described so"),
     )
 
 

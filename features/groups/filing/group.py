@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from math import isnan, nan
+from operator import mul
 from typing import Final
-
-import numpy as np
 
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.filing.columns import FEATURES
@@ -58,9 +57,12 @@ class FilingGroup(Group):
         write.present(C.MARKETPLACE_PRESENT, text("marketplace"))
         # Only the presence of the consignor's address counts, so it is not normalised.
         write.missing(C.FIELDS_MISSING, *map(text, _USUAL), table.declared("consignor_address"))
-        texts = out[:, int(C.FIELDS_MISSING)]
-        numbers = np.isnan(table.number("customs_value")), np.isnan(table.number("gross_mass_kg"))
-        write.array(C.FIELDS_MISSING, texts + numbers[0] + numbers[1])
+        numbers = zip(table.number("customs_value").tolist(), table.number("gross_mass_kg").tolist(), strict=True)
+        texts = out[:, int(C.FIELDS_MISSING)].tolist()
+        write.by_row(
+            C.FIELDS_MISSING,
+            [missing + isnan(value) + isnan(mass) for missing, (value, mass) in zip(texts, numbers, strict=True)],
+        )
         package = text("package_type")
         industrial = [code in _INDUSTRIAL for code in package.values]
         write.by_text(C.PACKAGE_INDUSTRIAL, package, industrial, 0.0)
@@ -93,7 +95,7 @@ def s10_fault(text: str) -> float:
     matched = _S10.fullmatch((text if text.isascii() else _ascii_digits(text.upper())).replace(" ", ""))
     if matched is None:
         return nan
-    check = 11 - sum(int(digit) * weight for digit, weight in zip(matched[1], _S10_WEIGHTS, strict=True)) % 11
+    check = 11 - sum(map(mul, map(int, matched[1]), _S10_WEIGHTS)) % 11
     return float((0 if check == 10 else 5 if check == 11 else check) != int(matched[2]))
 
 

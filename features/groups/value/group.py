@@ -67,17 +67,15 @@ class ValueGroup(Group):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Arrange the usual values in one array. Row 0 has those of the whole window."""
+        """Arrange the usual values in rows. Row 0 has those of the whole window."""
         keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
         missing = (np.nan, np.nan)
         row_of = {key: row for row, key in enumerate(keys)}
         self._usual_row = TextRows(
             lambda codes: [row_of.get(code[:4]) or row_of.get(code[:2]) or 0 for code in codes], np.zeros(1)
         )
-        self._usual = np.array(
-            [[self.usual(quantity.name.lower(), key) or missing for quantity in Quantity] for key in keys],
-            dtype=np.float64,
-        )
+        #: Quantity -> median and spread per row.
+        self._usual = [[self.usual(quantity.name.lower(), key) or missing for key in keys] for quantity in Quantity]
 
     def usual(self, quantity: str, code: str) -> tuple[float, float] | None:
         """Return median and spread of the log of ``value_per_kg``, ``value`` or ``mass`` for an HS code."""
@@ -87,27 +85,29 @@ class ValueGroup(Group):
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table, amounts = source.table, source.table.amounts
         write = ColumnWriter(out)
-        mass, value, units, net, gross, freight, total, packages = amounts.log
-        per_kg = value - mass
-        write.array(C.VALUE_MISSING, np.isnan(table.usd("customs_value")))
-        write.array(C.VALUE_USD, value)
-        write.array(C.MASS_KG, mass)
-        write.array(C.VALUE_PER_KG, per_kg)
-        write.array(C.VALUE_PER_UNIT, value - units)
-        write.array(C.MASS_PER_UNIT, mass - units)
-        usual = self._usual[self._usual_row.numbers(source.hs_codes, table.text("hs_code").codes)]
-        distances = (np.array([per_kg, value, mass]) - usual[:, :, 0].T) / usual[:, :, 1].T
-        # The order of `Quantity`.
-        by_kg, by_value, by_mass = np.minimum(np.maximum(distances, -_FURTHEST), _FURTHEST)
-        write.array(C.VALUE_PER_KG_UNUSUAL, by_kg)
-        write.array(C.VALUE_UNUSUAL, by_value)
-        write.array(C.MASS_UNUSUAL, by_mass)
-        # numpy's `exp` and `log1p` round differently on different processors.
-        shares = np.minimum(net - gross, _LARGEST_SHARE).tolist()
-        write.by_row(C.MASS_NET_SHARE, [exp(share) for share in shares])
-        write.by_row(C.PACKAGE_COUNT, [log1p(count) for count in table.number("package_count").tolist()])
-        write.array(C.FREIGHT_TO_VALUE, freight - total)
-        write.array(C.FREIGHT_PER_KG, freight - gross)
+        log = amounts.log.tolist()
+        value, mass, units, gross = log[Amount.VALUE], log[Amount.MASS], log[Amount.UNITS], log[Amount.GROSS]
+        freight, total = log[Amount.FREIGHT], log[Amount.TOTAL]
+        per_kg = _differences(value, mass)
+        write.by_row(C.VALUE_MISSING, [amount != amount for amount in table.usd("customs_value").tolist()])
+        write.by_row(C.VALUE_USD, value)
+        write.by_row(C.MASS_KG, mass)
+        write.by_row(C.VALUE_PER_KG, per_kg)
+        write.by_row(C.VALUE_PER_UNIT, _differences(value, units))
+        write.by_row(C.MASS_PER_UNIT, _differences(mass, units))
+        usual_rows = self._usual_row.numbers(source.hs_codes, table.text("hs_code").codes).tolist()
+        write.by_row(C.VALUE_PER_KG_UNUSUAL, self._distances(Quantity.VALUE_PER_KG, per_kg, usual_rows))
+        write.by_row(C.VALUE_UNUSUAL, self._distances(Quantity.VALUE, value, usual_rows))
+        write.by_row(C.MASS_UNUSUAL, self._distances(Quantity.MASS, mass, usual_rows))
+        write.by_row(
+            C.MASS_NET_SHARE,
+            [
+                exp(_LARGEST_SHARE if share > _LARGEST_SHARE else share)
+                for share in _differences(log[Amount.NET], gross)
+            ],
+        )
+        write.by_row(C.FREIGHT_TO_VALUE, _differences(freight, total))
+        write.by_row(C.FREIGHT_PER_KG, _differences(freight, gross))
         euro_rates = _euro_rates(table.declared_s).take(table.shipment).tolist()
         write.by_row(
             C.VALUE_BELOW_THRESHOLD,
@@ -117,10 +117,21 @@ class ValueGroup(Group):
             ],
         )
         write.by_row(C.VALUE_ROUND, [_roundness(amount) for amount in table.number("customs_value").tolist()])
-        write.array(C.SHIPMENT_VALUE_USD, total)
-        write.array(C.SHIPMENT_MASS_KG, gross)
-        write.array(C.SHIPMENT_ITEMS, np.bincount(table.shipment).take(table.shipment))
-        write.array(C.MASS_PER_PACKAGE, gross - packages)
+        write.by_row(C.SHIPMENT_VALUE_USD, total)
+        write.by_row(C.SHIPMENT_MASS_KG, gross)
+        write.by_row(C.SHIPMENT_ITEMS, np.bincount(table.shipment).take(table.shipment).tolist())
+        write.by_row(C.PACKAGE_COUNT, [log1p(packages) for packages in table.number("package_count").tolist()])
+        write.by_row(C.MASS_PER_PACKAGE, _differences(gross, log[Amount.PACKAGES]))
+
+    def _distances(self, quantity: Quantity, values: list[float], usual_rows: list[int]) -> list[float]:
+        """Return the signed distances from the usual values in spreads, limited to `_FURTHEST`."""
+        usual = self._usual[quantity]
+        distances = []
+        for value, row in zip(values, usual_rows, strict=True):
+            median, spread = usual[row]
+            distance = (value - median) / spread
+            distances.append(_FURTHEST if distance > _FURTHEST else -_FURTHEST if distance < -_FURTHEST else distance)
+        return distances
 
     def state(self) -> State:
         return {"usual": {name: {k: list(v) for k, v in usual.items()} for name, usual in self.usual_.items()}}, {}
@@ -131,6 +142,10 @@ class ValueGroup(Group):
             for name, usual in data["usual"].items()
         }
         self._prepare()
+
+
+def _differences(left: list[float], right: list[float]) -> list[float]:
+    return [a - b for a, b in zip(left, right, strict=True)]
 
 
 def _roundness(amount: float) -> float:

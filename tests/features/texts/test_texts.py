@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.expected.additive import BUCKETS, buckets_of
+from features.groups.expected.rows import BUCKETS, buckets_of
 from features.substances.normalise import TOKEN
 from features.substances.rows.resolution import choose
 from features.texts.cache import BATCH, TextIndex, TextPairs, TextRows, fill_numbers, national_digits_masked
