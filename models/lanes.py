@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.calibration import is_number
-from models.calibration.weighted import weighted_scores
+from models.calibration.percentile import weighted_scores
 
 #: Lane names, indexed by the codes that `Lanes.assign` returns.
 LANE_NAMES: Final = ("green", "yellow", "red")
@@ -31,8 +31,6 @@ YELLOW_SHARE: Final = 0.02
 FITTING: Final[Mapping[str, tuple[float, float]]] = MappingProxyType({"red": (0.0025, 0.01), "yellow": (0.01, 0.04)})
 #: Part of a lane's share that is left to the score even if rules and unread items alone would fill the lane.
 _LEAST_BY_SCORE: Final = 0.5
-#: Arrays of at most this length are handled score by score, which is faster than array operations.
-_FEW_SCORES: Final = 8
 #: Fewest shipments for comparing lanes with `FITTING`: ten of them are red at the default share.
 LEAST_JUDGED: Final = 2_000
 
@@ -108,11 +106,7 @@ class Lanes:
     def assign(self, risk_log_odds: ArrayLike) -> NDArray[np.int8]:
         """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape."""
         scores = np.asarray(risk_log_odds, dtype=np.float64)
-        if scores.ndim == 1 and len(scores) <= _FEW_SCORES:
-            yellow, red = self.yellow, self.red
-            return np.array([(score >= yellow) + (score >= red) for score in scores.tolist()], dtype=np.int8)
-        codes: NDArray[np.int8] = (scores >= self.yellow).astype(np.int8) + (scores >= self.red).astype(np.int8)
-        return codes
+        return np.asarray(np.add(scores >= self.yellow, scores >= self.red, dtype=np.int8))
 
     def to_json(self) -> dict[str, float]:
         return {"red": self.red, "yellow": self.yellow, "red_share": self.red_share, "yellow_share": self.yellow_share}

@@ -13,15 +13,21 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.readers.source import read_small
 from features.reference import country
 from features.reference.words import declared_words
+from features.table.table import ManifestTable
 from features.texts.folding import folded
+
+FloatArray: TypeAlias = NDArray[np.float64]
 
 #: Columns of a register, in any order.
 COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", "valid_until")
@@ -251,3 +257,111 @@ def _day(row: Mapping[str, str], column: str, blank: dt.date) -> int:
 
 
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
+
+
+# -- the permits of a table's n goods items ---------------------------------------------------------------------------
+
+#: The feature of permits, and its values: none, a declared one, and one in the office's register for a party on the day.
+FEATURE: Final = "permit_present"
+NONE, DECLARED, REGISTERED = 0.0, 1.0, 2.0
+
+
+def mark_permits(
+    table: ManifestTable, matrix: FloatArray, columns: Mapping[str, int], register: Register | None
+) -> None:
+    """Write `NONE` for placeholders and `REGISTERED` for permits in the register into the column of `FEATURE`.
+
+    The feature space is also used for training, but the register is that of the moment of scoring. Therefore the feature is changed
+    here. Trees treat `REGISTERED` as they treat `DECLARED`.
+
+    Args:
+        matrix: (n, F) features of the table, changed in place.
+        columns: feature name -> column.
+        register: None without a register.
+    """
+    permits = table.text("permit_number")
+    if not permits.values or not (permits.codes >= 0).any():
+        return
+    column = matrix[:, columns[FEATURE]]
+    column[are_placeholders(table) == 1.0] = NONE
+    column[are_registered(table, register, are_private(matrix, columns)) == 1.0] = REGISTERED
+
+
+def are_placeholders(table: ManifestTable) -> FloatArray:
+    """Return 1 where the permit number is a placeholder and 0 for other numbers (n,); NaN without one."""
+    column = table.text("permit_number")
+    placeholders = np.array([is_placeholder(text) for text in column.values], dtype=np.float64)
+    return np.asarray(column.lookup(placeholders, np.nan))
+
+
+def are_private(matrix: FloatArray, columns: Mapping[str, int]) -> FloatArray:
+    """Return 1 where the consignee is a private person, by its name, otherwise 0 (n,); NaN without a name."""
+    return 1.0 - matrix[:, columns["consignee_company"]]
+
+
+def are_registered(table: ManifestTable, register: Register | None, private: FloatArray) -> FloatArray:
+    """Return 1 where the register holds the permit, otherwise 0 (n,). A private consignee (`are_private`) holds none."""
+    permits = table.text("permit_number")
+    return _in_register(
+        table,
+        register,
+        private,
+        permits.codes,
+        lambda register, permit, parties, day: register.holds(permits.values[permit], parties, day),
+    )
+
+
+def are_licensed(table: ManifestTable, register: Register | None, private: FloatArray) -> FloatArray:
+    """Return 1 where the register names a licensed party, otherwise 0 (n,). A private consignee is not licensed."""
+    no_permit = np.zeros(table.n_rows, dtype=np.int64)
+    return _in_register(
+        table, register, private, no_permit, lambda register, _, parties, day: register.licenses(parties, day)
+    )
+
+
+def _in_register(
+    table: ManifestTable,
+    register: Register | None,
+    private: FloatArray,
+    permits: NDArray[np.integer],
+    test: Callable[[Register, int, tuple[Party, ...], int], bool],
+) -> FloatArray:
+    """Return 1 where the register passes a test of an item's permit, parties and day, otherwise 0 (n,).
+
+    Args:
+        permits: code of each item's permit (n,); items with a negative code do not pass.
+    """
+    passed = np.zeros(table.n_rows)
+    if register is None:
+        return passed
+    rows = np.flatnonzero((permits >= 0) & (private != 1.0))
+    if not len(rows):
+        return passed
+    parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
+    # Test each combination once, because items repeat permits and parties.
+    keys = np.stack(
+        [
+            permits[rows],
+            *(column.codes[rows] for pair in parties for column in pair),
+            (table.declared_s[table.shipment[rows]] // 86400).astype(np.int64),
+        ],
+        axis=1,
+    )
+    distinct, which = np.unique(keys, axis=0, return_inverse=True)
+    results = [
+        test(
+            register,
+            permit,
+            tuple(
+                Party(names.values[name], countries.values[country] if country >= 0 else "")
+                for (names, countries), (name, country) in zip(
+                    parties, ((consignor, consignor_at), (consignee, consignee_at)), strict=True
+                )
+                if name >= 0
+            ),
+            day,
+        )
+        for permit, consignor, consignor_at, consignee, consignee_at, day in distinct.tolist()
+    ]
+    passed[rows] = np.array(results, dtype=np.float64)[which.reshape(-1)]
+    return passed

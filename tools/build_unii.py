@@ -35,16 +35,20 @@ from features.reference.unii import COLUMNS, FILE, KINDS, TYPES
 from features.substances.find.by_structure import class_group
 from features.substances.normalise import compact, core
 from features.substances.structures import Structure, class_matches, from_smiles
-from tools.build_unii_names import abbreviates, look_alikes, quick, spoken, unusable
-from tools.build_unii_source import (
+from tools.build_unii_names import (
     Entry,
     Known,
+    abbreviates,
     clean,
     known,
+    look_alikes,
+    quick,
     read_entries,
     smiles_of_names,
+    spoken,
     table_path,
     table_version,
+    unusable,
 )
 
 TARGET: Final = Path(__file__).parents[1] / "features" / "reference" / "data" / FILE

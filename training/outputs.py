@@ -11,17 +11,16 @@ from models.bundle import load as load_bundle
 from models.bundle import save as save_bundle
 from models.scoring import RiskModel
 from training.config import Run
-from training.data.left_out import left_out_note
+from training.data.columns import left_out_note
 from training.evaluation.baselines import BaselineRows
-from training.evaluation.ceiling import RiskScores, ceiling, truth_world
-from training.evaluation.evaluation import WindowScores
+from training.evaluation.calibration_check import calibration_in_tenth
+from training.evaluation.ceiling import ceiling, truth_world
+from training.evaluation.evaluation import TrainResult, WindowScores
 from training.evaluation.holdout import evaluate_holdout as holdout_metrics
-from training.evaluation.predictions import predict_file
-from training.evaluation.tenth_world import TenthWorld, calibration_in_tenth
+from training.evaluation.holdout import predict_file
 from training.progress import StageLog
 from training.registry.tracking import log_run
 from training.reports.card import run_document
-from training.results import TrainResult
 from training.stages import LoadedData, Refit
 
 
@@ -32,20 +31,15 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
     if test is not None and config.data is None:
         with log.stage("A tenth of the illicit traffic") as progress:
             metrics["calibration_tenth"] = calibration_in_tenth(
-                model,
-                TenthWorld(config.rows, run.seed, config.draws),
-                test,
-                threads=run.threads,
-                progress=lambda n: progress(f"{n:,} rows"),
+                model, config, test, progress=lambda n: progress(f"{n:,} rows")
             )
     if test is not None and config.ceiling_rows is not None:
         with log.stage("Ceiling") as progress:
-            ours = RiskScores(evaluated.scored.risk, evaluated.outcomes["truth"], sum(model.base_rates.values()))
             # Simulate other shipments with the same draws of the priors, so that the ceiling applies to the model's own worlds.
             world = truth_world(
                 config.ceiling_rows, run.seed + 1, draws=config.draws, drawn_by=run.seed, progress=progress
             )
-            metrics["ceiling"] = ceiling(world, ours, seed=run.seed, threads=run.threads, progress=progress)
+            metrics["ceiling"] = ceiling(world, evaluated, seed=run.seed, threads=run.threads, progress=progress)
     return metrics
 
 

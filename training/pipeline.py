@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from models.scoring import RiskModel
 from training import outputs, stages
 from training.config import Run, TrainConfig
-from training.evaluation.evaluation import WindowScores
+from training.evaluation.evaluation import TrainResult, WindowScores
 from training.fitting.boosting import HeadFit
 from training.progress import StageLog
 from training.reports.card import build_card
-from training.results import TrainResult
 
 if TYPE_CHECKING:
     from rich.console import Console

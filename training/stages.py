@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.history.history import History
 from features.readers import ColumnMapping
@@ -21,17 +20,16 @@ from models.evidence import Evidence, Prior
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
+from training.arrays import Bools, Ints
 from training.config import Run, TrainConfig
 from training.data.dataset import Dataset
-from training.data.feature_cache import FeatureCache
-from training.data.pairs import choose_pairs, pairs_note
+from training.data.own_fields import choose_pairs, pairs_note
 from training.data.planning import plan
 from training.data.sources import from_file, simulated
-from training.data.window_features import FeatureSource, WindowFeatures, replay_history
+from training.data.window_features import FeatureCache, FeatureSource, WindowFeatures, replay_history
 from training.data.windows import Window, Windows
 from training.evaluation.evaluation import WindowScores
-from training.evaluation.parts import parts_of_score
-from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run
+from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run, parts_of_score
 from training.evaluation.study import run_study
 from training.fitting.boosting import HeadFit, fit_heads, refit_heads
 from training.fitting.calibrating import (
@@ -51,9 +49,6 @@ from training.progress import Progress, StageLog
 from training.reports.card import created_at, model_version
 from training.worlds.own import TooEasy
 from training.worlds.own.checks import margins
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 MODEL_NAME: Final = "tidewaiter"
 #: Metrics of a window, and the scores behind them.
@@ -414,5 +409,5 @@ def evaluate_test(
                 progress("how easy the world is")
                 metrics["too_easy"] = easiness.report(threads=run.threads).to_json()
                 progress("how close to published figures the world is")
-                metrics["margins"] = margins.to_json(margins.compare(run.seed))
+                metrics["margins"] = margins.compare(run.seed)
     return metrics, evaluated

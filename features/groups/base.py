@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
+from features.groups.shown import NUMBER, Shown
 from features.groups.text_cache import GroupInput, TextCache
 from features.table.table import ManifestTable
 
@@ -27,6 +28,7 @@ class Feature:
         meaning: description for users.
         reason: code of the reason to which its contribution belongs.
         monotone: +1 if the risk must not fall when only this feature rises, -1 if it must not rise then, otherwise 0.
+        shown: how an officer reads its values.
     """
 
     name: str
@@ -34,31 +36,36 @@ class Feature:
     meaning: str
     reason: ReasonCode | OwnReasonCode
     monotone: int = 0
+    shown: Shown = NUMBER
 
 
 class Column(IntEnum):
     """Base of the enums of a group's columns.
 
     A member's value is the index of the column in the group's matrix, from 0 in the order of declaration. A member is defined by
-    the reason code (a `ReasonCode`), the meaning and, if the feature is monotone, +1 or -1. The name of the feature is the name of
-    the member in lower case. Code that writes a column must use the member, not a number.
+    the reason code (a `ReasonCode`), the meaning, how an officer reads its values (`features.groups.shown`; by default a number)
+    and, if the feature is monotone, +1 or -1. The words that the third part adds to meanings are left out of the second. The name
+    of the feature is the name of the member in lower case. Code that writes a column must use the member, not a number.
 
+    >>> from features.groups.shown import LOG
     >>> class Size(Column):
-    ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms"
-    ...     PIECES = "CONSIGNMENT_SIZE", "Number of pieces", 1
-    >>> int(Size.PIECES), str(Size.PIECES.reason), Size.PIECES.feature
-    (1, 'CONSIGNMENT_SIZE', 'pieces')
+    ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms", LOG
+    ...     PIECES = "CONSIGNMENT_SIZE", "Number of pieces", NUMBER, 1
+    >>> int(Size.PIECES), str(Size.PIECES.reason), Size.PIECES.feature, Size.MASS_KG.meaning
+    (1, 'CONSIGNMENT_SIZE', 'pieces', 'Mass in kilograms (log)')
     """
 
     reason: ReasonCode
     meaning: str
+    shown: Shown
     monotone: int
 
-    def __new__(cls, reason: str, meaning: str, monotone: int = 0) -> Self:
+    def __new__(cls, reason: str, meaning: str, shown: Shown = NUMBER, monotone: int = 0) -> Self:
         position = len(cls.__members__)
         column = int.__new__(cls, position)
         column._value_ = position
-        column.reason, column.meaning, column.monotone = ReasonCode(reason), meaning, monotone
+        column.reason, column.shown, column.monotone = ReasonCode(reason), shown, monotone
+        column.meaning = f"{shown.before}{meaning}{shown.after}"
         return column
 
     @property
@@ -69,7 +76,10 @@ class Column(IntEnum):
 
 def declare(group: str, columns: type[Column]) -> tuple[Feature, ...]:
     """Return the features of a group, in the order of its columns."""
-    return tuple(Feature(column.feature, group, column.meaning, column.reason, column.monotone) for column in columns)
+    return tuple(
+        Feature(column.feature, group, column.meaning, column.reason, column.monotone, column.shown)
+        for column in columns
+    )
 
 
 class Group:

@@ -1,7 +1,6 @@
 """Evidence for and against illicit content, as documented weights."""
 
-from models.evidence.entries import Entry, Evidence, EvidenceGroup, Term
-from models.evidence.prior import EntryWeights, Prior
+from models.evidence.prior import Entry, EntryWeights, Evidence, EvidenceGroup, Prior, Term
 from models.evidence.reading import DEFAULT, PLACES, EvidenceFault, parse_evidence, read_evidence
 
 __all__ = [

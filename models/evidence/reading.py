@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from features.groups.reason_codes import ReasonCode
 from features.groups.source_fields import SOURCE_FIELDS
 from features.manifest.fields import HEADS
-from models.evidence.entries import OWN_LABEL, Basis, Clause, Direction, Entry, Evidence, EvidenceGroup, Term
+from models.evidence.prior import OWN_LABEL, Basis, Clause, Direction, Entry, Evidence, EvidenceGroup, Term
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ DEFAULT: Final = Path(__file__).with_name("evidence.toml")
 #: Maximum size of a file, to protect memory.
 MAX_BYTES: Final = 2**20
 _LARGEST_LOG_ODDS: Final = 30.0
-#: Places in braces that a text may have; `models.reasons.wording` fills them.
+#: Places in braces that a text may have; `models.reasons.codes` fills them.
 PLACES: Final = frozenset(
     {
         "declared",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
-from operator import add
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,47 @@ from numpy.typing import NDArray
 from features.groups.base import Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from models.evidence import Entry
+from models.reasons.codes import ReasonKind, fill, reason_kind
 from models.reasons.items import Evidence, ExplainedItems
-from models.reasons.kinds import ReasonKind, reason_kind
-from models.reasons.measures import MeasuredText, NoMeasure
-from models.reasons.wording import fill
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
+
+
+#: Number of cached texts per feature.
+_MAX_CACHED: Final = 32
+
+
+class MeasuredText(dict[float, str]):
+    """Texts for the values of one feature, to append to the declared facts: value -> text. NaN is a missing value.
+
+    Texts are cached. Counts and flags repeat between items, so three texts out of four come from the cache.
+    """
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__()
+        self._shown = shown = feature.shown
+        self._label = shown.label_of(feature.meaning)
+        # An office's own reasons have no declared facts. Next to declared facts, a missing value needs no text.
+        unknown = f"{self._label}: not known" if isinstance(feature.reason, OwnReasonCode) else shown.unknown
+        self._missing = f". {unknown}" if unknown is not None and not shown.in_facts else ""
+
+    def __missing__(self, value: float) -> str:
+        # NaN is not equal to itself, so lookups do not find it.
+        if math.isnan(value):
+            return self._missing
+        if len(self) >= _MAX_CACHED:
+            self.clear()
+        text = self[value] = self._text(value)
+        return text
+
+    def _text(self, value: float) -> str:
+        if self._shown.in_facts:
+            return ""
+        if value == 0.0 and self._shown.denied is not None:
+            return f". {self._shown.denied}"
+        words = self._shown.words(value)
+        return f". {self._label}: {words}" if words else f". {self._label}"
 
 
 class FeaturesByReason:
@@ -32,7 +66,7 @@ class FeaturesByReason:
         names: (F,) feature names.
         columns: feature name -> column.
         entries: (E,) entries.
-        measured: (F + E,) texts for the values of each feature. They are empty for entries, which have their own texts.
+        measured: (F,) texts for the values of each feature.
     """
 
     def __init__(self, features: Sequence[Feature], entries: Sequence[Entry] = ()) -> None:
@@ -43,19 +77,13 @@ class FeaturesByReason:
         self.names = tuple(feature.name for feature in features)
         self.columns = {name: column for column, name in enumerate(self.names)}
         self.entries = tuple(entries)
-        kinds = [reason_kind(feature.reason) for feature in features]
-        # Next to declared facts, a missing value needs no text.
-        measured: list[MeasuredText | NoMeasure] = [
-            MeasuredText(feature, missing=kind.declared is None and kind.render is None)
-            for feature, kind in zip(features, kinds, strict=True)
-        ]
-        self.measured = (*measured, *(NoMeasure() for _ in entries))
+        self.measured = tuple(map(MeasuredText, features))
         sizes = [len(columns) for columns in members.values()]
         #: Columns of the features sorted by reason, start of each reason among them, and reason of each.
         self._members = np.array([column for columns in members.values() for column in columns], dtype=np.int32)
         self._starts = np.cumsum([0, *sizes[:-1]])
         self._reasons = np.repeat(np.arange(len(sizes)), sizes)
-        self._positions = np.arange(len(self.measured), dtype=np.int32)
+        self._positions = np.arange(len(self._members), dtype=np.int32)
 
     def weigh(self, contributions: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return weights and leading features of the reasons.
@@ -104,42 +132,32 @@ class FeaturesByReason:
         """(E,) source of each entry."""
         return tuple(f"evidence {entry.id} ({entry.basis}): {entry.source}" for entry in self.entries)
 
-    def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], measured: Sequence[str]) -> list[str]:
+    def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], values: Sequence[float]) -> list[str]:
         """Return the texts of one reason.
 
         Args:
             reason: position of the reason in ``codes``.
             items: the items with this reason.
             leading: column of the leading feature or entry of each item.
-            measured: text for the value of the leading feature of each item.
+            values: value of the leading feature of each item; any for an entry.
         """
-        if max(leading) < len(self.names):
-            return self._feature_texts(reason, items, leading, measured)
         by_entry: dict[int, list[int]] = {}
         for position, column in enumerate(leading):
+            # A feature leads where there is no entry.
             by_entry.setdefault(max(column - len(self.names), -1), []).append(position)
         texts = [""] * len(leading)
         for entry, positions in by_entry.items():
             # Reuse the items if possible, because they cache their columns.
             some = items if len(positions) == len(leading) else items.take(positions)
             if entry >= 0:
-                written = fill(self.entries[entry].text, some)
+                written = fill(self.entries[entry].text, Evidence(some))
             else:
-                columns, values = [leading[at] for at in positions], [measured[at] for at in positions]
-                written = self._feature_texts(reason, some, columns, values)
+                columns = [leading[at] for at in positions]
+                measured = [self.measured[column][values[at]] for column, at in zip(columns, positions, strict=True)]
+                written = self.kinds[reason].texts(Evidence(some, [self.names[column] for column in columns], measured))
             for position, text in zip(positions, written, strict=True):
                 texts[position] = text
         return texts
-
-    def _feature_texts(
-        self, reason: int, items: ExplainedItems, leading: Sequence[int], measured: Sequence[str]
-    ) -> list[str]:
-        kind = self.kinds[reason]
-        if kind.declared is not None:
-            return list(map(add, items.declared(kind.declared), measured))
-        if kind.render is not None:
-            return kind.render(Evidence(items, [self.names[column] for column in leading], measured))
-        return [text.removeprefix(". ") for text in measured]
 
 
 def _reason(entry: Entry) -> ReasonCode:

@@ -207,7 +207,7 @@ class Explanations(Mapping[int, "Explanation"]):
                     reason,
                     items if len(chosen) == len(self) else items.take(chosen),
                     [leading[k] for k in chosen],
-                    [by_reason.measured[leading[k]][of_reason[k]] for k in chosen],
+                    [of_reason[k] for k in chosen],
                 )
                 for position, text in zip(chosen, texts, strict=True):
                     column[position] = text

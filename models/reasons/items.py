@@ -10,7 +10,6 @@ import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import add
 from typing import Final
 
 import numpy as np
@@ -73,7 +72,7 @@ class ExplainedItems:
         self._feature_rows = feature_rows
         self._texts: dict[str, list[str | None]] = {}
         self._quoted: dict[str, list[str]] = {}
-        self._declared: dict[DeclaredText, list[str]] = {}
+        self._facts: dict[FactWriter, list[str]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -134,11 +133,11 @@ class ExplainedItems:
             return [None] * len(self._rows)
         return _none_for_nan(self._features[self._feature_rows, column].tolist())
 
-    def declared(self, write: DeclaredText) -> list[str]:
+    def facts(self, write: FactWriter) -> list[str]:
         """Return the texts of a writer of declared facts. They are cached, because several reasons share a writer."""
-        texts = self._declared.get(write)
+        texts = self._facts.get(write)
         if texts is None:
-            texts = self._declared[write] = write(self)
+            texts = self._facts[write] = write(self)
         return texts
 
 
@@ -148,24 +147,21 @@ def _none_for_nan(values: Iterable[float]) -> list[float | None]:
 
 @dataclass(slots=True, eq=False)
 class Evidence:
-    """Input of a renderer: the items with one reason.
+    """The items with one reason.
 
     Attributes:
         items: the items.
-        leading: per item the name of the leading feature, which has the largest contribution in the direction of the weight.
+        leading: per item the name of the leading feature, whose contribution in the direction of the weight is the largest; empty
+            if an entry of evidence leads.
         measured: per item the text for the value of the leading feature, to append to the declared facts.
     """
 
     items: ExplainedItems
-    leading: list[str]
-    measured: Sequence[str]
-
-    def after(self, declared: list[str]) -> list[str]:
-        """Return the declared facts, each followed by the text for the value of the leading feature."""
-        return list(map(add, declared, self.measured))
+    leading: Sequence[str] = ()
+    measured: Sequence[str] = ()
 
 
-#: Function that writes the declared facts of goods items, one text per item.
-DeclaredText = Callable[[ExplainedItems], list[str]]
+#: Function that writes a declared fact of goods items, one text per item.
+FactWriter = Callable[[ExplainedItems], list[str]]
 #: Function that writes the complete texts of one reason, one per item.
 Renderer = Callable[[Evidence], list[str]]

@@ -1,19 +1,15 @@
 """Rules that raise or lower the lane of a shipment, and the search for goods items that could not be read."""
 
-from models.rules.default import bundled_rules, default_rules, known_names
-from models.rules.environment import office_rules
 from models.rules.leaf_reading import KnownNames
+from models.rules.office import OfficeRules, bundled_rules, default_rules, known_names, office_rules
 from models.rules.reading import load_rules, parse_rules
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
-from models.rules.rulebook import OfficeRules, Rulebook
-from models.rules.ruling import Fired, LaneReason, Ruling
-from models.rules.screening import NEVER_SUPPRESSED, ListHit, Screening, Suppression
-from models.rules.source import EvidenceLookup
+from models.rules.rulebook import Rulebook
+from models.rules.ruling import NEVER_SUPPRESSED, Fired, LaneReason, ListHit, Ruling, Screening, Suppression
 
 __all__ = [
     "NEVER_SUPPRESSED",
     "Effect",
-    "EvidenceLookup",
     "Fired",
     "KnownNames",
     "LaneReason",

@@ -1,7 +1,8 @@
-"""Read the condition of a rule and check every name, comparison and value."""
+"""Read the condition of a rule, check every name, comparison and value, and report faults with their places."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,8 @@ from typing import Final
 from features.manifest.fields import FIELD, MANIFEST_NAMES, Field, Kind
 from features.table import normalise
 from models.rules.conditions import ORDERED, WITHOUT_VALUE, All, Any, Condition, Leaf, Not, Op, Subject, Value
-from models.rules.places import Place
-from models.rules.times import seconds
+from models.rules.rule import RuleFault
+from models.rules.toml_lines import Path
 
 #: Prefix of the features of an office's own data. Only the office's own model has them.
 OWN_PREFIX: Final = "own_"
@@ -38,6 +39,62 @@ class KnownNames:
 
     features: Collection[str]
     evidence: Collection[str] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A key of a rule.
+
+    Attributes:
+        rule: id or position of the rule.
+        path: the key from the top of the document: ``("rule", 0, "when", "all", 1)``.
+        lines: the lines of the document's keys.
+        faults: receives the faults.
+    """
+
+    rule: str
+    path: Path
+    lines: Mapping[Path, int]
+    faults: list[RuleFault]
+
+    @property
+    def key(self) -> str:
+        """The last key of the path."""
+        return str(self.path[-1])
+
+    @property
+    def line(self) -> int:
+        """The line of the key, or of the nearest enclosing key that the file contains."""
+        for length in range(len(self.path), 0, -1):
+            if self.path[:length] in self.lines:
+                return self.lines[self.path[:length]]
+        return 0
+
+    @property
+    def field(self) -> str:
+        """The key within the rule, for example ``when.all[1].op``."""
+        text = ""
+        for part in self.path[2:]:
+            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        return text
+
+    def within(self, *keys: str | int) -> Place:
+        """Return the place of a key below this one."""
+        return Place(self.rule, (*self.path, *keys), self.lines, self.faults)
+
+    def fault(self, problem: str) -> None:
+        """Report a fault here."""
+        self.faults.append(RuleFault(self.line, self.rule, self.field, problem))
+
+
+def seconds(value: object) -> int | None:
+    """Return the seconds of a TOML date, a TOML date-time or an ISO 8601 text; None for any other value.
+
+    A date means 00:00. A date-time without an offset is UTC.
+    """
+    if isinstance(value, dt.date):
+        return normalise.time(value.isoformat())[0]
+    return normalise.time(value.strip())[0] if isinstance(value, str) and value.strip() else None
 
 
 def read_condition(value: object, place: Place, known: KnownNames, depth: int = 0) -> Condition | None:

@@ -27,10 +27,8 @@ from typing import Any, Final
 
 from features.readers.source import read_small
 from models.rules.conditions import Condition
-from models.rules.leaf_reading import KnownNames, read_condition
-from models.rules.places import Place
+from models.rules.leaf_reading import KnownNames, Place, read_condition, seconds
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet
-from models.rules.times import seconds
 from models.rules.toml_lines import Path, lines_of
 
 #: The limits keep a wrong file from slowing every request. No office needs more.

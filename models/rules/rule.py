@@ -9,12 +9,11 @@ from enum import StrEnum
 
 from features.groups.source_fields import SOURCE_FIELDS, measured_fields
 from features.manifest.fields import FIELD
-from models.rules.conditions import Condition, Leaf, Subject, leaves
-from models.rules.facts import FACT_FIELDS
+from models.rules.conditions import FACTS, Condition, Leaf, Subject, leaves
 
 
 class Effect(StrEnum):
-    """Effect of a rule on the lane of a shipment. A floor raises it, an exemption lowers it; see `models.rules.decision`."""
+    """Effect of a rule on the lane of a shipment. A floor raises it, an exemption lowers it; see `models.rules.ruling.decide`."""
 
     AT_LEAST_YELLOW = "at_least_yellow"
     AT_LEAST_RED = "at_least_red"
@@ -57,9 +56,8 @@ def _fields_of(leaf: Leaf) -> Iterable[str]:
         return (leaf.name,)
     if leaf.subject is Subject.EVIDENCE:
         return ()
-    of_fact = FACT_FIELDS.get(leaf.name)
-    if of_fact is not None:
-        return of_fact
+    if leaf.name in FACTS:
+        return FACTS[leaf.name].fields
     # Some features measure no manifest field, for example earlier shipments.
     measured = measured_fields(leaf.name) if leaf.name in SOURCE_FIELDS else ()
     return [name for name in measured if name in FIELD]

@@ -1,4 +1,4 @@
-"""The rules in force for one model, compiled for its features."""
+"""The rules in force for one model, ready to test its goods items."""
 
 from __future__ import annotations
 
@@ -6,64 +6,77 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.manifest.fields import FIELDS, Kind, Level
+from features.space import COUNTRY_NEUTRAL
 from features.substances import Match
 from features.table.table import ManifestTable
+from models.evidence import EntryWeights
 from models.permits import Register
-from models.rules.compiled import Compiled, UnknownName, compiled
-from models.rules.countries import has_places, places_alone, without_places
-from models.rules.facts import Facts
+from models.rules.conditions import (
+    FACTS,
+    BoolArray,
+    FloatArray,
+    Leaf,
+    Op,
+    Source,
+    Subject,
+    Test,
+    compiled,
+    leaves,
+    number_test,
+)
+from models.rules.office import OfficeRules
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
-from models.rules.ruling import Fired, Ruling
-from models.rules.screening import NEVER_SUPPRESSED, Screening, Suppression
-from models.rules.source import EvidenceLookup, FloatArray, Source
-from models.rules.triggers import Trigger, triggers_of
+from models.rules.ruling import NEVER_SUPPRESSED, Fired, Ruling, Screening, Suppression
 from models.rules.unread import UnreadItems
 
-BoolArray: TypeAlias = NDArray[np.bool_]
-
-#: Tables of at most this many rows are tested row by row, larger ones by columns. At this size both take about the same time.
-_FEW_ROWS: Final = 12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OfficeRules:
-    """The rules of an office, in addition to those of the model's bundle.
-
-    Attributes:
-        added: sets of rules in addition to the bundle's.
-        off: whether the bundle's rules are off.
-        register: the office's permits.
-    """
-
-    added: tuple[RuleSet, ...] = ()
-    off: bool = False
-    register: Register | None = None
+#: Fields that name a country or a place. A telephone number contains a country code.
+PLACE_FIELDS: Final = frozenset(
+    field.name
+    for field in FIELDS
+    if field.level is not Level.LABEL
+    and (
+        field.kind in (Kind.COUNTRY, Kind.COUNTRIES, Kind.LOCATION)
+        or field.key in ("address", "city", "postcode", "phone")
+    )
+)
+#: Features and facts that depend on these fields.
+PLACE_FEATURES: Final = frozenset(
+    {
+        *COUNTRY_NEUTRAL,
+        "substance_listed_destination",
+        "substance_listed_export",
+        "substance_listed_origin",
+        "consignor_trade_lane_shipments",
+        *(f"own_{name}_{what}" for name in PLACE_FIELDS for what in ("rate", "number", "missing")),
+        *(name for name, fact in FACTS.items() if fact.without_places is not None),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ready:
-    """A compiled rule.
+    """A rule with its tests.
 
     Attributes:
-        when: its condition.
-        blank: the condition as if country and place fields were blank.
-        alone: the condition as if all other fields were blank. Both are None unless the rule is a red floor that uses countries or
-            places.
+        when: tests its condition.
+        blank: tests the condition as if country and place fields were blank.
+        alone: tests the condition as if all other fields were blank. Both are None unless the rule is a red floor that uses
+            countries or places, which alone never raise a shipment to the red lane.
     """
 
     rule: Rule
-    when: Compiled
-    blank: Compiled | None
-    alone: Compiled | None
+    when: Test
+    blank: Test | None
+    alone: Test | None
 
 
 class Rulebook:
-    """The rules in force, compiled for a feature space."""
+    """The rules in force for a feature space."""
 
     def __init__(self, columns: Mapping[str, int], bundled: RuleSet, office: OfficeRules | None = None) -> None:
         """
@@ -78,8 +91,9 @@ class Rulebook:
         sets = [*([] if office.off else [bundled]), *office.added]
         self._columns, self._register = columns, office.register
         self.rules = joined(sets)
-        self._ready = [_ready(rule, columns, sets) for rule in self.rules]
-        self._triggers = triggers_of((rule.when for rule in self.rules), columns)
+        for one in sets:
+            _check_features(one, columns)
+        self._ready = [_ready(rule) for rule in self.rules]
         #: SHA-256 of the rules and the register; None with the rules switched off.
         self.digest = _digest(sets, office.register) if sets else None
         self._unread = UnreadItems()
@@ -90,7 +104,7 @@ class Rulebook:
         table: ManifestTable,
         matrix: FloatArray,
         substances: Sequence[Match | None],
-        evidence: EvidenceLookup | None = None,
+        evidence: EntryWeights | None = None,
         lists: Screening | None = None,
     ) -> Ruling:
         """Apply rules, watch lists and the search for unread items to the shipments of a table.
@@ -102,22 +116,12 @@ class Rulebook:
             lists: the office's watch lists and suppressions, if any.
         """
         unread = self._unread.of(table, substances)
-        fired = self._fired_rules(table, matrix, evidence)
+        fired = self._fired(Source(table, matrix, self._columns, self._register, evidence))
         if lists is None:
             return Ruling(self.digest, fired, unread)
         if fired is not None and lists.suppresses_rules:
             fired = replace(fired, suppressed=_suppressed(fired, table, lists))
         return Ruling(self._digest_with(lists), fired, unread, lists.hits(table))
-
-    def _fired_rules(self, table: ManifestTable, matrix: FloatArray, evidence: EvidenceLookup | None) -> Fired | None:
-        """Return the rules that fired; None if none did."""
-        if not self._ready:
-            return None
-        is_small = table.n_rows <= _FEW_ROWS
-        if is_small and self._triggers is not None and not _any_triggered(self._triggers, matrix):
-            return None
-        source = Source(table, matrix, Facts(table, matrix, self._columns, self._register), evidence)
-        return self._fired_in_few(source) if is_small else self._fired(source)
 
     def _digest_with(self, lists: Screening) -> str:
         """Return the digest of the rules and the lists. The last result is cached."""
@@ -128,51 +132,25 @@ class Rulebook:
             self._last_digest = last
         return last[1]
 
-    def _fired_in_few(self, source: Source) -> Fired | None:
-        """Return the result of `_fired`, computed row by row, which is faster for few rows."""
-        table, rows = source.table, range(source.table.n_rows)
-        firings: list[tuple[int, int, bool]] = []
-        shipment_of = table.shipment.tolist()
-        for number, ready in enumerate(self._ready):
-            test = ready.when.row
-            holding = [row for row in rows if test(source, row)]
-            if not holding:
-                continue
-            shipments = {shipment_of[row] for row in holding}
-            if ready.rule.effect is Effect.AT_MOST_GREEN:
-                shipments -= {shipment_of[row] for row in rows if row not in holding}
-            red = shipments
-            if ready.blank is not None and ready.alone is not None:
-                blank, alone = ready.blank.row, ready.alone.row
-                red = {shipment_of[row] for row in holding if blank(source, row) and not alone(source, row)}
-            firings += [
-                (number, shipment, shipment not in red)
-                for shipment in shipments
-                if _holds_on(ready.rule, table.declared_s.item(shipment))
-            ]
-        if not firings:
-            return None
-        fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
-        demoted = np.zeros_like(fired)
-        for number, shipment, is_demoted in firings:
-            fired[number, shipment] = True
-            demoted[number, shipment] = is_demoted
-        return Fired(self.rules, fired, demoted)
-
     def _fired(self, source: Source) -> Fired | None:
-        """Return the rules that fired, computed by columns; None if none did."""
+        """Return the rules that fired; None if none did."""
         table = source.table
-        fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
-        demoted = np.zeros_like(fired)
+        marks: BoolArray | None = None
         for number, ready in enumerate(self._ready):
-            rows = ready.when.column(source, None)
+            rows = ready.when(source, None)
+            # Most rules hold for no goods item.
+            if not np.count_nonzero(rows):
+                continue
+            if marks is None:
+                marks = np.zeros((2, len(self._ready), table.n_shipments), dtype=np.bool_)
+            fired, demoted = marks
             # An exemption must hold for all items of a shipment, a floor for one.
             reduce = np.logical_and if ready.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
             fired[number] = _in_force(ready.rule, table, reduce.reduceat(rows, table.first_row))
-            if ready.blank is not None and ready.alone is not None and fired[number].any():
-                stays = rows & ready.blank.column(source, rows) & ~ready.alone.column(source, rows)
+            if ready.blank is not None and ready.alone is not None:
+                stays = rows & ready.blank(source, rows) & ~ready.alone(source, rows)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
-        return Fired(self.rules, fired, demoted) if fired.any() else None
+        return Fired(self.rules, marks[0], marks[1]) if marks is not None and marks[0].any() else None
 
 
 def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tuple[int, int], Suppression]:
@@ -190,21 +168,6 @@ def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tu
     return suppressions
 
 
-def _any_triggered(triggers: Sequence[Trigger], matrix: FloatArray) -> bool:
-    """Return whether a trigger holds for a row of a small matrix (n, F)."""
-    item = matrix.item
-    for row in range(len(matrix)):
-        for column, test in triggers:
-            if test(item(row, column)):
-                return True
-    return False
-
-
-def _holds_on(rule: Rule, second: int) -> bool:
-    """Return whether a rule is in force at a second since 1970."""
-    return (rule.first_s is None or rule.first_s <= second) and (rule.last_s is None or second <= rule.last_s)
-
-
 def _in_force(rule: Rule, table: ManifestTable, shipments: BoolArray) -> BoolArray:
     """Return the mask ``shipments`` (S,) without the shipments at whose declaration the rule is not in force."""
     if rule.first_s is not None:
@@ -214,18 +177,43 @@ def _in_force(rule: Rule, table: ManifestTable, shipments: BoolArray) -> BoolArr
     return shipments
 
 
-def _ready(rule: Rule, columns: Mapping[str, int], sets: Sequence[RuleSet]) -> _Ready:
-    is_checked = rule.effect is Effect.AT_LEAST_RED and has_places(rule.when)
-    try:
-        return _Ready(
-            rule,
-            compiled(rule.when, columns),
-            compiled(without_places(rule.when), columns) if is_checked else None,
-            compiled(places_alone(rule.when), columns) if is_checked else None,
-        )
-    except UnknownName as error:
-        name = next(one.name for one in sets if rule in one.rules)
-        raise RulesError(name, [RuleFault(rule.line, rule.id, "when", str(error))]) from None
+def _check_features(rules: RuleSet, columns: Mapping[str, int]) -> None:
+    """Raise a RulesError if a rule names a feature that is neither a column nor a fact."""
+    for rule in rules.rules:
+        for leaf in leaves(rule.when):
+            if leaf.subject is Subject.FEATURE and leaf.name not in columns and leaf.name not in FACTS:
+                problem = f"{leaf.name!r} is not a feature of this model"
+                raise RulesError(rules.name, [RuleFault(rule.line, rule.id, "when", problem)])
+
+
+def _ready(rule: Rule) -> _Ready:
+    is_checked = rule.effect is Effect.AT_LEAST_RED and any(map(_is_of_places, leaves(rule.when)))
+    return _Ready(
+        rule,
+        compiled(rule.when),
+        compiled(rule.when, _without_places) if is_checked else None,
+        compiled(rule.when, _places_alone) if is_checked else None,
+    )
+
+
+def _is_of_places(leaf: Leaf) -> bool:
+    """Return whether a leaf depends on countries or places."""
+    return leaf.name in {Subject.FIELD: PLACE_FIELDS, Subject.FEATURE: PLACE_FEATURES}.get(leaf.subject, ())
+
+
+def _without_places(leaf: Leaf) -> bool | None:
+    """Return the result of a leaf on countries or places as if these fields were blank; None for other leaves."""
+    if not _is_of_places(leaf):
+        return None
+    fact = FACTS.get(leaf.name)
+    if fact is None:
+        return leaf.op is Op.MISSING
+    return bool(number_test(leaf)(np.array([fact.without_places]))[0])
+
+
+def _places_alone(leaf: Leaf) -> bool | None:
+    """Return the result of a leaf as if all fields except countries and places were blank; None for leaves on these alone."""
+    return None if _is_of_places(leaf) and leaf.name not in FACTS else leaf.op is Op.MISSING
 
 
 def _digest(sets: Sequence[RuleSet], register: Register | None) -> str:

@@ -1,19 +1,22 @@
-"""Decisions of rules, watch lists and unread items on the shipments of a table."""
+"""The lane of each shipment of a table, decided by score, rules, watch lists, unread items and the random share.
+
+The steps are: score, exemptions (at most green), floors (at least yellow, at least red), watch lists, unread items and the random
+share. Only exemptions lower the lane. Floors come later, so an exemption never defeats a floor.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.table.table import ManifestTable
 from models.lanes import GREEN, RED, YELLOW
-from models.rules.decision import SELECTED_BY, decide, decide_one
 from models.rules.rule import Effect, Rule
-from models.rules.screening import ListHit, Suppression
 from models.rules.unread import UnreadItem
 
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -30,18 +33,127 @@ class LaneReason(StrEnum):
     UNREAD = "UNREAD"
 
 
-_FLOORS: Final = {Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
-#: At most this many shipments are decided one by one, which is faster than by columns.
-_FEW_SHIPMENTS: Final = 8
+#: Cause of the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to green.
+SELECTED_BY: Final = (None, "score", "rule", "unread", "random", "watch_list")
+NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST = range(6)
+_NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
+#: Cause of the lane by the score, by lane code.
+_BY_SCORE: Final = np.array([NOTHING, SCORE, SCORE], dtype=np.int8)
+#: Lane that an effect requires.
+_FLOORS: Final = {Effect.AT_MOST_GREEN: GREEN, Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
 _UNREAD_SOURCE: Final = "an item that could not be read is at least yellow"
 _DEMOTED: Final = "; yellow instead of red, because it depends on countries or places"
 _DISMISSED_SOURCE: Final = "dismissal by an officer"
 _SUPPRESSED_SOURCE: Final = "suppression of the office"
 #: Prefix of an entry's id in `Ruling.rule_ids`. Ids of rules contain no colon.
 _ENTRY: Final = "watch_list:"
-_NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
-#: Cause of the lane if only the score counts, by lane code.
-_BY_SCORE: Final = np.array([None, "score", "score"], dtype=np.object_)
+
+
+def decide(
+    score: LaneArray,
+    exempt: BoolArray | None = None,
+    floors: Sequence[tuple[LaneArray, int]] = (),
+    drawn: BoolArray | None = None,
+) -> tuple[LaneArray, LaneArray]:
+    """Return the lane of each shipment (S,) and what set it (S,), an index into `SELECTED_BY`.
+
+    Args:
+        score: (S,) lane by the score.
+        exempt: (S,) an exemption holds.
+        floors: steps that may raise the lane, in order: the lanes (S,) that a step requires, green for none, and its index in
+            `SELECTED_BY`.
+        drawn: (S,) the shipment belongs to the random share.
+    """
+    lanes, by = score.copy(), _BY_SCORE.take(score)
+    if exempt is not None:
+        lowered = exempt & (lanes > GREEN)
+        lanes[lowered], by[lowered] = GREEN, RULE
+    for required, step in floors:
+        raised = required > lanes
+        lanes[raised], by[raised] = required[raised], step
+    if drawn is not None:
+        lanes[drawn], by[drawn] = RED, RANDOM
+    return lanes, by
+
+
+#: Rules that cannot be suppressed: a declared controlled substance without a verified permit is never green.
+NEVER_SUPPRESSED: Final = frozenset({"watched-without-permit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A period in which a rule or a watch list does not raise lanes.
+
+    Attributes:
+        until: its end, ISO 8601.
+        by: the person who decided it; empty if unknown.
+    """
+
+    id: str
+    reason: str
+    until: str
+    by: str = ""
+
+    def __str__(self) -> str:
+        return f"suppressed until {self.until}{f' by {self.by}' if self.by else ''}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListHit:
+    """A field of a shipment that agrees with an entry of a watch list.
+
+    Attributes:
+        entry: id of the entry.
+        list_name: name of the list.
+        field: the manifest field.
+        similarity: 0 to 1; 1 for identifiers.
+        lane: code of the lane that the entry requires.
+        reason: why the entry is on the list.
+        source: origin of the entry; empty if unknown.
+        dismissed: an officer's reason why the party is not that of the entry; None if not dismissed. A dismissed hit raises no
+            lane.
+        suppressed: the suppression in force, if any. A suppressed hit raises no lane.
+    """
+
+    entry: str
+    list_name: str
+    field: str
+    similarity: float
+    lane: int
+    reason: str
+    source: str = ""
+    dismissed: str | None = None
+    suppressed: Suppression | None = None
+
+    @property
+    def counts(self) -> bool:
+        """True if the hit is neither dismissed nor suppressed."""
+        return self.dismissed is None and self.suppressed is None
+
+
+class Screening(Protocol):
+    """One state of the lists of an office, which the service holds.
+
+    It is immutable, so that one state decides a whole table.
+    """
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the entries, dismissals and suppressions in force."""
+        ...
+
+    @property
+    def suppresses_rules(self) -> bool:
+        """True if a suppression of rules is in force."""
+        ...
+
+    def hits(self, table: ManifestTable) -> Mapping[int, tuple[ListHit, ...]]:
+        """Return the hits of a table by shipment. Shipments without hits are left out."""
+        ...
+
+    def suppression(self, rule: str, consignor: str | None) -> Suppression | None:
+        """Return the suppression of a rule for a consignor's declared name, if one is in force."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,39 +172,20 @@ class Fired:
     demoted: BoolArray
     suppressed: Mapping[tuple[int, int], Suppression] = field(default_factory=dict)
 
-    def exempt(self, rules: Sequence[int] | None = None) -> BoolArray:
+    def exempt(self, rules: Sequence[int] | slice = slice(None)) -> BoolArray:
         """Return whether an exemption fired (S,) among the rules at some positions, by default all."""
-        exemptions = [number for number in self._positions(rules) if self.rules[number].effect is Effect.AT_MOST_GREEN]
-        return np.asarray(self.fired[exemptions].any(axis=0), dtype=np.bool_)
+        is_exemption = np.array([rule.effect is Effect.AT_MOST_GREEN for rule in self.rules])
+        return np.asarray((self.fired & is_exemption[:, None])[rules].any(axis=0), dtype=np.bool_)
 
-    def floor(self, rules: Sequence[int] | None = None) -> LaneArray:
+    def floor(self, rules: Sequence[int] | slice = slice(None)) -> LaneArray:
         """Return the highest lane (S,) that a fired rule requires, among the rules at some positions, by default all."""
-        floor = np.full(self.fired.shape[1], GREEN, dtype=np.int8)
-        for number in self._positions(rules):
-            lane = _FLOORS.get(self.rules[number].effect)
-            if lane is not None and self.fired[number].any():
-                # False times a lane is 0, which is green.
-                lanes = self.fired[number] * (lane - self.demoted[number])
-                lanes[[shipment for rule, shipment in self.suppressed if rule == number]] = GREEN
-                np.maximum(floor, lanes, out=floor, casting="unsafe")
-        return floor
-
-    def of_shipment(self, shipment: int) -> tuple[bool, int]:
-        """Return for one shipment whether an exemption fired, and the highest lane that a fired rule requires."""
-        exempt, floor = False, GREEN
-        for number, (rule, has_fired, is_demoted) in enumerate(
-            zip(self.rules, self.fired[:, shipment].tolist(), self.demoted[:, shipment].tolist(), strict=True)
-        ):
-            if has_fired:
-                lane = _FLOORS.get(rule.effect)
-                if lane is None:
-                    exempt = True
-                elif (number, shipment) not in self.suppressed:
-                    floor = max(floor, lane - is_demoted)
-        return exempt, floor
-
-    def _positions(self, rules: Sequence[int] | None) -> Sequence[int]:
-        return range(len(self.rules)) if rules is None else rules
+        # False times a lane is 0, which is green.
+        lanes = (
+            self.fired * np.array([_FLOORS[rule.effect] for rule in self.rules], dtype=np.int8)[:, None] - self.demoted
+        )
+        for rule, shipment in self.suppressed:
+            lanes[rule, shipment] = GREEN
+        return np.asarray(lanes[rules].max(axis=0, initial=GREEN), dtype=np.int8)
 
 
 # Not frozen, because creating a frozen instance takes twice as long and each request creates one.
@@ -118,7 +211,7 @@ class Ruling:
         return self.fired is None and not self.unread and not self.hits
 
     def lanes(
-        self, score: LaneArray, drawn: BoolArray | None, rules: Sequence[int] | None = None
+        self, score: LaneArray, drawn: BoolArray | None, rules: Sequence[int] | slice = slice(None)
     ) -> tuple[LaneArray, NDArray[np.object_]]:
         """Return the lane codes (S,) and what set them (S,).
 
@@ -127,45 +220,19 @@ class Ruling:
             drawn: (S,) members of the random share; None if there are none.
             rules: positions of the rules to apply; by default all.
         """
-        if self.is_empty and drawn is None:
-            return score, _BY_SCORE.take(score)
-        if len(score) <= _FEW_SHIPMENTS and rules is None:
-            return self._lanes_of_few(score, drawn)
-        nothing = np.zeros(len(score), dtype=np.bool_)
-        unread = nothing.copy()
-        unread[list(self.unread)] = True
-        lanes, by = decide(
-            score,
-            exempt=nothing if self.fired is None else self.fired.exempt(rules),
-            floor=np.zeros(len(score), dtype=np.int8) if self.fired is None else self.fired.floor(rules),
-            unread=unread,
-            drawn=nothing if drawn is None else drawn,
-            watched=self._watched(len(score)) if self.hits else None,
-        )
+        floors: list[tuple[LaneArray, int]] = []
+        if self.fired is not None:
+            floors.append((self.fired.floor(rules), RULE))
+        if self.hits:
+            watched = {
+                shipment: max([GREEN, *(hit.lane for hit in hits if hit.counts)])
+                for shipment, hits in self.hits.items()
+            }
+            floors.append((_lanes_of(watched, len(score)), WATCH_LIST))
+        if self.unread:
+            floors.append((_lanes_of(dict.fromkeys(self.unread, YELLOW), len(score)), UNREAD))
+        lanes, by = decide(score, None if self.fired is None else self.fired.exempt(rules), floors, drawn)
         return lanes, _NAMES[by]
-
-    def _lanes_of_few(self, score: LaneArray, drawn: BoolArray | None) -> tuple[LaneArray, NDArray[np.object_]]:
-        """Return the result of `lanes`, computed shipment by shipment, which is faster for few shipments."""
-        lanes, by = score.copy(), np.empty(len(score), dtype=np.object_)
-        for shipment, lane in enumerate(score.tolist()):
-            exempt, floor = (False, GREEN) if self.fired is None else self.fired.of_shipment(shipment)
-            lanes[shipment], selected_by = decide_one(
-                lane,
-                exempt=exempt,
-                floor=floor,
-                unread=shipment in self.unread,
-                drawn=drawn is not None and bool(drawn[shipment]),
-                watched=_highest(self.hits.get(shipment, ())),
-            )
-            by[shipment] = SELECTED_BY[selected_by]
-        return lanes, by
-
-    def _watched(self, count: int) -> LaneArray:
-        """Return the highest lane (S,) that a watch list requires."""
-        watched = np.full(count, GREEN, dtype=np.int8)
-        for shipment, hits in self.hits.items():
-            watched[shipment] = _highest(hits)
-        return watched
 
     def rule_ids(self, shipment: int) -> list[str]:
         """Return the ids of the rules that fired for a shipment, then those of its watch-list hits that are not dismissed."""
@@ -248,9 +315,11 @@ class Ruling:
         return sorted(shipments)
 
 
-def _highest(hits: Sequence[ListHit]) -> int:
-    """Return the highest lane that hits require."""
-    return max((hit.lane for hit in hits if hit.counts), default=GREEN)
+def _lanes_of(shipments: Mapping[int, int], count: int) -> LaneArray:
+    """Return lane codes (``count``,) from those of some shipments; the others are green."""
+    lanes = np.full(count, GREEN, dtype=np.int8)
+    lanes[list(shipments)] = list(shipments.values())
+    return lanes
 
 
 def _hit_reason(hit: ListHit) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Scoring: a table of goods items becomes explained risks with triage lanes."""
 
 from models.scoring.explaining import Explain
-from models.scoring.protocols import AdvancingHistory
-from models.scoring.risk_model import RiskModel
+from models.scoring.risk_model import AdvancingHistory, RiskModel
 from models.scoring.scores import ModelIdentity, Scores
 from models.scoring.settings import DEFAULT_BASE_RATES, RISK, ScoreSettings, check_base_rate
 

@@ -18,8 +18,6 @@ from models.rules import Ruling
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
-#: Maximum number of rows that are processed one by one. For more rows, array operations are faster.
-_FEW_ROWS: Final = 8
 #: Largest number in "one in ...": the resolution of the reference traffic.
 MOST_ONE_IN: Final = 10_000_000
 
@@ -162,8 +160,8 @@ class Scores:
                 pairwise(rows),
                 self.risk[start:end].tolist(),
                 self.percentile[start:end].tolist(),
-                _numbers_of_one_in(self.risk[start:end]),
-                _numbers_of_one_in(1.0 - self.percentile[start:end]),
+                _one_in(self.risk[start:end]).tolist(),
+                _one_in(1.0 - self.percentile[start:end]).tolist(),
                 _by_head(self.heads, [of_head[start:end].tolist() for of_head in self.heads.values()]),
                 self.lane[start:end].tolist(),
                 self.selected_by[start:end].tolist(),
@@ -249,10 +247,9 @@ class Scores:
     def _warnings(self, rows: list[int]) -> dict[int, list[dict[str, str]]]:
         """Return warnings by position in ``rows``: first rows of consecutive shipments, and the end of the last."""
         first, last = rows[0], rows[-1]
-        candidates = range(first, last) if last - first <= _FEW_ROWS else self.table.warned_rows().tolist()
         # A shipment's own fields are repeated on each of its rows. A dict drops repeated warnings and keeps their order.
         by_position: dict[int, dict[tuple[str, str], None]] = {}
-        for row in candidates:
+        for row in self.table.warned_rows().tolist():
             if first <= row < last and (problems := self.table.warnings_of_row(row)):
                 warnings = by_position.setdefault(bisect_right(rows, row) - 1, {})
                 warnings.update({(problem.field, problem.problem): None for problem in problems})
@@ -268,14 +265,6 @@ class Scores:
 def _one_in(share: FloatArray) -> NDArray[np.int64]:
     """Return 1 / share, rounded, at most `MOST_ONE_IN`, also for a share of 0."""
     return np.rint(1.0 / np.maximum(share, 1.0 / MOST_ONE_IN)).astype(np.int64)
-
-
-def _numbers_of_one_in(share: FloatArray) -> list[int]:
-    """Return `_one_in` as a list. A few numbers are faster without arrays; `round` and `numpy.rint` both round half to even."""
-    if len(share) > _FEW_ROWS:
-        numbers: list[int] = _one_in(share).tolist()
-        return numbers
-    return [round(1.0 / max(value, 1.0 / MOST_ONE_IN)) for value in share.tolist()]
 
 
 def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:

@@ -77,9 +77,8 @@ def adapt(  # noqa: PLR0913  # its options are the interface
     from service.core.terminal.common import load_model
     from training.adapting.adapt import adapt as adapt_model
     from training.adapting.adapt import reading_names
-    from training.adapting.record import recorded_files
-    from training.adapting.summary import summary
-    from training.adapting.traffic import created_s, read_traffic
+    from training.adapting.report import summary
+    from training.adapting.traffic import created_s, read_traffic, recorded_files
 
     parent = load_model(bundle_from)
     console = to_stderr()
@@ -121,7 +120,7 @@ def _track(adapted: Any, bundle: Path, tracking_uri: str | None, console: Consol
     if find_spec("mlflow") is None:
         console.print("Note: MLflow is not installed, so the run was not logged.", markup=False)
         return
-    from training.registry.adapted import log_adapted
+    from training.registry.tracking import log_adapted
 
     version = log_adapted(adapted.model, adapted.report, bundle, tracking_uri)
     typer.echo(f"Registered as version {version}: tidewaiter promote {version}")

@@ -33,7 +33,7 @@ def compare(
     from service.core.terminal.console import to_stdout
     from training.registry.runs import load_side
     from training.reports.compare import compare as compare_runs
-    from training.reports.compare_report import comparison_page, print_comparison
+    from training.reports.report import comparison_page, print_comparison
 
     compared = compare_runs(load_side(a, tracking_uri), load_side(b, tracking_uri))
     if json_file is not None:

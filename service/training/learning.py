@@ -118,7 +118,7 @@ class WorldFiles:
 def _generate_world(files: WorldFiles) -> None:
     from service.core.terminal.console import to_stdout
     from service.core.terminal.errors import WrongUse
-    from training.worlds.files import titles, write_world
+    from training.worlds.writer import titles, write_world
 
     known = titles()
     if files.name == "list":

@@ -28,7 +28,7 @@ from models.bundle.audit import MANIFEST, seal, sha256
 from models.bundle.files import json_bytes
 from models.permits import Register, RegisterError
 from models.rules import RulesError
-from models.rules.default import _FILE as DEFAULT_RULES
+from models.rules.office import DEFAULT as DEFAULT_RULES
 from models.rules.reading import parse_rules
 from models.scoring import RiskModel
 from tests.fuzz.effort import fuzzed
@@ -234,7 +234,7 @@ def test_damaged_rules(changes: Any, keep: float) -> None:
 
 
 def read_rules(text: str) -> None:
-    from models.rules.default import known_names
+    from models.rules import known_names
 
     with suppress(RulesError):
         parse_rules(text, known_names())

@@ -15,7 +15,7 @@ from service.scoring.record import TrafficRecord
 from tests.models.small_model import manifest, table_of
 from tests.service.api_client import State, serving
 from tests.service.conftest import shipment
-from training.adapting.record import recorded_files
+from training.adapting.traffic import recorded_files
 from training.data.dataset import BadData
 
 

@@ -18,8 +18,19 @@ from features.substances.find.by_structure import class_group
 from features.substances.normalise import compact
 from features.substances.structures import class_matches, from_smiles
 from tools import build_unii
-from tools.build_unii_names import abbreviates, look_alikes, spoken, unusable
-from tools.build_unii_source import Entry, clean, known, mended, read_entries, smiles_of_names, table_path
+from tools.build_unii_names import (
+    Entry,
+    abbreviates,
+    clean,
+    known,
+    look_alikes,
+    mended,
+    read_entries,
+    smiles_of_names,
+    spoken,
+    table_path,
+    unusable,
+)
 
 HEADER = "Name\tTYPE\tUNII\tDisplay Name\n"
 needs_opsin = pytest.mark.skipif(

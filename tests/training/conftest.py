@@ -8,9 +8,9 @@ import pytest
 
 from tests.training.small_data import rows, write
 from training.config import TrainConfig
+from training.evaluation.evaluation import TrainResult
 from training.fitting.params import BoostingParams
 from training.pipeline import train
-from training.results import TrainResult
 
 #: Few trees suffice for small data, and keep the tests fast.
 QUICK = BoostingParams(learning_rate=0.15, num_leaves=7, most_trees=60, patience=10)

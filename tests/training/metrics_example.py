@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.metrics import Cause, Estimate
+from training.evaluation.metrics import Cause, without_value
 
 
 def estimate(value: float, half: float | None = None) -> dict[str, float]:
@@ -17,7 +17,7 @@ def estimate(value: float, half: float | None = None) -> dict[str, float]:
 def nothing(
     reason: str = "3 finds in this window; at least 10 are needed", cause: Cause = "too few finds"
 ) -> dict[str, Any]:
-    return Estimate(None, reason=reason, cause=cause).to_json()
+    return without_value(reason, cause)
 
 
 def figures(strength: float, *, finds: int = 260, base_rate: float = 1.6e-6) -> dict[str, Any]:

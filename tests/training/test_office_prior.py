@@ -17,9 +17,9 @@ from tests.training.conftest import QUICK
 from tests.training.small_data import rows, write
 from training.config import TrainConfig
 from training.data.sources import from_file
+from training.evaluation.evaluation import TrainResult
 from training.fitting.residual import shrinkage
 from training.pipeline import train
-from training.results import TrainResult
 
 
 def _matrix(model: RiskModel, path: Path, label: str | None = None) -> np.ndarray:

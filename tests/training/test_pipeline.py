@@ -20,10 +20,9 @@ from training.data.dataset import BadData
 from training.data.sources import from_file
 from training.data.windows import TooLittleData
 from training.evaluation.baselines import BASELINES
-from training.evaluation.evaluation import score_dataset
+from training.evaluation.evaluation import TrainResult, score_dataset
 from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions
 from training.pipeline import train
-from training.results import TrainResult
 
 
 def _train(folder: Path, data: list[Row], **options: object) -> TrainResult:

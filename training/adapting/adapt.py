@@ -24,9 +24,8 @@ from features.table.table import ManifestTable
 from models.calibration import ReferenceScores, probability
 from models.lanes import Lanes
 from models.scoring import RiskModel
-from training.adapting.parties import Concentration
 from training.adapting.report import Measured, report
-from training.adapting.scoring import score_blocks, usual_space
+from training.adapting.scoring import Concentration, score_blocks, usual_space
 from training.adapting.traffic import Traffic
 from training.data.dataset import rows_of
 from training.progress import RowProgress
@@ -72,7 +71,7 @@ def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: Ro
     """Return the parent refitted to the traffic. Equal inputs give equal bytes.
 
     For the thresholds, each shipment has the weight 1 - p, where p is its probability at the training prevalence. Illicit shipments
-    in the traffic therefore hardly raise them. Shipments of large parties have less weight (`training.adapting.parties`). A
+    in the traffic therefore hardly raise them. Shipments of large parties have less weight (`training.adapting.scoring`). A
     shipment that a rule or an unread item puts into a lane counts towards the share of that lane.
 
     Args:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.history.entities import KeyRow
 from features.groups.history.keys import keys_of
@@ -18,11 +17,10 @@ from features.readers import ColumnMapping, open_table
 from features.readers.further import FurtherField, further_columns
 from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
+from training.arrays import Ints
 from training.data.columns import ColumnsBuilder, file_digest
 from training.data.dataset import BadData, rows_of, span_of
 from training.progress import RowProgress
-
-Ints = NDArray[np.int64]
 
 #: Minimum number of shipments. Five of them are in the red lane.
 LEAST_SHIPMENTS: Final = 1_000
@@ -188,3 +186,22 @@ def _reordered(table: ManifestTable, order: Ints, first_s: int) -> ManifestTable
     columns = {name: column.take(rows) for name, column in table.raw.items()}
     further = {f"{_FURTHER}{name}": table.further(name).take(rows) for name in table.further_names}
     return _table(columns | further, len(rows), first_s)
+
+
+def recorded_files(path: Path) -> list[Path]:
+    """Return a record's rotated files, the oldest first, and the file itself.
+
+    Raises:
+        BadData: there is no such file.
+    """
+    rotated = [
+        (int(number), one)
+        for one in path.parent.glob(f"{path.name}.*")
+        if (number := one.name.removeprefix(f"{path.name}.")).isdecimal()
+    ]
+    files = [one for _, one in sorted(rotated, reverse=True)]
+    if path.is_file():
+        files.append(path)
+    if not files:
+        raise BadData(f"{path}: no such file; the service writes it if TIDEWAITER_RECORD names it")
+    return files

@@ -21,8 +21,8 @@ import numpy as np
 from features.space import FeatureSpace
 from models.evidence import Prior
 from models.trees import scaled
+from training.arrays import Bools, Floats, Ints
 from training.authors.views import AuthorViews, NewOffice, changing_columns
-from training.authors.world_data import Bools, Floats, Ints
 from training.fitting.booster_text import first_trees, join_trees
 from training.fitting.residual import boosted, combined, intercept, largest_rows
 

@@ -15,15 +15,14 @@ from features.substances import opsin
 from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
-from training.authors.calibration_figures import calibration
-from training.authors.comparison import Resamples, compare
-from training.authors.figures import best_of_author, figures
+from training.arrays import Floats
+from training.authors.comparison import Resamples, compare, origin_figures
+from training.authors.figures import best_of_author, calibration, figures
 from training.authors.learning import Lessons, ResidualParams, Taught, fit_residual
-from training.authors.origins import origin_figures
 from training.authors.views import AuthorViews, pooled_space
-from training.authors.world_data import RUNS, SEALED, SHIPMENTS, Floats, load_author
+from training.authors.world_data import RUNS, SEALED, SHIPMENTS, load_author
 from training.fitting.residual import combined, directions
-from training.worlds.files import author_names
+from training.worlds.writer import author_names
 
 Progress = Callable[[str], None]
 #: Time limits of OPSIN while features are computed for training, in seconds.
@@ -96,9 +95,9 @@ class Authors:
             space = self._spaces[names] = pooled_space([self.views[name].data for name in sorted(names)])
         return space
 
-    def new(self, name: str, *, without: str = "") -> Floats:
+    def new(self, name: str) -> Floats:
         """Return the features of an author's rows for a new office (see `usual`)."""
-        return self.views[name].new(self.usual(name, without=without))
+        return self.views[name].new(self.usual(name))
 
     def usual(self, name: str, *, without: str = "") -> FeatureSpace:
         """Return the statistics of a new office: those pooled over the other authors, except the author ``without``."""

@@ -10,16 +10,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from sklearn.metrics import precision_recall_curve
 
-from training.authors.curves import curves_of
+from training.arrays import Bools, Floats
+from training.authors.figures import ranked
 from training.authors.learning import ResidualParams
 from training.authors.leaving_out import KINDS
 from training.authors.table import further_markdown, markdown_of
-from training.authors.world_data import Bools, Floats
 from training.registry.tracking import BUNDLE_ARTIFACT, client, experiment_id
+from training.reports.plots import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: Shares inspected, on a logarithmic axis.
+_CURVE_SHARES: Final = np.geomspace(1e-3, 1.0, 90)
+
+
+def recall_at(score: Floats, illicit: Bools, shares: Floats) -> Floats:
+    """Return the share of finds (k,) inside each of the top ``shares`` (k,) of scores (s,)."""
+    finds = np.concatenate([[0], np.cumsum(illicit[ranked(score)])])
+    inspected = np.round(shares * len(score)).astype(np.int64)
+    return np.asarray(finds[inspected] / max(1, illicit.sum()), dtype=np.float64)
+
+
+def curves_of(name: str, scores: Mapping[str, Floats], illicit: Bools) -> Figure:
+    """Draw the two curves of each kind of score (s,) in one world."""
+    figure, (left, right) = new_figure(11, 4.5, 2)
+    for kind, score in scores.items():
+        precision, recall, _ = precision_recall_curve(illicit, score)
+        left.plot(recall, precision, label=kind)
+        right.plot(_CURVE_SHARES, recall_at(score, illicit, _CURVE_SHARES), label=kind)
+    left.set(xlabel="recall", ylabel="precision", title=f"{name}, left out", xlim=(0, 1), ylim=(0, 1))
+    right.set(xlabel="share inspected", ylabel="recall", xscale="log", xlim=(_CURVE_SHARES[0], 1), ylim=(0, 1))
+    right.axvline(0.01, color="grey", linewidth=0.8, linestyle=":")
+    right.legend()
+    return figure
+
 
 _PARENT: Final = "mlflow.parentRunId"
 _NAME: Final = "mlflow.runName"

@@ -8,16 +8,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.manifest.fields import HEADS
 from features.table.table import Coded, ManifestTable
+from training.arrays import Bools, Floats, Ints, Texts
 from training.data.dataset import rows_of
-from training.worlds.files import build_world
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from training.worlds.writer import build_world
 
 #: Scored shipments per world.
 SHIPMENTS: Final = 40_000
@@ -47,7 +43,7 @@ class AuthorData:
     name: str
     table: ManifestTable
     content: Bools
-    group: NDArray[np.object_]
+    group: Texts
     hard: Bools
     scored: Bools
     evidence: Floats

@@ -1,12 +1,13 @@
-"""Concatenation of column chunks into a data set, and digests of columns and files."""
+"""Concatenation of column chunks into a data set, digests of columns and files, and the note on unreadable rows."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,3 +83,29 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+_SHOWN_REASONS: Final = 4
+_SHOWN_LINES: Final = 5
+
+
+def left_out_note(refused: Iterable[tuple[int, str]], rows: int) -> str | None:
+    """Return a note on the refused rows, with the most frequent reasons first; None if no row is refused.
+
+    Args:
+        refused: line and reason of each refused row.
+        rows: number of rows of the file, including the refused ones.
+    """
+    by_reason = sorted(refused, key=lambda row: (row[1], row[0]))
+    if not by_reason:
+        return None
+    groups = [(reason, [line for line, _ in same]) for reason, same in groupby(by_reason, key=lambda row: row[1])]
+    groups.sort(key=lambda group: (-len(group[1]), group[0]))
+    reasons = []
+    for reason, lines in groups[:_SHOWN_REASONS]:
+        shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", ..." if len(lines) > _SHOWN_LINES else "")
+        reasons.append(f"{len(lines):,}: {reason} (line{'s' if len(lines) > 1 else ''} {shown})")
+    rest = sum(len(lines) for _, lines in groups[_SHOWN_REASONS:])
+    if rest:
+        reasons.append(f"{rest:,}: other reasons")
+    return f"{len(by_reason):,} of {rows:,} rows could not be read and were left out. {'; '.join(reasons)}."

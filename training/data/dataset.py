@@ -6,17 +6,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.own.counts import Results
 from features.groups.own.keys import OwnFields
 from features.table.table import ManifestTable
+from training.arrays import Bools, Floats, Ints
 from training.data.labels import KnownLabels, Labels, any_of_shipment
 from training.data.windows import Window
 from training.data.world_truth import WorldTruth
 
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Outcomes of n shipments: ``find`` (n, K) per head, and ``weight`` (n,)."""
+
+    find: Bools
+    weight: Floats
+
+    @property
+    def any(self) -> Bools:
+        """(n,) True if the shipment has a find for any head."""
+        return np.asarray(self.find.any(axis=1))
 
 
 class BadData(ValueError):

@@ -13,17 +13,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from numpy.typing import NDArray
 
 from features.manifest.fields import CONTENT_LEVELS, CONTENTS, HEADS, INSPECTIONS
 from features.table import normalise
 from features.table.table import Coded, ManifestTable
 from models.scoring import RISK
+from training.arrays import Bools, Floats, Ints
 from training.data.windows import MOST_GAP_OF_SPAN, NEVER
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 #: Cap on the weight 1/p of a shipment that was selected with probability p. Without a cap, one find at p = 0.002 would weigh
 #: as much as 500 others, and the model would overfit to it.

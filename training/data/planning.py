@@ -7,15 +7,16 @@ an office that trains at that moment would not have them either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from features.groups.own.keys import declarations
+from training.arrays import Bools, Ints
 from training.data.dataset import Dataset
-from training.data.windows import MOST_GAP_OF_SPAN, NEVER, Bools, Ints, TooLittleData, Window, Windows
+from training.data.windows import MOST_GAP_OF_SPAN, NEVER, TooLittleData, Window, Windows
 
 #: Shares of the traffic per window, without the gaps. The window "held" replaces stop, calibrate and lanes.
 FIVE: Final = {"fit": 0.50, "stop": 0.10, "calibrate": 0.12, "lanes": 0.10, "test": 0.18}
@@ -29,6 +30,9 @@ TWO: Final = {"fit": 0.65, "held": 0.35}
 FINDS_NEEDED: Final = {"fit": 20, "stop": 5, "calibrate": 10, "lanes": 0, "held": 10, "test": 0}
 #: Minimum number of shipments per window. The red lane is 0.5 % of traffic and must contain at least one shipment.
 SHIPMENTS_NEEDED: Final = {"fit": 100, "stop": 20, "calibrate": 40, "lanes": 200, "held": 200, "test": 1}
+
+#: Shares by name of the window, and a note on the plan.
+Plan = tuple[Mapping[str, float], str | None]
 
 _FEW_FINDS: Final = "There are few finds: the model stays close to the prior of evidence."
 DELAY_QUANTILE: Final = 0.95
@@ -107,21 +111,28 @@ def plan_windows(
     if np.any(np.diff(declared_s) < 0):
         raise ValueError("Got shipments out of order, but expected them sorted by declared_at")
     times = _Times(declared_s, known_s, label_delay(declared_s, known_s))
-    plans: list[tuple[Mapping[str, float], str | None]] = [(FIVE, None)] if with_test else [(FOUR, None)]
     short = "There is little data: one window serves for stopping, calibration and lanes"
+    plans: list[Plan] = [(FOUR, None), (TWO, f"{short}.")]
     if with_test:
-        plans.append((THREE, f"{short}."))
-    plans.append((TWO, f"{short}, and there is no test window." if with_test else f"{short}."))
+        plans = [(FIVE, None), (THREE, f"{short}."), (TWO, f"{short}, and there is no test window.")]
     if shares is not None:
         plans = [(shares, None)]
+    windows, note, few = _first_possible(plans, lambda named: _consecutive(times, named), find, known_s)
+    return _windows_in_time(windows, times, note if few is None else f"{note} {few}", complete=complete)
+
+
+def _first_possible(
+    plans: Sequence[Plan], windows_of: Callable[[Mapping[str, float]], list[Window]], find: Bools, known_s: Ints
+) -> tuple[list[Window], str | None, str | None]:
+    """Return the windows of the first plan for which the data suffices, its note, and a note if it has few finds."""
     complaints: list[str] = []
     for shares, note in plans:
-        windows = _consecutive(times, shares)
+        windows = windows_of(shares)
         lacking = _lacking(windows, find, known_s)
         if not lacking:
-            return _windows_in_time(windows, times, note, complete=complete)
+            return windows, note, None
         if shares is TWO and not _lacking(windows, None, known_s):
-            return _windows_in_time(windows, times, f"{note} {_FEW_FINDS} {_sentence(lacking)}", complete=complete)
+            return windows, note, f"{_FEW_FINDS} Of two windows, {' and '.join(lacking)}."
         complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
     raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
 
@@ -143,27 +154,24 @@ def plan_random(
     never = np.full(len(groups), NEVER, dtype=np.int64)
     rank = np.random.default_rng(seed).permutation(int(groups.max()) + 1 if len(groups) else 0)[groups]
     note = f"No row has a time: windows are a random split by {by}, and metrics flatter a model that will score later shipments."
-    complaints: list[str] = []
     plans = (shares,) if shares is not None else (FIVE, THREE, TWO) if with_test else (FOUR, TWO)
-    for shares in plans:
-        edges = np.concatenate(([0.0], np.cumsum(list(shares.values())))) * (rank.max() + 1 if len(rank) else 1)
+
+    def windows_of(named: Mapping[str, float]) -> list[Window]:
+        edges = np.concatenate(([0.0], np.cumsum(list(named.values())))) * (rank.max() + 1 if len(rank) else 1)
         edges[-1] = np.inf
-        windows = [
+        return [
             Window(name, 0, 0, NEVER, np.flatnonzero((rank >= low) & (rank < high)))
-            for name, low, high in zip(shares, edges[:-1], edges[1:], strict=True)
+            for name, low, high in zip(named, edges[:-1], edges[1:], strict=True)
         ]
-        lacking = _lacking(windows, find, never)
-        few = bool(lacking) and shares is TWO and not _lacking(windows, None, never)
-        if few or not lacking:
-            by_name = {w.name: w for w in windows}
-            before_test = np.sort(np.concatenate([w.shipments for w in windows if w.name != "test"]))
-            refit = Window("refit", 0, 0, NEVER, before_test)
-            notes = (note, f"{_FEW_FINDS} {_sentence(lacking)}") if few else (note,)
-            return Windows(
-                by_name["fit"], *_after_fit(by_name), by_name.get("test"), refit, gap_s=0, in_time=False, notes=notes
-            )
-        complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
-    raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
+
+    windows, _, few = _first_possible([(named, None) for named in plans], windows_of, find, never)
+    by_name = {window.name: window for window in windows}
+    before_test = np.sort(np.concatenate([window.shipments for window in windows if window.name != "test"]))
+    refit = Window("refit", 0, 0, NEVER, before_test)
+    notes = (note,) if few is None else (note, few)
+    return Windows(
+        by_name["fit"], *_after_fit(by_name), by_name.get("test"), refit, gap_s=0, in_time=False, notes=notes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +234,6 @@ def _lacking(windows: Sequence[Window], find: Bools | None, known_s: Ints) -> li
             needed = SHIPMENTS_NEEDED[window.name]
             lacking.append(f"{window.name} has {len(window.shipments)} shipments and needs {needed}")
     return lacking
-
-
-def _sentence(lacking: Sequence[str]) -> str:
-    """Return the complaints of `_lacking` as a sentence."""
-    return f"Of two windows, {' and '.join(lacking)}."
 
 
 def _after_fit(by_name: Mapping[str, Window]) -> tuple[Window, Window, Window]:

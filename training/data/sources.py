@@ -1,26 +1,28 @@
-"""Sources of training data: the simulator, and an office's labelled file."""
+"""Sources of training data: the simulator, an office's labelled file, and the truth file of a simulated one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 
 from features.groups.own.keys import OwnFields
 from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
 from features.readers import ColumnMapping, TableReader, open_table
 from features.readers.further import FurtherField, further_columns, missing_note
 from features.table.table import Coded, ManifestTable
-from training.data.columns import ColumnsBuilder, as_text, columns_digest, file_digest
-from training.data.dataset import BadData, Bools, Dataset, Ints, rows_of
+from training.arrays import Bools, Ints
+from training.data.columns import ColumnsBuilder, as_text, columns_digest, file_digest, left_out_note
+from training.data.dataset import BadData, Dataset, rows_of
 from training.data.labels import LabelColumns, Labels, OwnLabel, manifest_labels, own_labels
-from training.data.left_out import left_out_note
-from training.data.own_fields import FieldCandidates, choose_fields, find_candidates
-from training.data.unread import unread_columns
-from training.data.world_truth import TruthColumns
+from training.data.own_fields import FieldCandidates, choose_fields, find_candidates, unread_columns
+from training.data.world_truth import TruthColumns, WorldTruth
 from training.progress import RowProgress
 from training.worlds.own import WorldChunk, generate
 from training.worlds.own.priors import Priors
@@ -278,3 +280,67 @@ def _labels(
 def _further(others: Mapping[str, Coded]) -> dict[str, Coded]:
     """Return the columns of further fields. Their names have no prefix."""
     return {name.removeprefix(_FURTHER): column for name, column in others.items() if name.startswith(_FURTHER)}
+
+
+_KEYS: Final = ("shipment_id", "item_number")
+_NEEDED: Final = (*_KEYS, "content", "network_id", "typologies", "strength", "violation")
+_COLUMNS_READ: Final = (*_NEEDED, "reaction")
+
+
+def read_truth(path: Path, table: ManifestTable) -> WorldTruth:
+    """Read the truth of a table's rows. The file may contain further rows, in any order.
+
+    Raises:
+        BadData: The file is not a truth file, lacks a column or an item, or contains an item twice.
+    """
+    collected = TruthColumns()
+    keys: list[tuple[str, str]] = []
+    for columns in _truth_chunks(path):
+        keys.extend(zip(columns["shipment_id"], columns["item_number"], strict=True))
+        try:
+            collected.add(columns)
+        except ValueError as error:
+            raise BadData(f"{path}: {error}") from None
+    try:
+        return collected.of(_truth_rows(path, keys, table), table.first_row)
+    except ValueError as error:
+        raise BadData(f"{path}: {error}") from None
+
+
+def _truth_rows(path: Path, keys: list[tuple[str, str]], table: ManifestTable) -> Ints:
+    row_of = {key: row for row, key in enumerate(keys)}
+    if len(row_of) < len(keys):
+        twice = next(key for row, key in enumerate(keys) if row_of[key] != row)
+        raise BadData(f"{path}: item {twice[1]!r} of shipment {twice[0]!r} is listed twice")
+    ids, numbers = (
+        table.raw[name].to_list() if name in table.raw else [None] * table.n_rows for name in _KEYS
+    )  # fmt: skip
+    try:
+        return np.array([row_of[(i or "", n or "")] for i, n in zip(ids, numbers, strict=True)], dtype=np.int64)
+    except KeyError as error:
+        shipment, number = error.args[0]
+        raise BadData(f"{path}: no item {number!r} of shipment {shipment!r}, which is in the data") from None
+
+
+def _truth_chunks(path: Path) -> Iterator[dict[str, list[str]]]:
+    batches: Iterator[pa.RecordBatch]
+    if path.suffix.lower() in (".parquet", ".pq"):
+        batches = pq.ParquetFile(path).iter_batches()
+    else:
+        texts = pa.csv.ConvertOptions(
+            column_types={name: pa.string() for name in _COLUMNS_READ}, strings_can_be_null=False
+        )
+        try:
+            batches = iter(pa.csv.open_csv(path, convert_options=texts))
+        except pa.ArrowInvalid as error:
+            raise BadData(f"{path}: cannot be read as a table: {error}") from None
+    for batch in batches:
+        names = batch.schema.names
+        lacking = [name for name in _NEEDED if name not in names]
+        if lacking:
+            raise BadData(f"{path}: no column {lacking[0]!r}; expected a file of `tidewaiter generate --truth`")
+        yield {name: _texts(batch.column(name)) for name in _COLUMNS_READ if name in names}
+
+
+def _texts(column: Any) -> list[str]:
+    return [value or "" for value in column.cast(pa.string()).to_pylist()]

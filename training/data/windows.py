@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from training.arrays import Bools, Ints
 
 #: Result time of shipments without a result.
 NEVER: Final = int(np.iinfo(np.int64).max)

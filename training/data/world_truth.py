@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.manifest.fields import HEADS
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS
-from training.worlds.own.trade.traces import TRACES, T
+from training.arrays import Bools, Ints, Texts
+from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRACES, T
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 Codes = NDArray[np.int8]
-Texts = Sequence[str] | NDArray[np.object_]
+TextColumn = Sequence[str] | Texts
 
 #: Code of the network and strength of lawful shipments.
 HONEST: Final = -1
@@ -70,7 +68,7 @@ class TruthColumns:
         self._parts: dict[str, list[NDArray[Any]]] = {}
         self.n_rows = 0
 
-    def add(self, truth: Mapping[str, Texts]) -> None:
+    def add(self, truth: Mapping[str, TextColumn]) -> None:
         """Append a chunk; '' means missing. Raises `ValueError` for an unknown content or strength."""
         n = len(truth["content"])
         for name, codes in (("content", CONTENTS), ("strength", ("", *STRENGTHS))):
@@ -84,7 +82,7 @@ class TruthColumns:
         self._add("violation", np.fromiter(map(bool, truth["violation"]), dtype=np.bool_, count=n))
         self.n_rows += n
 
-    def _coded(self, name: str, texts: Texts, code_of: Mapping[str, int]) -> NDArray[np.int32]:
+    def _coded(self, name: str, texts: TextColumn, code_of: Mapping[str, int]) -> NDArray[np.int32]:
         try:
             return np.fromiter(map(code_of.__getitem__, texts), dtype=np.int32, count=len(texts))
         except KeyError as error:

@@ -1,30 +1,130 @@
 """Baselines on the same split: chance, rules, a small tree, logistic regression, and LightGBM with default settings.
 
 Each baseline is fitted on the same rows and labels as the model and returns one score per goods item. The score of a shipment
-is the largest of its items. A model is worth its complexity only if it clearly beats the baselines.
+is the largest of its items. A model is worth its complexity only if it clearly beats the baselines. Watch-list rules and a price
+rule need no labels; they read the model's features by name, so they have the same information as the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS, Kind, Level
 from features.readers.further import FurtherField
 from features.table.table import TIME_MISSING, Coded, ManifestTable
-from training.data.outcome import Outcome
-from training.evaluation.metrics import RESAMPLES, Curve, Estimate, Ranking, interval, lacking, poisson_times
-from training.evaluation.rules import price_columns, price_deviations, watch_list_rules
+from training.arrays import Bools, Floats, Ints
+from training.data.dataset import Outcome
+from training.evaluation.metrics import (
+    RESAMPLES,
+    Curve,
+    Ranking,
+    interval,
+    lacking,
+    poisson_times,
+    without_value,
+)
 from training.fitting.examples import Examples
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rule that gives ``points`` to goods items whose feature satisfies ``holds``. Missing values never satisfy it."""
+
+    feature: str
+    holds: Callable[[Floats], Bools]
+    points: float
+
+
+def _at_least(least: float) -> Callable[[Floats], Bools]:
+    return lambda values: values >= least
+
+
+def _at_most(most: float) -> Callable[[Floats], Bools]:
+    return lambda values: values <= most
+
+
+#: Published red flags with assumed weights. A watched name outweighs all circumstances together, and an earlier find comes second.
+#: Circumstances weigh little, because each one alone is common in lawful trade.
+WATCH_LIST: Final = (
+    Rule("substance_opioid", _at_least(2), 10.0),
+    Rule("substance_precursor", _at_least(2), 10.0),
+    Rule("substance_opioid", _at_least(1), 3.0),
+    Rule("substance_precursor", _at_least(1), 3.0),
+    Rule("substance_class", _at_least(2), 6.0),
+    Rule("substance_similarity", _at_least(0.8), 4.0),
+    Rule("description_equipment", _at_least(1), 6.0),
+    Rule("hs_fentanyl", _at_least(1), 6.0),
+    Rule("hs_precursor", _at_least(1), 5.0),
+    Rule("hs_equipment", _at_least(1), 4.0),
+    Rule("consignor_finds", _at_least(1), 8.0),
+    Rule("consignee_finds", _at_least(1), 8.0),
+    Rule("address_finds", _at_least(1), 8.0),
+    Rule("description_stop_word", _at_least(1), 1.0),
+    Rule("description_uninformative", _at_least(1), 1.0),
+    Rule("description_grade", _at_least(1), 0.5),
+    Rule("account_age_days", _at_most(30), 1.5),
+    Rule("consignee_forwarder", _at_least(1), 1.0),
+    Rule("agent_present", _at_least(1), 0.5),
+    Rule("consignor_chemical", _at_least(1), 1.0),
+    Rule("consignor_contact", _at_most(0), 0.5),
+    Rule("consignor_free_mail", _at_least(1), 0.5),
+    Rule("phone_country_contradicts", _at_least(1), 1.0),
+    Rule("gift_from_company", _at_least(1), 1.0),
+    Rule("routing_third_country", _at_least(1), 1.0),
+    Rule("package_industrial_parcel", _at_least(1), 1.0),
+)
+#: A trusted consignor and a permit lower the points.
+_TRUST: Final = (Rule("consignor_known", _at_least(1), -2.0), Rule("permit_present", _at_least(1), -4.0))
+
+
+def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
+    """Return the watch-list points (n_rows,) of features ``matrix`` (n_rows, F) with the column names ``names``.
+
+    A rule without its feature gives no points; models of an office's own data may lack some features.
+    """
+    at = {name: k for k, name in enumerate(names)}
+    points = np.zeros(len(matrix))
+    for rule in (*WATCH_LIST, *_TRUST):
+        if rule.feature in at:
+            points += rule.points * rule.holds(matrix[:, at[rule.feature]])
+    return points
+
+
+#: Features of the price rule, and whether only high values are unusual.
+PRICE_FEATURES: Final = {"value_per_kg_unusual": False, "freight_to_value": True}
+
+
+def price_columns(matrix: Floats, names: Sequence[str]) -> dict[str, Floats]:
+    """Return the columns (n_rows,) of `PRICE_FEATURES` in a matrix (n_rows, F) with the column names ``names``."""
+    return {name: matrix[:, at].copy() for at, name in enumerate(names) if name in PRICE_FEATURES}
+
+
+def price_deviations(train: Mapping[str, Floats], matrix: Floats, names: Sequence[str]) -> Floats:
+    """Return how unusual prices are (n_rows,): the deviation of the value per kilogram, plus that of a high freight-to-value ratio.
+
+    Deviations are in median absolute deviations of the price columns (m,) of the training rows. Missing values count as 0.
+    """
+    at = {name: k for k, name in enumerate(names)}
+    score = np.zeros(len(matrix))
+    for name, one_sided in PRICE_FEATURES.items():
+        if name not in at:
+            continue
+        values = train[name]
+        values = values[~np.isnan(values)]
+        if not len(values):
+            continue
+        middle = float(np.median(values))
+        # 1.4826 scales the median absolute deviation to the standard deviation of a normal distribution.
+        spread = max(1.4826 * float(np.median(np.abs(values - middle))), 1e-6)
+        distance = (matrix[:, at[name]] - middle) / spread
+        score += np.nan_to_num(np.maximum(distance, 0.0) if one_sided else np.abs(distance))
+    return score
+
 
 BASELINES: Final = (
     "random",
@@ -248,7 +348,7 @@ def _raw_columns(further: Sequence[FurtherField]) -> list[_RawColumn]:
 
 
 def misses_against(
-    ours: Floats, theirs: Mapping[str, Floats], outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
+    ours: Floats, theirs: Mapping[str, Floats], outcome: Outcome, *, base_rate: float, seed: int = 0
 ) -> dict[str, Any]:  # fmt: skip
     """Return per baseline the shares of finds that the model and the baseline miss, and the ratio of the two shares.
 
@@ -259,7 +359,7 @@ def misses_against(
     key = f"{SHARE:g}"
     none = lacking(find)
     if none is not None:
-        return {name: {key: dict.fromkeys(("ours", "theirs", "ratio"), none.to_json())} for name in theirs}
+        return {name: {key: dict.fromkeys(("ours", "theirs", "ratio"), none)} for name in theirs}
     rankings = {name: Ranking(score, find, weight) for name, score in {"": ours, **theirs}.items()}
 
     def missed(curve: Curve | None) -> float:
@@ -268,7 +368,7 @@ def misses_against(
     value = {name: missed(ranking.curve()) for name, ranking in rankings.items()}
     parts = [
         {name: [missed(curve) for curve in ranking.curves(times)] for name, ranking in rankings.items()}
-        for times in poisson_times(len(find), resamples, seed)
+        for times in poisson_times(len(find), RESAMPLES, seed)
     ]
     draws = {name: np.array([one for part in parts for one in part[name]]) for name in rankings}
     out: dict[str, Any] = {}
@@ -277,13 +377,13 @@ def misses_against(
         ratio = (
             interval(value[""] / value[name], (draws[""][usable] / draws[name][usable]).tolist())
             if value[name] > 0
-            else Estimate(None, reason="the baseline misses no find")
+            else without_value("the baseline misses no find")
         )
         out[name] = {
             key: {
-                "ours": interval(value[""], draws[""][np.isfinite(draws[""])].tolist()).to_json(),
-                "theirs": interval(value[name], draws[name][np.isfinite(draws[name])].tolist()).to_json(),
-                "ratio": ratio.to_json(),
+                "ours": interval(value[""], draws[""][np.isfinite(draws[""])].tolist()),
+                "theirs": interval(value[name], draws[name][np.isfinite(draws[name])].tolist()),
+                "ratio": ratio,
             }
         }
     return out

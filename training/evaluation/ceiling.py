@@ -12,25 +12,22 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.scoring import RISK
+from training.arrays import Floats, Ints
 from training.data.dataset import Dataset, rows_of
 from training.data.labels import any_of_shipment
-from training.data.outcome import Outcome
 from training.data.sources import simulated
 from training.data.window_features import replay_history, transform
 from training.evaluation.baselines import depth_2_tree
-from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Ranking, interval, too_few
+from training.evaluation.evaluation import WindowScores
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, Ranking, interval, too_few
 from training.fitting.boosting import fit_heads
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.progress import Progress
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Candidate parameters. The best on the stop rows are used. Many thousands of finds support more and larger trees.
 CANDIDATES: Final = (
@@ -103,63 +100,53 @@ def _examples(
     return Examples(features(table, history[shipments[chosen]]), find, weight), table.first_row
 
 
-@dataclass(frozen=True, slots=True)
-class RiskScores:
-    """Risks (n,) of the model under test in log-odds, the outcome of the same shipments, and the base rate."""
-
-    risk: Floats
-    outcome: Outcome
-    base_rate: float
-
-
 def ceiling(
-    world: TruthWorld, ours: RiskScores, *, seed: int, threads: int,
+    world: TruthWorld, model: WindowScores, *, seed: int, threads: int,
     candidates: Sequence[BoostingParams] = CANDIDATES, resamples: int = RESAMPLES, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the metrics of boosters trained on ``world``, and the share of their PR-AUC that ``ours`` reaches.
+    """Return the metrics of boosters trained on ``world``, and the share of their PR-AUC that ``model`` reaches.
 
     Each model is tested in the world whose words and parties it was trained on, so the test windows differ.
-    PR-AUCs are compared at the prevalence of ``ours``. With too few finds, the result is a reason instead of figures.
+    PR-AUCs are compared at the prevalence of the window of ``model``. With too few finds, the result is a reason.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
     is_find = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
-    fewest = min(int(is_find.sum()), int(ours.outcome.any.sum()), int(world.train.find.sum()))
+    outcome, base_rate = model.outcomes["truth"], sum(model.scored.base_rates.values())
+    fewest = min(int(is_find.sum()), int(outcome.any.sum()), int(world.train.find.sum()))
     if fewest < MIN_FINDS:
-        none = too_few(fewest).to_json()
+        none = too_few(fewest)
         return out | {"pr_auc": none, "recall_0.005": none, "ours_pr_auc": none, "share": none}
     score, params = _best(world, candidates, seed, threads, progress)
     progress("a tree of depth 2")
     train = world.train
     tree, used = depth_2_tree(train.matrix, train.find[:, 0], train.weight, world.test.matrix, world.names, seed=seed)
     weight = world.test.weight[world.first_row]
-    prevalence = Ranking(ours.risk, ours.outcome.any, ours.outcome.weight).prevalence
-    resampled = {
-        "ceiling": _Resampled.of(Ranking(score, is_find, weight), resamples, seed),
+    ours = Ranking(model.scored.risk, outcome.any, outcome.weight)
+    prevalence = ours.prevalence
+    rankings = {
+        "ceiling": (Ranking(score, is_find, weight), seed),
         # The shipments differ, so use independent bootstrap samples.
-        "ours": _Resampled.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
-        "tree": _Resampled.of(Ranking(np.maximum.reduceat(tree, world.first_row), is_find, weight), resamples, seed),
+        "ours": (ours, seed + 1),
+        "tree": (Ranking(np.maximum.reduceat(tree, world.first_row), is_find, weight), seed),
     }
-    aucs = {name: one.values(lambda curve: curve.pr_auc(prevalence)) for name, one in resampled.items()}
+    curves = {name: [one.curve(), *one.resampled(resamples, own)] for name, (one, own) in rankings.items()}
+    aucs = {name: [curve.pr_auc(prevalence) for curve in of_name] for name, of_name in curves.items()}
     recalls = {
-        name: interval(*one.values(lambda curve: curve.at_share(SHARE, ours.base_rate)[0])).to_json()
-        for name, one in resampled.items()
+        name: _interval([curve.at_share(SHARE, base_rate)[0] for curve in of_name]) for name, of_name in curves.items()
     }
-    share = interval(
-        aucs["ours"][0] / aucs["ceiling"][0],
-        [a / b for a, b in zip(aucs["ours"][1], aucs["ceiling"][1], strict=False)],
-    )  # fmt: skip
+    share = _interval([a / b for a, b in zip(aucs["ours"], aucs["ceiling"], strict=False)])
     return out | {
         "finds_learned_from": int(train.find.sum()),
         "finds": int(is_find.sum()),
         "prevalence": prevalence,
         "parameters": params.to_json(),
-        "pr_auc": interval(*aucs["ceiling"]).to_json(),
+        "pr_auc": _interval(aucs["ceiling"]),
         "recall_0.005": recalls["ceiling"],
-        "ours_pr_auc": interval(*aucs["ours"]).to_json(),
+        "ours_pr_auc": _interval(aucs["ours"]),
         "ours_recall_0.005": recalls["ours"],
-        "share": share.to_json(),
+        "share": share,
         "depth_2_tree": {
-            "pr_auc": interval(*aucs["tree"]).to_json(), "recall_0.005": recalls["tree"], "features": used,
+            "pr_auc": _interval(aucs["tree"]), "recall_0.005": recalls["tree"], "features": used,
         },
     }  # fmt: skip
 
@@ -185,17 +172,6 @@ def _best(
     return np.asarray(np.maximum.reduceat(raw, world.first_row)), best[2]
 
 
-@dataclass(frozen=True, slots=True)
-class _Resampled:
-    """Curve of one ranking, and curves of its bootstrap samples."""
-
-    curve: Curve
-    draws: list[Curve]
-
-    @classmethod
-    def of(cls, ranking: Ranking, resamples: int, seed: int) -> _Resampled:
-        return cls(ranking.curve(), ranking.resampled(resamples, seed))
-
-    def values(self, figure: Callable[[Curve], float]) -> tuple[float, list[float]]:
-        """Return a figure of the curve, and of each bootstrap sample."""
-        return figure(self.curve), [figure(curve) for curve in self.draws]
+def _interval(figures: Sequence[float]) -> Estimate:
+    """Return the estimate of a figure, given its value and those of its bootstrap samples."""
+    return interval(figures[0], figures[1:])

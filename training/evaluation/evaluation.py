@@ -1,9 +1,10 @@
-"""Scores and outcomes of shipments, and metrics that compare them."""
+"""Scores and outcomes of shipments, metrics that compare them, and the result of a training run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -13,13 +14,10 @@ from features.table.table import ManifestTable
 from models.calibration import logit, probability
 from models.lanes import LANE_NAMES
 from models.scoring import RISK, RiskModel, ScoreSettings
-from training.data.dataset import Dataset, rows_of
-from training.data.outcome import Outcome
+from training.arrays import Bools, Floats, Ints
+from training.data.dataset import Dataset, Outcome, rows_of
+from training.data.windows import Windows
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 _ROWS_AT_A_TIME: Final = 50_000
 
@@ -58,6 +56,44 @@ class WindowScores:
     outcomes: dict[str, Outcome]
 
 
+@dataclass(slots=True)
+class TrainResult:
+    """A trained model with its metrics.
+
+    Attributes:
+        model: The model as its bundle stores it.
+        metrics: All metrics, as JSON values.
+        digest: Digest of the bundle.
+        bundle: Folder of the bundle, if requested.
+        evaluated: Scores and outcomes of the evaluated window, for plots.
+        windows: The windows of the run.
+        seconds: Wall time of each stage.
+        run_id: The MLflow run, if the run was logged.
+        registered_version: The version in MLflow's registry, if the run was logged.
+    """
+
+    model: RiskModel
+    metrics: dict[str, Any]
+    digest: str
+    bundle: Path | None
+    evaluated: WindowScores
+    windows: Windows
+    seconds: dict[str, float]
+    run_id: str | None = None
+    registered_version: str | None = None
+
+
+def outcomes_of(data: Dataset, shipments: Ints, office: Outcome) -> dict[str, Outcome]:
+    """Return the outcomes of ``shipments`` (n,) per kind of label: those of the office, and the truth if it is known."""
+    truth = data.truth_of_shipment()
+    return {"office": office} | ({} if truth is None else {"truth": Outcome(truth[shipments], np.ones(len(shipments)))})
+
+
+def best_known(outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Return the truth if it is known, otherwise the outcomes by the office's labels."""
+    return outcomes.get("truth", outcomes["office"])
+
+
 def evaluate(
     scored: Scored, outcomes: Mapping[str, Outcome], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
@@ -65,30 +101,31 @@ def evaluate(
     return {
         kind: {
             name: score_figures(score, find, outcome.weight, base_rate=rate, resamples=resamples, seed=seed)
-            for name, score, find, rate in _targets(scored, outcome)
+            for name, score, find, rate in targets(scored, outcome)
         }
         for kind, outcome in outcomes.items()
     }
 
 
-def _targets(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, Bools, float]]:
+def targets(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, Bools, float]]:
+    """Return name, score (n,), finds (n,) and base rate of the risk and of each head."""
     total = sum(scored.base_rates.values())
-    targets = [(RISK, scored.risk, outcome.any, total)]
+    named = [(RISK, scored.risk, outcome.any, total)]
     if scored.heads != (RISK,):
-        targets += [
+        named += [
             (head, scored.of_head[:, k], outcome.find[:, k], scored.base_rates[head])
             for k, head in enumerate(scored.heads)
         ]
-    return targets
+    return named
 
 
 def score_figures(
     score: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
     """Return ranking metrics and reliability of one ``score`` (n,) in log-odds, as JSON values."""
-    figures = ranking_figures(score, find, weight, base_rate=base_rate, resamples=resamples, seed=seed).to_json()
+    figures = ranking_figures(score, find, weight, base_rate=base_rate, resamples=resamples, seed=seed)
     bins = reliability(probability(score), find, weight, base_rate=base_rate)
-    out: dict[str, Any] = {**figures, "reliability": [b.to_json() for b in bins]}
+    out: dict[str, Any] = {**figures, "reliability": bins}
     if not bins:
         out["reliability_reason"] = f"{int(find.sum())} finds; a bin needs {MIN_FINDS}"
     return out

@@ -11,14 +11,10 @@ from scipy.optimize import brentq
 
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES, RED, RED_SHARE, YELLOW
-from training.data.outcome import Outcome
+from training.arrays import Bools, Floats, Ints, Texts
+from training.data.dataset import Outcome
 from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Cause, interval, poisson_times, too_few
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Texts = NDArray[np.object_]
 
 #: Minimum share of clean traffic of a major origin, and minimum number of its clean shipments.
 MAJOR_SHARE: Final = 0.01
@@ -86,9 +82,7 @@ def red_by_items(scored: Scored, outcome: Outcome, items: Texts) -> dict[str, An
     return out
 
 
-def red_by_origin(
-    scored: Scored, outcome: Outcome, origin: Sequence[str | None], *, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Any]:
+def red_by_origin(scored: Scored, outcome: Outcome, origin: Sequence[str | None], *, seed: int = 0) -> dict[str, Any]:
     """Return the red lane's false-positive rate per major origin, and the ratio of the largest to the smallest rate.
 
     The ratio covers origins with at least `RATIO_SHIPMENTS` clean shipments. ``cost`` gives, per limit in `MAX_RATIOS`, the recall
@@ -116,24 +110,22 @@ def red_by_origin(
         out |= {"ratio": None, "reason": "an origin has no clean shipment in red"}
     else:
         out["ratio"] = most / least
-        out["ratio_interval"] = _ratio_interval([red[clean & (names == name)] for name in compared], resamples, seed)
+        out["ratio_interval"] = _ratio_interval([red[clean & (names == name)] for name in compared], seed)
     if most > 0.0:
-        out["cost"] = [
-            _cost(scored.risk, red, outcome, names, list(compared), ratio, resamples, seed) for ratio in MAX_RATIOS
-        ]
+        out["cost"] = [_cost(scored.risk, red, outcome, names, list(compared), ratio, seed) for ratio in MAX_RATIOS]
     return out
 
 
-def _ratio_interval(reds: Sequence[Bools], resamples: int, seed: int) -> list[float] | None:
+def _ratio_interval(reds: Sequence[Bools], seed: int) -> list[float] | None:
     """Return the 95 % interval of the ratio of the largest to the smallest rate.
 
     Each bootstrap sample selects its own origins with the largest and smallest rates. Chance alone therefore makes the ratio
     larger than 1. The result is None if the smallest rate is 0 in more than half of the samples.
     """
     rng = np.random.default_rng(seed)
-    counts = np.stack([rng.poisson(own.sum(), resamples) / len(own) for own in reds])
+    counts = np.stack([rng.poisson(own.sum(), RESAMPLES) / len(own) for own in reds])
     usable = counts.min(axis=0) > 0
-    if usable.sum() < resamples / 2:
+    if usable.sum() < RESAMPLES / 2:
         return None
     ratios = counts.max(axis=0)[usable] / counts.min(axis=0)[usable]
     low, high = np.percentile(ratios, (2.5, 97.5))
@@ -164,7 +156,7 @@ def capped_rates(rate: Floats, shipments: Ints, ratio: float) -> Floats:
 
 def _cost(
     score: Floats, red: Bools, outcome: Outcome, names: NDArray[np.str_], major: list[str], ratio: float,
-    resamples: int, seed: int,
+    seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the recall in red, and the recall lost, if thresholds per major origin keep the ratio of rates at most ``ratio``.
 
@@ -185,11 +177,11 @@ def _cost(
         threshold = ranked[n_red - 1] if n_red else np.inf
         capped[own] = score[own] >= threshold
     if is_find.sum() < MIN_FINDS:
-        none = too_few(int(is_find.sum())).to_json()
+        none = too_few(int(is_find.sum()))
         return {"max_ratio": ratio, "recall": {_RED: none}, "recall_lost": {_RED: none}}
     weight, before_f, after_f = outcome.weight[is_find], red[is_find], capped[is_find]
     draws: list[tuple[float, float]] = []
-    for times in poisson_times(int(is_find.sum()), resamples, seed):
+    for times in poisson_times(int(is_find.sum()), RESAMPLES, seed):
         total = times @ weight
         keep = total > 0
         draws += zip(
@@ -199,4 +191,4 @@ def _cost(
         )
     after = interval(float(np.average(after_f, weights=weight)), [d[0] for d in draws])
     lost = interval(float(np.average(1.0 * before_f - after_f, weights=weight)), [d[1] for d in draws])
-    return {"max_ratio": ratio, "recall": {_RED: after.to_json()}, "recall_lost": {_RED: lost.to_json()}}
+    return {"max_ratio": ratio, "recall": {_RED: after}, "recall_lost": {_RED: lost}}

@@ -6,15 +6,15 @@ All metrics are weighted. Tied scores count as randomly ordered, so that a rule 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from training.arrays import Bools, Floats, Ints
 
 #: Shares of traffic that an office may be able to inspect.
 SHARES: Final = (0.001, 0.005, 0.01, 0.05)
@@ -27,6 +27,7 @@ MIN_FINDS: Final = 10
 #: Minimum expected number of clean shipments above the threshold of a share or rate.
 MIN_BEYOND: Final = 1.0
 RESAMPLES: Final = 200
+_MOST_BINS: Final = 10
 _RESAMPLES_AT_ONCE: Final = 10  # Limits the resampling matrices of a million shipments to 200 MB.
 
 
@@ -39,31 +40,24 @@ def percent(share: str | float) -> str:
 Cause = Literal["too few finds", "too little traffic"]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Estimate with its 95 % interval, or ``value=None`` with a reason and, if it is a frequent one, its cause."""
+#: Estimate as a JSON value: ``value`` with its 95 % interval ``low`` and ``high``, or the value None with a ``reason`` and, if that
+#: is a frequent one, its ``cause``.
+Estimate = dict[str, Any]
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    reason: str | None = None
-    cause: Cause | None = None
 
-    def to_json(self) -> dict[str, float | str | None]:
-        if self.value is None:
-            none: dict[str, float | str | None] = {"value": None, "reason": self.reason}
-            return none if self.cause is None else none | {"cause": self.cause}
-        return {"value": self.value, "low": self.low, "high": self.high}
+def without_value(reason: str, cause: Cause | None = None) -> Estimate:
+    """Return the estimate of a figure that is unavailable."""
+    return {"value": None, "reason": reason} | ({} if cause is None else {"cause": cause})
 
 
 def too_few(finds: int, which: str = "") -> Estimate:
     """Return the estimate without a value of fewer than `MIN_FINDS` finds; ``which`` says which finds these are."""
-    return Estimate(None, reason=f"{finds} finds{which}; at least {MIN_FINDS} are needed", cause="too few finds")
+    return without_value(f"{finds} finds{which}; at least {MIN_FINDS} are needed", "too few finds")
 
 
 def too_little(clean: int, what: str, least: float) -> Estimate:
     """Return the estimate without a value of ``clean`` shipments, of which ``what`` needs at least ``least``."""
-    return Estimate(None, reason=f"{clean} clean shipments; {what} needs {round(least)}", cause="too little traffic")
+    return without_value(f"{clean} clean shipments; {what} needs {round(least)}", "too little traffic")
 
 
 def lacking(find: Bools, where: str = "") -> Estimate | None:
@@ -71,7 +65,7 @@ def lacking(find: Bools, where: str = "") -> Estimate | None:
     finds = int(find.sum())
     if finds < MIN_FINDS:
         return too_few(finds, where)
-    return Estimate(None, reason=f"no clean shipment{where}") if find.all() else None
+    return without_value(f"no clean shipment{where}") if find.all() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,47 +189,8 @@ _NO_STEPS: Final = np.zeros(0, dtype=np.int64)
 
 def interval(value: float, draws: Sequence[float]) -> Estimate:
     """Return the estimate ``value`` with the 95 % interval of its bootstrap ``draws``; no draws give no interval."""
-    if not len(draws):
-        return Estimate(value)
-    low, high = np.percentile(np.asarray(draws), (2.5, 97.5))
-    return Estimate(value, float(low), float(high))
-
-
-@dataclass(frozen=True, slots=True)
-class RankingFigures:
-    """Metrics of one score on one set of labels. `to_json` returns the form used in cards and metrics files."""
-
-    shipments: int
-    finds: int
-    prevalence: float
-    base_rate: float
-    pr_auc: Estimate
-    pr_auc_at: dict[float, Estimate]
-    roc_auc: Estimate
-    recall_at_share: dict[float, Estimate]
-    precision_at_share: dict[float, Estimate]
-    precision_in_window: dict[float, Estimate]
-    recall_at_fpr: dict[float, Estimate]
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "shipments": self.shipments,
-            "finds": self.finds,
-            "prevalence": self.prevalence,
-            "base_rate": self.base_rate,
-            "pr_auc": self.pr_auc.to_json(),
-            "pr_auc_at": {f"{prevalence:g}": e.to_json() for prevalence, e in self.pr_auc_at.items()},
-            "roc_auc": self.roc_auc.to_json(),
-            "at_inspected_share": {
-                f"{share:g}": {
-                    "recall": self.recall_at_share[share].to_json(),
-                    "precision_at_base_rate": self.precision_at_share[share].to_json(),
-                    "precision_in_window": self.precision_in_window[share].to_json(),
-                }
-                for share in self.recall_at_share
-            },
-            "recall_at_false_positive_rate": {f"{rate:g}": e.to_json() for rate, e in self.recall_at_fpr.items()},
-        }
+    low, high = np.percentile(np.asarray(draws), (2.5, 97.5)).tolist() if len(draws) else (None, None)
+    return {"value": value, "low": low, "high": high}
 
 
 def ranking_figures(
@@ -246,82 +201,66 @@ def ranking_figures(
     base_rate: float,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> RankingFigures:
+) -> dict[str, Any]:
     """Return ranking metrics of ``score`` (n,) on ``find`` (n,), one entry per shipment, at ``base_rate`` in (0, 1).
 
-    With fewer than `MIN_FINDS` finds, or too few clean shipments above a threshold, an estimate has a reason instead of a value.
-    ``resamples=0`` omits the intervals.
+    The metrics are JSON values. With fewer than `MIN_FINDS` finds, or too few clean shipments above a threshold, an estimate has a
+    reason instead of a value. ``resamples=0`` omits the intervals.
     """
     ranking = Ranking(score, find, weight)
-    n = ranking.n_finds + ranking.n_clean
     none = lacking(find, " in this window")
-    if none is not None:
-        shares = dict.fromkeys(SHARES, none)
-        return RankingFigures(
-            n, ranking.n_finds, ranking.prevalence, base_rate, none, dict.fromkeys(PREVALENCES, none), none, shares,
-            dict(shares), dict(shares), dict.fromkeys(FALSE_POSITIVE_RATES, none),
-        )  # fmt: skip
-    curve = ranking.curve()
-    draws = ranking.resampled(resamples, seed) if resamples else []
-    recall: dict[float, Estimate] = {}
-    precision: dict[float, Estimate] = {}
-    in_window: dict[float, Estimate] = {}
-    for share in SHARES:
-        if share * ranking.n_clean < MIN_BEYOND:
+    curves = [] if none is not None else [ranking.curve(), *ranking.resampled(resamples, seed)]
+
+    def estimate(figure: Callable[[Curve], float]) -> Estimate:
+        if none is not None:
+            return none
+        value, *draws = map(figure, curves)
+        return interval(value, draws)
+
+    def at_share(share: float) -> dict[str, Estimate]:
+        names = ("recall", "precision_at_base_rate", "precision_in_window")
+        if none is not None or share * ranking.n_clean < MIN_BEYOND:
             little = too_little(ranking.n_clean, f"a share of {share:g}", MIN_BEYOND / share)
-            recall[share] = precision[share] = in_window[share] = little
-            continue
-        values = curve.at_share(share, base_rate)
-        many = [c.at_share(share, base_rate) for c in draws]
-        recall[share], precision[share], in_window[share] = (
-            interval(values[i], [m[i] for m in many]) for i in range(3)
-        )
-    at_fpr: dict[float, Estimate] = {}
-    for rate in FALSE_POSITIVE_RATES:
-        if rate * ranking.n_clean < MIN_BEYOND:
-            at_fpr[rate] = too_little(ranking.n_clean, f"a rate of {rate:g}", MIN_BEYOND / rate)
-        else:
-            at_fpr[rate] = interval(curve.recall_at_fpr(rate), [c.recall_at_fpr(rate) for c in draws])
-    return RankingFigures(
-        n,
-        ranking.n_finds,
-        ranking.prevalence,
-        base_rate,
-        interval(curve.pr_auc(), [c.pr_auc() for c in draws]),
-        {p: interval(curve.pr_auc(p), [c.pr_auc(p) for c in draws]) for p in PREVALENCES},
-        interval(curve.roc_auc(), [c.roc_auc() for c in draws]),
-        recall,
-        precision,
-        in_window,
-        at_fpr,
-    )
+            return dict.fromkeys(names, none or little)
+        figures = zip(*(curve.at_share(share, base_rate) for curve in curves), strict=True)
+        return {name: interval(value, draws) for name, (value, *draws) in zip(names, figures, strict=True)}
+
+    def at_rate(rate: float) -> Estimate:
+        if none is None and rate * ranking.n_clean < MIN_BEYOND:
+            return too_little(ranking.n_clean, f"a rate of {rate:g}", MIN_BEYOND / rate)
+        return estimate(partial(Curve.recall_at_fpr, rate=rate))
+
+    return {
+        "shipments": ranking.n_finds + ranking.n_clean,
+        "finds": ranking.n_finds,
+        "prevalence": ranking.prevalence,
+        "base_rate": base_rate,
+        "pr_auc": estimate(Curve.pr_auc),
+        "pr_auc_at": {f"{p:g}": estimate(partial(Curve.pr_auc, prevalence=p)) for p in PREVALENCES},
+        "roc_auc": estimate(Curve.roc_auc),
+        "at_inspected_share": {f"{share:g}": at_share(share) for share in SHARES},
+        "recall_at_false_positive_rate": {f"{rate:g}": at_rate(rate) for rate in FALSE_POSITIVE_RATES},
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Mean predicted and observed probability of one bin, both at the base rate."""
+def reliability_bin(predicted: float, observed: float, finds: int, shipments: int) -> dict[str, Any]:
+    """Return the mean predicted and observed probability of one bin, both at the base rate, as JSON values."""
 
-    predicted: float
-    observed: float
-    finds: int
-    shipments: int
+    def log_odds(p: float) -> float:
+        p = min(max(p, 1e-12), 1 - 1e-12)
+        return float(np.log(p) - np.log1p(-p))
 
-    def to_json(self) -> dict[str, float | int]:
-        def log_odds(p: float) -> float:
-            p = min(max(p, 1e-12), 1 - 1e-12)
-            return float(np.log(p) - np.log1p(-p))
-
-        return {
-            "predicted": self.predicted,
-            "observed": self.observed,
-            "predicted_log_odds": log_odds(self.predicted),
-            "observed_log_odds": log_odds(self.observed),
-            "finds": self.finds,
-            "shipments": self.shipments,
-        }
+    return {
+        "predicted": predicted,
+        "observed": observed,
+        "predicted_log_odds": log_odds(predicted),
+        "observed_log_odds": log_odds(observed),
+        "finds": finds,
+        "shipments": shipments,
+    }
 
 
-def bin_starts(find: Bools, count: int) -> NDArray[np.int64]:
+def bin_starts(find: Bools, count: int) -> Ints:
     """Return the first positions (count,) of ``count`` consecutive bins of ranked shipments with equal shares of the finds."""
     cumulative = np.cumsum(find)
     ends = [int(np.searchsorted(cumulative, round(int(cumulative[-1]) * b / count))) + 1 for b in range(1, count)]
@@ -329,8 +268,8 @@ def bin_starts(find: Bools, count: int) -> NDArray[np.int64]:
 
 
 def reliability(
-    probability: Floats, find: Bools, weight: Floats | None = None, *, base_rate: float, most_bins: int = 10
-) -> list[ReliabilityBin]:
+    probability: Floats, find: Bools, weight: Floats | None = None, *, base_rate: float
+) -> list[dict[str, Any]]:
     """Return predicted against observed probabilities, in bins with at least `MIN_FINDS` finds each.
 
     ``probability`` (n,) is at ``base_rate``; finds and clean shipments are weighted to that rate. Bins are consecutive in the
@@ -345,12 +284,12 @@ def reliability(
         find, weights * (base_rate / weights[find].sum()), weights * ((1 - base_rate) / weights[~find].sum())
     )
     order = np.argsort(-probability, kind="stable")
-    starts = bin_starts(find[order], min(most_bins, n_finds // MIN_FINDS))
-    bins: list[ReliabilityBin] = []
+    starts = bin_starts(find[order], min(_MOST_BINS, n_finds // MIN_FINDS))
+    bins: list[dict[str, Any]] = []
     for rows in np.split(order, starts[1:]):
         total = float(scaled[rows].sum())
         bins.append(
-            ReliabilityBin(
+            reliability_bin(
                 float(np.sum(scaled[rows] * probability[rows]) / total),
                 float(np.sum(scaled[rows] * find[rows]) / total),
                 int(find[rows].sum()),

@@ -12,37 +12,38 @@ from numpy.typing import NDArray
 
 from features.readers import ColumnMapping, open_table
 from features.table.table import Coded, ManifestTable
+from models.evidence import Prior
 from models.lanes import LANE_NAMES
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel, ScoreSettings
+from training.arrays import Floats, Ints
 from training.config import Run
 from training.data.columns import ColumnsBuilder
-from training.data.dataset import BadData, Dataset
+from training.data.dataset import BadData, Dataset, Outcome
 from training.data.labels import OwnLabel
-from training.data.outcome import Outcome
-from training.data.sources import RawData, build, from_file
-from training.data.truth_file import read_truth
+from training.data.sources import RawData, build, from_file, read_truth
 from training.data.window_features import WindowFeatures
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES, BaselineRows, baseline_scores, misses_against
-from training.evaluation.calibration_check import calibration_check
-from training.evaluation.capacity import lines_and_shipments
+from training.evaluation.calibration_check import checks_of
+from training.evaluation.capacity import lines_and_shipments, repeated
 from training.evaluation.evaluation import (
     Scored,
     WindowScores,
+    best_known,
     evaluate,
     log_odds,
+    outcomes_of,
     score_dataset,
     score_figures,
     scored_of_model,
 )
 from training.evaluation.lane_errors import items_of, lane_shares, origin_of, red_by_items, red_by_origin
-from training.evaluation.repeats import repeated
 from training.evaluation.slices import evaluate_slices, slicings
+from training.fitting.boosting import HeadFit
+from training.fitting.calibrating import raw_scores
 from training.fitting.examples import Examples, any_head, sampled_rows
+from training.fitting.residual import combined
 from training.progress import Progress, no_progress
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Number of bootstrap samples for baselines. Comparisons need fewer than the model's own metrics.
 _BASELINE_RESAMPLES: Final = 50
@@ -73,10 +74,7 @@ def evaluate_run(
     table = data.window_table(window)
     progress("scores")
     scored = scored_of_model(model, features.matrix, table, threads=run.threads)
-    outcomes = {"office": features.outcome}
-    truth = data.truth_of_shipment()
-    if truth is not None:
-        outcomes["truth"] = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
+    outcomes = outcomes_of(data, window.shipments, features.outcome)
     metrics: dict[str, Any] = {
         "evaluated_on": tested.description,
         **score_sections(scored, outcomes, table, run.seed, progress),
@@ -86,10 +84,9 @@ def evaluate_run(
         metrics["capacity"] = lines_and_shipments(
             scored.items, any_head(features.labels.find), seen, features.first_row
         )
-    best_known = outcomes.get("truth", outcomes["office"])
     progress("slices")
     cuts = slicings(data, window.shipments, learned.window.shipments, table)
-    metrics["slices"] = evaluate_slices(scored, best_known, cuts, seed=run.seed)
+    metrics["slices"] = evaluate_slices(scored, best_known(outcomes), cuts, seed=run.seed)
     if learned.examples is not None and learned.examples.find.any():
         progress("baselines")
         metrics |= baseline_sections(run, model, tested, learned, table, WindowScores(scored, outcomes))
@@ -113,14 +110,15 @@ def baseline_sections(
     )  # fmt: skip
     scores = {name: np.maximum.reduceat(rows[name], tested.features.first_row) for name in BASELINES}
     rate = sum(model.base_rates.values())
-    best_known = ours.outcomes.get("truth", ours.outcomes["office"])
     return {
         "baselines": {
             name: {kind: _baseline(score, outcome, rate, run.seed) for kind, outcome in ours.outcomes.items()}
             for name, score in scores.items()
         },
         "baselines_chose": chosen,
-        "misses_against": misses_against(ours.scored.risk, scores, best_known, base_rate=rate, seed=run.seed),
+        "misses_against": misses_against(
+            ours.scored.risk, scores, best_known(ours.outcomes), base_rate=rate, seed=run.seed
+        ),
     }
 
 
@@ -137,20 +135,16 @@ def score_sections(
 ) -> dict[str, Any]:
     """Return the sections for scored shipments: ranking, calibration and, if lanes are known, errors of the lanes."""
     progress("ranking and calibration")
-    rate = sum(scored.base_rates.values())
-    best_known = outcomes.get("truth", outcomes["office"])
+    best = best_known(outcomes)
     out: dict[str, Any] = {
         "labels": evaluate(scored, outcomes, seed=seed),
-        "calibration": {
-            kind: calibration_check(scored.risk, outcome.any, outcome.weight, base_rate=rate, seed=seed)
-            for kind, outcome in outcomes.items()
-        },
+        "calibration": checks_of(scored, outcomes, seed=seed),
     }
     if scored.lane is not None:
         out |= {
-            "lanes": lane_shares(scored, best_known),
-            "false_positives_by_origin": red_by_origin(scored, best_known, origin_of(table), seed=seed),
-            "false_positives_by_items": red_by_items(scored, best_known, items_of(table)),
+            "lanes": lane_shares(scored, best),
+            "false_positives_by_origin": red_by_origin(scored, best, origin_of(table), seed=seed),
+            "false_positives_by_items": red_by_items(scored, best, items_of(table)),
         }
     return out
 
@@ -227,15 +221,13 @@ def _with_truth(data: Dataset, truth: Path | None) -> Dataset:
 
 def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[str, Any]:
     """Return the sections for ``shipments`` (n,) of a file, with the scores ``scored`` (n,)."""
-    outcomes = {"office": Outcome(data.labels.shipment_find(data.table)[shipments], data.labels.weight[shipments])}
-    truth = data.truth_of_shipment()
-    if truth is not None:
-        outcomes["truth"] = Outcome(truth[shipments], np.ones(len(shipments)))
+    office = Outcome(data.labels.shipment_find(data.table)[shipments], data.labels.weight[shipments])
+    outcomes = outcomes_of(data, shipments, office)
     has_all = len(shipments) == data.table.n_shipments
     table = data.table if has_all else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))
     out = score_sections(scored, outcomes, table, seed, no_progress)
     cuts = slicings(data, shipments, None, table)
-    return {**out, "slices": evaluate_slices(scored, outcomes.get("truth", outcomes["office"]), cuts, seed=seed)}
+    return {**out, "slices": evaluate_slices(scored, best_known(outcomes), cuts, seed=seed)}
 
 
 def evaluate_predictions(
@@ -244,13 +236,12 @@ def evaluate_predictions(
     label: str | None = None,
     positive: str | None = None,
     truth: Path | None = None,
-    base_rate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Evaluate a labelled file with a column ``risk`` (and ``risk_<head>``, ``lane``), written by `score` or `train`.
 
-    ``base_rate`` defaults to the sum of the assumed rates, or to the share of finds in a file with its own label column. Rows
-    without a risk are omitted, because scoring refused them.
+    The base rate is the sum of the assumed rates, or the share of finds in a file with its own label column. Rows without a risk
+    are omitted, because scoring refused them.
 
     Raises:
         BadData: The file has no column ``risk`` or no column named ``label``, or contains a risk that is not a probability.
@@ -289,9 +280,6 @@ def evaluate_predictions(
     find = data.labels.shipment_find(data.table)[scored_rows]
     share = {heads[0]: min(max(float(find.mean()), 1e-9), 0.999)}
     rates = dict(DEFAULT_BASE_RATES) if len(heads) > 1 else share
-    if base_rate is not None:
-        factor = base_rate / sum(rates.values())
-        rates = {head: rate * factor for head, rate in rates.items()}
     lane = _lanes(columns["score:lane"].take(rows).take(first)) if "score:lane" in columns else None
     scored = Scored(heads, log_odds(risk), log_odds(of_head), rates, lane).take(scored_rows)
     return {
@@ -320,3 +308,38 @@ def _score_column(column: Coded, path: Path, name: str, data_row: Ints) -> Float
             row = int(data_row[int(np.argmax(column.codes == code))])
             raise BadData(f"{path}: row {row}, field {name}: got {text!r}, but expected a probability from 0 to 1")
     return np.asarray(column.lookup(values, np.nan), dtype=np.float64)
+
+
+PARTS: Final = ("prior", "trees", "both")
+#: Number of bootstrap samples; the same as for baselines.
+_PARTS_RESAMPLES: Final = 50
+
+
+def parts_of_score(
+    prior: Prior, alone: Mapping[str, HeadFit], features: WindowFeatures, evaluated: WindowScores, run: Run
+) -> dict[str, Any]:
+    """Return the metrics of each part per kind of label, as JSON values.
+
+    ``alone`` contains boosters fitted without the prior on the same rows as the model's. ``evaluated`` contains the model's scores.
+    """
+    matrix = features.matrix
+
+    def per_shipment(log_odds: Floats) -> Floats:
+        return np.asarray(np.maximum.reduceat(combined(log_odds), features.first_row))
+
+    scores = {
+        "prior": per_shipment(prior.log_odds(np.ascontiguousarray(matrix))),
+        "trees": per_shipment(raw_scores(alone, matrix, run.threads)),
+        "both": evaluated.scored.risk,
+    }
+    rate = sum(evaluated.scored.base_rates.values())
+    metrics: dict[str, Any] = {}
+    for name in PARTS:
+        metrics[name] = {}
+        for kind, outcome in evaluated.outcomes.items():
+            figures = score_figures(
+                scores[name], outcome.any, outcome.weight, base_rate=rate, resamples=_PARTS_RESAMPLES, seed=run.seed
+            )
+            # The scores of prior and trees alone are not calibrated.
+            metrics[name][kind] = {key: value for key, value in figures.items() if not key.startswith("reliability")}
+    return metrics

@@ -7,10 +7,15 @@ window.
 
 from __future__ import annotations
 
+import re
+import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -19,24 +24,86 @@ from numpy.typing import NDArray
 from features.manifest.fields import MANIFEST_NAMES
 from features.reference import policy_dates
 from features.substances.rows import resolve
-from features.table.table import ManifestTable
+from features.table.table import Coded, ManifestTable
 from models.lanes import RED
-from training.data.dataset import Dataset
-from training.data.languages import languages_of
-from training.data.outcome import Outcome
+from training.arrays import Bools, Floats, Ints, Texts
+from training.data.dataset import Dataset, Outcome
 from training.data.windows import NEVER, Window
 from training.data.world_truth import HONEST, WorldTruth
+from training.evaluation.capacity import repeated
 from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
 from training.evaluation.metrics import RESAMPLES, Ranking, interval, lacking, poisson_times
-from training.evaluation.repeats import repeated
-from training.worlds.own.trade.plan import STRENGTHS
-from training.worlds.own.trade.traces import TRACES
+from training.worlds.own.trade.plan import STRENGTHS, TRACES
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Texts = NDArray[np.object_]
+FILE: Final = Path(__file__).with_name("languages.toml")
+
+NONE: Final = "no text"
+#: Label of texts without another script or a word of another language: English, or only names and numbers.
+ENGLISH: Final = "English or not told"
+#: Minimum share of letters in a script for a text to count as written in it.
+_SHARE_OF_LETTERS: Final = 0.3
+_SCRIPTS: Final = {
+    "CJK": "Chinese characters",
+    "HIRAGANA": "Japanese",
+    "KATAKANA": "Japanese",
+    "HANGUL": "Korean",
+    "CYRILLIC": "Cyrillic",
+    "ARABIC": "Arabic",
+    "GREEK": "Greek",
+    "HEBREW": "Hebrew",
+    "THAI": "Thai",
+    "DEVANAGARI": "Devanagari",
+}
+_NAMES: Final = {
+    "es": "Spanish",
+    "pt": "Portuguese",
+    "fr": "French",
+    "de": "German",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "tr": "Turkish",
+    "zh-Latn": "pinyin",
+}
+_WORD: Final = re.compile(r"[a-z]{2,}")
+_PLAIN: Final = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o"})
+
+
+@cache
+def _lexicon() -> Mapping[str, str]:
+    """Return a mapping from words to languages, without words that two languages share."""
+    with FILE.open("rb") as file:
+        words = tomllib.load(file)
+    of_word: dict[str, str] = {}
+    shared: set[str] = set()
+    for code, texts in words.items():
+        for text in texts:
+            if of_word.setdefault(text, _NAMES[code]) != _NAMES[code]:
+                shared.add(text)
+    return {word: language for word, language in of_word.items() if word not in shared}
+
+
+def language_of(text: str) -> str:
+    """Return the language or script of a text under the name used in metrics."""
+    if not text.isascii():
+        letters = [letter for letter in text if letter.isalpha()]
+        named = [_SCRIPTS.get(unicodedata.name(letter, "").partition(" ")[0], "") for letter in letters]
+        scripts = Counter(name for name in named if name)
+        if scripts.total() >= _SHARE_OF_LETTERS * max(1, len(letters)):
+            # Japanese texts also contain Chinese characters.
+            return "Japanese" if scripts["Japanese"] else scripts.most_common(1)[0][0]
+    folded = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN)).encode("ascii", "ignore").decode()
+    counts = Counter(language for word in _WORD.findall(folded) if (language := _lexicon().get(word)))
+    return counts.most_common(1)[0][0] if counts else ENGLISH
+
+
+def languages_of(descriptions: Coded) -> Texts:
+    """Return the languages (n,) of a text column. Each distinct text is examined once."""
+    used = descriptions.compact()
+    values = np.array([language_of(text) for text in used.values], dtype=object)
+    return np.asarray(used.lookup(values, NONE), dtype=object)
+
 
 SHARES: Final = (0.005, 0.01)
 SEEN, UNSEEN, NO_KEY = "seen", "never seen", "not stated"
@@ -260,8 +327,8 @@ def _figures(
         red = float((scored.lane[clean] == RED).mean())
     none = lacking(find[members])
     if none is not None:
-        recall = {f"{share:g}": none.to_json() for share in SHARES}
-        return out | {"pr_auc": none.to_json(), "recall": recall, "false_positive_rate_red": red}
+        recall = {f"{share:g}": none for share in SHARES}
+        return out | {"pr_auc": none, "recall": recall, "false_positive_rate_red": red}
     ranking = Ranking(scored.risk[members], find[members], weight[members])
     curves = ranking.resampled(_AUC_RESAMPLES, seed)
     total = times[:, in_slice].sum(axis=1)
@@ -270,10 +337,10 @@ def _figures(
     for share, part in taken.items():
         value = float(np.average(part[in_slice], weights=weight[find][in_slice]))
         draws = (times[:, in_slice] @ part[in_slice])[drawn] / total[drawn]
-        recalls[f"{share:g}"] = interval(value, draws.tolist()).to_json()
+        recalls[f"{share:g}"] = interval(value, draws.tolist())
     return out | {
         "prevalence": ranking.prevalence,
-        "pr_auc": interval(ranking.curve().pr_auc(), [curve.pr_auc() for curve in curves]).to_json(),
+        "pr_auc": interval(ranking.curve().pr_auc(), [curve.pr_auc() for curve in curves]),
         "recall": recalls,
         "false_positive_rate_red": red,
     }

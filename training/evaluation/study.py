@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.base import Feature
 from features.reference import typologies
 from models.scoring import RiskModel
+from training.arrays import Bools, Floats, Ints
 from training.config import Run
-from training.data.outcome import Outcome
+from training.data.dataset import Outcome
+from training.evaluation.evaluation import best_known, outcomes_of
 from training.evaluation.metrics import (
     MIN_FINDS,
     RESAMPLES,
@@ -29,6 +30,7 @@ from training.evaluation.metrics import (
     lacking,
     poisson_times,
     too_few,
+    without_value,
 )
 from training.evaluation.run_evaluation import EvaluatedWindow
 from training.evaluation.slices import taken_at
@@ -36,11 +38,7 @@ from training.fitting.boosting import HeadFit
 from training.fitting.examples import Examples, any_head, sampled_rows
 from training.fitting.params import BoosterSpec
 from training.progress import Progress
-from training.worlds.own.trade.traces import TRACES
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from training.worlds.own.trade.plan import TRACES
 
 ABLATION_SHARE: Final = 0.005
 LEFT_OUT_SHARE: Final = 0.01
@@ -108,7 +106,7 @@ def ablation(
         return {}
     none = lacking(find)
     if none is not None:
-        few = dict.fromkeys(("pr_auc", "recall_0.005", "pr_auc_change"), none.to_json())
+        few = dict.fromkeys(("pr_auc", "recall_0.005", "pr_auc_change"), none)
         return {group: {"features": len(_columns(bench, group)), **few} for group in groups}
     times = list(poisson_times(len(find), resamples, seed))
     with_all = Ranking(full, find, weight)
@@ -125,11 +123,11 @@ def ablation(
         out[group] = {
             "features": len(columns),
             "prevalence": ranking.prevalence,
-            "pr_auc": interval(curve.pr_auc(), [a.pr_auc() for a, _ in both]).to_json(),
+            "pr_auc": interval(curve.pr_auc(), [a.pr_auc() for a, _ in both]),
             "recall_0.005": interval(
                 _recall(curve, base_rate), [_recall(a, base_rate) for a, _ in both]
-            ).to_json(),
-            "pr_auc_change": interval(change, [a.pr_auc() - b.pr_auc() for a, b in both]).to_json(),
+            ),
+            "pr_auc_change": interval(change, [a.pr_auc() - b.pr_auc() for a, b in both]),
         }  # fmt: skip
     return out
 
@@ -170,7 +168,7 @@ def left_out_typologies(
     recalls: list[tuple[float, float]] = []
     none = lacking(find)
     if none is not None:
-        return {"average_ratio": none.to_json()}
+        return {"average_ratio": none}
     with_all = taken_at(full, find, weight, LEFT_OUT_SHARE, base_rate)[find]
     times = np.concatenate(list(poisson_times(int(find.sum()), resamples, seed))).astype(np.float64) * weight[find]
     for k, typology in enumerate(TRACES):
@@ -180,7 +178,7 @@ def left_out_typologies(
         out[typology] = one
         none = _too_few(int(own.sum()), len(rows), int(bench.find.sum()))
         if none is not None:
-            one |= dict.fromkeys(("recall_with", "recall_without", "ratio"), none.to_json())
+            one |= dict.fromkeys(("recall_with", "recall_without", "ratio"), none)
             continue
         progress(f"without {typology} {known[typology].name} ({k + 1} of {len(TRACES)})")
         without = taken_at(bench.scores(without_rows=rows), find, weight, LEFT_OUT_SHARE, base_rate)[find]
@@ -189,10 +187,10 @@ def left_out_typologies(
         value = tuple(float(np.average(part[own], weights=weight[find][own])) for part in (with_all, without))
         draws.append((pair[0], pair[1]))
         recalls.append((value[0], value[1]))
-        one["recall_with"] = interval(value[0], pair[0][drawn > 0].tolist()).to_json()
-        one["recall_without"] = interval(value[1], pair[1][drawn > 0].tolist()).to_json()
-        one["ratio"] = _ratio([value], [(pair[0], pair[1])]).to_json()
-    out["average_ratio"] = _ratio(recalls, draws).to_json()
+        one["recall_with"] = interval(value[0], pair[0][drawn > 0].tolist())
+        one["recall_without"] = interval(value[1], pair[1][drawn > 0].tolist())
+        one["ratio"] = _ratio([value], [(pair[0], pair[1])])
+    out["average_ratio"] = _ratio(recalls, draws)
     return out
 
 
@@ -201,7 +199,7 @@ def _too_few(finds: int, learned: int, all_learned: int) -> Estimate | None:
     if finds < MIN_FINDS:
         return too_few(finds, " show the typology in this window")
     if learned == 0:
-        return Estimate(None, reason="no find in the training rows shows the typology", cause="too few finds")
+        return without_value("no find in the training rows shows the typology", "too few finds")
     left = all_learned - learned
     return too_few(left, " are left to learn from") if left < MIN_FINDS else None
 
@@ -211,10 +209,10 @@ def _ratio(
 ) -> Estimate:
     """Return the mean recall without the typology divided by the mean recall with it."""
     if not recalls:
-        return Estimate(None, reason="no typology has enough finds", cause="too few finds")
+        return without_value("no typology has enough finds", "too few finds")
     with_all, without = (float(np.mean([pair[i] for pair in recalls])) for i in (0, 1))
     if with_all == 0.0:
-        return Estimate(None, reason="no find with the typology is inspected, even if training includes the typology")
+        return without_value("no find with the typology is inspected, even if training includes the typology")
     drawn_with, drawn_without = (np.nanmean(np.array([pair[i] for pair in draws]), axis=0) for i in (0, 1))
     usable = np.isfinite(drawn_with) & (drawn_with > 0)
     return interval(without / with_all, (drawn_without[usable] / drawn_with[usable]).tolist())
@@ -239,10 +237,7 @@ def run_study(
     """
     data, space, shipments = run.data, model.space, tested.window.shipments
     base_rate = sum(model.base_rates.values())
-    truth = data.truth_of_shipment()
-    outcome = tested.features.outcome
-    if truth is not None:
-        outcome = Outcome(truth[shipments], np.ones(len(shipments)))
+    outcome = best_known(outcomes_of(data, shipments, tested.features.outcome))
     progress("all features")
     sample, sampled = thinned(examples, run.seed)
     bench = Bench(

@@ -11,14 +11,11 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Ints
 from training.fitting.booster_text import first_trees, join_trees, shrunk
 from training.fitting.examples import Examples, any_head
 from training.fitting.params import BoosterSpec
 from training.fitting.residual import boosted, combined, intercept, shrinkage
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 #: Minimum number of finds to train a head without the prior of evidence. With fewer, trees would memorise them, so the head
 #: predicts its share of finds.

@@ -8,17 +8,13 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from features.groups.own.as_new import AsNew
+from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, PRESUMED_WEIGHT
 from training.data.window_features import WindowFeatures
 from training.data.windows import Window
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 #: Range of the training prevalence. Below the first value, more clean rows cost time, improve nothing and push all raw scores to
 #: one end. Above the second, the sample of clean traffic lacks unusual but harmless cases.

@@ -7,14 +7,10 @@ from typing import Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from models.evidence import Entry, Evidence, read_evidence
 from models.scoring import RISK
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from training.arrays import Bools, Floats, Ints
 
 #: Largest absolute shift of log-odds.
 _LARGEST_SHIFT: Final = 40.0

@@ -19,7 +19,7 @@ from features.manifest.fields import MANIFEST_NAMES
 from features.readers.as_text import text_column
 from features.table.table import Coded, ManifestTable
 from models.bundle import load
-from models.rules.environment import from_environment
+from models.rules.office import from_environment
 from models.scoring import RiskModel, ScoreSettings
 
 

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from models.bundle import verify
 from training.data.dataset import BadData
-from training.evaluation.paired import FILE_NAME, BadScores, KeptScores
 from training.registry.tracking import REGISTERED_NAME, client, default_tracking_uri, missing_store, uri_in_words
-from training.reports.compare import Side
+from training.reports.compare import FILE_NAME, BadScores, KeptScores, Side
 from training.reports.flat import flat_estimates
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")

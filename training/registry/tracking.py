@@ -22,14 +22,14 @@ from models.bundle import card_markdown
 from models.scoring import RISK, RiskModel
 from training.config import TrainConfig
 from training.data.dataset import Dataset
-from training.evaluation.paired import FILE_NAME, KeptScores
+from training.evaluation.evaluation import TrainResult
 from training.fitting.boosting import importances
 from training.reports.card import code_version, run_document
+from training.reports.compare import FILE_NAME, KeptScores
 from training.reports.flat import flat_metrics
 from training.reports.html_page import pictures, run_report
 from training.reports.plots import run_figures, write_png
 from training.reports.sections import Run as ReportedRun
-from training.results import TrainResult
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -317,3 +317,64 @@ def uri_in_words(uri: str) -> str:
     if parts.password is None:
         return uri
     return uri.replace(f":{parts.password}@", ":***@")
+
+
+#: Tags of the run and of the version: digest of the parent's bundle, its version, and its number in the registry.
+PARENT_DIGEST_TAG: Final = "parent_digest"
+PARENT_VERSION_TAG: Final = "parent_version"
+PARENT_NUMBER_TAG: Final = "parent_registered_version"
+#: Maximum length of a tag's value.
+_TAG_LENGTH: Final = 5_000
+
+
+def log_adapted(model: RiskModel, report: Mapping[str, Any], bundle: Path, tracking_uri: str | None = None) -> str:
+    """Log an adaptation, register its bundle as challenger, and return the number of the version.
+
+    Args:
+        model: the adapted model, with the digest of its bundle.
+        report: the report of the adaptation. Its names of parties are not logged.
+    """
+    uri = tracking_uri or default_tracking_uri()
+    tracking = client(uri)
+    import mlflow
+
+    parent, data = report["parent"], report["data"]
+    number = version_of(tracking, parent["digest"])
+    tags = {
+        DIGEST_TAG: model.digest,
+        MODEL_VERSION_TAG: model.version,
+        PARENT_DIGEST_TAG: parent["digest"],
+        PARENT_VERSION_TAG: parent["version"],
+        **({PARENT_NUMBER_TAG: number} if number is not None else {}),
+    }
+    of_data = {
+        "code_version": code_version(),
+        "data_sha256": ",".join(file["sha256"] for file in data["files"])[:_TAG_LENGTH],
+        "kind": "adapt",
+    }
+    with mlflow.start_run(
+        experiment_id=experiment_id(tracking, uri),
+        run_name=model.version,
+        tags=tags | of_data,
+        log_system_metrics=False,
+    ):
+        mlflow.log_params({key: data[key] for key in ("shipments", "goods_items", "first_day", "last_day")})
+        mlflow.log_metrics(_adapted_metrics(report))
+        mlflow.log_dict(dict(model.card["adapted"]), "adapted.json")
+        mlflow.log_text(card_markdown(model.name, model.version, model.card), "model_card.md")
+        mlflow.log_artifacts(str(bundle), BUNDLE_ARTIFACT)
+        with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            version = register_bundle(model, bundle, Path(scratch))
+    mark_challenger(tracking, version, tags)
+    return version
+
+
+def _adapted_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    moved, distance = report["moved"], report["distance"]
+    return {
+        **{f"{lane}.{when}": moved["lanes"][when][lane] for lane in ("red", "yellow") for when in ("before", "after")},
+        **{f"{name}.{when}": distance[when][name] for name in ("psi", "ks") for when in ("before", "after")},
+        **{f"new_in_top.{top['share']:g}": top["new"] / top["shipments"] for top in report["top"]},
+        "mean_over_base_rate": report["calibration"]["mean_over_base_rate"],
+        "largest_party": max((party["share"] for party in report["concentration"]), default=0.0),
+    }

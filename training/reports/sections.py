@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from models.scoring import RISK
-from training.reports.bars import bars
 from training.reports.blocks import BAD, GOOD, Cell, Picture, Section, Table
-from training.reports.flat import labels_of, part
+from training.reports.flat import bars, labels_of, part
 from training.reports.words import (
     estimate_text,
     labels_text,
@@ -46,6 +45,38 @@ class Run:
         """Kind of label for the summary: ``truth`` if available, then ``office``, then any other."""
         labels = labels_of(self.metrics)
         return next((kind for kind in ("truth", "office") if kind in labels), next(iter(labels), None))
+
+
+#: Returns the text of a column from the figures of a row.
+Column = Callable[[Mapping[str, Any]], str]
+
+
+def number(key: str) -> Column:
+    """Return the column of a number."""
+    return lambda one: number_text(one.get(key))
+
+
+def estimate(*keys: str, percent: bool = False) -> Column:
+    """Return the column of an estimate below ``keys``, optionally in percent."""
+    *above, key = keys
+    return lambda one: estimate_text(part(one, *above).get(key), percent=percent)
+
+
+def opened(share: str, figure: str = "recall") -> Column:
+    """Return the column of a figure in percent, if an office opens ``share`` of its traffic."""
+    return estimate("at_inspected_share", share, figure, percent=True)
+
+
+def rows_of(
+    items: Mapping[str, Any], *columns: Column, text: Callable[[str], str] = name_text
+) -> list[tuple[str, ...]]:
+    """Return one row per item: its name, then the columns."""
+    return [(text(name), *(column(one) for column in columns)) for name, one in items.items()]
+
+
+def _shares(name: str, shares: list[str]) -> tuple[str, ...]:
+    """Return a heading per inspected share."""
+    return tuple(f"{name}, {share_text(float(share))}" for share in shares)
 
 
 def mark(met: bool | None, yes: str = "met", no: str = "missed", unknown: str = "not measured") -> Cell:
@@ -90,37 +121,27 @@ def summary(run: Run) -> Section | None:
 
 def inspected(run: Run) -> Section | None:
     """Return the section on recall and precision per inspected share."""
-    labels = labels_of(run.metrics)
     blocks: list[Table | Picture] = []
-    for kind, scores in labels.items():
-        shares = list(part(scores, RISK, "at_inspected_share")) or list(
-            part(next(iter(scores.values()), {}), "at_inspected_share")
-        )
+    for kind, scores in labels_of(run.metrics).items():
+        first: Mapping[str, Any] = next(iter(scores.values()), {})
+        shares = list(part(scores, RISK, "at_inspected_share") or part(first, "at_inspected_share"))
         heads = tuple(f"{share_text(float(share))} opened" for share in shares)
-        recall = [_by_share(name, one, shares, "recall") for name, one in scores.items()]
         blocks.append(
             Table(
-                f"Recall of finds, against {labels_text(kind)}", ("Score", "Finds", *heads), recall,
+                f"Recall of finds, against {labels_text(kind)}", ("Score", "Finds", *heads),
+                rows_of(scores, number("finds"), *map(opened, shares)),
                 "Recall in percent with its 95 % bootstrap interval. The share is of traffic at the base rate.",
             )
         )  # fmt: skip
         blocks += run.drawn(f"inspected_share_{kind}")
-        precision = [
-            (
-                name_text(name),
-                *(one_in(part(one, "at_inspected_share", s).get("precision_at_base_rate")) for s in shares),
-                *(
-                    estimate_text(part(one, "at_inspected_share", s).get("precision_in_window"), percent=True)
-                    for s in shares[1:2]
-                ),
-            )
-            for name, one in scores.items()
-        ]
-        window = tuple(f"In this window, {share_text(float(s))} opened" for s in shares[1:2])
+        at_base_rate: list[Column] = [_precision(share) for share in shares]
+        in_window = [opened(share, "precision_in_window") for share in shares[1:2]]
+        window = tuple(f"In this window, {share_text(float(share))} opened" for share in shares[1:2])
         blocks.append(
             Table(
                 f"Precision of opened shipments, against {labels_text(kind)}", ("Score", *heads, *window),
-                precision, "At the base rate; the last column is at the window's own prevalence, which is far higher.",
+                rows_of(scores, *at_base_rate, *in_window),
+                "At the base rate; the last column is at the window's own prevalence, which is far higher.",
             )
         )  # fmt: skip
         blocks += run.drawn(f"confusion_at_capacity_{kind}")
@@ -134,41 +155,26 @@ def inspected(run: Run) -> Section | None:
     return Section("inspected", "Finds per inspected share", words, blocks)
 
 
-def _by_share(name: str, one: Mapping[str, Any], shares: Sequence[str], key: str) -> tuple[str, ...]:
-    cells = (estimate_text(part(one, "at_inspected_share", s).get(key), percent=True) for s in shares)
-    return (name_text(name), number_text(one.get("finds")), *cells)
+def _precision(share: str) -> Column:
+    return lambda one: one_in(part(one, "at_inspected_share", share).get("precision_at_base_rate"))
 
 
 def ranking(run: Run) -> Section | None:
     """Return the section on areas under curves with prevalences, and on recall at false-positive rates."""
-    labels = labels_of(run.metrics)
-    if not labels:
-        return None
     blocks: list[Table | Picture] = []
-    for kind, scores in labels.items():
+    for kind, scores in labels_of(run.metrics).items():
         first: Mapping[str, Any] = next(iter(scores.values()), {})
         at, rates = list(part(first, "pr_auc_at")), list(part(first, "recall_at_false_positive_rate"))
-        rows = [
-            (
-                name_text(name),
-                number_text(one.get("prevalence")),
-                estimate_text(one.get("pr_auc")),
-                *(estimate_text(part(one, "pr_auc_at").get(p)) for p in at),
-                estimate_text(one.get("roc_auc")),
-            )
-            for name, one in scores.items()
-        ]
+        areas = (estimate("pr_auc"), *(estimate("pr_auc_at", p) for p in at), estimate("roc_auc"))
         columns = ("Score", "Prevalence", "PR-AUC", *(f"PR-AUC at {float(p):g}" for p in at), "ROC-AUC")
+        rows = rows_of(scores, number("prevalence"), *areas)
         blocks.append(Table(f"Areas under the curves, against {labels_text(kind)}", columns, rows))
-        recall = [
-            (
-                name_text(name),
-                *(estimate_text(part(one, "recall_at_false_positive_rate", r), percent=True) for r in rates),
-            )
-            for name, one in scores.items()
-        ]
-        columns = ("Score", *(f"False-positive rate {float(r):g}" for r in rates))
-        blocks.append(Table(f"Recall at a false-positive rate, against {labels_text(kind)}", columns, recall))
+        recall = (estimate("recall_at_false_positive_rate", rate, percent=True) for rate in rates)
+        columns = ("Score", *(f"False-positive rate {float(rate):g}" for rate in rates))
+        title = f"Recall at a false-positive rate, against {labels_text(kind)}"
+        blocks.append(Table(title, columns, rows_of(scores, *recall)))
+    if not blocks:
+        return None
     words = (
         "PR-AUCs can be compared only at the same prevalence. Each is therefore given with its own prevalence, and again "
         "reweighted to common ones. ROC-AUC hardly changes when finds are this rare; it is given for completeness.",
@@ -184,33 +190,21 @@ def baselines(run: Run) -> Section | None:
     kind = run.best_known or "office"
     ours = part(labels_of(run.metrics), kind, RISK)
     shares = list(part(ours, "at_inspected_share"))
-    named: Iterable[tuple[str, Mapping[str, Any]]] = (
-        ("this model", ours),
-        ("prior alone", part(run.metrics, "parts", "prior", kind)),
-        ("trees alone", part(run.metrics, "parts", "trees", kind)),
-        *((name_text(name), part(kinds, kind)) for name, kinds in of_baselines.items()),
-    )
-    rows = [
-        (
-            name,
-            estimate_text(one.get("pr_auc")),
-            *(estimate_text(part(one, "at_inspected_share", s).get("recall"), percent=True) for s in shares),
-        )
-        for name, one in named
-        if one
-    ]
     blocks: list[Table | Picture] = list(run.drawn("baselines"))
     if of_baselines:
-        columns = ("Baseline", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares))
+        named = {
+            "this model": ours,
+            "prior alone": part(run.metrics, "parts", "prior", kind),
+            "trees alone": part(run.metrics, "parts", "trees", kind),
+            **{name_text(name): part(kinds, kind) for name, kinds in of_baselines.items()},
+        }
+        known = {name: one for name, one in named.items() if one}
+        rows = rows_of(known, estimate("pr_auc"), *map(opened, shares), text=str)
+        columns = ("Baseline", "PR-AUC", *_shares("Recall", shares))
         blocks.append(Table(f"Baselines on the same split, against {labels_text(kind)}", columns, rows))
+    missed = (estimate("ours", percent=True), estimate("theirs", percent=True), estimate("ratio"))
     ratios = [
-        (
-            name_text(name),
-            share_text(float(share)),
-            estimate_text(one.get("ours"), percent=True),
-            estimate_text(one.get("theirs"), percent=True),
-            estimate_text(one.get("ratio")),
-        )
+        (name_text(name), share_text(float(share)), *(column(one) for column in missed))
         for name, by_share in misses.items()
         for share, one in by_share.items()
     ]
@@ -229,33 +223,23 @@ def calibration(run: Run) -> Section | None:
     tops = []
     missing: list[str] = []
     for section, where in (("calibration", "same world"), ("calibration_tenth", "a tenth of the illicit traffic")):
-        for kind in part(run.metrics, section):
-            one = part(run.metrics, section, kind)
+        for kind, one in part(run.metrics, section).items():
             top = part(one, "top")
             if not top:
                 continue
-            tops.append(
-                (
-                    where,
-                    labels_text(kind),
-                    share_text(top.get("share")),
-                    number_text(top.get("predicted")),
-                    number_text(top.get("observed")),
-                    estimate_text(top.get("ratio")),
-                )
-            )
+            figures = (number("predicted")(top), number("observed")(top), estimate("ratio")(top))
+            tops.append((where, labels_text(kind), share_text(top.get("share")), *figures))
+            drawn += run.drawn(f"{section}_{kind}")
+            if one.get("bins_reason"):
+                missing.append(f"No bins against {labels_text(kind)}, {where}: {one['bins_reason']}.")
             rows = [
                 (
                     *(f"{b[key]:.2f}" for key in ("predicted_log_odds", "observed_log_odds")),
-                    *(number_text(b.get(key)) for key in ("finds", "shipments")),
-                    estimate_text(b.get("ratio")),
+                    *(column(b) for column in (number("finds"), number("shipments"), estimate("ratio"))),
                 )
                 for b in one.get("bins", [])
             ]
             of_bins = ("Predicted log-odds", "Observed log-odds", "Finds", "Shipments", "Predicted over observed")
-            drawn += run.drawn(f"{section}_{kind}")
-            if one.get("bins_reason"):
-                missing.append(f"No bins against {labels_text(kind)}, {where}: {one['bins_reason']}.")
             if rows:
                 blocks.append(Table(f"Bins of the score, {labels_text(kind)}, {where}", of_bins, rows, words=0))
     if tops:
@@ -279,24 +263,15 @@ def slices(run: Run) -> Section | None:
     blocks: list[Table | Picture] = list(run.drawn("slices"))
     for name, values in by_slice.items():
         shares = list(dict.fromkeys(share for one in values.values() for share in part(one, "recall")))
-        rows = [
-            (
-                slice_text(name, value),
-                number_text(one.get("shipments")),
-                number_text(one.get("finds")),
-                estimate_text(one.get("pr_auc")),
-                *(estimate_text(part(one, "recall").get(share), percent=True) for share in shares),
-                share_text(one.get("false_positive_rate_red")),
-            )
-            for value, one in values.items()
-            if one.get("finds")
-        ]
+        shown = {slice_text(name, value): one for value, one in values.items() if one.get("finds")}
+        recall = (estimate("recall", share, percent=True) for share in shares)
+        rows = rows_of(
+            shown, number("shipments"), number("finds"), estimate("pr_auc"), *recall,
+            lambda one: share_text(one.get("false_positive_rate_red")), text=str,
+        )  # fmt: skip
         without = len(values) - len(rows)
         note = f"Left out: {without} more without a find." if without else ""
-        columns = (
-            "Value", "Shipments", "Finds", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares),
-            "Clean in red",
-        )  # fmt: skip
+        columns = ("Value", "Shipments", "Finds", "PR-AUC", *_shares("Recall", shares), "Clean in red")
         if rows:
             blocks.append(Table(f"By {name_text(name)}", columns, rows, note))
     if not by_slice:
@@ -317,11 +292,10 @@ def false_alarms(run: Run) -> Section | None:
         "Origin alone must not put a shipment into the red lane. The share of clean shipments in red is therefore "
         "published for every major origin, with the largest ratio between two of them."
     ]
-    if part(origins, "origins"):
-        rows = [
-            (origin, number_text(one.get("clean_shipments")), share_text(one.get("red_rate")))
-            for origin, one in sorted(origins["origins"].items(), key=lambda pair: -float(pair[1].get("red_rate", 0)))
-        ]
+    rates = part(origins, "origins")
+    if rates:
+        ranked = dict(sorted(rates.items(), key=lambda pair: -float(pair[1].get("red_rate", 0))))
+        rows = rows_of(ranked, number("clean_shipments"), _rate("red_rate"), text=str)
         rows.append(("all origins", "", share_text(origins.get("all_clean_red_rate"))))
         blocks.append(Table("Clean shipments in red, by origin", ("Origin", "Clean shipments", "In red"), rows))
     if origins:
@@ -335,30 +309,25 @@ def false_alarms(run: Run) -> Section | None:
     if cost:
         shares = list(part(cost[0], "recall"))
         limited = [
-            (number_text(one.get("max_ratio")), *(estimate_text(one["recall"].get(s), percent=True) for s in shares))
+            (number_text(one.get("max_ratio")), *(estimate("recall", share, percent=True)(one) for share in shares))
             for one in cost
         ]
-        columns: tuple[str, ...] = ("Highest ratio allowed", *(f"Recall, {share_text(float(s))}" for s in shares))
         blocks += run.drawn("cost_of_ratio")
+        columns = ("Highest ratio allowed", *_shares("Recall", shares))
         blocks.append(Table("Recall if the ratio is limited", columns, limited, words=0))
     by_items = part(run.metrics, "false_positives_by_items")
     if by_items:
-        raised = [
-            (items, *(_rate(one, key) for key in ("clean_shipments", "red_rate", "yellow_rate")))
-            for items, one in by_items.items()
-        ]
+        raised = rows_of(by_items, *map(_rate, ("clean_shipments", "red_rate", "yellow_rate")), text=str)
         columns = ("Goods items", "Clean shipments", "In red", "In yellow")
         note = "The risk of a shipment is that of its riskiest item, so more items make a false alarm more likely."
         blocks.append(Table("Clean shipments in red and yellow, by number of goods items", columns, raised, note))
     lanes = part(run.metrics, "lanes")
     if lanes:
-        shared = [
-            (lane, *(_rate(one, key) for key in ("shipments", "clean_traffic", "finds"))) for lane, one in lanes.items()
-        ]
+        shared = rows_of(lanes, *map(_rate, ("shipments", "clean_traffic", "finds")), text=str)
         blocks.append(Table("Lanes", ("Lane", "Shipments", "Share of clean traffic", "Share of finds"), shared))
     return Section("alarms", "False alarms", words, blocks) if blocks or origins else None
 
 
-def _rate(one: Mapping[str, Any], key: str) -> str:
-    value = one.get(key)
-    return share_text(value) if isinstance(value, float) else number_text(value)
+def _rate(key: str) -> Column:
+    """Return the column of a share, or of a count."""
+    return lambda one: share_text(one[key]) if isinstance(one.get(key), float) else number_text(one.get(key))

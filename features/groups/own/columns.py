@@ -13,6 +13,7 @@ from typing import Final
 from features.groups.base import Feature
 from features.groups.own.keys import Key, OwnFields
 from features.groups.reason_codes import OwnReasonCode
+from features.groups.shown import LOG, LOG_COUNT, NUMBER, SPREADS, TIMES, Shown
 
 
 class Statistic(IntEnum):
@@ -40,6 +41,10 @@ class Measure(Enum):
     FIELD_UNUSUAL = auto()
     FIELD_PER_KG = auto()
     FIELD_PER_VALUE = auto()
+
+
+#: How officers read the measures that are not plain numbers.
+_SHOWN: Final = {Measure.AMOUNT: LOG, Measure.AMOUNT_UNUSUAL: SPREADS, Measure.FIELD_UNUSUAL: SPREADS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,15 @@ def key_columns(keys: tuple[Key, ...]) -> tuple[KeyColumn, ...]:
     """Return the columns of all keys in matrix order."""
     columns: list[KeyColumn] = []
     for position, key in enumerate(keys):
+        known = "as known at the time"
         meanings = {
-            Statistic.SEEN: f"Goods items with this {key.meaning} seen so far (log of one more)",
-            Statistic.RATE: f"Log of the odds of a find for this {key.meaning} over those of all, as known at the time",
+            Statistic.SEEN: (f"Goods items with this {key.meaning} seen so far (log of one more)", LOG_COUNT),
+            Statistic.RATE: (f"Log of the odds of a find for this {key.meaning} over those of all, {known}", TIMES),
         }
         if key.repeats:
-            meanings[Statistic.KNOWN] = f"Results for the {key.meaning}, as known at the time (log of one more)"
-        for statistic, meaning in meanings.items():
-            feature = _feature(f"{key.name}_{statistic.name.lower()}", meaning, key.name)
+            meanings[Statistic.KNOWN] = (f"Results for the {key.meaning}, {known} (log of one more)", LOG_COUNT)
+        for statistic, (meaning, shown) in meanings.items():
+            feature = _feature(f"{key.name}_{statistic.name.lower()}", meaning, key.name, shown)
             columns.append(KeyColumn(feature, position, statistic))
     return tuple(columns)
 
@@ -90,7 +96,7 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
     columns: list[NumberColumn] = []
 
     def add(name: str, meaning: str, reason: str, measure: Measure, of: str = "") -> None:
-        columns.append(NumberColumn(_feature(name, meaning, reason), measure, of))
+        columns.append(NumberColumn(_feature(name, meaning, reason, _SHOWN.get(measure, NUMBER)), measure, of))
 
     if "hs_code" in own.columns:
         add("hs_number", "The HS code's first six digits as a number", "hs_number", Measure.HS_NUMBER)
@@ -112,5 +118,5 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
     return tuple(columns)
 
 
-def _feature(name: str, meaning: str, reason: str) -> Feature:
-    return Feature(f"own_{name}", "own", meaning, OwnReasonCode.of(reason))
+def _feature(name: str, meaning: str, reason: str, shown: Shown) -> Feature:
+    return Feature(f"own_{name}", "own", meaning, OwnReasonCode.of(reason), shown=shown)

@@ -95,7 +95,7 @@ class OwnFields:
         fields: columns of the data that the manifest does not have.
         columns: manifest columns that have values in the data.
         known_label: True if the label is that of the manifest, for which the directions of features are known.
-        pairs: pairs of simple keys, by name, whose combinations are also counted (`training.data.pairs` chooses them).
+        pairs: pairs of simple keys, by name, whose combinations are also counted (`training.data.own_fields` chooses them).
     """
 
     fields: tuple[FurtherField, ...]

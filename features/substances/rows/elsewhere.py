@@ -19,8 +19,6 @@ from features.table.table import Coded, ManifestTable
 from features.texts.reading import current_budget
 from features.texts.remembered import LONGEST_REMEMBERED
 
-Codes = NDArray[np.int32]
-
 #: Fields for other numbers, in which declarants may write a CAS number.
 _NUMBER_FIELDS: Final = ("permit_number", "item_number")
 # Length of the shortest CAS number with its separators.
@@ -36,8 +34,6 @@ _CACHED_TEXTS: Final = 16_384
 #: Ends of a text that may be parts of a watched name: the last word begins one, the first word ends one.
 _BEGUN: Final = 1
 _ENDED: Final = 2
-#: Number of texts up to which a loop over all of them is faster than arrays.
-_FEW_TEXTS: Final = 16
 
 
 def matches_elsewhere(table: ManifestTable, index: Substances) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
@@ -135,36 +131,23 @@ class SplitNames:
         Args:
             rows, seconds: (m,) rows and their counterparts.
         """
-        # Begin with the column of fewer texts, because few pairs remain for the other.
+        # Begin with the column of fewer texts, because few pairs remain for the other. Most tables have none.
         ends = [(first, rows, _BEGUN), (second, seconds, _ENDED)]
         if len(second.values) < len(first.values):
             ends.reverse()
-        # Most requests end here. The arrays below would take ten times as long for them.
-        for column, _, end in ends:
-            if len(column.values) <= _FEW_TEXTS and not any(self._open[text] & end for text in column.values):
-                return
         pairs = np.arange(len(rows))
         for column, places, end in ends:
-            pairs = pairs[self._are_open(column, places[pairs], end)]
-            if not len(pairs):
+            codes = column.codes[places[pairs]].tolist()
+            is_open = {code: code >= 0 and self._open[column.values[code]] & end for code in set(codes)}
+            if not any(is_open.values()):
                 return
+            pairs = pairs[[bool(is_open[code]) for code in codes]]
         for at in pairs.tolist():
             row = rows.item(at)
             here, there = first.codes.item(row), second.codes.item(seconds.item(at))
             match = self._joined(first.values[here], second.values[there])
             if match is not None:
                 yield row, match
-
-    def _are_open(self, column: Coded, rows: NDArray[np.intp], end: int) -> NDArray[np.bool_]:
-        """Return for each of ``rows`` (m,) whether its text may contain a part of a watched name at an end."""
-        codes, texts, known = column.codes[rows], column.values, self._open
-        occurs = np.zeros(len(texts) + 1, dtype=np.bool_)
-        occurs[codes] = True
-        # The code -1 of a missing text selects the last entry.
-        occurs[len(texts)] = False
-        for code in np.flatnonzero(occurs).tolist():
-            occurs[code] = known[texts[code]] & end
-        return occurs[codes]
 
     def _joined(self, first: str, second: str) -> Match | None:
         """Return the watched substance that two texts name only together. Both must be open at these ends (`_OpenTexts`)."""

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from features.groups.base import Column, Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
+from features.groups.shown import CODE, SHARE, number_text, percent
 from features.groups.value.group import ValueGroup
 from features.manifest.fields import MANIFEST_NAMES
 from features.space import FeatureSpace
 from features.substances import Substances, status
 from features.table.table import Coded, ManifestTable
 from models.reasons import Explanation, Explanations, FeaturesByReason, ScoredTable
-from models.reasons.kinds import REASON_KINDS, published, reason_kind
-from models.reasons.measures import CODED, MeasuredText, number_text, percent
+from models.reasons.by_reason import MeasuredText
+from models.reasons.codes import PLACES, REASON_KINDS, published
 
 ITEM = {
     "shipment_id": "HB-1",
@@ -105,7 +106,7 @@ def text_of(
 
 def measured(feature: Feature, *values: float | None) -> list[str]:
     """Return the texts for values of a feature that follow the declared facts; None is a missing value."""
-    measure = MeasuredText(feature)
+    measure = MeasuredText(dataclasses.replace(feature, reason=CODES[0]))
     return [measure[math.nan if value is None else value].removeprefix(". ") for value in values]
 
 
@@ -118,7 +119,8 @@ class TestCodes:
         assert {feature.reason for feature in SPACE.features} == set(ReasonCode)
         assert set(REASON_KINDS) == set(ReasonCode)
         for code, kind in REASON_KINDS.items():
-            assert (kind.declared is None) != (kind.render is None), code
+            if isinstance(kind.text, str):
+                assert {*re.findall(r"\{(.*?)\}", kind.text)} <= {*PLACES, "measured"}, code
 
     @pytest.mark.parametrize("text", ["VALUE_DENSITIES", "", "OWN_MASS", "LANE_FINDS"])
     def test_a_column_with_an_unknown_reason_code_is_refused(self, text: str) -> None:
@@ -127,11 +129,8 @@ class TestCodes:
             class Unknown(Column):
                 SOMETHING = text, "Something"
 
-    def test_own_codes_are_generated_from_names_and_have_no_wording(self) -> None:
-        code = OwnReasonCode.of("hs_number")
-        assert code == "OWN_HS_NUMBER"
-        assert reason_kind(code).declared is None
-        assert reason_kind(code).render is None
+    def test_own_codes_are_generated_from_names(self) -> None:
+        assert OwnReasonCode.of("hs_number") == "OWN_HS_NUMBER"
 
     def test_codes_are_exact_strings_in_answers(self) -> None:
         features = [Feature("f", "g", "Something", code) for code in (ReasonCode.PERMIT, CODES[0])]
@@ -268,7 +267,7 @@ class TestTexts:
             ("hs_chapter", ReasonCode.HS_CHAPTER, chapter),
             ("hs_digits", ReasonCode.HS_FORM, form),
         ):
-            feature = Feature(name, "classification", "", reason)
+            feature = Feature(name, "classification", "", reason, shown=CODE)
             assert explanation([feature], [1.0], [1.0], context(hs_code=code)).reasons[0].text == text
 
     def test_a_mass_comes_with_the_usual_range_for_the_chapter(self) -> None:
@@ -381,7 +380,7 @@ class TestTexts:
     def test_every_feature_value_has_plain_words(self, value: float | None) -> None:
         for feature in SPACE.features:
             (text,) = measured(feature, value)
-            if feature.name in CODED:
+            if feature.shown.in_facts:
                 assert not text
                 continue
             assert not re.search(r"\b[Ll]og\b|P\(|\bnan\b|None|Whether|Distance of .*: -", text), text
@@ -430,7 +429,7 @@ class TestTexts:
         assert measured(feature, value) == [text]
 
     def test_the_text_for_a_value_does_not_depend_on_earlier_values(self) -> None:
-        feature = Feature("some_share", "g", "Share of something", CODES[0])
+        feature = Feature("some_share", "g", "Share of something", CODES[0], shown=SHARE)
         values = [-0.0, 0.0, 0.25, 1.0, None, 0.25, None, -0.0]
         assert measured(feature, *values) == [
             f"Share of something: {text}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.lanes import GREEN, RED, YELLOW
-from models.rules.decision import SELECTED_BY, decide, decide_one
+from models.rules.ruling import RULE, SELECTED_BY, UNREAD, decide
 
 CASES = list(itertools.product((GREEN, YELLOW, RED), (False, True), (GREEN, YELLOW, RED), (False, True), (False, True)))
 
@@ -28,20 +28,18 @@ def by_hand(score: int, exempt: bool, floor: int, unread: bool, drawn: bool) -> 
 
 
 def test_every_combination_follows_the_order() -> None:
-    columns = [np.array(column) for column in zip(*CASES, strict=True)]
-    lanes, by = decide(
-        columns[0].astype(np.int8),
-        exempt=columns[1],
-        floor=columns[2].astype(np.int8),
-        unread=columns[3],
-        drawn=columns[4],
-    )
+    score, exempt, floor, unread, drawn = (np.array(column) for column in zip(*CASES, strict=True))
+    floors = [(floor.astype(np.int8), RULE), (np.where(unread, YELLOW, GREEN).astype(np.int8), UNREAD)]
+    lanes, by = decide(score.astype(np.int8), exempt, floors, drawn)
     assert [(lane, SELECTED_BY[code]) for lane, code in zip(lanes.tolist(), by.tolist(), strict=True)] == [
         by_hand(*case) for case in CASES
     ]
-    for score, exempt, floor, unread, drawn in CASES:
-        lane, code = decide_one(score, exempt=exempt, floor=floor, unread=unread, drawn=drawn)
-        assert (lane, SELECTED_BY[code]) == by_hand(score, exempt, floor, unread, drawn)
+
+
+@pytest.mark.parametrize(("lane", "selected_by"), [(GREEN, None), (YELLOW, "score"), (RED, "score")])
+def test_without_any_step_the_score_decides(lane: int, selected_by: str | None) -> None:
+    lanes, by = decide(np.array([lane], dtype=np.int8))
+    assert (lanes[0], SELECTED_BY[by[0]]) == (lane, selected_by)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +61,6 @@ def test_an_exemption_defeats_neither_a_floor_nor_an_unread_item(
 
 def test_the_lanes_of_the_score_are_left_alone() -> None:
     score = np.array([GREEN, RED], dtype=np.int8)
-    no = np.zeros(2, dtype=bool)
-    decide(score, exempt=~no, floor=score, unread=~no, drawn=~no)
+    yes = np.ones(2, dtype=bool)
+    decide(score, yes, [(np.full(2, YELLOW, dtype=np.int8), UNREAD)], yes)
     assert score.tolist() == [GREEN, RED]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from models.permits import Register
 from models.rules import OfficeRules, default_rules, known_names, parse_rules
-from models.rules.conditions import Op
-from models.rules.facts import FACTS
+from models.rules.conditions import FACTS, Op
 from models.rules.rule import Effect
 from tests.models.rules.shipments import fired_for, shipment
 
@@ -51,7 +50,7 @@ def test_every_default_rule_fact_effect_and_comparison_is_documented() -> None:
     documented = dict(re.findall(r"^\| `([^`]+)` \| (\w+) \|", section, flags=re.MULTILINE))
     lane = {Effect.AT_LEAST_YELLOW: "yellow", Effect.AT_LEAST_RED: "red"}
     assert documented == {rule.id: lane[rule.effect] for rule in default_rules().rules}
-    for fact, meaning in FACTS.items():
-        assert f"| `{fact}` | {meaning[0].lower()}{meaning[1:]} |" in PAGE
+    for name, fact in FACTS.items():
+        assert f"| `{name}` | {fact.meaning[0].lower()}{fact.meaning[1:]} |" in PAGE
     for word in (*Effect, *Op):
         assert f"`{word}`" in PAGE

@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED, YELLOW
 from models.rules import OfficeRules, Rulebook, RulesError, default_rules, known_names, parse_rules
-from models.rules.compiled import compiled
-from models.rules.facts import Facts
-from models.rules.source import Source
-from models.rules.triggers import triggers_of
+from models.rules.conditions import Source, compiled
 from tests.models.rules.shipments import (
     COLUMNS,
     FENTANYL,
@@ -57,66 +54,24 @@ def source(rows: int, seed: int) -> Source:
         )
     )
     matrix = random.choice(np.array([0.0, 1.0, 2.0, 1.5, np.nan]), size=(table.n_rows, len(COLUMNS)))
-    return Source(table, matrix, Facts(table, matrix, COLUMNS, None))
+    return Source(table, matrix, COLUMNS)
+
+
+def one_row(source: Source, row: int) -> Source:
+    rows = np.array([row])
+    return Source(source.table.take(rows), source.matrix[rows], COLUMNS)
 
 
 @given(CONDITIONS, st.integers(0, 50), st.integers(0, 2**14 - 1))
-def test_rows_one_by_one_and_whole_columns_give_the_same_results(
-    condition: dict[str, Any], seed: int, some: int
-) -> None:
+def test_rows_one_by_one_and_together_give_the_same_results(condition: dict[str, Any], seed: int, some: int) -> None:
     text = f"[[rule]]\nid = 'one'\nwhen = {toml(condition)}\neffect = 'at_least_red'\nreason = 'Because'"
-    when = compiled(parse_rules(text, known_names()).rules[0].when, COLUMNS)
+    when = compiled(parse_rules(text, known_names()).rules[0].when)
     given_rows = source(7, seed)
     rows = range(given_rows.table.n_rows)
-    one_by_one = np.array([when.row(given_rows, row) for row in rows])
-    np.testing.assert_array_equal(when.column(given_rows, None), one_by_one)
+    one_by_one = np.array([when(one_row(given_rows, row), None)[0] for row in rows])
+    np.testing.assert_array_equal(when(given_rows, None), one_by_one)
     needed = np.array([some >> row & 1 == 1 for row in rows])
-    np.testing.assert_array_equal(when.column(given_rows, needed)[needed], one_by_one[needed])
-
-
-@given(st.lists(CONDITIONS, min_size=1, max_size=3), st.integers(0, 50))
-def test_a_trigger_holds_wherever_a_condition_holds(conditions: list[dict[str, Any]], seed: int) -> None:
-    text = "\n".join(
-        f"[[rule]]\nid = 'r{number}'\nwhen = {toml(condition)}\neffect = 'at_least_red'\nreason = 'Because'"
-        for number, condition in enumerate(conditions)
-    )
-    rules = parse_rules(text, known_names()).rules
-    triggers = triggers_of([rule.when for rule in rules], COLUMNS)
-    rows = source(5, seed)
-    if triggers is not None:
-        triggered = [any(test(values[column]) for column, test in triggers) for values in rows.matrix.tolist()]
-        for rule in rules:
-            holds = compiled(rule.when, COLUMNS).column(rows, None).tolist()
-            assert all(one for one, holding in zip(triggered, holds, strict=True) if holding)
-
-
-def test_the_default_rules_have_few_triggers() -> None:
-    triggers = triggers_of([rule.when for rule in default_rules().rules], COLUMNS)
-    assert triggers is not None
-    assert len(triggers) == 5, (
-        "each goods item is compared with each trigger; see the recipe for rules in CONTRIBUTING.md"
-    )
-
-
-@pytest.mark.parametrize(("feature", "added"), [("substance_opioid", 0), ("description_dye", 1)])
-def test_a_rule_reuses_the_triggers_of_earlier_rules(feature: str, added: int) -> None:
-    when = f"""{{all = [
-        {{any = [
-            {{feature = "substance_precursor", op = "eq", value = 2}},
-            {{feature = "{feature}", op = "eq", value = 2}},
-        ]}},
-        {{feature = "gift_claimed", op = "eq", value = 1}},
-    ]}}"""
-    own = parse_rules(
-        f"[[rule]]\nid = 'own'\nwhen = {when}\neffect = 'at_least_yellow'\nreason = 'Because'", known_names()
-    )
-    before, after = (
-        triggers_of([rule.when for rule in rules], COLUMNS)
-        for rules in (default_rules().rules, (*default_rules().rules, *own.rules))
-    )
-    assert before is not None
-    assert after is not None
-    assert len(after) == len(before) + added
+    np.testing.assert_array_equal(when(given_rows, needed)[needed], one_by_one[needed])
 
 
 @pytest.mark.parametrize("op", ["eq", "ne", "in", "lt", "le", "gt", "ge", "present", "matches"])

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED, YELLOW
-from models.rules.decision import SELECTED_BY, decide, decide_one
-from models.rules.ruling import LaneReason, Ruling
-from models.rules.screening import ListHit, Suppression
+from models.rules.ruling import RULE, SELECTED_BY, UNREAD, WATCH_LIST, LaneReason, ListHit, Ruling, Suppression, decide
 
 LANES = st.sampled_from((GREEN, YELLOW, RED))
 SUPPRESSION = Suppression("s", "Audited", "2099-12-31T00:00:00Z", "key 1")
@@ -36,19 +34,11 @@ def test_a_watch_list_decides_after_the_rules_and_before_unread_items(
     cases: list[tuple[int, bool, int, int, bool, bool]],
 ) -> None:
     score, exempt, floor, watched, unread, drawn = (np.array(column) for column in zip(*cases, strict=True))
-    lanes, by = decide(
-        score.astype(np.int8),
-        exempt=exempt,
-        floor=floor.astype(np.int8),
-        watched=watched.astype(np.int8),
-        unread=unread,
-        drawn=drawn,
-    )
-    expected = [by_hand(*case) for case in cases]
-    assert [(lane, SELECTED_BY[code]) for lane, code in zip(lanes.tolist(), by.tolist(), strict=True)] == expected
-    for case, (lane, name) in zip(cases, expected, strict=True):
-        one = decide_one(case[0], exempt=case[1], floor=case[2], watched=case[3], unread=case[4], drawn=case[5])
-        assert (one[0], SELECTED_BY[one[1]]) == (lane, name)
+    required = ((floor, RULE), (watched, WATCH_LIST), (np.where(unread, YELLOW, GREEN), UNREAD))
+    floors = [(lanes.astype(np.int8), step) for lanes, step in required]
+    lanes, by = decide(score.astype(np.int8), exempt, floors, drawn)
+    decided = [(lane, SELECTED_BY[code]) for lane, code in zip(lanes.tolist(), by.tolist(), strict=True)]
+    assert decided == [by_hand(*case) for case in cases]
 
 
 @given(

@@ -10,10 +10,9 @@ import pytest
 from features.manifest.shipment import shipment_from_json
 from features.table.table import ManifestTable
 from models.evidence import EntryWeights, read_evidence
-from models.permits import Register
+from models.permits import Register, mark_permits
 from models.rules import OfficeRules
 from models.scoring import RiskModel, Scores, ScoreSettings
-from models.scoring.permits import mark_permits
 
 REGISTER = Register.from_text(
     "permit_number,party_name,party_country,valid_from,valid_until\n"

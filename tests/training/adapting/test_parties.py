@@ -7,7 +7,7 @@ import pytest
 
 from tests.models.small_model import table_of
 from tests.training.adapting.conftest import office
-from training.adapting.parties import MOST, Concentration
+from training.adapting.scoring import MOST, Concentration
 
 
 def test_a_party_with_more_than_one_percent_counts_as_one_percent() -> None:

@@ -10,8 +10,9 @@ import pytest
 from features.groups.history.history import History
 from features.manifest.fields import HEADS
 from features.space import FeatureSpace
-from training.authors.by_law import DRAWN, ByLaw
-from training.authors.world_data import AuthorData, Floats, load_author
+from training.arrays import Floats
+from training.authors.views import DRAWN, ByLaw
+from training.authors.world_data import AuthorData, load_author
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from sklearn.metrics import average_precision_score
 
 from tests.training.authors.conftest import NAMES
 from training.authors.comparison import Resamples, interval, pr_aucs, recalls
-from training.authors.curves import recall_at
 from training.authors.figures import figures
 from training.authors.leaving_out import Authors
+from training.authors.tracking import recall_at
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]
 

@@ -16,7 +16,7 @@ from features.manifest.records import Record, read_record
 from features.table.table import ManifestTable
 from models.bundle import load, save
 from tests.training.authors.conftest import NAMES, QUICK
-from training.authors.champion import train_champion
+from training.authors.__main__ import train_champion
 from training.authors.learning import CLEAN_SHARE, NEW_OFFICE, PREVALENCE, UNSEEN, Taught
 from training.authors.leaving_out import KINDS, Authors, LeftOut, best_scores, leave_each_out, leave_out, report
 from training.authors.table import further_markdown, further_tables, markdown_of, rows_of

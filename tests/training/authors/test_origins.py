@@ -9,11 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.authors.conftest import NAMES
-from training.authors import origins
-from training.authors.comparison import Resamples
+from training.authors import comparison
+from training.authors.comparison import Resamples, bounded, origin_figures, origins_of, rates
 from training.authors.figures import ranked
 from training.authors.leaving_out import Authors
-from training.authors.origins import bounded, origin_figures, origins_of, rates
 
 World = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]
 PLACES = {0: "AA", 1: "BB", 2: "CC"}
@@ -60,7 +59,7 @@ def test_other_origins_do_not_move() -> None:
 
 
 def test_figures_of_a_world_have_intervals(authors: Authors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(origins, "LEAST_CLEAN", 150)
+    monkeypatch.setattr(comparison, "LEAST_CLEAN", 150)
     views = authors.views[NAMES[0]]
     origin, names = origins_of(views)
     clean = np.bincount(origin[~views.illicit & (origin >= 0)])

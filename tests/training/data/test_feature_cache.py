@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data import feature_cache
+from training.data import window_features
 from training.data.dataset import Dataset
-from training.data.feature_cache import FeatureCache
 from training.data.sources import simulated
-from training.data.window_features import FeatureSource, replay_history
+from training.data.window_features import FeatureCache, FeatureSource, replay_history
 from training.data.windows import NEVER, Window
 
 
@@ -56,7 +55,7 @@ def test_other_labels_windows_seeds_and_code_use_other_entries(
     FeatureSource(data, values, cache=cache).fit(FIT, 1)
     relabelled = replace(data, labels=replace(data.labels, known_s=data.labels.known_s + 1))
     others = [FeatureCache(tmp_path, relabelled, 1), FeatureCache(tmp_path, data, 2)]
-    monkeypatch.setattr(feature_cache, "code_digest", lambda: "changed")
+    monkeypatch.setattr(window_features, "code_digest", lambda: "changed")
     others.append(FeatureCache(tmp_path, data, 1))
     for other in others:
         FeatureSource(data, values, cache=other).fit(FIT, 1)
@@ -68,7 +67,7 @@ def test_other_labels_windows_seeds_and_code_use_other_entries(
 def test_an_interrupted_entry_is_computed_again_and_leaves_no_files(data: Dataset, tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path, data, 1)
 
-    def failing() -> feature_cache.Entry:
+    def failing() -> window_features.Entry:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from features.table.table import Coded
-from training.data.languages import ENGLISH, FILE, NONE, language_of, languages_of
+from training.evaluation.slices import ENGLISH, FILE, NONE, language_of, languages_of
 
 
 @pytest.mark.parametrize(

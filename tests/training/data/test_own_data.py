@@ -26,12 +26,12 @@ from training.data.dataset import BadData, Dataset
 from training.data.planning import plan
 from training.data.sources import from_file
 from training.data.windows import Window
-from training.evaluation.predictions import predict_file
+from training.evaluation.evaluation import TrainResult
+from training.evaluation.holdout import predict_file
 from training.evaluation.run_evaluation import FileLabels, evaluate_file
 from training.fitting.examples import Examples
 from training.pipeline import train
 from training.registry.pyfunc_model import score_frame
-from training.results import TrainResult
 
 MAPPING = """
 [columns]

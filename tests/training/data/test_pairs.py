@@ -9,7 +9,7 @@ from features.groups.own.counts import Results
 from features.groups.own.keys import OwnFields, hashed
 from features.readers.further import FurtherField
 from features.table.table import Coded, ManifestTable
-from training.data.pairs import MOST_PAIRS, choose_pairs, pairs_note
+from training.data.own_fields import MOST_PAIRS, choose_pairs, pairs_note
 
 FIELDS = tuple(FurtherField(name, "categorical") for name in ("Genus", "Port", "Noise"))
 OWN = OwnFields(FIELDS, ("origin_country",))

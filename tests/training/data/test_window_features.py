@@ -13,9 +13,8 @@ from features.groups.party.group import PartyGroup
 from features.space import FeatureSpace
 from tests.training.small_data import rows, write
 from training.data.dataset import Dataset
-from training.data.feature_cache import FeatureCache
 from training.data.sources import from_file
-from training.data.window_features import FeatureSource, parts_of, replay_history
+from training.data.window_features import FeatureCache, FeatureSource, parts_of, replay_history
 from training.data.windows import NEVER, Window
 
 

@@ -9,12 +9,10 @@ import pandas as pd
 import pytest
 
 from training.data.dataset import BadData, Dataset
-from training.data.sources import from_file, simulated
-from training.data.truth_file import read_truth
+from training.data.sources import from_file, read_truth, simulated
 from training.data.world_truth import HONEST, TruthColumns, WorldTruth
 from training.worlds.own import generate, write
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS
-from training.worlds.own.trade.traces import TRACES, T
+from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRACES, T
 
 ROWS, SEED = 4000, 5
 

@@ -10,17 +10,21 @@ import pytest
 from features.readers.further import FurtherField
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
-from training.data.outcome import Outcome
+from training.data.dataset import Outcome
 from training.evaluation.baselines import (
+    _TRUST,
     BASELINES,
+    WATCH_LIST,
     BaselineRows,
     _sample,
     baseline_scores,
     default_lightgbm,
     depth_2_tree,
     misses_against,
+    price_columns,
+    price_deviations,
+    watch_list_rules,
 )
-from training.evaluation.rules import _TRUST, WATCH_LIST, price_rule, watch_list_rules
 from training.fitting.examples import Examples
 from training.reports.words import estimate_text, short_estimate
 
@@ -61,7 +65,7 @@ def test_the_price_rule_measures_in_spreads_of_the_training_rows() -> None:
     spread, freight = 1.4826, 1.4826 * 0.5
     matrix = np.array([[0.0, 0.0], [-3.0, -4.0], [3.0, 1.0], [np.nan, np.nan]])
     expected = [0.0, 3 / spread, 3 / spread + 1 / freight, 0.0]
-    np.testing.assert_allclose(price_rule(train, matrix, names), expected, rtol=1e-6)
+    np.testing.assert_allclose(price_deviations(price_columns(train, names), matrix, names), expected, rtol=1e-6)
 
 
 def _table(channel: list[str | None], mass: list[str], text: list[str], start: int = 0) -> ManifestTable:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.data.outcome import Outcome
-from training.evaluation.ceiling import RiskScores, TruthWorld, ceiling, truth_world
+from training.data.dataset import Outcome
+from training.evaluation.ceiling import TruthWorld, ceiling, truth_world
+from training.evaluation.evaluation import Scored, WindowScores
 from training.fitting.examples import Examples
 from training.fitting.params import BoostingParams
 
@@ -44,11 +45,14 @@ def _ours(noise: float, n: int = 3000) -> tuple[np.ndarray, Outcome]:
     return 3.0 * find + noise * rng.normal(size=n), Outcome(find[:, None], np.ones(n))
 
 
+def _scores(risk: np.ndarray, truth: Outcome) -> WindowScores:
+    return WindowScores(Scored(("risk",), risk, risk[:, None], {"risk": 1e-4}), {"truth": truth})
+
+
 def _ceiling(world: TruthWorld, noise: float, **options: Any) -> dict[str, Any]:
     steps: list[str] = []
     ours, outcome = _ours(noise)
-    scores = RiskScores(ours, outcome, base_rate=1e-4)
-    return ceiling(world, scores, seed=0, threads=1, resamples=40, progress=steps.append, **options)
+    return ceiling(world, _scores(ours, outcome), seed=0, threads=1, resamples=40, progress=steps.append, **options)
 
 
 def test_the_ceiling_learns_from_the_truth_and_reports_the_share_that_others_reach(world: TruthWorld) -> None:
@@ -74,7 +78,7 @@ def test_a_worse_model_has_a_smaller_share(world: TruthWorld) -> None:
 def test_too_few_finds_on_either_side_give_a_reason(world: TruthWorld) -> None:
     score = np.zeros(100)
     few = Outcome((np.arange(100) < 4)[:, None], np.ones(100))
-    found = ceiling(world, RiskScores(score, few, 1e-4), seed=0, threads=1, progress=lambda _: None)
+    found = ceiling(world, _scores(score, few), seed=0, threads=1, progress=lambda _: None)
     assert found["share"] == {"value": None, "reason": "4 finds; at least 10 are needed", "cause": "too few finds"}
 
 

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.data.outcome import Outcome
-from training.evaluation.evaluation import Scored, evaluate
+from training.data.dataset import Outcome
+from training.evaluation.evaluation import Scored, TrainResult, evaluate
 from training.fitting.boosting import fit_heads, refit_heads
 from training.fitting.calibrating import base_rate_weights
 from training.fitting.examples import Examples, keep_for_prevalence
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.reports.report import print_metrics
-from training.results import TrainResult
 
 
 def test_negatives_are_sampled_down_to_a_prevalence_and_all_finds_stay() -> None:

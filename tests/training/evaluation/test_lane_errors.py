@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.table.table import Coded, ManifestTable
 from models.lanes import GREEN, RED, YELLOW
-from training.data.outcome import Outcome
+from training.data.dataset import Outcome
 from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import capped_rates, items_of, lane_shares, origin_of, red_by_items, red_by_origin
 

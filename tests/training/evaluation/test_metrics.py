@@ -33,10 +33,10 @@ def test_areas_equal_those_of_scikit_learn_with_weights_and_ties() -> None:
 def test_a_constant_score_has_the_metrics_of_chance() -> None:
     _, find, _ = _sample()
     figures = ranking_figures(np.zeros(len(find)), find, base_rate=1e-6, resamples=0)
-    assert figures.roc_auc.value == pytest.approx(0.5)
-    assert figures.pr_auc.value == pytest.approx(find.mean())
-    assert figures.recall_at_share[0.01].value == pytest.approx(0.01, rel=1e-4)
-    assert figures.recall_at_fpr[1e-3].value == pytest.approx(1e-3)
+    assert figures["roc_auc"]["value"] == pytest.approx(0.5)
+    assert figures["pr_auc"]["value"] == pytest.approx(find.mean())
+    assert figures["at_inspected_share"]["0.01"]["recall"]["value"] == pytest.approx(0.01, rel=1e-4)
+    assert figures["recall_at_false_positive_rate"]["0.001"]["value"] == pytest.approx(1e-3)
 
 
 def test_finds_do_not_use_up_the_capacity_at_the_base_rate() -> None:
@@ -44,18 +44,20 @@ def test_finds_do_not_use_up_the_capacity_at_the_base_rate() -> None:
     # traffic, so inspecting 1 % of it reaches all of them, although they are 10 % of the window.
     find = np.arange(1000) < 100
     figures = ranking_figures(-np.arange(1000.0), find, base_rate=1e-6, resamples=0)
-    assert figures.recall_at_share[0.01].value == pytest.approx(1.0)
-    assert figures.precision_at_share[0.01].value == pytest.approx(1e-6 / 0.01)
-    assert figures.recall_at_share[0.001].reason == "900 clean shipments; a share of 0.001 needs 1000"
+    assert figures["at_inspected_share"]["0.01"]["recall"]["value"] == pytest.approx(1.0)
+    assert figures["at_inspected_share"]["0.01"]["precision_at_base_rate"]["value"] == pytest.approx(1e-6 / 0.01)
+    assert (
+        figures["at_inspected_share"]["0.001"]["recall"]["reason"] == "900 clean shipments; a share of 0.001 needs 1000"
+    )
 
 
 def test_recall_at_a_false_positive_rate_counts_clean_shipments_only() -> None:
     # Ranking: 50 finds, 10 clean, 50 finds, 990 clean.
     find = np.concatenate([np.ones(50), np.zeros(10), np.ones(50), np.zeros(990)]).astype(bool)
     figures = ranking_figures(-np.arange(len(find), dtype=float), find, base_rate=1e-6, resamples=0)
-    assert figures.recall_at_fpr[1e-2].value == pytest.approx(1.0)
-    assert figures.recall_at_fpr[1e-3].value == pytest.approx(0.5)
-    assert figures.recall_at_fpr[1e-4].value is None
+    assert figures["recall_at_false_positive_rate"]["0.01"]["value"] == pytest.approx(1.0)
+    assert figures["recall_at_false_positive_rate"]["0.001"]["value"] == pytest.approx(0.5)
+    assert figures["recall_at_false_positive_rate"]["0.0001"]["value"] is None
 
 
 def test_a_weight_counts_as_that_number_of_shipments() -> None:
@@ -70,24 +72,21 @@ def test_a_weight_counts_as_that_number_of_shipments() -> None:
 def test_too_few_finds_give_a_reason_without_a_value() -> None:
     find = np.arange(1000) < MIN_FINDS - 1
     figures = ranking_figures(np.arange(1000.0), find, base_rate=1e-6)
-    assert figures.pr_auc.value is None
-    assert figures.pr_auc.reason == "9 finds in this window; at least 10 are needed"
-    assert figures.to_json()["roc_auc"] == {"value": None, "reason": figures.roc_auc.reason, "cause": "too few finds"}
-    assert why_none(figures.pr_auc.to_json()) == "too few finds"
+    assert figures["pr_auc"]["value"] is None
+    assert figures["pr_auc"]["reason"] == "9 finds in this window; at least 10 are needed"
+    assert figures["roc_auc"] == {"value": None, "reason": figures["pr_auc"]["reason"], "cause": "too few finds"}
+    assert why_none(figures["pr_auc"]) == "too few finds"
     little = ranking_figures(np.arange(1000.0), np.arange(1000) < MIN_FINDS, base_rate=1e-6)
-    assert why_none(little.recall_at_share[0.001].to_json()) == "too little traffic"
+    assert why_none(little["at_inspected_share"]["0.001"]["recall"]) == "too little traffic"
     assert reliability(np.full(1000, 0.1), find, base_rate=0.01) == []
 
 
 def test_intervals_contain_the_value_and_shrink_with_more_finds() -> None:
-    few = ranking_figures(*_sample(4000), base_rate=1e-6).roc_auc
-    many = ranking_figures(*_sample(64_000), base_rate=1e-6).roc_auc
+    few = ranking_figures(*_sample(4000), base_rate=1e-6)["roc_auc"]
+    many = ranking_figures(*_sample(64_000), base_rate=1e-6)["roc_auc"]
     for estimate in (few, many):
-        assert estimate.low is not None
-        assert estimate.high is not None
-        assert estimate.value is not None
-        assert estimate.low < estimate.value < estimate.high
-    assert (many.high or 0) - (many.low or 0) < 0.5 * ((few.high or 0) - (few.low or 0))
+        assert estimate["low"] < estimate["value"] < estimate["high"]
+    assert many["high"] - many["low"] < 0.5 * (few["high"] - few["low"])
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
@@ -112,17 +111,17 @@ def test_calibrated_probabilities_lie_on_the_diagonal_at_the_base_rate() -> None
     moved = log_odds + np.log(base_rate / (1 - base_rate)) - np.log(prevalence / (1 - prevalence))
     bins = reliability(1 / (1 + np.exp(-moved)), find, base_rate=base_rate)
     assert len(bins) == 10
-    assert sum(b.finds for b in bins) == find.sum()
-    assert sum(b.shipments for b in bins) == n
+    assert sum(b["finds"] for b in bins) == find.sum()
+    assert sum(b["shipments"] for b in bins) == n
     for b in bins:
-        assert np.log(b.observed / b.predicted) == pytest.approx(0.0, abs=0.15)
+        assert np.log(b["observed"] / b["predicted"]) == pytest.approx(0.0, abs=0.15)
 
 
 def test_each_reliability_bin_has_enough_finds() -> None:
     score, find, weight = _sample(3000, 0.02)
     bins = reliability(1 / (1 + np.exp(-score)), find, weight, base_rate=1e-3)
-    assert all(b.finds >= MIN_FINDS for b in bins)
-    assert [b.predicted for b in bins] == sorted((b.predicted for b in bins), reverse=True)
+    assert all(b["finds"] >= MIN_FINDS for b in bins)
+    assert [b["predicted"] for b in bins] == sorted((b["predicted"] for b in bins), reverse=True)
 
 
 def test_the_pr_auc_at_a_given_prevalence_equals_that_of_a_window_with_this_prevalence() -> None:
@@ -135,8 +134,8 @@ def test_the_pr_auc_at_a_given_prevalence_equals_that_of_a_window_with_this_prev
     assert at == pytest.approx(diluted.curve().pr_auc(), abs=1e-12)
     assert at < 0.6 * Ranking(score, find).curve().pr_auc()
     figures = ranking_figures(score, find, base_rate=1e-6, resamples=0)
-    assert figures.pr_auc_at[1e-3].value == pytest.approx(Ranking(score, find).curve().pr_auc(1e-3))
-    assert set(figures.to_json()["pr_auc_at"]) == {"0.001", "1e-05"}  # type: ignore[call-overload]
+    assert figures["pr_auc_at"]["0.001"]["value"] == pytest.approx(Ranking(score, find).curve().pr_auc(1e-3))
+    assert set(figures["pr_auc_at"]) == {"0.001", "1e-05"}
 
 
 def test_bootstrap_counts_are_poisson_with_mean_one_and_repeat_with_the_seed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from features.readers import TableReader, Unreadable
 from models.bundle import champion_dir, load
-from training.evaluation.predictions import predict_file
+from training.evaluation.holdout import predict_file
 
 
 def test_a_file_of_which_no_row_is_read_gives_an_output_with_the_header_only(

@@ -14,17 +14,18 @@ from features.manifest.fields import HEADS
 from models.scoring import DEFAULT_BASE_RATES
 from tests.training.small_data import Row, write
 from tests.training.small_data import rows as small_rows
+from training.config import TrainConfig
 from training.data.dataset import BadData
 from training.data.planning import plan
 from training.data.sources import from_file
 from training.data.window_features import FeatureSource, replay_history
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES
+from training.evaluation.calibration_check import calibration_in_tenth
+from training.evaluation.evaluation import TrainResult
 from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
-from training.evaluation.tenth_world import TenthWorld, calibration_in_tenth, scaled_priors
 from training.fitting.examples import sample_examples, sampled_rows
-from training.results import TrainResult
-from training.worlds.own.priors import BadPrior, load_priors
+from training.worlds.own.priors import load_priors
 
 
 def test_a_run_has_every_section_that_its_data_allows(trained: TrainResult) -> None:
@@ -145,14 +146,6 @@ def test_the_truth_does_not_apply_to_an_own_label(tmp_path: Path, later: tuple[P
         evaluate_predictions(path, label="seized", truth=later[1])
 
 
-def test_priors_are_scaled_by_name() -> None:
-    scaled = scaled_priors({"illicit.prevalence": 0.1})
-    assert scaled.number("illicit.prevalence") == pytest.approx(0.1 * load_priors().number("illicit.prevalence"))
-    assert scaled.day("calendar.first_day") == load_priors().day("calendar.first_day")
-    with pytest.raises(BadPrior):
-        scaled_priors({"illicit.nothing": 0.1})
-
-
 def test_a_world_with_a_tenth_of_the_illicit_traffic_is_scored_without_refitting(trained: TrainResult) -> None:
     calendar = [load_priors().day(f"calendar.{end}_day") for end in ("first", "last")]
     first, last = (int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in calendar)
@@ -160,7 +153,11 @@ def test_a_world_with_a_tenth_of_the_illicit_traffic_is_scored_without_refitting
     rows_done: list[int] = []
     before = {head: booster.model_to_string() for head, booster in trained.model.boosters.items()}
     found = calibration_in_tenth(
-        trained.model, TenthWorld(12_000, 1), window, threads=1, resamples=5, progress=rows_done.append
+        trained.model,
+        TrainConfig(rows=12_000, seed=1, draws=1, threads=1),
+        window,
+        resamples=5,
+        progress=rows_done.append,
     )
     assert 0 < found["prevalence"] < 0.4 * load_priors().number("illicit.prevalence")
     assert 1000 < found["rows"] < 12_000

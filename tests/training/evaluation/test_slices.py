@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED
 from tests.training.small_data import Row, iso, rows, write
-from training.data.dataset import Dataset
-from training.data.outcome import Outcome
+from training.data.dataset import Dataset, Outcome
 from training.data.sources import from_file
 from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import Ranking
 from training.evaluation.slices import NONE_NAMED, SEEN, UNSEEN, Slicing, evaluate_slices, slicings, taken_at
-from training.worlds.own.trade.traces import TRACES, T
+from training.worlds.own.trade.plan import TRACES, T
 
 POLICY_DAY = 1746144000  # 2025-05-02, the end of the exemption for China
 

@@ -7,12 +7,12 @@ import pytest
 
 from features.groups.base import Feature
 from features.groups.reason_codes import ReasonCode
-from training.data.outcome import Outcome
+from training.data.dataset import Outcome
 from training.evaluation.study import CLEAN_PER_FIND, Bench, Shown, ablation, left_out_typologies, thinned, trees_of
 from training.fitting.boosting import HeadFit, constant
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.worlds.own.trade.traces import TRACES, T
+from training.worlds.own.trade.plan import TRACES, T
 
 PARAMS = BoostingParams(learning_rate=0.2, feature_fraction=1.0, bagging_freq=0, min_data_in_leaf=10)
 FEATURES = tuple(

@@ -11,9 +11,8 @@ from tests.models.small_model import train
 from tests.training.adapting.conftest import office, write
 from training.adapting.adapt import adapt
 from training.adapting.traffic import read_traffic
-from training.registry.adapted import log_adapted
 from training.registry.promotion import alias_bundle
-from training.registry.tracking import CHALLENGER, CHAMPION, REGISTERED_NAME, client
+from training.registry.tracking import CHALLENGER, CHAMPION, REGISTERED_NAME, client, log_adapted
 
 
 def test_an_adaptation_is_registered_with_its_parent(tmp_path: Path) -> None:

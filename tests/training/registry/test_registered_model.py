@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from features.substances import opsin
+from training.evaluation.evaluation import TrainResult
 from training.registry.pyfunc_model import score_frame
 from training.registry.tracking import (
     REGISTERED_NAME,
@@ -24,7 +25,6 @@ from training.registry.tracking import (
     model_signature,
     register_bundle,
 )
-from training.results import TrainResult
 
 ROOT = Path(__file__).resolve().parents[3]
 #: Manifests whose chemicals are read by name, by structure and with OPSIN.

@@ -19,15 +19,14 @@ from tests.training.small_data import rows, write
 from training.config import TrainConfig
 from training.data.dataset import Dataset
 from training.data.sources import from_file
-from training.evaluation.paired import KeptScores
+from training.evaluation.evaluation import TrainResult
 from training.pipeline import train
 from training.registry.promotion import PromotionRefused, promote, pull, rollback
 from training.registry.runs import load_side
 from training.registry.tracking import client, default_tracking_uri, git_revision, log_run, uri_in_words
-from training.reports.compare import compare
+from training.reports.compare import KeptScores, compare
 from training.reports.flat import flat_metrics
 from training.reports.words import estimate_text
-from training.results import TrainResult
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from rich.console import Console
 
 from models.bundle import card_markdown
 from tests.training.metrics_example import estimate, example_card, example_metrics, nothing
-from training.reports.bars import bars
-from training.reports.card_sections import card_sections
-from training.reports.flat import flat_estimates, flat_metrics
+from training.reports.card import card_sections
+from training.reports.flat import bars, flat_estimates, flat_metrics
 from training.reports.report import print_metrics
 from training.reports.words import estimate_text, one_in, short_estimate
 

@@ -13,9 +13,9 @@ import pytest
 from features.reference import typologies
 from tests.training.metrics_example import example_card, example_metrics, nothing
 from training.reports.blocks import Picture
-from training.reports.card_sections import card_sections, short_metrics
+from training.reports.card import card_sections, short_metrics
 from training.reports.html_page import pictures, run_report
-from training.reports.plots_metrics import metric_figures
+from training.reports.plots import metric_figures
 from training.reports.sections import Run
 
 _LINKS = ("src", "href", "action", "data", "poster", "srcset", "background", "formaction")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.worlds.templates import normalised, templates_of
-from training.worlds.files import author_names
+from training.worlds.writer import author_names
 
 FOLDER = Path("training/worlds")
 

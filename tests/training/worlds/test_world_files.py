@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from service.cli import run
-from training.worlds.files import author_names, titles
+from training.worlds.writer import author_names, titles
 
 
 def test_the_list_names_every_world(capsys: pytest.CaptureFixture[str]) -> None:

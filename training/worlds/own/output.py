@@ -3,96 +3,44 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS
-from training.worlds.own.chunks import WorldChunk
-from training.worlds.own.world import TRUTH, generate
+from training.arrays import Texts
+from training.worlds.own.world import TRUTH, WorldChunk, generate
 
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
-Columns = dict[str, NDArray[np.object_]]
+Columns = dict[str, Texts]
 
 
-class _Writer(Protocol):
-    def write(self, columns: Columns) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class _Part:
-    """Output file under a temporary name. It gets its final name when it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.part = path, path.with_name(path.name + ".part")
-
-    def close(self, *, complete: bool) -> None:
-        if complete:
-            self.part.replace(self.path)
-        else:
-            self.part.unlink(missing_ok=True)
-
-
-class _Csv:
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
-        self._names, self._part = names, _Part(path)
-
-    def __enter__(self) -> Self:
-        self._file = self._part.part.open("w", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._file, lineterminator="\n")
-        self._rows.writerow(self._names)
-        return self
-
-    def write(self, columns: Columns) -> None:
-        self._rows.writerows(zip(*(columns[name].tolist() for name in self._names), strict=True))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        self._part.close(complete=kind is None)
-
-
-class _Parquet:
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
-        self._names, self._part = names, _Part(path)
-        self._schema = pa.schema([(name, pa.string()) for name in names])
-
-    def __enter__(self) -> Self:
-        self._writer: Any = pq.ParquetWriter(self._part.part, self._schema, compression="zstd")
-        return self
-
-    def write(self, columns: Columns) -> None:
-        arrays = [pa.array(columns[name], type=pa.string(), mask=columns[name] == "") for name in self._names]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
-        self._part.close(complete=kind is None)
-
-
-def _writer(path: Path, names: tuple[str, ...]) -> _Writer:
-    extension = path.suffix.lower()
-    if extension == ".csv":
-        return _Csv(path, names)
-    if extension in (".parquet", ".pq"):
-        return _Parquet(path, names)
-    raise ValueError(f"{path}: got the extension {extension!r}, but expected .csv, .parquet or .pq")
+@contextmanager
+def _writer(path: Path, names: tuple[str, ...]) -> Iterator[Callable[[Columns], None]]:
+    """Yield a function that writes columns to a CSV or Parquet file. The file has a temporary name until it is complete."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with ExitStack() as stack:
+            if path.suffix.lower() == ".csv":
+                rows = csv.writer(
+                    stack.enter_context(part.open("w", encoding="utf-8", newline="")), lineterminator="\n"
+                )
+                rows.writerow(names)
+                yield lambda columns: rows.writerows(zip(*(columns[name].tolist() for name in names), strict=True))
+            else:
+                schema = pa.schema([(name, pa.string()) for name in names])
+                table: Any = stack.enter_context(pq.ParquetWriter(part, schema, compression="zstd"))
+                yield lambda columns: table.write_table(
+                    pa.table({name: pa.array(columns[name], pa.string(), mask=columns[name] == "") for name in names})
+                )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write(
@@ -117,21 +65,21 @@ def write(
         ValueError: the extension is unknown, both paths are equal, rows < 1, seed < 0, or the calendar is empty or begins
             before 2017.
     """
-    path = Path(path)
+    path, truth_path = Path(path), None if truth_path is None else Path(truth_path)
+    for one in (path, truth_path):
+        if one is not None and one.suffix.lower() not in (".csv", ".parquet", ".pq"):
+            raise ValueError(f"{one}: got the extension {one.suffix.lower()!r}, but expected .csv, .parquet or .pq")
+    if truth_path is not None and truth_path.resolve() == path.resolve():
+        raise ValueError(f"{path}: the truth needs a separate file")
+    done = 0
     with ExitStack() as stack:
         chunks = generate(rows, seed, draws=draws, first_day=calendar[0], last_day=calendar[1])
-        office = _writer(path, _ROW_NAMES)
-        truth = _writer(Path(truth_path), TRUTH) if truth_path is not None else None
-        if truth_path is not None and Path(truth_path).resolve() == path.resolve():
-            raise ValueError(f"{path}: the truth needs a separate file")
-        stack.enter_context(office)
-        if truth is not None:
-            stack.enter_context(truth)
-        done = 0
+        office = stack.enter_context(_writer(path, _ROW_NAMES))
+        truth = None if truth_path is None else stack.enter_context(_writer(truth_path, TRUTH))
         for chunk in chunks:
-            office.write(chunk.office)
+            office(chunk.office)
             if truth is not None:
-                truth.write(chunk.truth)
+                truth(chunk.truth)
             done += chunk.n_rows
             if watch is not None:
                 watch(chunk)

@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from training.arrays import Floats
 
 FILE: Final = Path(__file__).with_name("priors.toml")
 BASES: Final = ("published", "assumed")
@@ -83,7 +84,7 @@ class Priors:
             raise BadPrior(f"{FILE.name}: {name} is not a table of numbers")
         return value
 
-    def row(self, name: str, keys: Sequence[str]) -> NDArray[np.float64]:
+    def row(self, name: str, keys: Sequence[str]) -> Floats:
         """Return the numbers (keys,) of a table in the order of ``keys``, which must be all keys of the table."""
         table = self.table(name)
         if set(table) != set(keys):

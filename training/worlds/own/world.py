@@ -1,38 +1,104 @@
 """Generation of a world in blocks of days, each from its own random stream.
 
-Blocks depend only on the calendar and the total number of rows, so a seed gives the same rows for any chunk size. Memory contains
+Blocks depend only on the calendar and the total number of rows, so a seed gives the same rows. Memory contains
 the pools of names and wordings, the networks, and one block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import numpy as np
 
 from features.manifest.fields import FIELDS
-from training.worlds.own.chunks import Texts, WorldChunk, joined, merged, recut
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.networks.inspection import INSPECTIONS, NOT_INSPECTED, Office, Outcome, content_texts
 from training.worlds.own.networks.networks import Underworld
 from training.worlds.own.networks.shipper import Shipper
 from training.worlds.own.priors import Priors, load_priors
-from training.worlds.own.trade.columns import ShipmentColumns
+from training.worlds.own.trade.columns import Money, ShipmentColumns
 from training.worlds.own.trade.descriptions import Phrasebook
-from training.worlds.own.trade.geography import load_geography
+from training.worlds.own.trade.geography import CHANNELS, build_trade_lanes, load_geography
 from training.worlds.own.trade.goods import load_catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+from training.worlds.own.trade.hashing import cumulate, pick
 from training.worlds.own.trade.item_columns import ItemColumns
 from training.worlds.own.trade.items import Items, Packer
-from training.worlds.own.trade.money import Money
 from training.worlds.own.trade.names import build_names
 from training.worlds.own.trade.noise import VIOLATIONS, Carelessness, Noise
 from training.worlds.own.trade.parties import CONSIGNORS, Register
-from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, STRENGTHS, Plan
-from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments
-from training.worlds.own.trade.traces import TRACES
-from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
+from training.worlds.own.trade.plan import CONTENTS, DAY_S, DECLARATIONS, MOST_ITEMS, STRENGTHS, TRACES, Plan, Shipments
+
+
+@dataclass(frozen=True, slots=True)
+class WorldChunk:
+    """Consecutive rows, one per goods item.
+
+    ``office`` contains the office's data: the columns `features.manifest.fields.FIELDS`, in that order, as texts with '' for
+    missing. ``truth`` contains the ground truth: the columns `training.worlds.own.world.TRUTH`, with the content 'none' for lawful
+    goods.
+    """
+
+    n_rows: int
+    office: dict[str, Texts]
+    truth: dict[str, Texts]
+
+
+def merged(worlds: Sequence[Iterator[WorldChunk]]) -> Iterator[WorldChunk]:
+    """Yield the rows of several worlds in the order of ``declared_at``. Rows of a shipment stay adjacent.
+
+    Memory contains one block of each world, and further blocks of a world until the other worlds have reached their days.
+    """
+    pending: list[list[WorldChunk]] = [[] for _ in worlds]
+    # Time of the last row so far of each unfinished world.
+    end = dict.fromkeys(range(len(worlds)), "")
+    while end:
+        # No world will yield rows before the end of the world that is furthest behind.
+        behind = min(end, key=lambda number: (end[number], number))
+        chunk = next(worlds[behind], None)
+        if chunk is None:
+            del end[behind]
+        else:
+            pending[behind].append(chunk)
+            end[behind] = str(chunk.office["declared_at"][-1])
+        limit = min(end.values(), default=None)
+        ready = [part for of_world in pending for part in _take_until(of_world, limit)]
+        if ready:
+            rows = joined(ready)
+            yield taken(rows, np.argsort(rows.office["declared_at"].astype("U20"), kind="stable"))
+
+
+def _take_until(pending: list[WorldChunk], limit: str | None) -> list[WorldChunk]:
+    """Remove and return a world's rows up to the time ``limit``, or all rows if it is None."""
+    ready = []
+    while pending:
+        chunk = pending.pop(0)
+        time = chunk.office["declared_at"].astype("U20")
+        count = chunk.n_rows if limit is None else int(np.searchsorted(time, limit, side="right"))
+        if count:
+            ready.append(taken(chunk, slice(count)))
+        if count < chunk.n_rows:
+            pending.insert(0, taken(chunk, slice(count, None)))
+            break
+    return ready
+
+
+def joined(chunks: Sequence[WorldChunk]) -> WorldChunk:
+    """Return the rows of several chunks in their order."""
+    if len(chunks) == 1:
+        return chunks[0]
+    office = {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office}
+    truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
+    return WorldChunk(sum(chunk.n_rows for chunk in chunks), office, truth)
+
+
+def taken(chunk: WorldChunk, rows: Ints | Bools | slice) -> WorldChunk:
+    """Return the selected rows."""
+    office = {name: column[rows] for name, column in chunk.office.items()}
+    return WorldChunk(len(office["shipment_id"]), office, {name: column[rows] for name, column in chunk.truth.items()})
+
 
 #: A block ends with the day on which it reaches this number of shipments: large enough for efficient arrays, small enough for
 #: bounded memory.
@@ -239,7 +305,6 @@ def generate(
     *,
     draws: int = 1,
     drawn_by: int | None = None,
-    rows_per_chunk: int | None = None,
     priors: Priors | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
@@ -248,11 +313,10 @@ def generate(
 
     The rows are those of ``draws`` worlds with the same calendar, in equal parts. Each world draws its priors from their ranges by
     the seed ``drawn_by`` (default: ``seed``), so that worlds of different seeds may have the same priors. Equal arguments give
-    bit-identical rows for any ``rows_per_chunk`` (default: one chunk per block). ``priors`` replace those of the file, and
-    ``first_day`` and ``last_day`` replace their calendar.
+    bit-identical rows. ``priors`` replace those of the file, and ``first_day`` and ``last_day`` replace their calendar.
 
     Raises:
-        ValueError: rows < draws, draws < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
+        ValueError: rows < draws, draws < 1, seed < 0, or the calendar is empty or begins before 2017.
     """
     days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
     calendar_days = {name: day.isoformat() for name, day in days.items() if day is not None}
@@ -268,12 +332,7 @@ def generate(
         first = 1 + sum(world.n_shipments for world in worlds)
         own_seed = seed + number * _SEED_STEP
         worlds.append(World(part, own_seed, drawn, first_shipment=first, first_network=number * _NETWORK_STEP))
-    blocks = worlds[0].blocks() if draws == 1 else merged([world.blocks() for world in worlds])
-    if rows_per_chunk is None:
-        return blocks
-    if rows_per_chunk < 1:
-        raise ValueError(f"rows_per_chunk is {rows_per_chunk}; expected at least 1")
-    return recut(blocks, rows_per_chunk)
+    return worlds[0].blocks() if draws == 1 else merged([world.blocks() for world in worlds])
 
 
 def sample(

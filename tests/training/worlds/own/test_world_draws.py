@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from training.worlds.own import WorldChunk, generate
-from training.worlds.own.chunks import joined
 from training.worlds.own.priors import BadPrior, Prior, Priors, load_priors
+from training.worlds.own.world import joined
 
 FIELDS = 'basis = "assumed"\nsource = "a test"\n'
 
@@ -111,14 +111,6 @@ def test_worlds_share_no_network_and_number_their_shipments_in_sequence(several:
     one = next(generate(4_000, 6))
     assert one.office["shipment_id"][0] in set(several.office["shipment_id"].tolist())
     assert number.max() == len(set(several.office["shipment_id"].tolist()))
-
-
-def test_the_chunk_size_does_not_change_the_rows_of_several_worlds(several: WorldChunk) -> None:
-    pieces = list(generate(12_000, 6, draws=3, rows_per_chunk=5_000))
-    assert [piece.n_rows for piece in pieces] == [5_000, 5_000, 2_000]
-    rejoined = joined(pieces)
-    for name, column in several.office.items():
-        assert column.tolist() == rejoined.office[name].tolist()
 
 
 def test_the_seed_of_the_shipments_does_not_change_the_drawn_priors() -> None:

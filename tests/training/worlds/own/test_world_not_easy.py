@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from tests.training.worlds.own.whole import Whole
+from training.arrays import Bools, Floats
 from training.worlds.own import TooEasy, TooEasyReport, WorldChunk
-from training.worlds.own.checks.sceptic import Bools, Floats, auc, either_way
+from training.worlds.own.checks.sceptic import auc, either_way
 from training.worlds.own.priors import load_priors
 from training.worlds.own.trade.hashing import unit
 from training.worlds.own.trade.identifiers import air_waybill, s10

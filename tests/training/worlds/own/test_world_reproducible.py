@@ -28,14 +28,6 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another() -> None:
     assert _digest(list(generate(3_000, 4))) != _digest(list(generate(3_000, 5)))
 
 
-def test_the_rows_do_not_depend_on_the_chunk_size() -> None:
-    as_made = list(generate(40_000, 2))
-    assert len(as_made) > 1
-    in_pieces = list(generate(40_000, 2, rows_per_chunk=7_001))
-    assert [chunk.n_rows for chunk in in_pieces] == [7_001] * 5 + [4_995]
-    assert _digest(in_pieces) == _digest(as_made)
-
-
 @pytest.mark.parametrize("rows", [1, 2, 9, 501, 20_000])
 def test_the_world_has_exactly_the_requested_number_of_rows(rows: int) -> None:
     chunks = list(generate(rows, 3))
@@ -80,12 +72,6 @@ def test_an_invalid_world_is_refused(rows: int, seed: int, message: str) -> None
     with pytest.raises(ValueError) as caught:
         next(generate(rows, seed))
     assert message in str(caught.value)
-
-
-def test_an_invalid_chunk_size_is_refused() -> None:
-    with pytest.raises(ValueError) as caught:
-        next(generate(5, 1, rows_per_chunk=0))
-    assert "rows_per_chunk is 0; expected at least 1" in str(caught.value)
 
 
 def test_csv_and_parquet_contain_the_same_world_and_a_separate_truth(tmp_path: Path) -> None:

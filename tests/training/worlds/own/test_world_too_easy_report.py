@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from training.worlds.own import TooEasy, TooEasyReport, WorldChunk, generate
-from training.worlds.own.checks.artefacts import check_digit, pattern, template
-from training.worlds.own.checks.sceptic import auc, bootstrap, out_of_fold_rate
-from training.worlds.own.checks.seen import Seen
+from training.worlds.own.checks.kept import Seen
+from training.worlds.own.checks.sceptic import auc, bootstrap, check_digit, out_of_fold_rate, pattern, template
 
 ROWS, SEED, SHARE = 8_000, 5, 0.05
 ARTEFACTS = "artefacts within all channels"
@@ -252,9 +251,10 @@ def test_the_interval_is_wider_if_networks_sent_many_shipments() -> None:
     group = np.where(target, np.arange(6_000) // 20, -1)
     score = rng.standard_normal(6_000) + np.where(target, rng.standard_normal(300)[group], 0)
     together, alone = (bootstrap(target, score, own, 0) for own in (group, np.arange(6_000)))
-    assert together.value == pytest.approx(auc(target, score))
-    assert together.low < together.value < together.high
-    assert together.high - together.low > 1.5 * (alone.high - alone.low)
+    value, low, high = together
+    assert value == pytest.approx(auc(target, score))
+    assert low < value < high
+    assert high - low > 1.5 * (alone[2] - alone[1])
 
 
 def test_rates_are_learned_on_other_rows() -> None:

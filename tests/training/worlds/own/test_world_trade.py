@@ -14,12 +14,11 @@ from tests.training.worlds.own.whole import Whole
 from training.worlds.own import WorldChunk, generate
 from training.worlds.own.priors import load_priors
 from training.worlds.own.trade.descriptions import Phrasebook
-from training.worlds.own.trade.geography import load_geography
+from training.worlds.own.trade.geography import build_trade_lanes, load_geography
 from training.worlds.own.trade.goods import FAMILIES, load_catalogue
 from training.worlds.own.trade.names import WORDS, build_names
 from training.worlds.own.trade.nomenclature import commercial_name, subheadings
 from training.worlds.own.trade.parties import CONSIGNORS, Parties, Register
-from training.worlds.own.trade.trade_lanes import build_trade_lanes
 
 Texts = NDArray[np.object_]
 

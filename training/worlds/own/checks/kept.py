@@ -8,15 +8,76 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.manifest.fields import MANIFEST_NAMES
-from training.worlds.own.checks import artefacts
-from training.worlds.own.checks.artefacts import Floats, Ints, Texts
-from training.worlds.own.checks.seen import Seen
-from training.worlds.own.chunks import WorldChunk
+from training.arrays import Bools, Floats, Hashes, Ints, Texts
+from training.worlds.own.checks import sceptic
+from training.worlds.own.world import WorldChunk, joined, taken
 
-Bools = NDArray[np.bool_]
+
+class Seen:
+    """Distinct texts by 64-bit hash. The probability of a collision among a million texts is 3e-8."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, dtype=np.uint64)
+        self._first = np.empty(0, dtype=np.int64)
+        self._count = np.empty(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, texts: Texts, at: Ints) -> None:
+        """Add texts (n,) at ascending positions ``at`` (n,), which exceed all earlier ones."""
+        if not len(texts):
+            return
+        codes, values = pd.factorize(texts)
+        count = np.bincount(codes)
+        first = np.empty(len(values), dtype=np.int64)
+        # Assign in reverse order, so that the first position of each text is assigned last.
+        first[codes[::-1]] = at[::-1]
+        keys, place = np.unique(_hashes(values), return_index=True)
+        count, first = count[place], first[place]
+        where = np.searchsorted(self._keys, keys)
+        old = self._matches(keys, where)
+        self._count[where[old]] += count[old]
+        new = ~old
+        self._keys = np.insert(self._keys, where[new], keys[new])
+        self._first = np.insert(self._first, where[new], first[new])
+        self._count = np.insert(self._count, where[new], count[new])
+
+    def known(self, texts: Texts) -> Bools:
+        """Return whether each text (n,) was added."""
+        return self.count(texts) > 0
+
+    def count(self, texts: Texts) -> Ints:
+        """Return the count of each text (n,)."""
+        return self._look_up(texts, self._count, 0)
+
+    def first(self, texts: Texts) -> Ints:
+        """Return the first position of each text (n,); -1 for unknown texts."""
+        return self._look_up(texts, self._first, -1)
+
+    def _look_up(self, texts: Texts, of: Ints, otherwise: int) -> Ints:
+        if not len(texts):
+            return np.empty(0, dtype=np.int64)
+        codes, values = pd.factorize(texts)
+        keys = _hashes(values)
+        where = np.searchsorted(self._keys, keys)
+        per_text = np.full(len(keys), otherwise, dtype=np.int64)
+        old = self._matches(keys, where)
+        per_text[old] = of[where[old]]
+        return per_text[codes]
+
+    def _matches(self, keys: Hashes, where: Ints) -> Bools:
+        if not len(self._keys):
+            return np.zeros(len(keys), dtype=np.bool_)
+        return np.asarray(self._keys[np.minimum(where, len(self._keys) - 1)] == keys)
+
+
+def _hashes(values: Texts) -> Hashes:
+    return pd.util.hash_array(np.asarray(values, dtype=object), categorize=False)
+
+
 #: Columns in which every value should also occur in lawful rows. Texts of parties are not included, because the own parties of a
 #: network occur only in illicit shipments.
 COMMON: Final = (
@@ -63,30 +124,6 @@ _DAY_S: Final = 86400
 
 
 @dataclass(slots=True)
-class Rows:
-    """``office`` and ``truth`` columns (n,) of goods items."""
-
-    office: dict[str, Texts]
-    truth: dict[str, Texts]
-
-    def __len__(self) -> int:
-        return len(self.truth["content"])
-
-    def take(self, rows: Bools | slice) -> Rows:
-        return Rows(
-            {name: column[rows] for name, column in self.office.items()},
-            {name: column[rows] for name, column in self.truth.items()},
-        )
-
-    @staticmethod
-    def joined(parts: Sequence[Rows]) -> Rows:
-        return Rows(
-            {name: np.concatenate([part.office[name] for part in parts]) for name in parts[0].office},
-            {name: np.concatenate([part.truth[name] for part in parts]) for name in parts[0].truth},
-        )
-
-
-@dataclass(slots=True)
 class Sample:
     """Retained rows in the order of the world.
 
@@ -94,19 +131,19 @@ class Sample:
     ``in_illicit`` states whether that shipment has illicit content.
     """
 
-    rows: Rows
+    rows: WorldChunk
     at: Ints
     order: Floats
-    key: NDArray[np.uint64]
+    key: Hashes
     in_illicit: Bools
 
     def take(self, rows: Bools) -> Sample:
-        return Sample(self.rows.take(rows), self.at[rows], self.order[rows], self.key[rows], self.in_illicit[rows])
+        return Sample(taken(self.rows, rows), self.at[rows], self.order[rows], self.key[rows], self.in_illicit[rows])
 
     @staticmethod
     def joined(parts: Sequence[Sample]) -> Sample:
         return Sample(
-            Rows.joined([part.rows for part in parts]),
+            joined([part.rows for part in parts]),
             np.concatenate([part.at for part in parts]),
             np.concatenate([part.order for part in parts]),
             np.concatenate([part.key for part in parts]),
@@ -130,19 +167,19 @@ class Keeper:
         self._n_lawful = 0
         self._threshold = np.uint64(2**64 - 1)
         # Rows of the last shipment, which may continue in the next chunk.
-        self._pending: Rows | None = None
+        self._pending: WorldChunk | None = None
         self._day, self._in_day, self._last_s, self._number = -1, 0, 0, 0
 
     def add(self, chunk: WorldChunk) -> None:
         """Add a chunk. A shipment may continue in the next chunk."""
-        rows = Rows({name: chunk.office[name] for name in MANIFEST_NAMES}, dict(chunk.truth))
+        rows = WorldChunk(chunk.n_rows, {name: chunk.office[name] for name in MANIFEST_NAMES}, chunk.truth)
         if self._pending is not None:
-            rows = Rows.joined([self._pending, rows])
+            rows = joined([self._pending, rows])
         ids = rows.office["shipment_id"]
         cut = int(np.flatnonzero(ids == ids[-1])[0])
-        self._pending = rows.take(slice(cut, len(rows)))
+        self._pending = taken(rows, slice(cut, None))
         if cut:
-            self._take(rows.take(slice(0, cut)))
+            self._take(taken(rows, slice(cut)))
 
     def sample(self) -> Sample:
         """Return the retained rows. No rows can be added afterwards."""
@@ -152,17 +189,17 @@ class Keeper:
         self._thin()
         return self._parts[0]
 
-    def _take(self, rows: Rows) -> None:
+    def _take(self, rows: WorldChunk) -> None:
         shipment, ids = pd.factorize(rows.office["shipment_id"])
         illicit = rows.truth["content"] != "none"
         in_illicit = (np.bincount(shipment, illicit, len(ids)) > 0)[shipment]
-        at = self.n_rows + np.arange(len(rows))
+        at = self.n_rows + np.arange(rows.n_rows)
         key = pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)[shipment]
         order = self._order(rows.office, shipment)
         self.templates.add(templates(rows.office["goods_description"]), at)
         for name, seen in self.lawful_values.items():
             seen.add(rows.office[name][~in_illicit], at[~in_illicit])
-        self.n_rows += len(rows)
+        self.n_rows += rows.n_rows
         part = Sample(rows, at, order, key, in_illicit).take(in_illicit | (key <= self._threshold))
         self._parts.append(part)
         self._n_lawful += int((~part.in_illicit).sum())
@@ -180,14 +217,14 @@ class Keeper:
 
     def _order(self, office: dict[str, Texts], shipment: Ints) -> Floats:
         n = len(shipment)
-        moment = artefacts.seconds(office["declared_at"])
+        moment = sceptic.seconds(office["declared_at"])
         day = moment // _DAY_S
         start = np.concatenate([[0], np.flatnonzero(np.diff(day)) + 1])
         place = np.arange(n) - np.repeat(start, np.diff(np.append(start, n)))
         if day[0] == self._day:
             place[: start[1] if len(start) > 1 else n] += self._in_day
         first = np.concatenate([[0], np.flatnonzero(np.diff(shipment)) + 1])
-        number = artefacts.numbers_at_the_end(office["shipment_id"][first])
+        number = sceptic.numbers_at_the_end(office["shipment_id"][first])
         gap = np.diff(moment[first], prepend=self._last_s or moment[0])
         step = np.diff(number, prepend=self._number)
         self._day, self._in_day = int(day[-1]), int(place[-1]) + 1
@@ -199,4 +236,4 @@ class Keeper:
 def templates(texts: Texts) -> Texts:
     """Return the template of each text, shape (n,)."""
     codes, values = pd.factorize(texts)
-    return np.array([artefacts.template(text) for text in values], dtype=object)[codes]
+    return np.array([sceptic.template(text) for text in values], dtype=object)[codes]

@@ -21,10 +21,10 @@ import pandas as pd
 from rich.table import Table
 
 from features.manifest.fields import HEADS
-from training.worlds.own.checks import artefacts, sceptic
-from training.worlds.own.checks.artefacts import Floats, Ints, Texts
-from training.worlds.own.checks.kept import ORDER, Bools, Keeper, Sample, templates
-from training.worlds.own.chunks import WorldChunk
+from training.arrays import Bools, Floats, Ints, Texts
+from training.worlds.own.checks import sceptic
+from training.worlds.own.checks.kept import ORDER, Keeper, Sample, templates
+from training.worlds.own.world import WorldChunk
 
 FIELD_LIMIT, TREE_LIMIT, ARTEFACT_LIMIT, HONEST_WORDING, CLOCK_LIMIT = 0.80, 0.80, 0.55, 0.90, 0.55
 ONLY_ILLICIT_LIMIT: Final = 0.02
@@ -240,7 +240,7 @@ class _Examination:
     def _order(self) -> Iterable[Bar]:
         """Yield limits on order, clock time and numbering, and on the position of the illicit item in its shipment."""
         by_name: dict[str, Floats] = {name: self._sample.order[self._first, i] for i, name in enumerate(ORDER)}
-        moment = artefacts.seconds(self._office["declared_at"])[self._first]
+        moment = sceptic.seconds(self._office["declared_at"])[self._first]
         by_name["second of the minute"] = (moment % 60).astype(np.float64)
         by_name["minute of the hour"] = (moment // 60 % 60).astype(np.float64)
         aucs = {
@@ -264,7 +264,7 @@ class _Examination:
 
     def _artefacts(self, *, thorough: bool) -> Iterable[Bar]:
         early = self._when < 0.5
-        columns = artefacts.of_columns(self._office, early)
+        columns = sceptic.of_columns(self._office, early)
         columns |= {name: self._sample.order[:, i] for i, name in enumerate(ORDER)}
         names = list(columns)
         form = [i for i, name in enumerate(names) if name in ORDER or name.startswith(_FORM)]
@@ -318,7 +318,7 @@ class _Examination:
         cluster: Ints,
     ) -> Bar:
         score, scored, gain = sceptic.boosted(x, target, when, group, setting, seed=self._seed, threads=self._threads)
-        estimate = sceptic.bootstrap(target[scored], score[scored], cluster[scored], self._seed)
+        value, low, high = sceptic.bootstrap(target[scored], score[scored], cluster[scored], self._seed)
         self._details["artefacts"][title] = [
             {
                 "artefact": names[i],
@@ -327,8 +327,7 @@ class _Examination:
             }
             for i in np.argsort(-gain, kind="stable")[:_TOP].tolist()
         ]
-        holds = estimate.low <= ARTEFACT_LIMIT
-        return Bar(title, estimate.value, ARTEFACT_LIMIT, "at most", holds, estimate.low, estimate.high)
+        return Bar(title, value, ARTEFACT_LIMIT, "at most", low <= ARTEFACT_LIMIT, low, high)
 
     def _wordings(self) -> Iterable[Bar]:
         text = self._office["goods_description"]

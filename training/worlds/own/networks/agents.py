@@ -14,14 +14,25 @@ from typing import Final
 
 import numpy as np
 
-from training.worlds.own.networks.declarations import HARMLESS, VAGUE, Declarer
+from training.arrays import Floats, Ints
+from training.worlds.own.networks.declarations import Declarer
 from training.worlds.own.networks.laws import LawChange
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, mix
+from training.worlds.own.trade.hashing import mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
-from training.worlds.own.trade.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
+from training.worlds.own.trade.plan import (
+    BESIDE,
+    BESIDE_OF_STRENGTH,
+    CONTENTS,
+    HARMLESS,
+    STRENGTHS,
+    TRACES_OF_STRENGTH,
+    TRADE_OF,
+    VAGUE,
+    Consignment,
+    Host,
+)
 
 #: Kind of shipper that trades in the goods of a network, per trade.
 _SHIPPER_OF: Final = {"opioid": "chemical", "precursor": "chemical", "equipment": "machinery"}

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from features.reference import HsRole, hs_of_interest
+from training.arrays import Floats, Ints
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints
 from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.plan import CONTENTS, DECLARATIONS, HARMLESS, NAMED, OTHER, TRADE_OF, VAGUE, Host
 
@@ -54,7 +54,7 @@ class Declarer:
         self._parts = catalogue.of_content("equipment")
         self._lawful = {content: catalogue.of_content(content) for content in CONTENTS[1:]}
         unnumbered = np.array([cas == "" for cas in catalogue.cas])
-        raw = {content: catalogue.raw_of(content) for content in CONTENTS[1:]}
+        raw = {content: catalogue.of_content(content, raw=True) for content in CONTENTS[1:]}
         self._listed = {content: own[~unnumbered[own]] for content, own in raw.items()}
         # Relatives of listed substances: members of a class that no list names, which have no CAS number in the catalogue,
         # and homologues of precursors.
@@ -131,6 +131,3 @@ class Declarer:
         """Return one of the goods ``own``, drawn by weight."""
         total = np.cumsum(self._weights[own])
         return int(own[min(int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(own) - 1)])
-
-
-__all__ = ["DECLARATIONS", "HARMLESS", "NAMED", "OTHER", "VAGUE", "Declarer"]

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.reference import HsRole, hs_of_interest
+from training.arrays import Bools, Floats, Hashes, Ints, Texts
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.hashing import Floats, Hashes, Ints
 from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.parties import FORWARDER
-from training.worlds.own.trade.plan import CONTENTS
-from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
+from training.worlds.own.trade.plan import CONTENTS, DAY_S, Shipments
 
 #: Words in descriptions that the office's rules match: published names of substance groups and kinds of equipment.
 _WATCHED: Final = re.compile(
@@ -82,8 +80,8 @@ class Office:
         self,
         shipments: Shipments,
         items: Items,
-        texts: NDArray[np.object_],
-        hs: NDArray[np.object_],
+        texts: Texts,
+        hs: Texts,
         value_usd: Floats,
         gross_kg: Floats,
         account_shown: Bools,
@@ -120,8 +118,8 @@ class Office:
         self,
         shipments: Shipments,
         s: Ints,
-        texts: NDArray[np.object_],
-        hs: NDArray[np.object_],
+        texts: Texts,
+        hs: Texts,
         value_usd: Floats,
         gross_kg: Floats,
         account_shown: Bools,
@@ -149,7 +147,7 @@ def _numbers(shipments: Shipments) -> tuple[Hashes, Hashes, Hashes, Hashes]:
     return consignor.number, consignor.address, consignee.number, consignee.address
 
 
-def content_texts(outcome: Outcome, s: Ints) -> NDArray[np.object_]:
+def content_texts(outcome: Outcome, s: Ints) -> Texts:
     """Return the labels (m,): '' without a result, and 'none' if the inspection found nothing in the item."""
     names = np.array(CONTENTS, dtype=object)
     return np.where((outcome.inspection != NOT_INSPECTED)[s], names[outcome.found], "")

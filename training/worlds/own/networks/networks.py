@@ -12,16 +12,15 @@ from datetime import timedelta
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.worlds.own.networks.agents import REACTIONS, Craft, Network, Seizure
+from training.arrays import Bools, Ints
+from training.worlds.own.networks.agents import Craft, Network, Seizure
 from training.worlds.own.networks.laws import LawChange, law_changes
 from training.worlds.own.priors import Priors
+from training.worlds.own.trade.geography import CHANNELS, EPOCH, TradeLanes
 from training.worlds.own.trade.goods import Catalogue
-from training.worlds.own.trade.hashing import Ints
 from training.worlds.own.trade.parties import CONSIGNORS
-from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host, Plan, collect
-from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, TradeLanes
+from training.worlds.own.trade.plan import TRADE_OF, Consignment, Host, Plan, collect
 
 #: Minimum lifetime of a network in days, and minimum number of networks in a world.
 _SHORTEST_LIFE, _FEWEST = 20, 8
@@ -105,7 +104,7 @@ class Underworld:
                 own[slot].append((int(when[slot]), change))
         return [sorted(days, key=lambda item: item[0]) for days in own]
 
-    def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
+    def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, Bools]:
         """Return the ascending positions of illicit shipments in a block, and whether each may be a split parcel.
 
         ``origin`` (n,) is the origin of each shipment. A split parcel belongs to the consignment of the previous position.
@@ -128,7 +127,7 @@ class Underworld:
         order = sorted(taken)
         return np.array(order, dtype=np.int64), np.array([taken[at] for at in order], dtype=np.bool_)
 
-    def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
+    def plan(self, hosts: list[Host], sibling: Bools, rng: np.random.Generator) -> tuple[Plan, Ints]:
         """Return the plan, and for each shipment the index of the host whose parties and trade lane it uses.
 
         A split parcel uses the host of the first parcel of its consignment. Every other shipment uses its own host.
@@ -153,7 +152,7 @@ class Underworld:
         self._discard_ended(hosts[-1].day if hosts else -1)
         return collect(rows), np.array(source, dtype=np.int64)
 
-    def learn(self, plan: Plan, day: Ints, channel: Ints, seized: NDArray[np.bool_], known_day: Ints) -> None:
+    def learn(self, plan: Plan, day: Ints, channel: Ints, seized: Bools, known_day: Ints) -> None:
         """Record the seizures among a plan's shipments (n,). Networks learn of each some days after its result is known.
 
         ``seized`` marks the seized shipments. ``known_day`` is the day of the result, counted from the calendar's first day.
@@ -237,6 +236,3 @@ class Underworld:
         self._sent[slot] = 0
         self._draw_preferences(slot, rng)
         self._networks[slot] = self._craft.new_network(int(self._number[slot]), content, rng)
-
-
-__all__ = ["CONTENTS", "REACTIONS", "STRENGTHS", "Plan", "Underworld"]

@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from training.arrays import Bools, Floats, Ints
 from training.worlds.own.networks.networks import Underworld
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.filings import Filings
-from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, mix, pick, unit
+from training.worlds.own.trade.geography import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, Geography, TradeLanes
+from training.worlds.own.trade.hashing import cumulate, mix, pick, unit
 from training.worlds.own.trade.parties import (
     CONSIGNEES,
     CONSIGNORS,
@@ -20,10 +21,7 @@ from training.worlds.own.trade.parties import (
     Register,
     freight_group,
 )
-from training.worlds.own.trade.plan import Host, Plan
-from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
-from training.worlds.own.trade.traces import BASE_RATE, SWITCHED, TRACES, T
-from training.worlds.own.trade.trade_lanes import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, TradeLanes
+from training.worlds.own.trade.plan import BASE_RATE, DAY_S, SWITCHED, TRACES, Host, Plan, Shipments, T
 
 _SWITCHED: Final = np.array([name in SWITCHED for name in TRACES])
 _HOURS: Final = tuple(str(hour) for hour in range(24))

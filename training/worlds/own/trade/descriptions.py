@@ -17,16 +17,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.goods import FAMILIES, Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+from training.worlds.own.trade.goods import CHEMICALS, FAMILIES, Catalogue
+from training.worlds.own.trade.hashing import cumulate, pick
 
 FILE: Final = Path(__file__).parents[1] / "words.toml"
 
 #: Forms of a text in declarants' systems: as typed, in capitals, cut to 35 characters (EDI segments), or in capitals and cut to
 #: 20 (Cargo-IMP nature of goods).
 FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
-_CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative"})
 #: Families with little lawful trade, whose goods still have several wordings.
 _SELDOM: Final = [FAMILIES.index(name) for name in ("generic", "parts", "raw", "relative")]
 #: Kind of a text with the CAS number of the goods.
@@ -138,9 +138,7 @@ class Phrasebook:
         sizes = np.array([len(group) for group in groups], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         self._start, self._size = starts.reshape(3, -1).T, sizes.reshape(3, -1).T
-        self.texts: NDArray[np.object_] = np.array([_forms(text) for text in flat], dtype=object).reshape(
-            -1, len(FORMS)
-        )
+        self.texts: Texts = np.array([_forms(text) for text in flat], dtype=object).reshape(-1, len(FORMS))
         self._form_shares = cumulate(priors.row("description.forms", FORMS))
         self._name = np.array(goods.name, dtype=object)
         self._chapter = goods.chapter
@@ -150,9 +148,7 @@ class Phrasebook:
         """Return the text form (n,) of each declarant's system for uniform draws."""
         return pick(self._form_shares, u)
 
-    def describe(
-        self, good: Ints, u: Floats, form: Ints, cas: NDArray[np.integer[Any]] | NDArray[np.bool_], when: Floats
-    ) -> NDArray[np.object_]:
+    def describe(self, good: Ints, u: Floats, form: Ints, cas: NDArray[np.integer[Any]] | Bools, when: Floats) -> Texts:
         """Return texts (n,) for goods (n,). ``u`` selects among the wordings in use at ``when``, 0 to 1 over the calendar.
 
         ``cas`` is 0 for texts without the CAS number of the goods, 1 for texts with it, and 2 for texts with the number in place
@@ -166,7 +162,7 @@ class Phrasebook:
         rank = np.where(u < self._plain, 0, np.maximum(newest, 0))
         return np.asarray(self.texts[self._start[good, column] + rank, form])
 
-    def abroad(self, text: NDArray[np.object_], good: Ints, country: Ints, u: Floats, v: Floats) -> None:
+    def abroad(self, text: Texts, good: Ints, country: Ints, u: Floats, v: Floats) -> None:
         """Replace the texts (n,) of declarants who write in their own language. ``text`` is modified in place."""
         self._abroad.replace(text, self._name, self._chapter, good, country, u, v)
 
@@ -211,8 +207,8 @@ class _Languages:
 
     def replace(
         self,
-        text: NDArray[np.object_],
-        name: NDArray[np.object_],
+        text: Texts,
+        name: Texts,
         chapter: Ints,
         good: Ints,
         country: Ints,
@@ -244,7 +240,7 @@ def _alias_shares(priors: Priors, goods: Catalogue) -> Floats:
 def _kind(family: str, chapter: int) -> str:
     if family == "consumer":
         return "worn" if chapter in _WORN else "consumer"
-    return "chemical" if family in _CHEMICAL else "trade"
+    return "chemical" if family in CHEMICALS else "trade"
 
 
 def _forms(text: str) -> list[str]:

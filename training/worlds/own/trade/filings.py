@@ -1,4 +1,7 @@
-"""Filing types by destination, channel and day. Dates of laws determine when filing types begin and end."""
+"""Filing types by destination, channel and day, and the advance data of mail.
+
+Dates of laws determine when filing types begin and end.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import BadPrior, Priors
-from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
-from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EPOCH, EXPRESS, TRUCK, TradeLanes
+from training.worlds.own.trade.geography import AIR, CHANNELS, EPOCH, EXPRESS, POSTAL, TRUCK, Geography, TradeLanes
+from training.worlds.own.trade.hashing import cumulate, pick
+from training.worlds.own.trade.plan import Shipments
 
-Bools = NDArray[np.bool_]
 FILINGS: Final = (
     "ACAS_STD",
     "ACAS_EXP",
@@ -107,3 +109,40 @@ def _table(priors: Priors, place: str) -> Floats:
             raise BadPrior(f"{name} contains {sorted(unknown)}; known filings are {', '.join(FILINGS)}")
         rows.append([shares.get(filing, 0.0) for filing in FILINGS])
     return cumulate(np.array(rows))
+
+
+Columns = dict[str, Texts]
+
+
+class AdvanceData:
+    """Model of advance data. Shipments of other channels than mail always have it, because carriers require it."""
+
+    def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes) -> None:
+        missing = 1 - np.array([priors.by_year("mail.advance_data", year) for year in trade_lanes.year_of_day])
+        eastern = np.isin(trade_lanes.origin, [geography.index[code] for code in ("CN", "HK")])
+        # Published shares refer to mail to the United States.
+        mail = (trade_lanes.channel == POSTAL) & (trade_lanes.destination == geography.index["US"])
+        share = trade_lanes.weight[:, mail & eastern].sum(axis=1) / trade_lanes.weight[:, mail].sum(axis=1)
+        share = share[trade_lanes.period_of_day]
+        gap = priors.number("mail.gap_of_cn_hk")
+        # (2, days): other origins, then China and Hong Kong, which sent data earlier. The weighted mean of both rows is the
+        # published share.
+        others = np.minimum(1.0, missing * (1 - gap * share) / (1 - share))
+        self._missing = np.stack([others, (missing - others * (1 - share)) / share])
+        self._eastern = np.isin(np.arange(len(geography.codes)), [geography.index[code] for code in ("CN", "HK")])
+        self._present = dict(priors.table("mail.kept_without"))
+
+    def sent(self, shipments: Shipments, day_index: Ints, rng: np.random.Generator) -> Bools:
+        """Return which shipments have advance data, shape (n,)."""
+        eastern = self._eastern[shipments.origin].astype(np.int64)
+        without = rng.random(len(shipments)) < self._missing[eastern, day_index]
+        return np.asarray(~(without & (shipments.channel == POSTAL)))
+
+    def leave_out(self, columns: Columns, sent: Bools, rng: np.random.Generator) -> None:
+        """Blank the fields that are missing without advance data. ``sent`` has one value per row of ``columns``."""
+        without = np.flatnonzero(~sent)
+        if not len(without):
+            return
+        for name, share in self._present.items():
+            if name in columns:
+                columns[name][without[rng.random(len(without)) >= share]] = ""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.reference import (
     Group,
@@ -23,8 +23,9 @@ from features.reference import (
 )
 from features.reference.unii import unii_names
 from features.substances import translated_names
+from training.arrays import Bools, Floats, Ints
 from training.worlds.own.priors import BadPrior, Priors
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate
+from training.worlds.own.trade.hashing import cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
@@ -53,6 +54,8 @@ FAMILIES: Final = (
     "raw",
     "relative",
 )
+#: Families of chemicals.
+CHEMICALS: Final = ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
 #: Receivers of goods in lawful trade: anyone, firms and institutions, medical care, manufacturers, or laboratories.
 RECEIVERS: Final = ("", "firm", "care", "maker", "laboratory")
 #: Family -> family of the substitutes that lawful consignors sell to other receivers.
@@ -81,7 +84,7 @@ class Catalogue:
     family: Ints
     kg: Floats
     usd: Floats
-    licensed: NDArray[np.bool_]
+    licensed: Bools
     cas: list[str]
     undg: list[str]
     content: list[str]
@@ -90,20 +93,15 @@ class Catalogue:
     cumulative: Floats
     aliases: list[tuple[str, ...]]
     to: Ints
-    standard: NDArray[np.bool_]
+    standard: Bools
 
     def of_family(self, family: str) -> Ints:
         return np.flatnonzero(self.family == FAMILIES.index(family))
 
-    def of_content(self, content: str) -> Ints:
-        """Return the goods of lawful trade with the label ``content``."""
-        raw = FAMILIES.index("raw")
-        return np.array([i for i, own in enumerate(self.content) if own == content and self.family[i] != raw], np.int64)
-
-    def raw_of(self, content: str) -> Ints:
-        """Return the substances with the label ``content`` in the form in which networks send them."""
-        raw = FAMILIES.index("raw")
-        return np.array([i for i, own in enumerate(self.content) if own == content and self.family[i] == raw], np.int64)
+    def of_content(self, content: str, *, raw: bool = False) -> Ints:
+        """Return the goods of lawful trade with the label ``content``, or if ``raw`` these substances as networks send them."""
+        has_form = (self.family == FAMILIES.index("raw")) == raw
+        return np.flatnonzero([own == content and form for own, form in zip(self.content, has_form, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,58 +179,32 @@ def _real_words() -> dict[str, tuple[str, ...]]:
 
 def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
     """Return the goods of the e-commerce table, and goods from the nomenclature that private persons order."""
-    rows = ecommerce_goods()
     chapters, wider = priors.table("goods.chapters"), priors.number("goods.nomenclature_share")
-    count: dict[str, int] = {}
-    for row in rows:
-        count[row.hs6[:2]] = count.get(row.hs6[:2], 0) + 1
-    others = [row for row in traded if row.ordered]
-    real = _real_words()
+    table, others = ecommerce_goods(), [row for row in traded if row.ordered]
+    count = Counter(row.hs6[:2] for row in table)
     total: dict[str, float] = {}
     for other in others:
         total[other.hs6[:2]] = total.get(other.hs6[:2], 0.0) + other.weight
-
-    def weight(chapter: str) -> float:
-        return chapters.get(chapter, chapters["OTHER"])
-
+    # Name, subheading, kg, usd, and the share of the good in its chapter as two factors and a divisor.
+    goods = [
+        *((r.description, r.hs6, r.typical_kg, r.typical_usd, 1 - wider, 1.0, count[r.hs6[:2]]) for r in table),
+        *((r.name, r.hs6, r.kg, r.usd, wider, r.weight, total[r.hs6[:2]]) for r in others),
+    ]
+    real = _real_words()
     return [
         _Good(
-            row.description,
-            row.hs6,
-            "consumer",
-            row.typical_kg,
-            row.typical_usd,
-            weight(row.hs6[:2]) * (1 - wider) / count[row.hs6[:2]],
-            aliases=real.get(row.hs6, ()),
+            name, hs6, "consumer", kg, usd, chapters.get(hs6[:2], chapters["OTHER"]) * first * second / among,
+            aliases=real.get(hs6, ()),
         )
-        for row in rows
-    ] + [
-        _Good(
-            row.name,
-            row.hs6,
-            "consumer",
-            row.kg,
-            row.usd,
-            weight(row.hs6[:2]) * wider * row.weight / total[row.hs6[:2]],
-            aliases=real.get(row.hs6, ()),
-        )
-        for row in others
-    ]
+        for name, hs6, kg, usd, first, second, among in goods
+    ]  # fmt: skip
 
 
 def _business(traded: Sequence[Subheading]) -> list[_Good]:
     real = _real_words()
     return [
-        _Good(
-            row.name,
-            row.hs6,
-            "business",
-            row.kg,
-            row.usd,
-            row.chapter_weight * row.weight,
-            aliases=real.get(row.hs6, ()),
-        )
-        for row in traded
+        _Good(r.name, r.hs6, "business", r.kg, r.usd, r.chapter_weight * r.weight, aliases=real.get(r.hs6, ()))
+        for r in traded
     ]
 
 
@@ -364,17 +336,11 @@ def _trade() -> list[_Good]:
 def _generic() -> list[_Good]:
     """Return goods that are declared in vague words."""
     with GENERIC.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [row["names"].split("|") for row in rows]
+        rows = [(row, *row["names"].split("|")) for row in csv.DictReader(file)]
     return [
         _Good(
-            own[0],
-            row["hs6"],
-            row["family"],
-            float(row["kg"]),
-            float(row["usd"]),
-            float(row["weight"]),
-            aliases=tuple(own[1:]),
+            name, row["hs6"], row["family"], float(row["kg"]), float(row["usd"]), float(row["weight"]),
+            aliases=tuple(others),
         )
-        for own, row in zip(names, rows, strict=True)
-    ]
+        for row, name, *others in rows
+    ]  # fmt: skip

@@ -6,11 +6,8 @@ A world of millions of parties therefore needs no memory for them, and all block
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from training.arrays import Floats, Hashes, Ints
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

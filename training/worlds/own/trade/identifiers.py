@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.worlds.own.trade.hashing import Hashes, Ints, unit
-from training.worlds.own.trade.trade_lanes import AIR, EXPRESS, OCEAN, POSTAL
+from training.arrays import Bools, Hashes, Ints, Texts
+from training.worlds.own.trade.geography import AIR, EXPRESS, OCEAN, POSTAL
+from training.worlds.own.trade.hashing import unit
 
 #: UPU S10: weights of the eight digits.
 _S10: Final = np.array([8, 6, 4, 2, 3, 5, 9, 7])
-Texts = NDArray[np.object_]
 
 
 def padded(number: Ints, width: int) -> Texts:
@@ -34,7 +33,7 @@ def air_waybill(prefix: Texts, serial: Ints) -> Texts:
     return np.asarray(prefix + "-" + padded(serial, 7) + (serial % 7).astype(np.str_).astype(object))
 
 
-def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.bool_]) -> Texts:
+def house_ids(channel: Ints, key: Hashes, country: Texts, broken: Bools) -> Texts:
     """Return house document numbers (n,) by channel. In ``broken`` ones, the third character from the end is wrong.
 
     In the identifiers of mail, that character is the check digit.

@@ -7,29 +7,22 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.advance_data import AdvanceData
-from training.worlds.own.trade.columns import Columns, Declared, Texts
+from training.worlds.own.trade.columns import Columns, Declared, Money, amounts
 from training.worlds.own.trade.descriptions import Phrasebook
-from training.worlds.own.trade.filings import FILING, Filings
-from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.goods import FAMILIES, Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, mix, pick, unit
+from training.worlds.own.trade.filings import FILING, AdvanceData, Filings
+from training.worlds.own.trade.geography import CHANNELS, EPOCH, POSTAL, Geography, TradeLanes
+from training.worlds.own.trade.goods import CHEMICALS, FAMILIES, Catalogue
+from training.worlds.own.trade.hashing import cumulate, mix, pick, unit
 from training.worlds.own.trade.identifiers import padded
 from training.worlds.own.trade.items import Items
-from training.worlds.own.trade.money import Money, amounts
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Carelessness, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS
-from training.worlds.own.trade.shipments import Bools, Shipments
-from training.worlds.own.trade.traces import T
-from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, TradeLanes
+from training.worlds.own.trade.plan import Shipments, T
 
-_CHEMICALS: Final = [
-    FAMILIES.index(name)
-    for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
-]
+_CHEMICALS: Final = [FAMILIES.index(name) for name in CHEMICALS]
 _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O"], dtype=object)
 #: UN number of drums whose goods have no UN number: flammable liquid n.o.s.
 _DRUM_UN: Final = "1993"
@@ -240,7 +233,7 @@ class ItemColumns:
         text[rng.random(len(text)) >= self._priors.number("shown.net_mass")] = ""
         return text
 
-    def _quantities(self, quantity: Ints, items: Items, chemical: NDArray[np.bool_], rng: np.random.Generator) -> Texts:
+    def _quantities(self, quantity: Ints, items: Items, chemical: Bools, rng: np.random.Generator) -> Texts:
         text = np.where(
             chemical,
             np.array([f"{max(kg, 0.001):.3f}" for kg in items.net_kg.tolist()], dtype=object),

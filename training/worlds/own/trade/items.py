@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Hashes, Ints
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.goods import FAMILIES, RECEIVERS, SUBSTITUTES, Catalogue, families_of
-from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, spread, unit
+from training.worlds.own.trade.geography import CHANNELS, POSTAL
+from training.worlds.own.trade.goods import CHEMICALS, FAMILIES, RECEIVERS, SUBSTITUTES, Catalogue, families_of
+from training.worlds.own.trade.hashing import cumulate, pick, spread, unit
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
-from training.worlds.own.trade.plan import CONTENTS, HARMLESS, TRADE_OF, Plan
-from training.worlds.own.trade.shipments import Bools, Shipments
-from training.worlds.own.trade.traces import T
-from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
+from training.worlds.own.trade.plan import CONTENTS, HARMLESS, TRADE_OF, Plan, Shipments, T
 
 #: A dissimilar good is drawn from a range around the opposite point of the scale. This is its width, as a share of the trade.
 _SLACK: Final = 0.1
@@ -37,10 +35,7 @@ _SUBSTANCE: Final = np.array([name in TRADE_OF and TRADE_OF[name] != "equipment"
 _PRECURSOR: Final = CONTENTS.index("precursor")
 _LABORATORY: Final = CONSIGNORS.index("laboratory")
 _MIXED: Final = CONSIGNORS.index("consolidator")
-_CHEMICALS: Final = [
-    FAMILIES.index(name)
-    for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
-]
+_CHEMICALS: Final = [FAMILIES.index(name) for name in CHEMICALS]
 
 
 @dataclass(slots=True)
@@ -105,7 +100,7 @@ class _Scale:
 class Packer:
     """Generator of the goods items of shipments."""
 
-    def __init__(self, priors: Priors, goods: Catalogue, in_eu: NDArray[np.bool_], us: int) -> None:
+    def __init__(self, priors: Priors, goods: Catalogue, in_eu: Bools, us: int) -> None:
         self._goods, self._in_eu, self._us = goods, in_eu, us
         flat = goods.cumulative + np.arange(len(FAMILIES))[:, None]
         self._flat = flat.ravel()
@@ -293,6 +288,3 @@ class Packer:
         place[self._us] = self._place["us_factor"]
         value *= np.where(shipments.bulk, self._bulk_price, place[shipments.destination])[s]
         return np.asarray(np.maximum(value, 0.4))
-
-
-__all__ = ["AIR", "EXPRESS", "OCEAN", "POSTAL", "RAIL", "TRUCK", "Items", "Packer"]

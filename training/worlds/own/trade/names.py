@@ -13,9 +13,8 @@ from typing import Final
 
 import numpy as np
 from faker import Faker
-from numpy.typing import NDArray
 
-from training.worlds.own.trade.hashing import Ints
+from training.arrays import Floats, Ints, Texts
 
 FILE: Final = Path(__file__).parents[1] / "words.toml"
 
@@ -80,11 +79,11 @@ _ANY_SUFFIX: Final = ("Ltd", "Co., Ltd.", "")
 class Pool:
     """Texts of all groups in one array, with ``first`` and ``count`` per group."""
 
-    texts: NDArray[np.object_]
+    texts: Texts
     first: Ints
     count: Ints
 
-    def take(self, group: Ints, u: NDArray[np.float64]) -> NDArray[np.object_]:
+    def take(self, group: Ints, u: Floats) -> Texts:
         """Return one text (n,) per entry of ``group`` (n,), selected by ``u`` in [0, 1)."""
         return np.asarray(self.texts[self.first[group] + (u * self.count[group]).astype(np.int64)])
 

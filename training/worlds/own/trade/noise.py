@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.reference import stop_words
+from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.filings import FILING, Filings
-from training.worlds.own.trade.geography import Geography
+from training.worlds.own.trade.geography import EXPRESS, Geography, TradeLanes
 from training.worlds.own.trade.goods import Catalogue
-from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
-from training.worlds.own.trade.shipments import Bools, Shipments
-from training.worlds.own.trade.traces import T
-from training.worlds.own.trade.trade_lanes import EXPRESS, TradeLanes
+from training.worlds.own.trade.hashing import cumulate, pick
+from training.worlds.own.trade.plan import Shipments, T
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")
 #: Trace -> the violation that produces it.
@@ -103,7 +101,7 @@ class Carelessness:
             violated[:, VIOLATIONS.index(violation)] |= planned & shipments.traces[:, T[trace]]
         return Noise(violated, rng.integers(0, 1 << 30, n))
 
-    def vague_texts(self, n: int, rng: np.random.Generator) -> NDArray[np.object_]:
+    def vague_texts(self, n: int, rng: np.random.Generator) -> Texts:
         """Return vague descriptions (n,), in upper case as often as other texts."""
         texts = self._vague[(rng.random(n) ** self._vague_skew * len(self._vague)).astype(np.int64)]
         capitals = rng.random(n) < self._capitals

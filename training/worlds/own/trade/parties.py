@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.arrays import Bools, Floats, Hashes, Ints, Texts
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.geography import Geography
-from training.worlds.own.trade.hashing import Floats, Hashes, Ints, mix, spread, unit
+from training.worlds.own.trade.geography import CHANNELS, Geography, TradeLanes
+from training.worlds.own.trade.hashing import mix, spread, unit
 from training.worlds.own.trade.names import Names
-from training.worlds.own.trade.trade_lanes import CHANNELS, TradeLanes
 
 CONSIGNORS: Final = (
     "marketplace",
@@ -169,7 +168,7 @@ class Register:
         v = np.where(u < one, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
         return np.asarray(self._of_each[kind] * np.maximum(v, 1e-9) ** (1 - skew) / skew)
 
-    def is_seen_again(self, kind: Ints, v: Floats) -> NDArray[np.bool_]:
+    def is_seen_again(self, kind: Ints, v: Floats) -> Bools:
         """Return whether each consignee (n,) drawn for ``v`` orders repeatedly."""
         return np.asarray(v < self._repeat[kind])
 
@@ -214,21 +213,21 @@ class Register:
         building = mix(self._seed, 66, kind * 1000 + country, hall)
         return np.where(many > 0, building, number)
 
-    def person_names(self, country: Ints, number: Hashes) -> NDArray[np.object_]:
+    def person_names(self, country: Ints, number: Hashes) -> Texts:
         given = self._names.given.take(country, unit(number, _GIVEN))
         return np.asarray(given + " " + self._names.surname.take(country, unit(number, _SURNAME)))
 
-    def company_names(self, word: Ints, country: Ints, number: Hashes) -> NDArray[np.object_]:
+    def company_names(self, word: Ints, country: Ints, number: Hashes) -> Texts:
         stem = self._names.stem.take(country, unit(number, _STEM))
         text = stem + " " + self._names.word.take(word, unit(number, _WORD))
         suffix = self._names.suffix.take(country, unit(number, _SUFFIX))
         return np.asarray(text + np.where(suffix == "", "", " " + suffix))
 
-    def consignor_names(self, parties: Parties) -> NDArray[np.object_]:
+    def consignor_names(self, parties: Parties) -> Texts:
         company = self.company_names(self._words[parties.kind], parties.country, parties.number)
         return np.where(parties.kind == PERSON, self.person_names(parties.country, parties.number), company)
 
-    def consignee_names(self, parties: Parties) -> NDArray[np.object_]:
+    def consignee_names(self, parties: Parties) -> Texts:
         person = self.person_names(parties.country, parties.number)
         company = self.company_names(self._consignee_words[parties.kind], parties.country, parties.number)
         # Some shipments to forwarders name the forwarder's customer.
@@ -237,7 +236,7 @@ class Register:
         )
         return np.where(private, person, company)
 
-    def streets(self, parties: Parties, *, consignee: bool) -> NDArray[np.object_]:
+    def streets(self, parties: Parties, *, consignee: bool) -> Texts:
         number = (1 + unit(parties.address, _NUMBER) ** 2 * 900).astype(np.int64).astype(str).astype(object)
         street = self._names.street.take(parties.country, unit(parties.address, _STREET))
         text = number + " " + street
@@ -255,16 +254,16 @@ class Register:
         rank = (unit(parties.address, _PLACE) ** self._place_skew * count).astype(np.int64)
         return np.asarray(self._geography.first_place[parties.country] + rank)
 
-    def postcodes(self, place: Ints, address: Hashes) -> NDArray[np.object_]:
+    def postcodes(self, place: Ints, address: Hashes) -> Texts:
         codes = self._geography.postcode
         return np.asarray(codes[place, (unit(address, _CODE) * codes.shape[1]).astype(np.int64)])
 
-    def phones(self, dial: NDArray[np.object_], number: Hashes) -> NDArray[np.object_]:
+    def phones(self, dial: Texts, number: Hashes) -> Texts:
         """Return telephone numbers. They start with 555, which is not in use in the North American plan."""
         digits = (unit(number, _PHONE) * 9_000_000 + 1_000_000).astype(np.int64).astype(str).astype(object)
         return np.asarray("+" + dial + " 555 " + digits, dtype=object)
 
-    def mails(self, parties: Parties, firm: NDArray[np.bool_]) -> NDArray[np.object_]:
+    def mails(self, parties: Parties, firm: Bools) -> Texts:
         stem = self._names.stem.take(parties.country, unit(parties.contact, _STEM))
         surname = self._names.surname.take(parties.country, unit(parties.contact, _SURNAME))
         digits = (unit(parties.contact, _MAIL) * 990 + 10).astype(np.int64).astype(str).astype(object)

@@ -1,15 +1,104 @@
-"""Networks' plans for the shipments of a block, as records and as arrays."""
+"""Shipments of one block of days, and networks' plans for them, as records and as arrays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.own.trade.hashing import Hashes, Ints
-from training.worlds.own.trade.traces import TRACES, T
+from training.arrays import Bools, Hashes, Ints, Texts
+from training.worlds.own.trade.parties import Parties
+
+DAY_S: Final = 86400
+MOST_ITEMS: Final = 6
+
+
+@dataclass(slots=True)
+class Shipments:
+    """Shipments as parallel arrays (n,) in ascending order of ``time_s``.
+
+    ``plan_row`` is the row of the networks' plan, -1 for lawful shipments. ``traces`` (n, TRACES) contains flags. ``habit`` is a
+    hash of the consignor that determines its habits.
+    """
+
+    time_s: Ints
+    day: Ints
+    items: Ints
+    cell: Ints
+    origin: Ints
+    destination: Ints
+    channel: Ints
+    export: Ints
+    via: Ints
+    filing: Ints
+    consignor: Parties
+    consignee: Parties
+    known: Bools
+    bulk: Bools
+    plan_row: Ints
+    traces: Bools
+    habit: Hashes
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+
+#: Ids of the typologies of the reference tables that this world simulates.
+TRACES: Final = (
+    "P1",
+    "P2",
+    "P3",
+    "P4",
+    "P5",
+    "P7",
+    "R1",
+    "V1",
+    "V2",
+    "V3",
+    "V4",
+    "V5",
+    "V6",
+    "D1",
+    "D3",
+    "D4",
+    "D5",
+    "D7",
+    "D8",
+    "D9",
+    "E1",
+    "E2",
+    "E3",
+    "M4",
+    "M5",
+    "T1",
+)
+T: Final = {name: i for i, name in enumerate(TRACES)}
+
+#: Prior of the base rate of a trace. The other traces result from parties, goods and noise.
+BASE_RATE: Final = {
+    "P2": "habit.no_contact",
+    "P7": "habit.phone_elsewhere",
+    "R1": "route.third_country",
+    "V2": "habit.freight_heavy",
+    "V3": "habit.light_or_heavy",
+    "V4": "value.bunch_below_threshold",
+    "V5": "habit.round_value",
+    "V6": "habit.drum",
+    "D9": "habit.gift",
+}
+#: Planned traces that set the shipment's flag. Other traces act through parties, goods and figures. Flags for missing contacts (P2)
+#: and round values (V5) would make them more common than in lawful trade.
+SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
+#: Traces that change single fields of a record. Each has its own probability in the networks that use it, so that it stays rare.
+#: All other traces change only relations between fields, parties and days.
+BESIDE: Final = ("P4", "P7", "R1", "V2", "V4", "V6", "D1", "D9", "M5")
+#: Minimum and maximum number of traces outside `BESIDE`, and the factor on the frequency of traces in `BESIDE`, per strength of a
+#: shipment.
+TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 1), "combined": (3, 6), "strong": (6, 8)}
+BESIDE_OF_STRENGTH: Final = {"none": 0.0, "faint": 0.5, "combined": 1.0, "strong": 1.6}
+
 
 CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
 #: Ways to declare a network's shipment: the goods by name, vague words, other goods of the trade, or harmless goods.
@@ -92,8 +181,8 @@ class Plan:
     network: Ints
     content: Ints
     strength: Ints
-    reaction: NDArray[np.object_]
-    traces: NDArray[np.bool_]
+    reaction: Texts
+    traces: Bools
     shipper: Hashes
     shipper_kind: Ints
     office: Hashes
@@ -105,12 +194,20 @@ class Plan:
     delivery_contact: Hashes
     declaration: Ints
     good: Ints
-    permit: NDArray[np.bool_]
-    silent: NDArray[np.bool_]
+    permit: Bools
+    silent: Bools
     repeat: Hashes
 
     def __len__(self) -> int:
         return len(self.network)
+
+
+#: Types of the arrays of a plan that are not integers.
+_TYPES: Final = {
+    **dict.fromkeys(("shipper", "office", "contact", "consignee", "address", "delivery_contact", "repeat"), np.uint64),
+    **dict.fromkeys(("permit", "silent"), np.bool_),
+    "reaction": np.object_,
+}
 
 
 def collect(rows: list[Consignment]) -> Plan:
@@ -118,34 +215,9 @@ def collect(rows: list[Consignment]) -> Plan:
     traces = np.zeros((len(rows), len(TRACES)), dtype=np.bool_)
     for i, row in enumerate(rows):
         traces[i, [T[name] for name in row.traces]] = True
-
-    def ints(name: str) -> Ints:
-        return np.array([getattr(row, name) for row in rows], dtype=np.int64)
-
-    def hashes(name: str) -> Hashes:
-        return np.array([getattr(row, name) for row in rows], dtype=np.uint64)
-
-    def flags(name: str) -> NDArray[np.bool_]:
-        return np.array([getattr(row, name) for row in rows], dtype=np.bool_)
-
-    return Plan(
-        network=ints("network"),
-        content=ints("content"),
-        strength=ints("strength"),
-        reaction=np.array([row.reaction for row in rows], dtype=object),
-        traces=traces,
-        shipper=hashes("shipper"),
-        shipper_kind=ints("shipper_kind"),
-        office=hashes("office"),
-        contact=hashes("contact"),
-        opened_ago=ints("opened_ago"),
-        consignee_kind=ints("consignee_kind"),
-        consignee=hashes("consignee"),
-        address=hashes("address"),
-        delivery_contact=hashes("delivery_contact"),
-        declaration=ints("declaration"),
-        good=ints("good"),
-        permit=flags("permit"),
-        silent=flags("silent"),
-        repeat=hashes("repeat"),
-    )
+    columns: dict[str, NDArray[Any]] = {
+        field.name: np.array([getattr(row, field.name) for row in rows], dtype=_TYPES.get(field.name, np.int64))
+        for field in fields(Plan)
+        if field.name != "traces"
+    }
+    return Plan(**columns, traces=traces)

@@ -1,18 +1,33 @@
-"""Texts of the reasons about substances: the declared name, and the legal status on the day of declaration."""
+"""Writers of facts about the goods: substance, legal status on the day of declaration, permit, description and HS code."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from features.reference import Listing
+from features.reference import Listing, hs_text
 from features.substances import BENIGN, ClassControl, Match, applies, era, listed_in_place, status
-from models.reasons.items import Evidence, quote
-from models.reasons.texts import hs
+from models.reasons.items import Evidence, ExplainedItems, FactWriter, quote
 
 _MAX_LISTINGS: Final = 3
+#: Kind of match -> the way in which a text names the substance.
+_HOW: Final = {
+    "identifier": "by an identifier",
+    "exact": "by name",
+    "systematic": "by its systematic name",
+    "translated": "in another language",
+    "misspelt": "by a misspelt name",
+    "class": "by name",
+}
+_CAS: Final = re.compile(r"\d{2,7}-\d{2}-\d")
+_CAPITAL: Final = re.compile(r"\b[A-Z](?=[a-z]{2})")
+#: Fields of the countries whose law is consulted, in this order.
+_LAW_OF: Final = ("consignee_country", "export_country", "origin_country")
+#: Names that read better than their code.
+_PLACES: Final = {"US": "the US", "UN": "the UN conventions", "EU": "the EU", "GB": "the UK"}
 #: The field of the country whose law is shown before that of other countries.
 _DESTINATION: Final = "consignee_country"
 #: Fields that may name a substance, in descending order of specificity.
@@ -89,9 +104,8 @@ def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
     }
 
 
-def substance(evidence: Evidence) -> list[str]:
+def substance(items: ExplainedItems) -> list[str]:
     """Write the named substance, the field that names it, and its legal status."""
-    items = evidence.items
     declared = zip(*map(items.text, _NAMED_IN), strict=True)
     return [
         "No known substance is named in description, declared chemical or CAS number"
@@ -143,9 +157,8 @@ def class_text(controls: Sequence[ClassControl]) -> str:
     return "not listed by name, controlled as a class: " + "; ".join(texts)
 
 
-def substance_class(evidence: Evidence) -> list[str]:
+def substance_class(items: ExplainedItems) -> list[str]:
     """Write the class definitions that the structure of an unlisted substance meets."""
-    items = evidence.items
     return [
         f"{quote(match.matched_text)}: {_legal_status(match, on, place)}"
         if match is not None and match.classes
@@ -154,24 +167,24 @@ def substance_class(evidence: Evidence) -> list[str]:
     ]
 
 
-def similar_substance(evidence: Evidence) -> list[str]:
-    """Write the listed substance with the most similar structure. Similarity is not a legal result."""
-    return [
+def resemblance(nothing: str) -> FactWriter:
+    """Return a writer of the listed substance with the most similar structure. Similarity is not a legal result."""
+    return lambda items: [
         f"{quote(match.matched_text)} resembles {match.nearest} (similarity {match.similarity:.2f}), not a legal match"
         if match is not None and match.similarity is not None
-        else "No substance is named whose structure only resembles a listed one"
-        for match in evidence.items.substances()
+        else nothing
+        for match in items.substances()
     ]
 
 
-def name_variant(evidence: Evidence) -> list[str]:
+def name_variant(items: ExplainedItems) -> list[str]:
     """Write a misspelt or foreign name and its interpretation."""
     how = {"misspelt": "a misspelling of", "translated": "a name in another language for"}
     return [
         "No known substance is named"
         if match is None
         else f"{quote(match.matched_text)} reads as {how.get(match.kind, 'a name for')} {match.substance}"
-        for match in evidence.items.substances()
+        for match in items.substances()
     ]
 
 
@@ -182,11 +195,130 @@ def substance_and_hs(evidence: Evidence) -> list[str]:
         "No known substance is named that the HS code could agree with"
         if match is None
         else f"{declared} for {match.substance}{measured}"
-        for match, declared, measured in zip(items.substances(), items.declared(hs), evidence.measured, strict=True)
+        for match, declared, measured in zip(items.substances(), items.facts(hs_fact), evidence.measured, strict=True)
     ]
+
+
+def naming(items: ExplainedItems) -> list[str]:
+    """Write how the substance is declared."""
+    return ["No known substance is declared" if match is None else _naming(match) for match in items.substances()]
+
+
+def _naming(match: Match) -> str:
+    verb = "Mentioned" if match.kind == "mention" else "Declared"
+    by_cas = match.kind == "identifier" and _CAS.search(match.matched_text) is not None
+    how = "by CAS number" if by_cas else _HOW.get(match.kind, "")
+    # Keep the capitals of a code: U-47700.
+    name = _CAPITAL.sub(lambda letter: letter[0].lower(), match.substance, count=1)
+    is_same = by_cas or match.matched_text.casefold() == match.substance.casefold()
+    shown = "" if is_same else f" ({quote(match.matched_text)})"
+    return " ".join(filter(None, (verb, how, f"as {name}{shown}")))
+
+
+def law(items: ExplainedItems) -> list[str]:
+    """Write the law that controls the substance on the route, on the day of declaration."""
+    countries = zip(*map(items.text, _LAW_OF), strict=True)
+    return [
+        "" if match is None else _control(match, on, places)
+        for match, on, places in zip(items.substances(), items.declared_on(), countries, strict=True)
+    ]
+
+
+def _control(match: Match, on: dt.date, places: tuple[str | None, ...]) -> str:
+    """Return the control of a substance and its year: at the destination, otherwise at export, at origin or by the UN."""
+    if match.group == BENIGN:
+        return "on no list"
+    consulted = list(dict.fromkeys([*filter(None, places), "UN"]))
+    for place in consulted:
+        legal = status(match, on, place)
+        if legal.listed:
+            since = "" if legal.since is None else f" since {legal.since.year}"
+            as_class = "" if legal.listings else " as a class"
+            return f"controlled in {_PLACES.get(place, place)}{as_class}{since}".replace("in the UN", "by the UN")
+    if any(listed_in_place(match, era(on), place) is None for place in consulted):
+        return f"law of this route not fully recorded for it on {on}"
+    return f"no listing on record for this route on {on}"
 
 
 def _listing_order(listing: Listing, on: dt.date, place: str | None) -> tuple[bool, bool, bool, str]:
     # UN conventions come first, because they bind nearly every country. Then come the law of the destination and verified entries.
     abroad = place is None or not applies(listing.jurisdiction, place, on)
     return listing.jurisdiction != "UN", abroad, listing.verified == "unverified", listing.jurisdiction
+
+
+# -- permit, description and HS code ----------------------------------------------------------------------------------
+
+
+def permit_fact(items: ExplainedItems) -> list[str]:
+    """Write the permit number."""
+    return [
+        f"The goods travel under permit {quote(number)}" if number else "No permit is declared"
+        for number in items.text("permit_number")
+    ]
+
+
+def permit(items: ExplainedItems) -> list[str]:
+    """Write the permit number and whether it is in the office's register."""
+    return [
+        "no permit"
+        if number is None or value == 0.0
+        else f"permit {quote(number)} in the register"
+        if value == 2.0
+        else f"permit {quote(number)}, not verified"
+        for number, value in zip(items.text("permit_number"), items.feature("permit_present"), strict=True)
+    ]
+
+
+def description(items: ExplainedItems) -> list[str]:
+    """Write the goods description."""
+    return [
+        f"Goods are described as {quote(text)}" if text else "No goods description is declared"
+        for text in items.text("goods_description")
+    ]
+
+
+def hs_and_description(items: ExplainedItems) -> list[str]:
+    """Write the HS code and the goods description."""
+    return [
+        f"{declared} for goods described as {quote(text)}" if text else declared
+        for declared, text in zip(items.facts(hs_fact), items.text("goods_description"), strict=True)
+    ]
+
+
+def hs(items: ExplainedItems) -> list[str]:
+    """Write the HS code within a sentence."""
+    return [f"HS {code}" if code else "no HS code" for code in items.text("hs_code")]
+
+
+def hs_fact(items: ExplainedItems) -> list[str]:
+    """Write the HS code."""
+    return [f"HS {code} is declared" if code else "No HS code is declared" for code in items.text("hs_code")]
+
+
+#: Short titles of chapters whose full title, up to its first semicolon, names goods unlike most of the chapter.
+_CHAPTER_TITLES: Final = {
+    "66": "umbrellas and sticks",
+    "71": "pearls, precious stones and precious metals",
+    "84": "machines and their parts",
+    "90": "optical, measuring and medical instruments",
+}
+
+
+def hs_chapter(items: ExplainedItems) -> list[str]:
+    """Write the HS code and the chapter that it belongs to."""
+    return [
+        f"HS {code} is of chapter {code[:2]}, {title}" if code and title else declared
+        for declared, code, title in (
+            (declared, code, _chapter_title((code or "")[:2]))
+            for declared, code in zip(items.facts(hs_fact), items.text("hs_code"), strict=True)
+        )
+    ]
+
+
+def _chapter_title(chapter: str) -> str:
+    return _CHAPTER_TITLES.get(chapter) or (hs_text(chapter) or "").partition(";")[0].lower()
+
+
+def hs_digits(items: ExplainedItems) -> list[str]:
+    """Write the HS code and how many digits it has."""
+    return [f"HS {code} has {len(code)} digits" if code else "No HS code is declared" for code in items.text("hs_code")]

@@ -1,20 +1,19 @@
-"""Texts of the reasons, except those about substances.
+"""Writers of facts about the shipment: value, mass, package, route and parties. `models.reasons.codes` says where they stand.
 
-A text consists of declared facts and the value of the leading feature. Texts contain no judgement: the sign of the weight shows
-whether the reason counts for or against illicit content.
+Texts contain no judgement: the sign of the weight shows whether the reason counts for or against illicit content.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from operator import add
 from typing import Final
 
+from features.groups.shown import HUGE, exp_of, number_text
 from features.groups.value.group import ValueGroup
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
-from features.reference import hs_text
 from features.table.table import TIME_MISSING
-from models.reasons.items import Evidence, ExplainedItems, day_of, quote
-from models.reasons.measures import HUGE, exp_of, number_text
+from models.reasons.items import Evidence, ExplainedItems, FactWriter, day_of, quote
 
 
 def money(usd: float) -> str:
@@ -22,6 +21,11 @@ def money(usd: float) -> str:
     if not usd < HUGE:
         return f"USD {usd:.3g}"
     return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
+
+
+def _after(evidence: Evidence, facts: list[str]) -> list[str]:
+    """Return declared facts, each followed by the text for the value of the leading feature."""
+    return list(map(add, facts, evidence.measured))
 
 
 def _labelled(items: ExplainedItems, *labels: tuple[str, str]) -> list[str]:
@@ -32,67 +36,6 @@ def _labelled(items: ExplainedItems, *labels: tuple[str, str]) -> list[str]:
     """
     fields = [[f"{label} {text}" if text else "" for text in items.text(field)] for field, label in labels]
     return [", ".join(filter(None, texts)).replace(";", ", ") for texts in zip(*fields, strict=True)]
-
-
-def permit(evidence: Evidence) -> list[str]:
-    """Write the permit number."""
-    return [
-        f"The goods travel under permit {quote(number)}" if number else "No permit is declared"
-        for number in evidence.items.text("permit_number")
-    ]
-
-
-# -- description and classification -----------------------------------------------------------------------------------
-
-
-def description(items: ExplainedItems) -> list[str]:
-    """Write the goods description."""
-    return [
-        f"Goods are described as {quote(text)}" if text else "No goods description is declared"
-        for text in items.text("goods_description")
-    ]
-
-
-def hs_and_description(items: ExplainedItems) -> list[str]:
-    """Write the HS code and the goods description."""
-    return [
-        f"{declared} for goods described as {quote(text)}" if text else declared
-        for declared, text in zip(items.declared(hs), items.text("goods_description"), strict=True)
-    ]
-
-
-def hs(items: ExplainedItems) -> list[str]:
-    """Write the HS code."""
-    return [f"HS {code} is declared" if code else "No HS code is declared" for code in items.text("hs_code")]
-
-
-#: Short titles of chapters whose full title, up to its first semicolon, names goods unlike most of the chapter.
-_CHAPTER_TITLES: Final = {
-    "66": "umbrellas and sticks",
-    "71": "pearls, precious stones and precious metals",
-    "84": "machines and their parts",
-    "90": "optical, measuring and medical instruments",
-}
-
-
-def hs_chapter(items: ExplainedItems) -> list[str]:
-    """Write the HS code and the chapter that it belongs to."""
-    return [
-        f"HS {code} is of chapter {code[:2]}, {title}" if code and title else declared
-        for declared, code, title in (
-            (declared, code, _chapter_title((code or "")[:2]))
-            for declared, code in zip(items.declared(hs), items.text("hs_code"), strict=True)
-        )
-    ]
-
-
-def _chapter_title(chapter: str) -> str:
-    return _CHAPTER_TITLES.get(chapter) or (hs_text(chapter) or "").partition(";")[0].lower()
-
-
-def hs_digits(items: ExplainedItems) -> list[str]:
-    """Write the HS code and how many digits it has."""
-    return [f"HS {code} has {len(code)} digits" if code else "No HS code is declared" for code in items.text("hs_code")]
 
 
 def package(items: ExplainedItems) -> list[str]:
@@ -141,7 +84,7 @@ def _two_digits(value: float) -> float:
 def value_density(evidence: Evidence) -> list[str]:
     """Write the value per kilogram, or the value, and the usual range for the HS heading."""
     items = evidence.items
-    texts = evidence.after(items.declared(declared_value))
+    texts = _after(evidence, items.facts(declared_value))
     values, densities, codes = items.feature("value_usd"), items.feature("value_per_kg"), items.text("hs_code")
     usual_value, usual_density = _UsualRange(items, "value"), _UsualRange(items, "value_per_kg")
     for position, leading in enumerate(evidence.leading):
@@ -167,12 +110,6 @@ def declared_value(items: ExplainedItems) -> list[str]:
     ]
 
 
-def value_and_consignor(items: ExplainedItems) -> list[str]:
-    """Write the declared value and the consignor."""
-    values, consignors = items.declared(declared_value), items.quoted("consignor_name")
-    return [f"{value}, consignor is {consignor}" for value, consignor in zip(values, consignors, strict=True)]
-
-
 def freight(evidence: Evidence) -> list[str]:
     """Write the freight charge and the value of the goods."""
     charges, values = evidence.items.usd("freight_charge"), evidence.items.usd("customs_value")
@@ -187,7 +124,7 @@ def freight(evidence: Evidence) -> list[str]:
 def mass(evidence: Evidence) -> list[str]:
     """Write the mass and the usual range for the HS heading."""
     items = evidence.items
-    texts = evidence.after(items.declared(declared_mass))
+    texts = _after(evidence, items.facts(declared_mass))
     log_masses, codes, usual = items.feature("mass_kg"), items.text("hs_code"), _UsualRange(items, "mass")
     for position, leading in enumerate(evidence.leading):
         log_mass = log_masses[position]
@@ -246,8 +183,8 @@ def _counted(numbers: list[float | None], noun: str) -> list[str]:
 # -- route and parties ------------------------------------------------------------------------------------------------
 
 
-def route(items: ExplainedItems) -> list[str]:
-    """Write the countries of the route."""
+def route_fact(items: ExplainedItems) -> list[str]:
+    """Write the countries of the route with their roles."""
     routes = _labelled(
         items,
         ("origin_country", "origin"),
@@ -273,19 +210,23 @@ def trade_lane(items: ExplainedItems) -> list[str]:
     return [f"Trade lane declared: {text}" if text else "No trade lane is declared" for text in lanes]
 
 
-def account(evidence: Evidence) -> list[str]:
+def account_and_value(evidence: Evidence) -> list[str]:
     """Write the age of the consignor's account. If another feature leads, append its value."""
-    items = evidence.items
-    opened, consignors = items.seconds("consignor_account_opened_on"), items.quoted("consignor_name")
-    ages = list(map(account_age, opened, items.declared_on(), consignors))
     return [
         age if leading.startswith("account_age") else f"{age}{measured}"
-        for age, leading, measured in zip(ages, evidence.leading, evidence.measured, strict=True)
+        for age, leading, measured in zip(
+            evidence.items.facts(account), evidence.leading, evidence.measured, strict=True
+        )
     ]
 
 
-def account_age(opened: int, declared_on: dt.date, consignor: str) -> str:
-    """Return the age of a consignor's account on the day of declaration; ``opened`` in seconds since 1970."""
+def account(items: ExplainedItems) -> list[str]:
+    """Write the age of the consignor's account on the day of declaration."""
+    opened, consignors = items.seconds("consignor_account_opened_on"), items.quoted("consignor_name")
+    return list(map(_account_age, opened, items.declared_on(), consignors))
+
+
+def _account_age(opened: int, declared_on: dt.date, consignor: str) -> str:
     if opened == TIME_MISSING:
         return f"The day on which the consignor's account was opened is not declared ({consignor})"
     days = (declared_on - day_of(opened)).days
@@ -296,9 +237,8 @@ def account_age(opened: int, declared_on: dt.date, consignor: str) -> str:
     return f"Consignor's account was opened {number_text(days)} day{'' if days == 1 else 's'} before the shipment"
 
 
-def known_consignor(evidence: Evidence) -> list[str]:
+def known_consignor(items: ExplainedItems) -> list[str]:
     """Write whether the consignor is a verified known consignor."""
-    items = evidence.items
     status = {"true": "is", "false": "is not"}
     return [
         f"Consignor {consignor} {status[known]} a verified known consignor"
@@ -323,19 +263,14 @@ def contact(evidence: Evidence) -> list[str]:
         ", ".join([label for label, text in zip(_CONTACTS.values(), texts, strict=True) if text is None])
         for texts in columns
     ]
-    texts = evidence.after(
-        [f"Not declared: {labels}" if labels else "All telephones and e-mails are declared" for labels in missing]
+    texts = _after(
+        evidence,
+        [f"Not declared: {labels}" if labels else "All telephones and e-mails are declared" for labels in missing],
     )
     for position, leading in enumerate(evidence.leading):
         if missing[position] and leading.endswith("_contact"):
             texts[position] = f"Not declared: {missing[position]}"
     return texts
-
-
-def parties(items: ExplainedItems) -> list[str]:
-    """Write the consignor and the consignee."""
-    both = zip(items.quoted("consignor_name"), items.quoted("consignee_name"), strict=True)
-    return [f"From {consignor} to {consignee}" for consignor, consignee in both]
 
 
 def consignee_address(items: ExplainedItems) -> list[str]:
@@ -366,3 +301,49 @@ def filing(items: ExplainedItems) -> list[str]:
         for code in items.text("filing_type")
     ]
     return [f"{kind}, {more}" if more else kind for kind, more in zip(filed, details, strict=True)]
+
+
+# -- parts of sentences -----------------------------------------------------------------------------------------------
+
+
+def quoted(field: str) -> FactWriter:
+    """Return a writer of a declared text."""
+    return lambda items: items.quoted(field)
+
+
+def country(field: str) -> FactWriter:
+    """Return a writer of a country code."""
+    return lambda items: [text or "an unknown country" for text in items.text(field)]
+
+
+def kilograms(*fields: str) -> FactWriter:
+    """Return a writer of the first declared mass."""
+
+    def write(items: ExplainedItems) -> list[str]:
+        columns = zip(*map(items.number, fields), strict=True)
+        masses = [next((mass for mass in each if mass is not None), None) for each in columns]
+        return ["unknown mass" if mass is None else f"{number_text(mass)} kg" for mass in masses]
+
+    return write
+
+
+def amount(field: str, before: str = "") -> FactWriter:
+    """Return a writer of an amount in US dollars."""
+    return lambda items: [
+        f"{before}an unknown amount" if usd is None else f"{before}{money(usd)}" for usd in items.usd(field)
+    ]
+
+
+def item_count(items: ExplainedItems) -> list[str]:
+    """Write the number of the shipment's goods items."""
+    return ["Several" if count is None else number_text(count) for count in items.feature("shipment_items")]
+
+
+def route(items: ExplainedItems) -> list[str]:
+    """Write the countries of the route in order."""
+    fields = ("origin_country", "export_country", "routing_countries", "consignee_country")
+    routes = [
+        list(dict.fromkeys(code for text in texts if text for code in text.split(";")))
+        for texts in zip(*map(items.text, fields), strict=True)
+    ]
+    return [" to ".join(route) for route in routes]
