@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.amounts import without_amounts
-from features.goods.classifier import agreement, read_texts, shares
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
-from features.goods.model import goods_model
+from features.goods.model import agreement, goods_model, read_texts, shares
 from features.goods.scores import Fit, Share
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
