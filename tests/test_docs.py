@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from features.goods.missing import Missing
+from features.goods.answers import Missing
 from features.reference import class_definitions, recorded_law
 from features.substances import KINDS
 from models.scoring import DEFAULT_BASE_RATES

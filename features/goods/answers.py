@@ -1,9 +1,18 @@
-"""Answers about goods descriptions: likely codes, the fit of a declared code, vagueness, and missing facts."""
+"""Answers about goods descriptions: likely codes, the fit of a declared code, language, vagueness, and missing facts.
+
+The missing facts are in words that an officer can send to the declarant. Customs require that a description states what the goods
+are, their material and their use (European Commission, ICS2 guidance on acceptable goods descriptions; US CBP, "Acceptable vs.
+unacceptable cargo descriptions"). The missing fact depends on whether the words leave the chapter or only the heading open, and on
+the fact that distinguishes the headings of the likeliest chapters.
+"""
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -11,17 +20,160 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.amounts import without_amounts
-from features.goods.classifier import Reading, agreement, read_texts
 from features.goods.codes import CODES, HsLevel, Ids
-from features.goods.language import guess, votes
-from features.goods.missing import missing
-from features.goods.model import GoodsModel, goods_model
+from features.goods.model import GoodsModel, Reading, agreement, goods_model, read_texts
 from features.goods.ranking import RANKS, fill_likeliest
 from features.goods.scores import FloatArray
+from features.reference import stop_words
+from features.reference.words import goods_words
 from features.texts.cache import TextIndex, TextRows, weak_method
-from features.texts.folding import folded
+from features.texts.folding import folded, words
 from features.texts.scan import words_in
 from features.texts.words import Count, TokenisedTexts
+
+
+class Missing(StrEnum):
+    """Facts that a description may lack."""
+
+    GOODS = "what the goods are"
+    WHOLE = "what they are parts of"
+    SUBSTANCE = "the name of the substance"
+    PREPARATION = "how they are preserved or prepared"
+    MATERIAL = "the material"
+    USE = "what they are used for"
+
+
+#: Minimum probability at which a chapter, a heading within its chapter, or a fact counts as certain.
+SURE: Final = 0.5
+#: Words that name parts of other goods.
+_PARTS: Final = frozenset(words(" ".join(goods_words()["parts"]["words"])))
+#: Last chapter of each group of chapters, and the fact that distinguishes the goods of the group: the preparation of food, the name
+#: of chemicals and medicines, the material of articles, and the use of cosmetics, machines and instruments. A group with MATERIAL
+#: is one section of the HS, except that the last group is two sections.
+_GROUPS: Final = (
+    (24, Missing.PREPARATION),
+    (32, Missing.SUBSTANCE),
+    (34, Missing.USE),
+    (38, Missing.SUBSTANCE),
+    *((last, Missing.MATERIAL) for last in (40, 43, 46, 49, 63, 67, 70, 71, 83)),
+    (93, Missing.USE),
+    (97, Missing.MATERIAL),
+)
+_LAST: Final = [last for last, _ in _GROUPS]
+
+
+def _group_of(chapter: str) -> int:
+    return bisect_left(_LAST, int(chapter))
+
+
+@cache
+def generic_words() -> frozenset[str]:
+    """Return the words of terms that customs and carriers reject as too vague, folded."""
+    return frozenset(word for term in stop_words() for word in words(term))
+
+
+def missing(
+    text_words: tuple[str, ...], *, known: bool, chapters: tuple[tuple[str, float], ...], heading_p: float
+) -> tuple[Missing, ...]:
+    """Return the facts that a vague text lacks.
+
+    Args:
+        text_words: the folded words of the text.
+        known: True if the model knows a word of the text.
+        chapters: the likeliest chapters with their probabilities, likeliest first.
+        heading_p: probability of the likeliest heading, given its chapter.
+    """
+    if not known or not chapters:
+        return (Missing.GOODS,)
+    kind, is_one_group = _kind_of_most(chapters)
+    is_generic = generic_words().issuperset(text_words)
+    is_sure = chapters[0][1] >= SURE and not is_generic
+    if is_sure and kind is not None:
+        return (kind, Missing.USE) if kind is Missing.MATERIAL and heading_p < SURE else (kind,)
+    if kind is Missing.SUBSTANCE:
+        # The name of the substance also states what the goods are.
+        return (kind,)
+    lacking = [Missing.GOODS] if _PARTS.isdisjoint(text_words) else [Missing.GOODS, Missing.WHOLE]
+    # Within a section the material is known: "cotton" may be yarn, fabric or a shirt.
+    if kind is Missing.MATERIAL and not is_generic and not is_one_group:
+        lacking.append(kind)
+    return tuple(lacking)
+
+
+def _kind_of_most(chapters: tuple[tuple[str, float], ...]) -> tuple[Missing | None, bool]:
+    """Return the fact that distinguishes the goods of the likeliest chapters, and whether its chapters form one group.
+
+    The fact is None unless its chapters together have a probability of at least `SURE`.
+    """
+    shares: dict[Missing, float] = {}
+    groups: dict[Missing, set[int]] = {}
+    for chapter, p in chapters:
+        group = _group_of(chapter)
+        kind = _GROUPS[group][1]
+        shares[kind] = shares.get(kind, 0.0) + p
+        groups.setdefault(kind, set()).add(group)
+    most = max(shares, key=lambda fact: shares[fact])
+    return (most, len(groups[most]) == 1) if shares[most] >= SURE else (None, True)
+
+
+#: Scripts that determine a language. Kana comes before Han, because Japanese uses both.
+_SCRIPTS: Final = (
+    ("ja", re.compile(r"[\u3041-\u30ff\uff66-\uff9d]")),
+    ("ko", re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")),
+    ("zh", re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")),
+)
+#: Scripts whose letters also stand in Latin texts, as look-alikes of Latin letters or as symbols of units. They determine the
+#: language only of texts whose letters are mostly not Latin.
+_SCRIPTS_NOT_IN_LATIN: Final = (
+    ("ru", re.compile(r"[\u0400-\u052f]")),
+    ("el", re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")),
+)
+#: Languages in other scripts. Words in Latin letters are no evidence for them.
+_OTHER_SCRIPTS: Final = frozenset({"bg", "el", "ja", "ko", "ru", "zh"})
+
+
+def votes(bits: NDArray[np.int64], languages: tuple[str, ...]) -> FloatArray:
+    """Return the votes of words (n, languages). A word seen in k languages gives each of them 1/k of a vote.
+
+    Args:
+        bits: (n,) bit i is set if the word was seen in ``languages[i]``.
+    """
+    shifts = np.arange(len(languages))
+    seen = (bits[:, None] >> shifts & 1).astype(np.float64)
+    return np.asarray(seen / np.maximum(seen.sum(axis=1, keepdims=True), 1.0))
+
+
+def guess(texts: list[str], latin: NDArray[np.bool_], sums: FloatArray, languages: tuple[str, ...]) -> list[str | None]:
+    """Return the language of each text, or None if neither script nor words indicate one.
+
+    Args:
+        latin: (n,) True if most letters of the text are Latin.
+        sums: (n, languages) sum of the votes of each text's words.
+    """
+    latin_alphabet = np.array([language not in _OTHER_SCRIPTS for language in languages])
+    counted = np.where(latin_alphabet, sums, 0.0)
+    # English wins ties, as the main language of trade.
+    counted[:, np.array(languages) == "en"] *= 1.0 + 1e-6
+    best = counted.argmax(axis=1).tolist()
+    with_votes = (counted.max(axis=1) > 0.0).tolist()
+    guesses: list[str | None] = []
+    for text, is_latin, number, has_votes in zip(texts, latin.tolist(), best, with_votes, strict=True):
+        by_script = None if text.isascii() else _by_script(text, latin=is_latin)
+        guesses.append(by_script or (languages[number] if is_latin and has_votes else None))
+    return guesses
+
+
+def _by_script(text: str, *, latin: bool) -> str | None:
+    for language, pattern in _SCRIPTS:
+        if pattern.search(text):
+            return language
+    if latin:
+        return None
+    for language, pattern in _SCRIPTS_NOT_IN_LATIN:
+        if pattern.search(text):
+            return language
+    return None
+
 
 #: Number of texts classified at once. It bounds the working memory (a few kilobytes per text) and the time for which compiled loops
 #: hold the global interpreter lock (10 ms).

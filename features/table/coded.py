@@ -67,9 +67,13 @@ class Coded:
         per_row: NDArray[Any] = padded[self.codes]
         return per_row
 
-    def to_list(self) -> list[str | None]:
-        padded = [*self.values, None]
+    def each(self, per_value: list[Any], missing: Any) -> list[Any]:
+        """Return each row's entry of ``per_value``, like `lookup` but as a list, which is faster for few rows."""
+        padded = [*per_value, missing]
         return [padded[code] for code in self.codes.tolist()]
+
+    def to_list(self) -> list[str | None]:
+        return self.each(self.values, None)
 
     def take(self, rows: NDArray[Any]) -> Coded:
         return Coded(self.codes[rows], self.values, self.distinct)
@@ -84,6 +88,45 @@ class Coded:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+
+class ColumnWriter:
+    """Writer of the columns of a matrix (n, F). For one row, it takes a fraction of the time of numpy."""
+
+    def __init__(self, matrix: NDArray[np.float64]) -> None:
+        self._matrix = matrix
+
+    def by_text(self, column: int, texts: Coded, numbers: Sequence[float], missing: float) -> None:
+        """Write the number of each row's text. ``numbers`` has one entry per distinct text."""
+        codes = rows_of(texts)
+        matrix = self._matrix
+        for row in range(matrix.shape[0]):
+            code = codes[row]
+            matrix[row, column] = numbers[code] if code >= 0 else missing
+
+    def present(self, column: int, *fields: Coded) -> None:
+        """Write how many of the fields have a text."""
+        self._count(column, fields, True)
+
+    def missing(self, column: int, *fields: Coded) -> None:
+        """Write how many of the fields have no text."""
+        self._count(column, fields, False)
+
+    def _count(self, column: int, fields: tuple[Coded, ...], present: bool) -> None:
+        matrix = self._matrix
+        for row in range(matrix.shape[0]):
+            matrix[row, column] = 0.0
+        for field in fields:
+            codes = rows_of(field)
+            for row in range(matrix.shape[0]):
+                if (codes[row] >= 0) == present:
+                    matrix[row, column] += 1.0
+
+    def by_row(self, column: int, numbers: Sequence[float]) -> None:
+        """Write one number per row."""
+        matrix = self._matrix
+        for row in range(matrix.shape[0]):
+            matrix[row, column] = numbers[row]
 
 
 def rows_of(column: Coded) -> NDArray[np.int32]:

@@ -1,6 +1,5 @@
 cimport cython
 
-from features.texts.declared cimport prefetch
 
 cdef class Generation:
     cdef readonly long long first

@@ -16,8 +16,6 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from features.texts.declared import prefetch
-
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
@@ -363,7 +361,6 @@ def weak_method(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def national_digits_masked(codes: list[str]) -> list[str]:
     """Return HS codes with an x in place of each digit after the sixth, because these digits are national."""
-    prefetch(codes)
     return [code if len(code) <= 6 else code[:6].ljust(len(code), "x") for code in codes]
 
 

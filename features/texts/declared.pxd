@@ -1,8 +1,5 @@
 cimport cython
 
-@cython.locals(characters=Py_ssize_t, text=str)
-cpdef Py_ssize_t prefetch(list texts) except -1
-
 @cython.locals(known=dict, row=Py_ssize_t, code=int, found=object)
 cpdef list encode(object texts, int[::1] codes)
 

@@ -14,17 +14,6 @@ from numpy.typing import NDArray
 TIME_MISSING = -(2**63)
 
 
-def prefetch(texts: list[str]) -> int:
-    """Load texts into the processor's caches, and return their total number of characters.
-
-    The texts of a column are scattered in memory. Loading them in one loop is several times faster than loading each on use.
-    """
-    characters = 0
-    for text in texts:
-        characters += len(text)
-    return characters
-
-
 def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
     """Write the code of each text into ``codes`` (n,), -1 if blank or None. Return the distinct stripped texts by code."""
     known: dict[str, int] = {}
@@ -83,7 +72,6 @@ def normal_forms(
 def unevenly_spaced(texts: list[str]) -> list[int]:
     """Return the indices of texts with white space other than single spaces."""
     found = []
-    prefetch(texts)
     for index, text in enumerate(texts):
         before = False
         for char in text:

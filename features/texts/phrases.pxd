@@ -1,7 +1,5 @@
 cimport cython
 
-from features.texts.declared cimport prefetch
-
 cdef int _WORD, _DIGIT, _SIGN, _FIRST
 
 cdef class Phrases:
@@ -20,9 +18,3 @@ cdef class Phrases:
 cdef bint _is_word(Py_UCS4 letter) noexcept
 @cython.locals(length=Py_ssize_t)
 cdef bint _word_follows(str text, Py_ssize_t at) noexcept
-@cython.locals(view=cython.int[::1], place=Py_ssize_t)
-cpdef int[::1] numbers(list texts, dict number_of)
-@cython.locals(view=cython.int[::1], place=Py_ssize_t, text=str, letter=Py_UCS4, count=int)
-cpdef decimals(list texts)
-@cython.locals(view=cython.uchar[::1], place=Py_ssize_t, email=str)
-cpdef at_domains(list emails, frozenset domains)

@@ -1,7 +1,4 @@
-"""Compiled properties of single texts, computed in one pass over the characters.
-
-Functions take a list of distinct texts and return an array with one entry per text.
-"""
+"""Compiled search for many phrases in one pass over the characters of a text."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-
-from features.texts.declared import prefetch
 
 Marks = NDArray[np.uint8]
 
@@ -64,7 +59,6 @@ class Phrases:
         """Return the marks of all phrases in each text. ``fold`` folds a text that is not ASCII."""
         found = np.empty(len(texts), dtype=np.uint8)
         view = found
-        prefetch(texts)
         for place in range(len(texts)):
             text = texts[place]
             view[place] = self.scan(text if text.isascii() else fold(text))
@@ -123,36 +117,3 @@ def _word_follows(text: str, at: int) -> bool:
     while at < length and text[at].isspace():
         at += 1
     return at < length and _is_word(text[at])
-
-
-def numbers(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """Return the number of each text, shape (n,), as a memory view for compiled loops; 0 for a text without a number."""
-    found = np.empty(len(texts), dtype=np.int32)
-    view = found
-    for place in range(len(texts)):
-        view[place] = number_of.get(texts[place], 0)
-    return view
-
-
-def decimals(texts: list[str]) -> NDArray[np.int32]:
-    """Return the count of decimal digits of any script in each text."""
-    found = np.empty(len(texts), dtype=np.int32)
-    view = found
-    for place in range(len(texts)):
-        text = texts[place]
-        count = 0
-        for letter in text:
-            count += 1 if "0" <= letter <= "9" or (letter > "\x7f" and letter.isdecimal()) else 0
-        view[place] = count
-    return found
-
-
-def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
-    """Return 1 for each e-mail address at one of the domains, and 0 for the others."""
-    found = np.empty(len(emails), dtype=np.uint8)
-    view = found
-    prefetch(emails)
-    for place in range(len(emails)):
-        email = emails[place]
-        view[place] = email[email.rfind("@") + 1 :].lower() in domains
-    return found

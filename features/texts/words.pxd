@@ -1,6 +1,5 @@
 cimport cython
 
-from features.texts.declared cimport prefetch
 from features.texts.cache cimport TextIndex, TextSlots
 from features.texts.scan cimport words_in
 

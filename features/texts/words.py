@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.texts.cache import TextIndex
-from features.texts.declared import prefetch
 from features.texts.scan import words_in
 
 Codes = NDArray[np.int32]
@@ -59,7 +58,7 @@ class TokenisedTexts:
         self.slots = index.look_up(self.pieces)
 
     def _tokenise_all(self, texts: list[str]) -> None:
-        n, capacity = len(texts), prefetch(texts)
+        n, capacity = len(texts), sum(map(len, texts))
         # One allocation is cheaper than five.
         buffer: Codes = np.empty(2 * capacity + (2 + _COUNTS) * n, dtype=np.int32)
         view = buffer

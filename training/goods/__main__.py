@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
-from features.goods.classifier import agreement, read_texts
 from features.goods.codes import HsLevel
-from features.goods.model import GoodsModel, write
+from features.goods.model import GoodsModel, agreement, read_texts, write
 from training.goods.assembling import Arrays, arrays_of, languages, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted, tokenised
 from training.goods.fitting import Fitted, Settings, fit, token_vectors, word_vectors

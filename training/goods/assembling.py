@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.goods.classifier import STATISTICS
 from features.goods.codes import CODES, HsLevel
-from features.goods.model import Settings
+from features.goods.model import STATISTICS, Settings
 from features.goods.ngrams import word_key
 from training.goods.tables import UK, is_of, kinds_of_sources
 

@@ -13,9 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from features.goods.amounts import without_amounts
-from features.goods.classifier import STATISTICS, agreement, logistic, read_texts, statistics
 from features.goods.codes import CODES, HsLevel
-from features.goods.model import GoodsModel, Settings
+from features.goods.model import STATISTICS, GoodsModel, Settings, agreement, logistic, read_texts, statistics
 from features.goods.ngrams import gram_ids
 from features.goods.scores import Floats, Known, Statistic, fill_chapters, fill_vectors
 from features.texts.cache import TextIndex

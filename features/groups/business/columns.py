@@ -6,7 +6,7 @@ from typing import Final
 
 from features.groups.base import Column, declare
 from features.groups.shown import Shown
-from features.kinds.lines import OUTSIDE
+from features.kinds.parties import OUTSIDE
 
 
 def _fit(value: float) -> str:

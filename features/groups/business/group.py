@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.business.columns import FEATURES, BusinessColumn
-from features.kinds.lines import CHAPTERS, business_lines
-from features.kinds.parties import LINES_FROM
+from features.kinds.parties import CHAPTERS, LINES_FROM, business_lines
 from features.texts.cache import TextRows
 
 Codes = NDArray[np.int32]

@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.amounts import without_amounts
-from features.goods.classifier import agreement, read_texts, shares
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES, HsLevel
-from features.goods.model import goods_model
+from features.goods.model import agreement, goods_model, read_texts, shares
+from features.goods.scores import Fit, Share
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
-from features.groups.classification.rows import fill_pairs, numbers_of_texts
 from features.groups.text_cache import CAPACITY
 from features.reference import hs_exists, hs_of_interest
-from features.texts.cache import Codes, TextIndex, TextPairs, TextRows, weak_method
+from features.texts.cache import TextIndex, TextPairs, TextRows, weak_method
 
 #: Role of a subheading of interest -> column.
 _ROLES: Final = {
@@ -37,9 +36,25 @@ _NO_HS_CODE: Final = np.zeros(FIRST_OF_PAIR)
 _NO_HS_CODE[ClassificationColumn.HS_MISSING] = 1.0
 _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, ClassificationColumn.HS_CHAPTER]] = np.nan
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
-
-
-_CHEMICAL_CHAPTER: Final = int(ClassificationColumn.HS_CHEMICAL_CHAPTER) - int(FIRST_OF_PAIR)
+#: Positions in the row of a pair. Plain integers index arrays faster than members of an enum.
+(
+    _CONTRADICTION, _AGREEMENT, _CERTAINTY, _CHEMICAL_CHAPTER, _CHEMICAL_PROBABILITY, _CHEMICAL_TEXT_HARMLESS_CODE,
+    _HARMLESS_TEXT_CHEMICAL_CODE, _DOUBT, _VAGUENESS,
+) = (
+    column - FIRST_OF_PAIR
+    for column in (
+        ClassificationColumn.HS_TEXT_CONTRADICTION,
+        ClassificationColumn.HS_TEXT_AGREEMENT,
+        ClassificationColumn.HS_TEXT_CERTAINTY,
+        ClassificationColumn.HS_CHEMICAL_CHAPTER,
+        ClassificationColumn.TEXT_CHEMICAL_PROBABILITY,
+        ClassificationColumn.CHEMICAL_TEXT_HARMLESS_CODE,
+        ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE,
+        ClassificationColumn.TEXT_DOUBT,
+        ClassificationColumn.DESCRIPTION_VAGUENESS,
+    )
+)  # fmt: skip
+_CHAPTER, _HEADING = int(Fit.CHAPTER), int(Fit.HEADING)
 
 
 class ClassificationGroup(Group):
@@ -109,30 +124,48 @@ class ClassificationGroup(Group):
         """Return the columns from `FIRST_OF_PAIR` on, one row per pair."""
         rows = np.empty((len(pairs), _PAIR_WIDTH))
         rows.fill(np.nan)
-        # `take` is faster than indexing with an array.
-        chemical = rows[:, _CHEMICAL_CHAPTER] = self._is_chemical.take(pairs.classes)
-        codes = self._codes.take(pairs.classes, axis=0)
+        chemical = self._is_chemical.take(pairs.classes)
+        rows[:, _CHEMICAL_CHAPTER] = chemical
         # New texts are one batch, which other groups also request, so its tokens are cached.
         for texts in pairs.distinct_texts():
             if texts:
-                self._read(pairs, texts, (codes, chemical), rows)
+                self._read(pairs, texts, chemical.tolist(), rows)
         return rows
 
-    def _read(self, pairs: TextPairs, texts: list[int], of_pairs: tuple[Codes, FloatArray], rows: FloatArray) -> None:
+    def _read(self, pairs: TextPairs, texts: list[int], chemical: list[float], rows: FloatArray) -> None:
         """Classify some texts, and write the rows of the pairs with these texts.
 
         Args:
             texts: indices of the texts in ``pairs.texts``.
-            of_pairs: numbers of chapter and heading of each pair (m, 2), and 1 if its code is one of chemicals (m,).
+            chemical: for each pair, 1 if its code is one of chemicals, 0 if not, NaN without a code.
         """
         values = pairs.texts.values
         tokenised = self.texts.tokenise(without_amounts([values[text] for text in texts]))
         reading = read_texts(self._model, tokenised, self._word_rows.of(tokenised.slots))
-        text_of = numbers_of_texts(pairs, texts)
-        codes, chemical = of_pairs
-        fit = agreement(self._model, reading, text_of, codes)
+        position = {text: number for number, text in enumerate(texts)}
+        text_of = [position.get(code, -1) for code in pairs.codes.tolist()]
+        codes = self._codes.take(pairs.classes, axis=0)
+        fit = agreement(self._model, reading, np.array(text_of, dtype=np.int32), codes).tolist()
         evidence = shares(reading, self._model)
-        fill_pairs(text_of, chemical, fit, reading, evidence, rows)
+        certainty, chemistry = evidence[Share.CERTAINTY].tolist(), evidence[Share.CHEMISTRY].tolist()
+        for_chemistry = evidence[Share.FOR_CHEMISTRY].tolist()
+        doubt, vague, silent = reading.doubt.tolist(), reading.vague.tolist(), reading.silent.tolist()
+        for pair, text in enumerate(text_of):
+            if text < 0:
+                continue
+            rows[pair, _CERTAINTY] = certainty[text]
+            rows[pair, _CHEMICAL_PROBABILITY] = chemistry[text]
+            rows[pair, _DOUBT] = doubt[text]
+            rows[pair, _VAGUENESS] = vague[text]
+            is_chemical = chemical[pair]
+            if is_chemical == is_chemical:  # the pair has a code
+                agrees = fit[pair][_CHAPTER] + fit[pair][_HEADING]
+                rows[pair, _CONTRADICTION] = max(0.0, -agrees)
+                rows[pair, _AGREEMENT] = max(0.0, agrees)
+                rows[pair, _CHEMICAL_TEXT_HARMLESS_CODE] = max(0.0, for_chemistry[text]) * (1.0 - is_chemical)
+                # For the ratio of the other chapters, any text would do: chemicals are a small share of goods, so it is near 1.
+                speaks = 0.0 if silent[text] else is_chemical
+                rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = max(0.0, -for_chemistry[text]) * speaks
 
 
 def _code_rows(codes: list[str]) -> FloatArray:

@@ -99,12 +99,4 @@ class Mark(IntEnum):
     DIGIT = 4
 
 
-class Claim(IntEnum):
-    """Natures of the transaction that have a column."""
-
-    RETURN = 1
-    GIFT = 2
-    SAMPLE = 3
-
-
 FEATURES: Final = declare("party", PartyColumn)

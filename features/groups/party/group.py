@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+import re
+from math import nan
 from typing import Final
 
-import numpy as np
-
 from features.groups.base import FloatArray, Group, GroupInput
-from features.groups.party.columns import FEATURES, Claim, Mark
-from features.groups.party.rows import (
-    account_columns,
-    claim_columns,
-    contact_columns,
-    kind_columns,
-    same_name_column,
-)
+from features.groups.party.columns import FEATURES, Mark
+from features.groups.party.columns import PartyColumn as C
+from features.kinds.parties import PartyKind
 from features.reference import dialling_codes
 from features.reference.words import party_words
+from features.table.coded import ColumnWriter
+from features.table.table import ManifestTable
 from features.texts.folding import folded
-from features.texts.identifiers import dialled, prefix_table
-from features.texts.phrases import Phrases, at_domains, decimals, numbers
+from features.texts.phrases import Phrases
 
-_FLAGS: Final = {"true": 1}
-#: Code of ``transaction_nature`` (UPU) -> claim about the goods.
-_CLAIMS: Final[dict[str, int]] = {"21": Claim.RETURN, "31": Claim.GIFT, "32": Claim.SAMPLE}
+#: Codes of ``transaction_nature`` (UPU).
+_RETURN, _GIFT, _SAMPLE = "21", "31", "32"
 _FREE_MAIL: Final = frozenset(party_words()["free_mail"]["domains"])
+#: Dialling code -> the countries that share it.
 _DIALLING: Final = dialling_codes()
-_DIALLED_NUMBER: Final = {code: number for number, code in enumerate(_DIALLING)}
-_DIALLING_TABLE: Final = prefix_table(_DIALLED_NUMBER)
-#: Country -> bit set of the numbers of its dialling codes. Several countries may share a code.
-_DIALLED_IN: Final = {
-    country: sum(1 << _DIALLED_NUMBER[code] for code, shared in _DIALLING.items() if country in shared)
-    for country in {country for shared in _DIALLING.values() for country in shared}
+_NO_DIGITS_OR_PLUS: Final = re.compile(r"[^\d+]")
+_DIALLED: Final = re.compile(r"(?:\+|00)([0-9]{1,3})")
+_NO_DIGITS: Final = re.compile(r"\D")
+_DAY: Final = 86400
+#: Lower bound of real times. `TIME_MISSING` is below it.
+_NEVER: Final = -(2**62)
+# Plain integers, because operations on members of an enum take longer.
+_ORGANISATION, _NUMBERED, _TRADER = int(PartyKind.ORGANISATION), int(PartyKind.NUMBERED), int(PartyKind.TRADER)
+_OF_FORWARDER: Final = int(PartyKind.FORWARDER)
+_AT_FORWARDER, _UNIT, _DIGIT = int(Mark.FORWARDER), int(Mark.UNIT), int(Mark.DIGIT)
+_WITH_BUSINESS_LINE: Final = int(PartyKind.LABORATORY | PartyKind.MEDICAL | PartyKind.CHEMICAL | PartyKind.MAKER)
+#: Columns of the kinds of a party, beside that of traders.
+_CONSIGNOR_KINDS: Final = {
+    C.CONSIGNOR_COMPANY: int(PartyKind.ORGANISATION),
+    C.CONSIGNOR_CHEMICAL: int(PartyKind.CHEMICAL),
+    C.CONSIGNOR_LABORATORY: int(PartyKind.LABORATORY),
+    C.CONSIGNOR_MEDICAL: int(PartyKind.MEDICAL),
+}
+_CONSIGNEE_KINDS: Final = {
+    C.CONSIGNEE_COMPANY: int(PartyKind.ORGANISATION),
+    C.CONSIGNEE_LABORATORY: int(PartyKind.LABORATORY),
+    C.CONSIGNEE_MEDICAL: int(PartyKind.MEDICAL),
+    C.CONSIGNEE_CHEMICAL: int(PartyKind.CHEMICAL),
+    C.CONSIGNEE_MAKER: int(PartyKind.MAKER),
 }
 
 
@@ -47,10 +61,6 @@ def _phrases() -> Phrases:
 _PHRASES: Final = _phrases()
 
 
-def _plain(text: str) -> str:
-    return folded(text).strip()
-
-
 class PartyGroup(Group):
     """Features of consignor, consignee and the declared nature of the transaction."""
 
@@ -59,23 +69,121 @@ class PartyGroup(Group):
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table, text = source.table, source.table.text
-        account_columns(table, _FLAGS, out)
-        contact_columns(
-            table,
-            at_domains(text("consignor_email").values, _FREE_MAIL),
-            dialled(text("consignor_phone").values, _DIALLING_TABLE),
-            # Arrays, because the loop may run as Python, where elements of a memory view are no NumPy integers.
-            np.asarray(numbers(text("consignor_country").values, _DIALLED_IN)),
-            decimals(text("consignee_postcode").values),
-            np.asarray(numbers(text("consignee_country").values, {"US": 1})),
-            out,
+        write = ColumnWriter(out)
+        _write_account(table, write)
+        _write_contacts(table, write)
+        consignor, consignee = text("consignor_name"), text("consignee_name")
+        senders = source.name_marks("consignor_name").tolist()
+        receivers = source.name_marks("consignee_name").tolist()
+        for column, kind in _CONSIGNOR_KINDS.items():
+            write.by_text(column, consignor, [marks & kind > 0 for marks in senders], nan)
+        write.by_text(C.CONSIGNOR_TRADER, consignor, [_is_trader(marks) for marks in senders], nan)
+        for column, kind in _CONSIGNEE_KINDS.items():
+            write.by_text(column, consignee, [marks & kind > 0 for marks in receivers], nan)
+        write.by_text(C.CONSIGNEE_TRADER, consignee, [_is_trader(marks) for marks in receivers], nan)
+        _write_addresses(table, consignee.each([marks & _OF_FORWARDER > 0 for marks in receivers], None), write)
+        write.by_row(C.SAME_NAME, _same_names(consignor.to_list(), consignee.to_list()))
+        organisations = [marks & _ORGANISATION > 0 for marks in senders]
+        nature = text("transaction_nature")
+        for column, code in ((C.RETURN_CLAIMED, _RETURN), (C.GIFT_CLAIMED, _GIFT), (C.SAMPLE_CLAIMED, _SAMPLE)):
+            write.by_text(column, nature, [declared == code for declared in nature.values], 0.0)
+        write.by_row(
+            C.GIFT_FROM_COMPANY,
+            [
+                company and declared == _GIFT
+                for company, declared in zip(consignor.each(organisations, False), nature.to_list(), strict=True)
+            ],
         )
-        kind_columns(
-            table,
-            source.name_marks("consignor_name"),
-            source.name_marks("consignee_name"),
-            _PHRASES.marks(text("consignee_address").values, _plain),
-            out,
-        )
-        same_name_column(table, _plain, out)
-        claim_columns(table, _CLAIMS, out)
+        write.present(C.AGENT_PRESENT, text("agent_name"))
+
+
+def _write_account(table: ManifestTable, write: ColumnWriter) -> None:
+    opened = table.seconds("consignor_account_opened_on").tolist()
+    declared = table.declared_s.take(table.shipment).tolist()
+    write.by_row(
+        C.ACCOUNT_AGE_DAYS,
+        # An account opened after the declaration has age 0.
+        [nan if since < _NEVER else max(time - since, 0) // _DAY for since, time in zip(opened, declared, strict=True)],
+    )
+    write.by_row(C.ACCOUNT_AGE_MISSING, [since < _NEVER for since in opened])
+    known = table.text("consignor_known")
+    write.by_text(C.CONSIGNOR_KNOWN, known, [flag == "true" for flag in known.values], nan)
+
+
+def _write_contacts(table: ManifestTable, write: ColumnWriter) -> None:
+    text = table.text
+    phone, email, country = text("consignor_phone"), text("consignor_email"), text("consignor_country")
+    write.present(C.CONSIGNOR_CONTACT, phone, email)
+    write.present(C.CONSIGNEE_CONTACT, text("consignee_phone"), text("consignee_email"))
+    write.by_text(C.CONSIGNOR_FREE_MAIL, email, [_is_at_free_provider(address) for address in email.values], nan)
+    codes = phone.each([dialling_code(number) for number in phone.values], None)
+    write.by_row(
+        C.PHONE_COUNTRY_CONTRADICTS,
+        [
+            nan if code is None or of is None else of not in _DIALLING[code]
+            for code, of in zip(codes, country.to_list(), strict=True)
+        ],
+    )
+    postcode = text("consignee_postcode")
+    digits = postcode.each([len(_NO_DIGITS.sub("", code)) for code in postcode.values], None)
+    write.by_row(
+        C.POSTCODE_MALFORMED,
+        [
+            nan if of != "US" or count is None else count not in (5, 9)
+            for of, count in zip(text("consignee_country").to_list(), digits, strict=True)
+        ],
+    )
+
+
+def _write_addresses(table: ManifestTable, is_forwarder: list[bool | None], write: ColumnWriter) -> None:
+    """Write the columns of addresses. ``is_forwarder`` says for each row whether the consignee's name is that of a forwarder."""
+    address = table.text("consignee_address")
+    marks = _PHRASES.marks(address.values, _plain).tolist()
+    write.missing(C.CONSIGNEE_ADDRESS_MISSING, address)
+    # Only the presence of the consignor's address counts, so it is not normalised.
+    write.missing(C.CONSIGNOR_ADDRESS_MISSING, table.declared("consignor_address"))
+    write.by_text(C.CONSIGNEE_ADDRESS_NUMBER, address, [mark & _DIGIT > 0 for mark in marks], nan)
+    write.by_text(C.CONSIGNEE_UNIT, address, [mark & _UNIT > 0 for mark in marks], nan)
+    at_forwarder = address.each([mark & _AT_FORWARDER > 0 for mark in marks], None)
+    write.by_row(
+        C.CONSIGNEE_FORWARDER,
+        [
+            nan if by_name is None and by_address is None else bool(by_name or by_address)
+            for by_name, by_address in zip(is_forwarder, at_forwarder, strict=True)
+        ],
+    )
+
+
+def _is_trader(marks: int) -> bool:
+    """Return whether the kinds are those of a trader without a known line of business."""
+    return marks & _NUMBERED > 0 or (marks & _TRADER > 0 and not marks & _WITH_BUSINESS_LINE)
+
+
+def _is_at_free_provider(email: str) -> bool:
+    return email[email.rfind("@") + 1 :].lower() in _FREE_MAIL
+
+
+def dialling_code(phone: str) -> str | None:
+    """Return the longest known dialling code after ``+`` or ``00``, or None. Characters other than ``+`` and digits are ignored."""
+    matched = _DIALLED.match(_NO_DIGITS_OR_PLUS.sub("", phone))
+    if matched is None:
+        return None
+    return next((code for size in (3, 2, 1) if (code := matched[1][:size]) in _DIALLING), None)
+
+
+def _same_names(senders: list[str | None], receivers: list[str | None]) -> list[float]:
+    """Return 1 if consignor and consignee have the same name, otherwise 0; NaN if either name is missing."""
+    same = []
+    for sender, receiver in zip(senders, receivers, strict=True):
+        if sender is None or receiver is None:
+            same.append(nan)
+        elif sender.isascii() and receiver.isascii():
+            same.append(len(sender) == len(receiver) and sender.lower() == receiver.lower())
+        else:
+            first, second = _plain(sender), _plain(receiver)
+            same.append(first == second if first and second else nan)
+    return same
+
+
+def _plain(text: str) -> str:
+    return folded(text).strip()

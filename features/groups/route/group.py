@@ -6,6 +6,7 @@ origin alone must not move a shipment into the red lane.
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, Final
 
 import numpy as np
@@ -13,28 +14,21 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.route.columns import FEATURES
-from features.groups.route.rows import country_columns, fill_shares
-from features.table.table import Coded, ManifestTable
+from features.groups.route.columns import RouteColumn as C
+from features.table.coded import Coded, ColumnWriter
+from features.table.table import ManifestTable
 
-#: Name in the state -> two fields whose pairs of values are counted, in the order of `_SHARE_COLUMNS` in `rows`.
+#: Name in the state -> two fields whose pairs of values are counted, and the column for the log share of a pair.
 _SHARES: Final = {
-    "lane": ("loading_location", "unloading_location"),
-    "goods": ("export_country", "hs_code"),
-    "carrier": ("channel", "carrier_id"),
+    "lane": ("loading_location", "unloading_location", C.TRADE_LANE_SHARE),
+    "goods": ("export_country", "hs_code", C.EXPORT_CHAPTER_SHARE),
+    "carrier": ("channel", "carrier_id", C.CHANNEL_CARRIER_SHARE),
 }
+_NO_SHARES: Final[dict[str | None, float]] = {}
 #: Minimum number of rows for a pair to have a share.
 _LEAST_ROWS: Final = 3
 #: Lower bound of log shares, which limits the effect of rare pairs.
 _RAREST: Final = np.log(1e-4)
-
-
-def _by_left(shares: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Convert shares of pairs "left|right" to left -> right -> share."""
-    by_left: dict[str, dict[str, float]] = {}
-    for pair, share in shares.items():
-        left, _, right = pair.partition("|")
-        by_left.setdefault(left, {})[right] = share
-    return by_left
 
 
 class RouteGroup(Group):
@@ -50,8 +44,8 @@ class RouteGroup(Group):
 
     def fit(self, table: ManifestTable) -> None:
         shares: dict[str, dict[str, float]] = {}
-        for name, (left, right) in _SHARES.items():
-            a, b = _column(table, left), _column(table, right)
+        for name, (left, right, _) in _SHARES.items():
+            a, b = table.text(left), _column(table, right).mapped(str)
             rows = (a.codes >= 0) & (b.codes >= 0)
             within = np.bincount(a.codes[rows], minlength=len(a.values))
             width = max(len(b.values), 1)
@@ -71,16 +65,42 @@ class RouteGroup(Group):
     def _set_shares(self, shares: dict[str, dict[str, float]]) -> None:
         #: Name in `_SHARES` -> "left|right" -> log share.
         self.log_share_ = shares
-        self._shares = [(left, right, _by_left(shares[name])) for name, (left, right) in _SHARES.items()]
+        #: The same as left -> right -> log share.
+        self._by_left: dict[str, dict[str, dict[str | None, float]]] = {name: {} for name in shares}
+        for name, of_pairs in shares.items():
+            for pair, share in of_pairs.items():
+                left, _, right = pair.partition("|")
+                self._by_left[name].setdefault(left, {})[right] = share
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        table = source.table
-        # A normalised place is a UN/LOCODE, which starts with the country.
-        loading, unloading = (
-            [place[:2] for place in table.text(name).values] for name in ("loading_location", "unloading_location")
+        table, text = source.table, source.table.text
+        write = ColumnWriter(out)
+        origin, export = text("origin_country").to_list(), text("export_country").to_list()
+        consignor, consignee = text("consignor_country").to_list(), text("consignee_country").to_list()
+        write.by_row(C.ORIGIN_IS_EXPORT, _agreement(origin, export))
+        write.by_row(C.EXPORT_IS_CONSIGNOR, _agreement(export, consignor))
+        write.by_row(C.ORIGIN_IS_CONSIGNOR, _agreement(origin, consignor))
+        write.by_row(C.LOADING_IS_EXPORT, _agreement(_first_letters(text("loading_location")).to_list(), export))
+        write.by_row(
+            C.UNLOADING_IS_CONSIGNEE, _agreement(_first_letters(text("unloading_location")).to_list(), consignee)
         )
-        country_columns(table, loading, unloading, out)
-        fill_shares(table, self._shares, out)
+        write.missing(C.ORIGIN_MISSING, text("origin_country"))
+        routing = text("routing_countries")
+        passed = [countries.split(";") for countries in routing.values]
+        write.by_text(C.ROUTING_COUNTRIES, routing, [len(countries) for countries in passed], 0.0)
+        own = zip(origin, export, consignor, consignee, strict=True)
+        write.by_row(
+            C.ROUTING_THIRD_COUNTRY,
+            [
+                any(country not in known for country in way)
+                for way, known in zip(routing.each(passed, ()), own, strict=True)
+            ],
+        )
+        for name, (left, right, column) in _SHARES.items():
+            by_left = self._by_left[name]
+            shares = text(left).each([by_left.get(value, _NO_SHARES) for value in text(left).values], _NO_SHARES)
+            rights = _column(table, right).to_list()
+            write.by_row(column, [of_left.get(value, nan) for of_left, value in zip(shares, rights, strict=True)])
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}
@@ -89,10 +109,16 @@ class RouteGroup(Group):
         self._set_shares({name: dict(shares) for name, shares in data["log_share"].items()})
 
 
+def _agreement(left: list[str | None], right: list[str | None]) -> list[float]:
+    """Return 1 for equal texts, 0 for different ones, and NaN if either is missing."""
+    return [nan if a is None or b is None else a == b for a, b in zip(left, right, strict=True)]
+
+
+def _first_letters(column: Coded) -> Coded:
+    """Return a column with the first two characters of each text: the country of a place, or the chapter of an HS code."""
+    return Coded(column.codes, [text[:2] for text in column.values])
+
+
 def _column(table: ManifestTable, name: str) -> Coded:
     """Return a text column. HS codes are reduced to their chapters."""
-    column = table.text(name)
-    if name != "hs_code":
-        return column
-    chapters, inverse = np.unique([code[:2] for code in column.values] or [""], return_inverse=True)
-    return Coded(column.lookup(inverse.astype(np.int32), -1) if column.values else column.codes, chapters.tolist())
+    return _first_letters(table.text(name)) if name == "hs_code" else table.text(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from math import exp, log1p, nan
 from typing import Any, Final
 
 import numpy as np
@@ -17,16 +18,22 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.robust import usual_by_hs
 from features.groups.value.columns import FEATURES, Quantity
-from features.groups.value.rows import fill_values
+from features.groups.value.columns import ValueColumn as C
 from features.reference import rate_table, usd_per_unit
 from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
+from features.reference.trade import JUST_BELOW, LIMIT_EUR, LIMIT_USD
 from features.table.amounts import Amount
+from features.table.coded import ColumnWriter
 from features.table.table import ManifestTable
 from features.texts.cache import TextRows
 
 _HS_DIGITS: Final = (2, 4)
 _LEAST_ROWS: Final = 20
 _LEAST_SPREAD: Final = 0.15
+#: Upper bound of the logarithm of the share of the net mass in the gross mass.
+_LARGEST_SHARE: Final = 5.0
+#: Upper bound of the size of distances from the usual value, in spreads.
+_FURTHEST: Final = 20.0
 
 
 class ValueGroup(Group):
@@ -60,17 +67,15 @@ class ValueGroup(Group):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Arrange the usual values in one array. Row 0 has those of the whole window."""
+        """Arrange the usual values in rows. Row 0 has those of the whole window."""
         keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
         missing = (np.nan, np.nan)
         row_of = {key: row for row, key in enumerate(keys)}
         self._usual_row = TextRows(
             lambda codes: [row_of.get(code[:4]) or row_of.get(code[:2]) or 0 for code in codes], np.zeros(1)
         )
-        self._usual = np.array(
-            [[self.usual(quantity.name.lower(), key) or missing for quantity in Quantity] for key in keys],
-            dtype=np.float64,
-        )
+        #: Quantity -> median and spread per row.
+        self._usual = [[self.usual(quantity.name.lower(), key) or missing for key in keys] for quantity in Quantity]
 
     def usual(self, quantity: str, code: str) -> tuple[float, float] | None:
         """Return median and spread of the log of ``value_per_kg``, ``value`` or ``mass`` for an HS code."""
@@ -78,9 +83,55 @@ class ValueGroup(Group):
         return usual.get(code[:4]) or usual.get(code[:2]) or usual.get("")
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        table = source.table
-        usual_row = self._usual_row.numbers(source.hs_codes, table.text("hs_code").codes)
-        fill_values(table, table.amounts, usual_row, self._usual, _euro_rates(table.declared_s), out)
+        table, amounts = source.table, source.table.amounts
+        write = ColumnWriter(out)
+        log = amounts.log.tolist()
+        value, mass, units, gross = log[Amount.VALUE], log[Amount.MASS], log[Amount.UNITS], log[Amount.GROSS]
+        freight, total = log[Amount.FREIGHT], log[Amount.TOTAL]
+        per_kg = _differences(value, mass)
+        write.by_row(C.VALUE_MISSING, [amount != amount for amount in table.usd("customs_value").tolist()])
+        write.by_row(C.VALUE_USD, value)
+        write.by_row(C.MASS_KG, mass)
+        write.by_row(C.VALUE_PER_KG, per_kg)
+        write.by_row(C.VALUE_PER_UNIT, _differences(value, units))
+        write.by_row(C.MASS_PER_UNIT, _differences(mass, units))
+        usual_rows = self._usual_row.numbers(source.hs_codes, table.text("hs_code").codes).tolist()
+        write.by_row(C.VALUE_PER_KG_UNUSUAL, self._distances(Quantity.VALUE_PER_KG, per_kg, usual_rows))
+        write.by_row(C.VALUE_UNUSUAL, self._distances(Quantity.VALUE, value, usual_rows))
+        write.by_row(C.MASS_UNUSUAL, self._distances(Quantity.MASS, mass, usual_rows))
+        write.by_row(
+            C.MASS_NET_SHARE,
+            [
+                exp(_LARGEST_SHARE if share > _LARGEST_SHARE else share)
+                for share in _differences(log[Amount.NET], gross)
+            ],
+        )
+        write.by_row(C.FREIGHT_TO_VALUE, _differences(freight, total))
+        write.by_row(C.FREIGHT_PER_KG, _differences(freight, gross))
+        euro_rates = _euro_rates(table.declared_s).take(table.shipment).tolist()
+        write.by_row(
+            C.VALUE_BELOW_THRESHOLD,
+            [
+                JUST_BELOW * LIMIT_USD <= dollars < LIMIT_USD or JUST_BELOW * LIMIT_EUR <= dollars / rate < LIMIT_EUR
+                for dollars, rate in zip(amounts.total.tolist(), euro_rates, strict=True)
+            ],
+        )
+        write.by_row(C.VALUE_ROUND, [_roundness(amount) for amount in table.number("customs_value").tolist()])
+        write.by_row(C.SHIPMENT_VALUE_USD, total)
+        write.by_row(C.SHIPMENT_MASS_KG, gross)
+        write.by_row(C.SHIPMENT_ITEMS, np.bincount(table.shipment).take(table.shipment).tolist())
+        write.by_row(C.PACKAGE_COUNT, [log1p(packages) for packages in table.number("package_count").tolist()])
+        write.by_row(C.MASS_PER_PACKAGE, _differences(gross, log[Amount.PACKAGES]))
+
+    def _distances(self, quantity: Quantity, values: list[float], usual_rows: list[int]) -> list[float]:
+        """Return the signed distances from the usual values in spreads, limited to `_FURTHEST`."""
+        usual = self._usual[quantity]
+        distances = []
+        for value, row in zip(values, usual_rows, strict=True):
+            median, spread = usual[row]
+            distance = (value - median) / spread
+            distances.append(_FURTHEST if distance > _FURTHEST else -_FURTHEST if distance < -_FURTHEST else distance)
+        return distances
 
     def state(self) -> State:
         return {"usual": {name: {k: list(v) for k, v in usual.items()} for name, usual in self.usual_.items()}}, {}
@@ -91,6 +142,17 @@ class ValueGroup(Group):
             for name, usual in data["usual"].items()
         }
         self._prepare()
+
+
+def _differences(left: list[float], right: list[float]) -> list[float]:
+    return [a - b for a, b in zip(left, right, strict=True)]
+
+
+def _roundness(amount: float) -> float:
+    """Return how many of the numbers 1, 10 and 100 divide an amount; NaN for NaN."""
+    if amount != amount:
+        return nan
+    return 0.0 if amount % 1.0 else 1.0 if amount % 10.0 else 2.0 if amount % 100.0 else 3.0
 
 
 def _euro_rates(moments: NDArray[np.int64]) -> FloatArray:

@@ -12,8 +12,7 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 from features.substances.find.glance import Alike
-from features.substances.find.morphemes import CHEMICAL_WORD
-from features.substances.find.reserve import RESERVED
+from features.substances.find.morphemes import CHEMICAL_WORD, RESERVED
 from features.substances.normalise import fold
 from features.substances.read.sounds import FOREIGN_WORD, foreign_sound, sound
 from features.substances.rewriting import Rewriting, rewritten

@@ -6,7 +6,6 @@ This module imports RDKit, so it is imported only when there is a structure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final, Literal
 
@@ -20,7 +19,7 @@ from features.reference import (
     class_exemptions,
 )
 from features.reference.words import chemical_words
-from features.substances.find.names import Entry
+from features.substances.find.found import Entry
 from features.substances.match import BENIGN, ClassMatch, Kind, Match
 from features.substances.structures import (
     Structure,
@@ -43,15 +42,6 @@ _ACIDS: Final = chemical_words()["salts"]["acids"]
 # Number of structures to cache. The same chemical is declared often, and parsing a structure takes a millisecond. A molecule
 # takes a few kilobytes.
 _REMEMBERED: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """SMILES and InChIKey of a parent structure, and the class definitions that it meets or may meet."""
-
-    smiles: str
-    inchikey: str
-    classes: tuple[ClassMatch, ...]
 
 
 class StructureIndex:
@@ -77,13 +67,17 @@ class StructureIndex:
                 self._parents[row.name] = parent
         # Computed on demand, because most processes never look up a salt.
         self._salts: dict[str, Substance | RelatedSubstance | ControlledDrug] | None = None
-        self._details = cache(self._examined)
-        self._read = lru_cache(maxsize=_REMEMBERED)(_read)
+        self._classes = cache(self._classes_of)
+        self.read = lru_cache(maxsize=_REMEMBERED)(read)
         self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)
 
-    def details(self, substance: str) -> Details | None:
-        """Return the details of the row with that name; None if the row has no structure."""
-        return self._details(substance) if substance in self._parents else None
+    def details(self, substance: str) -> tuple[str, tuple[ClassMatch, ...]]:
+        """Return the SMILES of the parent structure of a row, and the class definitions that it meets or may meet.
+
+        Both are empty for a row without a structure.
+        """
+        parent = self._parents.get(substance)
+        return (parent.smiles, self._classes(substance)) if parent is not None else ("", ())
 
     def salt(self, inchikey: str) -> Entry | None:
         """Return the listed substance with the skeleton of an InChIKey, as the base or as a usual salt; otherwise None.
@@ -101,10 +95,6 @@ class StructureIndex:
         skeleton = inchikey.partition("-")[0]
         found = self._by_skeleton.get(skeleton) or self._salts.get(skeleton)
         return Entry(found.name, found.group.value, found.cas, found.inchikey, "identifier") if found else None
-
-    def read(self, text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
-        """Return the parent structure of a SMILES or InChI; None if the text is neither."""
-        return self._read(text, form)
 
     def match(
         self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, always: bool = False
@@ -130,20 +120,12 @@ class StructureIndex:
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:
-            details = self._details(row.name)
+            smiles, classes = self.details(row.name)
             return Match(
-                kind,
-                row.name,
-                row.group.value,
-                piece,
-                row.cas,
-                row.inchikey,
-                hit=False,
-                confidence=1.0 if kind == "identifier" else 0.98,
-                smiles=details.smiles,
-                classes=details.classes,
+                kind, row.name, row.group.value, piece, row.cas, row.inchikey, hit=False,
+                confidence=1.0 if kind == "identifier" else 0.98, smiles=smiles, classes=classes,
                 evidence=(how, f"The structure is that of {row.name}."),
-            )
+            )  # fmt: skip
         classes, closest, likeness = self._compared(structure)
         met = [one for one in classes if one.result == "met"]
         if met:
@@ -168,11 +150,8 @@ class StructureIndex:
         """Return the match of a common chemical, or of a structure that is unlike all controlled ones; otherwise None."""
         chemical = self._benign.get(structure.skeleton)
         if chemical is not None:
-            name, cas, sentence = (
-                chemical.name,
-                chemical.cas,
-                f"The structure is that of {chemical.name}, which is on no list.",
-            )
+            name, cas = chemical.name, chemical.cas
+            sentence = f"The structure is that of {name}, which is on no list."
         elif is_harmless(structure, self._compared(structure)[2]):
             name, cas, sentence = piece, "", "On no list, and unlike every watched substance."
         else:
@@ -189,12 +168,12 @@ class StructureIndex:
             evidence=(how, sentence),
         )
 
-    def _examined(self, substance: str) -> Details:
-        parent = self._parents[substance]
-        return Details(parent.smiles, parent.inchikey, class_matches(parent))
+    def _classes_of(self, substance: str) -> tuple[ClassMatch, ...]:
+        return class_matches(self._parents[substance])
 
 
-def _read(text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
+def read(text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
+    """Return the parent structure of a SMILES or InChI; None if the text is neither."""
     return from_smiles(text) if form == "smiles" else from_inchi(text) or from_inchi(text.rstrip(";"))
 
 

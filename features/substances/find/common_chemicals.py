@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from features.reference import BenignChemical, ReferenceDataError
-from features.reference.translations import CHEMICAL_LANGUAGES, ChemicalNames, Language, Standing
+from features.reference.translations import ChemicalNames, Language, Standing
 from features.reference.words import chemical_forms
 from features.substances.match import BENIGN, Match
 from features.substances.normalise import TOKEN, fold, original, spell, tokens
@@ -20,8 +20,6 @@ from features.substances.normalise import TOKEN, fold, original, spell, tokens
 _MAX_TOKENS: Final = 40
 #: Number of texts folded together. More are not faster and take memory.
 _FOLDED_AT_ONCE: Final = 256
-#: Numbers per chemical: 0 for the English names of `benign_chemicals`, then one for each language of the table.
-_LANGUAGES: Final = len(CHEMICAL_LANGUAGES) + 1
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -32,11 +30,17 @@ class _Chemical(NamedTuple):
     benign: BenignChemical | None
 
 
-class _Place(NamedTuple):
-    """A name in the spelled text. ``language`` is empty for an English name of `benign_chemicals`."""
+class _Owner(NamedTuple):
+    """A chemical and the language of a name of it; empty for an English name of `benign_chemicals`."""
 
     chemical: _Chemical
     language: str
+
+
+class _Place(NamedTuple):
+    """A name in the spelled text."""
+
+    owner: _Owner
     start: int
     end: int
 
@@ -53,16 +57,14 @@ class CommonChemicals:
     """
 
     def __init__(self, names: Sequence[ChemicalNames], benign: Sequence[BenignChemical]) -> None:
-        self._chemicals: list[_Chemical] = []
-        # Key -> number of the chemical * _LANGUAGES + number of the language. One small number per name saves memory.
-        self._names: dict[str, int] = {}
+        self._names: dict[str, _Owner] = {}
         self._most = 0
-        written = self._add_names(names, {chemical.name: chemical for chemical in benign}) if names else {}
-        for line, number in zip(_spelled(list(written)), written.values(), strict=True):
+        written = _written(names, {chemical.name: chemical for chemical in benign}) if names else {}
+        for line, owner in zip(_spelled(list(written)), written.values(), strict=True):
             pieces = tokens(line)
-            earlier = self._names.setdefault("".join(pieces), number)
-            if earlier // _LANGUAGES != number // _LANGUAGES:
-                owners = " and ".join(self._chemicals[one // _LANGUAGES].name for one in (earlier, number))
+            earlier = self._names.setdefault("".join(pieces), owner)
+            if earlier.chemical is not owner.chemical:
+                owners = f"{earlier.chemical.name} and {owner.chemical.name}"
                 raise ReferenceDataError(
                     "chemical_names.csv", None, f"{line!r} stands for {owners}, expected one chemical"
                 )
@@ -73,12 +75,10 @@ class CommonChemicals:
         """Return the first chemical that a text names in another language, if the text names only harmless ones."""
         spelled = spell(fold(text))
         named = self._names_in(spelled)
-        for place in named if all(place.chemical.benign for place in named) else ():
-            chemical = place.chemical.benign
-            if chemical is not None and place.language:
-                explanation = (
-                    "Name." if place.language == Language.ENGLISH else f"Name in another language ({place.language})."
-                )
+        for place in named if all(place.owner.chemical.benign for place in named) else ():
+            chemical, language = place.owner.chemical.benign, place.owner.language
+            if chemical is not None and language:
+                explanation = "Name." if language == Language.ENGLISH else f"Name in another language ({language})."
                 # The kind is exact, as for an English name: the language is not evidence in the case of a harmless chemical.
                 return Match(
                     "exact",
@@ -96,33 +96,6 @@ class CommonChemicals:
         """Return whether a text consists of names of common chemicals and words for form, grade and amount."""
         return bool(self._names_in(spell(fold(text))))
 
-    def _add_names(self, names: Sequence[ChemicalNames], benign: Mapping[str, BenignChemical]) -> dict[str, int]:
-        """Add the chemicals, and return name -> number of chemical and language."""
-        written: dict[str, int] = {}
-        left = dict(benign)
-        for row in names:
-            chemical = left.pop(row.chemical, None)
-            if chemical is None and row.standing is Standing.BENIGN:
-                continue
-            first = self._add(row.chemical, chemical, written)
-            for language, given in row.names.items():
-                number = first + 1 + CHEMICAL_LANGUAGES.index(language)
-                for name in given:
-                    _claim(written, name.lower(), number)
-                    if language is Language.GERMAN:
-                        _claim(written, name.lower().translate(_UMLAUTS), number)
-        for name, chemical in left.items():
-            self._add(name, chemical, written)
-        return written
-
-    def _add(self, name: str, chemical: BenignChemical | None, written: dict[str, int]) -> int:
-        """Add a chemical with its English names, which may stand beside other names ("lactose y manitol"). Return its number."""
-        number = len(self._chemicals) * _LANGUAGES
-        self._chemicals.append(_Chemical(name, chemical))
-        for english in (name,) if chemical is None else (chemical.name, *chemical.synonyms):
-            _claim(written, english.lower(), number)
-        return number
-
     def _names_in(self, spelled: str) -> list[_Place]:
         """Return the names in a text, the longest at each position; an empty list if the text has any other word."""
         places = list(TOKEN.finditer(spelled))
@@ -133,11 +106,9 @@ class CommonChemicals:
         at = 0
         while at < len(pieces):
             for end in range(min(len(pieces), at + self._most), at, -1):
-                number = self._names.get("".join(pieces[at:end]))
-                if number is not None:
-                    chemical, language = divmod(number, _LANGUAGES)
-                    code = CHEMICAL_LANGUAGES[language - 1].value if language else ""
-                    named.append(_Place(self._chemicals[chemical], code, places[at].start(), places[end - 1].end()))
+                owner = self._names.get("".join(pieces[at:end]))
+                if owner is not None:
+                    named.append(_Place(owner, places[at].start(), places[end - 1].end()))
                     at = end
                     break
             else:
@@ -147,11 +118,39 @@ class CommonChemicals:
         return named
 
 
-def _claim(written: dict[str, int], name: str, number: int) -> None:
-    """Enter the number of a name. A name of two chemicals is entered twice, so that the constructor refuses it."""
-    earlier = written.setdefault(name, number)
-    if earlier // _LANGUAGES != number // _LANGUAGES:
-        written[f"{name} "] = number
+def _written(names: Sequence[ChemicalNames], benign: Mapping[str, BenignChemical]) -> dict[str, _Owner]:
+    """Return the owner of each name as written, in lower case.
+
+    English names may stand beside other names ("lactose y manitol").
+    """
+    written: dict[str, _Owner] = {}
+    left = dict(benign)
+
+    def claim(name: str, owner: _Owner) -> None:
+        # A name of two chemicals is entered twice, so that the constructor refuses it.
+        if written.setdefault(name, owner).chemical is not owner.chemical:
+            written[f"{name} "] = owner
+
+    def add(name: str, chemical: BenignChemical | None) -> _Chemical:
+        added = _Chemical(name, chemical)
+        for english in (name,) if chemical is None else (chemical.name, *chemical.synonyms):
+            claim(english.lower(), _Owner(added, ""))
+        return added
+
+    for row in names:
+        chemical = left.pop(row.chemical, None)
+        if chemical is None and row.standing is Standing.BENIGN:
+            continue
+        added = add(row.chemical, chemical)
+        for language, given in row.names.items():
+            owner = _Owner(added, language.value)
+            for name in given:
+                claim(name.lower(), owner)
+                if language is Language.GERMAN:
+                    claim(name.lower().translate(_UMLAUTS), owner)
+    for name, chemical in left.items():
+        add(name, chemical)
+    return written
 
 
 def _is_amount(place: re.Match[str], spelled: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -20,7 +20,8 @@ from features.reference import (
 )
 from features.reference.unii import UniiName
 from features.substances.find.adulterants import Adulterants
-from features.substances.find.names import Entry, NameIndex
+from features.substances.find.found import Entry, entry_of
+from features.substances.find.names import NameIndex
 from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, MIXED_DRUGS, WATCHED, Kind
 from features.substances.normalise import core
 from features.substances.read.translations import translated_names
@@ -58,7 +59,7 @@ class Contents:
         self.smiles: dict[str, str] = {}
         self.benign, self._unii = benign, unii
         for row in self.rows.values():
-            self.names.add_substance(row, systematic="systematic")
+            self.names.add_substance(row)
             if row.cas:
                 self.cas[row.cas] = entry_of(row, "identifier")
             if row.inchikey:
@@ -78,25 +79,13 @@ class Contents:
         self._add_translations()
         self._add_unii()
 
-    def words(self) -> frozenset[str]:
-        """Return `NameIndex.watched_words`."""
-        return self.names.watched_words()
-
-    def keys(self) -> dict[str, str]:
-        """Return `NameIndex.watched_keys`."""
-        return self.names.watched_keys()
-
     def adulterants(self) -> Adulterants:
         """Return the search for names of adulterants, and of drugs that are mixed with opioids, in other writings."""
-        drugs = self.names.keys_of(CONTROLLED).items()
-        names = {key: drug for key, drug in drugs if drug in MIXED_DRUGS} | self.names.keys_of(ADULTERANT)
+        drugs = self.names.keys_of({CONTROLLED}).items()
+        names = {key: drug for key, drug in drugs if drug in MIXED_DRUGS} | self.names.keys_of({ADULTERANT})
         return Adulterants(
-            {name: plain for name, plain in names.items() if name.isalpha()}, self.names.other_keys(ADULTERANT)
+            {name: plain for name, plain in names.items() if name.isalpha()}, self.names.other_keys({ADULTERANT})
         )
-
-    def drugs(self) -> Collection[str]:
-        """Return the keys of the names of drugs under control."""
-        return self.names.keys_of(CONTROLLED).keys()
 
     def others(self) -> list[str]:
         """Return names of other substances, which are not misspelt watched names."""
@@ -184,8 +173,3 @@ class Contents:
                     self.smiles[name.substance] = name.smiles
                 entry = Entry(name.substance, name.group or BENIGN, "", "", "exact", name.abbreviation)
             self.names.add(name.name, entry, yielding=True)
-
-
-def entry_of(row: Substance, kind: Kind, language: str = "") -> Entry:
-    """Return the entry of a name of a row of the substance table."""
-    return Entry(row.name, row.group.value, row.cas, row.inchikey, kind, language=language)

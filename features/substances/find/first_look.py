@@ -7,8 +7,6 @@ find more candidates than the stage, but never fewer.
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from features.substances.find.glance import (
@@ -25,7 +23,6 @@ from features.substances.find.glance import (
     STEM,
     STREET,
     STRUCTURE,
-    Glance,
 )
 from features.substances.find.misspelt import FEWEST_LETTERS, MOST_LETTERS, MisspeltNames
 from features.substances.find.names import NameIndex
@@ -34,19 +31,6 @@ from features.substances.find.street import StreetNames
 from features.substances.normalise import fold, may_hold_fragment
 from features.substances.read.analogues import may_hold_stem
 from features.substances.read.spotting_names import flatten, hints_at_a_name
-
-__all__ = [
-    "EVERYTHING",
-    "NAMED",
-    "NEAR",
-    "NUMBER",
-    "OTHERWISE",
-    "STEM",
-    "STREET",
-    "STRUCTURED",
-    "first_look",
-    "worth_looking_for",
-]
 
 #: Flags of a text that may contain a name, plain or disguised, and of one that may contain a structure in any notation.
 NAMED: Final = NAME | DISGUISE
@@ -58,82 +42,54 @@ _UNSEEN: Final = NAMED | STEM | HINT
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHERWISE | STREET
 # Number of words in the cache of flags. Descriptions repeat their words, so nearly all words are found in the cache.
 _REMEMBERED_WORDS: Final = 32_768
-# Maximum characters of the texts of one call, which holds Python's lock. It takes up to 0.1 ms per 1,000 characters.
-_LONGEST_AT_ONCE: Final = 50_000
 
 
-@dataclass(frozen=True, slots=True)
 class FirstLook:
-    """The scan of ASCII texts, with the searches that other texts need in addition."""
+    """The first scan for a complete set of names, and the searches that texts outside ASCII need in addition."""
 
-    glance: Glance
-    otherwise: OtherWritings
-    street: StreetNames
+    def __init__(
+        self, names: NameIndex, misspelt: MisspeltNames, otherwise: OtherWritings, street: StreetNames
+    ) -> None:
+        self._names, self._heads = names, names.heads()
+        self._misspelt, self._otherwise, self._street = misspelt, otherwise, street
+        self._glance = names.glance(self._flags_of_word, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS)
 
-    def read(self, text: str) -> int:
-        """Return the flags of a lower-case text."""
-        return self.glance.read(text)
+    def flags(self, texts: list[str]) -> list[int]:
+        """Return the flags of each declared text, which state what to search it for; 0 for most texts."""
+        return [self._flags(text) for text in texts]
 
+    def _flags(self, text: str) -> int:
+        is_plain = text.isascii() and "&" not in text
+        flags = self._glance.read_declared(text) if is_plain else self._flags_of_any(text)
+        return EVERYTHING if flags & FRAGMENT else flags
 
-def first_look(names: NameIndex, misspelt: MisspeltNames, otherwise: OtherWritings, street: StreetNames) -> FirstLook:
-    """Return the first scan for a complete set of names."""
-    judge = partial(_flags_of_word, names, names.heads(), misspelt, otherwise, street)
-    return FirstLook(names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS), otherwise, street)
+    def _flags_of_any(self, text: str) -> int:
+        """Return the flags of a text with an ampersand or characters outside ASCII."""
+        if "&" in text:
+            if html.unescape(text) != text:
+                return EVERYTHING
+            if text.isascii():
+                return self._glance.read_declared(text)
+        folded = fold(text)
+        # The search for names reads the folded text, and that for structures the flattened text.
+        flags = self._glance.read(folded, _UNSEEN) | self._glance.read(flatten(text), _UNSEEN)
+        if self._otherwise.suggested_by_text(text):
+            flags |= OTHERWISE
+        return flags | STREET if self._street.suggested_by_text(folded) else flags
 
-
-def worth_looking_for(look: FirstLook, texts: list[str]) -> list[int]:
-    """Return the flags of each declared text, which state what to search it for; 0 for most texts."""
-    if sum(map(len, texts)) > _LONGEST_AT_ONCE:
-        found = [flags for text in texts for flags in look.glance.read_all([text])]
-    else:
-        found = look.glance.read_all(texts)
-    for at, flags in enumerate(found):
-        if flags:
-            flags = _flags_of_any(look, texts[at]) if flags < 0 else flags
-            found[at] = EVERYTHING if flags & FRAGMENT else flags
-    return found
-
-
-def _flags_of_any(look: FirstLook, text: str) -> int:
-    """Return the flags of a text with an ampersand or characters outside ASCII."""
-    if "&" in text:
-        if html.unescape(text) != text:
-            return EVERYTHING
-        if text.isascii():
-            return look.glance.read_declared(text)
-    folded = fold(text)
-    # The search for names reads the folded text, and that for structures the flattened text.
-    flags = look.glance.read(folded, _UNSEEN) | look.glance.read(flatten(text), _UNSEEN)
-    if look.otherwise.suggested_by_text(text):
-        flags |= OTHERWISE
-    return flags | STREET if look.street.suggested_by_text(folded) else flags
-
-
-def _flags_of_word(
-    names: NameIndex,
-    heads: list[str],
-    misspelt: MisspeltNames,
-    otherwise: OtherWritings,
-    street: StreetNames,
-    word: str,
-) -> int:
-    """Return the flags of a single word (letters a to z)."""
-    near, begins, ends = misspelt.role(word)
-    bits = NEAR * near | BEGINS * begins | ENDS * ends
-    if names.may_begin(word, heads):
-        bits |= NAME
-    if hints_at_a_name(word):
-        bits |= HINT
-    if may_hold_stem(word):
-        bits |= STEM
-    if may_hold_fragment(word):
-        bits |= FRAGMENT
-    if otherwise.suggested_by(word):
-        bits |= OTHERWISE
-    if street.suggested_by(word):
-        bits |= STREET
-    if "cas" in word:
-        bits |= LABEL
-    if "smiles" in word or "inchi" in word:
-        bits |= STRUCTURE
-    return bits
+    def _flags_of_word(self, word: str) -> int:
+        """Return the flags of a single word (letters a to z)."""
+        near, begins, ends = self._misspelt.role(word)
+        return (
+            NEAR * near
+            | BEGINS * begins
+            | ENDS * ends
+            | NAME * self._names.may_begin(word, self._heads)
+            | HINT * hints_at_a_name(word)
+            | STEM * may_hold_stem(word)
+            | FRAGMENT * may_hold_fragment(word)
+            | OTHERWISE * self._otherwise.suggested_by(word)
+            | STREET * self._street.suggested_by(word)
+            | LABEL * ("cas" in word)
+            | STRUCTURE * ("smiles" in word or "inchi" in word)
+        )

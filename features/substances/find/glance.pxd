@@ -13,8 +13,6 @@ cdef class Glance:
     cdef bytes _prefixes
     cdef Py_ssize_t _head, _shortest, _fewest, _most, _remembered
 
-    @cython.locals(text=str)
-    cpdef list read_all(self, list texts)
     cpdef int read_declared(self, str text) except -1
     @cython.locals(places=list, digits=Py_ssize_t, hyphen=bint, key=bint, branch=bint, before=str, earlier=int,
                    run=int, begin=Py_ssize_t, signs=Py_ssize_t, letters=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4,

@@ -97,10 +97,6 @@ class Glance:
             prefixes[(first * _SIGNS + second) * _SIGNS + third] = 1
         self._prefixes = bytes(prefixes)
 
-    def read_all(self, texts: list[str]) -> list[int]:
-        """Return the flags of texts in any letter case; -1 for a text with non-ASCII characters or an ampersand."""
-        return [self.read_declared(text) if text.isascii() and "&" not in text else -1 for text in texts]
-
     def read_declared(self, text: str) -> int:
         """Return the flags of an ASCII text in any letter case."""
         return self.read(text.lower(), _OTHERWISE if _changes_case(text) else 0)

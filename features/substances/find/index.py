@@ -18,27 +18,15 @@ from features.reference.unii import UniiName, unii_names
 from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.find.contents import Contents
-from features.substances.find.decisions import decide, decide_in_context, decide_name, importance
-from features.substances.find.first_look import (
-    EVERYTHING,
-    NAMED,
-    NEAR,
-    NUMBER,
-    OTHERWISE,
-    STEM,
-    STREET,
-    STRUCTURED,
-    first_look,
-    worth_looking_for,
-)
-from features.substances.find.joined import goes_on
-from features.substances.find.members import members
+from features.substances.find.first_look import EVERYTHING, NAMED, STRUCTURED, FirstLook
+from features.substances.find.found import Found, decide, decide_in_context, decide_name, importance
+from features.substances.find.glance import NEAR, NUMBER, OTHERWISE, STEM, STREET
 from features.substances.find.misspelt import MisspeltNames, merged
-from features.substances.find.names import Found
+from features.substances.find.morphemes import members
 from features.substances.find.numbers import number_found, numbers_in
-from features.substances.find.otherwise import OtherWritings
+from features.substances.find.otherwise import OtherWritings, goes_on
 from features.substances.find.street import StreetNames
-from features.substances.match import BENIGN, READ_IN_CONTEXT, WATCHED, Kind, Match
+from features.substances.match import BENIGN, CONTROLLED, READ_IN_CONTEXT, WATCHED, Kind, Match
 from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
@@ -49,7 +37,6 @@ from features.texts.remembered import remembered
 
 if TYPE_CHECKING:
     from features.substances.find.by_structure import StructureIndex
-    from features.substances.structures import Structure
 
 # Maximum number of cached texts that name a substance. They are rare and repeat. A full cache is emptied.
 _REMEMBERED: Final = 8_192
@@ -97,10 +84,15 @@ class Substances:
         self._benign = contents.benign
         self._cas, self._inchikeys, self._smiles = contents.cas, contents.inchikeys, contents.smiles
         self._misspelt = MisspeltNames(contents.searched_with_errors(), others=contents.others())
-        self._otherwise = OtherWritings(contents.words(), contents.keys(), contents.adulterants(), contents.drugs())
+        self._otherwise = OtherWritings(
+            self._names.watched_words(),
+            self._names.keys_of(WATCHED, translated=False),
+            contents.adulterants(),
+            self._names.keys_of({CONTROLLED}),
+        )
         self._street = StreetNames(street_names())
         self._common = CommonChemicals(common, benign)
-        self._look = first_look(self._names, self._misspelt, self._otherwise, self._street)
+        self._look = FirstLook(self._names, self._misspelt, self._otherwise, self._street)
         # Caches by whether the texts are from a field for chemicals, and whether OPSIN was available.
         self._known: dict[tuple[bool, bool], dict[str, Match]] = {}
         self._of_cas = remembered(_REMEMBERED)(self._find_cas)
@@ -131,7 +123,7 @@ class Substances:
         found = [known.get(text) for text in texts]
         new = [at for at, match in enumerate(found) if match is None]
         read = [texts[at][:_LONGEST_READ] for at in new]
-        looked_for = [EVERYTHING] * len(new) if chemical else worth_looking_for(self._look, read)
+        looked_for = [EVERYTHING] * len(new) if chemical else self._look.flags(read)
         budget = current_budget()
         todo = list(zip(new, read, looked_for, strict=True))
         if budget is not None and len(todo) > 1:
@@ -157,7 +149,7 @@ class Substances:
 
     def may_name(self, texts: list[str]) -> list[bool]:
         """Return for each text whether it may name a substance. This is the first scan alone, which takes microseconds."""
-        return [flags != 0 for flags in worth_looking_for(self._look, texts)]
+        return [flags != 0 for flags in self._look.flags(texts)]
 
     def is_known(self, text: str, *, chemical: bool = False) -> bool:
         """Return whether the answer of `match` is cached."""
@@ -400,7 +392,7 @@ class Substances:
             kind, evidence = "class", ("On no list; the word ends in the stem of the family's names.",)
         watched = entry.group in WATCHED
         mention = found.mention and entry.group in READ_IN_CONTEXT
-        details = self._structures.details(entry.substance) if entry.group != BENIGN else None
+        known, classes = self._structures.details(entry.substance) if entry.group != BENIGN else ("", ())
         return Match(
             "mention" if mention else kind,
             entry.substance,
@@ -412,22 +404,10 @@ class Substances:
             ambiguous=found.ambiguous,
             confidence=found.confidence,
             context=found.context,
-            smiles=details.smiles if details is not None else "",
-            classes=details.classes if details is not None else (),
+            smiles=known,
+            classes=classes,
             evidence=evidence,
         )
-
-
-def read_structures(text: str) -> Iterator[tuple[Piece, Structure | None]]:
-    """Yield the candidate structures of a declared chemical, each with its parent structure; None if it cannot be read."""
-    from features.substances.structures import from_inchi, from_smiles
-
-    for piece in structures_in(text, chemical=True):
-        if piece.form == "inchi":
-            yield piece, from_inchi(piece.reading)
-        else:
-            smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
-            yield piece, from_smiles(smiles) if smiles and piece.form != "inchikey" else None
 
 
 @cache

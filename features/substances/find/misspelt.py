@@ -22,10 +22,17 @@ from rapidfuzz.distance import OSA
 
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
+from features.substances.find.found import FAMILIES, SYSTEMATIC, Entry, Found
 from features.substances.find.glance import Alike
-from features.substances.find.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS, STEMS
-from features.substances.find.names import FAMILIES, SYSTEMATIC, Entry, Found
-from features.substances.find.reserve import RESERVED
+from features.substances.find.morphemes import (
+    CHEMICAL_WORD,
+    ENDING,
+    LOCANTS,
+    MORPHEME,
+    RESERVED,
+    SIGNIFICANT_LOCANTS,
+    STEMS,
+)
 from features.substances.match import WATCHED
 from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings, tokens
 from features.texts.remembered import remembered

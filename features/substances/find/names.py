@@ -8,26 +8,58 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
 from features.reference import BenignChemical, ReferenceDataError, Substance
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
+from features.substances.find.found import FAMILIES, SYSTEMATIC, Entry, Found, entry_of
 from features.substances.find.glance import Glance
-from features.substances.find.variants import variants
-from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, MIXED_DRUGS, WATCHED, Kind
+from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, MIXED_DRUGS, WATCHED
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
+
+_POSITION: Final = {"ortho": ("o", "2"), "meta": ("m", "3"), "para": ("p", "4")}
+_POSITIONED: Final = re.compile(r"\b(ortho|meta|para)([- ]?)(?=(\w+))")
+# Substituents for which a digit means the aniline ring too: 3-methylfentanyl has its methyl on the piperidine.
+_ON_ANILINE: Final = re.compile(r"(?:fluoro|chloro|bromo|iodo|methoxy)")
+_NITROGEN: Final = re.compile(r"(?:n|1)-(?=(?:phenethyl|benzyl|boc)-?4-(?:piperidone|anilinopiperidine))")
+# A prefix that English inverts after a comma: fentanyl, acetyl.
+_INVERTED: Final = re.compile(r"(.{4,40}(?:yl|o|oxy))[ -]?fentanyl")
+
+
+def variants(name: str) -> Iterator[str]:
+    """Yield rule-based spellings of a name. A spelling does not count if another substance has that name.
+
+    Args:
+        name: the output of `normalise.spell`.
+    """
+    for position, (letter, figure) in _POSITION.items():
+        if f"{position}-" in name or f"{position} " in name or name.startswith(position):
+            yield re.sub(rf"\b{position}[- ]?", f"{letter}-", name)
+            positioned = _POSITIONED.search(name)
+            if positioned is not None and "fentanyl" in name and _ON_ANILINE.match(positioned[3]) is not None:
+                yield re.sub(rf"\b{position}[- ]?", f"{figure}-", name)
+    for greek, letter in (("alpha", "a"), ("beta", "b")):
+        if f"{greek}-" in name:
+            yield name.replace(f"{greek}-", f"{letter}-")
+    for long, short in (("butyrylfentanyl", "butyrfentanyl"), ("acrylfentanyl", "acryloylfentanyl")):
+        if name.replace(" ", "").endswith(long):
+            yield name.replace(" ", "").replace(long, short)
+    nitrogen = _NITROGEN.match(name)
+    if nitrogen is not None:
+        rest = name[nitrogen.end() :]
+        yield from (f"n-{rest}", f"1-{rest}", rest)
+    inverted = _INVERTED.fullmatch(name)
+    if inverted is not None:
+        yield f"fentanyl {inverted[1]}"
+
 
 #: Minimum number of letters and digits of a name.
 SHORTEST: Final = 3
 # Names of at least this many characters are indexed by a prefix of this length, because few names share six characters.
 _HEAD: Final = 6
-#: Groups whose members are watched even inside a longer name.
-FAMILIES: Final = frozenset({"fentanyl", "nitazene"})
-#: Kinds of names that are complete: with more words around them they name another substance.
-SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 _PRIMED: Final = re.compile(r"\d['\u2032]")
 
 # Inflections and particles attached to a name, in folded letters.
@@ -49,67 +81,6 @@ _HEAD_WORD: Final = re.compile(f"[ -]*(?:{'|'.join(chemical_words()['attached'][
 _GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
 # Maximum number of characters searched before the name. No word is longer.
 _LONGEST_GLUED: Final = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One written form of one substance.
-
-    Attributes:
-        substance, group, cas, inchikey: as in `Match`.
-        kind: the kind of match that this name gives.
-        abbreviation: whether it is an abbreviation with other meanings, which counts only next to chemical words.
-        language: language of a translated name (BCP 47; ``zh-Latn`` is pinyin), otherwise empty.
-    """
-
-    substance: str
-    group: str
-    cas: str
-    inchikey: str
-    kind: Kind
-    abbreviation: bool = False
-    language: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The name of an entry in a text.
-
-    Attributes:
-        start, end: position in the spelled text.
-        context, mention: as returned by `Surroundings.context`.
-        ambiguous: whether it is an abbreviation, or a name inside a longer one.
-        confidence: 0..1, the certainty that the text means the substance.
-        distance: number of typing errors (letters inserted, deleted, replaced or transposed).
-        disguised: whether digits or signs stand for letters.
-    """
-
-    entry: Entry
-    start: int
-    end: int
-    context: str = ""
-    mention: bool = False
-    ambiguous: bool = False
-    confidence: float = 1.0
-    distance: int = 0
-    disguised: bool = False
-
-    @property
-    def hit(self) -> bool:
-        return self.entry.group in WATCHED and not self.mention
-
-    @property
-    def rank(self) -> tuple[int, bool, bool, bool, int, int, int]:
-        """Sort key of importance: hits, then mentions, then other substances that are not benign.
-
-        Certain names rank first, then drugs under control (above what they are mixed with), then long names.
-        """
-        group = self.entry.group
-        watched_mention = self.mention and group in WATCHED
-        importance = 3 if self.hit else 2 if watched_mention else 1 if group != BENIGN and not self.mention else 0
-        identifier = self.entry.kind == "identifier"
-        length, drug = self.end - self.start, group == CONTROLLED
-        return importance, not self.ambiguous, drug, identifier, -self.distance, length, -self.start
 
 
 class NameIndex:
@@ -177,26 +148,19 @@ class NameIndex:
         """Add a name that counts only if a declared chemical consists of it, of its salt and of its grade."""
         self._whole.setdefault(core(name), entry)
 
-    def add_substance(self, substance: Substance, *, systematic: Kind = "identifier") -> None:
+    def add_substance(self, substance: Substance) -> None:
         """Add the name, synonyms, abbreviations and systematic name of a row of the reference data.
-
-        Args:
-            substance: the row.
-            systematic: the kind of match that its systematic name gives.
 
         Raises:
             ReferenceDataError: as `add`.
         """
-
-        def entry(kind: Kind, *, abbreviation: bool = False) -> Entry:
-            return Entry(substance.name, substance.group.value, substance.cas, substance.inchikey, kind, abbreviation)
-
+        exact = entry_of(substance, "exact")
         for name in (substance.name, *substance.synonyms):
-            self.add(name, entry("exact"))
+            self.add(name, exact)
         for name in substance.abbreviations:
-            self.add(name, entry("exact", abbreviation=True))
+            self.add(name, replace(exact, abbreviation=True))
         if substance.systematic_name:
-            self.add(substance.systematic_name, entry(systematic))
+            self.add(substance.systematic_name, replace(exact, kind="systematic"))
 
     def add_benign(self, chemical: BenignChemical) -> None:
         """Add the name and synonyms of a common chemical.
@@ -251,29 +215,20 @@ class NameIndex:
         """Return the words of watched English names, and the joined names, if they consist of letters a to z."""
         return frozenset(self._english)
 
-    def watched_keys(self) -> dict[str, str]:
-        """Return key -> substance of watched English names without abbreviations."""
+    def keys_of(self, groups: Collection[str], *, translated: bool = True) -> dict[str, str]:
+        """Return key -> substance of the names (letters and digits of ASCII) of some groups, without abbreviations."""
         return {
             key: entry.substance
             for key, entry in self._names.items()
-            if entry.group in WATCHED and not entry.abbreviation and entry.kind != "translated" and key.isascii()
+            if entry.group in groups
+            and not entry.abbreviation
+            and key.isascii()
+            and (translated or entry.kind != "translated")
         }
 
-    def keys_of(self, group: str) -> dict[str, str]:
-        """Return key -> substance of the names (letters and digits of ASCII) of a group, without abbreviations."""
-        return {
-            key: entry.substance
-            for key, entry in self._names.items()
-            if entry.group == group and not entry.abbreviation and key.isascii()
-        }
-
-    def other_keys(self, group: str) -> frozenset[str]:
+    def other_keys(self, groups: Collection[str]) -> frozenset[str]:
         """Return the keys of the names of all other groups."""
-        return frozenset(key for key, entry in self._names.items() if entry.group != group)
-
-    def other_names(self) -> frozenset[str]:
-        """Return the keys of the names of unwatched substances."""
-        return frozenset(key for key, entry in self._names.items() if entry.group not in WATCHED)
+        return frozenset(key for key, entry in self._names.items() if entry.group not in groups)
 
     def heads(self) -> list[str]:
         """Return the prefixes by which names are indexed, sorted."""

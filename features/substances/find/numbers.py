@@ -11,7 +11,7 @@ from typing import Final
 
 from features.reference.words import chemical_words
 from features.substances.context import Surroundings
-from features.substances.find.names import Entry, Found
+from features.substances.find.found import Entry, Found
 from features.substances.normalise import CAS, fold
 from features.texts.cas_numbers import cas_candidates
 

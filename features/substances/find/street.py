@@ -11,8 +11,7 @@ from typing import Final
 
 from features.reference.chemicals import StreetName
 from features.reference.words import chemical_words
-from features.substances.context import Surroundings
-from features.substances.cues import STREET_OTHER_GOODS, STREET_TRADE
+from features.substances.context import STREET_OTHER_GOODS, STREET_TRADE, Surroundings
 from features.substances.match import Match
 from features.substances.normalise import fold
 

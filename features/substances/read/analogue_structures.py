@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final
 
 from features.reference.translations import Role, fragments
-from features.substances.read.translations import LOCANTS
+from features.substances.read.name_parts import LOCANTS
 
 
 class UnclearError(Exception):

@@ -18,8 +18,7 @@ from features.reference.translations import Language, name_parts
 from features.reference.words import chemical_words
 from features.substances.normalise import fold, spell
 from features.substances.read.analogue_structures import NITROGEN, STEMS, UnclearError, structure
-from features.substances.read.chinese import pinyin, traditional
-from features.substances.read.translations import LOCANTS
+from features.substances.read.name_parts import LOCANTS, pinyin, traditional
 from features.texts.scan import Beginnings
 
 

@@ -1,7 +1,8 @@
-"""Spellings to try for a declared chemical name.
+"""Building blocks of systematic chemical names, and the spellings to try for a declared one.
 
-Declared names contain blanks and look-alike letters, and lack hyphens, also the hyphen that marks an inversion. Some end in the
-formula of a salt.
+The blocks distinguish such names from other text. They are not a grammar: OPSIN decides whether a text is a name. They lack their
+last vowel, because endings change it (piperidine, piperidin-4-yl). Declared names contain blanks and look-alike letters, and lack
+hyphens, also the hyphen that marks an inversion. Some end in the formula of a salt.
 """
 
 from __future__ import annotations
@@ -9,8 +10,24 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from features.reference.words import chemical_words
 from features.substances.normalise import fold
-from features.substances.read.name_blocks import BESIDE
+
+_BLOCKS: Final = chemical_words()["blocks"]
+
+#: Distinctive blocks, which rarely occur outside chemistry. Other words with such blocks consist mostly of other letters.
+CORE: Final = frozenset(_BLOCKS["core"])
+#: Connecting blocks: multipliers, endings, prefixes of position and form, vowels.
+FILL: Final = frozenset(_BLOCKS["fill"])
+#: Words that belong to an adjacent name.
+BESIDE: Final = frozenset(_BLOCKS["beside"])
+#: Everyday goods whose names consist of such blocks.
+EVERYDAY: Final = frozenset(_BLOCKS["everyday"])
+#: Words that cannot begin or end a name.
+LINKS: Final = frozenset(_BLOCKS["links"])
+#: Words of the second part of an inverted name.
+SECOND_PART: Final = frozenset(_BLOCKS["second_part"])
+
 
 #: An ending of a substituent: the rest of an inverted name, whose hyphen may be missing.
 PREFIX_AT_END: Final = re.compile(r"(?:yl|oxy|oxo|amino|nitro|fluoro|chloro|bromo|iodo|hydroxy|thio|methylene)[)\]}]*$")

@@ -16,7 +16,7 @@ from features.reference import Group, substances
 from features.reference.translations import Language, name_parts
 from features.reference.words import name_sounds
 from features.substances.normalise import fold
-from features.substances.read.translations import LOCANTS
+from features.substances.read.name_parts import LOCANTS, fewest_parts
 
 #: Alphabets whose words are read by sound, with their letters. Thai puts no blanks between words.
 _ALPHABETS: Final = {
@@ -275,13 +275,5 @@ def _inside(heard: str, alphabet: str) -> tuple[int, int, str] | None:
 def _parts_of(heard: str, alphabet: str) -> tuple[str, ...] | None:
     """Return the fewest parts with this sound; None if it is not made of parts."""
     table, longest = _parts()[alphabet]
-    best: list[tuple[str, ...] | None] = [(), *[None] * len(heard)]
-    for end in range(1, len(heard) + 1):
-        for start in range(max(0, end - longest), end):
-            head, part = best[start], table.get(heard[start:end])
-            if head is not None and part is not None:
-                current = best[end]
-                # Among equally many parts, prefer a short last one: furanyl and fentanyl, not furan and lofentanil.
-                if current is None or len(head) + 1 <= len(current):
-                    best[end] = (*head, part)
-    return best[-1] or None
+    # Among equally many parts, prefer a short last one: furanyl and fentanyl, not furan and lofentanil.
+    return fewest_parts(heard, table, longest, short_last=True) or None

@@ -1,7 +1,6 @@
 """Candidate structures in a declared text: InChIKeys, InChIs, SMILES and systematic names.
 
-This module only finds candidates, which is cheap. RDKit or OPSIN decides whether a candidate is a structure. Most texts have no
-candidate.
+Finding candidates is cheap, and most texts have none. RDKit or OPSIN decides whether a candidate is a structure.
 """
 
 from __future__ import annotations
@@ -9,14 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from features.substances.read.opsin import opsin
 from features.substances.read.spotting_names import flatten, hints_at_a_name, names_in
+
+if TYPE_CHECKING:
+    from features.substances.structures import Structure
 
 Form = Literal["smiles", "inchi", "inchikey", "systematic"]
 
 #: Maximum candidates of one form per text. A list of structures is a document, not a description.
 MOST: Final = 3
+
+#: Minimum and maximum width and height of a drawing, in pixels.
+SIDES: Final = (50, 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,42 @@ def systematic_names(text: str, *, chemical: bool = False) -> tuple[str, ...]:
     if not hints_at_a_name(flatten(text)):
         return ()
     return tuple(piece.reading for piece in structures_in(text, chemical=chemical) if piece.form == "systematic")
+
+
+def read_structures(text: str) -> Iterator[tuple[Piece, Structure | None]]:
+    """Yield the candidate structures of a declared chemical, each with its parent structure; None if it cannot be read."""
+    from features.substances.structures import from_inchi, from_smiles
+
+    for piece in structures_in(text, chemical=True):
+        if piece.form == "inchi":
+            yield piece, from_inchi(piece.reading)
+        else:
+            smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
+            yield piece, from_smiles(smiles) if smiles and piece.form != "inchikey" else None
+
+
+def draw(smiles: str, *, width: int = 320, height: int = 220) -> str:
+    """Return an SVG of the parent structure of a SMILES on a white background. Equal structures and sizes give equal texts.
+
+    Raises:
+        ValueError: the SMILES cannot be read, or a side is not between 50 and 2,000 pixels.
+        ImportError: a system library that RDKit's drawing needs is missing.
+    """
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    from features.substances.structures import from_smiles
+
+    for name, side in (("width", width), ("height", height)):
+        if not SIDES[0] <= side <= SIDES[1]:
+            raise ValueError(f"{name} is {side}, expected {SIDES[0]} to {SIDES[1]} pixels")
+    structure = from_smiles(smiles)
+    if structure is None:
+        raise ValueError(f"smiles is {smiles[:100]!r}, expected the SMILES of a molecule")
+    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
+    # Keep RDKit's white background, because black bonds would be invisible on dark pages.
+    rdMolDraw2D.PrepareAndDrawMolecule(canvas, structure.mol)
+    canvas.FinishDrawing()
+    return str(canvas.GetDrawingText())
 
 
 def _first(pieces: Iterator[Piece]) -> list[Piece]:

@@ -14,8 +14,17 @@ from typing import Final
 
 from features.reference.words import chemical_words
 from features.substances.normalise import fold
-from features.substances.read.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
-from features.substances.read.name_readings import PREFIX_AT_END, reading, readings
+from features.substances.read.name_readings import (
+    BESIDE,
+    CORE,
+    EVERYDAY,
+    FILL,
+    LINKS,
+    PREFIX_AT_END,
+    SECOND_PART,
+    reading,
+    readings,
+)
 from features.texts.scan import Beginnings
 
 

@@ -9,11 +9,11 @@ follow from parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from itertools import islice, product
 from math import prod
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from features.reference import Group, ReferenceDataError, Substance, benign_chemicals, substances
 from features.reference.translations import (
@@ -27,7 +27,14 @@ from features.reference.translations import (
 )
 from features.reference.words import chemical_words
 from features.substances.normalise import fold
-from features.substances.read.chinese import distinguished_characters, pinyin, traditional
+from features.substances.read.name_parts import (
+    LOCANTS,
+    Composition,
+    decompose,
+    distinguished_characters,
+    pinyin,
+    traditional,
+)
 
 
 class TranslatedName(NamedTuple):
@@ -36,17 +43,6 @@ class TranslatedName(NamedTuple):
     name: str
     language: str
     substance: str
-
-
-class Composition(NamedTuple):
-    """An English name in parts: frames from the outside in, and (text, whether it is a part) of each piece in order."""
-
-    frames: tuple[str, ...]
-    pieces: tuple[tuple[str, bool], ...]
-
-
-#: Type of `_choices`, with or without a cache.
-_Choices: TypeAlias = Callable[[tuple[int, ...], int], tuple[tuple[int, ...], ...]]
 
 
 class _Candidate(NamedTuple):
@@ -67,8 +63,6 @@ _LANGUAGES: Final = (
     Language.KOREAN,
     Language.ARABIC,
 )
-#: Parts that state the position of a substituent.
-LOCANTS: Final = frozenset({"ortho", "meta", "para", "alpha", "beta"})
 _NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
 _NITROGEN_FIRST: Final = re.compile(r"(N|1)-(?=boc|benzyl|phenethyl|\(2-phenylethyl\))", re.IGNORECASE)
 # Other English wordings of a name, with other separators or another order of the parts.
@@ -87,7 +81,6 @@ _REWORDED: Final = (
 # Number of spellings per rewording of a long name, because only the usual one is likely. Precursors have no such limit: they are
 # traded under all spellings.
 _VARIANTS_REWORDED: Final = 1
-_RUN: Final = re.compile(r"[^\W\d_]+|[\W\d_]")
 # Maximum parts of a short name, and maximum spellings of a short and of a longer name. A systematic name has so many parts that
 # only the usual spellings are likely.
 _SHORT: Final = 4
@@ -126,72 +119,8 @@ _SPELLED: Final = tuple(
 )
 
 
-@cache
-def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
-    """Return English forms in one line -> part, and the frames as (before, after, part), the longest first."""
-    in_line: dict[str, str] = {}
-    frames: list[tuple[str, str, str]] = []
-    for part, languages in name_parts().items():
-        english = languages[Language.ENGLISH]
-        for form in english.forms:
-            if english.frames:
-                before, _, after = form.partition(SLOT)
-                frames.append((before, after, part))
-            else:
-                in_line[form] = part
-    return in_line, tuple(sorted(frames, key=lambda frame: -len(frame[0] + frame[1])))
-
-
-def segment(word: str) -> tuple[str, ...] | None:
-    """Return the fewest parts that make up a run of lower-case letters, or None. A single letter is a part only if it is alone.
-
-    >>> segment("fluoroisobutyrylfentanyl"), segment("ibuprofen")
-    (('fluoro', 'isobutyryl', 'fentanyl'), None)
-    """
-    in_line = _english()[0]
-    if word in in_line:
-        return (in_line[word],)
-    best: list[tuple[str, ...] | None] = [(), *[None] * len(word)]
-    for end in range(2, len(word) + 1):
-        for start in range(end - 1):
-            head, part = best[start], in_line.get(word[start:end])
-            if head is not None and part is not None:
-                current = best[end]
-                if current is None or len(head) + 1 < len(current):
-                    best[end] = (*head, part)
-    return best[-1]
-
-
-def decompose(english: str) -> Composition | None:
-    """Return an English name as frames and pieces; None if one of its words is not made of known parts.
-
-    Single letters (``N``), digits, and other characters stay unchanged.
-    """
-    rest = english.lower()
-    frames: list[str] = []
-    found = True
-    while found:
-        found = False
-        for before, after, part in _english()[1]:
-            if len(rest) > len(before) + len(after) and rest.startswith(before) and rest.endswith(after):
-                rest = rest[len(before) : len(rest) - len(after)]
-                frames.append(part)
-                found = True
-                break
-    start = english.lower().find(rest)
-    pieces: list[tuple[str, bool]] = []
-    for match in _RUN.finditer(rest):
-        word = match[0]
-        parts = segment(word) if word[0].isalpha() else None
-        if parts is not None:
-            pieces += [(part, True) for part in parts]
-        elif len(word) == 1:
-            pieces.append((english[start + match.start()], False))
-        else:
-            return None
-    return Composition(tuple(frames), tuple(pieces))
-
-
+# Many names have parts with equally many forms.
+@lru_cache(maxsize=512)
 def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
     """Return up to ``limit`` choices of a form (index) for each part: all usual forms first, then few and close alternatives."""
     if prod(sizes) > _MOST_COMBINATIONS:
@@ -206,9 +135,7 @@ def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(product(*map(range, sizes)), key=lambda choice: (sum(choice), choice))[:limit])
 
 
-def _spelled(
-    composition: Composition, language: Language, limit: int | None = None, choices: _Choices = _choices
-) -> Iterator[str]:
+def _spelled(composition: Composition, language: Language, limit: int | None = None) -> Iterator[str]:
     """Yield spellings of a composed name in a language, the usual one first. Yield nothing if the language lacks a part."""
     rows: dict[str, NamePart] = {}
     for part in (*composition.frames, *(text for text, is_part in composition.pieces if is_part)):
@@ -224,7 +151,7 @@ def _spelled(
     frames = composition.frames
     last = composition.pieces[-1][0]
     sizes = tuple(len(rows[part].forms) for part in (*frames, *in_line))
-    for choice in choices(sizes, limit):
+    for choice in _choices(sizes, limit):
         chosen = {part: rows[part].forms[at] for part, at in zip(in_line, choice[len(frames) :], strict=True)}
         name = _line(composition, chosen, language)
         radical = name
@@ -287,7 +214,7 @@ def _simplified_characters() -> dict[int, str]:
     return {**_ALIKE, **folded}
 
 
-def _composed(substance: Substance, choices: _Choices) -> Iterator[_Candidate]:
+def _composed(substance: Substance) -> Iterator[_Candidate]:
     seen: set[tuple[tuple[str, ...], tuple[tuple[str, bool], ...]]] = set()
     names = (substance.name, *substance.synonyms, substance.systematic_name)
     own = dict.fromkeys(name for name in (*names, *map(_with_other_locant, names)) if name)
@@ -303,7 +230,7 @@ def _composed(substance: Substance, choices: _Choices) -> Iterator[_Candidate]:
         seen.add(same)
         given = english in own
         for language in _LANGUAGES:
-            for rank, name in enumerate(_spelled(composition, language, None if given else limit, choices)):
+            for rank, name in enumerate(_spelled(composition, language, None if given else limit)):
                 yield _Candidate(name, language, substance.name, given and rank == 0)
                 if rank < _INFLECTED:
                     for other, written in _derived(name, language, rank):
@@ -391,9 +318,7 @@ def translated_names() -> tuple[TranslatedName, ...]:
         names = (row.name, *row.synonyms, *row.abbreviations, row.systematic_name)
         english.update((_key(name), row.name) for name in names)
     by_key: dict[str, _Candidate | None] = {}
-    # Many names have parts with equally many forms.
-    choices = lru_cache(maxsize=512)(_choices)
-    candidates = (candidate for row in listed for candidate in _composed(row, choices))
+    candidates = (candidate for row in listed for candidate in _composed(row))
     for candidate in (*_irregular(), *candidates):
         key = _key(candidate.name)
         if key in english or not _long_enough(key, candidate.language):
@@ -406,6 +331,7 @@ def translated_names() -> tuple[TranslatedName, ...]:
                 by_key[key] = candidate
         elif earlier.substance != candidate.substance:
             by_key[key] = _owner(earlier, candidate)
+    _choices.cache_clear()
     return tuple(
         TranslatedName(row.name, row.language.value, row.substance) for row in by_key.values() if row is not None
     )

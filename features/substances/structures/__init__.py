@@ -7,8 +7,13 @@ it needs system libraries that a server may lack.
 from __future__ import annotations
 
 from features.substances.structures.definitions import class_matches
-from features.substances.structures.harmless import is_harmless
-from features.substances.structures.molecule import Structure, from_inchi, from_smiles, listed_structures
-from features.substances.structures.similarity import nearest
+from features.substances.structures.molecule import (
+    Structure,
+    from_inchi,
+    from_smiles,
+    is_harmless,
+    listed_structures,
+    nearest,
+)
 
 __all__ = ["Structure", "class_matches", "from_inchi", "from_smiles", "is_harmless", "listed_structures", "nearest"]

@@ -15,8 +15,7 @@ from typing import Final
 
 from rdkit import Chem
 
-from features.substances.structures.groups import Neighbours, Piece, Substituent, substituent
-from features.substances.structures.verdict import Verdict, best, verdict
+from features.substances.structures.groups import Neighbours, Piece, Substituent, Verdict, best, substituent, verdict
 
 # Piperidine with the nitrogen of an amide at position 4. All ring bonds are single. An oxo group on the ring does not prevent a
 # match.

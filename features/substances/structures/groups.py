@@ -1,4 +1,4 @@
-"""Pieces of a molecule outside a scaffold, and the legal terms that describe each piece.
+"""Pieces of a molecule outside a scaffold, the legal terms that describe each piece, and the verdict of one definition.
 
 A law names kinds of substituents (alkyl, halo, ester ...). The terms are interpreted narrowly. Alkyl and alkenyl are open
 chains, straight or branched. Amino is NH2. An ester or an ether may have any hydrocarbon or halogenated parts.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from rdkit import Chem
 
@@ -227,3 +227,27 @@ def _sulphur(near: Neighbours, piece: Piece, oxygens: list[int]) -> Iterator[str
         yield "thioalkyl"
     elif len(oxygens) == 2 and all(list(near.of(oxygen)) == [piece.root] for oxygen in oxygens):
         yield "alkylsulphonyl"
+
+
+#: The limb of a structure that does not differ from the parent.
+PARENT: Final = "parent"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Result of one definition, with the limbs by which the structure differs from the parent, in the order of the law."""
+
+    result: Literal["met", "possible"]
+    limbs: tuple[str, ...]
+
+
+def verdict(limbs: Iterable[str], order: tuple[str, ...], *, sure: bool = True) -> Verdict:
+    """Return a verdict with its limbs in the given order, or with `PARENT` without limbs. It is ``met`` if ``sure``."""
+    named = set(limbs)
+    return Verdict("met" if sure else "possible", tuple(limb for limb in order if limb in named) or (PARENT,))
+
+
+def best(verdicts: Iterable[Verdict | None]) -> Verdict | None:
+    """Return the best verdict on one structure: ``met`` before ``possible``, then the fewest limbs. None without a verdict."""
+    found = [one for one in verdicts if one is not None]
+    return min(found, key=lambda one: (one.result != "met", len(one.limbs), one.limbs), default=None)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, cast
 
-from rdkit import Chem, rdBase
-from rdkit.Chem import rdinchi
+from rdkit import Chem, DataStructs, rdBase
+from rdkit.Chem import rdFingerprintGenerator, rdinchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from features.reference import substances
+from features.reference import Group, ReferenceDataError, structure_motifs, substances
 from features.reference.words import chemical_words
 
 #: Maximum length of a structure text. The longest SMILES in the reference data has 60 characters.
@@ -215,3 +215,72 @@ def _sanitised(edit: Chem.RWMol) -> Chem.Mol:
     Chem.SanitizeMol(mol)
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     return mol
+
+
+_WATCHED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
+# Morgan fingerprint: counts of the environments of two bonds around each atom, folded into 2,048 bins.
+_RADIUS: Final = 2
+_BINS: Final = 2048
+
+
+def nearest(structure: Structure) -> tuple[str, float]:
+    """Return the name of the watched substance most similar to the structure, and their Tanimoto similarity, 0..1.
+
+    Among equally similar substances, the first in ``substances.csv`` counts. Stereochemistry is ignored.
+    """
+    names, prints = _watched()
+    similarity = DataStructs.BulkTanimotoSimilarity(_generator().GetCountFingerprint(structure.mol), list(prints))
+    closest = max(range(len(similarity)), key=lambda index: (similarity[index], -index))
+    return names[closest], float(similarity[closest])
+
+
+@cache
+def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
+    return rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BINS)
+
+
+@cache
+def _watched() -> tuple[tuple[str, ...], tuple[DataStructs.UIntSparseIntVect, ...]]:
+    rows = [row for row in substances() if row.group in _WATCHED and row.smiles]
+    prints = []
+    for row in rows:
+        structure = listed_structures().get(row.smiles)
+        if structure is None:
+            raise ReferenceDataError(
+                "substances.csv", None, f"smiles of {row.name} is {row.smiles!r}, expected a molecule"
+            )
+        prints.append(_generator().GetCountFingerprint(structure.mol))
+    return tuple(row.name for row in rows), tuple(prints)
+
+
+#: A harmless structure is less similar than this to each watched substance (Tanimoto on Morgan counts of radius 2). Vanillin
+#: reaches 0.2, reagents of the same families 0.5.
+_UNLIKE: Final = 0.4
+#: Minimum number of heavy atoms of a harmless structure. A smaller one has too few parts for a judgement.
+_FEWEST_ATOMS: Final = 6
+
+
+def is_harmless(structure: Structure, similarity: float) -> bool:
+    """Return whether a structure is unlike every watched substance and has no part that is typical of controlled ones.
+
+    Args:
+        structure: parent structure, on no list and in no class.
+        similarity: its similarity to the nearest watched substance, 0..1.
+    """
+    mol = structure.mol
+    if similarity >= _UNLIKE or mol.GetNumAtoms() < _FEWEST_ATOMS:
+        return False
+    return not any(mol.HasSubstructMatch(motif) for motif in _motifs())
+
+
+@cache
+def _motifs() -> tuple[Chem.Mol, ...]:
+    motifs = []
+    for row in structure_motifs():
+        motif = Chem.MolFromSmarts(row.smarts)
+        if motif is None:
+            raise ReferenceDataError(
+                "structure_motifs.csv", None, f"smarts of {row.motif} is {row.smarts!r}, expected SMARTS"
+            )
+        motifs.append(motif)
+    return tuple(motifs)

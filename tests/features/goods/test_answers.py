@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from features.goods.answers import EMPTY, GoodsAnswer, GoodsReader, goods_reader
-from features.goods.classifier import Reading, agreement, read_texts
 from features.goods.codes import CODES
-from features.goods.model import goods_model
+from features.goods.model import Reading, agreement, goods_model, read_texts
 from features.goods.ranking import RANKS, fill_likeliest
 from features.goods.scores import FloatArray
 from features.texts.cache import TextIndex

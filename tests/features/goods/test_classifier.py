@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.goods.classifier import Reading, agreement, read_texts
 from features.goods.codes import CODES
-from features.goods.model import GoodsModelError, goods_model, read, write
+from features.goods.model import GoodsModelError, Reading, agreement, goods_model, read, read_texts, write
 from features.texts.cache import TextIndex
 from features.texts.folding import folded
 from features.texts.words import TokenisedTexts

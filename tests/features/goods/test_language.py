@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.goods.language import guess, votes
+from features.goods.answers import guess, votes
 
 LANGUAGES = ("de", "en", "zh")
 

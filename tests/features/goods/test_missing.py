@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.goods.missing import Missing, missing
+from features.goods.answers import Missing, missing
 from features.texts.folding import words
 
 GOODS, WHOLE, SUBSTANCE, PREPARATION, MATERIAL, USE = Missing

@@ -7,8 +7,7 @@ import pytest
 
 from features.goods.codes import CODES
 from features.groups.business.group import best_fits
-from features.kinds.lines import CHAPTERS, OUTSIDE, OWN_GOODS, business_lines
-from features.kinds.parties import name_marks
+from features.kinds.parties import CHAPTERS, OUTSIDE, OWN_GOODS, business_lines, name_marks
 
 
 def lines_of(name: str) -> set[str]:

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from features.reference import Group, benign_chemicals, substances
 from features.substances import WATCHED
 from features.substances.context import Surroundings
-from features.substances.find.members import members
+from features.substances.find.found import Entry, Found
 from features.substances.find.misspelt import MisspeltNames, merged
-from features.substances.find.morphemes import CHEMICAL_WORD, MORPHEME
-from features.substances.find.names import Entry, Found, NameIndex
-from features.substances.find.reserve import RESERVED
+from features.substances.find.morphemes import CHEMICAL_WORD, MORPHEME, RESERVED, members
+from features.substances.find.names import NameIndex
 from features.substances.normalise import fold, spell
 from tests.growth import cost_grows_linearly
 
@@ -35,7 +34,7 @@ def build_index() -> NameIndex:
 
 
 INDEX = build_index()
-MISSPELT = MisspeltNames(INDEX.watched_names(), others=INDEX.other_names())
+MISSPELT = MisspeltNames(INDEX.watched_names(), others=INDEX.other_keys(WATCHED))
 
 
 def find(text: str) -> list[Found]:

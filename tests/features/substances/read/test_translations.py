@@ -17,10 +17,9 @@ from features.reference import Group, ReferenceDataError, Verified, benign_chemi
 from features.reference import translations as loaders
 from features.substances import WATCHED, Substances, translated_names
 from features.substances.normalise import compact, fold
-from features.substances.read import chinese as chinese_module
+from features.substances.read import name_parts as chinese_module
 from features.substances.read import translations as module
-from features.substances.read.chinese import pinyin, traditional
-from features.substances.read.translations import decompose, segment
+from features.substances.read.name_parts import decompose, pinyin, segment, traditional
 
 OWNER = {compact(name.name): name.substance for name in translated_names()}
 ENGLISH = {
