@@ -19,9 +19,8 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from features.readers.chunk import Piece, Reject, RowNote
-from features.readers.errors import Unreadable
+from features.readers.errors import MAX_COLUMNS, Unreadable, check_width
 from features.readers.headers import recognise, squeeze
-from features.readers.limits import MAX_COLUMNS, check_width
 from features.readers.quotes import MAX_ROW_BYTES, Layout, has_lone_returns, lay_out
 from features.readers.source import FORMAT_HINT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks

@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from features.manifest.fields import FIELD, ITEM_NAMES
 from features.readers.chunk import Piece, Reject
-from features.readers.errors import Unreadable
-from features.readers.json_columns import OTHERS, columns_of
-from features.readers.limits import MAX_COLUMNS, check_width
+from features.readers.errors import MAX_COLUMNS, Unreadable, check_width
 from features.readers.source import ByteSource
 from features.readers.text import LineBlocks
 
+#: Content of a column: no values, texts only, or other values.
+_NOTHING, _TEXTS, _OTHERS = 0, 1, 2
 _MAX_SHOWN: Final = 10_000
 _PARTIES: Final = ("consignor", "consignee")
 
@@ -107,10 +107,10 @@ class JsonlPieces:
             yield self._piece(rows, lines, rejected)
 
     def _piece(self, rows: list[dict[str, Any]], lines: list[int], rejected: list[Reject]) -> Piece:
-        columns, kinds = columns_of(rows, self.names)
+        columns, kinds = _columns_of(rows, self.names)
         table = pa.table(list(map(_texts, columns, kinds)), names=list(self.names))
         own = {
-            name: list(map(_plain, column)) if kind == OTHERS else None
+            name: list(map(_plain, column)) if kind == _OTHERS else None
             for name, column, kind in zip(self.names, columns, kinds, strict=True)
         }
         return Piece(table, np.array(lines, dtype=np.int64), table.nbytes, tuple(rejected), (), own)
@@ -175,7 +175,7 @@ def _narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _texts(values: list[Any], kind: int) -> Any:
     """Return a column as an Arrow string array."""
-    return pa.array(list(map(_text, values)) if kind == OTHERS else values, pa.string())
+    return pa.array(list(map(_text, values)) if kind == _OTHERS else values, pa.string())
 
 
 def _text(value: Any) -> str | None:
@@ -213,3 +213,23 @@ def _kind(value: object) -> str:
         dict: "an object",
     }
     return names[type(value)]
+
+
+def _columns_of(rows: list[dict[str, Any]], names: tuple[str, ...]) -> tuple[list[list[Any]], list[int]]:
+    """Return the columns of ``rows`` by ``names``, with None for missing values, and the content of each column.
+
+    The content is `_NOTHING`, `_TEXTS` or `_OTHERS`.
+    """
+    columns: list[list[Any]] = [[None] * len(rows) for _ in names]
+    contents = [_NOTHING] * len(names)
+    # Look up all names of a row while the row is in the processor's cache.
+    for at, row in enumerate(rows):
+        for place, name in enumerate(names):
+            value = row.get(name)
+            if value is not None:
+                columns[place][at] = value
+                if type(value) is not str:
+                    contents[place] = _OTHERS
+                elif contents[place] == _NOTHING:
+                    contents[place] = _TEXTS
+    return columns, contents

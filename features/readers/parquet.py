@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.readers.chunk import Piece
-from features.readers.errors import Unreadable
-from features.readers.limits import check_width
+from features.readers.errors import Unreadable, check_width
 
 _BATCH_ROWS: Final = 16_384
 

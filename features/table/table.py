@@ -21,12 +21,10 @@ from features.reference.rates import usd_per_unit_in
 from features.table import assembly as kernels
 from features.table import normalise
 from features.table.amounts import Amount, Amounts
-from features.table.blank import unreadable_rows
 from features.table.coded import Coded
-from features.table.overlong import cut_overlong
 from features.table.problems import RowProblems
+from features.table.reading import FUTURE_TOLERANCE_S, cut_overlong, declaration_times, unreadable_rows
 from features.table.text_columns import LAZY, TextColumns
-from features.table.times import FUTURE_TOLERANCE_S, declaration_times
 from features.texts.declared import TIME_MISSING
 
 __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]

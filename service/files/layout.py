@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.readers import OwnValues
-from models.scoring.output_columns import ALL_SCORE_COLUMNS
+from models.scoring.scores import ALL_SCORE_COLUMNS
 from service.core.excel_safe import safe_cell
 from service.files.chunk_scorer import ScoredChunk
 from service.files.delimited import header_line

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from features.table.normalise import time as read_time
-from features.table.times import EARLIEST_S
+from features.table.reading import EARLIEST_S
 from service.core.database.times import iso_time, iso_time_or_none
 from service.core.errors import Unprocessable, schema_mismatch
 from service.core.http.schemas import Answer, Lane, Probability

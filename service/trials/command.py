@@ -13,7 +13,7 @@ from service.lists.command import lists_app, table
 if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.lists.screening import ListScreening
-    from service.trials.trial import TrialReport
+    from service.trials.rules_trial import RuleTrial
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A TOML file of rules.")]
@@ -62,7 +62,7 @@ def try_rules_file(
     from service.core.commands import environment, load_model, row_progress, to_stdout
     from service.core.memory import keep_memory_small, long_lived_objects
     from service.files.options import ScoreOptions
-    from service.trials.trial import try_rules
+    from service.trials.rules_trial import try_rules
 
     trial_rules = load_rules(rules, known_names())
     settings = environment(permit_register=register)
@@ -70,7 +70,7 @@ def try_rules_file(
     keep_memory_small()
     model = load_model(bundle)
     with long_lived_objects(), row_progress(source.name) as progress:
-        report = try_rules(
+        trial = try_rules(
             trial_rules,
             source,
             model,
@@ -82,16 +82,15 @@ def try_rules_file(
             progress=progress,
         )
     if json_file is not None:
-        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
-    to_stdout().print(_table(report))
+        json_file.write_text(json.dumps(trial.to_json(), indent=2) + "\n", encoding="utf-8")
+    to_stdout().print(_table(trial))
 
 
-def _table(report: TrialReport) -> object:
-    """Return the report as a table for the terminal."""
+def _table(trial: RuleTrial) -> object:
+    """Return the counts as a table for the terminal."""
     from rich.table import Table
 
-    trial = report.trial
-    title = f"{trial.shipments:,} shipments, {report.rows_rejected:,} rows rejected"
+    title = f"{trial.shipments:,} shipments, {trial.rows_rejected:,} rows rejected"
     table = Table("rule", "fires", "moves", "moves by origin", title=title, title_justify="left")
     for rule in trial.to_json()["rules"]:
         origins = list(rule["by_origin"].items())
@@ -128,7 +127,7 @@ def try_entries(
     from service.core.commands import environment, load_model, row_progress, to_stdout
     from service.core.memory import keep_memory_small, long_lived_objects
     from service.files.options import ScoreOptions
-    from service.trials.trial import try_lists
+    from service.trials.lists_trial import try_lists
 
     settings = environment()
     screening, settings_of_scores = _entries_to_try(settings, lists_file)

@@ -15,7 +15,7 @@ from models.calibration import Calibrator, ReferenceScores, combine
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
-from training.fitting.booster_text import first_trees
+from training.fitting.boosting import first_trees
 
 HEADS = tuple(DEFAULT_BASE_RATES)
 GOODS = ("silicone phone case", "parts", "cotton t-shirt with print", "sample", "ceramic mug", "chemical raw material")

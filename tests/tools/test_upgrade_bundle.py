@@ -20,7 +20,7 @@ from models.scoring import RiskModel
 from models.trees import StoredRows, scaled
 from tests.models.small_model import HEADS, manifest, table_of, train
 from tools.upgrade_bundle import RENAMED, main, upgrade
-from training.fitting.booster_text import shrunk
+from training.fitting.boosting import shrunk
 
 OWN_RULES = """[[rule]]
 id = "own"

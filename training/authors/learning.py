@@ -23,7 +23,7 @@ from models.evidence import Prior
 from models.trees import scaled
 from training.arrays import Bools, Floats, Ints
 from training.authors.views import AuthorViews, NewOffice, changing_columns
-from training.fitting.booster_text import first_trees, join_trees
+from training.fitting.boosting import first_trees, join_trees
 from training.fitting.residual import boosted, combined, intercept, largest_rows
 
 #: Prevalence of finds in training, the same for each author.

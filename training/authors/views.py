@@ -105,7 +105,7 @@ def _substance(head: str, draw: np.random.Generator) -> Substance:
 def _declaring(table: ManifestTable, chosen: list[Substance], way: _Way) -> ManifestTable:
     """Return the table with the goods of each row replaced."""
     columns = dict(table.raw)
-    codes = [*_texts(columns["hs_code"])] if "hs_code" in columns else [None] * len(chosen)
+    codes = columns["hs_code"].to_list() if "hs_code" in columns else [None] * len(chosen)
     columns["goods_description"] = Coded.from_list(
         [one.name if naming < 2 else f"CAS {one.cas}" for one, naming in zip(chosen, way.naming, strict=True)]
     )
@@ -120,10 +120,6 @@ def _declaring(table: ManifestTable, chosen: list[Substance], way: _Way) -> Mani
         ]
     )
     return ManifestTable.from_columns(columns, len(chosen))
-
-
-def _texts(column: Coded) -> list[str | None]:
-    return [column.values[code] if code >= 0 else None for code in column.codes.tolist()]
 
 
 #: A settled office inspects these shares of illicit and of clean shipments, and gets the result two weeks later.

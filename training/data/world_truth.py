@@ -28,7 +28,6 @@ class WorldTruth:
         network: (n,) number of the network; `HONEST` for lawful trade.
         typologies: (n, len(`TRACES`)) whether the shipment shows the typology.
         strength: (n,) index into `STRENGTHS`, or `HONEST`.
-        violation: (n,) whether the filing breaks a rule that is unrelated to drugs.
         content: (m,) index into `CONTENTS`.
         reaction: (n,) index into ``reactions``, -1 if the network did not change its behaviour.
         reactions: Names of reactions.
@@ -37,7 +36,6 @@ class WorldTruth:
     network: Ints
     typologies: Bools
     strength: Codes
-    violation: Bools
     content: Codes
     reaction: Codes
     reactions: tuple[str, ...] = ()
@@ -46,18 +44,6 @@ class WorldTruth:
         """Return whether each goods item has a content of the head, shape (m, heads)."""
         of_content = np.array([[name in HEADS[head] for head in HEADS] for name in CONTENTS], dtype=np.bool_)
         return np.asarray(of_content[self.content])
-
-    def take(self, shipments: Ints, rows: Ints) -> WorldTruth:
-        """Return the truth of the given shipments, whose goods items are ``rows``."""
-        return WorldTruth(
-            self.network[shipments],
-            self.typologies[shipments],
-            self.strength[shipments],
-            self.violation[shipments],
-            self.content[rows],
-            self.reaction[shipments],
-            self.reactions,
-        )
 
 
 class TruthColumns:
@@ -79,7 +65,6 @@ class TruthColumns:
             for text in dict.fromkeys(texts):
                 code_of.setdefault(text, len(code_of))
             self._add(name, self._coded(name, texts, code_of))
-        self._add("violation", np.fromiter(map(bool, truth["violation"]), dtype=np.bool_, count=n))
         self.n_rows += n
 
     def _coded(self, name: str, texts: TextColumn, code_of: Mapping[str, int]) -> NDArray[np.int32]:
@@ -105,7 +90,6 @@ class TruthColumns:
             np.array(numbers, dtype=np.int64)[column["network_id"][first_row]],
             shown[column["typologies"][first_row]],
             (column["strength"][first_row] - 1).astype(np.int8),
-            column["violation"][first_row],
             column["content"],
             (column["reaction"][first_row] - 1).astype(np.int8),
             tuple(self._code_of["reaction"])[1:],

@@ -36,9 +36,9 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
     """Return the sections of a card as JSON values, from the card's facts and the run's metrics."""
     return [
         _details(name, version, card),
-        _use(card),
+        _use(),
         _factors(metrics),
-        _measures(metrics),
+        _measures(),
         _evaluation_data(card, metrics),
         _training_data(card),
         *_figures(metrics),
@@ -81,7 +81,7 @@ def _details(name: str, version: str, card: Mapping[str, Any]) -> CardSection:
     )
 
 
-def _use(card: Mapping[str, Any]) -> CardSection:
+def _use() -> CardSection:
     return _section(
         "Intended use",
         [
@@ -107,7 +107,7 @@ def _factors(metrics: Mapping[str, Any]) -> CardSection:
     )
 
 
-def _measures(metrics: Mapping[str, Any]) -> CardSection:
+def _measures() -> CardSection:
     return _section(
         "Metrics",
         [

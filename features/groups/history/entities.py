@@ -1,7 +1,9 @@
-"""Kinds of entities in the history, and rows of the key matrix."""
+"""Kinds of entities in the history, rows of the key matrix, and the texts of shipments that the history hashes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import Final
 
@@ -90,3 +92,42 @@ KEY_ROWS: Final = KeyRow.ENTITIES + len(Entity)
 def key_row(entity: Entity) -> int:
     """Return the row of a key matrix for a kind of entity."""
     return KeyRow.ENTITIES + entity
+
+
+class TextLine(IntEnum):
+    """Rows of a matrix of hashed texts, one column per shipment."""
+
+    CONSIGNOR_NAME = 0
+    CONSIGNOR_COUNTRY = auto()
+    CONSIGNEE_NAME = auto()
+    #: City, or the area of the postcode if there is no city.
+    CITY = auto()
+    COUNTRY = auto()
+    EXPORT_COUNTRY = auto()
+    CHANNEL = auto()
+    POSTCODE = auto()
+    REFERENCE = auto()
+    BUILDING = auto()
+    UNIT = auto()
+    #: First row of the contacts, in the order of `CONTACTS`.
+    CONTACTS = auto()
+
+
+TEXT_LINES = TextLine.CONTACTS + len(CONTACTS)
+
+
+@dataclass(frozen=True, slots=True)
+class HashedTexts:
+    """Text columns that are hashed with the same normalisation.
+
+    Attributes:
+        columns: names of the columns.
+        lines: output lines: first parts of all columns, then second parts.
+        spell: function that normalises texts. It returns the first parts of all texts, then the second parts.
+        parts: number of parts per text.
+    """
+
+    columns: tuple[str, ...]
+    lines: tuple[int, ...]
+    spell: Callable[[list[str]], list[bytes]]
+    parts: int

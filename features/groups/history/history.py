@@ -26,13 +26,20 @@ from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
 from features.groups.history.entities import CONTACTS, INSPECTED, key_row
-from features.groups.history.full import recent_arrays, restore_store, restored_recent, store_arrays
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
-from features.groups.history.snapshot import most_important, restore, snapshot
+from features.groups.history.saving import (
+    Backup,
+    most_important,
+    recent_arrays,
+    restore,
+    restore_store,
+    restored_recent,
+    snapshot,
+    store_arrays,
+)
 from features.groups.history.state import VERSION, FirstColumn
-from features.groups.history.undo import Backup
 from features.groups.history.visits import IS_COMPILED, learn
 from features.table.table import ManifestTable
 

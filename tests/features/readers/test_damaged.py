@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.readers import ColumnMapping, MappingError, Unreadable, open_table
-from features.readers.limits import MAX_COLUMNS
+from features.readers.errors import MAX_COLUMNS
 from features.readers.quotes import MAX_QUOTED_BYTES, MAX_ROW_BYTES
 
 

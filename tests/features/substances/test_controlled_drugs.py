@@ -8,7 +8,7 @@ import pytest
 
 from features.reference import controlled_drugs, drug_listings
 from features.substances import CONTROLLED, Match, Substances, law, law_on, listed, obligations
-from features.substances.rows import resolution
+from features.substances import rows as resolution
 from features.table.table import Coded, ManifestTable
 
 INDEX = Substances.load()

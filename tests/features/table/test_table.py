@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.reference.rates import usd_per_unit
+from features.table.reading import EARLIEST_S
 from features.table.table import Coded, ManifestTable
-from features.table.times import EARLIEST_S
 
 
 def table(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from features.groups.history.history import History
+from features.table.reading import EARLIEST_S, FAR_FUTURE_S, FUTURE_TOLERANCE_S
 from features.table.table import Coded, ManifestTable
-from features.table.times import EARLIEST_S, FAR_FUTURE_S, FUTURE_TOLERANCE_S
 
 NOW = 1_780_000_000  # 2026-05-28
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from features.groups.expected.rows import BUCKETS, buckets_of
 from features.substances.normalise import TOKEN
-from features.substances.rows.resolution import choose
+from features.substances.rows import choose
 from features.texts.cache import BATCH, TextIndex, TextPairs, TextRows, fill_numbers, national_digits_masked
 from features.texts.scan import (
     Beginnings,

@@ -9,7 +9,7 @@ import pytest
 
 from features.groups.history import keys
 from features.groups.history.history import HistoryRows
-from features.table.overlong import LONGEST_DESCRIPTION
+from features.table.reading import LONGEST_DESCRIPTION
 from features.table.table import ManifestTable
 from models.scoring import RiskModel, ScoreSettings
 from models.scoring.isolating import failing

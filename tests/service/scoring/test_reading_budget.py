@@ -12,7 +12,7 @@ import pytest
 
 from features.substances import Substances
 from features.substances.read.opsin import Opsin
-from features.table.overlong import LONGEST_DESCRIPTION, LONGEST_TEXT
+from features.table.reading import LONGEST_DESCRIPTION, LONGEST_TEXT
 from features.texts.reading import ReadingBudget, current_budget, reading_within
 from service.app import create_app
 from service.core.http.schemas import UnreadableQuery

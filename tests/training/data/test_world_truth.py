@@ -50,14 +50,6 @@ def test_codes_represent_the_texts_of_the_world(data: Dataset) -> None:
     assert np.array_equal(world.heads(), data.truth)
 
 
-def test_a_part_of_the_truth_belongs_to_its_shipments(data: Dataset) -> None:
-    world = _truth(data)
-    part = world.take(np.arange(5, 9), np.arange(20, 26))
-    assert np.array_equal(part.network, world.network[5:9])
-    assert np.array_equal(part.typologies, world.typologies[5:9])
-    assert np.array_equal(part.content, world.content[20:26])
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_truth_file_in_any_order_is_joined_by_shipment_and_item(
     data: Dataset, files: tuple[Path, Path], tmp_path: Path, suffix: str
@@ -70,7 +62,7 @@ def test_a_truth_file_in_any_order_is_joined_by_shipment_and_item(
         frame.replace("", None).to_parquet(shuffled)
     read = read_truth(shuffled, from_file(files[0]).table)
     world = _truth(data)
-    for name in ("network", "typologies", "strength", "violation", "content"):
+    for name in ("network", "typologies", "strength", "content"):
         assert np.array_equal(getattr(read, name), getattr(world, name)), name
     reactions = [world.reactions[c] if c >= 0 else "" for c in world.reaction.tolist()]
     assert [read.reactions[c] if c >= 0 else "" for c in read.reaction.tolist()] == reactions
@@ -117,7 +109,7 @@ def test_a_truth_file_without_its_columns_or_with_an_item_twice_is_refused(
 
 def test_chunks_may_have_different_values_and_columns() -> None:
     columns = TruthColumns()
-    plain = {"violation": ["", "x"], "content": ["none", "precursor"], "strength": ["", "faint"]}
+    plain = {"content": ["none", "precursor"], "strength": ["", "faint"]}
     columns.add({**plain, "network_id": ["", "N00007"], "typologies": ["", "P1;D9"]})
     columns.add({**plain, "network_id": ["", "N00003"], "typologies": ["", "D9"], "reaction": ["", "new shippers"]})
     world = columns.of(np.arange(4), np.arange(4))
@@ -126,4 +118,3 @@ def test_chunks_may_have_different_values_and_columns() -> None:
     assert world.reactions == ("new shippers",)
     assert np.flatnonzero(world.typologies[1]).tolist() == sorted([T["P1"], T["D9"]])
     assert world.strength.tolist() == [HONEST, 1, HONEST, 1]
-    assert world.violation.tolist() == [False, True, False, True]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from features.groups.history import store as history_store
 from features.groups.history.entities import CONTACTS, Entity
 from features.groups.history.reads import LINK_LAYOUTS, PARTY_LAYOUTS
-from features.groups.history.snapshot import most_important, restore, snapshot
+from features.groups.history.saving import most_important, restore, snapshot
 from features.groups.history.state import VERSION, FirstColumn, PartyColumn
 from features.groups.history.store import Store
 from features.groups.history.visits import learn

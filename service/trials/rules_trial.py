@@ -1,20 +1,33 @@
-"""Trial of a set of rules: for each rule and origin, the shipments for which it fires and those whose lane it would change."""
+"""Trial of rules on a file: the changes of lanes that they would cause. No scores are written."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
-from typing import Any, Final, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.readers import ROWS_PER_CHUNK, open_table
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW
-from models.rules.ruling import Ruling
+from models.rules import OfficeRules, RuleSet, Ruling
+from models.scoring import ScoreSettings
+from service.files.chunk_scorer import ChunkScorer
+from service.files.options import ScoreOptions
+from service.files.pipeline import map_ahead
+
+if TYPE_CHECKING:
+    from models.scoring import RiskModel
+    from service.files.options import Progress
 
 LaneArray: TypeAlias = NDArray[np.int8]
+
 
 #: Names of the moves between two lanes.
 MOVES: Final = {
@@ -50,11 +63,12 @@ class RuleTrial:
 
     Attributes:
         ids: ids of the rules on trial. They follow the rules in force in each ruling.
-        shipments: number of shipments so far.
+        shipments, rows_rejected: number of shipments so far, and of rows that could not be read.
     """
 
     ids: tuple[str, ...]
     shipments: int = 0
+    rows_rejected: int = 0
     rules: dict[str, Moved] = field(init=False)
     by_origin: dict[str, dict[str, Moved]] = field(init=False)
 
@@ -73,7 +87,7 @@ class RuleTrial:
         self.shipments += len(by_score)
         if ruling.fired is None:
             return
-        origins = np.array(origins_of(table), dtype=np.object_)
+        origins = np.array(_origins_of(table), dtype=np.object_)
         first = len(ruling.fired.rules) - len(self.ids)
         in_force = list(range(first))
         before, _ = ruling.lanes(by_score, drawn, in_force)
@@ -88,7 +102,7 @@ class RuleTrial:
                 self.by_origin[name].setdefault(origin, Moved()).add(fired[at], before[at], after[at])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts as plain JSON values, origins sorted by descending number of shipments."""
+        """Return the report as plain JSON values, origins sorted by descending number of shipments."""
         return {
             "shipments": self.shipments,
             "rules": [
@@ -104,13 +118,65 @@ class RuleTrial:
                 }
                 for name in self.ids
             ],
+            "rows_rejected": self.rows_rejected,
         }
 
 
-def origins_of(table: ManifestTable) -> Sequence[str]:
+def _origins_of(table: ManifestTable) -> Sequence[str]:
     """Return the origin of each shipment (S,): that of its first item, otherwise its country of export, otherwise `UNKNOWN`."""
     origin, export = table.text("origin_country"), table.text("export_country")
     return [
         origin.values[o] if o >= 0 else export.values[e] if e >= 0 else UNKNOWN
         for o, e in zip(origin.codes[table.first_row].tolist(), export.codes[table.first_row].tolist(), strict=True)
     ]
+
+
+def try_rules(
+    rules: RuleSet,
+    path: str | os.PathLike[str],
+    model: RiskModel,
+    options: ScoreOptions,
+    *,
+    progress: Progress | None = None,
+) -> RuleTrial:
+    """Score a file with the rules in force and the rules on trial, and count the shipments that these would move to another lane.
+
+    Rules of the bundle with ids of rules on trial are off during the trial, so that the bundle's own rules and changed copies of
+    them can be tried.
+
+    Args:
+        model: scores the file with a copy of its history.
+        options: options, whose ``settings`` contain the rules in force.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+        RulesError: a rule does not fit the model, or has the id of another rule of the office.
+    """
+    settings = options.settings or ScoreSettings()
+    settings = replace(settings, rules=_with_trial(rules, model.rules, settings.rules or OfficeRules()))
+    # Raise errors in the rules before the file is read.
+    model.rulebook(settings)
+    trial = RuleTrial(tuple(rule.id for rule in rules.rules))
+    rows = 0
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(
+            open_table(Path(path), mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK)
+        )
+        scorer = ChunkScorer(model, model.history.copy(), replace(options, settings=settings), decimal=reader.decimal)
+        for prepared in stack.enter_context(map_ahead(scorer.prepare, reader)):
+            trial.rows_rejected += len(prepared.refused) + len(prepared.chunk.rejected)
+            rows += prepared.chunk.n_rows + len(prepared.chunk.rejected)
+            if prepared.table is not None and prepared.history is not None:
+                scores = model.score_rows(prepared.table, prepared.history, settings=settings, threads=options.threads)
+                trial.add(prepared.table, scores.ruling, scores.lane_by_score, scores.selected_by == "random")
+            if progress is not None:
+                progress(prepared.chunk.bytes_read, reader.approx_bytes, rows)
+    return trial
+
+
+def _with_trial(rules: RuleSet, bundled: RuleSet, office: OfficeRules) -> OfficeRules:
+    """Return the rules in force followed by those on trial."""
+    tried = {rule.id for rule in rules.rules}
+    kept = tuple(rule for rule in bundled.rules if rule.id not in tried)
+    in_force = () if office.off else (replace(bundled, rules=kept),)
+    return replace(office, off=True, added=(*in_force, *office.added, rules))
