@@ -15,7 +15,7 @@ from features.goods.answers import Missing
 from features.reference import class_definitions, recorded_law
 from features.substances import KINDS
 from models.scoring import DEFAULT_BASE_RATES
-from models.scoring.output_columns import ALL_SCORE_COLUMNS
+from models.scoring.scores import ALL_SCORE_COLUMNS
 from service.core.metrics import Metrics
 from service.core.settings import Settings, variables
 from service.goods.answers import COLUMNS as GOODS_COLUMNS

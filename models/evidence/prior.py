@@ -176,13 +176,23 @@ class Prior:
         self.evidence = evidence
         self.heads = tuple(heads)
         concerned = evidence.for_heads(self.heads) if evidence is not None else ()
-        head_weights = _HeadWeights(evidence, self.heads)
-        self.base = head_weights.base()
         groups = evidence.groups if evidence is not None else {}
         order = {group: position for position, group in enumerate(groups)}
         entries = [entry for entry in concerned if entry.direction != "base"]
         entries.sort(key=lambda entry: (order[entry.group], entry.one_of))
         self.entries: tuple[Entry, ...] = tuple(entries)
+        self.base = np.zeros(len(self.heads))
+        #: (E, K) log-odds at full strength, times the factor of the head; 0 where an entry does not concern a head.
+        weights = np.zeros((len(entries), len(self.heads)))
+        for column, head in enumerate(self.heads):
+            if evidence is None:
+                break
+            # The odds of an office's own label are the sum of the odds of all heads.
+            base = [e.log_odds for e in concerned if e.direction == "base" and evidence.concerns(e, head)]
+            self.base[column] = np.logaddexp.reduce(base) if base else 0.0
+            for row, entry in enumerate(entries):
+                if evidence.concerns(entry, head):
+                    weights[row, column] = entry.log_odds * evidence.factors.get(head, 1.0)
         column_of = {name: column for column, name in enumerate(features)}
         missing = {feature: entry.id for entry in entries for feature in entry.features if feature not in column_of}
         if missing:
@@ -190,7 +200,7 @@ class Prior:
                 "Entries of evidence name features that the model does not have: "
                 + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
             )
-        self._weigher = _weigher(self.entries, self.base, head_weights, groups, column_of)
+        self._weigher = _weigher(self.entries, self.base, weights, groups, column_of)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Return the prior log-odds (n, K) of C-ordered feature rows (n, F)."""
@@ -212,33 +222,6 @@ class Prior:
         out = np.empty((len(matrix), len(self.entries)))
         self._weigher.contributions(matrix, head, out)
         return out
-
-
-class _HeadWeights:
-    """The log-odds of entries for each head."""
-
-    def __init__(self, evidence: Evidence | None, heads: Sequence[str]) -> None:
-        self._evidence, self._heads = evidence, heads
-
-    def base(self) -> FloatArray:
-        """Return the log-odds (K,) without any evidence. The odds of an office's own label are the sum of the odds of all heads."""
-        base = np.zeros(len(self._heads))
-        for column, head in enumerate(self._heads):
-            evidence = self._evidence
-            entries = [e for e in evidence.entries if evidence.concerns(e, head)] if evidence is not None else []
-            of_head = [entry.log_odds for entry in entries if entry.direction == "base"]
-            if of_head:
-                base[column] = np.logaddexp.reduce(of_head)
-        return base
-
-    def entries(self, entries: Sequence[Entry]) -> FloatArray:
-        """Return the log-odds (E, K) at full strength, times the factor of the head; 0 where an entry does not concern a head."""
-        weights = np.zeros((len(entries), len(self._heads)))
-        for row, entry in enumerate(entries):
-            for column, head in enumerate(self._heads):
-                if self._evidence is not None and self._evidence.concerns(entry, head):
-                    weights[row, column] = entry.log_odds * self._evidence.factors.get(head, 1.0)
-        return weights
 
 
 class EntryWeights:
@@ -267,7 +250,7 @@ class EntryWeights:
 def _weigher(
     entries: Sequence[Entry],
     base: FloatArray,
-    head_weights: _HeadWeights,
+    weights: FloatArray,
     of_id: Mapping[str, EvidenceGroup],
     column_of: dict[str, int],
 ) -> Weigher:
@@ -294,7 +277,7 @@ def _weigher(
         _starts([size for _, size in groups]),
         np.array([of_id[group].d for group, _ in groups], dtype=np.float64),
         base,
-        head_weights.entries(entries),
+        weights,
     )
 
 

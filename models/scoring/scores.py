@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, repeat
 from typing import Any, Final, TypeAlias
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from features.manifest.fields import HEADS
 from features.substances import Match
 from features.table.table import ManifestTable
 from models.reasons import Explanations, SubstanceAnswers, day_of
@@ -18,6 +19,27 @@ from models.rules import Ruling
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
+#: Number of reasons in files.
+N_REASONS: Final = 3
+_BEFORE_HEADS: Final = ("risk", "percentile")
+_AFTER_HEADS: Final = (
+    "item_risk",
+    "lane",
+    "selected_by",
+    *(f"reason_{n + 1}" for n in range(N_REASONS)),
+    "substance",
+    "substance_kind",
+    "substance_hit",
+    "warnings",
+    "model_version",
+    "bundle_digest",
+    "one_in",
+    "rank_one_in",
+    "rule_ids",
+    "unread",
+)
+#: All columns that scoring may append, in order.
+ALL_SCORE_COLUMNS: Final = (*_BEFORE_HEADS, *(f"risk_{head}" for head in HEADS), *_AFTER_HEADS)
 #: Largest number in "one in ...": the resolution of the reference traffic.
 MOST_ONE_IN: Final = 10_000_000
 
@@ -260,6 +282,15 @@ class Scores:
 
     def _substance(self, match: Match, shipment: int) -> dict[str, Any]:
         return self.substance_answers.answer(match, day_of(int(self.table.declared_s[shipment])))
+
+
+def score_columns(heads: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns appended by a model with these heads.
+
+    A model trained on an office's own label has the single head ``risk`` and no columns ``risk_...``.
+    """
+    per_head = () if tuple(heads) == ("risk",) else tuple(f"risk_{head}" for head in heads)
+    return (*_BEFORE_HEADS, *per_head, *_AFTER_HEADS)
 
 
 def _one_in(share: FloatArray) -> NDArray[np.int64]:

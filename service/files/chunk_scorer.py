@@ -24,7 +24,7 @@ from features.table.parts import alone
 from features.table.table import ManifestTable
 from models.scoring import AdvancingHistory, Explain, Scores, ScoreSettings
 from models.scoring.isolating import failing, fault
-from models.scoring.output_columns import N_REASONS, score_columns
+from models.scoring.scores import N_REASONS, score_columns
 from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
 from service.files.score_columns import columns_of, empty_columns

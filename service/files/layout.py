@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.readers import OwnValues
-from models.scoring.output_columns import ALL_SCORE_COLUMNS
+from models.scoring.scores import ALL_SCORE_COLUMNS
 from service.files.chunk_scorer import ScoredChunk
 
 

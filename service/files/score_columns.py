@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.table.table import ManifestTable
 from models.scoring import Scores
-from models.scoring.output_columns import N_REASONS
+from models.scoring.scores import N_REASONS
 
 
 def empty_columns(names: Sequence[str]) -> dict[str, Any]:

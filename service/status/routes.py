@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.lanes import misfit
 from models.scoring import DEFAULT_BASE_RATES
-from models.scoring.output_columns import ALL_SCORE_COLUMNS, score_columns
+from models.scoring.scores import ALL_SCORE_COLUMNS, score_columns
 from service.core.chemistry import chemistry
 from service.core.errors import DatabaseAway
 from service.core.http.dependencies import AppMetrics, AppSettings, PlainJson, provided

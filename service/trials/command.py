@@ -13,7 +13,7 @@ from service.lists.command import lists_app, table
 if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.lists.screening import ListScreening
-    from service.trials.rules_trial import TrialReport
+    from service.trials.rules_trial import RuleTrial
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A TOML file of rules.")]
@@ -72,7 +72,7 @@ def try_rules_file(
     keep_memory_small()
     model = load_model(bundle)
     with long_lived_objects(), row_progress(source.name) as progress:
-        report = try_rules(
+        trial = try_rules(
             trial_rules,
             source,
             model,
@@ -84,16 +84,15 @@ def try_rules_file(
             progress=progress,
         )
     if json_file is not None:
-        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
-    to_stdout().print(_table(report))
+        json_file.write_text(json.dumps(trial.to_json(), indent=2) + "\n", encoding="utf-8")
+    to_stdout().print(_table(trial))
 
 
-def _table(report: TrialReport) -> object:
-    """Return the report as a table for the terminal."""
+def _table(trial: RuleTrial) -> object:
+    """Return the counts as a table for the terminal."""
     from rich.table import Table
 
-    trial = report.trial
-    title = f"{trial.shipments:,} shipments, {report.rows_rejected:,} rows rejected"
+    title = f"{trial.shipments:,} shipments, {trial.rows_rejected:,} rows rejected"
     table = Table("rule", "fires", "moves", "moves by origin", title=title, title_justify="left")
     for rule in trial.to_json()["rules"]:
         origins = list(rule["by_origin"].items())

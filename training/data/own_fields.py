@@ -19,7 +19,7 @@ from features.readers.further import FurtherField, Kind, position_of
 from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from models.scoring import RISK
-from models.scoring.output_columns import ALL_SCORE_COLUMNS
+from models.scoring.scores import ALL_SCORE_COLUMNS
 from training.arrays import Bools, Floats, Ints
 from training.data.labels import Labels
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES
-from models.scoring.output_columns import ALL_SCORE_COLUMNS
+from models.scoring.scores import ALL_SCORE_COLUMNS
 from models.trees.forest import COMPILED
 from service.app import create_app
 from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from features.readers import ColumnMapping, Unreadable
 from features.table.table import Coded, ManifestTable
 from models.scoring import RISK, RiskModel, ScoreSettings
-from models.scoring.output_columns import ALL_SCORE_COLUMNS, score_columns
+from models.scoring.scores import ALL_SCORE_COLUMNS, score_columns
 from service.files.batch import BatchReport, score_file
 from service.files.chunk_scorer import LATE, RETURNED
 from service.files.options import ScoreOptions
