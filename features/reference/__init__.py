@@ -9,11 +9,9 @@ from __future__ import annotations
 from features.reference.chemicals import (
     SUBSTANCE_GROUPS,
     BenignChemical,
-    CasNumber,
     Group,
     RelatedSubstance,
     Relation,
-    StructureMotif,
     Substance,
     benign_chemicals,
     cas_numbers,
@@ -23,7 +21,7 @@ from features.reference.chemicals import (
     structure_motifs,
     substances,
 )
-from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
+from features.reference.codes import country, currency, hs_exists, hs_text
 from features.reference.laws import (
     ClassDefinition,
     ClassExemption,
@@ -45,12 +43,7 @@ from features.reference.laws import (
 from features.reference.rates import rate_table, usd_per_unit
 from features.reference.reading import ReferenceDataError, Verified
 from features.reference.trade import (
-    Carrier,
-    EcommerceGood,
-    HsOfInterest,
     HsRole,
-    Statistic,
-    Typology,
     carriers,
     character_rules,
     dialling_codes,
@@ -58,7 +51,6 @@ from features.reference.trade import (
     hs_of_interest,
     policy_dates,
     statistics,
-    stop_word_rows,
     stop_words,
     typologies,
 )
@@ -66,16 +58,12 @@ from features.reference.trade import (
 __all__ = [
     "SUBSTANCE_GROUPS",
     "BenignChemical",
-    "Carrier",
-    "CasNumber",
     "ClassDefinition",
     "ClassExemption",
     "ControlledDrug",
     "ConventionParty",
-    "EcommerceGood",
     "Effect",
     "Group",
-    "HsOfInterest",
     "HsRole",
     "Listing",
     "Precision",
@@ -83,11 +71,8 @@ __all__ = [
     "ReferenceDataError",
     "RelatedSubstance",
     "Relation",
-    "Statistic",
     "Status",
-    "StructureMotif",
     "Substance",
-    "Typology",
     "Verified",
     "benign_chemicals",
     "carriers",
@@ -107,14 +92,11 @@ __all__ = [
     "hs_of_interest",
     "hs_text",
     "is_known_cas",
-    "location",
-    "location_country",
     "policy_dates",
     "rate_table",
     "recorded_law",
     "related_substances",
     "statistics",
-    "stop_word_rows",
     "stop_words",
     "street_names",
     "structure_motifs",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from features.reference import (
+    SUBSTANCE_GROUPS,
     BenignChemical,
     ControlledDrug,
-    Group,
     RelatedSubstance,
     Relation,
     Substance,
@@ -26,7 +26,6 @@ from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, MIXED_DRUG
 from features.substances.normalise import core
 from features.substances.read.translations import translated_names
 
-_RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
 #: Configuration and form at the end of a name in the UNII list.
 _CONFIGURATION: Final = re.compile(r", \([^()]*\)-?.*$| (?:anhydrous|base)$", re.IGNORECASE)
 
@@ -51,7 +50,7 @@ class Contents:
     def __init__(
         self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
     ) -> None:
-        self.rows = {row.name: row for row in watched if row.group in _RESOLVED}
+        self.rows = {row.name: row for row in watched if row.group in SUBSTANCE_GROUPS}
         self.related: dict[str, RelatedSubstance | ControlledDrug] = {}
         self.names = NameIndex()
         self.cas: dict[str, Entry] = {}

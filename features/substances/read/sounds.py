@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from features.reference import Group, substances
+from features.reference import substances
 from features.reference.translations import Language, name_parts
 from features.reference.words import name_sounds
+from features.substances.match import WATCHED
 from features.substances.normalise import fold
 from features.substances.read.name_parts import LOCANTS, fewest_parts
 
@@ -59,7 +60,6 @@ _MIN_SOUND_LETTERS: Final = 3
 _MIN_FOREIGN_LETTERS: Final = 2
 # Parts that sound like ordinary words. A reading that ends in one of them needs a core.
 _NO_WORD: Final = name_sounds()["sounds"]["no_words"]
-_NAMED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Endings of cases and genders, and linking vowels, by sound.
 _ENDINGS: Final = name_sounds()["sounds"]["endings"]
 _PREFIXES: Final = {"hebrew": re.compile("[\u05d1\u05d4\u05d5\u05db\u05dc\u05de\u05e9]")}
@@ -132,7 +132,7 @@ def _parts_by_sound() -> dict[str, str]:
     """Return sound -> English part."""
     found: dict[str, str] = {}
     spelled: list[tuple[str, str]] = [
-        (row.name, row.name.lower()) for row in substances() if row.group in _NAMED and row.name.isalpha()
+        (row.name, row.name.lower()) for row in substances() if row.group in WATCHED and row.name.isalpha()
     ]
     for languages in name_parts().values():
         english = languages[Language.ENGLISH]

@@ -17,8 +17,9 @@ from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator, rdinchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from features.reference import Group, ReferenceDataError, structure_motifs, substances
+from features.reference import ReferenceDataError, structure_motifs, substances
 from features.reference.words import chemical_words
+from features.substances.match import WATCHED
 
 #: Maximum length of a structure text. The longest SMILES in the reference data has 60 characters.
 MAX_TEXT: Final = 1000
@@ -217,7 +218,6 @@ def _sanitised(edit: Chem.RWMol) -> Chem.Mol:
     return mol
 
 
-_WATCHED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Morgan fingerprint: counts of the environments of two bonds around each atom, folded into 2,048 bins.
 _RADIUS: Final = 2
 _BINS: Final = 2048
@@ -241,7 +241,7 @@ def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
 
 @cache
 def _watched() -> tuple[tuple[str, ...], tuple[DataStructs.UIntSparseIntVect, ...]]:
-    rows = [row for row in substances() if row.group in _WATCHED and row.smiles]
+    rows = [row for row in substances() if row.group in WATCHED and row.smiles]
     prints = []
     for row in rows:
         structure = listed_structures().get(row.smiles)
