@@ -116,22 +116,9 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
 
     app = _without_routes(lifespan)
     record = _record(settings)
-    scorer = Scorer(
-        host,
-        metrics,
-        lists.settings,
-        max_items=settings.max_items,
-        record=record,
-        store=store,
-        reading_seconds=settings.reading_seconds,
-        lists=lists,
-    )
+    scorer = _scorer(host, metrics, lists, record, store, settings)
     query_cache = QueryCache()
-    budgets = Budgets(
-        ByteBudget(settings.max_bodies_bytes),
-        ByteBudget(settings.max_bodies_bytes),
-        ByteBudget(settings.max_uploads_bytes),
-    )
+    budgets = _budgets(settings)
     parts: dict[Any, object] = {
         Settings: settings,
         Metrics: metrics,
@@ -157,6 +144,33 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
     return app
+
+
+def _budgets(settings: Settings) -> Budgets:
+    """Return the limits on bytes in memory."""
+    most = settings.max_bodies_bytes
+    return Budgets(ByteBudget(most), ByteBudget(most), ByteBudget(settings.max_uploads_bytes))
+
+
+def _scorer(
+    host: ModelHost,
+    metrics: Metrics,
+    lists: CurrentLists,
+    record: TrafficRecord | None,
+    store: Store | None,
+    settings: Settings,
+) -> Scorer:
+    """Return the scorer of requests."""
+    return Scorer(
+        host,
+        metrics,
+        lists.settings,
+        max_items=settings.max_items,
+        record=record,
+        store=store,
+        reading_seconds=settings.reading_seconds,
+        lists=lists,
+    )
 
 
 def _connections(settings: Settings, metrics: Metrics) -> Connections:
