@@ -1,13 +1,31 @@
-"""Types of the proof: entries, faults, counts, and the base class of checks."""
+"""Types of the proof: entries, faults, counts, the base class of checks, and reading of rows with any content.
+
+SQLite stores any value in any column. So the proof selects `readable` columns, and a row that cannot be compared is a fault.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sqlalchemy import BigInteger, Boolean, Double, Label, LargeBinary, String, case, func, literal, type_coerce
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+#: Errors of comparisons with values of another type or form, such as a text that is not UTF-8.
+UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError)
+#: Type of a column -> the type of its values in SQLite.
+_STORED_AS: Final[tuple[tuple[type[Any], str], ...]] = (
+    (LargeBinary, "blob"),
+    (String, "text"),
+    (BigInteger, "integer"),
+    (Boolean, "integer"),
+    (Double, "real"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,21 @@ class Check:
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
         """Yield the faults of entries of this kind, in any order, and count the entries."""
+        for entry in entries:
+            tally.entries += 1
+            try:
+                problem = self.problem(connection, entry, tally)
+            except UNREADABLE:
+                problem = "its facts and its rows cannot be compared"
+            if problem is not None:
+                yield Fault(entry.number, entry.kind, entry.subject, problem)
+
+    def problem(self, connection: Connection, entry: Entry, tally: Tally) -> str | None:
+        """Return how the tables differ from an entry; None if they agree.
+
+        Raises:
+            one of `UNREADABLE`: the entry or the rows do not have the form that the service writes.
+        """
         raise NotImplementedError
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
@@ -66,13 +99,31 @@ class Check:
         return None
 
 
-def in_chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
+def readable(connection: Connection, columns: Iterable[Any]) -> list[Label[Any]]:
+    """Return columns to select instead, and one more, ``unreadable``: the name of the first column with a value of a wrong type.
+
+    Values of a wrong type are read as NULL. PostgreSQL has none.
+    """
+    if connection.dialect.name != "sqlite":
+        return [*(column.label(column.name) for column in columns), literal(None).label("unreadable")]
+    fitting = {
+        column: func.typeof(column).in_(
+            [stored for kind, stored in _STORED_AS if isinstance(column.type, kind)] + ["null"] * column.nullable
+        )
+        for column in columns
+    }
+    return [
+        *(type_coerce(case((fits, column)), column.type).label(column.name) for column, fits in fitting.items()),
+        case(*((~fits, column.name) for column, fits in fitting.items())).label("unreadable"),
+    ]
+
+
+def as_text(value: object) -> str | None:
+    """Return an id for a message, whatever the table contains."""
+    return None if value is None else str(value).encode(errors="backslashreplace").decode()
+
+
+def in_chunks(entries: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Yield the entries in parts of at most ``size``."""
     for start in range(0, len(entries), size):
         yield entries[start : start + size]
-
-
-def differing(facts: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
-    """Return a sentence that names the values which differ from the facts; None if all agree."""
-    names: Iterable[str] = sorted(name for name in found if facts.get(name) != found[name])
-    return f"the table holds other values of {', '.join(names)}" if names else None

@@ -19,6 +19,7 @@ from sqlalchemy import insert, select
 
 from features.readers.source import read_small
 from models.bundle import check_public_key, is_signature, sign_message
+from service.audit.entry import as_text, readable
 from service.audit.tables import AuditHead
 from service.core.database.times import now_us
 
@@ -103,10 +104,19 @@ def sign_head(database: Database, number: int, digest: bytes, private_key: bytes
 
 
 def signed_heads(connection: Connection) -> list[SignedHead]:
-    """Return the signed heads of the table, in the order of signing."""
+    """Return the signed heads of the table, in the order of signing.
+
+    Raises:
+        BadHead: a value has another type than its column.
+    """
     columns = [AuditHead.__table__.c[name] for name in SignedHead.__slots__]
-    rows = connection.execute(select(*columns).order_by(AuditHead.position))
-    return [SignedHead(row.number, bytes(row.digest), row.signed_at, row.key, bytes(row.signature)) for row in rows]
+    rows = connection.execute(select(*readable(connection, columns)).order_by(AuditHead.position)).all()
+    if any(row.unreadable is not None for row in rows):
+        raise BadHead("a signed head is not readable")
+    return [
+        SignedHead(row.number, bytes(row.digest), row.signed_at, as_text(row.key) or "", bytes(row.signature))
+        for row in rows
+    ]
 
 
 def key_name(public_key: bytes) -> str:

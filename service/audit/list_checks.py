@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, func, select
 
-from service.audit.entry import Check, Entry, Fault, Tally
+from service.audit.entry import Check, Entry, Fault, Tally, as_text, readable
 from service.core.database.tables import AuditEntry
 from service.lists.matching import TOPICS, Topic
 from service.lists.repository import columns_of, entry_digest, table_of
@@ -44,24 +44,23 @@ class AddedCheck(Check):
         self._table: Any = table_of(topic).__table__
         self._kind = f"{topic.kind}_added"
 
-    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
+    def problem(self, connection: Connection, entry: Entry, tally: Tally) -> str | None:
         own = ("id", "salt", "added_by", "added_at", "removed_by", "removed_at", "revision")
-        columns = [self._table.c[name] for name in (*own, *columns_of(self._topic))]
-        for entry in entries:
-            tally.entries += 1
-            lines, erased, agrees = _Lines(), False, True
-            query = select(*columns).where(self._table.c.batch == entry.subject).order_by(self._table.c.position)
-            for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).mappings():
-                erased = erased or row["salt"] is None
-                lines.add("" if erased else entry_digest(self._topic, dict(row)))
-                agrees = agrees and (row["added_by"], row["added_at"]) == (entry.actor, entry.at)
-                if row["removed_at"] is None and row["removed_by"] is None:
-                    # A removal changes the revision, and has a separate entry.
-                    agrees = agrees and row["revision"] == entry.facts.get("revision")
-            tally.erased += erased
-            problem = _problem(lines, erased, entry.facts, "digests") or (None if agrees else _DIFFER)
-            if problem is not None:
-                yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
+        columns = readable(connection, [self._table.c[name] for name in (*own, *columns_of(self._topic))])
+        lines, erased, agrees = _Lines(), False, True
+        query = select(*columns).where(self._table.c.batch == entry.subject).order_by(self._table.c.position)
+        for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).mappings():
+            if row["unreadable"] is not None:
+                return f"{_DIFFER} in the table {self._topic.name}"
+            erased = erased or row["salt"] is None
+            lines.add("" if erased else entry_digest(self._topic, dict(row)))
+            agrees = agrees and (row["added_by"], row["added_at"]) == (entry.actor, entry.at)
+            if row["removed_at"] is None and row["removed_by"] is None:
+                # A removal changes the revision, and has a separate entry.
+                agrees = agrees and row["revision"] == entry.facts.get("revision")
+        tally.erased += erased
+        problem = _problem(lines, erased, entry.facts, "digests") or (None if agrees else _DIFFER)
+        return None if problem is None else f"{problem} in the table {self._topic.name}"
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         entry = AuditEntry.__table__
@@ -70,7 +69,7 @@ class AddedCheck(Check):
         subject = connection.execute(query).scalar()
         if subject is None:
             return None
-        return Fault(None, self._kind, subject, f"no entry records this row of the table {self._topic.name}")
+        return Fault(None, self._kind, as_text(subject), f"no entry records this row of the table {self._topic.name}")
 
 
 class RemovedCheck(Check):
@@ -81,19 +80,17 @@ class RemovedCheck(Check):
         self._table: Any = table_of(topic).__table__
         self._kind = f"{topic.kind}_removed"
 
-    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
-        for entry in entries:
-            tally.entries += 1
-            lines, agrees = _Lines(), True
-            columns = self._table.c
-            query = select(columns.id, columns.removed_by, columns.revision).where(columns.removed_at == entry.at)
-            for row in connection.execute(query.order_by(columns.position).execution_options(yield_per=_ROWS_AT_ONCE)):
-                lines.add(row.id)
-                agrees = agrees and (row.removed_by, row.revision) == (entry.actor, entry.facts.get("revision"))
-            tally.rows += lines.count
-            problem = _problem(lines, False, entry.facts, "ids") or (None if agrees else _DIFFER)
-            if problem is not None:
-                yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
+    def problem(self, connection: Connection, entry: Entry, tally: Tally) -> str | None:
+        lines, agrees = _Lines(), True
+        columns = self._table.c
+        own = readable(connection, [columns.id, columns.removed_by, columns.revision])
+        query = select(*own).where(columns.removed_at == entry.at).order_by(columns.position)
+        for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
+            lines.add("" if row.unreadable else row.id)
+            agrees = agrees and (row.removed_by, row.revision) == (entry.actor, entry.facts.get("revision"))
+        tally.rows += lines.count
+        problem = _problem(lines, False, entry.facts, "ids") or (None if agrees else _DIFFER)
+        return None if problem is None else f"{problem} in the table {self._topic.name}"
 
     def unrecorded(self, connection: Connection, tally: Tally) -> Fault | None:
         count = select(func.count()).select_from(self._table).where(self._table.c.removed_at.is_not(None))
@@ -106,7 +103,7 @@ class RemovedCheck(Check):
             if subject is None:
                 return None
             problem = f"this row of the table {self._topic.name} says who removed it, but not when"
-            return Fault(None, self._kind, subject, problem)
+            return Fault(None, self._kind, as_text(subject), problem)
         problem = f"{removed} rows of the table {self._topic.name} are removed, but entries record {tally.rows}"
         return Fault(None, self._kind, None, problem)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from sqlalchemy import select
 
 from service.audit.checks import CHECKS
-from service.audit.entry import Check, Entry, Fault, Tally
-from service.audit.heads import Head, SignedHead, key_name, signed_heads
-from service.core.database import audit
+from service.audit.entry import UNREADABLE, Check, Entry, Fault, Tally, as_text, readable
+from service.audit.heads import BadHead, Head, SignedHead, key_name, signed_heads
 from service.core.database.audit import START, digest_of
+from service.core.database.tables import AuditEntry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -84,10 +86,10 @@ def prove(
         models.bundle.BadKey: the key cannot be used.
     """
     proof = Proof()
-    with database.snapshot() as connection:
+    with database.snapshot() as connection, _any_text(connection):
         awaited, proof.fault = _awaited(connection, expected, public_key, proof)
         # Start below 1, so that forged entries with such numbers are found.
-        while proof.fault is None and (page := audit.page(connection, after=proof.number or _MIN_NUMBER, limit=_PAGE)):
+        while proof.fault is None and (page := _page(connection, proof.number or _MIN_NUMBER)):
             proof.fault = _prove_page(connection, page, awaited, checks, proof)
             if progress is not None:
                 progress(proof.number)
@@ -96,11 +98,35 @@ def prove(
     return proof
 
 
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """Within the context, read texts of SQLite that are not UTF-8 too. They equal no fact, and have no digest."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    before = driver.text_factory
+    driver.text_factory = lambda content: content.decode(errors="surrogateescape")
+    try:
+        yield
+    finally:
+        driver.text_factory = before
+
+
+def _page(connection: Connection, after: int) -> Sequence[Row[Any]]:
+    columns = readable(connection, AuditEntry.__table__.c)
+    query = select(*columns).where(AuditEntry.number > after).order_by(AuditEntry.number)
+    return connection.execute(query.limit(_PAGE)).all()
+
+
 def _awaited(
     connection: Connection, expected: Iterable[Head | SignedHead], public_key: bytes | None, proof: Proof
 ) -> tuple[dict[int, list[Head]], Fault | None]:
     """Return the heads by number, and a fault if a signature is wrong or missing."""
-    heads: list[tuple[Head | SignedHead, str]] = [(head, "a signed head") for head in signed_heads(connection)]
+    try:
+        heads: list[tuple[Head | SignedHead, str]] = [(head, "a signed head") for head in signed_heads(connection)]
+    except BadHead as error:
+        return {}, Fault(None, None, None, str(error))
     heads += [(head, "the given head") for head in expected]
     name = None if public_key is None else key_name(public_key)
     awaited: dict[int, list[Head]] = defaultdict(list)
@@ -128,18 +154,17 @@ def _prove_page(
     broken = None
     by_kind: dict[str, list[Entry]] = defaultdict(list)
     for row in page:
-        problem = _problem_of(row, awaited, proof)
+        problem, facts = _problem_of(row, awaited, proof)
         if problem is not None:
             missing = row.number != proof.number + 1
             broken = (
                 Fault(proof.number + 1, None, None, problem)
                 if missing
-                else Fault(row.number, row.kind, row.subject, problem)
+                else Fault(row.number, as_text(row.kind), as_text(row.subject), problem)
             )
             break
         proof.number, proof.digest = row.number, bytes(row.digest)
         if row.kind in checks:
-            facts = orjson.loads(row.facts)
             by_kind[row.kind].append(Entry(row.number, row.at, row.kind, row.subject, row.actor, facts))
     faults = [] if broken is None else [broken]
     for kind, entries in by_kind.items():
@@ -147,25 +172,30 @@ def _prove_page(
     return min(faults, key=lambda fault: fault.number or 0, default=None)
 
 
-def _problem_of(row: Row[Any], awaited: Mapping[int, Sequence[Head]], proof: Proof) -> str | None:
-    """Return why an entry breaks the chain; None if it does not."""
+def _problem_of(
+    row: Row[Any], awaited: Mapping[int, Sequence[Head]], proof: Proof
+) -> tuple[str | None, Mapping[str, Any]]:
+    """Return why an entry breaks the chain, None if it does not, and its facts."""
+    if row.unreadable == "number":
+        return "it is missing; an entry with an unreadable number comes next", {}
     if row.number != proof.number + 1:
-        return f"it is missing; entry {row.number} comes next"
+        return f"it is missing; entry {row.number} comes next", {}
+    if row.unreadable is not None:
+        return f"its {row.unreadable} is not readable", {}
     if bytes(row.previous) != proof.digest:
-        return "it does not continue the entry before"
+        return "it does not continue the entry before", {}
     try:
         digest = digest_of(row.number, row.at, row.kind, row.subject, row.actor, bytes(row.facts), proof.digest)
-    except ValueError:
-        return "its facts are not readable"
-    if bytes(row.digest) != digest:
-        return "its digest is not that of its content"
-    if not bytes(row.facts).startswith(b"{"):
-        return "its facts are not readable"
+        if bytes(row.digest) != digest:
+            return "its digest is not that of its content", {}
+        facts = {**orjson.loads(row.facts)}
+    except UNREADABLE:
+        return "its facts are not readable", {}
     for head in awaited.get(row.number, ()):
         if head.digest != digest:
-            return f"{head.origin} names another digest"
+            return f"{head.origin} names another digest", {}
         proof.heads += 1
-    return None
+    return None, facts
 
 
 def _cut_off(awaited: Mapping[int, Sequence[Head]], proof: Proof) -> Fault | None:
