@@ -117,7 +117,7 @@ _NOTHING_NAMED[
     ]
 ] = np.nan
 #: Number of matches with cached rows. Most goods name no substance.
-_CAPACITY: Final = 8_192
+_ROWS_KEPT: Final = 8_192
 #: Contexts (`features.substances.context`) of goods that are related to a substance but do not contain it.
 _OTHER_GOODS: Final = frozenset({"denied", "test", "antibody", "antidote", "publication"})
 #: HS 2022 subheadings of fentanyls and of nitazenes, for substances that only a class definition covers.
@@ -147,7 +147,7 @@ class SubstanceGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        self._evidence = lru_cache(maxsize=_CAPACITY)(_evidence)
+        self._evidence = lru_cache(maxsize=_ROWS_KEPT)(_evidence)
         self._status = LegalStatus()
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -118,3 +119,11 @@ def importance(match: Match) -> tuple[int, bool, bool, bool, float]:
     else:
         rank = 1 if match.kind == "similar" else 2
     return rank, not match.ambiguous, match.group == CONTROLLED, match.kind != "misspelt", match.confidence
+
+
+def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
+    """Return all names, without those that are only part of a longer misspelt name (fentanyl in acetil fentanyl)."""
+    remaining = [
+        item for item in known if not any(other.start <= item.start and item.end <= other.end for other in misspelt)
+    ]
+    return [*remaining, *misspelt]

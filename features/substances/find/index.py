@@ -19,9 +19,9 @@ from features.substances.context import Surroundings
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.find.contents import Contents
 from features.substances.find.first_look import EVERYTHING, NAMED, STRUCTURED, FirstLook
-from features.substances.find.found import Found, decide, decide_in_context, decide_name, importance
+from features.substances.find.found import Found, decide, decide_in_context, decide_name, importance, merged
 from features.substances.find.glance import NEAR, NUMBER, OTHERWISE, STEM, STREET
-from features.substances.find.misspelt import MisspeltNames, merged
+from features.substances.find.misspelt import MisspeltNames
 from features.substances.find.morphemes import members
 from features.substances.find.numbers import number_found, numbers_in
 from features.substances.find.otherwise import OtherWritings, goes_on

@@ -401,14 +401,6 @@ def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
     return any(len(word) >= _ANCHOR for word in added)
 
 
-def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
-    """Return all names, without those that are only part of a longer misspelt name (fentanyl in acetil fentanyl)."""
-    remaining = [
-        item for item in known if not any(other.start <= item.start and item.end <= other.end for other in misspelt)
-    ]
-    return [*remaining, *misspelt]
-
-
 def _joined_on(spelled: str, start: int) -> bool:
     """Return whether the piece of text is joined to the word before it by a hyphen, bracket or comma."""
     return _JOINED.search(spelled, max(0, start - 6), start) is not None

@@ -19,8 +19,7 @@ from service.audit.tables import AuditHead
 from service.cli import run
 from service.core.database.audit import START, digest_of
 from service.core.database.engine import Database
-from service.core.database.tables import AuditEntry
-from service.tables import Base
+from service.core.database.tables import AuditEntry, Base
 from tests.service.store.test_proof_columns import TABLES, UNCOVERED, filled
 
 __all__ = ["filled"]

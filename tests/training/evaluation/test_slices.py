@@ -38,9 +38,7 @@ def _world(n: int, network: np.ndarray) -> WorldTruth:
     strength = np.where(illicit, k % 4, HONEST).astype(np.int8)
     reaction = np.where(illicit & (network % 2 == 0), network % 4 // 2, -1).astype(np.int8)
     content = np.where(illicit, 1, 0).astype(np.int8)
-    return WorldTruth(
-        network, typologies, strength, np.zeros(n, bool), content, reaction, ("seizure:parties", "law:2025-05-02")
-    )
+    return WorldTruth(network, typologies, strength, content, reaction, ("seizure:parties", "law:2025-05-02"))
 
 
 @pytest.fixture(scope="module")
