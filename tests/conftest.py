@@ -1,7 +1,9 @@
-"""Settings that make all tests independent of machine speed. Speed is measured in benchmarks/."""
+"""Settings that make all tests independent of machine speed, which is measured in benchmarks/, and the model of most tests."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,35 @@ def _no_store_by_default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         patched.setenv("TIDEWAITER_STORE", "off")
         patched.setenv("TIDEWAITER_JOURNAL_DIR", str(tmp_path_factory.getbasetemp() / "journal"))
         yield
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bundle of a small model of whatever features exist, for all tests but those of the champion's figures (tests/champion.py).
+
+    It is built once per session, also if several processes run the tests.
+    """
+    from models.bundle import save
+    from tests.models.small_model import train
+
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder = root / "small_model"
+    with (root / "small_model.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            save(train(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_store(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Model store with `small_bundle`, for processes: ``TIDEWAITER_MODELS_DIR``."""
+    from models.bundle import ModelStore
+
+    root = tmp_path_factory.mktemp("small_store")
+    ModelStore(root).install(small_bundle)
+    return root
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 
 from models.bundle import ModelStore, champion_dir, describe, load
 from service.cli import run
+from tests.champion import serves_champion
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "adapt.md"
 
@@ -24,6 +25,7 @@ def commands() -> list[list[str]]:
     return [line[1:] for line in lines]
 
 
+@serves_champion
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     for command in commands():

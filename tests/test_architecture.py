@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,11 +30,18 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def modules_after(statement: str) -> set[str]:
-    """Return the top-level names of the modules loaded after a fresh interpreter ran ``statement``."""
+def modules_after(statement: str, store: Path | None = None) -> set[str]:
+    """Return the top-level names of the modules loaded after a fresh interpreter ran ``statement`` with a model store."""
+    own = {} if store is None else {"TIDEWAITER_MODELS_DIR": str(store)}
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     return set(json.loads(done.stdout))
 
@@ -45,15 +53,15 @@ def test_the_service_loads_no_training_library(statement: str) -> None:
 
 
 @pytest.mark.slow
-def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_importable() -> None:
-    load = "from models.bundle import champion_dir, load; load(champion_dir())"
+def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_importable(small_bundle: Path) -> None:
+    load = f"from models.bundle import load; load({str(small_bundle)!r})"
     assert {"lightgbm", "numpy"} <= modules_after(load)
     assert modules_after(load).isdisjoint({"sklearn", "pandas"})
     assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")
 
 
 @pytest.mark.slow
-def test_requests_import_neither_training_libraries_nor_pandas() -> None:
+def test_requests_import_neither_training_libraries_nor_pandas(small_store: Path) -> None:
     served = """
 from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.app import create_app
@@ -69,7 +77,7 @@ with serving(create_app(Settings(opsin=False))) as client:
     assert client.get("/v1/goods?q=shoes&hs_code=6403").status_code == 200
     assert client.get("/metrics").status_code == client.get("/v1/model").status_code == 200
 """
-    assert modules_after(served).isdisjoint({*TRAINING_LIBRARIES, "pandas"})
+    assert modules_after(served, small_store).isdisjoint({*TRAINING_LIBRARIES, "pandas"})
 
 
 DATABASE_LIBRARIES = {"alembic", "cryptography", "psycopg", "sqlalchemy"}
@@ -78,7 +86,7 @@ DATABASE_LIBRARIES = {"alembic", "cryptography", "psycopg", "sqlalchemy"}
 @pytest.mark.slow
 @pytest.mark.parametrize(("is_on", "loaded"), [(False, set()), (True, {"alembic", "cryptography", "sqlalchemy"})])
 def test_only_a_service_with_a_store_loads_the_libraries_of_databases(
-    is_on: bool, loaded: set[str], tmp_path: Path
+    is_on: bool, loaded: set[str], tmp_path: Path, small_store: Path
 ) -> None:
     served = f"""
 from service.app import create_app
@@ -98,7 +106,7 @@ with serving(create_app(settings)) as client:
     for path in ("keys", "permits", "webhooks"):
         assert client.delete(f"/v1/{{path}}/none").status_code == {404 if is_on else 409}, path
 """
-    assert modules_after(served) & DATABASE_LIBRARIES == loaded
+    assert modules_after(served, small_store) & DATABASE_LIBRARIES == loaded
 
 
 def test_a_module_is_short_enough_to_read_at_once() -> None:

@@ -24,7 +24,7 @@ import sys
 from importlib.machinery import FileFinder, SourceFileLoader
 from pathlib import Path
 
-root, source, target = sys.argv[1:]
+root, source, target, folder = sys.argv[1:]
 hook = FileFinder.path_hook((SourceFileLoader, [".py"]))
 
 def plain(path):
@@ -38,12 +38,11 @@ sys.path.insert(0, root)
 
 from features.texts import cache
 from models import bundle
-from models.bundle import champion_dir
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
 
 assert cache.__file__.endswith(".py"), cache.__file__
-score_file(source, target, bundle.load(champion_dir()), ScoreOptions(explain="all"))
+score_file(source, target, bundle.load(folder), ScoreOptions(explain="all"))
 """
 
 
@@ -126,16 +125,20 @@ def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
         assert found[0] == found[1]
 
 
-def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
-    from models.bundle import bundle, champion_dir
+def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path, small_bundle: Path) -> None:
+    from models.bundle import bundle
     from service.files.batch import score_file
     from service.files.options import ScoreOptions
     from training.worlds.own import write
 
     source, compiled, plain = tmp_path / "in.csv", tmp_path / "compiled.csv", tmp_path / "plain.csv"
     write(source, None, 400, 3)
-    score_file(source, compiled, bundle.load(champion_dir()), ScoreOptions(explain="all"))
-    subprocess.run([sys.executable, "-c", AS_PYTHON, str(ROOT), str(source), str(plain)], check=True, cwd=tmp_path)
+    score_file(source, compiled, bundle.load(small_bundle), ScoreOptions(explain="all"))
+    subprocess.run(
+        [sys.executable, "-c", AS_PYTHON, str(ROOT), str(source), str(plain), str(small_bundle)],
+        check=True,
+        cwd=tmp_path,
+    )
     assert plain.read_bytes() == compiled.read_bytes()
 
 

@@ -19,6 +19,8 @@ from typing import IO, Any
 
 import pytest
 
+from tests.champion import serves_champion
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 UPDATE = os.environ.get("UPDATE_README") == "1"
@@ -162,6 +164,7 @@ def test_a_test_runs_every_command_of_the_readme() -> None:
         command(beginning)
 
 
+@serves_champion
 def test_make_demo_scores_the_sample_and_shows_the_riskiest_shipments(
     checkout: Path, environment: dict[str, str]
 ) -> None:
@@ -186,6 +189,7 @@ def test_make_dev_installs_the_development_requirements(checkout: Path, environm
     assert "--no-build-isolation --no-deps --editable ." in plan
 
 
+@serves_champion
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_readme_shows_the_answer_of_the_service(checkout: Path, environment: dict[str, str]) -> None:
     with running(
@@ -212,6 +216,7 @@ def test_the_readme_shows_the_answer_about_a_chemical(checkout: Path, environmen
     assert shown == f"{answer}\n"
 
 
+@serves_champion
 def test_the_readme_shows_the_report_on_the_scored_file(checkout: Path, environment: dict[str, str]) -> None:
     (checkout / "out").mkdir(exist_ok=True)
     validated = run(command(".venv/bin/tidewaiter validate "), checkout, environment)

@@ -2,7 +2,7 @@
 
 from models.bundle.audit import BundleInfo, BundleRefused
 from models.bundle.bundle import describe, load, save, verify
-from models.bundle.card import card_markdown
+from models.bundle.files import card_markdown
 from models.bundle.signature import BadKey, check_public_key, is_signature, sign, sign_message
 from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
 

@@ -48,8 +48,7 @@ from models.bundle.audit import (
     seal,
     sha256,
 )
-from models.bundle.card import card_markdown
-from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
+from models.bundle.files import card_markdown, json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
 from models.calibration import Calibrator, ReferenceScores
 from models.evidence import parse_evidence
 from models.lanes import Lanes

@@ -32,6 +32,7 @@ from models.scoring import RiskModel
 MAX_PAST: Final = 100
 #: Content of the pointer file after a rollback to the bundled champion.
 _CHAMPION: Final = "champion\n"
+_CHAMPION_DIR: Final = Path(__file__).resolve().parents[1] / "champion"
 _LOG: Final = logging.getLogger(__name__)
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}-(?P<digest>[0-9a-f]{12})")
 
@@ -42,7 +43,7 @@ class StoreError(RuntimeError):
 
 def champion_dir() -> Path:
     """Return the folder of the champion, the bundle that is part of the code."""
-    return Path(__file__).resolve().parents[1] / "champion"
+    return _CHAMPION_DIR
 
 
 def resolve(root: str | Path) -> Path:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from models.bundle import bundle, champion_dir
 from models.scoring import RiskModel
+from tests.champion import load_champion
 
 
 @pytest.fixture(scope="session")
-def champion_folder() -> Path:
-    return champion_dir()
-
-
-@pytest.fixture(scope="session")
-def champion(champion_folder: Path) -> RiskModel:
-    return bundle.load(champion_folder)
+def champion() -> RiskModel:
+    return load_champion()

@@ -18,7 +18,7 @@ import pytest
 from features.manifest.fields import FIELD, MANIFEST_NAMES, Level
 from features.manifest.shipment import Shipment, shipment_from_json, shipment_to_json
 from features.table.table import Coded, ManifestTable
-from models.bundle import ModelStore
+from models.bundle import ModelStore, load
 from models.scoring import RiskModel
 from service.app import create_app
 from service.core.settings import Settings
@@ -174,11 +174,12 @@ def serve(folder: Path, bundle: Path) -> Any:
 
 
 def test_json_batch_csv_parquet_and_pyfunc_give_equal_scores(
-    champion: RiskModel, champion_folder: Path, world: list[Shipment], tmp_path: Path
+    small_bundle: Path, world: list[Shipment], tmp_path: Path
 ) -> None:
     shipments = world[:400]
     rows = flat_rows(shipments)
-    expected = scored(champion, shipments)
+    model = load(small_bundle)
+    expected = scored(model, shipments)
     by_shipment = {shipment.shipment_id: float(risk) for shipment, risk in zip(shipments, expected.risk, strict=True)}
     assert len(by_shipment) == len(shipments)
 
@@ -192,20 +193,20 @@ def test_json_batch_csv_parquet_and_pyfunc_give_equal_scores(
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(source, convert_options=strings), tmp_path / "in.parquet")
 
     by_interface: dict[str, dict[str, float]] = {}
-    with serve(tmp_path / "one", champion_folder) as client:
+    with serve(tmp_path / "one", small_bundle) as client:
         answers = [client.post("/v1/score", json=shipment_to_json(shipment)).json() for shipment in shipments]
         by_interface["post"] = {answer["shipment_id"]: answer["risk"] for answer in answers}
-    with serve(tmp_path / "two", champion_folder) as client:
+    with serve(tmp_path / "two", small_bundle) as client:
         answer = client.post(
             "/v1/score/batch", json={"shipments": [shipment_to_json(shipment) for shipment in shipments]}
         )
         by_interface["batch"] = {one["shipment_id"]: one["risk"] for one in answer.json()["results"]}
-    with serve(tmp_path / "three", champion_folder) as client:
+    with serve(tmp_path / "three", small_bundle) as client:
         by_interface["csv endpoint"] = risks_of(posted_csv(client, text.getvalue()))
     for name in ("in.csv", "in.parquet"):
-        score_file(tmp_path / name, tmp_path / f"{name}.out.csv", champion)
+        score_file(tmp_path / name, tmp_path / f"{name}.out.csv", model)
         by_interface[name] = risks_of((tmp_path / f"{name}.out.csv").read_text(encoding="utf-8"))
-    frame = score_frame(champion, pd.DataFrame(rows))
+    frame = score_frame(model, pd.DataFrame(rows))
     by_interface["pyfunc"] = dict(zip([row["shipment_id"] for row in rows], frame["risk"].tolist(), strict=True))
 
     for interface, risks in by_interface.items():

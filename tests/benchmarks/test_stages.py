@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic_core import to_json
 from benchmarks import stages
 from benchmarks.shipments import simulated
 from benchmarks.stages import STAGES, Stopwatch, answered, find, scored_file, watched
-from models.bundle import champion_dir, load
+from models.bundle import load
 
 
 class Clock:
@@ -31,8 +32,8 @@ def test_every_stage_names_an_existing_function(stage: str) -> None:
     assert all(find(target) for target in STAGES[stage]), STAGES[stage]
 
 
-def test_every_stage_occurs_in_requests_or_a_file() -> None:
-    model = load(champion_dir())
+def test_every_stage_occurs_in_requests_or_a_file(small_bundle: Path) -> None:
+    model = load(small_bundle)
     bodies = [to_json([record]) for record in simulated(60, 3)]
     answered_one_by_one = answered(model, bodies, warm_up=1, unit=1)
     of_file = scored_file(model, 300)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from models.bundle import ModelStore, save
+from models.bundle import ModelStore, save, store
 from service.app import create_app
 from service.core.examples import EXAMPLE_SHIPMENT
 from service.core.logs import configure
@@ -36,10 +36,16 @@ def logs_of_the_service() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("service") / "one"
-    save(train(), folder)
-    return folder
+def bundle(small_bundle: Path) -> Path:
+    return small_bundle
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_model_instead_of_the_champion(small_bundle: Path) -> Iterator[None]:
+    """Let the small model serve where no version is installed. Processes get it by `small_store`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "_CHAMPION_DIR", small_bundle)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ print((resident() - before) >> 20)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_arrays() -> None:
+def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_arrays(small_store: Path) -> None:
     resident = {
         how: int(
             subprocess.run(
@@ -67,7 +67,12 @@ def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_array
                 text=True,
                 check=True,
                 cwd=Path(__file__).parents[2],
-                env={**os.environ, "PYTHONPATH": ".", "TIDEWAITER_STORE": "off"},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": ".",
+                    "TIDEWAITER_STORE": "off",
+                    "TIDEWAITER_MODELS_DIR": str(small_store),
+                },
             ).stdout
         )
         for how in ("small", "worker", "server", "default")
@@ -224,14 +229,14 @@ asyncio.run(start())
 """
 
 
-def test_a_start_parses_listed_structures_once(tmp_path: Path) -> None:
+def test_a_start_parses_listed_structures_once(small_store: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _START],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "TIDEWAITER_STORE": "off", "TIDEWAITER_MODELS_DIR": str(tmp_path)},
+        env={**os.environ, "TIDEWAITER_STORE": "off", "TIDEWAITER_MODELS_DIR": str(small_store)},
     )
     # The warm-up reads a few of them as goods, too.
     assert int(done.stdout.split()[-1]) < 5

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.champion import serves_champion
 from tests.service.served import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -33,6 +34,7 @@ def blocks() -> list[str]:
     return found
 
 
+@serves_champion
 @pytest.mark.parametrize("auth", ["off", "on"])
 def test_the_tutorial_leads_from_a_score_to_the_next_score(auth: str, url: str, tmp_path: Path) -> None:
     settings = {
