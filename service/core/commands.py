@@ -38,7 +38,6 @@ def environment(**options: Any) -> Settings:
     """
     from pydantic import ValidationError
 
-    from service.core.commands import WrongUse
     from service.core.settings import from_environment
 
     try:
@@ -90,7 +89,6 @@ def open_database(*, existing: bool = False) -> Iterator[Database]:
         NoDatabase: the database does not exist, or has no tables.
         WrongUse: the store is switched off.
     """
-    from service.core.commands import WrongUse
     from service.core.database.engine import Database, open_existing
 
     settings = environment()
