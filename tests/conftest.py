@@ -109,9 +109,20 @@ SLOW = (
 
 #: Folders and modules below tests/ of which `make test-long` runs every test. Others mark single tests with `pytest.mark.long`.
 LONG = (
+    "fuzz/test_effort.py",
+    "service/store/test_any_content.py",
     "service/store/test_job_kills.py",
     "service/store/test_kills.py",
     "service/test_faults.py",
+    "service/test_memory.py",
+    "test_adapt_tutorial.py",
+    "tools/test_check_worlds.py",
+    "training/authors/test_comparison.py",
+    "training/worlds/own/test_world_content.py",
+    "training/worlds/own/test_world_draws.py",
+    "training/worlds/own/test_world_not_easy.py",
+    "training/worlds/own/test_world_reproducible.py",
+    "training/worlds/own/test_world_too_easy_report.py",
 )
 
 

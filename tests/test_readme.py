@@ -229,6 +229,7 @@ def test_the_readme_shows_the_report_on_the_scored_file(checkout: Path, environm
     assert without_speed(shown) == without_speed(done.stderr)
 
 
+@pytest.mark.long
 def test_a_small_training_run_is_registered_promoted_and_rolled_back(
     checkout: Path, environment: dict[str, str]
 ) -> None:

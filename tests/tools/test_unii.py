@@ -140,6 +140,7 @@ packaged = pytest.mark.skipif(table_path() is None, reason="drugname_standardize
 
 @packaged
 @needs_opsin
+@pytest.mark.long
 def test_committed_names_of_listed_substances_and_class_members_agree_with_the_builder() -> None:
     # Build only the entries of the committed names, because the whole list takes half a minute (see the next test).
     path = table_path()

@@ -76,6 +76,7 @@ def test_labels_of_the_test_window_change_only_the_metrics(trained: TrainResult,
     assert other.metrics["labels"]["office"] != trained.metrics["labels"]["office"]
 
 
+@pytest.mark.long
 def test_a_find_that_becomes_known_only_after_the_test_window_begins_is_not_learned(tmp_path: Path) -> None:
     data = rows()
     first = _train(tmp_path / "first", data)
@@ -95,6 +96,7 @@ def test_a_find_that_becomes_known_only_after_the_test_window_begins_is_not_lear
     assert _trees(as_find) != _trees(first)
 
 
+@pytest.mark.long
 def test_later_shipments_do_not_change_the_trees(tmp_path: Path) -> None:
     # Features of training rows must not depend on goods, parties or values of the test window.
     data = rows()
@@ -165,6 +167,7 @@ def test_the_card_states_the_origin_and_the_limits_of_the_model(trained: TrainRe
     assert card["heads"]["precursor"]["base_rate_is"] == "assumed"
 
 
+@pytest.mark.long
 def test_lanes_contain_about_their_intended_shares_of_traffic(data_file: Path, tmp_path: Path) -> None:
     # Some 800 clean shipments set the thresholds: 4 of them red, 20 red or yellow. The shares of one model are 0.009 to 0.028.
     lanes = []

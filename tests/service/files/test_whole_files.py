@@ -82,6 +82,7 @@ def test_a_second_sigterm_does_not_interrupt_the_removal_of_incomplete_files(fol
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_run_after_a_kill_removes_the_files_of_the_killed_run(folder: Path, bundle: Path) -> None:
     assert score(folder, bundle, "os.kill(os.getpid(), signal.SIGKILL)").returncode == -signal.SIGKILL
     assert (folder / "out.csv").read_text() == "of an earlier run"

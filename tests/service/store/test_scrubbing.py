@@ -111,6 +111,7 @@ def test_old_bytes_of_moved_rows_are_removed_and_other_rows_stay(local: Database
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page_size", "auto_vacuum"), [(512, 0), (65_536, 0), (512, 1), (512, 2)])
+@pytest.mark.long
 def test_files_of_other_settings_are_scrubbed_too(page_size: int, auto_vacuum: int, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
         for setting, value in (("page_size", page_size), ("auto_vacuum", auto_vacuum)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from training.data.sources import simulated
 
@@ -17,6 +18,7 @@ def test_an_office_finds_a_part_of_the_illicit_goods_and_nothing_else() -> None:
     assert data.rows_refused == 0
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_data_and_another_seed_other_data() -> None:
     assert simulated(2000, 1).digest == simulated(2000, 1).digest
     assert simulated(2000, 1).digest != simulated(2000, 2).digest

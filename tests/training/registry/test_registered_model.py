@@ -93,6 +93,7 @@ def model_uri(trained: TrainResult, tmp_path_factory: pytest.TempPathFactory) ->
     return str(Path(tracking.get_model_version_download_uri(REGISTERED_NAME, version).removeprefix("file://")))
 
 
+@pytest.mark.long
 def test_it_scores_where_only_its_requirements_are_installed(model_uri: str, trained: TrainResult) -> None:
     request = json.dumps([model_uri, with_dependencies(REQUIREMENTS), MANIFESTS, str(ROOT)])
     command = [sys.executable, "-W", "ignore", "-c", ELSEWHERE]

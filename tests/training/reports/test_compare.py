@@ -215,6 +215,7 @@ def store(trained: TrainResult, data_file: Path, tmp_path_factory: pytest.TempPa
     return uri
 
 
+@pytest.mark.long
 def test_two_runs_of_a_real_store_on_one_window_are_paired(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -556,6 +556,7 @@ def test_an_inchi_may_end_in_a_semicolon() -> None:
 
 
 @pytest.mark.parametrize("chemical", [False, True])
+@pytest.mark.long
 def test_a_very_long_text_is_read_to_its_end(chemical: bool) -> None:
     goods = "blue cotton shirt " * 500  # 9,000 characters
     for text in (

@@ -260,6 +260,7 @@ def test_matches_lie_within_the_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "times"), [("fentanyl npp ", 4_000), ("芬太尼", 20_000), ("2 -", 30_000), ("الفنتانيل ", 8_000)]
 )
+@pytest.mark.long
 def test_cost_grows_linearly_with_text_length(words: str, times: int) -> None:
     def search(spelled: str) -> None:
         INDEX.find(spelled, Surroundings(spelled))
