@@ -1,1 +1,1 @@
-"""Operation of the service: serve, demo and doctor."""
+"""Commands that run the service: serve and demo."""
