@@ -11,6 +11,7 @@ import pytest
 from features import space
 from features.groups.base import Feature, FloatArray, GroupInput
 from features.groups.filing.group import FilingGroup
+from features.groups.reason_codes import ReasonCode
 from features.table.table import ManifestTable
 from models.bundle import BundleRefused, ModelStore, load, verify
 from models.scoring import RiskModel
@@ -21,7 +22,10 @@ ROOT = Path(__file__).parents[3]
 class WithZebra(FilingGroup):
     """The group with a further feature at its end, in the middle of the matrix."""
 
-    features = (*FilingGroup.features, Feature("zebra", "filing", "Whether a zebra is declared", "FILING_KIND"))
+    features = (
+        *FilingGroup.features,
+        Feature("zebra", "filing", "Whether a zebra is declared", ReasonCode.FILING_KIND),
+    )
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         super().fill(source, history, out[:, :-1])

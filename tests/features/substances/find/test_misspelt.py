@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from features.reference import Group, benign_chemicals, substances
 from features.substances import WATCHED
 from features.substances.context import Surroundings
-from features.substances.find.found import Entry, Found
-from features.substances.find.misspelt import MisspeltNames, merged
+from features.substances.find.found import Entry, Found, merged
+from features.substances.find.misspelt import MisspeltNames
 from features.substances.find.morphemes import CHEMICAL_WORD, MORPHEME, RESERVED, members
 from features.substances.find.names import NameIndex
 from features.substances.normalise import fold, spell
