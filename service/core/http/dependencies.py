@@ -98,12 +98,6 @@ class PlainJson(Response):
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
 
-    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        if headers is not None:
-            super().init_headers(headers)
-            return
-        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), (b"content-type", b"application/json")]
-
 
 class EncodedJson(PlainJson):
     """JSON response of bytes that already are JSON."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from service.scoring.answers import Options
 from service.scoring.options import QueryCache
@@ -35,6 +38,94 @@ def plain(answer: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 
 WHAT_IF = "/v1/score?update_history=false"
+
+_ODD_VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        "",
+        " \t",
+        "\u4e2d\u6587",
+        "x" * 300,
+        -1,
+        0,
+        1e300,
+        float("nan"),
+        float("inf"),
+        True,
+        [],
+        [None],
+        {},
+        {"a": []},
+    ]
+)
+_RECORDS: st.SearchStrategy[Any] = st.one_of(
+    st.just(shipment()),
+    st.dictionaries(st.sampled_from([*shipment(), "unknown"]), _ODD_VALUES, max_size=3).map(
+        lambda changes: {**shipment(), **changes}
+    ),
+    _ODD_VALUES,
+)
+_BROKEN: st.SearchStrategy[bytes] = st.sampled_from(
+    [b"", b"{", b"[]", b'{"shipments": [}', b"\xff\xfe", b'"\\ud800"', json.dumps(shipment()).encode()[:-1]]
+)
+_QUERIES = st.lists(
+    st.sampled_from(
+        [
+            "explain=none",
+            "explain=shown",
+            "explain=all",
+            "actions=acas",
+            "reasons=0",
+            "reasons=2",
+            "reasons=101",
+            "other=%20",
+        ]
+    ),
+    max_size=3,
+).map(lambda parts: "&".join(["update_history=false", *parts]))
+
+
+def batch_of(records: list[Any]) -> dict[str, Any]:
+    return {"shipments": records}
+
+
+_REQUESTS: st.SearchStrategy[tuple[str, bytes]] = st.one_of(
+    st.tuples(st.just("/v1/score"), _RECORDS.map(lambda record: json.dumps(record).encode())),
+    st.tuples(
+        st.just("/v1/score/batch"),
+        st.lists(_RECORDS, max_size=3).map(lambda records: json.dumps(batch_of(records)).encode()),
+    ),
+    st.tuples(st.sampled_from(["/v1/score", "/v1/score/batch"]), _BROKEN),
+)
+#: Members of an answer that differ between two answers to the same request.
+_RANDOM = frozenset({"decision_id", "request_id", "scored_at"})
+
+
+def without_random(value: Any) -> Any:
+    """Return JSON without random identifiers and times, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_random(member) for name, member in value.items() if name not in _RANDOM}
+    return [without_random(member) for member in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(request=("/v1/score", b"{}"), query="update_history=false&reasons=101&reasons=2")
+@given(request=_REQUESTS, query=_QUERIES)
+def test_direct_and_routed_requests_get_the_same_response(
+    client: Client, routed_paths: list[str], request: tuple[str, bytes], query: str
+) -> None:
+    path, body = request
+    cache: QueryCache = client.app.state.parts[QueryCache]
+    cache._options.clear()
+    routed_paths.clear()
+    headers = {"Content-Type": "application/json"}
+    routed, direct = (client.post(f"{path}?{query}", content=body, headers=headers) for _ in range(2))
+    # FastAPI uses the last of repeated parameters. An invalid query string is refused each time, so it is never cached.
+    is_valid = dict(parse_qsl(query)).get("reasons") != "101"
+    assert routed_paths == [path] * (1 if is_valid else 2)
+    assert direct.status_code == routed.status_code
+    assert plain(direct)[1] == plain(routed)[1]
+    assert without_random(direct.json()) == without_random(routed.json())
 
 
 @pytest.mark.parametrize("query", ["", "&explain=all", "&actions=acas&explain=none", "&unknown=1"])
