@@ -9,11 +9,11 @@ follow from parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from itertools import islice, product
 from math import prod
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from features.reference import Group, ReferenceDataError, Substance, benign_chemicals, substances
 from features.reference.translations import (
@@ -114,13 +114,13 @@ _ALIKE: Final = str.maketrans(
         **dict(zip("إأآةىйёィュョ", "اااهيиеイユヨ", strict=True)),
     }
 )
+#: Type of `_choices`, with or without a cache.
+_Choices: TypeAlias = Callable[[tuple[int, ...], int], tuple[tuple[int, ...], ...]]
 _SPELLED: Final = tuple(
     (other, one) for one, others in chemical_words()["spellings_of_translations"].items() for other in others
 )
 
 
-# Many names have parts with equally many forms.
-@lru_cache(maxsize=512)
 def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
     """Return up to ``limit`` choices of a form (index) for each part: all usual forms first, then few and close alternatives."""
     if prod(sizes) > _MOST_COMBINATIONS:
@@ -135,7 +135,9 @@ def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(product(*map(range, sizes)), key=lambda choice: (sum(choice), choice))[:limit])
 
 
-def _spelled(composition: Composition, language: Language, limit: int | None = None) -> Iterator[str]:
+def _spelled(
+    composition: Composition, language: Language, limit: int | None = None, choices: _Choices = _choices
+) -> Iterator[str]:
     """Yield spellings of a composed name in a language, the usual one first. Yield nothing if the language lacks a part."""
     rows: dict[str, NamePart] = {}
     for part in (*composition.frames, *(text for text, is_part in composition.pieces if is_part)):
@@ -151,7 +153,7 @@ def _spelled(composition: Composition, language: Language, limit: int | None = N
     frames = composition.frames
     last = composition.pieces[-1][0]
     sizes = tuple(len(rows[part].forms) for part in (*frames, *in_line))
-    for choice in _choices(sizes, limit):
+    for choice in choices(sizes, limit):
         chosen = {part: rows[part].forms[at] for part, at in zip(in_line, choice[len(frames) :], strict=True)}
         name = _line(composition, chosen, language)
         radical = name
@@ -214,7 +216,7 @@ def _simplified_characters() -> dict[int, str]:
     return {**_ALIKE, **folded}
 
 
-def _composed(substance: Substance) -> Iterator[_Candidate]:
+def _composed(substance: Substance, choices: _Choices) -> Iterator[_Candidate]:
     seen: set[tuple[tuple[str, ...], tuple[tuple[str, bool], ...]]] = set()
     names = (substance.name, *substance.synonyms, substance.systematic_name)
     own = dict.fromkeys(name for name in (*names, *map(_with_other_locant, names)) if name)
@@ -230,7 +232,7 @@ def _composed(substance: Substance) -> Iterator[_Candidate]:
         seen.add(same)
         given = english in own
         for language in _LANGUAGES:
-            for rank, name in enumerate(_spelled(composition, language, None if given else limit)):
+            for rank, name in enumerate(_spelled(composition, language, None if given else limit, choices)):
                 yield _Candidate(name, language, substance.name, given and rank == 0)
                 if rank < _INFLECTED:
                     for other, written in _derived(name, language, rank):
@@ -318,7 +320,9 @@ def translated_names() -> tuple[TranslatedName, ...]:
         names = (row.name, *row.synonyms, *row.abbreviations, row.systematic_name)
         english.update((_key(name), row.name) for name in names)
     by_key: dict[str, _Candidate | None] = {}
-    candidates = (candidate for row in listed for candidate in _composed(row))
+    # Many names have parts with equally many forms.
+    choices = lru_cache(maxsize=512)(_choices)
+    candidates = (candidate for row in listed for candidate in _composed(row, choices))
     for candidate in (*_irregular(), *candidates):
         key = _key(candidate.name)
         if key in english or not _long_enough(key, candidate.language):
@@ -331,7 +335,6 @@ def translated_names() -> tuple[TranslatedName, ...]:
                 by_key[key] = candidate
         elif earlier.substance != candidate.substance:
             by_key[key] = _owner(earlier, candidate)
-    _choices.cache_clear()
     return tuple(
         TranslatedName(row.name, row.language.value, row.substance) for row in by_key.values() if row is not None
     )
