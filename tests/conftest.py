@@ -68,6 +68,16 @@ def small_store(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return root
 
 
+@pytest.fixture(scope="module")
+def instead_of_the_champion(small_bundle: Path) -> Iterator[None]:
+    """Let the small model serve in this process where no version is installed."""
+    from models.bundle import store
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "_CHAMPION_DIR", small_bundle)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _opsin_stays_enabled() -> Iterator[None]:
     """Fail a test that leaves the shared OPSIN reader disabled: every later test of its process would miss systematic names."""

@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 from benchmarks.machine import champion, describe
 from models.bundle import champion_dir, load
-from tests.champion import serves_champion
 
 
 def test_the_machine_is_described_with_day_cores_and_versions() -> None:
@@ -19,7 +18,6 @@ def test_the_machine_is_described_with_day_cores_and_versions() -> None:
     assert described.endswith(f"numpy {version('numpy')}, no-such-library not installed")
 
 
-@serves_champion
 def test_the_model_is_described_with_its_size() -> None:
     model = load(champion_dir())
     described = champion()

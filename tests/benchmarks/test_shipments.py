@@ -14,7 +14,7 @@ from features.manifest.fields import MANIFEST_NAMES
 from features.manifest.records import read_record
 from features.manifest.shipment import shipment_to_json
 from features.table.table import Coded, ManifestTable
-from tests.champion import load_champion
+from models.bundle import champion_dir, load
 from tests.service.opsin_need import reads_names
 
 
@@ -27,7 +27,7 @@ def test_shipments_are_newer_than_the_models_history_and_not_in_the_future(shipm
     table = ManifestTable.from_records([read_record(record) for record in shipments])
     fields = [problem.field for row in range(table.n_rows) for problem in table.warnings_of_row(row)]
     assert "declared_at" not in fields
-    assert not load_champion().history.advance(table).late.any()
+    assert not load(champion_dir()).history.advance(table).late.any()
 
 
 def test_a_shipment_as_rows_is_the_same_shipment(shipments: list[Record]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from models.bundle import ModelStore, save, store
+from models.bundle import ModelStore, save
 from service.app import create_app
 from service.core.examples import EXAMPLE_SHIPMENT
 from service.core.logs import configure
@@ -41,11 +41,8 @@ def bundle(small_bundle: Path) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_model_instead_of_the_champion(small_bundle: Path) -> Iterator[None]:
-    """Let the small model serve where no version is installed. Processes get it by `small_store`."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store, "_CHAMPION_DIR", small_bundle)
-        yield
+def _no_champion(instead_of_the_champion: None) -> None:
+    """Processes get the small model by `small_store`."""
 
 
 @pytest.fixture(scope="session")

@@ -133,7 +133,9 @@ print(*({"structlog", "pyarrow.parquet"} & set(sys.modules)))
 
 
 @pytest.mark.parametrize(("target", "imported"), [("out.csv", []), ("out.parquet", ["pyarrow.parquet"])])
-def test_scoring_a_csv_imports_neither_parquet_nor_the_log(tmp_path: Path, target: str, imported: list[str]) -> None:
+def test_scoring_a_csv_imports_neither_parquet_nor_the_log(
+    tmp_path: Path, small_store: Path, target: str, imported: list[str]
+) -> None:
     (tmp_path / "in.csv").write_text("shipment_id,goods_description\nA,mug\n")
     done = subprocess.run(
         [sys.executable, "-c", _SCORE, str(tmp_path / "in.csv"), str(tmp_path / target)],
@@ -141,7 +143,7 @@ def test_scoring_a_csv_imports_neither_parquet_nor_the_log(tmp_path: Path, targe
         text=True,
         check=True,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
+        env={**os.environ, "PYTHONPATH": ".", "TIDEWAITER_MODELS_DIR": str(small_store)},
     )
     assert done.stdout.split() == imported
 
