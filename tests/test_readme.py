@@ -230,6 +230,7 @@ def test_the_readme_shows_the_report_on_the_scored_file(checkout: Path, environm
 
 
 @pytest.mark.long
+@serves_champion
 def test_a_small_training_run_is_registered_promoted_and_rolled_back(
     checkout: Path, environment: dict[str, str]
 ) -> None:
