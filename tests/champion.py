@@ -15,11 +15,11 @@ from models.scoring import RiskModel
 
 FOLDER: Final = Path(models.__file__).parent / "champion"
 #: Features of the code that the champion has not learned.
-_LACKING: Final = sorted({*feature_names()} - {*read_manifest(FOLDER, None)[1]["features"]["names"]})
+LACKING: Final = sorted({*feature_names()} - {*read_manifest(FOLDER, None)[1]["features"]["names"]})
 
 #: Marks tests of commands and services with the champion, which they refuse while it lacks features of the code.
 serves_champion = pytest.mark.skipif(
-    bool(_LACKING), reason=f"the champion lacks {', '.join(_LACKING)}; `make champion` trains it"
+    bool(LACKING), reason=f"the champion lacks {', '.join(LACKING)}; `make champion` trains it"
 )
 
 
