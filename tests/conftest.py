@@ -120,7 +120,10 @@ SLOW = (
 #: Folders and modules below tests/ of which `make test-long` runs every test. Others mark single tests with `pytest.mark.long`.
 LONG = (
     "fuzz/test_effort.py",
+    "service/store/test_answered.py",
     "service/store/test_any_content.py",
+    "service/store/test_full_disk.py",
+    "service/store/test_garbage.py",
     "service/store/test_job_kills.py",
     "service/store/test_kills.py",
     "service/test_faults.py",
