@@ -1,1 +1,1 @@
-"""What all subjects share: HTTP, the database, settings, errors, logs, metrics and the terminal. It imports no subject."""
+"""Shared parts of all subjects: HTTP, the database, settings, errors, logs, metrics and the terminal. It imports no subject."""

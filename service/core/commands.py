@@ -1,4 +1,4 @@
-"""What commands share: options, output, progress, and the exit status of errors."""
+"""Shared parts of the commands: options, output, progress, and the exit status of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an erasure selects."""
+"""Selection of an erasure."""
 
 from __future__ import annotations
 

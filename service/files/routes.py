@@ -76,7 +76,7 @@ _BODY: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class CsvModel:
-    """What scores a CSV: the model in service, and where its shipments and decisions go.
+    """Parts that score a CSV: the model in service, and the receivers of its shipments and decisions.
 
     Attributes:
         record: record of shipments that advance the history; None if it is off.

@@ -93,7 +93,7 @@ class _Pending:
 
 
 class SettingsInForce(Protocol):
-    """What has the settings of scores at the moment, with the lists of the office."""
+    """Source of the present settings of scores, with the lists of the office."""
 
     @property
     def settings(self) -> ScoreSettings:

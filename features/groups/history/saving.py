@@ -1,4 +1,4 @@
-"""What a history saves: snapshots for bundles, its full state for checkpoints, and backups to take shipments back.
+"""Saving of a history: snapshots for bundles, its full state for checkpoints, and backups to take shipments back.
 
 A snapshot contains the most important entities of each kind. The full state contains all entities in their order and the recent
 shipments, so that the restored history gives the same values as the original would, to the last bit.
