@@ -9,9 +9,9 @@ import tracemalloc
 import numpy as np
 
 from benchmarks.machine import describe
-from features.groups.history.entities import KEY_ROWS, KeyRow
 from features.groups.history.history import History
 from features.groups.history.keys import history_keys
+from features.groups.history.state import KEY_ROWS, KeyRow
 from features.table.table import ManifestTable
 from training.data.dataset import rows_of
 from training.data.sources import simulated

@@ -12,24 +12,22 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import Feature, FloatArray, Group
-from features.groups.business.group import BusinessGroup
-from features.groups.classification.group import ClassificationGroup
+from features.groups.base import Feature, FloatArray, Group, GroupInput, TextCache
+from features.groups.business import BusinessGroup
+from features.groups.classification import ClassificationGroup
 from features.groups.description.group import DescriptionGroup
 from features.groups.expected.group import ExpectedGroup
-from features.groups.filing.group import FilingGroup
+from features.groups.filing import FilingGroup
 from features.groups.history.history import HistoryGroup
-from features.groups.own.as_new import AsNew
-from features.groups.own.counts import Results
+from features.groups.own.counts import AsNew, Results
 from features.groups.own.group import OwnGroup
 from features.groups.own.keys import PLACES, OwnFields
-from features.groups.party.group import PartyGroup
-from features.groups.route.group import RouteGroup
-from features.groups.substance.group import SubstanceGroup
-from features.groups.text_cache import GroupInput, TextCache
-from features.groups.value.group import ValueGroup
+from features.groups.party import PartyGroup
+from features.groups.route import RouteGroup
+from features.groups.substance import SubstanceGroup
+from features.groups.value import ValueGroup
 from features.manifest.shipment import FURTHER, Problem
-from features.readers.further import FurtherField
+from features.readers.headers import FurtherField
 from features.substances import Match
 from features.table.table import ManifestTable
 

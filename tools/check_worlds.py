@@ -17,8 +17,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from training.arrays import Bools, Floats
-from training.authors.figures import best_of_author, ranked
-from training.authors.world_data import SEALED, SHIPMENTS, load_author
+from training.authors.comparison import best_of_author, ranked
+from training.authors.views import SEALED, SHIPMENTS, load_author
 from training.worlds.writer import World, author_names, build_world
 
 #: Weight of the overall rate in the rate of a value, in rows.

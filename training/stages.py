@@ -47,7 +47,7 @@ from training.fitting.residual import choose_evidence, directions, prior_slope
 from training.fitting.search import fit_searched
 from training.progress import Progress, StageLog
 from training.reports.card import created_at, model_version
-from training.worlds.own import TooEasy
+from training.worlds.own import too_easy
 from training.worlds.own.checks import margins
 
 MODEL_NAME: Final = "tidewaiter"
@@ -57,11 +57,10 @@ Evaluation = tuple[dict[str, Any], WindowScores]
 
 @dataclass(frozen=True, slots=True)
 class LoadedData:
-    """Training data, the mapping of its file, and the easiness check of a simulated world if studies are requested."""
+    """Training data, and the mapping of its file."""
 
     data: Dataset
     mapping: ColumnMapping | None
-    easiness: TooEasy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,6 @@ class Refit:
 
 def load(config: TrainConfig, log: StageLog) -> LoadedData:
     """Simulate or read the data."""
-    easiness = TooEasy(seed=config.seed) if config.study and config.data is None else None
     mapping = ColumnMapping.load(config.mapping) if config.mapping is not None else None
     with log.stage("Data") as progress:
 
@@ -117,8 +115,7 @@ def load(config: TrainConfig, log: StageLog) -> LoadedData:
             progress(f"{n:,} rows")
 
         if config.data is None:
-            watch = easiness.add if easiness is not None else None
-            data = simulated(config.rows, config.seed, draws=config.draws, watch=watch, progress=rows_done)
+            data = simulated(config.rows, config.seed, draws=config.draws, progress=rows_done)
         else:
             data = from_file(
                 config.data,
@@ -130,7 +127,7 @@ def load(config: TrainConfig, log: StageLog) -> LoadedData:
             )
         finds = int(data.shipment_has_find().sum())
         progress(f"{data.table.n_rows:,} goods items, {data.table.n_shipments:,} shipments, {finds:,} with a find")
-    return LoadedData(data, mapping, easiness)
+    return LoadedData(data, mapping)
 
 
 def plan_run(config: TrainConfig, data: Dataset, log: StageLog) -> Run:
@@ -385,7 +382,6 @@ def evaluate_test(
     refitted: Refit,
     first: FirstFit,
     final: dict[str, HeadFit],
-    easiness: TooEasy | None,
     log: StageLog,
 ) -> Evaluation:
     """Evaluate the final model on the test window, and run the studies if requested."""
@@ -405,9 +401,10 @@ def evaluate_test(
     if run.config.study:
         with log.stage("Study") as progress:
             metrics |= run_study(run, model, tested, refitted.examples, final, progress)
-            if easiness is not None:
+            if run.config.data is None:
                 progress("how easy the world is")
-                metrics["too_easy"] = easiness.report(threads=run.threads).to_json()
+                easy = too_easy(run.config.rows, run.config.seed, draws=run.config.draws, threads=run.threads)
+                metrics["too_easy"] = easy.to_json()
                 progress("how close to published figures the world is")
                 metrics["margins"] = margins.compare(run.seed)
     return metrics, evaluated

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, LABEL_NAMES, Level
-from features.manifest.problems import Problem, Refused
 
 #: Names of the shipment-level texts, including those of the parties.
 HEAD_NAMES: Final = tuple(f.name for f in FIELDS if f.level in (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE))
@@ -330,3 +330,23 @@ def _kind(value: object) -> str:
         float: "a number",
     }
     return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Problem of a field, with a text that says what is wrong and how the value is treated."""
+
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}"
+
+
+class Refused(ValueError):
+    """Error for an unreadable record. ``problems`` contains the reasons per field."""
+
+    def __init__(self, problems: list[Problem], shipment_id: str | None = None) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+        self.shipment_id = shipment_id

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, Level
-from features.manifest.problems import Problem, Refused
-from features.manifest.records import DESCRIBING, FURTHER, HEAD_NAMES, Record, read_record
+from features.manifest.records import DESCRIBING, FURTHER, HEAD_NAMES, Problem, Record, Refused, read_record
 
 __all__ = [
     "DESCRIBING",

@@ -22,8 +22,7 @@ from features.readers.chunk import Piece, Reject, RowNote
 from features.readers.errors import MAX_COLUMNS, Unreadable, check_width
 from features.readers.headers import recognise, squeeze
 from features.readers.quotes import MAX_ROW_BYTES, Layout, has_lone_returns, lay_out
-from features.readers.source import FORMAT_HINT, ByteSource
-from features.readers.text import BLOCK_BYTES, LineBlocks
+from features.readers.source import BLOCK_BYTES, FORMAT_HINT, ByteSource, LineBlocks
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 #: A header has fewer lines than this. It may contain quoted line ends.

@@ -18,8 +18,7 @@ import pyarrow as pa
 from features.manifest.fields import FIELD, ITEM_NAMES
 from features.readers.chunk import Piece, Reject
 from features.readers.errors import MAX_COLUMNS, Unreadable, check_width
-from features.readers.source import ByteSource
-from features.readers.text import LineBlocks
+from features.readers.source import ByteSource, LineBlocks
 
 #: Content of a column: no values, texts only, or other values.
 _NOTHING, _TEXTS, _OTHERS = 0, 1, 2

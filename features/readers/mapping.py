@@ -34,8 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from features.manifest.fields import FIELD, Kind
 from features.readers.as_text import Texts, text_column
 from features.readers.errors import MappingError
-from features.readers.further import KINDS
-from features.readers.headers import Recognition, nearest, recognise, squeeze
+from features.readers.headers import KINDS, Recognition, nearest, recognise, squeeze
 from features.readers.source import read_small
 from features.table import normalise
 from features.table.table import Coded

@@ -1,14 +1,15 @@
-"""Compiled loops that fill the columns of a new table row by row."""
+"""Compiled loops that fill the columns of a new table row by row, and the amounts that they compute."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from features.table.amounts import Amount
 from features.texts.declared import TIME_MISSING
 
 if not cython.compiled:
@@ -17,6 +18,35 @@ if not cython.compiled:
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 CodeArray = NDArray[np.int32]
+
+
+class Amount(IntEnum):
+    """Rows of `Amounts.log`: amounts of the item, followed by amounts of its shipment."""
+
+    MASS = 0
+    VALUE = 1
+    UNITS = 2
+    NET = 3
+    GROSS = 4
+    FREIGHT = 5
+    TOTAL = 6
+    PACKAGES = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Amounts:
+    """Masses in kilograms and amounts in US dollars of a table with n rows.
+
+    Attributes:
+        log: (len(Amount), n) natural logarithms; NaN where an amount is missing or not positive.
+        mass: (n,) mass of each item: its net mass, or an equal part of the shipment's gross mass.
+        total: (n,) value of the row's shipment, rounded to cents; 0 if no value is known.
+    """
+
+    log: FloatArray
+    mass: FloatArray
+    total: FloatArray
+
 
 _MASS = cython.declare(cython.Py_ssize_t, Amount.MASS)
 _VALUE = cython.declare(cython.Py_ssize_t, Amount.VALUE)

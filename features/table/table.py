@@ -20,10 +20,9 @@ from features.manifest.shipment import GoodsItem, Problem, Shipment, record_of
 from features.reference.rates import usd_per_unit_in
 from features.table import assembly as kernels
 from features.table import normalise
-from features.table.amounts import Amount, Amounts
+from features.table.assembly import Amount, Amounts
 from features.table.coded import Coded
-from features.table.problems import RowProblems
-from features.table.reading import FUTURE_TOLERANCE_S, cut_overlong, declaration_times, unreadable_rows
+from features.table.reading import FUTURE_TOLERANCE_S, RowProblems, cut_overlong, declaration_times, unreadable_rows
 from features.table.text_columns import LAZY, TextColumns
 from features.texts.declared import TIME_MISSING
 

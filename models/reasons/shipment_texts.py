@@ -10,7 +10,7 @@ from operator import add
 from typing import Final
 
 from features.groups.shown import HUGE, exp_of, number_text
-from features.groups.value.group import ValueGroup
+from features.groups.value import ValueGroup
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.table.table import TIME_MISSING
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, day_of, quote

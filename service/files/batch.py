@@ -22,7 +22,7 @@ from features.groups.history.columns import WIDTH
 from features.groups.history.history import History, HistoryRows
 from features.groups.history.keys import history_keys
 from features.readers import ROWS_PER_CHUNK, TableReader, open_table
-from features.readers.further import missing_note
+from features.readers.headers import missing_note
 from models.lanes import Lanes, misfit
 from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, RiskyShipment, ScoredChunk, scored_chunks

@@ -13,12 +13,12 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.entities import KeyRow
 from features.groups.history.history import HistoryRows
 from features.groups.history.keys import history_keys
+from features.groups.history.state import KeyRow
 from features.manifest.shipment import FURTHER, Problem
 from features.readers import Chunk, TableReader
-from features.readers.further import further_columns, missing_note
+from features.readers.headers import further_columns, missing_note
 from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import ManifestTable

@@ -18,12 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
-from features.groups.history.entities import KEY_ROWS
 from features.groups.history.history import History
 from features.groups.history.keys import keys_of
-from features.groups.history.state import VERSION
-from features.manifest.problems import Refused
-from features.manifest.records import HEAD_NAMES, Record, read_record
+from features.groups.history.state import KEY_ROWS, VERSION
+from features.manifest.records import HEAD_NAMES, Record, Refused, read_record
 from features.table.table import ManifestTable
 from models.scoring.isolating import failing
 from service.core.logs import logger

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from features.manifest.problems import Problem
+from features.manifest.records import Problem
 from models.lanes import LANE_NAMES
 from models.permits import COLUMNS as PERMIT_COLUMNS
 from models.permits import Register

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from features.groups.history.history import HistoryRows
 from features.groups.history.keys import history_keys
 from features.manifest.fields import FIELD, Level
-from features.manifest.problems import Problem, Refused
-from features.manifest.records import FURTHER, Record, read_record
+from features.manifest.records import FURTHER, Problem, Record, Refused, read_record
 from features.table.parts import alone
 from features.table.table import ManifestTable
 from features.texts.reading import ReadingBudget, reading_within

@@ -27,7 +27,7 @@ from service.scoring.answers import Options, Outcome, score
 from service.scoring.recording import Receipt, decisions_of
 
 if TYPE_CHECKING:
-    from features.manifest.problems import Problem
+    from features.manifest.records import Problem
     from models.scoring import ScoreSettings
     from service.core.metrics import Metrics
     from service.scoring.decision import DecisionStore, NewDecision, Stored

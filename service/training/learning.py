@@ -73,7 +73,7 @@ def generate(  # noqa: PLR0913  # its options are the interface
     import json
 
     from service.core.commands import WrongUse, row_progress, to_stdout
-    from training.worlds.own import TooEasy, write
+    from training.worlds.own import too_easy, write
 
     if world is not None:
         if first_day is not None or last_day is not None or report is not None:
@@ -84,7 +84,7 @@ def generate(  # noqa: PLR0913  # its options are the interface
         raise WrongUse("--warmup needs --world: our own world has no warm-up.")
     if rows is None or out is None:
         raise WrongUse("Name --rows N and --out FILE.")
-    too_easy = TooEasy(seed=seed) if report is not None else None
+    calendar = (first_day.date() if first_day else None, last_day.date() if last_day else None)
     with row_progress("Simulating", total=rows) as progress:
         write(
             out,
@@ -92,12 +92,11 @@ def generate(  # noqa: PLR0913  # its options are the interface
             rows,
             seed,
             progress=lambda done: progress(0, 0, done),
-            watch=too_easy.add if too_easy is not None else None,
             draws=draws,
-            calendar=(first_day.date() if first_day else None, last_day.date() if last_day else None),
+            calendar=calendar,
         )
-    if report is not None and too_easy is not None:
-        result = too_easy.report(thorough=True)
+    if report is not None:
+        result = too_easy(rows, seed, draws=draws, calendar=calendar)
         report.write_text(json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         to_stdout().print(result.table())
 
@@ -373,7 +372,7 @@ def _evaluate_authors(json_file: Path | None, threads: int) -> None:
     keep_memory_small()
     from training.authors.learning import ResidualParams
     from training.authors.leaving_out import Authors, best_scores, leave_each_out, report
-    from training.authors.table import further_tables, table_of
+    from training.authors.report import further_tables, table_of
     from training.progress import StageLog
 
     log = StageLog(to_stderr())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tools.check_worlds import WorldFigures, measure, most_telling_field
-from training.authors.world_data import SEALED
+from training.authors.views import SEALED
 from training.worlds.writer import World, author_names, build_world
 
 GOOD = WorldFigures("w", 40_000, 260, 700, 0.6, 0.3, 0.7, "f")

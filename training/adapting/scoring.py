@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.entities import Entity, key_row
 from features.groups.history.history import History
 from features.groups.history.keys import keys_of
+from features.groups.history.state import Entity, key_row
 from features.space import FeatureSpace, Measured
 from features.table.table import ManifestTable
 from models.evidence import EntryWeights

@@ -10,16 +10,15 @@ from typing import Final
 
 import numpy as np
 
-from features.groups.history.entities import KeyRow
 from features.groups.history.keys import keys_of
+from features.groups.history.state import KeyRow
 from features.manifest.fields import FIELD, LABEL_NAMES, MANIFEST_NAMES, Kind
 from features.readers import ColumnMapping, open_table
-from features.readers.further import FurtherField, further_columns
+from features.readers.headers import FurtherField, further_columns
 from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from training.arrays import Ints
-from training.data.columns import ColumnsBuilder, file_digest
-from training.data.dataset import BadData, rows_of, span_of
+from training.data.dataset import BadData, ColumnsBuilder, file_digest, rows_of, span_of
 from training.progress import RowProgress
 
 #: Minimum number of shipments. Five of them are in the red lane.

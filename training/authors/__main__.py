@@ -25,8 +25,7 @@ from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
 from training.authors.learning import ResidualParams, fit_residual
 from training.authors.leaving_out import Authors, LeftOut, best_scores, leave_each_out, report
-from training.authors.table import further_tables, table_of
-from training.authors.tracking import log_authors
+from training.authors.report import further_tables, log_authors, table_of
 from training.fitting.boosting import importances
 from training.progress import StageLog
 

@@ -16,11 +16,9 @@ from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
 from training.arrays import Floats
-from training.authors.comparison import Resamples, compare, origin_figures
-from training.authors.figures import best_of_author, calibration, figures
+from training.authors.comparison import Resamples, best_of_author, calibration, compare, figures, origin_figures
 from training.authors.learning import Lessons, ResidualParams, Taught, fit_residual
-from training.authors.views import AuthorViews, pooled_space
-from training.authors.world_data import RUNS, SEALED, SHIPMENTS, load_author
+from training.authors.views import RUNS, SEALED, SHIPMENTS, AuthorViews, load_author, pooled_space
 from training.fitting.residual import combined, directions
 from training.worlds.writer import author_names
 

@@ -1,19 +1,30 @@
-"""Training data: a table in time order, its labels, and access to its windows."""
+"""Training data: a table in time order, its labels, and access to its windows.
+
+Tables of several files are concatenated column by column (`ColumnsBuilder`). True contents and senders of simulated shipments
+are codes; models never train on them.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.groups.own.counts import Results
 from features.groups.own.keys import OwnFields
-from features.table.table import ManifestTable
-from training.arrays import Bools, Floats, Ints
+from features.manifest.fields import HEADS
+from features.table.table import Coded, ManifestTable
+from training.arrays import Bools, Floats, Ints, Texts
 from training.data.labels import KnownLabels, Labels, any_of_shipment
 from training.data.windows import Window
-from training.data.world_truth import WorldTruth
+from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRACES, T
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +112,196 @@ def span_of(table: ManifestTable) -> tuple[str, str]:
     """Return the first and last day of a table in order of time, in ISO 8601."""
     first, last = (datetime.fromtimestamp(int(s), UTC).date().isoformat() for s in table.declared_s[[0, -1]])
     return first, last
+
+
+class ColumnsBuilder:
+    """Builder that concatenates chunks of coded columns. If a chunk lacks a column, its rows get blanks."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, list[NDArray[np.int32]]] = {}
+        self._code_of: dict[str, dict[str, int]] = {}
+        self.n_rows = 0
+
+    def add(self, columns: Mapping[str, Coded], n_rows: int) -> None:
+        """Append a chunk of ``n_rows`` rows."""
+        for name, column in columns.items():
+            code_of = self._code_of.setdefault(name, {})
+            codes = self._codes.setdefault(name, [_blank(self.n_rows)] if self.n_rows else [])
+            new_codes = np.array([code_of.setdefault(value, len(code_of)) for value in column.values], dtype=np.int32)
+            recoded = new_codes[column.codes] if len(new_codes) else _blank(n_rows)
+            codes.append(np.where(column.codes < 0, np.int32(-1), recoded).astype(np.int32))
+        self.n_rows += n_rows
+        for name, codes in self._codes.items():
+            if name not in columns:
+                codes.append(_blank(n_rows))
+
+    def columns(self) -> dict[str, Coded]:
+        """Return the concatenated columns and empty the builder, because its chunks take the same memory again."""
+        return {
+            name: Coded(np.concatenate(self._codes.pop(name)), list(self._code_of.pop(name)), True)
+            for name in list(self._codes)
+        }
+
+
+def _blank(n: int) -> NDArray[np.int32]:
+    return np.full(n, -1, dtype=np.int32)
+
+
+def as_text(values: Iterable[Any]) -> list[str | None]:
+    """Convert values to manifest texts: numbers in their shortest form, missing values as None."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    out: list[str | None] = []
+    for value in values:
+        if value is None or isinstance(value, str):
+            out.append(value or None)
+        elif isinstance(value, bool):
+            out.append("true" if value else "false")
+        elif isinstance(value, float):
+            out.append(None if value != value else repr(value))
+        elif isinstance(value, datetime):
+            # Only pandas.NaT differs from itself.
+            out.append(None if value != value else value.isoformat())
+        else:
+            out.append(str(value))
+    return out
+
+
+def columns_digest(columns: Mapping[str, Coded]) -> str:
+    """Return the SHA-256 of columns' names, values and codes. The order of the columns does not matter."""
+    digest = hashlib.sha256()
+    for name in sorted(columns):
+        column = columns[name]
+        digest.update(f"{name}\x1f{len(column.values)}\x1f".encode())
+        digest.update("\x1e".join(column.values).encode("utf-8", "surrogatepass"))
+        digest.update(np.ascontiguousarray(column.codes, dtype="<i4").tobytes())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+_SHOWN_REASONS: Final = 4
+_SHOWN_LINES: Final = 5
+
+
+def left_out_note(refused: Iterable[tuple[int, str]], rows: int) -> str | None:
+    """Return a note on the refused rows, with the most frequent reasons first; None if no row is refused.
+
+    Args:
+        refused: line and reason of each refused row.
+        rows: number of rows of the file, including the refused ones.
+    """
+    by_reason = sorted(refused, key=lambda row: (row[1], row[0]))
+    if not by_reason:
+        return None
+    groups = [(reason, [line for line, _ in same]) for reason, same in groupby(by_reason, key=lambda row: row[1])]
+    groups.sort(key=lambda group: (-len(group[1]), group[0]))
+    reasons = []
+    for reason, lines in groups[:_SHOWN_REASONS]:
+        shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", ..." if len(lines) > _SHOWN_LINES else "")
+        reasons.append(f"{len(lines):,}: {reason} (line{'s' if len(lines) > 1 else ''} {shown})")
+    rest = sum(len(lines) for _, lines in groups[_SHOWN_REASONS:])
+    if rest:
+        reasons.append(f"{rest:,}: other reasons")
+    return f"{len(by_reason):,} of {rows:,} rows could not be read and were left out. {'; '.join(reasons)}."
+
+
+Codes = NDArray[np.int8]
+TextColumn = Sequence[str] | Texts
+
+#: Code of the network and strength of lawful shipments.
+HONEST: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class WorldTruth:
+    """Ground truth of a table with n shipments and m goods items.
+
+    Attributes:
+        network: (n,) number of the network; `HONEST` for lawful trade.
+        typologies: (n, len(`TRACES`)) whether the shipment shows the typology.
+        strength: (n,) index into `STRENGTHS`, or `HONEST`.
+        content: (m,) index into `CONTENTS`.
+        reaction: (n,) index into ``reactions``, -1 if the network did not change its behaviour.
+        reactions: Names of reactions.
+    """
+
+    network: Ints
+    typologies: Bools
+    strength: Codes
+    content: Codes
+    reaction: Codes
+    reactions: tuple[str, ...] = ()
+
+    def heads(self) -> Bools:
+        """Return whether each goods item has a content of the head, shape (m, heads)."""
+        of_content = np.array([[name in HEADS[head] for head in HEADS] for name in CONTENTS], dtype=np.bool_)
+        return np.asarray(of_content[self.content])
+
+
+class TruthColumns:
+    """Builder that stores chunks of the columns `training.worlds.own.world.TRUTH` as codes, about 15 bytes per row."""
+
+    def __init__(self) -> None:
+        self._code_of: dict[str, dict[str, int]] = {name: {"": 0} for name in ("typologies", "reaction", "network_id")}
+        self._parts: dict[str, list[NDArray[Any]]] = {}
+        self.n_rows = 0
+
+    def add(self, truth: Mapping[str, TextColumn]) -> None:
+        """Append a chunk; '' means missing. Raises `ValueError` for an unknown content or strength."""
+        n = len(truth["content"])
+        for name, codes in (("content", CONTENTS), ("strength", ("", *STRENGTHS))):
+            fixed = {value: code for code, value in enumerate(codes)}
+            self._add(name, self._coded(name, truth[name], fixed).astype(np.int8))
+        for name, code_of in self._code_of.items():
+            texts = truth[name] if name in truth else [""] * n
+            for text in dict.fromkeys(texts):
+                code_of.setdefault(text, len(code_of))
+            self._add(name, self._coded(name, texts, code_of))
+        self.n_rows += n
+
+    def _coded(self, name: str, texts: TextColumn, code_of: Mapping[str, int]) -> NDArray[np.int32]:
+        try:
+            return np.fromiter(map(code_of.__getitem__, texts), dtype=np.int32, count=len(texts))
+        except KeyError as error:
+            raise ValueError(f"Got {name} {error}, but expected one of {', '.join(sorted(code_of))}") from None
+
+    def _add(self, name: str, codes: NDArray[Any]) -> None:
+        self._parts.setdefault(name, []).append(codes)
+
+    def of(self, rows: Ints, first_row: Ints) -> WorldTruth:
+        """Return the truth of a table that consists of the collected ``rows`` (m,), in that order.
+
+        ``first_row`` (n,) is the first row of each shipment. Raises `ValueError` for an unknown typology.
+        """
+        column = {name: np.concatenate(parts)[rows] for name, parts in self._parts.items()}
+        shown = np.zeros((len(self._code_of["typologies"]), len(TRACES)), dtype=np.bool_)
+        for text, code in self._code_of["typologies"].items():
+            shown[code, [_trace(name) for name in text.split(";") if name]] = True
+        numbers = [_network(text) for text in self._code_of["network_id"]]
+        return WorldTruth(
+            np.array(numbers, dtype=np.int64)[column["network_id"][first_row]],
+            shown[column["typologies"][first_row]],
+            (column["strength"][first_row] - 1).astype(np.int8),
+            column["content"],
+            (column["reaction"][first_row] - 1).astype(np.int8),
+            tuple(self._code_of["reaction"])[1:],
+        )
+
+
+def _trace(name: str) -> int:
+    if name not in T:
+        raise ValueError(f"Got typology {name!r}, but expected one of {', '.join(TRACES)}")
+    return T[name]
+
+
+def _network(text: str) -> int:
+    if not text:
+        return HONEST
+    if not text[1:].isdigit():
+        raise ValueError(f"Got network_id {text!r}, but expected a letter and a number, as in N00012")
+    return int(text[1:])

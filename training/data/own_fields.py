@@ -15,7 +15,7 @@ from features.manifest.fields import FIELD, MANIFEST_NAMES
 from features.manifest.fields import Kind as ManifestKind
 from features.manifest.records import REFERENCES
 from features.readers import ColumnMapping
-from features.readers.further import FurtherField, Kind, position_of
+from features.readers.headers import FurtherField, Kind, position_of
 from features.table import normalise
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from models.scoring import RISK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,16 +15,25 @@ import pyarrow.parquet as pq
 from features.groups.own.keys import OwnFields
 from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
 from features.readers import ColumnMapping, TableReader, open_table
-from features.readers.further import FurtherField, further_columns, missing_note
+from features.readers.headers import FurtherField, further_columns, missing_note
 from features.table.table import Coded, ManifestTable
 from training.arrays import Bools, Ints
-from training.data.columns import ColumnsBuilder, as_text, columns_digest, file_digest, left_out_note
-from training.data.dataset import BadData, Dataset, rows_of
+from training.data.dataset import (
+    BadData,
+    ColumnsBuilder,
+    Dataset,
+    TruthColumns,
+    WorldTruth,
+    as_text,
+    columns_digest,
+    file_digest,
+    left_out_note,
+    rows_of,
+)
 from training.data.labels import LabelColumns, Labels, OwnLabel, manifest_labels, own_labels
 from training.data.own_fields import FieldCandidates, choose_fields, find_candidates, unread_columns
-from training.data.world_truth import TruthColumns, WorldTruth
 from training.progress import RowProgress
-from training.worlds.own import WorldChunk, generate
+from training.worlds.own import generate
 from training.worlds.own.priors import Priors
 
 #: Manifest and label columns. The model uses no other column of a file by default.
@@ -62,13 +71,12 @@ def simulated(
     draws: int = 1,
     drawn_by: int | None = None,
     priors: Priors | None = None,
-    watch: Callable[[WorldChunk], None] | None = None,
     progress: RowProgress | None = None,
 ) -> Dataset:
     """Simulate ``rows`` goods items with an office's labels and the ground truth.
 
     The rows are those of ``draws`` worlds, whose priors are drawn by the seed ``drawn_by`` (see `training.worlds.own.generate`).
-    ``priors`` replace those of `training.worlds.own`. ``watch`` is called with each chunk of the world.
+    ``priors`` replace those of `training.worlds.own`.
     """
     builder, truth = ColumnsBuilder(), TruthColumns()
     for chunk in generate(rows=rows, seed=seed, draws=draws, drawn_by=drawn_by, priors=priors):
@@ -76,8 +84,6 @@ def simulated(
             name: Coded.from_list(as_text(values)) for name, values in chunk.office.items() if name in _USED_NAMES
         }
         truth.add(chunk.truth)
-        if watch is not None:
-            watch(chunk)
         builder.add(office, truth.n_rows - builder.n_rows)
         if progress is not None:
             progress(builder.n_rows)

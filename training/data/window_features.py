@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import features
 from features.groups.base import Group
 from features.groups.history.history import History, HistoryGroup
-from features.groups.own.as_new import AsNew
+from features.groups.own.counts import AsNew
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.permits import mark_permits

@@ -15,7 +15,7 @@ import lightgbm as lgb
 import numpy as np
 
 from features.manifest.fields import FIELDS, Kind, Level
-from features.readers.further import FurtherField
+from features.readers.headers import FurtherField
 from features.table.table import TIME_MISSING, Coded, ManifestTable
 from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Outcome

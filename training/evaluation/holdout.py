@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from features.readers import ColumnMapping, open_table
 from features.readers.chunk import Chunk
-from features.readers.further import further_columns
+from features.readers.headers import further_columns
 from features.table.table import ManifestTable
 from models.permits import mark_permits
 from models.scoring import RISK, RiskModel

@@ -17,8 +17,7 @@ from models.lanes import LANE_NAMES
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel, ScoreSettings
 from training.arrays import Floats, Ints
 from training.config import Run
-from training.data.columns import ColumnsBuilder
-from training.data.dataset import BadData, Dataset, Outcome
+from training.data.dataset import BadData, ColumnsBuilder, Dataset, Outcome
 from training.data.labels import OwnLabel
 from training.data.sources import RawData, build, from_file, read_truth
 from training.data.window_features import WindowFeatures

@@ -9,7 +9,7 @@ from typing import Any, Final
 import lightgbm as lgb
 import numpy as np
 
-from features.groups.own.as_new import AsNew
+from features.groups.own.counts import AsNew
 from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, PRESUMED_WEIGHT

@@ -21,9 +21,18 @@ from sklearn.metrics import roc_auc_score
 
 from features.goods.codes import HsLevel
 from features.goods.model import GoodsModel, agreement, read_texts, write
-from training.goods.assembling import Arrays, arrays_of, languages, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted, tokenised
-from training.goods.fitting import Fitted, Settings, fit, token_vectors, word_vectors
+from training.goods.fitting import (
+    Arrays,
+    Fitted,
+    Settings,
+    arrays_of,
+    fit,
+    languages,
+    neutral,
+    token_vectors,
+    word_vectors,
+)
 from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
 
 CERTAIN: Final = 0.85

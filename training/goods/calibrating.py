@@ -22,7 +22,7 @@ from features.texts.folding import folded, words
 from features.texts.words import Count, TokenisedTexts
 
 if TYPE_CHECKING:
-    from training.goods.assembling import Arrays
+    from training.goods.fitting import Arrays
 
 FloatArray = NDArray[np.float64]
 

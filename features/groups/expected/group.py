@@ -29,7 +29,7 @@ from features.groups.expected.rows import (
     fill_spreads,
     mean_effects,
 )
-from features.table.amounts import Amount
+from features.table.assembly import Amount
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows, fill_numbers, weak_method
 from features.texts.folding import words

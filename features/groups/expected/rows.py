@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.expected.columns import ExpectedColumn, Target
-from features.table.amounts import Amount
+from features.table.assembly import Amount
 from features.texts.words import TokenisedTexts
 
 if not cython.compiled:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.columns import HistoryColumn
-from features.groups.history.entities import INSPECTED, KEY_ROWS, Entity, KeyRow
 from features.groups.history.reads import LOG1P_FEATURES, LogColumn
-from features.groups.history.state import Amount, PartyColumn, Window
+from features.groups.history.state import INSPECTED, KEY_ROWS, Amount, Entity, KeyRow, PartyColumn, Window
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
-from features.groups.history.entities import CONTACTS, INSPECTED, key_row
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
@@ -39,7 +38,7 @@ from features.groups.history.saving import (
     snapshot,
     store_arrays,
 )
-from features.groups.history.state import VERSION, FirstColumn
+from features.groups.history.state import CONTACTS, INSPECTED, VERSION, FirstColumn, key_row
 from features.groups.history.visits import IS_COMPILED, learn
 from features.table.table import ManifestTable
 

@@ -9,7 +9,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.entities import CONTACTS, Entity, HashedTexts, KeyRow, TextLine, key_row
+from features.groups.history.state import CONTACTS, Entity, HashedTexts, KeyRow, TextLine, key_row
 from features.table.coded import Coded, rows_of
 from features.table.table import ManifestTable
 

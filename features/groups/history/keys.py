@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.address import plain_areas, plain_contacts, plain_names, plain_postcodes, split_addresses
-from features.groups.history.entities import CONTACTS, KEY_ROWS, TEXT_LINES, HashedTexts, KeyRow, TextLine
 from features.groups.history.key_rows import (
     ItemAmounts,
     fill_keys,
@@ -19,6 +18,7 @@ from features.groups.history.key_rows import (
     headings_of,
     numbers_of,
 )
+from features.groups.history.state import CONTACTS, KEY_ROWS, TEXT_LINES, HashedTexts, KeyRow, TextLine
 from features.reference import usd_per_unit
 from features.reference.trade import LIMIT_EUR, LIMIT_USD
 from features.substances import eu_members

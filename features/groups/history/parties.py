@@ -8,9 +8,17 @@ from numpy.typing import NDArray
 
 from features.groups.history.batch import Batch
 from features.groups.history.columns import HistoryColumn
-from features.groups.history.entities import INSPECTED, Entity, KeyRow
 from features.groups.history.reads import LogColumn
-from features.groups.history.state import FIRST_DAY_POSITION, Amount, FirstColumn, PartyColumn, Window
+from features.groups.history.state import (
+    FIRST_DAY_POSITION,
+    INSPECTED,
+    Amount,
+    Entity,
+    FirstColumn,
+    KeyRow,
+    PartyColumn,
+    Window,
+)
 from features.groups.history.store import Store
 
 IntArray = NDArray[np.int64]

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.entities import CONTACTS, LINKS, PARTIES, Entity
 from features.groups.history.parties import (
     ABSENT,
     PartyFeatures,
@@ -33,7 +32,17 @@ from features.groups.history.reads import (
     RecentDollars,
     Total,
 )
-from features.groups.history.state import Amount, PartyColumn, StateLayout, Window, block_columns
+from features.groups.history.state import (
+    CONTACTS,
+    LINKS,
+    PARTIES,
+    Amount,
+    Entity,
+    PartyColumn,
+    StateLayout,
+    Window,
+    block_columns,
+)
 from features.groups.history.visits import EntityStores, LinkFeatures, LinkStore
 
 IntArray = NDArray[np.int64]

@@ -12,9 +12,12 @@ from enum import IntEnum, auto
 from typing import Final
 
 from features.groups.history.columns import HistoryColumn as Feature
-from features.groups.history.entities import CONTACTS, LINKS, PARTIES, Entity
 from features.groups.history.state import (
+    CONTACTS,
+    LINKS,
+    PARTIES,
     Amount,
+    Entity,
     PartyColumn,
     StateLayout,
     Window,

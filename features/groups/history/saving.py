@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.batch import IntArray, RecentBackup, RecentShipments
-from features.groups.history.entities import Entity, KeyRow, key_row
-from features.groups.history.state import FirstColumn, StateLayout
+from features.groups.history.state import Entity, FirstColumn, KeyRow, StateLayout, key_row
 from features.groups.history.store import Store, StoreBackup
 
 #: Kinds of entities with another name in snapshots.

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.batch import Batch, RecentShipments
-from features.groups.history.entities import Entity, KeyRow
 from features.groups.history.parties import ABSENT, PartyStore
-from features.groups.history.state import NAME_CHANGES_POSITION, FirstColumn, Window
+from features.groups.history.state import NAME_CHANGES_POSITION, Entity, FirstColumn, KeyRow, Window
 from features.groups.history.store import Store
 
 IntArray = NDArray[np.int64]

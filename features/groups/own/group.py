@@ -14,10 +14,11 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, GroupInput, State, TextCache, log_or_nan
-from features.groups.own.as_new import MOST_ROWS, AsNew
+from features.groups.base import FloatArray, Group, GroupInput, State, TextCache, log_or_nan, usual_by_hs
 from features.groups.own.columns import Measure, NumberColumn, Statistic, key_columns, number_columns
 from features.groups.own.counts import (
+    MOST_ROWS,
+    AsNew,
     Count,
     Counts,
     KeyCounts,
@@ -29,7 +30,6 @@ from features.groups.own.counts import (
     first_results,
 )
 from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, KeyHasher, OwnFields
-from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]

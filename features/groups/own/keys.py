@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.readers.further import FurtherField, slugs
+from features.readers.headers import FurtherField, slugs
 from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]

@@ -22,7 +22,7 @@ from features.table.table import Coded, ManifestTable
 GROUPS = Path(__file__).parents[3] / "features" / "groups"
 #: Groups with the same columns in every model. The history group copies the columns of the history, and those of the own
 #: group depend on the office's data; both have tests of their own.
-NAMES = sorted({path.parent.name for path in GROUPS.glob("*/columns.py")} - {"history", "own"})
+NAMES = sorted({group.name for group in FeatureSpace().groups} - {"history"})
 SENTINEL = 123.25
 GOODS = [
     ("cotton t-shirt men 12 pcs", "610910", "9", "0.2"),
@@ -90,13 +90,23 @@ def fitted(rows: ManifestTable) -> dict[str, Group]:
     return {group.name: group for group in FeatureSpace().fit(rows).groups}
 
 
+def sources_of(name: str) -> list[Path]:
+    """Return the modules of a group, first the one that declares its columns. Groups with compiled row code have three."""
+    parts = [GROUPS / name / f"{part}.py" for part in ("columns", "rows", "group")]
+    return parts if parts[0].exists() else [GROUPS / f"{name}.py"]
+
+
+def module_of(source: Path) -> str:
+    return ".".join(source.relative_to(GROUPS.parents[1]).with_suffix("").parts)
+
+
 def columns_of(name: str) -> type[Column]:
-    module = importlib.import_module(f"features.groups.{name}.columns")
-    (columns,) = (
+    module = importlib.import_module(module_of(sources_of(name)[0]))
+    (columns,) = {
         kind
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Column) and kind is not Column
-    )
+    }
     return columns
 
 
@@ -134,8 +144,8 @@ def from_source(name: str, source: str, monkeypatch: pytest.MonkeyPatch) -> Modu
 
 def with_inserted_column(name: str, position: int, monkeypatch: pytest.MonkeyPatch) -> type[Group]:
     """Return the class of a group whose enum of columns has one more member."""
-    folder = GROUPS / name
-    source = (folder / "columns.py").read_text(encoding="utf-8")
+    declared, *others = sources_of(name)
+    source = declared.read_text(encoding="utf-8")
     (enum,) = (
         node
         for node in ast.parse(source).body
@@ -145,12 +155,9 @@ def with_inserted_column(name: str, position: int, monkeypatch: pytest.MonkeyPat
     lines = source.splitlines()
     at = members[position].lineno - 1 if position < len(members) else (members[-1].end_lineno or 0)
     lines.insert(at, '    INSERTED = "VALUE_MISSING", "A column that nothing writes"')
-    from_source(f"features.groups.{name}.columns", "\n".join(lines), monkeypatch)
-    sources = [path for module in ("rows", "headings", "group") if (path := folder / f"{module}.py").exists()]
-    *_, loaded = [
-        from_source(f"features.groups.{name}.{path.stem}", path.read_text(encoding="utf-8"), monkeypatch)
-        for path in sources
-    ]
+    loaded = from_source(module_of(declared), "\n".join(lines), monkeypatch)
+    for path in others:
+        loaded = from_source(module_of(path), path.read_text(encoding="utf-8"), monkeypatch)
     (group,) = (
         kind
         for kind in vars(loaded).values()
@@ -174,7 +181,7 @@ def test_inserting_a_column_moves_no_value_to_another(
 
 
 def code_of_groups() -> list[Path]:
-    return [path for name in NAMES for path in sorted((GROUPS / name).glob("*.py")) if path.name != "columns.py"]
+    return [path for name in NAMES for path in sources_of(name) if path.name != "columns.py"]
 
 
 @pytest.mark.parametrize("path", code_of_groups(), ids=lambda path: f"{path.parent.name}/{path.name}")

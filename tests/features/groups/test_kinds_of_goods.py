@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.groups.base import GroupInput
-from features.groups.business.columns import BusinessColumn
-from features.groups.business.group import BusinessGroup
+from features.groups.base import GroupInput, TextCache
+from features.groups.business import BusinessColumn, BusinessGroup
 from features.groups.description.columns import DescriptionColumn
 from features.groups.description.group import DescriptionGroup
-from features.groups.text_cache import TextCache
 from features.table.table import Coded, ManifestTable
 
 NO_HISTORY = np.zeros((1, 0))

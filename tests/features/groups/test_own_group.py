@@ -13,7 +13,7 @@ from features.groups.own import group as own_module
 from features.groups.own.counts import Count, Counts, Results, by_fold, first_results, in_time
 from features.groups.own.group import FOLDS, OwnGroup, _folds
 from features.groups.own.keys import DECLARATION, OwnFields, declarations, hashed
-from features.readers.further import FurtherField, missing_note, slugs
+from features.readers.headers import FurtherField, missing_note, slugs
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from features.groups.base import Group, GroupInput
-from features.groups.filing.group import FilingGroup
-from features.groups.party.group import PartyGroup
-from features.groups.route.group import RouteGroup
-from features.groups.value.group import ValueGroup
+from features.groups.filing import FilingGroup
+from features.groups.party import PartyGroup
+from features.groups.route import RouteGroup
+from features.groups.value import ValueGroup
 from features.reference import usd_per_unit
 from features.table.table import Coded, ManifestTable
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from features.groups.history.history import History
-from features.groups.substance.columns import FEATURES
-from features.groups.substance.group import SubstanceGroup
+from features.groups.substance import FEATURES, SubstanceGroup
 from features.table.table import Coded, ManifestTable
 
 UNLISTED = "N-(1-phenethylpiperidin-4-yl)-N-phenylhexanamide"

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.base import Group
-from features.groups.classification.columns import ClassificationColumn
-from features.groups.classification.group import ClassificationGroup
+from features.groups.classification import ClassificationColumn, ClassificationGroup
 from features.groups.description.columns import FEATURES, DescriptionColumn
 from features.groups.description.group import _OF_ANY, _PATTERNS, DescriptionGroup
 from features.reference import stop_words

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.goods.codes import CODES
-from features.groups.business.group import best_fits
+from features.groups.business import best_fits
 from features.kinds.parties import CHAPTERS, OUTSIDE, OWN_GOODS, business_lines, name_marks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.groups.text_cache import TextCache
+from features.groups.base import TextCache
 from features.texts.cache import LONGEST_CACHED, TextIndex, TextPairs, TextRows
 from features.texts.remembered import LONGEST_REMEMBERED, remembered
 

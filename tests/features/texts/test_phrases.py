@@ -9,9 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.groups.filing.group import s10_fault, waybill_fault
-from features.groups.party.columns import Mark
-from features.groups.party.group import _DIALLING, _PHRASES, dialling_code
+from features.groups.filing import s10_fault, waybill_fault
+from features.groups.party import _DIALLING, _PHRASES, Mark, dialling_code
 from features.texts.folding import folded
 from features.texts.phrases import Phrases
 

@@ -10,7 +10,7 @@ import pytest
 
 from features import space
 from features.groups.base import Feature, FloatArray, GroupInput
-from features.groups.filing.group import FilingGroup
+from features.groups.filing import FilingGroup
 from features.groups.reason_codes import ReasonCode
 from features.table.table import ManifestTable
 from models.bundle import BundleRefused, ModelStore, load, verify

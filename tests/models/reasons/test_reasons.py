@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from features.groups.base import Column, Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from features.groups.shown import CODE, SHARE, number_text, percent
-from features.groups.value.group import ValueGroup
+from features.groups.value import ValueGroup
 from features.manifest.fields import MANIFEST_NAMES
 from features.space import FeatureSpace
 from features.substances import Substances, status

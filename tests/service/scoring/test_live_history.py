@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from features.groups.history import store
-from features.groups.history.entities import KEY_ROWS
 from features.groups.history.history import History, HistoryRows
+from features.groups.history.state import KEY_ROWS
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from service.scoring.live_history import LiveHistory

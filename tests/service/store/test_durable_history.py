@@ -17,9 +17,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, insert, select, update
 
-from features.groups.history.entities import CONTACTS, INSPECTED, KeyRow
 from features.groups.history.history import History
-from features.groups.history.state import FirstColumn
+from features.groups.history.state import CONTACTS, INSPECTED, FirstColumn, KeyRow
 from models.bundle import ModelStore
 from service.app import create_app
 from service.core.database.engine import Database

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features.groups.history.history import History
-from features.groups.value.group import ValueGroup
+from features.groups.value import ValueGroup
 from models.bundle import load, save
 from models.lanes import RED, YELLOW
 from models.scoring import RiskModel

@@ -11,8 +11,7 @@ from features.groups.history.history import History
 from features.manifest.fields import HEADS
 from features.space import FeatureSpace
 from training.arrays import Floats
-from training.authors.views import DRAWN, ByLaw
-from training.authors.world_data import AuthorData, load_author
+from training.authors.views import DRAWN, AuthorData, ByLaw, load_author
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.calibration import logit, probability
-from training.authors.figures import calibration, slope, top_ratio
+from training.authors.comparison import calibration, slope, top_ratio
 from training.authors.learning import PREVALENCE
 
 World = tuple[NDArray[np.float64], NDArray[np.bool_]]

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from tests.training.authors.conftest import NAMES
-from training.authors.comparison import Resamples, interval, pr_aucs, recalls
-from training.authors.figures import figures
+from training.authors.comparison import Resamples, figures, interval, pr_aucs, recalls
 from training.authors.leaving_out import Authors
-from training.authors.tracking import recall_at
+from training.authors.report import recall_at
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]
 

@@ -19,8 +19,7 @@ from tests.training.authors.conftest import NAMES, QUICK
 from training.authors.__main__ import train_champion
 from training.authors.learning import CLEAN_SHARE, NEW_OFFICE, PREVALENCE, UNSEEN, Taught
 from training.authors.leaving_out import KINDS, Authors, LeftOut, best_scores, leave_each_out, leave_out, report
-from training.authors.table import further_markdown, further_tables, markdown_of, rows_of
-from training.authors.tracking import log_authors
+from training.authors.report import further_markdown, further_tables, log_authors, markdown_of, rows_of
 from training.registry.tracking import client
 
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from tests.training.authors.conftest import NAMES
 from training.authors import comparison
-from training.authors.comparison import Resamples, bounded, origin_figures, origins_of, rates
-from training.authors.figures import ranked
+from training.authors.comparison import Resamples, bounded, origin_figures, origins_of, ranked, rates
 from training.authors.leaving_out import Authors
 
 World = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]

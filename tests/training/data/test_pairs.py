@@ -7,7 +7,7 @@ import pytest
 
 from features.groups.own.counts import Results
 from features.groups.own.keys import OwnFields, hashed
-from features.readers.further import FurtherField
+from features.readers.headers import FurtherField
 from features.table.table import Coded, ManifestTable
 from training.data.own_fields import MOST_PAIRS, choose_pairs, pairs_note
 

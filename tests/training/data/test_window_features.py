@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features.groups.base import FloatArray, GroupInput
-from features.groups.party.group import PartyGroup
+from features.groups.party import PartyGroup
 from features.space import FeatureSpace
 from tests.training.small_data import rows, write
 from training.data.dataset import Dataset

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from features.readers.further import FurtherField
+from features.readers.headers import FurtherField
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
 from training.data.dataset import Outcome

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.groups.own.as_new import AsNew
+from features.groups.own.counts import AsNew
 from training.fitting.boosting import fit_heads, raw_score, refit_heads
 from training.fitting.examples import Examples, even_seen
 from training.fitting.params import TREES_PER_CALL, BoosterSpec, BoostingParams

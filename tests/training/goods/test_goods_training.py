@@ -15,9 +15,8 @@ from features.goods.codes import CODES
 from features.goods.model import GoodsModel
 from training.goods import fitting
 from training.goods.__main__ import Trainer, contributions, contributions_table, measure, measure_vague
-from training.goods.assembling import arrays_of, naming_words, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
-from training.goods.fitting import Fitted, Settings, fit
+from training.goods.fitting import Fitted, Settings, arrays_of, fit, naming_words, neutral
 from training.goods.tables import UK, WORDS, Corpus, Row, is_of, kinds_of_sources, read_rows, source_facts
 
 SETTINGS = Settings(buckets=1 << 12, learned=8, fixed=4, epochs=4)

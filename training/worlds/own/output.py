@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from features.manifest.fields import FIELDS
 from training.arrays import Texts
-from training.worlds.own.world import TRUTH, WorldChunk, generate
+from training.worlds.own.world import TRUTH, generate
 
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 Columns = dict[str, Texts]
@@ -49,7 +49,6 @@ def write(
     rows: int,
     seed: int,
     progress: Callable[[int], None] | None = None,
-    watch: Callable[[WorldChunk], None] | None = None,
     *,
     draws: int = 1,
     calendar: tuple[date | None, date | None] = (None, None),
@@ -57,9 +56,8 @@ def write(
     """Write ``rows`` goods items of the world of ``seed`` to ``path``, and their true content to ``truth_path``.
 
     The extension selects the format: ``.csv`` or ``.parquet``. Missing values are blank in CSV and null in Parquet. ``progress``
-    is called with the number of rows written so far, and ``watch`` with each chunk of the world. Files have temporary names until
-    they are complete. ``draws`` is the number of worlds (see `generate`). ``calendar``, the first and the last day, replaces that
-    of the priors. Returns the number of rows.
+    is called with the number of rows written so far. Files have temporary names until they are complete. ``draws`` is the number
+    of worlds (see `generate`). ``calendar``, the first and the last day, replaces that of the priors. Returns the number of rows.
 
     Raises:
         ValueError: the extension is unknown, both paths are equal, rows < 1, seed < 0, or the calendar is empty or begins
@@ -81,8 +79,6 @@ def write(
             if truth is not None:
                 truth(chunk.truth)
             done += chunk.n_rows
-            if watch is not None:
-                watch(chunk)
             if progress is not None:
                 progress(done)
     return done

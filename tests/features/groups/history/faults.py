@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from features.groups.history import history as module
-from features.groups.history.entities import KeyRow
 from features.groups.history.history import History
 from features.groups.history.keys import history_keys
+from features.groups.history.state import KeyRow
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.history.address import plain_areas, plain_contacts, plain_names, plain_postcodes, split_addresses
-from features.groups.history.entities import CONTACTS, Entity, KeyRow, key_row
 from features.groups.history.keys import history_keys
+from features.groups.history.state import CONTACTS, Entity, KeyRow, key_row
 from features.table.table import Coded, ManifestTable
 
 WORD = (1 << 64) - 1

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.history import store as history_store
-from features.groups.history.entities import CONTACTS, Entity
 from features.groups.history.reads import LINK_LAYOUTS, PARTY_LAYOUTS
 from features.groups.history.saving import most_important, restore, snapshot
-from features.groups.history.state import VERSION, FirstColumn, PartyColumn
+from features.groups.history.state import CONTACTS, VERSION, Entity, FirstColumn, PartyColumn
 from features.groups.history.store import Store
 from features.groups.history.visits import learn
 

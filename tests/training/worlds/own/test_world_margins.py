@@ -11,8 +11,9 @@ import pytest
 
 from tests.training.worlds.own.whole import Whole
 from training.worlds.own import generate
-from training.worlds.own.checks.margins import FIGURES, Figure, Observer, Sample, compare, margins
+from training.worlds.own.checks.margins import FIGURES, Figure, Sample, compare, margins, observed
 from training.worlds.own.priors import load_priors
+from training.worlds.own.world import joined
 
 SEED = 11
 ROWS = 45_000
@@ -53,28 +54,19 @@ def test_the_margins_of_a_run_are_plain_json(compared: dict[str, dict[str, Any]]
 
 def test_a_world_with_other_priors_misses_the_figures_concerned() -> None:
     priors = load_priors().replaced({"noise.all": 0.30, "noise.express": 0.2, "regime.postal_to_us_multiplier": 0.9})
-    observer = Observer()
-    for chunk in generate(15_000, 3, priors=priors):
-        observer.add(chunk)
-    found = {margin["figure"]: margin for margin in margins(observer.sample())}
+    world = joined(list(generate(15_000, 3, priors=priors)))
+    found = {margin["figure"]: margin for margin in margins(observed(world))}
     # Figures of other periods are not compared.
     assert 0 < len(found) < len(FIGURES)
     assert not found["mail items per day to the US, after 2025-08-29 against before"]["ok"]
     assert found["entry type 86 and section 321 after 2025-08-29"]["ok"]
 
 
-def test_an_observer_without_rows_has_no_sample() -> None:
-    with pytest.raises(ValueError, match="no rows were added"):
-        Observer().sample()
-
-
-def test_an_empty_sample_covers_no_period() -> None:
+def test_a_sample_covers_a_period_except_a_few_days_at_its_ends() -> None:
     days = np.array(["2025-01-01", "2025-12-31"], dtype="datetime64[D]")
     columns: dict[str, Any] = {field.name: days if field.name == "day" else np.zeros(2) for field in fields(Sample)}
     assert Sample(**columns).covers("2025-01-03", "2026-01-01")
     assert not Sample(**columns).covers("2025-01-03", "2026-01-31")
-    empty = Sample(**{name: column[:0] for name, column in columns.items()})
-    assert not empty.covers("2025-01-01", "2026-01-01")
 
 
 def _share(mask: np.ndarray, of: np.ndarray) -> float:

@@ -12,19 +12,18 @@ import pytest
 
 from tests.training.worlds.own.whole import Whole
 from training.arrays import Bools, Floats
-from training.worlds.own import TooEasy, TooEasyReport, WorldChunk
+from training.worlds.own import TooEasyReport, WorldChunk
 from training.worlds.own.checks.sceptic import auc, either_way
+from training.worlds.own.checks.too_easy import examine
 from training.worlds.own.priors import load_priors
+from training.worlds.own.trade.filings import air_waybill, s10
 from training.worlds.own.trade.hashing import unit
-from training.worlds.own.trade.identifiers import air_waybill, s10
 from training.worlds.own.trade.noise import typo
 
 
 @pytest.fixture(scope="module")
 def report(world: Whole) -> TooEasyReport:
-    too_easy = TooEasy(honest_rows=12_000)
-    too_easy.add(WorldChunk(len(world.illicit), world.office, world.truth))
-    return too_easy.report()
+    return examine(WorldChunk(len(world.illicit), world.office, world.truth))
 
 
 def test_every_limit_of_the_too_easy_report_holds(report: TooEasyReport) -> None:
@@ -34,9 +33,9 @@ def test_every_limit_of_the_too_easy_report_holds(report: TooEasyReport) -> None
 
 def test_a_booster_on_artefacts_is_close_to_chance(report: TooEasyReport) -> None:
     of_artefacts = [bar for bar in report.bars if bar.name.startswith("artefacts")]
-    assert len(of_artefacts) >= 3
+    assert len(of_artefacts) >= 2
     for bar in of_artefacts:
-        # Allow a margin, because each channel has only a few dozen networks.
+        # Allow a margin, because a small world has few networks.
         assert bar.value < bar.limit + 0.05, bar
 
 

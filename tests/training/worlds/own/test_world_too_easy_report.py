@@ -17,26 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from training.worlds.own import TooEasy, TooEasyReport, WorldChunk, generate
-from training.worlds.own.checks.kept import Seen
+from training.worlds.own import TooEasyReport, WorldChunk, generate
 from training.worlds.own.checks.sceptic import auc, bootstrap, check_digit, out_of_fold_rate, pattern, template
+from training.worlds.own.checks.too_easy import MOST_ROWS, examine, too_easy
+from training.worlds.own.world import joined
 
 ROWS, SEED, SHARE = 8_000, 5, 0.05
-ARTEFACTS = "artefacts within all channels"
-
-
-def _joined(chunks: list[WorldChunk]) -> WorldChunk:
-    return WorldChunk(
-        sum(chunk.n_rows for chunk in chunks),
-        {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office},
-        {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth},
-    )
+ARTEFACTS = "artefacts"
 
 
 @pytest.fixture(scope="module")
 def marked() -> WorldChunk:
     """Return the lawful shipments of a world, of which one in twenty is marked at random."""
-    rows = _joined(list(generate(ROWS, SEED)))
+    rows = joined(list(generate(ROWS, SEED)))
     _, shipment = np.unique(rows.office["shipment_id"].astype(str), return_inverse=True)
     lawful = np.bincount(shipment, rows.truth["content"] != "none")[shipment] == 0
     office = {name: column[lawful] for name, column in rows.office.items()}
@@ -56,9 +49,7 @@ def marked() -> WorldChunk:
 
 
 def _report(world: WorldChunk) -> TooEasyReport:
-    too_easy = TooEasy(seed=1)
-    too_easy.add(world)
-    return too_easy.report()
+    return examine(world, seed=1)
 
 
 def _broken(report: TooEasyReport) -> set[str]:
@@ -183,44 +174,17 @@ def test_content_evidence_of_overt_shipments_exceeds_no_limit_and_their_form_may
     assert any(name.startswith("artefacts of overt shipments") for name in broken), broken
 
 
-def test_the_report_does_not_depend_on_the_chunks(marked: WorldChunk, report_without_leak: TooEasyReport) -> None:
-    too_easy = TooEasy(seed=1)
-    for start in range(0, marked.n_rows, 5_003):
-        stop = min(start + 5_003, marked.n_rows)
-        too_easy.add(
-            WorldChunk(
-                stop - start,
-                {name: column[start:stop] for name, column in marked.office.items()},
-                {name: column[start:stop] for name, column in marked.truth.items()},
-            )
-        )
-    assert too_easy.report() == report_without_leak
-
-
-def test_all_illicit_shipments_and_a_sample_of_lawful_rows_are_retained(marked: WorldChunk) -> None:
-    too_easy = TooEasy(honest_rows=2_000)
-    for start in range(0, marked.n_rows, 1_000):
-        rows = slice(start, start + 1_000)
-        too_easy.add(
-            WorldChunk(
-                len(marked.truth["content"][rows]),
-                {name: column[rows] for name, column in marked.office.items()},
-                {name: column[rows] for name, column in marked.truth.items()},
-            )
-        )
-    report = too_easy.report()
-    marks = int((marked.truth["content"] != "none").sum())
-    assert report.rows == marked.n_rows
-    assert report.illicit_shipments == marks
-    assert 1_900 < report.sampled_rows - marks < 2_000 + 6 + 2 * marks
+def test_a_world_of_a_seed_is_examined_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = too_easy(2_000, 3)
+    assert whole.rows == 2_000 < MOST_ROWS
+    monkeypatch.setattr("training.worlds.own.checks.too_easy.MOST_ROWS", 2_000)
+    assert too_easy(5_000, 3) == whole
 
 
 def test_a_world_without_illicit_rows_is_refused(marked: WorldChunk) -> None:
     nothing = np.full(marked.n_rows, "none", dtype=object)
-    too_easy = TooEasy()
-    too_easy.add(replace(marked, truth=marked.truth | {"content": nothing}))
     with pytest.raises(ValueError, match="generate more rows"):
-        too_easy.report()
+        examine(replace(marked, truth=marked.truth | {"content": nothing}))
 
 
 def test_the_report_is_plain_json_and_a_table(report_without_leak: TooEasyReport) -> None:
@@ -266,19 +230,6 @@ def test_rates_are_learned_on_other_rows() -> None:
     codes = target.astype(np.int64)
     rates = out_of_fold_rate(codes, target, np.where(np.arange(500) < 300, np.arange(500) % 5, -1))
     assert auc(target, rates) == 1.0
-
-
-@given(st.lists(st.lists(st.sampled_from(["a", "b", "", "é", "longer text"]), max_size=12), max_size=6))
-def test_texts_are_counted_with_their_first_position(parts: list[list[str]]) -> None:
-    seen, everything = Seen(), [text for part in parts for text in part]
-    at = 0
-    for part in parts:
-        seen.add(np.array(part, dtype=object), at + np.arange(len(part)))
-        at += len(part)
-    texts = np.array(["a", "b", "", "é", "longer text", "never"], dtype=object)
-    assert seen.count(texts).tolist() == [everything.count(text) for text in texts]
-    assert seen.first(texts).tolist() == [everything.index(t) if t in everything else -1 for t in texts]
-    assert len(seen) == len(set(everything))
 
 
 @pytest.mark.parametrize(

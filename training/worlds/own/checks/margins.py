@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import load_priors
 from training.worlds.own.trade.geography import EU
 from training.worlds.own.trade.names import WORDS
-from training.worlds.own.world import WorldChunk, generate
+from training.worlds.own.world import WorldChunk, generate, joined
 
 #: Words in the names of consignees that import for their business.
 _FIRMS: Final = tuple(word for kind in ("business", "university", "hospital", "maker") for word in WORDS[kind])
@@ -57,11 +57,7 @@ class Sample:
     illicit: Bools
     opened: Bools
     found: Bools
-    account: Bools
     port: Texts
-
-    def __len__(self) -> int:
-        return len(self.day)
 
     def during(self, first: str, last: str) -> Bools:
         """Return whether each shipment (n,) was declared from the day ``first`` on, but before ``last``."""
@@ -69,8 +65,6 @@ class Sample:
 
     def covers(self, first: str, last: str) -> bool:
         """Return whether the sample covers a period, except at most four days at each end."""
-        if not len(self):
-            return False
         day = np.timedelta64(4, "D")
         return bool(self.day.min() <= np.datetime64(first) + day and self.day.max() >= np.datetime64(last) - day)
 
@@ -106,73 +100,51 @@ class Sample:
         return np.asarray(np.isin(self.filing, _FORMAL) & ~self.low_value)
 
 
-class Observer:
-    """Builder of a `Sample` from the chunks of a world, in about a hundred bytes per shipment."""
+def observed(world: WorldChunk) -> Sample:
+    """Return the shipments of a world's rows."""
+    office, truth = world.office, world.truth
+    ids = office["shipment_id"]
+    first = np.concatenate([[True], ids[1:] != ids[:-1]])
+    shipment = np.cumsum(first) - 1
+    n = int(shipment[-1]) + 1
+    head = {name: column[first] for name, column in office.items()}
+    value = _numbers(office["customs_value"]) * _rates(office["currency"], office["declared_at"])
+    street = head["consignee_address"] + head["consignee_postcode"]
+    business = np.flatnonzero(
+        _contains_any(head["consignee_name"], _FIRMS) & _contains_any(head["consignor_name"], _TRADERS) & (street != "")
+    )
+    importer = np.zeros(n, dtype=np.int64)
+    importer[business] = [zlib.crc32(text.encode()) | 1 << 32 for text in street[business]]
+    # The place of unloading identifies the destination even if the consignee is missing.
+    place = np.array([text[:2] for text in head["unloading_location"]], dtype=object)
+    return Sample(
+        day=np.array([text[:10] for text in head["declared_at"]], dtype="datetime64[D]"),
+        destination=np.where(place == "ZZ", head["consignee_country"], place),
+        origin=head["consignor_country"],
+        channel=head["channel"],
+        filing=head["filing_type"],
+        value_usd=np.asarray(np.bincount(shipment, value, n), dtype=np.float64),
+        gross_kg=_numbers(head["gross_mass_kg"]),
+        chapter=_chapters(head["hs_code"]),
+        importer=importer,
+        platform=head["marketplace"],
+        has_city=np.asarray(head["consignor_city"] != ""),
+        has_seller=np.asarray(head["consignor_name"] != ""),
+        moved=_moved(head["origin_country"], head["export_country"]),
+        violated=np.asarray(truth["violation"][first] != ""),
+        illicit=np.bincount(shipment, truth["content"] != "none", n) > 0,
+        opened=np.asarray(head["inspection"] != "none"),
+        found=np.bincount(shipment, (office["content"] != "") & (office["content"] != "none"), n) > 0,
+        port=head["unloading_location"],
+    )
 
-    def __init__(self) -> None:
-        self._parts: list[Sample] = []
-        self._rates: dict[tuple[str, str], float] = {}
 
-    def add(self, chunk: WorldChunk) -> None:
-        """Add the next rows."""
-        office, truth = chunk.office, chunk.truth
-        ids = office["shipment_id"]
-        first = np.concatenate([[True], ids[1:] != ids[:-1]])
-        shipment = np.cumsum(first) - 1
-        n = int(shipment[-1]) + 1
-        head = {name: column[first] for name, column in office.items()}
-        at = np.array([text[:10] for text in head["declared_at"]], dtype="datetime64[D]")
-        value = _numbers(office["customs_value"]) * self._rate(office["currency"], office["declared_at"])
-        street = head["consignee_address"] + head["consignee_postcode"]
-        business = np.flatnonzero(
-            _contains_any(head["consignee_name"], _FIRMS)
-            & _contains_any(head["consignor_name"], _TRADERS)
-            & (street != "")
-        )
-        importer = np.zeros(n, dtype=np.int64)
-        importer[business] = [zlib.crc32(text.encode()) | 1 << 32 for text in street[business]]
-        # The place of unloading identifies the destination even if the consignee is missing.
-        place = np.array([text[:2] for text in head["unloading_location"]], dtype=object)
-        self._parts.append(
-            Sample(
-                day=at,
-                destination=np.where(place == "ZZ", head["consignee_country"], place),
-                origin=head["consignor_country"],
-                channel=head["channel"],
-                filing=head["filing_type"],
-                value_usd=np.asarray(np.bincount(shipment, value, n), dtype=np.float64),
-                gross_kg=_numbers(head["gross_mass_kg"]),
-                chapter=_chapters(head["hs_code"]),
-                importer=importer,
-                platform=head["marketplace"],
-                has_city=np.asarray(head["consignor_city"] != ""),
-                has_seller=np.asarray(head["consignor_name"] != ""),
-                moved=_moved(head["origin_country"], head["export_country"]),
-                violated=np.asarray(truth["violation"][first] != ""),
-                illicit=np.bincount(shipment, truth["content"] != "none", n) > 0,
-                opened=np.asarray(head["inspection"] != "none"),
-                found=np.bincount(shipment, (office["content"] != "") & (office["content"] != "none"), n) > 0,
-                account=np.asarray(head["consignor_account_opened_on"] != ""),
-                port=head["unloading_location"],
-            )
-        )
-
-    def sample(self) -> Sample:
-        """Return the sample of all shipments so far. Raises `ValueError` if there are no shipments."""
-        if not self._parts:
-            raise ValueError("no rows were added; expected at least one chunk of a world")
-        return Sample(
-            **{
-                field.name: np.concatenate([getattr(part, field.name) for part in self._parts])
-                for field in fields(Sample)
-            }
-        )
-
-    def _rate(self, currency: Texts, moment: Texts) -> Floats:
-        keys = list(zip(currency.tolist(), (text[:7] for text in moment), strict=True))
-        for code, month in set(keys) - set(self._rates):
-            self._rates[code, month] = usd_per_unit(code, date.fromisoformat(f"{month}-01")) or np.nan
-        return np.array([self._rates[key] for key in keys])
+def _rates(currency: Texts, moment: Texts) -> Floats:
+    keys = list(zip(currency.tolist(), (text[:7] for text in moment), strict=True))
+    rates = {
+        (code, month): usd_per_unit(code, date.fromisoformat(f"{month}-01")) or np.nan for code, month in set(keys)
+    }
+    return np.array([rates[key] for key in keys])
 
 
 def _numbers(texts: Texts) -> Floats:
@@ -390,8 +362,6 @@ def compare(seed: int, *, rows: int = ROWS) -> list[dict[str, Any]]:
     """Measure all figures on worlds of ``rows`` goods items, one per calendar in `CALENDARS`. See `margins` for the result."""
     by_figure: dict[str, dict[str, Any]] = {}
     for first, last in CALENDARS:
-        observer = Observer()
-        for chunk in generate(rows, seed, first_day=first, last_day=last):
-            observer.add(chunk)
-        by_figure |= {margin["figure"]: margin for margin in margins(observer.sample())}
+        world = joined(list(generate(rows, seed, first_day=first, last_day=last)))
+        by_figure |= {margin["figure"]: margin for margin in margins(observed(world))}
     return [by_figure[figure.name] for figure in FIGURES if figure.name in by_figure]

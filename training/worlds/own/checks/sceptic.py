@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import lightgbm as lgb
 import numpy as np
@@ -22,21 +22,10 @@ from training.arrays import Bools, Floats, Ints, Texts
 
 #: Columns whose digits and patterns are examined as identifiers.
 IDENTIFIERS: Final = (
-    "shipment_id",
-    "master_id",
-    "house_id",
-    "consignor_postcode",
-    "consignor_phone",
-    "consignor_email",
-    "consignor_account_opened_on",
-    "consignee_postcode",
-    "consignee_phone",
-    "consignee_email",
-    "hs_code",
-    "cas_number",
-    "cus_number",
-    "permit_number",
-)
+    "shipment_id", "master_id", "house_id", "consignor_postcode", "consignor_phone", "consignor_email",
+    "consignor_account_opened_on", "consignee_postcode", "consignee_phone", "consignee_email", "hs_code", "cas_number",
+    "cus_number", "permit_number",
+)  # fmt: skip
 AMOUNTS: Final = tuple(name for name in MANIFEST_NAMES if FIELD[name].kind is Kind.NUMBER)
 WORDS: Final = tuple(
     name for name in MANIFEST_NAMES if FIELD[name].kind is Kind.TEXT and name not in (*IDENTIFIERS, *AMOUNTS)
@@ -185,12 +174,6 @@ FOLDS: Final = 5
 _SMOOTHING: Final = 20.0
 _BINS: Final = 32
 _RESAMPLES: Final = 200
-#: Settings of boosters on artefacts: a standard one, one with deep trees, and one with many shallow trees.
-SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "usual": {"num_leaves": 15, "min_data_in_leaf": 40, "learning_rate": 0.05, "rounds": 150},
-    "deep": {"num_leaves": 63, "min_data_in_leaf": 15, "learning_rate": 0.05, "rounds": 200},
-    "flat": {"num_leaves": 4, "min_data_in_leaf": 30, "learning_rate": 0.05, "rounds": 300},
-}
 
 
 def auc(target: Bools, score: Floats) -> float:
@@ -284,11 +267,6 @@ def single_fields(office: Mapping[str, Texts], target: Bools, fold: Ints) -> dic
     return scores
 
 
-def of_shipments(scores: Mapping[str, Floats], first: Ints) -> dict[str, Floats]:
-    """Return the maximum of each score per shipment. ``first`` contains the first row of each shipment."""
-    return {name: np.maximum.reduceat(values, first) for name, values in scores.items()}
-
-
 def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> float:
     """Return the best ROC-AUC of trees of depth two, fitted on the early part and tested on the late part.
 
@@ -306,18 +284,19 @@ def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> floa
 
 
 def boosted(
-    x: Floats, target: Bools, when: Floats, group: Ints, setting: str, *, seed: int, threads: int
+    x: Floats, target: Bools, when: Floats, group: Ints, *, seed: int, threads: int
 ) -> tuple[Floats, Bools, Floats]:
     """Return out-of-time scores (n,) of boosters, a mask (n,) of the scored rows, and the gain of each column.
 
     ``when`` (n,) is the position in time, 0 to 1. One booster is trained on the first half and scores the third quarter. Another
-    is trained on the first three quarters and scores the last one. Scores are ranks among the lawful records of the same ``group``
-    (n,) and quarter.
+    is trained on the first three quarters and scores the last one. Scores are relative ranks among the records of the same
+    ``group`` (n,) and quarter, because raw scores of different boosters or channels cannot be compared.
     """
-    settings = dict(SETTINGS[setting])
-    rounds = settings.pop("rounds")
     parameters = {
         "objective": "binary",
+        "num_leaves": 15,
+        "min_data_in_leaf": 40,
+        "learning_rate": 0.05,
         "feature_fraction": 0.4,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
@@ -328,29 +307,12 @@ def boosted(
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
-        **settings,
     }
-    score, scored, gain = np.zeros(len(target)), np.zeros(len(target), dtype=np.bool_), np.zeros(x.shape[1])
+    score, scored, gain = np.zeros(len(target)), when >= 0.5, np.zeros(x.shape[1])
     for start, stop in ((0.5, 0.75), (0.75, 2.0)):
         learn, test = when < start, (when >= start) & (when < stop)
-        booster = lgb.train(parameters, lgb.Dataset(x[learn], target[learn].astype(np.float64)), rounds)
-        raw = np.asarray(booster.predict(x[test]), dtype=np.float64)
-        score[test] = _rank_in_group(raw, target[test], group[test])
-        scored |= test
+        booster = lgb.train(parameters, lgb.Dataset(x[learn], target[learn].astype(np.float64)), 150)
+        raw = pd.Series(np.asarray(booster.predict(x[test]), dtype=np.float64))
+        score[test] = raw.groupby(group[test]).rank(pct=True)
         gain += booster.feature_importance("gain")
     return score, scored, gain
-
-
-def _rank_in_group(raw: Floats, target: Bools, group: Ints) -> Floats:
-    """Return the relative rank (n,), 0 to 1, of each raw score among the lawful records of its group; 0.5 without any.
-
-    Raw scores of different boosters or channels cannot be compared.
-    """
-    out = np.full(len(raw), 0.5)
-    for value in np.unique(group):
-        rows = group == value
-        lawful = np.sort(raw[rows & ~target])
-        if len(lawful):
-            below = np.searchsorted(lawful, raw[rows], side="left") + np.searchsorted(lawful, raw[rows], side="right")
-            out[rows] = below / (2 * len(lawful))
-    return out

@@ -10,7 +10,7 @@ import numpy as np
 from features.reference import carriers, usd_per_unit
 from training.arrays import Bools, Floats, Hashes, Ints, Texts
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.filings import FILINGS, AdvanceData
+from training.worlds.own.trade.filings import FILINGS, AdvanceData, house_ids, master_ids, padded
 from training.worlds.own.trade.geography import (
     AIR,
     CHANNELS,
@@ -25,7 +25,6 @@ from training.worlds.own.trade.geography import (
     calendar,
 )
 from training.worlds.own.trade.hashing import cumulate, mix, pick, unit
-from training.worlds.own.trade.identifiers import house_ids, master_ids, padded
 from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS, PERSON, Parties, Register

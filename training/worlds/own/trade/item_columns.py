@@ -12,11 +12,10 @@ from training.arrays import Bools, Floats, Ints, Texts
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.columns import Columns, Declared, Money, amounts
 from training.worlds.own.trade.descriptions import Phrasebook
-from training.worlds.own.trade.filings import FILING, AdvanceData, Filings
+from training.worlds.own.trade.filings import FILING, AdvanceData, Filings, padded
 from training.worlds.own.trade.geography import CHANNELS, EPOCH, POSTAL, Geography, TradeLanes
 from training.worlds.own.trade.goods import CHEMICALS, FAMILIES, Catalogue
 from training.worlds.own.trade.hashing import cumulate, mix, pick, unit
-from training.worlds.own.trade.identifiers import padded
 from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Carelessness, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS

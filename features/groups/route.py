@@ -12,11 +12,52 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
-from features.groups.route.columns import FEATURES
-from features.groups.route.columns import RouteColumn as C
+from features.groups.base import Column, FloatArray, Group, GroupInput, State, TextCache, declare
+from features.groups.shown import FLAG, LOG_SHARE, flag
 from features.table.coded import Coded, ColumnWriter
 from features.table.table import ManifestTable
+
+
+class RouteColumn(Column):
+    """Columns of the group, in order."""
+
+    ORIGIN_IS_EXPORT = (
+        "ROUTE_TRANSIT",
+        "the goods come from the country that exports them",
+        flag("The goods do not come from the country that exports them"),
+    )
+    EXPORT_IS_CONSIGNOR = (
+        "ROUTE_TRANSIT",
+        "they are exported from the consignor's country",
+        flag("They are not exported from the consignor's country"),
+    )
+    ORIGIN_IS_CONSIGNOR = (
+        "ROUTE_TRANSIT",
+        "they come from the consignor's country",
+        flag("They do not come from the consignor's country"),
+    )
+    LOADING_IS_EXPORT = (
+        "ROUTE_TRANSIT",
+        "the place of loading is in the country of export",
+        flag("The place of loading is not in the country of export"),
+    )
+    UNLOADING_IS_CONSIGNEE = (
+        "ROUTE_TRANSIT",
+        "the place of unloading is in the consignee's country",
+        flag("The place of unloading is not in the consignee's country"),
+    )
+    ROUTING_COUNTRIES = "ROUTE_TRANSIT", "Countries passed on the way"
+    ROUTING_THIRD_COUNTRY = "ROUTE_TRANSIT", "a country on the way is neither exporter, origin nor destination", FLAG
+    TRADE_LANE_SHARE = "ROUTE_RARE", "share of traffic on the trade lane from loading to unloading place", LOG_SHARE
+    EXPORT_CHAPTER_SHARE = "ROUTE_RARE", "share of the HS chapter among the traffic of the country of export", LOG_SHARE
+    CHANNEL_CARRIER_SHARE = "ROUTE_RARE", "share of the carrier among the traffic of the channel", LOG_SHARE
+    ORIGIN_MISSING = "ROUTE_TRANSIT", "the country of origin is missing", FLAG
+
+
+FEATURES: Final = declare("route", RouteColumn)
+
+
+C = RouteColumn
 
 #: Name in the state -> two fields whose pairs of values are counted, and the column for the log share of a pair.
 _SHARES: Final = {

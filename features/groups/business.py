@@ -7,10 +7,36 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, GroupInput, TextCache
-from features.groups.business.columns import FEATURES, BusinessColumn
-from features.kinds.parties import CHAPTERS, LINES_FROM, business_lines
+from features.groups.base import Column, FloatArray, Group, GroupInput, TextCache, declare
+from features.groups.shown import Shown
+from features.kinds.parties import CHAPTERS, LINES_FROM, OUTSIDE, business_lines
 from features.texts.cache import TextRows
+
+
+def _fit(value: float) -> str:
+    """Return the fit of goods with a line of business in words. Between -1 and 0 they are materials, which firms rarely send."""
+    if value == 0.0:
+        return "neutral"
+    return "its goods" if value > 0.0 else "its materials" if value > OUTSIDE else "other goods"
+
+
+class BusinessColumn(Column):
+    """Columns of the group, in order."""
+
+    CONSIGNOR_FITS_CODE = (
+        "PARTY_KIND",
+        "Fit of the HS chapter with what the consignor's line of business sends (1 its own goods, -1 others, 0 neither)",
+        Shown(_fit, "Fit of the HS chapter with what the consignor's line of business sends"),
+    )
+    CONSIGNEE_FITS_CODE = (
+        "PARTY_KIND",
+        "Fit of the HS chapter with what the consignee's line of business receives (1 its goods, -1 others, 0 neither)",
+        Shown(_fit, "Fit of the HS chapter with what the consignee's line of business receives"),
+    )
+
+
+FEATURES: Final = declare("business", BusinessColumn)
+
 
 Codes = NDArray[np.int32]
 
