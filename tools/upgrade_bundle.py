@@ -6,8 +6,6 @@ This changes no score. The options replace the evidence or the default rules; wi
 digest of a bundle covers both, so a change of `models/evidence/evidence.toml` or `models/rules/default.toml` takes effect with
 the next training or with such a copy. Trees, lanes and percentiles were fitted with the old evidence, so retrain after more than
 small changes.
-
-`tools.add_prior` adds evidence as the prior of the trees to a bundle without evidence.
 """
 
 from __future__ import annotations

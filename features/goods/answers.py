@@ -246,6 +246,20 @@ class GoodsReader:
             answers += self._classify(list(texts[start : start + _BATCH]), codes[start : start + _BATCH])
         return answers
 
+    def languages(self, texts: list[str]) -> list[str | None]:
+        """Return the guessed language of each text as in `GoodsAnswer`."""
+        languages: list[str | None] = []
+        for start in range(0, len(texts), _BATCH):
+            part = texts[start : start + _BATCH]
+            tokens = TokenisedTexts(without_amounts(part), folded, self._index)
+            languages += self._guesses(part, tokens, self._language_votes(tokens))
+        return languages
+
+    def _guesses(self, texts: list[str], tokens: TokenisedTexts, sums: FloatArray) -> list[str | None]:
+        counts = tokens.count_rows
+        latin = (counts[:, Count.LETTERS] > 0) & (2 * counts[:, Count.LATIN] > counts[:, Count.LETTERS])
+        return guess(texts, latin, sums, self._languages)
+
     def knows_words(self, text: str) -> bool:
         """Return whether a text has words and all of them occur in the training texts."""
         words = words_in(folded(text))
@@ -262,9 +276,7 @@ class GoodsReader:
         has_words = np.diff(np.asarray(tokens.word_ends), prepend=0) > 0
         ids[~has_words] = -1
         sums = self._language_votes(tokens)
-        counts = tokens.count_rows
-        latin = (counts[:, Count.LETTERS] > 0) & (2 * counts[:, Count.LATIN] > counts[:, Count.LETTERS])
-        languages = guess(texts, latin, sums, self._languages)
+        languages = self._guesses(texts, tokens, sums)
         known = (sums.sum(axis=1) > 0.0).tolist()
         likely = [_likely(self._names[level], level, ids, shares) for level in HsLevel]
         vague = np.round(reading.vague, _P_DECIMALS)

@@ -28,8 +28,7 @@ from models.scoring import RISK, check_base_rate
 PROTOCOL: Final = 3
 #: Advice for a bundle of an older protocol.
 _OLDER: Final = (
-    "in a checkout, `python -m tools.upgrade_bundle OLD NEW` converts it without changing a score, and "
-    "`python -m tools.add_prior OLD NEW` adds the evidence as the prior of its trees; or retrain"
+    "in a checkout, `python -m tools.upgrade_bundle OLD NEW` converts it without changing a score; or retrain"
 )
 _NEWER: Final = "retrain, or install a bundle of this protocol"
 

@@ -288,7 +288,6 @@ class TestForgery:
             f"bundle.json: protocol 1, but this code reads protocol {bundle.PROTOCOL}; in a checkout, "
         )
         assert "python -m tools.upgrade_bundle OLD NEW" in problem
-        assert "python -m tools.add_prior OLD NEW" in problem
 
     def test_invalid_evidence_is_refused_with_the_name_of_the_entry(self, with_evidence: Path) -> None:
         source = (with_evidence / "evidence.toml").read_bytes()
