@@ -1,8 +1,8 @@
 """Trees that correct the prior, learned from worlds by several authors.
 
 The target is the residual: LightGBM starts from the prior's log-odds (``init_score``), so trees learn only what the prior does not
-explain. Common trees start from the combined prior of all heads. The trees of each head start from the head's prior plus the common
-trees. All leaf values are then multiplied by one factor per head, the shrinkage towards the prior.
+explain. All heads share the trees, which start from the combined prior. Their leaf values are then multiplied by one factor per
+head, the shrinkage towards the prior.
 
 In new worlds, the prior is too confident (docs/worlds.md). Trees that start from its log-odds would learn little except to correct
 it on lawful trade. Trees therefore start from ``slope`` times its log-odds. Their leaf values are then divided by the slope, to
@@ -23,7 +23,7 @@ from models.evidence import Prior
 from models.trees import scaled
 from training.arrays import Bools, Floats, Ints
 from training.authors.views import AuthorViews, NewOffice, changing_columns
-from training.fitting.boosting import first_trees, join_trees
+from training.fitting.boosting import first_trees
 from training.fitting.residual import boosted, combined, intercept, largest_rows
 
 #: Prevalence of finds in training, the same for each author.
@@ -46,15 +46,13 @@ class ResidualParams:
         shrinkage_of_opioids: the same for the head of opioids. Trees that all heads share learn mostly from chemicals. With larger
             factors, the head of equipment would suspect harmless chemicals, and precursors would outrank opioids in the same drum.
         slope: factor of the prior's log-odds from which trees start.
-        common_trees: trees that all heads share.
-        head_trees: further trees per head.
+        common_trees: number of trees, which all heads share.
     """
 
     shrinkage: float = 0.5
     shrinkage_of_opioids: float = 0.6
     slope: float = 0.3
     common_trees: int = 660
-    head_trees: int = 0
     learning_rate: float = 0.08
     num_leaves: int = 9
     min_data_in_leaf: int = 60
@@ -69,8 +67,8 @@ class ResidualParams:
         """Return the factor of a head's leaf values."""
         return self.shrinkage_of_opioids if head == "fentanyl_or_analogue" else self.shrinkage
 
-    def lightgbm(self, number: int, monotone: Sequence[int]) -> dict[str, object]:
-        """Return LightGBM's parameters for booster ``number``."""
+    def lightgbm(self, monotone: Sequence[int]) -> dict[str, object]:
+        """Return LightGBM's parameters."""
         return {
             "objective": "binary",
             "num_leaves": self.num_leaves,
@@ -84,7 +82,7 @@ class ResidualParams:
             "boost_from_average": False,
             "monotone_constraints": list(monotone),
             "monotone_constraints_method": "basic",
-            "seed": self.seed + number,
+            "seed": self.seed,
             "data_random_seed": 1,
             "deterministic": True,
             "force_row_wise": True,
@@ -217,7 +215,7 @@ class Taught:
 
 @dataclass(frozen=True, slots=True)
 class ResidualTrees:
-    """The booster of each head, and the factor that multiplies its leaf values. Heads without trees of their own share one."""
+    """The booster of each head, which they share, and the factor that multiplies its leaf values."""
 
     boosters: Mapping[str, lgb.Booster]
     factors: Mapping[str, float]
@@ -233,22 +231,11 @@ class ResidualTrees:
 def fit_residual(
     lessons: Lessons, heads: Sequence[str], names: Sequence[str], monotone: Sequence[int], params: ResidualParams
 ) -> ResidualTrees:
-    """Fit a booster per head: common trees, then trees of the head. Factors shrink leaf values and divide them by the slope."""
-    any_find: Bools = np.asarray(lessons.find.any(axis=1))
+    """Fit the trees that all heads share. Factors shrink leaf values and divide them by the slope."""
+    find: Bools = np.asarray(lessons.find.any(axis=1))
     start = combined(lessons.prior)
-    start = start + intercept(start, any_find, lessons.weight)
-    data = lessons.binned(names, params.lightgbm(0, monotone))
-    common = first_trees(
-        boosted(data, any_find, start, params.common_trees, params.lightgbm(0, monotone)), params.common_trees
-    )
-    on_rows = np.asarray(common.predict(lessons.matrix, raw_score=True, num_threads=params.threads), dtype=np.float64)
-    boosters = {}
-    for number, head in enumerate(heads):
-        find = lessons.find[:, number]
-        boosters[head] = common
-        if params.head_trees and find.any():
-            own = lessons.prior[:, number] + on_rows
-            own = own + intercept(own, find, lessons.weight)
-            further = boosted(data, find, own, params.head_trees, params.lightgbm(number + 1, monotone))
-            boosters[head] = join_trees(common, further, params.head_trees)
-    return ResidualTrees(boosters, {head: params.factor(head) / params.slope for head in heads})
+    start = start + intercept(start, find, lessons.weight)
+    settings = params.lightgbm(monotone)
+    trees = boosted(lessons.binned(names, settings), find, start, params.common_trees, settings)
+    booster = first_trees(trees, params.common_trees)
+    return ResidualTrees(dict.fromkeys(heads, booster), {head: params.factor(head) / params.slope for head in heads})

@@ -1,9 +1,8 @@
 """Train the goods classifier.
 
-    python -m training.goods --out DIR [--without SOURCE ...] [--contributions]
+    python -m training.goods --out DIR [--without SOURCE ...]
 
-A source named by --without is used in no part of the model, and the model is measured on it. --contributions measures what each
-kind of sources adds: models without the kind and without the UK texts are measured on the UK texts.
+A source named by --without is used in no part of the model, and the model is measured on it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from training.goods.fitting import (
     token_vectors,
     word_vectors,
 )
-from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
+from training.goods.tables import UK, Corpus, Row, is_of, read_rows
 
 CERTAIN: Final = 0.85
 
@@ -107,28 +106,12 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def contributions_table(rows: list[dict[str, str | float]]) -> str:
-    """Return contributions as a table in Markdown: the measures of all sources first, then the changes without each kind."""
-    names = list(rows[0])[2:]
-    heads = " | ".join(name.replace("_", " ") for name in names)
-    lines = [f"| without | texts | {heads} |", f"|---|---:|{'---:|' * len(names)}"]
-    for row in rows:
-        cells = [
-            f"{float(row[name]):.3f}" if row is rows[0] else f"{float(row[name]) - float(rows[0][name]):+.3f}"
-            for name in names
-        ]
-        lines.append(f"| {row['without']} | {float(row['texts_fewer']):,.0f} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 #: Groups of sources. Each is left out in turn, and predictions for its sources then calibrate the model. The second group are texts
 #: of shops, texts like index terms (Nice Classification), and titles of products (HSCodeComp).
 GROUPS: Final = ((UK,), ("shopify", "nice_goods", "hscodecomp"))
 _CALIBRATION_TEXTS: Final = 4000
 #: Parts of the UK texts.
 _UK_PARTS: Final = (f"{UK}/index_term", f"{UK}/parcel")
-#: Measures in the table of contributions. Other measures depend on the calibration, which all models of the table share.
-_CONTRIBUTIONS: Final = ("chapter_top_1", "chapter_top_3", "roc_auc")
 console = Console(stderr=True)
 
 
@@ -150,13 +133,13 @@ class Trainer:
         outside = np.array([not any(is_of(row, source) for source in sources) for row in self.corpus.rows])
         return np.flatnonzero(outside & (self.corpus.labels[:, HsLevel.CHAPTER] >= 0))
 
-    def fit(self, rows: NDArray[np.int64], title: str, weight: NDArray[np.float32] | None = None) -> Fitted:
+    def fit(self, rows: NDArray[np.int64], title: str) -> Fitted:
         with console.status(f"{title}: {len(rows):,} texts") as status:
 
             def show(epoch: int, loss: float, _: Fitted) -> None:
                 status.update(f"{title}: pass {epoch + 1} of {self.settings.epochs}, loss {loss:.3f}")
 
-            return fit(self.corpus, rows, self.fixed, self.settings, show, weight)
+            return fit(self.corpus, rows, self.fixed, self.settings, show)
 
     def texts(self, source: str, most: int | None = None) -> tuple[list[str], NDArray[np.int32], NDArray[np.float64]]:
         """Return texts, labels and weights of a source. The parts of the UK texts have equal total weights."""
@@ -210,51 +193,13 @@ def report(trainer: Trainer, model: GoodsModel, sources: tuple[str, ...]) -> dic
     return results
 
 
-def contributions(trainer: Trainer, model: GoodsModel, kinds: dict[str, list[str]]) -> list[dict[str, str | float]]:
-    """Return the measures, on the UK texts, of models without each kind of sources.
-
-    Args:
-        model: a calibrated model without the UK texts. All models get its calibration, so that only the words differ.
-        kinds: the sources of each kind. A kind with only UK texts gets no row.
-    """
-    corpus = trainer.corpus
-    texts = {part: trainer.texts(part) for part in _UK_PARTS}
-    calibrated = {name: model.arrays[name] for name in ("declared", "vague_grams")}
-    # To shorten the fits, a row of weight 0.2 is drawn with probability 0.2 and then has the weight 1. All models draw the same
-    # rows of the sources that they share.
-    drawn = np.random.default_rng(0).random(len(corpus.rows)) < corpus.weight
-    weight = np.maximum(corpus.weight, np.float32(1.0))
-    everything = trainer.rows_without(UK)
-
-    def row(without: str, kept: NDArray[np.int64]) -> dict[str, str | float]:
-        fitted = trainer.fit(kept[drawn[kept]], f"without {without}", weight)
-        measured = GoodsModel({**arrays_of(corpus, kept, fitted, trainer.vague), **calibrated}, model.settings, "")
-        measures = {part: measure(measured, *texts[part][:2]) for part in texts}
-        return {
-            "without": without,
-            "texts_fewer": float(len(everything) - len(kept)),
-            **{f"{part.split('/')[1]}_{name}": measures[part][name] for part in texts for name in _CONTRIBUTIONS},
-        }
-
-    without = {kind: trainer.rows_without(UK, *sources) for kind, sources in kinds.items()}
-    return [
-        row("nothing", everything),
-        *(row(kind, kept) for kind, kept in without.items() if len(kept) < len(everything)),
-    ]
-
-
 def main(
     out: Annotated[Path, typer.Option(help="Folder of the model's files.")],
     without: Annotated[list[str] | None, typer.Option(help="A source to leave out and measure on; repeatable.")] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the texts.")] = Settings().epochs,
-    contribution: Annotated[
-        bool, typer.Option("--contributions", help="Also measure what each kind of sources adds, on the UK texts.")
-    ] = False,
 ) -> None:
     """Train the goods classifier and write it to a folder, with `measures.json` and `measures.md`."""
     left_out = tuple(without or ())
-    if contribution and UK not in left_out:
-        left_out += (UK,)
     trainer = Trainer(replace(Settings(), epochs=epochs))
     unknown = [source for source in left_out if not any(is_of(row, source) for row in trainer.corpus.rows)]
     if unknown:
@@ -266,11 +211,6 @@ def main(
     (out / "measures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (out / "measures.md").write_text(table(results) + "\n", encoding="utf-8")
     console.print(table(results), markup=False)
-    if contribution:
-        rows = contributions(trainer, model, kinds_of_sources())
-        (out / "contributions.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        (out / "contributions.md").write_text(contributions_table(rows) + "\n", encoding="utf-8")
-        console.print(contributions_table(rows), markup=False)
 
 
 if __name__ == "__main__":

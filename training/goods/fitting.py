@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -111,16 +111,13 @@ def fit(
     fixed: Floats,
     settings: Settings,
     after_epoch: Callable[[int, float, Fitted], None] | None = None,
-    weight: Floats | None = None,
 ) -> Fitted:
     """Fit vectors of n-grams and codes on ``rows`` of a corpus.
 
     Args:
         fixed: (words, settings.fixed) fixed vectors of the vocabulary.
         after_epoch: called with the number of the epoch, the mean loss and the vectors so far.
-        weight: (len(corpus.rows),) weights in place of those of the corpus.
     """
-    examples = corpus.examples if weight is None else replace(corpus.examples, weight=weight)
     rng = np.random.default_rng(0)
     counts = corpus.counts(rows)
     width = settings.learned + settings.fixed + 1
@@ -138,7 +135,7 @@ def fit(
         rates = Rates(step, settings.level, settings.drop_word, settings.drop_grams, settings.longest)
         # Uncompiled, the random number generator of the descent uses numpy integers, and relies on their overflow.
         with np.errstate(over="ignore"):
-            loss = descend(examples, order, TREES, weights, rates, epoch + 1)
+            loss = descend(corpus.examples, order, TREES, weights, rates, epoch + 1)
         if after_epoch is not None:
             after_epoch(epoch, loss, Fitted(grams, fixed, codes, counts))
     return Fitted(grams, fixed, codes, counts)

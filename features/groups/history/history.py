@@ -8,9 +8,8 @@ bit of a value depends on the chunk size.
 `History.learn` adds results of inspections. `History.replay` processes labelled data day by day: it adds the results known by the
 end of the previous day and then advances over the shipments of the day.
 
-Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, undo, history. The modules
-keys, key_rows and address compute the keys of entities, snapshot saves stores in a bundle, and full saves the state in a
-checkpoint.
+Read the package in this order: state, columns, reads, store, batch, parties, visits, plans, history. The modules keys, key_rows
+and address compute the keys of entities, and saving saves the state in a bundle or a checkpoint.
 """
 
 from __future__ import annotations

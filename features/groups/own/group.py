@@ -92,23 +92,6 @@ class OwnGroup(Group):
         self._learn(_Rows.of(table, results, self.own, seed), matrix, new)
         return matrix, new
 
-    def as_new(self, table: ManifestTable, results: Results, *, seed: int = 0) -> AsNew:
-        """Return the features of at most `MOST_ROWS` learned rows as if their declarations had never been seen.
-
-        The features use the counts of the other folds. Identical declarations are in the same fold, so neither the row's own result
-        nor that of an identical declaration counts. A model that is also trained on these rows does not rely on repetitions.
-
-        Args:
-            table, results, seed: the arguments of the call of `learn`.
-        """
-        new = self._sample(table.n_rows, seed)
-        rows = _Rows.of(table, results, self.own, seed)
-        target = _Target.of(np.full(len(new.rows), self._overall()), new.values)
-        for position, key in enumerate(self.keys):
-            values = rows.values(key)
-            self._write_key(position, rows.of_other_folds(values, rows.weight(key, values), new.rows), target)
-        return new
-
     def _sample(self, n_rows: int, seed: int) -> AsNew:
         """Return a random sample of at most `MOST_ROWS` rows, with an empty array for their values."""
         chosen = np.sort(np.random.default_rng(seed).permutation(n_rows)[:MOST_ROWS]).astype(np.int64)

@@ -8,7 +8,7 @@ from training.authors.learning import ResidualParams
 from training.authors.leaving_out import Authors
 
 NAMES = ("northpost", "gateway_hub", "bonded_broker")
-QUICK = ResidualParams(common_trees=12, head_trees=3, threads=1)
+QUICK = ResidualParams(common_trees=12, threads=1)
 
 
 @pytest.fixture(scope="session")

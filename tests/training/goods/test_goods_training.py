@@ -14,7 +14,7 @@ import pytest
 from features.goods.codes import CODES
 from features.goods.model import GoodsModel
 from training.goods import fitting
-from training.goods.__main__ import Trainer, contributions, contributions_table, measure, measure_vague
+from training.goods.__main__ import measure, measure_vague
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
 from training.goods.fitting import Fitted, Settings, arrays_of, fit, naming_words, neutral
 from training.goods.tables import UK, WORDS, Corpus, Row, is_of, kinds_of_sources, read_rows, source_facts
@@ -125,41 +125,6 @@ def test_rare_codes_of_unlike_goods_stay_flagged(sample: Sample) -> None:
     careless = Sample(sample.arrays, sample.texts, labels, sample.weight)
     _, declared = calibrate([careless], neutral(SETTINGS.learned + SETTINGS.fixed))
     assert np.diagonal(declared).tolist() == [1.0] * len(declared)
-
-
-class SmallTrainer(Trainer):
-    """Trains on given rows, with random vectors in place of the encoder's."""
-
-    def __init__(self, given: list[Row]) -> None:
-        self.settings, self.vague = SETTINGS, []
-        self.corpus = Corpus(given, SETTINGS.buckets)
-        shape = len(self.corpus.vocabulary), SETTINGS.fixed
-        self.fixed = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-
-
-def test_a_kind_of_sources_contributes_the_goods_that_only_it_contains() -> None:
-    shoes = [row for row in rows("catalogue", 1) if row.code == "640399"]
-    others = [row for row in rows("tariff", 2) if row.code != "640399"]
-    trainer = SmallTrainer([*shoes, *others, *rows(f"{UK}/index_term", 3), *rows(f"{UK}/parcel", 4)])
-    kept = trainer.rows_without(UK)
-    arrays = arrays_of(trainer.corpus, kept, trainer.fit(kept, "all"))
-    model = GoodsModel(arrays, neutral(SETTINGS.learned + SETTINGS.fixed), "")
-    kinds = {"shops": ["catalogue"], "tariffs": ["tariff"], "parcels": [UK], "vague": []}
-    everything, *without = contributions(trainer, model, kinds)
-    assert [row["without"] for row in without] == ["shops", "tariffs"]
-    assert [row["texts_fewer"] for row in without] == [60.0, 240.0]
-    assert float(everything["index_term_chapter_top_1"]) > 0.95
-    # One of the five goods is in the catalogue alone, four are in the tariff.
-    assert float(without[0]["parcel_chapter_top_1"]) == pytest.approx(0.8, abs=0.05)
-    assert float(without[1]["parcel_chapter_top_1"]) == pytest.approx(0.2, abs=0.05)
-
-
-def test_contributions_are_shown_as_changes() -> None:
-    measured: list[dict[str, str | float]] = [
-        {"without": "nothing", "texts_fewer": 0.0, "index_term_roc_auc": 0.98},
-        {"without": "tariffs", "texts_fewer": 1200.0, "index_term_roc_auc": 0.951},
-    ]
-    assert contributions_table(measured).splitlines()[2:] == ["| nothing | 0 | 0.980 |", "| tariffs | 1,200 | -0.029 |"]
 
 
 def test_words_of_one_text_only_are_unknown(corpus: Corpus) -> None:
