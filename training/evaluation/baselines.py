@@ -262,7 +262,7 @@ def default_lightgbm(
     numbers and times are categorical.
     """
     rows = _raw_frame(train, further)
-    names = [name for name in rows if _distinguishes(rows[name])]
+    names = [str(name) for name in rows if _distinguishes(rows[name])]
     # Only logging, repeatability and the number of threads differ from the defaults.
     settings = {"objective": "binary", "verbosity": -1, "seed": seed, "deterministic": True, "num_threads": threads}
 
@@ -297,13 +297,15 @@ def _raw_frame(table: ManifestTable, further: Sequence[FurtherField]) -> pd.Data
     return pd.DataFrame(columns)
 
 
-def _categories(column: Coded) -> pd.Categorical:
+def _categories(column: Coded) -> pd.Categorical[str]:
     used = column.compact()
-    return pd.Categorical.from_codes(used.codes, categories=used.values)
+    return pd.Categorical.from_codes(used.codes, categories=pd.Index(used.values, dtype=object))
 
 
 def _distinguishes(column: pd.Series) -> bool:
-    """Return whether a column distinguishes rows. Free texts and references with many values identify single shipments."""
+    """Return whether a column may distinguish rows. Free texts and references with many values identify single shipments."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return bool(column.notna().any())
     identifies = column.name in _FREE and column.nunique() > _MOST_VALUES
     return column.nunique(dropna=False) > 1 and not identifies
 

@@ -87,7 +87,7 @@ def test_features_that_lie_in_one_matrix_are_joined_without_a_copy() -> None:
 
 def test_trees_without_the_prior_learn_from_the_same_bins() -> None:
     part = lessons()
-    settings = QUICK.lightgbm(0, [0] * 4)
+    settings = QUICK.lightgbm([0] * 4)
     bare = part.without_prior()
     assert bare.binned(list("abcd"), settings) is part.binned(list("abcd"), settings)
     assert not bare.prior.any()
