@@ -1,8 +1,9 @@
-"""Permit numbers: placeholders, and the office's register of permits and licensed parties.
+"""Permit numbers: placeholders, published forms, and the office's register of permits and licensed parties.
 
-A permit number on a manifest is a declaration, not proof. It counts as registered only if an office's own register holds it for one
-of the parties, on the day of the declaration. A row of the register without a permit number names a licensed party. A licence does
-not count as a permit, because anyone can declare the name of a known firm. An office's own rules may use it.
+A permit number on a manifest is a declaration, not proof. It counts only if an office's own register holds it for one of the
+parties, on the day of the declaration: an unverified one lowers no score. A row of the register without a permit number names a
+licensed party. A licence does not count as a permit, because anyone can declare the name of a known firm. An office's own rules
+may use it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.readers.source import read_small
-from features.reference import country
+from features.reference import country, permit_forms
 from features.reference.words import declared_words
 from features.table.table import ManifestTable
 from features.texts.folding import folded
@@ -76,6 +77,21 @@ def is_placeholder(number: str) -> bool:
     if len(set(plain)) == 1 or (len(set(digits)) == 1 and digits[0] == "0"):
         return True
     return plain == digits and any(digits in sequence for sequence in _SEQUENCES)
+
+
+def form_fault(number: str, countries: Collection[str]) -> str:
+    """Return how a permit number breaks a form that one of the countries publishes; empty if it breaks none.
+
+    >>> form_fault("DEA FP1234563", ["US"]), form_fault("DEA FP1234567", ["US"])
+    ('', 'its check digit is wrong for a DEA registration')
+    """
+    plain = plain_number(number)
+    for form in permit_forms():
+        if form.jurisdiction in countries and re.fullmatch(f"(?:dea)?(?:{form.shape})", plain):
+            digits = [int(digit) for digit in plain if digit.isdigit()][-len(form.weights) - 1 :]
+            if sum(int(weight) * digit for weight, digit in zip(form.weights, digits, strict=False)) % 10 != digits[-1]:
+                return f"its check digit is wrong for a {form.permit}"
+    return ""
 
 
 def plain_party(name: str) -> str:
@@ -264,34 +280,50 @@ _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 #: The feature of permits, and its values: none, a declared one, and one in the office's register for a party on the day.
 FEATURE: Final = "permit_present"
 NONE, DECLARED, REGISTERED = 0.0, 1.0, 2.0
+#: Feature of words about a permit next to the substance.
+WORDS: Final = "substance_context_permit"
 
 
 def mark_permits(
     table: ManifestTable, matrix: FloatArray, columns: Mapping[str, int], register: Register | None
 ) -> None:
-    """Write `NONE` for placeholders and `REGISTERED` for permits in the register into the column of `FEATURE`.
+    """Let the features show a permit only if the register holds it: evidence and trees see any other manifest as one without.
 
-    The feature space is also used for training, but the register is that of the moment of scoring. Therefore the feature is changed
-    here. Trees treat `REGISTERED` as they treat `DECLARED`.
+    The feature space is also used for training, but the register is that of the moment of scoring. Therefore the features are
+    changed here. Trees treat `REGISTERED` as a declared permit. Words about a permit in the goods description are no proof either.
 
     Args:
         matrix: (n, F) features of the table, changed in place.
         columns: feature name -> column.
         register: None without a register.
     """
+    matrix[:, columns[WORDS]] = 0.0
     permits = table.text("permit_number")
     if not permits.values or not (permits.codes >= 0).any():
         return
-    column = matrix[:, columns[FEATURE]]
-    column[are_placeholders(table) == 1.0] = NONE
-    column[are_registered(table, register, are_private(matrix, columns)) == 1.0] = REGISTERED
+    registered = are_registered(table, register, are_private(matrix, columns)) == 1.0
+    matrix[:, columns[FEATURE]] = np.where(registered, REGISTERED, NONE)
+
+
+def permits_present(table: ManifestTable, register: Register | None, private: FloatArray) -> FloatArray:
+    """Return `NONE`, `DECLARED` or `REGISTERED` for each item (n,). A placeholder is none."""
+    declared = np.where(are_placeholders(table) == 0.0, DECLARED, NONE)
+    return np.where(are_registered(table, register, private) == 1.0, REGISTERED, declared)
 
 
 def are_placeholders(table: ManifestTable) -> FloatArray:
-    """Return 1 where the permit number is a placeholder and 0 for other numbers (n,); NaN without one."""
+    """Return 1 where the permit number is a placeholder or breaks a published form, 0 for other numbers (n,); NaN without one."""
     column = table.text("permit_number")
     placeholders = np.array([is_placeholder(text) for text in column.values], dtype=np.float64)
-    return np.asarray(column.lookup(placeholders, np.nan))
+    values = np.asarray(column.lookup(placeholders, np.nan))
+    countries = [table.text(f"{role}_country") for role in ("consignor", "consignee")]
+    forms = {form.jurisdiction for form in permit_forms()}
+    shaped = [bool(form_fault(text, forms)) for text in column.values]
+    for row in np.flatnonzero(column.lookup(np.array(shaped, dtype=np.bool_), False)).tolist():
+        of_row = {places.values[code] for places in countries if (code := int(places.codes[row])) >= 0}
+        if form_fault(column.values[int(column.codes[row])], of_row):
+            values[row] = 1.0
+    return values
 
 
 def are_private(matrix: FloatArray, columns: Mapping[str, int]) -> FloatArray:

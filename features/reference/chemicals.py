@@ -52,6 +52,14 @@ _NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
 SUBSTANCE_GROUPS: Final = tuple(group for group in Group if group not in _NOT_SUBSTANCES)
 
 
+class Beside(StrEnum):
+    """Words next to which a street name means the drug."""
+
+    NOTHING = "nothing"  # the name has no other use
+    TAKEN = "taken"  # words of goods that can be taken, of powders or of the drug trade
+    TRADE = "trade"  # the same without sweets and supplements, which also bear the name
+
+
 class Relation(StrEnum):
     """Relation of a substance to the watched ones. The value is the group of its matches, except for homologues."""
 
@@ -124,14 +132,14 @@ class StreetName:
     Attributes:
         name: as written; letter case, blanks and hyphens are ignored.
         group: group of the substances that the name usually means.
-        certain: whether the word has no other use, so that it counts without words of the drug trade next to it.
+        beside: words next to which the name counts.
         source: publication.
         verified: how far the source was checked.
     """
 
     name: str
     group: str
-    certain: bool
+    beside: Beside
     source: str
     verified: Verified
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Annotated, Final
 
 from features.manifest.fields import CHANNELS, MANIFEST_NAMES
-from features.reference.reading import BlankOrText, Hs6, Row, Verified, table
+from features.reference.reading import BlankOrText, Hs6, Jurisdiction, Row, Verified, table
 
 #: Value in dollars below which consignments are exempt from duty or formalities in the United States (19 U.S.C. 1321(a)(2)(C),
 #: until it was suspended), also assumed for all countries outside the Union.
@@ -151,6 +151,23 @@ class Carrier:
 
 
 @dataclass(frozen=True, slots=True)
+class PermitForm:
+    """The published form of the numbers of a permit.
+
+    Attributes:
+        shape: regular expression on lower-case letters and digits. The last digit is a check digit.
+        weights: weight of each digit before it, as digits. The check digit is the last digit of the weighted sum.
+    """
+
+    jurisdiction: Jurisdiction
+    permit: str
+    shape: str
+    weights: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyDate:
     """A day on which trade flows or their data changed."""
 
@@ -228,6 +245,12 @@ def dialling_codes() -> MappingProxyType[str, tuple[str, ...]]:
 def carriers() -> tuple[Carrier, ...]:
     """Return air carriers with their air waybill prefixes."""
     return table("carriers.csv", Carrier, lambda row: row.iata)
+
+
+@cache
+def permit_forms() -> tuple[PermitForm, ...]:
+    """Return the forms of permit numbers that countries publish."""
+    return table("permit_forms.csv", PermitForm, lambda row: (row.jurisdiction, row.permit))
 
 
 @cache

@@ -66,6 +66,7 @@ AFTER_ISO: Final = _cue("after_iso")
 AFTER_KOREAN: Final = _cue("after_korean")
 LINK: Final = _cue("link")
 STREET_TRADE: Final = _cue("street_trade")
+STREET_TAKEN: Final = _cue("street_taken")
 STREET_OTHER_GOODS: Final = _cue("street_other_goods")
 
 

@@ -36,6 +36,8 @@ _MAY_BE_CAS: Final = re.compile(rf"{_SIGN}{_GAP}{_SIGN} ?{_SIGN}{_GAP}{_SIGN}(?!
 _STEMS: Final = chemical_words()["hints"]["parties"]
 _FIRST_WORD: Final = re.compile(r"\W*([A-Za-z]{2,})")
 _CACHED_TEXTS: Final = 16_384
+#: HS chapters of chemicals and medicines.
+_CHAPTERS_OF_CHEMICALS: Final = frozenset({"28", "29", "30", "38"})
 #: Ends of a text that may be parts of a watched name: the last word begins one, the first word ends one.
 _BEGUN: Final = 1
 _ENDED: Final = 2
@@ -251,7 +253,11 @@ class SubstanceResolver:
             if not named:
                 continue
             _choose_by_code(column, named, matches, chosen, best)
-        for column, named in (*_other_writings(table, index), *matches_elsewhere(table, index)):
+        for column, named in (
+            *_abbreviated(table, index),
+            *_other_writings(table, index),
+            *matches_elsewhere(table, index),
+        ):
             _choose_by_code(column, named, matches, chosen, best)
         for row, match in self._split_names(index).find(table):
             if _rank(match) > best[row]:
@@ -281,6 +287,15 @@ def _other_writings(table: ManifestTable, index: Substances) -> list[tuple[Coded
         if match is not None and match.hit and not match.ambiguous
     ]
     return [(column, named)] if named else []
+
+
+def _abbreviated(table: ManifestTable, index: Substances) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
+    """Yield the descriptions that consist of an abbreviation, in the rows without an HS code of other goods, with its substance."""
+    column, codes = table.text("goods_description"), table.text("hs_code")
+    named = [(code, match) for code, text in enumerate(column.values) if (match := index.match_abbreviation(text))]
+    if named:
+        may_be = np.array([code[:2] in _CHAPTERS_OF_CHEMICALS for code in codes.values], dtype=np.bool_)
+        yield Coded(np.where(codes.lookup(may_be, True), column.codes, -1).astype(np.int32), column.values), named
 
 
 def _texts_without_a_name() -> TextRows:
@@ -319,20 +334,20 @@ def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Code
 
 
 def _rank(match: Match) -> int:
-    """Return the rank of a match: hits, mentions, drugs under control, other listed substances, similar structures, common
-    chemicals, street names.
+    """Return the rank of a match: hits, mentions, drugs under control, street names, other listed substances, similar
+    structures, common chemicals.
 
-    Drugs rank above the adulterants that another field names. Street names rank last, so that they displace no other match.
+    Drugs and street names rank above the adulterants that another field names.
     """
     if match.hit:
         return 7
     if match.kind == "mention":
-        return 6 if match.group in WATCHED else 2
+        return 6 if match.group in WATCHED else 1
     if match.kind == "street":
-        return 1
+        return 4
     if match.kind == "similar":
-        return 3
-    return {BENIGN: 2, CONTROLLED: 5}.get(match.group, 4)
+        return 2
+    return {BENIGN: 1, CONTROLLED: 5}.get(match.group, 3)
 
 
 def _name_substance(texts: list[str]) -> list[float]:

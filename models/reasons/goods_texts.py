@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from features.reference import Listing, hs_text
 from features.substances import BENIGN, ClassControl, Match, applies, era, listed_in_place, status
+from models.permits import FEATURE, REGISTERED, form_fault, is_placeholder
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, quote
 
 _MAX_LISTINGS: Final = 3
@@ -250,23 +251,30 @@ def _listing_order(listing: Listing, on: dt.date, place: str | None) -> tuple[bo
 
 
 def permit_fact(items: ExplainedItems) -> list[str]:
-    """Write the permit number."""
+    """Write the permit number and whether it is in the office's register."""
     return [
-        f"The goods travel under permit {quote(number)}" if number else "No permit is declared"
-        for number in items.text("permit_number")
+        "No permit is declared" if text == _NO_PERMIT else text[0].upper() + text[1:] for text in items.facts(permit)
     ]
+
+
+_NO_PERMIT: Final = "no permit"
 
 
 def permit(items: ExplainedItems) -> list[str]:
-    """Write the permit number and whether it is in the office's register."""
+    """Write the permit number and whether it is in the office's register. An unverified one lowers no score."""
+    places = zip(items.text("consignor_country"), items.text("consignee_country"), strict=True)
     return [
-        "no permit"
-        if number is None or value == 0.0
-        else f"permit {quote(number)} in the register"
-        if value == 2.0
-        else f"permit {quote(number)}, not verified"
-        for number, value in zip(items.text("permit_number"), items.feature("permit_present"), strict=True)
+        _permit(number, value == REGISTERED, [place for place in of_item if place])
+        for number, value, of_item in zip(items.text("permit_number"), items.feature(FEATURE), places, strict=True)
     ]
+
+
+def _permit(number: str | None, registered: bool, countries: list[str]) -> str:
+    if number is None or is_placeholder(number):
+        return _NO_PERMIT
+    if registered:
+        return f"permit {quote(number)} in the register"
+    return "; ".join(filter(None, (f"permit {quote(number)}, not verified", form_fault(number, countries))))
 
 
 def description(items: ExplainedItems) -> list[str]:

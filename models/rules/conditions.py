@@ -7,7 +7,7 @@ Facts are not columns of the model's matrix, because a new column would make eve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,9 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.manifest.fields import FIELD, Kind
+from features.substances import Match
 from features.table.table import TIME_MISSING, ManifestTable
 from models.evidence import EntryWeights
-from models.permits import Register, are_licensed, are_placeholders, are_private, are_registered
+from models.permits import (
+    FEATURE,
+    Register,
+    are_licensed,
+    are_placeholders,
+    are_private,
+    are_registered,
+    permits_present,
+)
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -108,6 +117,7 @@ class Source:
         columns: feature name -> column of the matrix.
         register: the office's permits; if None, no permit is registered.
         evidence: the entries of evidence; None if the model has none.
+        substances: (n,) the substance that each item names, None without one; empty if none does.
     """
 
     table: ManifestTable
@@ -115,13 +125,13 @@ class Source:
     columns: Mapping[str, int]
     register: Register | None = None
     evidence: EntryWeights | None = None
+    substances: Sequence[Match | None] = ()
     _known: dict[str, FloatArray] = field(init=False, default_factory=dict)
 
     def feature(self, name: str) -> FloatArray:
         """Return a feature or a fact (n,). Facts are computed when they are first used."""
-        column = self.columns.get(name)
-        if column is not None:
-            return self.matrix[:, column]
+        if name not in FACTS:
+            return self.matrix[:, self.columns[name]]
         values = self._known.get(name)
         if values is None:
             values = self._known[name] = FACTS[name].values(self)
@@ -139,6 +149,11 @@ class Source:
     def private(self) -> FloatArray:
         """Return 1 where the consignee is a private person (n,)."""
         return are_private(self.matrix, self.columns)
+
+    def street_names(self) -> FloatArray:
+        """Return 1 where the item bears a street name, otherwise 0 (n,)."""
+        named = [float(match is not None and match.kind == "street") for match in self.substances]
+        return np.array(named or [0.0] * self.table.n_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +175,13 @@ class Fact:
 
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
     {
+        FEATURE: Fact(
+            "0 without a permit number or with a placeholder, 1 with a declared one, 2 with a registered one",
+            ("permit_number",),
+            lambda source: permits_present(source.table, source.register, source.private()),
+        ),
         "permit_placeholder": Fact(
-            "Whether the permit number is a placeholder such as N/A or 12345, which counts as none",
+            "Whether the permit number is a placeholder such as N/A or 12345, or breaks a published form; it counts as none",
             ("permit_number",),
             lambda source: are_placeholders(source.table),
         ),
@@ -181,6 +201,11 @@ FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
             "Whether the consignee's name is that of a private person; missing without a name",
             ("consignee_name",),
             Source.private,
+        ),
+        "street_name": Fact(
+            "Whether the goods bear a street name of a watched substance, for a powder or goods that can be taken",
+            ("goods_description", "declared_chemical"),
+            Source.street_names,
         ),
         "customs_value_usd": Fact(
             "Value of the item in US dollars; missing without a value, a currency or a rate",

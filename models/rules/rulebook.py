@@ -116,7 +116,7 @@ class Rulebook:
             lists: the office's watch lists and suppressions, if any.
         """
         unread = self._unread.of(table, substances)
-        fired = self._fired(Source(table, matrix, self._columns, self._register, evidence))
+        fired = self._fired(Source(table, matrix, self._columns, self._register, evidence, substances))
         if lists is None:
             return Ruling(self.digest, fired, unread)
         if fired is not None and lists.suppresses_rules:

@@ -92,11 +92,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two manifests, of which the first has the higher risk."""
+    """Two manifests, of which the first has the higher risk, or both the same."""
 
     why: str
     above: Side
     below: Side
+    equal: bool
 
 
 def load_pairs(cases: Mapping[str, Case]) -> list[Pair]:
@@ -110,7 +111,10 @@ def load_pairs(cases: Mapping[str, Case]) -> list[Pair]:
     """
     with (FOLDER / "pairs.toml").open("rb") as file:
         pairs = tomllib.load(file)["pair"]
-    return [Pair(pair["why"], _side(pair["above"], cases), _side(pair["below"], cases)) for pair in pairs]
+    return [
+        Pair(pair["why"], _side(pair["above"], cases), _side(pair["below"], cases), pair.get("equal", False))
+        for pair in pairs
+    ]
 
 
 def _side(side: dict[str, Any], cases: Mapping[str, Case]) -> Side:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.permits import COLUMNS, Party, Register, RegisterError, is_placeholder
+from models.permits import COLUMNS, Party, Register, RegisterError, form_fault, is_placeholder
 
 HEADER = ",".join(COLUMNS)
 DAY = dt.date(2026, 5, 4).toordinal() - dt.date(1970, 1, 1).toordinal()
@@ -32,6 +32,21 @@ def test_placeholders_count_as_no_permit(number: str) -> None:
 @pytest.mark.parametrize("number", ["IP-2026-0042", "US/3381/26", "40917", "DE12345", "2026-11111", "EXP 77120"])
 def test_numbers_of_permits_are_not_placeholders(number: str) -> None:
     assert not is_placeholder(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "countries", "fault"),
+    [
+        ("RF1234563", ["US"], ""),
+        ("DEA R9 1234563", ["US"], ""),
+        ("rf-1234567", ["US"], "its check digit is wrong for a DEA registration"),
+        ("RF1234567", ["DE"], ""),
+        ("IP-2026-0042", ["US"], ""),
+        ("XF1234567", ["US"], ""),
+    ],
+)
+def test_a_number_of_a_published_form_needs_its_check_digit(number: str, countries: list[str], fault: str) -> None:
+    assert form_fault(number, countries) == fault
 
 
 @given(st.text())

@@ -26,7 +26,7 @@ from features.substances.find.morphemes import members
 from features.substances.find.numbers import number_found, numbers_in
 from features.substances.find.otherwise import OtherWritings, goes_on
 from features.substances.find.street import StreetNames
-from features.substances.match import BENIGN, CONTROLLED, READ_IN_CONTEXT, WATCHED, Kind, Match
+from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, READ_IN_CONTEXT, WATCHED, Kind, Match
 from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
@@ -50,6 +50,8 @@ _SHARED: Final = 300
 # Characters for salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
 _LETTER: Final = re.compile(r"[a-z]")
+# Groups whose substances say less than a street name beside them: "fent powder cut with caffeine".
+_BELOW_STREET_NAMES: Final = frozenset({BENIGN, ADULTERANT})
 _NO_NUMBER: Final = re.compile(r"[^\d\s.-]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
@@ -163,6 +165,16 @@ class Substances:
         """Return whether a word of letters a to z is, or ends, a word of a watched name."""
         return self._otherwise.ends_name(word)
 
+    def match_abbreviation(self, text: str) -> Match | None:
+        """Return the watched substance that a text names by an abbreviation alone, or among words of form, grade and amount.
+
+        Such a text counts like one from a field for chemicals, unless something else says that the goods are no chemical.
+        """
+        if len(text) > _LONGEST_REMEMBERED or self._names.abbreviations().search(fold(text)) is None:
+            return None
+        match = self.match(text, chemical=True)
+        return match if match is not None and match.hit and match.ambiguous else None
+
     def names_common(self, text: str) -> bool:
         """Return whether a text consists of names of common chemicals, harmless or not, and words for form and grade."""
         return self._common.reads(text)
@@ -206,7 +218,7 @@ class Substances:
                 match = other
         elif match.kind in ("exact", "misspelt"):
             match = self._with_parts_before(text, chemical, match)
-        if flags & STREET and match is None:
+        if flags & STREET and (match is None or match.kind == "similar" or match.group in _BELOW_STREET_NAMES):
             match = self._street.find(text) or match
         if chemical and (match is None or match.group == BENIGN):
             match = self._common.match(text) or match

@@ -60,6 +60,8 @@ def variants(name: str) -> Iterator[str]:
 SHORTEST: Final = 3
 # Names of at least this many characters are indexed by a prefix of this length, because few names share six characters.
 _HEAD: Final = 6
+# Between a letter and a digit of an abbreviation, or after its first letter: 4-AP, P-FIBF.
+_BETWEEN: Final = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])|(?<=^[a-z])(?=[a-z])")
 _PRIMED: Final = re.compile(r"\d['\u2032]")
 
 # Inflections and particles attached to a name, in folded letters.
@@ -98,6 +100,7 @@ class NameIndex:
         self._english: set[str] = set()
         self._watched: list[tuple[str, Entry]] = []
         self._primed: set[str] = set()
+        self._abbreviations: re.Pattern[str] | None = None
 
     def __len__(self) -> int:
         return len(self._names)
@@ -203,6 +206,14 @@ class NameIndex:
     def entry(self, name: str) -> Entry | None:
         """Return the entry of a complete name; None if it is unknown."""
         return self._names.get(compact(name))
+
+    def abbreviations(self) -> re.Pattern[str]:
+        """Return the pattern of the abbreviations of watched substances in folded text. Call it after the last name was added."""
+        if self._abbreviations is None:
+            keys = [key for key, entry in self._names.items() if entry.abbreviation and entry.group in WATCHED]
+            written = "|".join(_BETWEEN.sub("[ -]?", key) for key in sorted(keys, key=len, reverse=True))
+            self._abbreviations = re.compile(rf"(?<![a-z\d])(?:{written})(?![a-z\d])")
+        return self._abbreviations
 
     def watched_names(self) -> tuple[tuple[str, Entry], ...]:
         """Return the names of watched substances as added, with their entries.

@@ -1,4 +1,4 @@
-"""Street and advertising names of drugs. They are weak evidence, never a hit.
+"""Street and advertising names of drugs. They name no substance for certain, so they are never a hit; a rule raises the lane.
 
 A name that other goods also have, such as "China white", counts only beside words of the drug trade.
 """
@@ -9,14 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from features.reference.chemicals import StreetName
+from features.reference.chemicals import Beside, StreetName
 from features.reference.words import chemical_words
-from features.substances.context import STREET_OTHER_GOODS, STREET_TRADE, Surroundings
+from features.substances.context import STREET_OTHER_GOODS, STREET_TAKEN, STREET_TRADE, Surroundings
 from features.substances.match import Match
 from features.substances.normalise import fold
 
-#: Confidence of a match, by whether the name has no other use (`StreetName.certain`). Assumed.
+#: Confidence of a match, by whether the name has no other use. Assumed.
 _CONFIDENCE: Final = {True: 0.4, False: 0.25}
+_BEFORE_NUMBER: Final = re.compile(r"(?<=[a-z])(?=\d)")
 # Words that are too common in descriptions of other goods to start a search.
 _COMMON: Final = frozenset(chemical_words()["too_common"]["street_names"])
 
@@ -27,8 +28,7 @@ class StreetNames:
     def __init__(self, names: Sequence[StreetName]) -> None:
         self._names = {_key(row.name): row for row in names}
         words = sorted((fold(row.name) for row in names), key=len, reverse=True)
-        written = (re.escape(word).replace(r"\ ", "[ -]?").replace(r"\-", "-?") for word in words)
-        self._pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(written)})(?![^\W_])")
+        self._pattern = re.compile("|".join(map(_pattern, words)))
         self._rarest_words = frozenset(filter(None, map(_rarest_word, words)))
 
     def suggested_by(self, word: str) -> bool:
@@ -44,16 +44,30 @@ class StreetNames:
         folded = fold(text)
         for found in self._pattern.finditer(folded):
             row = self._names[_key(found[0])]
-            beside = folded[: found.start()] + " " + folded[found.end() :]
-            if row.certain or (STREET_TRADE.search(beside) is not None and STREET_OTHER_GOODS.search(beside) is None):
+            if _means_a_drug(row, folded[: found.start()] + " " + folded[found.end() :], folded):
                 context, mention = Surroundings(folded).context(*found.span())
                 piece = text[found.start() : found.end()] if len(text) == len(folded) else found[0]
                 return Match(
                     "mention" if mention else "street", row.name, row.group, piece, "", "", hit=False, ambiguous=True,
-                    confidence=_CONFIDENCE[row.certain], context=context,
-                    evidence=("Street or advertising name; no evidence alone.",),
+                    confidence=_CONFIDENCE[row.beside is Beside.NOTHING], context=context,
+                    evidence=("Street or advertising name, which names no substance for certain.",),
                 )  # fmt: skip
         return None
+
+
+def _means_a_drug(row: StreetName, beside: str, folded: str) -> bool:
+    """Return whether a name means a drug, given the rest of the text and the whole text."""
+    if row.beside is Beside.NOTHING:
+        return True
+    taken = row.beside is Beside.TAKEN and STREET_TAKEN.search(beside) is not None
+    return (taken or STREET_TRADE.search(beside) is not None) and STREET_OTHER_GOODS.search(folded) is None
+
+
+def _pattern(name: str) -> str:
+    """Return the pattern of a folded name. Scripts without blanks put no blank around a name of Latin letters either."""
+    written = re.escape(name).replace(r"\ ", "[ -]?").replace(r"\-", "-?")
+    written = _BEFORE_NUMBER.sub("-?", written)
+    return rf"(?<![a-z\d]){written}(?![a-z\d])" if name.isascii() else rf"(?<![^\W_]){written}(?![^\W_])"
 
 
 def _rarest_word(name: str) -> str:

@@ -97,7 +97,8 @@ _PLAIN_SEARCHES = {
     "grade": r"\b(?:9[0-9](?:\.\d+)? ?%|reagent|intermediate|r&d|research|lab(?:oratory)?|analytical|standard|purity|crystal\w*|"
     r"powder|raw material|sample)\b|9[0-9](?:\.\d+)?%",
     "medicine": r"\b(?:tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*)\b",
-    "tooling": r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b",
+    "tooling": r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|"
+    r"(?:candy|milk tablet) (?:maker|making|tools?|sets?|parts?)|spare parts?|machine)\b",
     "equipment": r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
     r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|"
     r"\b(?:ta(?:bl?e?l?t|belt)s?|caps?ul\w*|pil+s?)\b.{0,12}\b(?:press?\w*|fil+(?:ing|er)\w*|mou?ld\w*)|"

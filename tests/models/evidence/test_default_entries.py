@@ -117,12 +117,6 @@ ORDER = [
         "remifentanil powder for injection vials",
         {"consignee": HOSPITAL, "hs_code": "300490"},
     ),
-    (
-        "remifentanil powder for injection vials",
-        {"consignee": HOSPITAL, "hs_code": "300490"},
-        "remifentanil powder for injection vials",
-        {"consignee": HOSPITAL, "hs_code": "300490", "permit_number": "IP-2026-0042"},
-    ),
     ("fentanyl citrate", {}, "phone case", {"hs_code": "293333", "opened": "2026-09-28"}),
     ("organic intermediate powder 99%", {}, "cotton t-shirt", {"opened": "2026-09-28"}),
     ("cotton t-shirt", {"opened": "2026-09-28"}, "cotton t-shirt", {}),
@@ -165,8 +159,10 @@ def test_faults_and_sudden_changes_raise_the_prior_a_little(
     assert ((found > usual + 0.3) & (found < usual + 1.5)).all()
 
 
-def test_a_permit_of_a_private_person_changes_nothing(log_odds: Any) -> None:
-    assert log_odds("fentanyl", OPIOID, permit_number="IP-1") == log_odds("fentanyl", OPIOID)
+@pytest.mark.parametrize("consignee", [HOSPITAL, FACTORY])
+def test_a_permit_that_no_register_confirms_changes_nothing(log_odds: Any, consignee: dict[str, Any]) -> None:
+    without = log_odds("fentanyl", OPIOID, consignee=consignee)
+    assert log_odds("fentanyl", OPIOID, consignee=consignee, permit_number="IP-2026-0042") == without
 
 
 def test_a_press_to_a_private_person_is_stronger_than_to_a_company(log_odds: Any) -> None:

@@ -140,7 +140,8 @@ def test_a_precursor_to_a_private_or_new_party_is_at_least_yellow() -> None:
 def test_a_press_or_a_die_to_a_private_person_is_at_least_yellow() -> None:
     assert fired_for(shipment(PRESS, **PRIVATE)) == ["press-to-private-person"]
     assert fired_for(shipment({"goods_description": "pill die set M30", "hs_code": "820730"}, **PRIVATE)) == [
-        "press-to-private-person"
+        "street-name",
+        "press-to-private-person",
     ]
     assert fired_for(shipment({"goods_description": "punch and mould", "hs_code": "820730"}, **PRIVATE)) == [
         "press-to-private-person"
@@ -175,3 +176,26 @@ def test_one_item_is_enough_and_a_shipment_of_harmless_goods_fires_nothing() -> 
 def test_the_file_none_switches_all_rules_off() -> None:
     ruling = ruling_on(shipment(FENTANYL), office=OfficeRules(off=True))
     assert (ruling.fired, ruling.digest) == (None, None)
+
+
+def test_an_unverified_permit_exempts_only_plausible_trade_without_earlier_finds_from_the_red_lane() -> None:
+    rule = "unverified-permit-of-the-trade"
+    patches = {"goods_description": "fentanyl patches 25 mcg/h", "hs_code": "300490", "net_mass_kg": 4} | PERMIT
+    hospital = {"consignee": {"name": "Lakeside General Hospital", "country": "US"}}
+    assert fired_for(shipment(patches, **hospital)) == ["watched-without-permit", rule]
+    assert floor(shipment(patches, **hospital)) == YELLOW
+    for item in (
+        patches | {"permit_number": "N/A"},
+        patches | {"net_mass_kg": 800},
+        {**patches, "permit_number": None},
+    ):
+        assert rule not in fired_for(shipment(item, **hospital))
+    assert rule not in fired_for(shipment(patches, **PRIVATE))
+    # One item without a permit is enough.
+    assert rule not in fired_for(shipment(patches, FENTANYL, **hospital))
+
+
+def test_a_street_name_is_at_least_yellow() -> None:
+    assert fired_for(shipment({"goods_description": "blue M30 pills"})) == ["street-name"]
+    assert floor(shipment({"goods_description": "blue M30 pills"})) == YELLOW
+    assert fired_for(shipment({"goods_description": "M30 hex bolts"})) == []

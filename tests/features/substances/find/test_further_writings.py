@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.substance_rows import FOLDER, NONE, read
 from features.reference import Relation, benign_chemicals, ecommerce_goods, related_substances, street_names
+from features.reference.chemicals import Beside
 from features.substances import Match, Substances
 from features.substances.match import MIXED_DRUGS
 from features.substances.rows import resolve
@@ -410,7 +411,7 @@ def test_other_goods_with_the_words_of_a_street_name_do_not_match(text: str) -> 
 
 
 def test_every_certain_street_name_is_found_alone() -> None:
-    found = {row.name: INDEX.match(row.name) for row in street_names() if row.certain}
+    found = {row.name: INDEX.match(row.name) for row in street_names() if row.beside is Beside.NOTHING}
     assert {name for name, match in found.items() if match is None or match.kind != "street"} == set()
 
 
