@@ -126,6 +126,43 @@ class RelatedSubstance:
 
 
 @dataclass(frozen=True, slots=True)
+class PrecursorMask:
+    """A group that hides a precursor and is easily removed. ``reaction`` (SMARTS) removes it."""
+
+    mask: str
+    reaction: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterNumber:
+    """Entry of a public register of drugs: a CAS number of a listed substance, or an opioid or precursor that no list names.
+
+    Attributes:
+        name: name of a listed substance as in its table, otherwise the name in the register.
+        cas: empty if the register has none.
+        synonyms: further names.
+        group: group of the substance.
+        smiles: structure of the parent of a substance that is on no list; empty for a listed one.
+        inchikey: of this parent.
+        by_class: whether a class definition covers the structure.
+        source: registers with the entry.
+        verified: how far the source was checked.
+    """
+
+    name: str
+    cas: Cas
+    synonyms: tuple[str, ...]
+    group: Group
+    smiles: BlankOrText
+    inchikey: BlankOrText
+    by_class: bool
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
 class StreetName:
     """Street name of watched substances, or word of advertisements for them.
 
@@ -250,6 +287,18 @@ def related_substances() -> tuple[RelatedSubstance, ...]:
         owns(row, row.cas)
 
     return table("related_substances.csv", RelatedSubstance, lambda row: row.name, check)
+
+
+@cache
+def precursor_masks() -> tuple[PrecursorMask, ...]:
+    """Return the groups that hide precursors."""
+    return table("precursor_masks.csv", PrecursorMask, lambda row: row.mask)
+
+
+@cache
+def register_numbers() -> tuple[RegisterNumber, ...]:
+    """Return the entries of public registers; `tools/build_register_numbers.py` writes them."""
+    return table("register_numbers.csv", RegisterNumber, lambda row: (row.name, row.cas))
 
 
 @cache

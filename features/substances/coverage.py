@@ -24,6 +24,7 @@ from features.reference import (
     convention_parties,
     drug_listings,
     recorded_law,
+    register_numbers,
     substances,
 )
 from features.substances.law import LegalStatus, applies, may_have_begun, status
@@ -73,8 +74,16 @@ def _named_rows() -> frozenset[str]:
     return frozenset(row.name for row in substances())
 
 
+@cache
+def _of_registers() -> frozenset[str]:
+    """Return the names of the opioids and precursors that only registers name and no class definition covers."""
+    return frozenset(row.name for row in register_numbers() if row.smiles and not row.by_class)
+
+
 def _compared_with_laws(match: Match) -> bool:
     """Return whether a substance without a listing was compared with the laws that are recorded for its group."""
+    if match.substance in _of_registers():
+        return False
     return match.group not in _JUDGED_BY_NAME_ALONE or match.substance in _named_rows()
 
 

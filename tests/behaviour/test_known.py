@@ -216,6 +216,27 @@ def test_an_abbreviation_does_not_count_as_other_goods(champion: RiskModel, text
     assert scored(champion, goods_description=text, **changes).ruling.rule_ids(0) == []
 
 
+# -- opioids and precursors that no list names ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"goods_description": "fluetonitazepyne"},
+        {"goods_description": "dipyanone powder"},
+        {"goods_description": "white powder", "cas_number": "102762-20-9"},
+        {"goods_description": "3-methoxycarbonyl-NPP"},
+        {"declared_chemical": "methyl 4-oxo-1-(2-phenylethyl)piperidine-3-carboxylate"},
+    ],
+)
+def test_an_opioid_or_masked_precursor_that_no_list_names_is_never_green(
+    champion: RiskModel, item: dict[str, Any]
+) -> None:
+    scores = scored(champion, **item)
+    assert scores.lane[0] != "green"
+    assert "watched-without-permit" in scores.ruling.rule_ids(0)
+
+
 # -- other drugs ------------------------------------------------------------------------------------------------------
 
 

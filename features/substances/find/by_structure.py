@@ -13,6 +13,7 @@ from features.reference import (
     BenignChemical,
     ControlledDrug,
     Group,
+    RegisterNumber,
     RelatedSubstance,
     Substance,
     class_definitions,
@@ -20,6 +21,7 @@ from features.reference import (
 )
 from features.reference.words import chemical_words
 from features.substances.find.found import Entry
+from features.substances.find.masks import unmasked
 from features.substances.match import BENIGN, ClassMatch, Kind, Match
 from features.substances.structures import (
     Structure,
@@ -53,10 +55,12 @@ class StructureIndex:
     """
 
     def __init__(
-        self, rows: Sequence[Substance | RelatedSubstance | ControlledDrug], benign: Sequence[BenignChemical] = ()
+        self,
+        rows: Sequence[Substance | RelatedSubstance | ControlledDrug | RegisterNumber],
+        benign: Sequence[BenignChemical] = (),
     ) -> None:
         self._benign = {chemical.inchikey.partition("-")[0]: chemical for chemical in benign if chemical.inchikey}
-        self._by_skeleton: dict[str, Substance | RelatedSubstance | ControlledDrug] = {}
+        self._by_skeleton: dict[str, Substance | RelatedSubstance | ControlledDrug | RegisterNumber] = {}
         self._parents: dict[str, Structure] = {}
         listed = listed_structures()
         parents = [(row, listed.get(row.smiles) or from_smiles(row.smiles)) for row in rows if row.smiles]
@@ -66,7 +70,7 @@ class StructureIndex:
                 self._by_skeleton.setdefault(parent.skeleton, row)
                 self._parents[row.name] = parent
         # Computed on demand, because most processes never look up a salt.
-        self._salts: dict[str, Substance | RelatedSubstance | ControlledDrug] | None = None
+        self._salts: dict[str, Substance | RelatedSubstance | ControlledDrug | RegisterNumber] | None = None
         self._classes = cache(self._classes_of)
         self.read = lru_cache(maxsize=_REMEMBERED)(read)
         self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)
@@ -135,6 +139,13 @@ class StructureIndex:
             evidence = (how, sentence, *(f"Exempt from {one}, or possibly exempt." for one in exempt))
             return Match(
                 "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
+                smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
+            )  # fmt: skip
+        if (masked := unmasked(structure)) is not None:
+            precursor, mask = masked
+            evidence = (how, f"On no list. It is {precursor} with {mask}, which is easily removed.")
+            return Match(
+                kind, f"{precursor}, masked", Group.PRECURSOR.value, piece, "", structure.inchikey, hit=False, confidence=0.9,
                 smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,
             )  # fmt: skip
         if not classes and not always and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):

@@ -11,11 +11,13 @@ from features.reference import (
     SUBSTANCE_GROUPS,
     BenignChemical,
     ControlledDrug,
+    RegisterNumber,
     RelatedSubstance,
     Relation,
     Substance,
     cas_numbers,
     controlled_drugs,
+    register_numbers,
     related_substances,
 )
 from features.reference.unii import UniiName
@@ -51,7 +53,7 @@ class Contents:
         self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
     ) -> None:
         self.rows = {row.name: row for row in watched if row.group in SUBSTANCE_GROUPS}
-        self.related: dict[str, RelatedSubstance | ControlledDrug] = {}
+        self.related: dict[str, RelatedSubstance | ControlledDrug | RegisterNumber] = {}
         self.names = NameIndex()
         self.cas: dict[str, Entry] = {}
         self.inchikeys: dict[str, Entry] = {}
@@ -77,6 +79,8 @@ class Contents:
             self._add_drugs()
         self._add_translations()
         self._add_unii()
+        if self.rows:
+            self._add_registers()
 
     def adulterants(self) -> Adulterants:
         """Return the search for names of adulterants, and of drugs that are mixed with opioids, in other writings."""
@@ -136,6 +140,24 @@ class Contents:
                 self.cas.setdefault(cas, number)
             if drug.inchikey:
                 self.inchikeys.setdefault(drug.inchikey, number)
+
+    def _add_registers(self) -> None:
+        """Add the entries of public registers: numbers of listed substances, and opioids and precursors that no list names."""
+        for number in register_numbers():
+            if not number.smiles:
+                listed = self.rows.get(number.name)
+                if listed is not None:
+                    self.cas.setdefault(number.cas, entry_of(listed, "identifier"))
+                continue
+            entry = Entry(number.name, number.group.value, number.cas, number.inchikey, "exact")
+            for name in (number.name, *number.synonyms):
+                self.names.add(name, entry, yielding=True)
+            if number.by_class:
+                self.smiles.setdefault(number.name, number.smiles)
+            else:
+                self.related.setdefault(number.name, number)
+            if number.cas:
+                self.cas.setdefault(number.cas, replace(entry, kind="identifier"))
 
     def _add_translations(self) -> None:
         # All names of a substance in a language share one entry, because there are tens of thousands of names.

@@ -396,10 +396,13 @@ class Substances:
         if structure is not None:
             homologue = entry.substance in self._related
             match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0], always=homologue)
-            if match is not None:
+            # A register names an opioid that only resembles the listed ones.
+            if match is not None and not (entry.group in WATCHED and match.kind == "similar"):
                 return decide_name(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
-        if entry.group in WATCHED and entry.substance not in self._rows:
+        if entry.group in WATCHED and entry.substance in self._related:
+            evidence = (*evidence, "On no list; public registers of drugs name it as an opioid or a precursor.")
+        elif entry.group in WATCHED and entry.substance not in self._rows:
             # The word ends in the stem of a family and is on no list.
             kind, evidence = "class", ("On no list; the word ends in the stem of the family's names.",)
         watched = entry.group in WATCHED

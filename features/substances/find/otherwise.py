@@ -99,6 +99,14 @@ _MIN_STEM_LETTERS: Final = 3
 _SALT: Final = re.compile("|".join(("hcl$", *chemical_words()["salts"]["at_end"])))
 _FENT: Final = re.compile(r"(?P<before>[a-z\d]+)[ -]fents?(?![a-z])")
 _ONE_WORD_FENT: Final = re.compile("([a-z]{2,30})fents?")
+#: Abbreviations of precursors that follow substituents -> systematic names.
+_SHORT: Final = {
+    "npp": "1-(2-phenylethyl)piperidin-4-one",
+    "anpp": "N-phenyl-1-(2-phenylethyl)piperidin-4-amine",
+}
+_SUBSTITUTED: Final = re.compile(
+    r"(?<![a-z])(?:[a-z]*(?:yl|oxy|oro|omo|odo|carbonyl|carbomethoxy|carboethoxy|boc))-(?P<short>(?:4-?a|a)?npp)(?![a-z])"
+)
 _NAMES_IN_IL: Final = frozenset(chemical_words()["before_a_stem"]["fentanil"])
 _LETTERED: Final = re.compile(r"\d?[fm]|\d?cl|\d?br|[omp]f")
 _LAST_WORD: Final = re.compile(r"([A-Za-z]{3,})[ .-]*\Z")
@@ -155,7 +163,7 @@ class OtherWritings:
     def suggested_by(self, word: str) -> bool:
         """Return whether a word of letters a to z may be, or be part of, a watched name in another writing."""
         # U+0066 begins with a word of one letter.
-        if word in ("fent", "fents", "u"):
+        if word in ("fent", "fents", "u", *_SHORT):
             return True
         return (
             self._word(word) is not None
@@ -194,7 +202,7 @@ class OtherWritings:
         if sounds is not None:
             yield sounds
         base = sounds.text if sounds is not None else text
-        for reading in (self._by_letters(base), self._abbreviated(base), self._cut_word(base)):
+        for reading in (self._by_letters(base), self._abbreviated(base), _on_short_name(base), self._cut_word(base)):
             if reading is not None:
                 yield (
                     reading
@@ -360,6 +368,15 @@ class OtherWritings:
             if len(substances) == 1 and rest[0].isalpha():
                 return rest
         return None
+
+
+def _on_short_name(text: str) -> Rewriting | None:
+    """Return the text with the systematic name in place of an abbreviation after a substituent (3-methoxycarbonyl-NPP), or None."""
+    replaced = [
+        (match.start("short"), match.end("short"), _SHORT[match["short"].replace("-", "").removeprefix("4")])
+        for match in _SUBSTITUTED.finditer(text.lower())
+    ]
+    return rewritten(text, replaced, "exact", "Substituents before an abbreviation.", 0.9) if replaced else None
 
 
 def _cut_pieces(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
