@@ -13,7 +13,7 @@ def record(name: str, smiles: str, cas: str, *categories: str) -> dict[str, obje
 
 
 def test_listed_substances_give_numbers_and_others_rows_by_class_or_category(tmp_path: Path) -> None:
-    registers = {name: [] for name in REGISTERS} | {
+    registers: dict[str, list[dict[str, object]]] = {name: [] for name in REGISTERS} | {
         "cayman": [
             record("Fentanyl (oxide) (CRM)", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1", "7732-18-5", "Opioids"),
             record("Fentanyl-d5", "CCC(=O)N(c1ccccc1)C1CCN(CCc2c([2H])cccc2)CC1", "118357-29-2", "Opioids"),
