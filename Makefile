@@ -12,7 +12,8 @@ SERVE ?= 1
 # QUICK=1 lets `make benchmarks` only show that everything works.
 QUICK ?= 0
 # The order of modules is that of tests/conftest.py.
-PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
+# Tests of the store and of servers wait for other processes, so a worker more than there are cores keeps the cores busy.
+PYTEST_ARGS ?= -n $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2) + 1) --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 OPENMP := $(VENV)/openmp

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -24,6 +25,11 @@ TRAINING_LIBRARIES = ("training", "mlflow", "sklearn", "matplotlib", "pandera", 
 
 def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def relative(path: Path) -> str:
@@ -116,7 +122,7 @@ def test_a_module_is_short_enough_to_read_at_once() -> None:
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -153,7 +159,7 @@ def test_caches_by_argument_belong_to_objects() -> None:
     found = [
         f"{relative(path)}:{node.lineno}"
         for path in python_files(*PACKAGES, "tools")
-        for node in shared_caches(ast.parse(path.read_text(encoding="utf-8")))
+        for node in shared_caches(parsed(path))
     ]
     assert found == []
 
@@ -180,7 +186,7 @@ def imported_modules(path: Path, modules: set[str]) -> set[str]:
     module = module_of(path)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -210,7 +216,7 @@ def test_an_init_contains_only_public_names() -> None:
     for path in python_files(*PACKAGES):
         if path.name != "__init__.py":
             continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parsed(path).body:
             is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             is_all = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
             # A package may defer an import that takes seconds.
@@ -237,6 +243,6 @@ def test_the_packages_contain_no_executable_data() -> None:
 
 def test_arrays_are_read_without_pickle() -> None:
     for path in python_files(*PACKAGES):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
                 assert ast.unparse(node.value) == "False", f"{relative(path)}, line {node.value.lineno}"

@@ -165,6 +165,7 @@ class TestTables:
         assert all({"kind", "publisher", "licence", "date", "found"} <= set(fact) for fact in facts.values())
         assert sorted(name for names in kinds_of_sources().values() for name in names) == sorted(facts)
 
+    @pytest.mark.long
     def test_codes_are_those_of_the_nomenclature(self) -> None:
         table = read_rows()
         assert len(table) > 100_000
@@ -174,6 +175,7 @@ class TestTables:
             if row.code and "uk_" not in row.source
         )
 
+    @pytest.mark.long
     def test_the_five_languages_reach_nearly_every_heading(self) -> None:
         headings: dict[str, set[str]] = {}
         for row in read_rows():
