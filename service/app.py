@@ -180,14 +180,13 @@ def _connections(settings: Settings, metrics: Metrics) -> Connections:
 
 def _add_routes(app: FastAPI, parts: dict[Any, object], settings: Settings, *, needs_keys: bool) -> None:
     """Add the routes of all subjects with the parts that they need, and their documentation."""
-    request_schemas = []
-    for routes in subjects.parts("routes"):
-        app.include_router(routes.router)
-        parts.update(routes.parts(settings) if hasattr(routes, "parts") else {})
-        request_schemas += [routes.request_schemas] if hasattr(routes, "request_schemas") else []
+    for router in subjects.attributes("routes", "router"):
+        app.include_router(router)
+    for parts_of in subjects.attributes("routes", "parts"):
+        parts.update(parts_of(settings))
     provide(app, parts)
     install_docs(app)
-    install_openapi(app, request_schemas, needs_keys=needs_keys)
+    install_openapi(app, list(subjects.attributes("routes", "request_schemas")), needs_keys=needs_keys)
 
 
 def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:

@@ -6,7 +6,8 @@ command loads no routes, and a service without a store no tables.
 ====================  ============================================================================================================
 ``routes``            ``router``; also ``parts(settings)`` and ``request_schemas()`` if the subject has some
 ``command``           ``COMMANDS``: functions and groups of the command line, in the order of the help
-``tables``            mapped classes
+``tables``            mapped classes, with what an erasure changes in them (``erased``); also ``CHECKS``, the proof of their rows,
+                      ``erase_with(connection, decisions)`` and ``erase_before(connection, time)`` if the subject has some
 ====================  ============================================================================================================
 """
 
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
+
+    from service.core.database.tables import Base
 
 #: Subject -> its parts, in the order of the API's documentation and of the help.
 SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
@@ -50,9 +53,22 @@ def parts(part: str) -> Iterator[Any]:
             yield import_module(f"service.{subject}.{part}")
 
 
+def attributes(part: str, name: str) -> Iterator[Any]:
+    """Yield the attribute ``name`` of each module ``part`` that has one."""
+    yield from (getattr(module, name) for module in parts(part) if hasattr(module, name))
+
+
 def metadata() -> MetaData:
     """Return the description of all tables."""
     from service.core.database.tables import Base
 
     list(parts("tables"))
     return Base.metadata
+
+
+def tables() -> list[type[Base]]:
+    """Return the mapped classes of all tables, in the order of their names."""
+    from service.core.database.tables import Base
+
+    list(parts("tables"))
+    return sorted((mapper.class_ for mapper in Base.registry.mappers), key=lambda table: table.__tablename__)

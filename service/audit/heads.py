@@ -19,8 +19,8 @@ from sqlalchemy import insert, select
 
 from features.readers.source import read_small
 from models.bundle import check_public_key, is_signature, sign_message
-from service.audit.entry import as_text, readable
 from service.audit.tables import AuditHead
+from service.core.database.proof import as_text, readable
 from service.core.database.times import now_us
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from service.audit.checks import CHECKS
-from service.audit.entry import UNREADABLE, Check, Entry, Fault, Tally, as_text, readable
+from service.audit.checks import all_checks
 from service.audit.heads import BadHead, Head, SignedHead, key_name, signed_heads
 from service.core.database.audit import START, digest_of
+from service.core.database.proof import UNREADABLE, Check, Entry, Fault, Tally, as_text, readable
 from service.core.database.tables import AuditEntry
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ def prove(
     *,
     expected: Iterable[Head | SignedHead] = (),
     public_key: bytes | None = None,
-    checks: Mapping[str, Check] = CHECKS,
     progress: Callable[[int], None] | None = None,
 ) -> Proof:
     """Check the chain from its first entry, and each entry against the tables. Memory does not grow with the chain.
@@ -85,7 +84,7 @@ def prove(
     Raises:
         models.bundle.BadKey: the key cannot be used.
     """
-    proof = Proof()
+    proof, checks = Proof(), all_checks()
     with database.snapshot() as connection, _any_text(connection):
         awaited, proof.fault = _awaited(connection, expected, public_key, proof)
         # Start below 1, so that forged entries with such numbers are found.

@@ -7,20 +7,19 @@ and the caller answers with the first decision. Any other decision on a known sh
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from sqlalchemy import RowMapping, bindparam, select
 
 from service.core.database import audit
-from service.core.database.audit import Fact, salted
+from service.core.database.audit import Fact
 from service.core.database.rows import Insertion, Lookup, locked_look_up, together
 from service.history import log as history_log
 from service.inspections import queue
 from service.scoring.decision import NewDecision, Selection, Stored, reference_of
-from service.scoring.tables import Decision
+from service.scoring.tables import Decision, facts_of
 from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
@@ -165,40 +164,6 @@ def _add(
     history_log.repeated(connection, repeats)
     queue.refresh_after(connection, of_known)
     return answers
-
-
-def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
-    """Return the facts about a decision for the audit chain, without personal data. The caller is the actor of the entry."""
-    request = [row["channel"], row["content_digest"].hex(), row["site"]]
-    return {
-        **plain_facts_of(row),
-        "answer": salted(salt, row["answer"]),
-        "manifest": salted(salt, row["manifest"]),
-        # Declared values are texts that may name a person, so they are not plain facts.
-        "request": salted(salt, orjson.dumps(request)),
-        "shipment": salted(salt, row["shipment_id"].encode()),
-    }
-
-
-def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts without a salt, which can still be checked after an erasure."""
-    return {
-        "declared_s": row["declared_s"],
-        "duration_us": row["duration_us"],
-        "earlier": row["earlier_id"],
-        "features": row["features_digest"],
-        "history_order": row["history_order"],
-        "lane": row["lane"],
-        "model": row["model_digest"],
-        "percentile": row["percentile"],
-        "received_at": row["received_at"],
-        "risk": row["risk"],
-        "rules": row["rules_digest"],
-        "selected_by": row["selected_by"],
-        "version": row["model_version"],
-        "via": row["via"],
-        "what_if": row["what_if"],
-    }
 
 
 def _first_values(decision: NewDecision) -> tuple[Any, ...]:

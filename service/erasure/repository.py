@@ -1,10 +1,9 @@
 """Erasure of personal data from the database.
 
-An erasure removes the manifests of decisions, the salts of their digests, and all texts of answers. It also removes the watch-list
-entries that messages to webhooks name, ``by`` and ``method`` of outcomes, reasons of overrides, places in the queue, and answers
-stored for repeated requests. An erasure by time also covers texts of list entries that were removed before that time, and history
-keys of unanswered shipments. Ids, scores, lanes, reason codes, contents of outcomes and the audit chain remain. An erasure appends
-an entry that names all erased rows, so that a missing salt without such an entry is a fault of the chain.
+An erasure removes the manifests of decisions, the salts of their digests, all texts of answers, and answers stored for repeated
+requests. What else it removes stands beside the tables of each subject: ``erased`` of a table, and the functions ``erase_with``
+(decisions) and ``erase_before`` (a time). Ids, scores, lanes, reason codes, contents of outcomes and the audit chain remain. An
+erasure appends an entry that names all erased rows, so that a missing salt without such an entry is a fault of the chain.
 """
 
 from __future__ import annotations
@@ -14,20 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
-from service.core.database import audit
-from service.core.database.audit import Fact, salted
-from service.core.database.tables import IdempotentRequest
+from service import subjects
+from service.core.database import audit, idempotency
+from service.core.database.audit import Fact
 from service.core.database.times import now_us
 from service.core.erasing import Selection
 from service.core.identifiers import new_ids
-from service.history.tables import HistoryEvent
-from service.inspections.tables import Outcome, Override, QueueEntry
-from service.lists.tables import Dismissal, PermitRow, SuppressionRow, WatchEntry
 from service.scoring.decision import reference_of
-from service.scoring.tables import Decision
-from service.webhooks.tables import Delivery
+from service.scoring.tables import Decision, erased_answer, remains_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -36,31 +31,6 @@ if TYPE_CHECKING:
 
 #: Decisions per transaction, which bounds the time that other writers wait.
 _AT_ONCE: Final = 500
-#: Ids per search of the answers. SQLite limits the depth of an expression to 1,000.
-_IDS_AT_ONCE: Final = 100
-#: Members of an answer that contain nothing about a person. All others are emptied, including those that later versions add.
-_KEPT_MEMBERS: Final = frozenset(
-    {
-        *(
-            "decision_id",
-            "shipment_id",
-            "risk",
-            "percentile",
-            "one_in",
-            "rank_one_in",
-            "content",
-            "lane",
-            "selected_by",
-        ),
-        *("action", "rule_ids", "rules_digest", "unread", "explains", "late", "model"),
-    }
-)
-_KEPT_OF_ITEM: Final = frozenset({"item_number", "risk", "content"})
-_KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
-#: Separator before the id of an entry in ``watch_list:ID``. Ids of rules do not contain it.
-_ENTRY: Final = ":"
-#: Replacement of the SHA-256 of an erased manifest, which would confirm a guess.
-NO_DIGEST: Final = b""
 
 
 @dataclass(slots=True)
@@ -119,38 +89,10 @@ def _declared(row: Any) -> str:
     return str(orjson.loads(bytes(row.answer)).get("shipment_id", row.shipment_id))
 
 
-def erased_answer(answer: bytes) -> bytes:
-    """Return an answer without its texts. Numbers, codes and names of fields stay."""
-    content = orjson.loads(answer)
-    remaining: dict[str, Any] = {
-        name: value if name in _KEPT_MEMBERS else _emptied(value) for name, value in content.items()
-    }
-    remaining["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
-    remaining["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
-    if "rule_ids" in content:
-        remaining["rule_ids"] = [_without_entry(rule) for rule in content["rule_ids"]]
-    remaining["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
-    return orjson.dumps(remaining)
-
-
-def _without_entry(rule: str) -> str:
-    """Return the id of a rule without the id of a watch-list entry, whose text may name the party."""
-    return rule.partition(_ENTRY)[0]
-
-
-def _part(values: dict[str, Any], unchanged: frozenset[str] | set[str]) -> dict[str, Any]:
-    return {name: value if name in unchanged else _emptied(value) for name, value in values.items()}
-
-
-def _emptied(value: object) -> object:
-    """Return the empty value of the same kind, so that the answer keeps its form."""
-    return type(value)() if isinstance(value, str | list) else None
-
-
 def _chosen(selection: Selection) -> Any:
     # An outcome or override may have been recorded after the decision was erased.
     with_texts = [
-        Decision.id.in_(select(table.decision_id).where(table.salt.is_not(None))) for table in (Outcome, Override)
+        Decision.id.in_(select(table.decision_id).where(table.salt.is_not(None))) for table in _of_decisions()
     ]
     is_unerased = Decision.salt.is_not(None)
     columns = (Decision.id, Decision.shipment_id, Decision.channel, Decision.site, Decision.answer)
@@ -164,96 +106,51 @@ def _chosen(selection: Selection) -> Any:
     return query.order_by(Decision.position).limit(_AT_ONCE)
 
 
+def _of_decisions() -> list[Any]:
+    """Return the tables whose rows are erased with their decision."""
+    return [table for table in subjects.tables() if table.erased and "decision_id" in table.__table__.c]
+
+
 def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str, Any]:
     """Erase decisions and all that belongs to them. Return the facts for the audit chain: the rows that this call erased."""
     ids = [row.id for row in chosen]
     unerased = [row for row in chosen if row.is_unerased]
     answers = {row.id: erased_answer(bytes(row.answer)) for row in unerased}
-    connection.execute(
-        update(Decision).where(Decision.id.in_(answers)).values(manifest=None, salt=None, content_digest=NO_DIGEST)
-    )
-    if answers:
-        _store_answers(connection, answers)
-        _erase_hits_in_messages(connection, [row.id for row in unerased if b"watch_list" in bytes(row.answer)])
     facts: dict[str, Any] = {"decisions": list(answers)}
-    if unerased:
-        facts["remains"] = [remains_of(row.shipment_id, row.channel, row.site, answers[row.id]) for row in unerased]
-    personal: tuple[tuple[str, Any, dict[str, None]], ...] = (
-        ("outcomes", Outcome, {"by": None, "method": None}),
-        ("overrides", Override, {"reason": None}),
-    )
-    for name, table, fields in personal:
-        # A row without a salt was erased before, or has no personal value.
-        rows = list(
-            connection.execute(
-                select(table.id).where(table.decision_id.in_(ids), table.salt.is_not(None)).order_by(table.position)
-            ).scalars()
+    if answers:
+        _erase_rows(connection, Decision, facts["decisions"])
+        connection.execute(
+            update(Decision.__table__).where(Decision.id == bindparam("of")).values(answer=bindparam("erased")),  # type: ignore[arg-type]
+            [{"of": decision_id, "erased": answer} for decision_id, answer in answers.items()],
         )
-        connection.execute(update(table).where(table.id.in_(rows)).values(salt=None, **fields))
-        facts[name] = rows
-    connection.execute(delete(QueueEntry).where(QueueEntry.decision_id.in_(ids)))
+        facts["remains"] = [remains_of(row.shipment_id, row.channel, row.site, answers[row.id]) for row in unerased]
+    for table in _of_decisions():
+        # A row without a salt was erased before, or has no personal value.
+        query = select(table.id).where(table.decision_id.in_(ids), table.salt.is_not(None)).order_by(table.position)
+        facts[table.__tablename__] = rows = list(connection.execute(query).scalars())
+        _erase_rows(connection, table, rows)
+    for erase_with in subjects.attributes("tables", "erase_with"):
+        erase_with(connection, chosen)
     return facts
 
 
-def _store_answers(connection: Connection, answers: dict[str, bytes]) -> None:
-    connection.execute(
-        update(Decision.__table__).where(Decision.id == bindparam("of")).values(answer=bindparam("erased")),  # type: ignore[arg-type]
-        [{"of": decision_id, "erased": answer} for decision_id, answer in answers.items()],
-    )
-
-
-def _erase_hits_in_messages(connection: Connection, decisions: Sequence[str]) -> None:
-    """Erase the ids of watch-list entries in messages to webhooks."""
-    if not decisions:
-        return
-    found = connection.execute(select(Delivery.id, Delivery.body).where(Delivery.decision_id.in_(decisions))).all()
-    for row in found:
-        message = orjson.loads(bytes(row.body))
-        message["data"]["rule_ids"] = [_without_entry(rule) for rule in message["data"]["rule_ids"]]
-        connection.execute(update(Delivery).where(Delivery.id == row.id).values(body=orjson.dumps(message)))
-
-
-def remains_of(shipment_id: str, channel: str | None, site: str | None, answer: bytes) -> str:
-    """Return the SHA-256 of values that an erased decision keeps, but that cannot be proven without its salt."""
-    return salted(orjson.dumps([shipment_id, channel, site]), answer)
-
-
 def _erase_rest(connection: Connection, selection: Selection, erased: Erased) -> dict[str, list[str]]:
-    """Erase personal data that does not belong to one decision. Return the ids of the erased list entries by table."""
+    """Erase personal data that does not belong to one decision. Return the ids of the erased rows by table."""
     if selection.before is None:
-        _forget_answers(connection, erased)
+        idempotency.forget(connection, erased.decisions)
         return {}
-    connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < selection.before))
-    connection.execute(
-        delete(HistoryEvent).where(HistoryEvent.kind == "unanswered", HistoryEvent.history_order < selection.before)
-    )
-    entries: dict[str, list[str]] = {}
-    lists = (
-        (WatchEntry, {"text": None, "source": ""}),
-        (SuppressionRow, {"consignor": None}),
-        (PermitRow, {"party_name": None}),
-        (Dismissal, {"party": b""}),
-    )
-    for table, personal in lists:
-        ids = list(
-            connection.execute(
-                select(table.id).where(table.removed_at < selection.before, table.salt.is_not(None))
-            ).scalars()
-        )
-        if ids:
-            connection.execute(update(table).where(table.id.in_(ids)).values(reason="", salt=None, **personal))
-            entries[str(table.__tablename__)] = ids
-    return entries
+    idempotency.forget_before(connection, selection.before)
+    for erase_before in subjects.attributes("tables", "erase_before"):
+        erase_before(connection, selection.before)
+    facts: dict[str, list[str]] = {}
+    for table in subjects.tables():
+        if table.erased and "removed_at" in table.__table__.c:
+            query = select(table.id).where(table.removed_at < selection.before, table.salt.is_not(None))
+            if rows := list(connection.execute(query).scalars()):
+                facts[table.__tablename__] = rows
+                _erase_rows(connection, table, rows)
+    return facts
 
 
-def _forget_answers(connection: Connection, erased: Erased) -> None:
-    """Delete the answers that are stored for repeated requests and contain an erased decision."""
-    body = IdempotentRequest.body
-    for start in range(0, len(erased.decisions), _IDS_AT_ONCE):
-        ids = [decision_id.encode() for decision_id in erased.decisions[start : start + _IDS_AT_ONCE]]
-        # SQLite's LIKE does not search bytes, and PostgreSQL has no instr. Neither loads the answers into this process.
-        if connection.dialect.name == "sqlite":
-            named = [func.instr(body, decision_id) > 0 for decision_id in ids]
-        else:
-            named = [body.bool_op("LIKE")(b"%" + decision_id + b"%") for decision_id in ids]
-        connection.execute(delete(IdempotentRequest).where(or_(*named)))
+def _erase_rows(connection: Connection, table: Any, ids: Sequence[str]) -> None:
+    connection.execute(update(table).where(table.id.in_(ids)).values(salt=None, **table.erased))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Index, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.core.database.tables import Base, RowNumber
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class HistoryEvent(Base):
@@ -68,3 +73,10 @@ class CheckpointPart(Base):
     checkpoint_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     content: Mapped[bytes]
+
+
+def erase_before(connection: Connection, before: int) -> None:
+    """Delete the history keys of shipments that were received before a time and not answered."""
+    connection.execute(
+        delete(HistoryEvent).where(HistoryEvent.kind == "unanswered", HistoryEvent.history_order < before)
+    )

@@ -1,11 +1,19 @@
-"""Tables of outcomes, overrides and the queue."""
+"""Tables of outcomes, overrides and the queue, the proof of their rows, and what an erasure removes."""
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from sqlalchemy import Index, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.core.database.proof import Entry, RowCheck, Values, has_salt, salted_texts
 from service.core.database.tables import Base, RowNumber
+from service.scoring.tables import Decision
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class Outcome(Base):
@@ -44,6 +52,10 @@ class Outcome(Base):
     salt: Mapped[bytes | None]
     learned: Mapped[bool]
 
+    erased: ClassVar = {"by": None, "method": None}
+    # Set when the outcome was processed for the history.
+    unproven: ClassVar = frozenset({"learned"})
+
 
 class Override(Base):
     """A lane that a person chose instead of that of the decision. The latest one is in force.
@@ -64,6 +76,8 @@ class Override(Base):
     recorded_at: Mapped[int]
     caller: Mapped[str | None]
     salt: Mapped[bytes | None]
+
+    erased: ClassVar = {"reason": None}
 
 
 class QueueEntry(Base):
@@ -98,3 +112,37 @@ class QueueEntry(Base):
     channel: Mapped[str | None]
     claimed_by: Mapped[str | None]
     claimed_until: Mapped[int | None]
+
+
+def _check(kind: str, table: type[Outcome | Override], plain: Sequence[str]) -> RowCheck:
+    """Return the check of rows that belong to a decision and contain its shipment again."""
+    texts = tuple(table.erased)
+
+    def unerased(row: Values, _: Entry) -> str | None:
+        kept = [name for name in texts if row[name] is not None]
+        if kept and not has_salt(row):
+            return f"its salt is missing, but {kept[0]} is not erased"
+        same = row["shipment_id"] == row["decided"]
+        return None if same else "the table holds other values of shipment_id"
+
+    decided = select(Decision.shipment_id).where(Decision.id == table.decision_id).scalar_subquery()
+    return RowCheck(
+        kind,
+        table,
+        (*plain, "caller", "decision_id", "recorded_at"),
+        salted_texts(texts),
+        columns=(*texts, "salt", "shipment_id"),
+        unerased=unerased,
+        related=[decided.label("decided")],
+    )
+
+
+CHECKS: Final = (
+    _check("outcome", Outcome, ("content", "corrects", "found_at", "quantity", "substance", "unit")),
+    _check("override", Override, ("lane",)),
+)
+
+
+def erase_with(connection: Connection, decisions: Sequence[Any]) -> None:
+    """Remove the places of decisions in the queue."""
+    connection.execute(delete(QueueEntry).where(QueueEntry.decision_id.in_([row.id for row in decisions])))

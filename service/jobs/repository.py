@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, desc, func, insert, or_, select, update
 
 from service.core.database import audit
-from service.core.database.audit import Fact, salted
-from service.jobs.tables import Job
+from service.core.database.audit import Fact
+from service.jobs.tables import END_FACTS, NEW_FACTS, Job, salted_facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,6 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 #: States of a job that has not ended.
 OPEN: Final = (QUEUED, RUNNING)
-#: Columns of an ended job that its entry in the audit chain contains.
-END_FACTS: Final = ("finished_at", "rejected", "rows_done", "setup", "state")
 #: Actor of the entry when a worker ends a job.
 _WORKER: Final = "worker"
 _SALT_BYTES: Final = 16
@@ -126,7 +124,7 @@ class Jobs:
         row |= {"state": QUEUED, "created_at": at, **_NO_RESULTS}
         row |= {"attempt": 0, "file_attempt": 0, "fruitless": 0, "leased_until": 0}
         connection.execute(insert(Job), [row])
-        facts = plain_facts_of(row) | salted_facts_of(row) | {"upload": upload}
+        facts = {name: row[name] for name in NEW_FACTS} | salted_facts_of(row) | {"upload": upload}
         audit.append(self._database, connection, [Fact("job_created", job.id, facts, job.caller)], at)
 
     def open(self) -> int:
@@ -302,21 +300,6 @@ def digest_of(salt: bytes | None, file: Path) -> str | None:
         return None
     with file.open("rb") as content:
         return hashlib.file_digest(content, lambda: hashlib.sha256(salt)).hexdigest()
-
-
-def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts about a new job that contain no personal data."""
-    return {name: row[name] for name in ("created_at", "explain", "result_format", "upload_ending")}
-
-
-def salted_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the salted digests of values of a new job that may be personal."""
-    salt = bytes(row["salt"])
-    name, mapping = row["file_name"], row["mapping"]
-    return {
-        "file_name": None if name is None else salted(salt, name.encode()),
-        "mapping": None if mapping is None else salted(salt, bytes(mapping)),
-    }
 
 
 def _next_job() -> Any:

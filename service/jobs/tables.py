@@ -1,10 +1,14 @@
-"""Table of jobs: uploaded files that workers score."""
+"""Table of jobs: uploaded files that workers score. The end of this module is the proof of its rows."""
 
 from __future__ import annotations
+
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.core.database.audit import salted
+from service.core.database.proof import Entry, RowCheck, Values, has_salt
 from service.core.database.tables import Base, RowNumber
 
 
@@ -65,3 +69,47 @@ class Job(Base):
     problem: Mapped[str | None]
     files_deleted_at: Mapped[int | None]
     salt: Mapped[bytes | None]
+
+    # Progress of the work.
+    unproven: ClassVar = frozenset(
+        {
+            *("started_at", "rows_total", "chunks_done", "result_bytes", "rejects_bytes", "attempt", "file_attempt"),
+            *("fruitless", "owner", "leased_until", "problem", "files_deleted_at"),
+        }
+    )
+
+
+#: Facts about a new job that contain no personal data.
+NEW_FACTS: Final = ("created_at", "explain", "result_format", "upload_ending")
+#: Columns of an ended job that its entry in the audit chain contains.
+END_FACTS: Final = ("finished_at", "rejected", "rows_done", "setup", "state")
+
+
+def salted_facts_of(row: Values) -> dict[str, Any]:
+    """Return the salted digests of values of a new job that may be personal."""
+    salt = bytes(row["salt"])
+    name, mapping = row["file_name"], row["mapping"]
+    return {
+        "file_name": None if name is None else salted(salt, name.encode()),
+        "mapping": None if mapping is None else salted(salt, bytes(mapping)),
+    }
+
+
+def _unerased(row: Values, _: Entry) -> str | None:
+    is_kept = not has_salt(row) and row["files_deleted_at"] is None
+    return "its salt is missing, but its files are not deleted" if is_kept else None
+
+
+#: Jobs of earlier versions have no entries and no salt.
+CHECKS: Final = (
+    RowCheck(
+        "job_created",
+        Job,
+        ("caller", *NEW_FACTS),
+        salted_facts_of,
+        columns=("file_name", "files_deleted_at", "mapping", "salt"),
+        unerased=_unerased,
+        required=("salt",),
+    ),
+    RowCheck("job_ended", Job, END_FACTS, required=("salt", "finished_at")),
+)

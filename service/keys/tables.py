@@ -1,9 +1,12 @@
-"""Table of API keys."""
+"""Table of API keys, and the proof of its rows."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.core.database.proof import Entry, RowCheck, Values, has_salt, salted_texts
 from service.core.database.tables import Base
 
 
@@ -35,3 +38,27 @@ class ApiKey(Base):
     expires_at: Mapped[int | None]
     revoked_at: Mapped[int | None]
     salt: Mapped[bytes | None]
+
+
+def _plain(row: Values) -> Values:
+    plain = ("expires_at", "prefix", "requests_per_minute", "created_at", "created_by")
+    digest, scopes = bytes(row["digest"]).hex(), row["scopes"].split()
+    return {**{name: row[name] for name in plain}, "digest": digest, "scopes": scopes}
+
+
+def _unerased(row: Values, entry: Entry) -> str | None:
+    # The salt of a name is never erased. Keys of earlier versions have no salt, and their entries contain no name.
+    return "its salt is missing" if not has_salt(row) and "name" in entry.facts else None
+
+
+CHECKS: Final = (
+    RowCheck(
+        "key_created",
+        ApiKey,
+        _plain,
+        salted_texts(("name",)),
+        columns=[column.name for column in ApiKey.__table__.c if column.name != "revoked_at"],
+        unerased=_unerased,
+    ),
+    RowCheck("key_revoked", ApiKey, ("revoked_at",), required=("revoked_at",)),
+)

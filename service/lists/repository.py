@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from sqlalchemy import insert, select, update
 
 from service.core.database import audit
@@ -19,7 +18,7 @@ from service.core.database.audit import Fact, salted
 from service.core.database.times import now_us
 from service.core.identifiers import new_ids
 from service.lists.matching import Topic
-from service.lists.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
+from service.lists.tables import ListRevision, WatchEntry, columns_of, entry_digest, table_of
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
@@ -29,26 +28,6 @@ if TYPE_CHECKING:
 _SALT_BYTES: Final = 16
 #: Ids per statement, below the limits of both engines.
 _IDS_AT_ONCE: Final = 10_000
-#: Columns that this module fills in.
-_FILLED_IN: Final = frozenset(
-    {"position", "id", "revision", "batch", "salt", "added_by", "added_at", "removed_by", "removed_at"}
-)
-
-
-#: Name of a topic -> its table.
-_TABLES: Final[Mapping[str, type[WatchEntry | Dismissal | SuppressionRow | PermitRow]]] = {
-    table.__tablename__: table for table in (WatchEntry, Dismissal, SuppressionRow, PermitRow)
-}
-
-
-def table_of(topic: Topic) -> type[WatchEntry | Dismissal | SuppressionRow | PermitRow]:
-    """Return the table of a topic."""
-    return _TABLES[topic.name]
-
-
-def columns_of(topic: Topic) -> tuple[str, ...]:
-    """Return the columns for which the caller of `add` gives values."""
-    return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _FILLED_IN)
 
 
 def add(database: Database, topic: Topic, rows: Sequence[Mapping[str, Any]], actor: str | None) -> list[str]:
@@ -219,13 +198,3 @@ def _next_revision(connection: Connection, topic: Topic) -> int:
 def _digest(topic: Topic, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the SHA-256 of the salted digests of entries in their order, in hexadecimal digits."""
     return salted(b"", "\n".join(entry_digest(topic, row) for row in rows).encode())
-
-
-def entry_digest(topic: Topic, row: Mapping[str, Any]) -> str:
-    """Return the salted digest of an entry's columns."""
-    content = {column: _plain(row[column]) for column in ("id", *columns_of(topic))}
-    return salted(row["salt"], orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
-
-
-def _plain(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value

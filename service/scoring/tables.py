@@ -1,11 +1,20 @@
-"""Table of decisions."""
+"""Table of decisions, the proof of its rows, and what an erasure leaves of an answer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import orjson
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.core.database.audit import salted
+from service.core.database.proof import Entry, RowCheck, Values, has_salt
 from service.core.database.tables import Base, RowNumber
+
+#: Replacement of the SHA-256 of an erased manifest, which would confirm a guess.
+NO_DIGEST: Final = b""
 
 
 class Decision(Base):
@@ -64,3 +73,114 @@ class Decision(Base):
     salt: Mapped[bytes | None]
     manifest: Mapped[bytes | None]
     answer: Mapped[bytes]
+
+    erased: ClassVar = {"manifest": None, "content_digest": NO_DIGEST}
+
+
+def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
+    """Return the facts about a decision for the audit chain, without personal data. The caller is the actor of the entry."""
+    request = [row["channel"], row["content_digest"].hex(), row["site"]]
+    return {
+        **plain_facts_of(row),
+        "answer": salted(salt, row["answer"]),
+        "manifest": salted(salt, row["manifest"]),
+        # Declared values are texts that may name a person, so they are not plain facts.
+        "request": salted(salt, orjson.dumps(request)),
+        "shipment": salted(salt, row["shipment_id"].encode()),
+    }
+
+
+def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts without a salt, which can still be checked after an erasure."""
+    return {
+        "declared_s": row["declared_s"],
+        "duration_us": row["duration_us"],
+        "earlier": row["earlier_id"],
+        "features": row["features_digest"],
+        "history_order": row["history_order"],
+        "lane": row["lane"],
+        "model": row["model_digest"],
+        "percentile": row["percentile"],
+        "received_at": row["received_at"],
+        "risk": row["risk"],
+        "rules": row["rules_digest"],
+        "selected_by": row["selected_by"],
+        "version": row["model_version"],
+        "via": row["via"],
+        "what_if": row["what_if"],
+    }
+
+
+def _unerased(row: Values, _: Entry) -> str | None:
+    if not has_salt(row) and row["manifest"] is not None:
+        return "its salt is missing, but its manifest is not erased"
+    if has_salt(row) and row["manifest"] is None:
+        return "its manifest is missing, but its salt is not erased"
+    return None
+
+
+CHECKS: Final = (
+    RowCheck(
+        "decision",
+        Decision,
+        lambda row: {"caller": row["caller"], **plain_facts_of(row)},
+        lambda row: facts_of(row, bytes(row["salt"])),
+        columns=Decision.__table__.c.keys(),
+        unerased=_unerased,
+    ),
+)
+
+#: Members of an answer that contain nothing about a person. All others are emptied, including those that later versions add.
+_KEPT_MEMBERS: Final = frozenset(
+    {
+        *(
+            "decision_id",
+            "shipment_id",
+            "risk",
+            "percentile",
+            "one_in",
+            "rank_one_in",
+            "content",
+            "lane",
+            "selected_by",
+        ),
+        *("action", "rule_ids", "rules_digest", "unread", "explains", "late", "model"),
+    }
+)
+_KEPT_OF_ITEM: Final = frozenset({"item_number", "risk", "content"})
+_KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
+#: Separator before the id of an entry in ``watch_list:ID``. Ids of rules do not contain it.
+_ENTRY: Final = ":"
+
+
+def erased_answer(answer: bytes) -> bytes:
+    """Return an answer without its texts. Numbers, codes and names of fields stay."""
+    content = orjson.loads(answer)
+    remaining: dict[str, Any] = {
+        name: value if name in _KEPT_MEMBERS else _emptied(value) for name, value in content.items()
+    }
+    remaining["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
+    remaining["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
+    if "rule_ids" in content:
+        remaining["rule_ids"] = [without_entry(rule) for rule in content["rule_ids"]]
+    remaining["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
+    return orjson.dumps(remaining)
+
+
+def without_entry(rule: str) -> str:
+    """Return the id of a rule without the id of a watch-list entry, whose text may name the party."""
+    return rule.partition(_ENTRY)[0]
+
+
+def _part(values: dict[str, Any], unchanged: frozenset[str] | set[str]) -> dict[str, Any]:
+    return {name: value if name in unchanged else _emptied(value) for name, value in values.items()}
+
+
+def _emptied(value: object) -> object:
+    """Return the empty value of the same kind, so that the answer keeps its form."""
+    return type(value)() if isinstance(value, str | list) else None
+
+
+def remains_of(shipment_id: str, channel: str | None, site: str | None, answer: bytes) -> str:
+    """Return the SHA-256 of values that an erased decision keeps, but that cannot be proven without its salt."""
+    return salted(orjson.dumps([shipment_id, channel, site]), answer)

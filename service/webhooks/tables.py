@@ -1,11 +1,21 @@
-"""Tables of webhooks and of their deliveries, which form the outbox."""
+"""Tables of webhooks and of their deliveries, which form the outbox; the proof of webhooks, and what an erasure removes."""
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import orjson
+from sqlalchemy import Index, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.core.database.audit import salted
+from service.core.database.proof import Entry, RowCheck, Values, has_salt
 from service.core.database.tables import Base, RowNumber
+from service.scoring.tables import without_entry
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class Webhook(Base):
@@ -31,6 +41,9 @@ class Webhook(Base):
     problem: Mapped[str | None]
     disabled_at: Mapped[int | None]
     removed_at: Mapped[int | None]
+
+    # The chain names the address, and who added and removed it. The rest is its state.
+    unproven: ClassVar = frozenset({"description", "added_by", "added_at", "failing_since", "problem", "disabled_at"})
 
 
 class Delivery(Base):
@@ -61,3 +74,31 @@ class Delivery(Base):
     status: Mapped[int | None]
     problem: Mapped[str | None]
     delivered_at: Mapped[int | None]
+
+
+def _unerased(row: Values, _: Entry) -> str | None:
+    # The removal of an address deletes its secret, so its URL can no longer be checked.
+    return None if has_salt(row) or row["removed_at"] is not None else "the table holds other values of url"
+
+
+CHECKS: Final = (
+    RowCheck(
+        "webhook_added",
+        Webhook,
+        (),
+        lambda row: {"url": salted(row["secret"].encode(), row["url"].encode())},
+        columns=("url", "secret", "removed_at"),
+        unerased=_unerased,
+    ),
+    RowCheck("webhook_removed", Webhook, ("removed_at",), required=("removed_at",)),
+)
+
+
+def erase_with(connection: Connection, decisions: Sequence[Any]) -> None:
+    """Erase the ids of watch-list entries in the messages about decisions."""
+    ids = [row.id for row in decisions if row.is_unerased and b"watch_list" in bytes(row.answer)]
+    found = connection.execute(select(Delivery.id, Delivery.body).where(Delivery.decision_id.in_(ids))) if ids else ()
+    for row in list(found):
+        message = orjson.loads(bytes(row.body))
+        message["data"]["rule_ids"] = [without_entry(rule) for rule in message["data"]["rule_ids"]]
+        connection.execute(update(Delivery).where(Delivery.id == row.id).values(body=orjson.dumps(message)))

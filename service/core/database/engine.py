@@ -22,8 +22,8 @@ from service.core.database.rows import LOCK_AUDIT, LOCK_SPACE
 from service.core.errors import DatabaseAway
 from service.core.logs import logger
 
-#: Revision of the schema that this code needs. A test compares it with the latest migration.
-SCHEMA: Final = "0008"
+#: Revision of the schema that this code needs: the number of the latest migration.
+SCHEMA: Final = max(path.name[:4] for path in Path(__file__).parent.glob("migrations/versions/[0-9]*.py"))
 #: Seconds that a write on SQLite waits for the writes of other processes, and that connecting to PostgreSQL may take.
 _WAIT: Final = 30
 _CONNECT_SECONDS: Final = 5

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.core.database.tables import IdempotentRequest
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 KEPT: Final = 24 * 3600 * 1_000_000
 #: Microseconds after which a claim no longer counts, because its process has presumably ended. Requests take seconds at most.
 IN_WORK: Final = 60 * 1_000_000
+#: Ids per search of the answers. SQLite limits the depth of an expression to 1,000.
+_IDS_AT_ONCE: Final = 100
 # Constants, because conditions that are made for each request leave cyclic garbage.
 _EXPIRY: Final = delete(IdempotentRequest).where(IdempotentRequest.created_at < bindparam("kept_since"))
 _IS_REQUEST: Final = (IdempotentRequest.caller == bindparam("of_caller"), IdempotentRequest.key == bindparam("of_key"))
@@ -74,7 +77,7 @@ def begin(connection: Connection, request: Request, now: int) -> Replay | None:
         OtherRequest: the caller has used the key for another request.
         InWork: a process is working on the request.
     """
-    connection.execute(_EXPIRY, {"kept_since": now - KEPT})
+    forget_before(connection, now - KEPT)
     found = connection.execute(_REQUEST, _is(request.caller, request.key)).first()
     if found is None:
         values = {"caller": request.caller, "key": request.key, "digest": request.digest, "created_at": now}
@@ -112,6 +115,24 @@ def finish(connection: Connection, request: Request, answer: Replay) -> None:
 def give_up(connection: Connection, request: Request) -> None:
     """Delete the claim of an unanswered request, so that the request can be sent again."""
     connection.execute(_DELETION, _is(request.caller, request.key))
+
+
+def forget_before(connection: Connection, before: int) -> None:
+    """Delete the answers that are older than a time in microseconds since 1970."""
+    connection.execute(_EXPIRY, {"kept_since": before})
+
+
+def forget(connection: Connection, decisions: Sequence[str]) -> None:
+    """Delete the answers that contain one of some decisions."""
+    body = IdempotentRequest.body
+    for start in range(0, len(decisions), _IDS_AT_ONCE):
+        ids = [decision_id.encode() for decision_id in decisions[start : start + _IDS_AT_ONCE]]
+        # SQLite's LIKE does not search bytes, and PostgreSQL has no instr. Neither loads the answers into this process.
+        if connection.dialect.name == "sqlite":
+            named = [func.instr(body, decision_id) > 0 for decision_id in ids]
+        else:
+            named = [body.bool_op("LIKE")(b"%" + decision_id + b"%") for decision_id in ids]
+        connection.execute(delete(IdempotentRequest).where(or_(*named)))
 
 
 def _is(caller: str, key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Double, Index, Integer, MetaData
@@ -21,11 +22,20 @@ RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
-    """Base of all tables of the store."""
+    """Base of all tables of the store.
+
+    Attributes:
+        erased: values that an erasure gives to personal columns besides ``salt``, which becomes None. It erases the rows of a table
+            with ``decision_id`` together with their decision, and those of a table with ``removed_at`` once they were removed. The
+            audit chain names the erased rows. Empty for a table that an erasure leaves alone, or changes by a function.
+        unproven: columns of a table with checks whose changes the proof of the audit chain does not find.
+    """
 
     metadata = MetaData(naming_convention=NAMES)
     #: `int` is 64 bits wide, because times are microseconds.
     type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, float: Double}
+    erased: ClassVar[Mapping[str, Any]] = {}
+    unproven: ClassVar[frozenset[str]] = frozenset()
 
 
 class AuditEntry(Base):
