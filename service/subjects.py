@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-    from service.core.database.tables import Base
-
 #: Subject -> its parts, in the order of the API's documentation and of the help.
 SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "scoring": ("routes", "tables"),
@@ -66,7 +64,7 @@ def metadata() -> MetaData:
     return Base.metadata
 
 
-def tables() -> list[type[Base]]:
+def tables() -> list[Any]:
     """Return the mapped classes of all tables, in the order of their names."""
     from service.core.database.tables import Base
 

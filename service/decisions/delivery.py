@@ -169,7 +169,7 @@ class Delivery:
     def _record(self, some: Sequence[NewDecision]) -> None:
         at = time.time_ns() // 1000
         with self._database.write() as connection:
-            stored = decisions.record(self._database, connection, some, at, sent=True)
+            stored = decisions.record(connection, some, at, sent=True)
             self._outbox.add(connection, some, stored, at)
 
     def _update_waiting(self) -> None:

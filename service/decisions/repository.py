@@ -77,7 +77,6 @@ _DECISIONS: Final = Insertion(Decision, _COLUMNS)
 
 
 def record(
-    database: Database,
     connection: Connection,
     decisions: Sequence[NewDecision],
     at: int,
@@ -117,7 +116,7 @@ def record_with_deliveries(
     database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
 ) -> list[Stored]:
     """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones."""
-    stored = record(database, connection, decisions, at)
+    stored = record(connection, decisions, at)
     Outbox(database).add(connection, decisions, stored, at)
     return stored
 

@@ -217,7 +217,7 @@ class DecisionWriter:
             self._connection = self._open.enter_context(self._database.writing())
         at = time.time_ns() // 1000
         with self._database.reporting_writes(), self._connection.begin():
-            stored = decisions.record(self._database, self._connection, batch, at, retried=retried)
+            stored = decisions.record(self._connection, batch, at, retried=retried)
             self._outbox.add(self._connection, batch, stored, at)
             return stored
 

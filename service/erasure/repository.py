@@ -62,7 +62,7 @@ def erase(database: Database, selection: Selection, actor: str | None, *, silent
             found = connection.execute(_chosen(selection)).all()
             if found:
                 facts = _erase_decisions(connection, found)
-                audit.append(database, connection, [Fact("erasure", erased.id, facts, actor)], now_us())
+                audit.append(connection, [Fact("erasure", erased.id, facts, actor)], now_us())
         if not found:
             break
         erased.decisions += [row.id for row in found]
@@ -70,7 +70,7 @@ def erase(database: Database, selection: Selection, actor: str | None, *, silent
     with database.write() as connection:
         rest = _erase_rest(connection, selection, erased)
         if any(rest.values()) or not (silent or erased.decisions):
-            audit.append(database, connection, [Fact("erasure", erased.id, rest, actor)], now_us())
+            audit.append(connection, [Fact("erasure", erased.id, rest, actor)], now_us())
     return erased
 
 

@@ -175,7 +175,7 @@ def establish(database: Database, given: str | None, file: Path, *, anew: bool =
             secret = _make(file)
         fingerprint = Sealer(secret).fingerprint
         if fingerprint != known:
-            audit.append(database, connection, [Fact(_KIND, fingerprint or "", {}, _ACTOR)], now_us())
+            audit.append(connection, [Fact(_KIND, fingerprint or "", {}, _ACTOR)], now_us())
     if is_new:
         logger().warning("history_key_made", file=str(file.absolute()), next="keep a copy apart from backups")
     elif known not in (None, fingerprint):

@@ -21,9 +21,10 @@ from features.readers.headers import squeeze
 from service.core.database import audit
 from service.core.errors import ServiceError
 from service.core.excel_safe import safe_cell
+from service.core.http.schemas import read_request
 from service.inspections import queue
 from service.inspections.outcomes import Finding, NotRecorded, Recorded, add_outcome, outcomes_of
-from service.inspections.schemas import OutcomeRequest, read_request
+from service.inspections.schemas import OutcomeRequest
 from service.scoring.decision import reference_of
 from service.scoring.tables import Decision
 
@@ -164,7 +165,7 @@ def _store(database: Database, rows: Sequence[_Row], report: ImportReport) -> No
             shipments.append(recorded.shipment_id)
             report.added += 1
         queue.refresh(connection, shipments)
-        audit.append(database, connection, facts, at)
+        audit.append(connection, facts, at)
 
 
 def _finding(row: _Row, report: ImportReport) -> Finding | None:

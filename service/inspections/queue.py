@@ -284,7 +284,7 @@ def record_outcome(database: Database, decision_id: str, finding: Finding, *, ca
         database.lock_audit(connection)
         recorded, fact = add_outcome(connection, decision_id, finding, caller=caller, at=at)
         refresh(connection, [recorded.shipment_id])
-        audit.append(database, connection, [fact], at)
+        audit.append(connection, [fact], at)
     return recorded
 
 
@@ -300,5 +300,5 @@ def record_override(
         database.lock_audit(connection)
         override, fact = add_override(connection, decision_id, lane, reason, caller=caller, at=at)
         refresh(connection, [override.shipment_id])
-        audit.append(database, connection, [fact], at)
+        audit.append(connection, [fact], at)
     return override

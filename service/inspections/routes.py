@@ -15,6 +15,7 @@ from service.core.errors import Conflict, NotFound, Unprocessable
 from service.core.http.bodies import parse_json, read_body, read_json
 from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of
 from service.core.http.openapi import json_body, problems
+from service.core.http.schemas import read_request
 from service.core.http.scopes import Scope, needs
 from service.inspections.schemas import (
     EXAMPLE_CLEAN,
@@ -30,7 +31,6 @@ from service.inspections.schemas import (
     outcome_answer,
     override_answer,
     queue_item,
-    read_request,
 )
 from service.scoring.recording import declared_code
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from features.table.normalise import time as read_time
 from features.table.reading import EARLIEST_S
 from service.core.database.times import iso_time, iso_time_or_none
-from service.core.errors import Unprocessable, schema_mismatch
+from service.core.errors import Unprocessable
 from service.core.http.schemas import Answer, Lane, Probability
 
 if TYPE_CHECKING:
     from service.inspections.outcomes import Finding, Overridden, Recorded
     from service.inspections.queue import Waiting
-
-T = TypeVar("T", bound=BaseModel)
 
 _MICROSECONDS: Final = 1_000_000
 #: Tolerance for result times in the future, because clocks of clients may be fast.
@@ -204,18 +202,6 @@ EXAMPLE_OVERRIDE: Final = {
     "lane": "green",
     "reason": "Same goods inspected yesterday; the consignee is the hospital itself",
 }
-
-
-def read_request(kind: type[T], data: object) -> T:
-    """Validate parsed JSON and return the request.
-
-    Raises:
-        Unprocessable: the data does not match the schema; the error names the fields.
-    """
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise schema_mismatch("The body does not match the schema", error) from None
 
 
 def outcome_answer(outcome: Recorded) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Jobs:
         row |= {"attempt": 0, "file_attempt": 0, "fruitless": 0, "leased_until": 0}
         connection.execute(insert(Job), [row])
         facts = {name: row[name] for name in NEW_FACTS} | salted_facts_of(row) | {"upload": upload}
-        audit.append(self._database, connection, [Fact("job_created", job.id, facts, job.caller)], at)
+        audit.append(connection, [Fact("job_created", job.id, facts, job.caller)], at)
 
     def open(self) -> int:
         """Return the number of jobs that are queued or running."""
@@ -263,7 +263,7 @@ class Jobs:
     ) -> None:
         row = connection.execute(select(Job.__table__).where(Job.id == job_id)).mappings().one()
         facts = {name: row[name] for name in END_FACTS} | dict(digests)
-        audit.append(self._database, connection, [Fact("job_ended", job_id, facts, actor)], row["finished_at"])
+        audit.append(connection, [Fact("job_ended", job_id, facts, actor)], row["finished_at"])
 
     def release(self, owner: str) -> None:
         """Return the running jobs of an ended worker to the queue, so that another worker can lease them at once."""

@@ -38,7 +38,7 @@ def create(database: Database, wishes: KeyWishes, actor: str | None) -> tuple[Ke
         ).scalar_one()
         if valid >= MOST_KEYS:
             raise KeyRefused(f"{MOST_KEYS:,} keys are valid already; revoke unused ones")
-        _insert(database, connection, key)
+        _insert(connection, key)
     return key, text
 
 
@@ -59,7 +59,7 @@ def create_first(
         if connection.execute(select(ApiKey.id).limit(1)).first() is not None:
             return None
         key, text = new_key(wishes, actor)
-        _insert(database, connection, key)
+        _insert(connection, key)
         if shown is not None:
             shown(text)
     return key, text
@@ -98,7 +98,7 @@ def revoke(database: Database, name: str, actor: str | None) -> Key | None:
         if row.revoked_at is not None:
             return _key(row._mapping)
         connection.execute(update(ApiKey).where(ApiKey.id == row.id).values(revoked_at=now))
-        audit.append(database, connection, [Fact("key_revoked", row.id, {"revoked_at": now}, actor)], now)
+        audit.append(connection, [Fact("key_revoked", row.id, {"revoked_at": now}, actor)], now)
         return _key({**row._mapping, "revoked_at": now})
 
 
@@ -119,11 +119,11 @@ def scopes_text(scopes: Iterable[str]) -> str:
     return " ".join(sorted(scopes))
 
 
-def _insert(database: Database, connection: Connection, key: Key) -> None:
+def _insert(connection: Connection, key: Key) -> None:
     row, salt = {name: getattr(key, name) for name in Key.__slots__}, os.urandom(_SALT_BYTES)
     connection.execute(insert(ApiKey), [row | {"scopes": scopes_text(key.scopes), "salt": salt}])
     facts: Sequence[Fact] = [Fact("key_created", key.id, facts_of(key, salt), key.created_by)]
-    audit.append(database, connection, facts, key.created_at)
+    audit.append(connection, facts, key.created_at)
 
 
 def _is_valid(now: int) -> Any:

@@ -103,11 +103,11 @@ _HIDDEN: Final = frozenset({"party"})
 
 def shown(topic: Topic, row: Any) -> dict[str, Any]:
     """Return an entry as plain JSON values."""
-    from service.lists import repository
+    from service.lists.tables import columns_of
 
     entry = {
         _MEMBER_OF.get(column, column): getattr(row, column)
-        for column in ("id", *repository.columns_of(topic))
+        for column in ("id", *columns_of(topic))
         if column not in _HIDDEN
     }
     return entry | {

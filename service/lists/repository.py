@@ -40,7 +40,7 @@ def add(database: Database, topic: Topic, rows: Sequence[Mapping[str, Any]], act
     if not rows:
         return []
     with database.write() as connection:
-        return _add(database, connection, topic, rows, actor)
+        return _add(connection, topic, rows, actor)
 
 
 def replace(
@@ -58,8 +58,8 @@ def replace(
     """
     with database.write() as connection:
         found = _present(connection, topic, _matching(topic, filters))
-        _remove(database, connection, topic, found, actor)
-        _add(database, connection, topic, rows, actor)
+        _remove(connection, topic, found, actor)
+        _add(connection, topic, rows, actor)
     return len(found)
 
 
@@ -67,7 +67,7 @@ def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | No
     """Remove entries, and return the ids of those that existed. Their rows stay, so that decisions can be explained."""
     with database.write() as connection:
         found = _present(connection, topic, [table_of(topic).id.in_(ids)])
-        _remove(database, connection, topic, found, actor)
+        _remove(connection, topic, found, actor)
     return found
 
 
@@ -75,7 +75,7 @@ def remove_all(database: Database, topic: Topic, filters: Mapping[str, str], act
     """Remove the entries that match ``filters`` (column -> value), such as those of one watch list, and return their number."""
     with database.write() as connection:
         found = _present(connection, topic, _matching(topic, filters))
-        _remove(database, connection, topic, found, actor)
+        _remove(connection, topic, found, actor)
     return len(found)
 
 
@@ -94,7 +94,6 @@ def _present(connection: Connection, topic: Topic, wanted: Sequence[ColumnElemen
 
 
 def _add(
-    database: Database,
     connection: Connection,
     topic: Topic,
     rows: Sequence[Mapping[str, Any]],
@@ -116,11 +115,11 @@ def _add(
     ]
     connection.execute(insert(table_of(topic)), complete)
     facts = {"entries": len(complete), "digests": _digest(topic, complete), "revision": revision}
-    audit.append(database, connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
+    audit.append(connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
     return ids
 
 
-def _remove(database: Database, connection: Connection, topic: Topic, ids: Sequence[str], actor: str | None) -> None:
+def _remove(connection: Connection, topic: Topic, ids: Sequence[str], actor: str | None) -> None:
     if not ids:
         return
     at, revision = now_us(), _next_revision(connection, topic)
@@ -131,7 +130,7 @@ def _remove(database: Database, connection: Connection, topic: Topic, ids: Seque
             .values(removed_by=actor, removed_at=at, revision=revision)
         )
     facts = {"entries": len(ids), "ids": salted(b"", "\n".join(ids).encode()), "revision": revision}
-    audit.append(database, connection, [Fact(f"{topic.kind}_removed", ids[0], facts, actor)], at)
+    audit.append(connection, [Fact(f"{topic.kind}_removed", ids[0], facts, actor)], at)
 
 
 def page(

@@ -128,7 +128,7 @@ def add(database: Database, url: str, description: str, actor: str | None, at: i
         row = {"id": id_, "url": url, "description": description, "secret": secret, "added_by": actor, "added_at": at}
         connection.execute(insert(Webhook), [row])
         facts = {"url": salted(secret.encode(), url.encode())}
-        audit.append(database, connection, [Fact("webhook_added", id_, facts, actor)], at)
+        audit.append(connection, [Fact("webhook_added", id_, facts, actor)], at)
         return connection.execute(select(Webhook.__table__).where(Webhook.id == id_)).one()
 
 
@@ -148,7 +148,7 @@ def _change(database: Database, id_: str, kind: str, values: dict[str, Any], act
             update(Webhook).where(Webhook.id == id_, Webhook.removed_at.is_(None)).values(**values)
         ).rowcount
         if changed:
-            audit.append(database, connection, [Fact(kind, id_, {}, actor)], at)
+            audit.append(connection, [Fact(kind, id_, {}, actor)], at)
     return bool(changed)
 
 
@@ -184,7 +184,7 @@ def send_again(database: Database, webhook: str, id_: str, actor: str | None, at
             .values(state=WAITING, attempts=0, next_at=at, leased_until=0)
         ).rowcount
         if changed:
-            audit.append(database, connection, [Fact("webhook_redelivery", id_, {"webhook": webhook}, actor)], at)
+            audit.append(connection, [Fact("webhook_redelivery", id_, {"webhook": webhook}, actor)], at)
     return bool(changed)
 
 
@@ -273,5 +273,5 @@ def record(database: Database, due: Due, attempt: Attempt) -> bool:
         ).rowcount
         if disabled:
             fact = Fact("webhook_disabled", due.webhook_id, {"failing": PATIENCE // _SECOND})
-            audit.append(database, connection, [fact], attempt.at)
+            audit.append(connection, [fact], attempt.at)
     return bool(disabled)

@@ -56,7 +56,7 @@ class Fact:
     actor: str | None = None
 
 
-def append(database: Database, connection: Connection, facts: Sequence[Fact], at: int) -> None:
+def append(connection: Connection, facts: Sequence[Fact], at: int) -> None:
     """Append entries to the chain, in the caller's transaction.
 
     Args:
@@ -131,7 +131,7 @@ def note_backup(database: Database, backup: Backup, actor: str) -> None:
         actor: name of the command.
     """
     with database.write() as connection:
-        append(database, connection, [Fact(_BACKUP, backup.digest, {"taken_at": backup.taken_at}, actor)], now_us())
+        append(connection, [Fact(_BACKUP, backup.digest, {"taken_at": backup.taken_at}, actor)], now_us())
 
 
 def backups(database: Database) -> list[Backup]:
@@ -155,7 +155,7 @@ def note_promotion(database: Database, digest: str, facts: Mapping[str, Any], ac
         actor: name of the command.
     """
     with database.write() as connection:
-        append(database, connection, [Fact("promotion", digest, facts, actor)], now_us())
+        append(connection, [Fact("promotion", digest, facts, actor)], now_us())
 
 
 class Changes:
@@ -200,7 +200,7 @@ class Changes:
         self._database.lock_audit(connection)
         last = select(AuditEntry.subject).where(AuditEntry.kind == fact.kind).order_by(desc(AuditEntry.number)).limit(1)
         if connection.execute(last).scalar() != fact.subject:
-            append(self._database, connection, [fact], now_us())
+            append(connection, [fact], now_us())
 
 
 def digest_of_values(values: Mapping[str, Any]) -> str:

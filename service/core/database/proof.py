@@ -102,7 +102,7 @@ class Check:
     """
 
     kind: str
-    table: type[Base] | None = None
+    table: Any = None
 
     def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
         """Yield the faults of entries of this kind, in any order, and count the entries."""

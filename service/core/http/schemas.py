@@ -1,10 +1,14 @@
-"""Pydantic models for the documentation of responses. At run time, responses consist of plain values without validation."""
+"""Pydantic models: the validation of requests, and the documentation of responses, which are plain values at run time."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.core.errors import schema_mismatch
+
+T = TypeVar("T", bound=BaseModel)
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Lane = Literal["red", "yellow", "green"]
@@ -75,3 +79,15 @@ class RejectedShipment(Answer):
 
 
 Problem.model_rebuild()
+
+
+def read_request(kind: type[T], data: object) -> T:
+    """Validate parsed JSON and return the request.
+
+    Raises:
+        Unprocessable: the data does not match the schema; the error names the fields.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise schema_mismatch("The body does not match the schema", error) from None

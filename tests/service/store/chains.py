@@ -73,7 +73,7 @@ def fill(store: Store) -> Database:
         _, second = add_outcome(connection, "decision-1", again, caller=None, at=3)
         _, third = add_override(connection, "decision-2", "red", "a text", caller=None, at=4)
         facts = [first, second, third, Fact("settings", "abc", {"port": 8000}, "service")]
-        audit.append(database, connection, facts, 5)
+        audit.append(connection, facts, 5)
     return database
 
 

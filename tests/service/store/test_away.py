@@ -355,7 +355,7 @@ def test_decisions_are_refused_if_the_journal_cannot_be_written_either(
 def test_a_repeated_delivery_stores_nothing_twice(database: Database) -> None:
     for _ in range(2):
         with database.write() as connection:
-            decisions.record(database, connection, [decision(1), decision(2, what_if=True)], 0, sent=True)
+            decisions.record(connection, [decision(1), decision(2, what_if=True)], 0, sent=True)
     with database.read() as connection:
         assert connection.execute(select(func.count()).select_from(Decision)).scalar() == 2
         assert connection.execute(select(func.count()).select_from(AuditEntry)).scalar() == 2
@@ -365,7 +365,7 @@ def test_a_commit_whose_answer_was_lost_is_not_repeated(database: Database) -> N
     def record(*, retried: bool) -> list[Stored]:
         with database.write() as connection:
             some = [decision(1), decision(2, what_if=True)]
-            return decisions.record(database, connection, some, 0, retried=retried)
+            return decisions.record(connection, some, 0, retried=retried)
 
     record(retried=False)
     assert [(one.id, one.repeated) for one in record(retried=True)] == [("d1", True), ("d2", True)]

@@ -473,7 +473,7 @@ def test_nothing_is_erased_while_its_decisions_wait_in_the_journal_of_a_running_
     journal = waiting(settings)
     decided = new_decision(id="stored", shipment_id="W-1", received_at=1)
     with database.write() as connection:
-        decisions.record(database, connection, [decided], 1)
+        decisions.record(connection, [decided], 1)
     with pytest.raises(JournalWaits):
         erase(database, settings, selection, "test")
     with database.read() as connection:

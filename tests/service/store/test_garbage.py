@@ -71,5 +71,5 @@ def test_the_constants_serve_any_number_of_decisions(database: Database) -> None
     sent = [new_decision(lane="yellow") for _ in range(40)]
     for count in (40, 1, 7, 40):
         with database.write() as connection:
-            stored = decisions.record(database, connection, sent[:count], 1)
+            stored = decisions.record(connection, sent[:count], 1)
         assert [one.id for one in stored] == [one.id for one in sent[:count]]

@@ -58,7 +58,7 @@ class Interrupting:
         self._left -= 1
         if self._left == 0:
             raise OperationalError("INSERT", {}, Exception("the database went away"))
-        record(database, connection, decisions, at)
+        record(connection, decisions, at)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def count(database: Database, table: type[Any] = Decision) -> int:
 
 def test_the_next_query_of_the_transaction_finds_the_decisions(database: Database) -> None:
     with database.write() as connection:
-        record(database, connection, [decision(1), decision(2)], 0)
+        record(connection, [decision(1), decision(2)], 0)
         assert connection.execute(select(Decision.id).order_by(Decision.position)).scalars().all() == ["d1", "d2"]
     assert (count(database), count(database, AuditEntry)) == (2, 2)
 
@@ -47,7 +47,7 @@ def test_the_queries_and_the_inserts_of_a_transaction_are_each_sent_together(dat
         with tempfile.TemporaryFile() as trace:
             driver.pgconn.trace(trace.fileno())
             with connection.begin():
-                record(database, connection, [decision(1, lane="red"), decision(2)], 0)
+                record(connection, [decision(1, lane="red"), decision(2)], 0)
             driver.pgconn.untrace()
             trace.seek(0)
             waits = re.findall(rb"\tF\t\d+\t(Sync|Query)", trace.read())
@@ -57,11 +57,11 @@ def test_the_queries_and_the_inserts_of_a_transaction_are_each_sent_together(dat
 def test_a_rollback_leaves_nothing_behind(database: Database) -> None:
     with database.writing() as connection:
         transaction = connection.begin()
-        record(database, connection, [decision(1)], 0)
+        record(connection, [decision(1)], 0)
         transaction.rollback()
     assert count(database) == 0
     with database.write() as connection:
-        record(database, connection, [decision(2)], 0)
+        record(connection, [decision(2)], 0)
     assert count(database) == 1
 
 
@@ -69,18 +69,16 @@ def test_a_failed_statement_fails_its_transaction_and_the_connection_can_be_used
     with database.writing() as connection:
         for number in (1, 2):
             with pytest.raises(IntegrityError, match="uq_decisions_id"), connection.begin():
-                record(
-                    database, connection, [decision(number), decision(number + 5), decision(number, what_if=True)], 0
-                )
+                record(connection, [decision(number), decision(number + 5), decision(number, what_if=True)], 0)
             with connection.begin():
-                record(database, connection, [decision(number)], 0)
+                record(connection, [decision(number)], 0)
     assert (count(database), count(database, AuditEntry)) == (2, 2)
 
 
 def test_many_long_rows_are_stored_with_all_their_bytes(database: Database) -> None:
     long = [decision(number, manifest=bytes([number % 256]) * 20_000) for number in range(1_500)]
     with database.write() as connection:
-        record(database, connection, long, 0)
+        record(connection, long, 0)
     with database.read() as connection:
         stored = connection.execute(select(Decision.manifest).order_by(Decision.position)).scalars().all()
     assert stored == [one.manifest for one in long]
@@ -88,7 +86,7 @@ def test_many_long_rows_are_stored_with_all_their_bytes(database: Database) -> N
 
 def test_manifests_are_compressed_by_the_fast_method(database: Database) -> None:
     with database.write() as connection:
-        record(database, connection, [decision(1, manifest=b'{"goods":"mugs"}' * 500)], 0)
+        record(connection, [decision(1, manifest=b'{"goods":"mugs"}' * 500)], 0)
     with database.read() as connection:
         methods = connection.execute(text("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'"))
         if "lz4" not in methods.scalar_one():
@@ -99,14 +97,14 @@ def test_manifests_are_compressed_by_the_fast_method(database: Database) -> None
 def test_a_lost_connection_means_that_the_database_is_away(database: Database) -> None:
     with database.writing() as connection:
         with connection.begin():
-            record(database, connection, [decision(1)], 0)
+            record(connection, [decision(1)], 0)
             process = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         with database.read() as other:
             other.execute(text("SELECT pg_terminate_backend(:process, 5000)"), {"process": process})
         with pytest.raises(DatabaseAway), reporting(), connection.begin():
-            record(database, connection, [decision(2)], 0)
+            record(connection, [decision(2)], 0)
     with database.write() as connection:
-        record(database, connection, [decision(2)], 0)
+        record(connection, [decision(2)], 0)
     assert count(database) == 2
 
 
@@ -119,11 +117,11 @@ def test_an_interrupted_transaction_leaves_nothing_behind(database: Database, mo
         with monkeypatch.context() as patched:
             patched.setattr("service.core.database.audit.append_after", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                record(database, connection, [decision(1)], 0)
+                record(connection, [decision(1)], 0)
         transaction.rollback()
     assert count(database) == 0
     with database.write() as connection:
-        record(database, connection, [decision(2)], 0)
+        record(connection, [decision(2)], 0)
     assert count(database) == 1
 
 

@@ -96,7 +96,7 @@ def test_erasure_leaves_the_chain_provable(filled: Database) -> None:
             "outcomes": list(connection.scalars(select(Outcome.id))),
             "overrides": list(connection.scalars(select(Override.id))),
         }
-        audit.append(filled, connection, [Fact("erasure", "erasure-1", rows, "test")], 1)
+        audit.append(connection, [Fact("erasure", "erasure-1", rows, "test")], 1)
     proof = prove(filled)
     assert proof.fault is None
     checked = proof.to_json()["checked"]
@@ -509,7 +509,7 @@ def test_a_signed_head_is_verified(filled: Database) -> None:
     with filled.read() as connection:
         assert signed_heads(connection) == [signed]
     with filled.write() as connection:
-        audit.append(filled, connection, [Fact("settings", "abd", {}, "service")], 2)
+        audit.append(connection, [Fact("settings", "abd", {}, "service")], 2)
     proof = prove(filled, public_key=public)
     assert (proof.fault, proof.number, proof.heads, proof.signed) == (None, LAST + 1, 1, 1)
 
@@ -579,7 +579,7 @@ def test_a_text_or_file_without_a_head_is_refused(tmp_path: Path, content: str) 
 def test_entries_of_several_pages_are_proven(database: Database) -> None:
     facts: list[Any] = [Fact("settings", str(number), {"n": number}) for number in range(5_001)]
     with database.write() as connection:
-        audit.append(database, connection, facts, 1)
+        audit.append(connection, facts, 1)
     read: list[int] = []
     assert prove(database, progress=read.append).number == 5_001
     assert read == [2_000, 4_000, 5_001]

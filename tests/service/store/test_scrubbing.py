@@ -162,7 +162,7 @@ def test_shipments_erased_one_by_one_are_removed_from_the_files(local: Database,
         numbers = range(first, first + 8)
         batch = [personal_decision(number, chance.choice((1, 9, 40, 200, 1_500))) for number in numbers]
         with local.write() as connection:
-            decisions.record(local, connection, batch, now_us())
+            decisions.record(connection, batch, now_us())
             for number in numbers:
                 again = idempotency.Request("", f"key {number}", b"digest")
                 idempotency.begin(connection, again, now_us())
@@ -195,7 +195,7 @@ def test_answers_stored_for_repeated_requests_are_deleted_with_any_of_their_deci
     other = new_decision(id="other-")
     ids = {"first": same[0].id, "last": same[-1].id, "other": other.id}
     with database.write() as connection:
-        decisions.record(database, connection, [*same, other], now_us())
+        decisions.record(connection, [*same, other], now_us())
         for key, decision_id in ids.items():
             again = idempotency.Request("", key, b"digest")
             idempotency.begin(connection, again, now_us())

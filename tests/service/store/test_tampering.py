@@ -32,7 +32,7 @@ def filled(store: Store) -> Database:
         Fact("rules", "d" * 64, {"rules": 5}, "service"),
     ]
     with database.write() as connection:
-        audit.append(database, connection, facts, 6)
+        audit.append(connection, facts, 6)
     return database
 
 
