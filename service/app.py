@@ -18,13 +18,12 @@ from models.scoring import ScoreSettings
 from service import subjects
 from service.core import chemistry
 from service.core.errors import install_handlers
-from service.core.http.connections import Connections, Limits
-from service.core.http.connections.protocol import STATE as CONNECTIONS
-from service.core.http.dependencies import DATABASE, Budgets, provide
+from service.core.http.dependencies import DATABASE, Budgets, Scope, ScopeTable, checked_scopes, provide
 from service.core.http.idempotency import Idempotent
+from service.core.http.limits import Connections, Limits
 from service.core.http.middleware import Guarded, Observed
 from service.core.http.openapi import install_docs, install_openapi
-from service.core.http.scopes import Scope, ScopeTable, checked_scopes
+from service.core.http.protocol import STATE as CONNECTIONS
 from service.core.http.streams import ByteBudget
 from service.core.logs import logger
 from service.core.memory import COLLECT_EVERY, collect_recent_garbage, long_lived_objects, rare_collections
@@ -33,16 +32,14 @@ from service.core.periodic import repeated
 from service.core.settings import Settings, names_in
 from service.goods.answers import warm_up as warm_up_goods
 from service.jobs.child import InServiceWorker
-from service.keys.ring import Authenticated, KeyRing
-from service.keys.start import keys_in_use, ring_of
+from service.keys.ring import Authenticated, KeyRing, keys_in_use, ring_of
 from service.lists.current import CurrentLists
 from service.scoring import routes as scoring
 from service.scoring.decision import DecisionStore
-from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
+from service.scoring.model_host import LoadedModel, ModelHost, ServedModel, warm_up
 from service.scoring.options import Direct, QueryCache
 from service.scoring.record import TrafficRecord
 from service.scoring.scorer import Scorer
-from service.scoring.warm_up import warm_up
 from service.substances.answers import warm_up as warm_up_chemistry
 from service.webhooks import routes as webhooks
 from service.webhooks.sending import Sender, policy_of
@@ -111,7 +108,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 repeated(collect_recent_garbage, COLLECT_EVERY, "garbage"),
             ):
                 with long_lived_objects():
-                    # uvicorn passes this state to `service.core.http.connections.protocol`.
+                    # uvicorn passes this state to `service.core.http.protocol`.
                     yield {CONNECTIONS: connections}
 
     app = _without_routes(lifespan)

@@ -54,7 +54,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
     """
     import uvicorn
 
-    from service.core.http.connections import LimitedProtocol
+    from service.core.http.protocol import LimitedProtocol
     from service.core.logs import configure
 
     _check_address(settings.host, settings.port)

@@ -10,10 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from service.core.database.times import iso_time
-from service.core.http.dependencies import AppDatabase, PlainJson
+from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
-from service.core.http.scopes import Scope, needs
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

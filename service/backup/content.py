@@ -150,7 +150,7 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
             f"A newer version of Tidewaiter made the backup (schema {summary.schema}); this one reads up to {SCHEMA}. "
             "Use the newer version."
         )
-    from service.core.database.migrations.running import upgrade
+    from service.core.database.migrations import upgrade
 
     with database.write() as connection:
         _refuse_rows(connection)

@@ -225,7 +225,7 @@ _STATUSES: Final = (
     (WRONG_USE, "service.core.database.engine", "BadDatabase"),
     (WRONG_USE, "service.history.key", "WrongKey"),
     (WRONG_USE, "service.history.key", "BadKeyFile"),
-    (UNREADABLE, "service.core.database.away", "NoDatabase"),
+    (UNREADABLE, "service.core.database.engine", "NoDatabase"),
     (FAILED, "service.core.errors", "DatabaseAway"),
     (UNREADABLE, "service.keys.key", "BadKeysFile"),
     (WRONG_USE, "service.backup.content", "NotEmpty"),

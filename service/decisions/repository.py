@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping, bindparam, select
 
 from service.core.database import audit
 from service.core.database.audit import Fact
-from service.core.database.rows import Insertion, Lookup, locked_look_up, together
+from service.core.database.tables import Insertion, Lookup, locked_look_up, together
 from service.history import log as history_log
 from service.inspections import queue
 from service.scoring.decision import NewDecision, Selection, Stored, reference_of

@@ -13,10 +13,9 @@ from pydantic import Field, WithJsonSchema
 from service.core.database.times import iso_time, microseconds_of
 from service.core.errors import NotFound
 from service.core.http.bodies import checked
-from service.core.http.dependencies import AppDatabase, PlainJson
+from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer, Lane, Probability
-from service.core.http.scopes import Scope, needs
 from service.inspections.schemas import OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
 from service.scoring.decision import Selection
 from service.scoring.schemas import Score

@@ -12,10 +12,9 @@ from service.core.database.times import iso_time, microseconds_of
 from service.core.erasing import Selection
 from service.core.errors import schema_mismatch
 from service.core.http.bodies import read_json_text
-from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, caller_of
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, Scope, caller_of, needs
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
-from service.core.http.scopes import Scope, needs
 
 if TYPE_CHECKING:
     from service.erasure.everywhere import Report

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from service.files.text_columns import TextColumn
+if TYPE_CHECKING:
+    from service.files.delimited import TextColumn
+
 
 ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int32]

@@ -84,7 +84,7 @@ def _print_answer(text: str, hs_code: str | None, *, as_json: bool) -> None:
 
 def _classify(source: Path, target: Path, column: str, hs_column: str | None, *, excel_safe: bool) -> None:
     from service.core.commands import row_progress, to_stderr
-    from service.goods.file import classify_file
+    from service.goods.view import classify_file
 
     with row_progress(source.name) as progress:
         report = classify_file(

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.groups.history.history import History
 from features.groups.history.state import VERSION
-from service.core.database.away import SQLAlchemyError
 from service.core.errors import DatabaseAway
 from service.core.logs import logger
 from service.core.periodic import repeated

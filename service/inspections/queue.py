@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from service.core.database import audit
-from service.core.database.rows import Insertion, Lookup
+from service.core.database.tables import Insertion, Lookup
 from service.core.database.times import now_us
 from service.inspections.outcomes import Finding, Overridden, Recorded, add_outcome, add_override, holding
 from service.inspections.tables import Outcome, Override, QueueEntry

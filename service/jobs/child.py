@@ -69,7 +69,7 @@ class InServiceWorker:
             await asyncio.to_thread(self._stop)
 
     async def _watch(self) -> None:
-        from service.core.database.away import SQLAlchemyError
+        from sqlalchemy.exc import SQLAlchemyError
 
         while True:
             try:
@@ -103,7 +103,7 @@ class InServiceWorker:
 
     def _stop(self) -> None:
         # A cancelled check may still be starting a child in its thread.
-        from service.core.database.away import SQLAlchemyError
+        from sqlalchemy.exc import SQLAlchemyError
 
         with self._lock:
             self._closed = True

@@ -18,11 +18,19 @@ from pydantic import Field
 from features.readers import ColumnMapping, MappingError
 from service.core.database.times import iso_time_or_none
 from service.core.errors import Busy, Conflict, NotFound, Unprocessable, shortened
-from service.core.http.dependencies import AppBudgets, AppDatabase, AppSettings, PlainJson, caller_of, provided
+from service.core.http.dependencies import (
+    AppBudgets,
+    AppDatabase,
+    AppSettings,
+    PlainJson,
+    Scope,
+    caller_of,
+    needs,
+    provided,
+)
 from service.core.http.idempotency import REPLAYED, answered_once, is_taken, key_of
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
-from service.core.http.scopes import Scope, needs
 from service.core.identifiers import new_ids
 from service.core.settings import Settings
 from service.files.layout import rejects_header

@@ -12,9 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from service.core.database.times import iso_time, iso_time_or_none, microseconds_of
 from service.core.errors import NotFound, Unprocessable, schema_mismatch
 from service.core.http.bodies import read_json_text
-from service.core.http.dependencies import AppDatabase, PlainJson, caller_of, provided
+from service.core.http.dependencies import AppDatabase, PlainJson, Scope, caller_of, needs, provided
 from service.core.http.openapi import problems
-from service.core.http.scopes import Scope, needs
 from service.keys.key import MOST_NAME, Key, KeyRefused, KeyWishes
 from service.keys.ring import KeyRing
 

@@ -14,9 +14,17 @@ from pydantic import BaseModel
 
 from service.core.errors import NotAcceptedMedia, NotFound, Unprocessable
 from service.core.http.bodies import media_type, read_body, read_json
-from service.core.http.dependencies import AppBudgets, AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of
+from service.core.http.dependencies import (
+    AppBudgets,
+    AppDatabase,
+    AppSettings,
+    PlainJson,
+    Scope,
+    add_log_fields,
+    caller_of,
+    needs,
+)
 from service.core.http.openapi import problems
-from service.core.http.scopes import Scope, needs
 from service.lists.importing import COLUMN_OF, ImportOptions, add_entry, import_csv, shown
 from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
 from service.lists.reading import FORMS, Faulty

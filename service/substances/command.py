@@ -94,7 +94,7 @@ def _write(path: Path, svg: str) -> None:
 def _resolve(source: Path, target: Path, column: str, on: date, jurisdiction: str | None, *, excel_safe: bool) -> None:
     from service.core.chemistry import chemistry
     from service.core.commands import row_progress, to_stderr
-    from service.substances.file import resolve_file
+    from service.substances.view import resolve_file
 
     with row_progress(source.name) as progress:
         report = resolve_file(

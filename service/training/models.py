@@ -77,8 +77,7 @@ def _note(digest: str, version: str, folder: Path, actor: str) -> None:
     """Record a promotion in the audit chain, if there is one. The model is in service even if this fails."""
     from service.core.commands import environment
     from service.core.database.audit import note_promotion
-    from service.core.database.away import NoDatabase
-    from service.core.database.engine import open_existing
+    from service.core.database.engine import NoDatabase, open_existing
     from service.core.errors import DatabaseAway
 
     settings = environment()

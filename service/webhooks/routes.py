@@ -11,10 +11,18 @@ from pydantic import Field
 from service.core.database.times import iso_time, iso_time_or_none, now_us
 from service.core.errors import NotFound, Unprocessable
 from service.core.http.bodies import read_json
-from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of, provided
+from service.core.http.dependencies import (
+    AppDatabase,
+    AppSettings,
+    PlainJson,
+    Scope,
+    add_log_fields,
+    caller_of,
+    needs,
+    provided,
+)
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
-from service.core.http.scopes import Scope, needs
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import uvicorn
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.core.http.connections import Connections, LimitedProtocol, Limits
-from service.core.http.connections.protocol import _TRAILERS, STATE
+from service.core.http.limits import Connections, Limits
+from service.core.http.protocol import _TRAILERS, STATE, LimitedProtocol
 from service.core.http.streams import ByteBudget, count_until_sent
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"

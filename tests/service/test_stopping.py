@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.core.http.connections import protocol
+from service.core.http import protocol
 from tests.service.test_connections import GET, Service, answer_to, read_answer, running
 
 

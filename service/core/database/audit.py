@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import desc, select
 
-from service.core.database.rows import Insertion, Lookup, locked_look_up, together
-from service.core.database.tables import AuditEntry
+from service.core.database.tables import AuditEntry, Insertion, Lookup, locked_look_up, together
 from service.core.database.times import now_us
 from service.core.errors import DatabaseAway
 from service.core.logs import logger

@@ -1,4 +1,7 @@
-"""The database: one engine for SQLite or PostgreSQL, transactions, and migrations to the latest schema."""
+"""The database: one engine for SQLite or PostgreSQL, transactions, and migrations to the latest schema.
+
+The database is *away* if it does not answer or cannot write now, but may do so again later.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,59 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.core.database.away import BadDatabase as BadDatabase
-from service.core.database.away import NoDatabase, away
-from service.core.database.rows import LOCK_AUDIT, LOCK_SPACE
+from service.core.database.tables import LOCK_AUDIT, LOCK_SPACE
 from service.core.errors import DatabaseAway
 from service.core.logs import logger
+
+#: Result codes of SQLite for faults that pass or that an administrator can remove: locked, disk full, broken or read-only file.
+_SQLITE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+_PRIMARY: Final = 0xFF
+#: SQLSTATE of a write in a read-only transaction. All transactions of a standby server are read-only until it takes over.
+_READ_ONLY: Final = "25006"
+#: SQLSTATE class of exceeded limits, such as a value too long for an index. psycopg raises `OperationalError` for these too.
+_LIMITS: Final = "54"
+
+
+class BadDatabase(ValueError):
+    """The URL of the database is wrong, or its schema is newer than this code. The message says what is expected."""
+
+
+class NoDatabase(ValueError):
+    """There is no database under the URL, or it has no tables of the store."""
+
+
+def away(error: SQLAlchemyError) -> str | None:
+    """Return the message of the database if the error means that it is away, otherwise None."""
+    if isinstance(error, PoolTimeout):
+        return "all connections are in use"
+    if not isinstance(error, DBAPIError):
+        return None
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        code = getattr(original, "sqlite_errorcode", None)
+        return str(original) if code is not None and code & _PRIMARY in _SQLITE else None
+    sqlstate = getattr(original, "sqlstate", None) or ""
+    if sqlstate.startswith(_LIMITS):
+        return None
+    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+        # The first line names the problem. Further lines contain hints and the address of the server.
+        return (str(original).splitlines() or ["no answer"])[0]
+    return "the database is read-only" if sqlstate == _READ_ONLY else None
+
 
 #: Revision of the schema that this code needs: the number of the latest migration.
 SCHEMA: Final = max(path.name[:4] for path in Path(__file__).parent.glob("migrations/versions/[0-9]*.py"))
@@ -155,7 +203,7 @@ class Database:
         # Alembic logs a line for each of its plug-ins and steps. One line of our own is enough.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         # Alembic takes a quarter of a second to import, and only a migration needs it.
-        from service.core.database.migrations.running import upgrade
+        from service.core.database.migrations import upgrade
 
         with self.write() as connection:
             if not self.is_sqlite:
@@ -253,7 +301,7 @@ def open_existing(url: str) -> Database:
 
 @contextlib.contextmanager
 def reporting() -> Iterator[None]:
-    """Raise `DatabaseAway` for errors that may be gone at a later attempt, see `service.core.database.away`."""
+    """Raise `DatabaseAway` for errors that may be gone at a later attempt, see `service.core.database.engine`."""
     try:
         yield
     except SQLAlchemyError as error:

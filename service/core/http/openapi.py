@@ -21,9 +21,9 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from service.core.errors import PROBLEM_JSON, TYPE_PREFIX
+from service.core.http.dependencies import MEANINGS, Scope, scopes_of
 from service.core.http.idempotency import document as document_idempotency
 from service.core.http.schemas import Problem
-from service.core.http.scopes import MEANINGS, Scope, scopes_of
 
 
 def json_body(component: str, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
 from service.core.errors import Busy
-from service.core.http.connections.protocol import STATE as CONNECTIONS
+from service.core.http.protocol import STATE as CONNECTIONS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from service.core.http.connections import Connections
+    from service.core.http.limits import Connections
 
 #: Answers above this size count until they are sent. Smaller ones fit into the buffers of their connections.
 _LARGE: Final = 64 * 1024

@@ -14,8 +14,8 @@ from service.core.examples import EXAMPLE_GOODS
 from service.core.http.schemas import UnreadableQuery
 from service.core.settings import Settings
 from service.goods.answers import COLUMNS, MAX_TEXT
-from service.goods.file import classify_file
 from service.goods.routes import GoodsAnswer, GoodsAnswers
+from service.goods.view import classify_file
 from tests.service.api_client import Client, serving
 
 

@@ -15,8 +15,7 @@ from models.trees.forest import COMPILED
 from service.app import create_app
 from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.core.settings import Settings
-from service.status.routes import OUTPUT_MEANINGS
-from service.status.schemas import ManifestSchema, ModelDescription, Readiness
+from service.status.routes import OUTPUT_MEANINGS, ManifestSchema, ModelDescription, Readiness
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 

@@ -20,7 +20,7 @@ from service.core.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
 from service.core.http.schemas import UnreadableQuery
 from service.core.settings import Settings
 from service.scoring.answers import score
-from service.status.schemas import Readiness
+from service.status.routes import Readiness
 from service.substances.answers import MAX_QUERY, read_jurisdiction
 from service.substances.schemas import SubstanceAnswer, SubstanceAnswers
 from tests.service.api_client import Client, serving

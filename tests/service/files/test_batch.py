@@ -26,7 +26,7 @@ from service.files.chunk_scorer import LATE, RETURNED
 from service.files.options import ScoreOptions
 from service.files.output import OutputRefused
 from service.files.pipeline import THREAD_NAME
-from service.files.stream import score_csv_stream
+from service.files.routes import score_csv_stream
 from tests.models.small_model import manifest, train
 
 DOCUMENTED_COLUMNS = [

@@ -15,7 +15,7 @@ from models.scoring import RiskModel
 from service.core.excel_safe import safe_cell, safe_table
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
-from service.files.stream import score_csv_stream
+from service.files.routes import score_csv_stream
 from tests.models.small_model import train
 from tests.service.files.test_batch import as_csv, goods, table_of, write
 

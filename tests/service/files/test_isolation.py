@@ -15,7 +15,7 @@ from models.scoring import RiskModel, ScoreSettings
 from models.scoring.isolating import failing
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
-from service.files.stream import score_csv_stream
+from service.files.routes import score_csv_stream
 from service.scoring.answers import Options, score
 from service.scoring.live_history import NOT_COUNTED, LiveHistory
 from service.scoring.model_host import ServedModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.files.seen import SeenShipments
+from service.files.chunk_scorer import SeenShipments
 
 
 @pytest.mark.parametrize("exact", [0, 2, 3, 5, 1000])

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.core.http.connections import Connections, Limits
-from service.core.http.connections.protocol import STATE
+from service.core.http.limits import Connections, Limits
+from service.core.http.protocol import STATE
 from service.core.settings import Settings
 from service.scoring import scorer
 from service.scoring.answers import Options, Outcome, score

@@ -21,8 +21,8 @@ from service.core.settings import Settings
 from service.decisions.repository import record
 from service.jobs.files import JobFiles, delete_files
 from service.jobs.repository import Jobs, Lost, Progress, QueueFull, now
-from service.jobs.results import growing_path
 from service.jobs.tables import Job
+from service.jobs.work import growing_path
 from service.jobs.worker import MOST_FRUITLESS, Worker
 from service.scoring.decision import NewDecision
 from service.scoring.tables import Decision

@@ -16,7 +16,7 @@ from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.keys import repository as keys
 from service.keys.key import MOST_KEYS, KeyRefused, KeyWishes
-from service.keys.start import make_first_key
+from service.keys.ring import make_first_key
 from service.keys.tables import ApiKey
 
 READING = KeyWishes("a reader", frozenset({"score", "read"}), requests_per_minute=600)

@@ -12,8 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from service.core.database import audit
 from service.core.database.engine import Database, reporting
-from service.core.database.rows import Lookup
-from service.core.database.tables import AuditEntry
+from service.core.database.tables import AuditEntry, Lookup
 from service.core.errors import DatabaseAway
 from service.decisions import repository as decisions
 from service.decisions.repository import record

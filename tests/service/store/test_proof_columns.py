@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, select, update
 
-from service.audit.checks import all_checks
-from service.audit.proof import prove
+from service.audit.proof import all_checks, prove
 from service.core.database.engine import Database
 from service.core.database.tables import Base
 from service.core.erasing import Selection
 from service.decisions.store import Store
-from service.erasure.repository import erase
+from service.erasure.everywhere import erase_from_database
 from service.inspections.outcomes import Finding
 from service.inspections.queue import record_outcome, record_override
 from service.jobs.repository import Jobs, NewJob
@@ -148,5 +147,5 @@ def test_each_column_is_covered_or_unproven(filled: Database, table: type[Base])
     ids=lambda table: table.__tablename__,
 )
 def test_each_column_stays_covered_after_an_erasure(filled: Database, table: type[Base]) -> None:
-    erase(filled, Selection(shipment_id="A"), "someone")
+    erase_from_database(filled, Selection(shipment_id="A"), "someone")
     assert not_found(filled, table) == table.unproven

@@ -14,13 +14,13 @@ import orjson
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from service.core.database import idempotency, scrubbing
+from service.core.database import idempotency
 from service.core.database.engine import Database
 from service.core.database.tables import IdempotentRequest
 from service.core.database.times import now_us
 from service.core.erasing import Selection
 from service.decisions import repository as decisions
-from service.erasure import repository as erasure
+from service.erasure.everywhere import erase_from_database, scrub
 from service.scoring.decision import NewDecision
 from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision
@@ -94,7 +94,7 @@ def test_old_bytes_of_moved_rows_are_removed_and_other_rows_stay(local: Database
     # secure_delete alone must leave some marks, otherwise this test shows nothing.
     assert found(tmp_path, gone)
     before = rows(local)
-    assert scrubbing.scrub(local)
+    assert scrub(local)
     assert found(tmp_path, gone) == set()
     assert rows(local) == before
     assert len(before) == len(alive) > 500
@@ -121,7 +121,7 @@ def test_files_of_other_settings_are_scrubbed_too(page_size: int, auto_vacuum: i
         database.migrate()
         alive = fill(database)
         before = rows(database)
-        assert scrubbing.scrub(database)
+        assert scrub(database)
         assert rows(database) == before
         assert is_intact(database)
     assert found(tmp_path, set(range(100_000)) - alive) == set()
@@ -131,14 +131,14 @@ def test_scrubbing_fails_while_a_reader_uses_an_old_state(local: Database, tmp_p
     fill(local)
     with local.read() as connection:
         connection.execute(select(IdempotentRequest.key)).first()
-        assert not scrubbing.scrub(local)
-    assert scrubbing.scrub(local)
+        assert not scrub(local)
+    assert scrub(local)
 
 
 def test_scrubbing_fails_while_another_process_writes(local: Database) -> None:
     with local.write():
-        assert not scrubbing.scrub(local)
-    assert scrubbing.scrub(local)
+        assert not scrub(local)
+    assert scrub(local)
 
 
 def personal_decision(number: int, length: int) -> NewDecision:
@@ -172,10 +172,10 @@ def test_shipments_erased_one_by_one_are_removed_from_the_files(local: Database,
                 idempotency.finish(connection, idempotency.Request("", f"key {number}", b"digest"), answer)
     gone: set[int] = set()
     for number in chance.sample(range(400), 12):
-        assert erasure.erase(local, Selection(shipment_id=f"S-{number:06}"), None).decisions == [
+        assert erase_from_database(local, Selection(shipment_id=f"S-{number:06}"), None).decisions == [
             f"decision {number:06}"
         ]
-        assert scrubbing.scrub(local)
+        assert scrub(local)
         gone.add(number)
         assert found(tmp_path, gone) == set()
     assert is_intact(local)
@@ -203,6 +203,6 @@ def test_answers_stored_for_repeated_requests_are_deleted_with_any_of_their_deci
             idempotency.finish(connection, again, idempotency.Replay(200, None, body))
         # This request has no answer yet.
         idempotency.begin(connection, idempotency.Request("", "open", b"digest"), now_us())
-    assert len(erasure.erase(database, Selection(shipment_id="A"), None).decisions) == 250
+    assert len(erase_from_database(database, Selection(shipment_id="A"), None).decisions) == 250
     with database.read() as connection:
         assert set(connection.execute(select(IdempotentRequest.key)).scalars()) == {"other", "open"}

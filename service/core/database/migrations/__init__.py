@@ -1,1 +1,48 @@
 """Migrations of the schema. `running` runs those in `versions`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection
+
+from service.core.database.engine import BadDatabase
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration. Migrations run in the open transaction of ``connection``."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema up to ``revision``.
+
+    Raises:
+        BadDatabase: the schema is newer than this code.
+    """
+    try:
+        command.upgrade(config(connection), revision)
+    except CommandError as error:
+        raise BadDatabase(
+            f"The schema of the database does not belong to this version of Tidewaiter ({error}). "
+            "A newer version wrote it; start that version, or restore a backup."
+        ) from None
+
+
+def downgrade(connection: Connection, revision: str = "base") -> None:
+    """Take the schema back down to ``revision``."""
+    command.downgrade(config(connection), revision)
+
+
+def latest() -> str:
+    """Return the latest revision."""
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    assert head is not None
+    return head

@@ -1,4 +1,4 @@
-"""Entry point of Alembic. It uses the connection passed to `service.core.database.migrations.running.config`."""
+"""Entry point of Alembic. It uses the connection passed to `service.core.database.migrations.config`."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.core.http.connections.limits import ALWAYS_ANSWERED, Connections, Refusal
+from service.core.http.limits import ALWAYS_ANSWERED, Connections, Refusal
 
 #: Member of the lifespan's state that holds the `Connections` of the process.
 STATE: Final = "connections"
