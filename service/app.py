@@ -36,10 +36,11 @@ from service.keys.ring import Authenticated, KeyRing, keys_in_use, ring_of
 from service.lists.current import CurrentLists
 from service.scoring import routes as scoring
 from service.scoring.decision import DecisionStore
-from service.scoring.model_host import LoadedModel, ModelHost, ServedModel, warm_up
+from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
 from service.scoring.options import Direct, QueryCache
 from service.scoring.record import TrafficRecord
 from service.scoring.scorer import Scorer
+from service.scoring.warm_up import warm_up
 from service.substances.answers import warm_up as warm_up_chemistry
 from service.webhooks import routes as webhooks
 from service.webhooks.sending import Sender, policy_of

@@ -20,7 +20,7 @@ from sqlalchemy import LargeBinary, MetaData, Table, delete, desc, func, insert,
 
 from service import subjects
 from service.core.database.audit import START
-from service.core.database.engine import SCHEMA, BadDatabase
+from service.core.database.engine import SCHEMA, BadDatabase, upgrade
 from service.core.database.tables import AuditEntry
 from service.history import checkpoints
 from service.history import key as history_key
@@ -150,8 +150,6 @@ def restore(database: Database, file: IO[bytes], secret: str | None = None, *, a
             f"A newer version of Tidewaiter made the backup (schema {summary.schema}); this one reads up to {SCHEMA}. "
             "Use the newer version."
         )
-    from service.core.database.migrations import upgrade
-
     with database.write() as connection:
         _refuse_rows(connection)
         upgrade(connection, summary.schema)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from service.files.delimited import TextColumn
-
 
 ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int32]
@@ -58,11 +54,11 @@ def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: Int
             new_offsets[i + 1] = at
 
 
-def measure(texts: TextColumn, around: int, missing: int, widths: LongArray) -> None:
+def measure(texts: Any, around: int, missing: int, widths: LongArray) -> None:
     """Add the number of bytes that `place` writes for each row to ``widths`` (n,).
 
     Args:
-        texts: the column of n rows.
+        texts: the column of n rows, a `service.files.delimited.TextColumn`.
         around: number of bytes written before and after each text together.
         missing: number of bytes written for a null.
     """
@@ -80,7 +76,7 @@ def measure(texts: TextColumn, around: int, missing: int, widths: LongArray) -> 
 
 
 def place(
-    texts: TextColumn,
+    texts: Any,
     before: ByteArray,
     behind: ByteArray,
     missing: ByteArray,
@@ -90,7 +86,7 @@ def place(
     """Write each row's text into ``lines`` at the row's position, and advance the position.
 
     Args:
-        texts: the column of n rows.
+        texts: the column of n rows, a `service.files.delimited.TextColumn`.
         before: bytes written before each text.
         behind: bytes written after each text.
         missing: bytes written for a null.

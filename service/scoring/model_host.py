@@ -6,10 +6,6 @@ same model scores the whole request. Each worker process watches the store's poi
 A thread loads and warms up a new bundle while the old one serves. If the new bundle is refused, or the pointer is lost, the old one
 stays in service, and the log, the metrics, ``/readyz`` and ``/v1/model`` report the problem. A service that starts without a valid
 bundle responds with 503 and keeps watching: serving a model that the office did not choose would be a silent failure.
-
-The warm-up checks that a model can score, and loads tables before the first request, which otherwise takes 78 ms instead of 3 ms
-(measured in one run). It scores shipments that together cover the whole path with a copy of the history, and once with the history
-itself but without an update.
 """
 
 from __future__ import annotations
@@ -18,73 +14,23 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from models.bundle import BundleRefused, ModelStore, StoreError, champion_dir
 from models.bundle.audit import features_digest
 from models.bundle.signature import SIGNATURE
 from service.core.errors import NotReady
-from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.core.logs import logger
 from service.core.memory import after_exchange
 from service.core.periodic import repeated
-from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
     from features.groups.history.history import History
-    from models.scoring import RiskModel, ScoreSettings
+    from models.scoring import RiskModel
     from service.core.metrics import Metrics
-
-#: Shipment with unusual spellings of codes, places, names and chemicals. It has no systematic name, because OPSIN may still start.
-UNUSUAL: Final[dict[str, Any]] = {
-    "shipment_id": "warm-up",
-    "master_id": "235-12345675",
-    "house_id": "WARM 000 001",
-    "channel": "express",
-    "declared_at": "2026-05-04 09:30",
-    "export_country": "China",
-    "loading_location": "PVG",
-    "unloading_location": "LAX",
-    "currency": "Yen",
-    "consignor": {
-        "name": "Example Trading Co., Ltd.",
-        "phone": "+86 21 5550 1234",
-        "email": "a@example.com",
-        "country": "156",
-    },
-    "consignee": {"name": "Dana Example", "address": "12 Sample Street", "phone": "+1 213 555 0123", "country": "USA"},
-    "items": [
-        {
-            "goods_description": "fentanil",
-            "cas_number": "437-38-7",
-            "net_mass_kg": "0,1",
-            "customs_value": 80,
-        },
-        {"goods_description": "4-ANPP", "hs_code": "2933.39", "permit_number": "X-1"},
-        {"declared_chemical": "CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1", "goods_description": "sample"},
-        {"goods_description": "CCOC(=O)C1CCN(Cc2ccccc2)CC1 reagent"},
-        {"goods_description": "Silikon-Handyhülle", "hs_code": "12", "origin_country": "Utopia"},
-        {"goods_description": "枸橼酸 25kg 桶装"},
-    ],
-}
-SHIPMENTS: Final = (EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR, UNUSUAL)
-
-
-def warm_up(served: ServedModel, settings: ScoreSettings) -> None:
-    """Score each of `SHIPMENTS` alone and all of them as a batch. The history does not change.
-
-    Raises:
-        ValueError: the model cannot score with these settings.
-    """
-    scratch = replace(served, history=LiveHistory(served.history.copy()))
-    max_items = len(UNUSUAL["items"])
-    for records in (*([shipment] for shipment in SHIPMENTS), SHIPMENTS):
-        score(scratch, records, Options(explain="all", actions="acas"), settings, max_items=max_items)
-    # The history allocates its buffers on first use, even without an update.
-    score(served, SHIPMENTS, Options(update_history=False), settings, max_items=max_items)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -11,9 +13,13 @@ from service.files.command import BundleDir, In, MappingFile, RegisterFile
 from service.lists.command import lists_app, table
 
 if TYPE_CHECKING:
+    from models.scoring import RiskModel, ScoreSettings
     from service.core.settings import Settings
+    from service.files.options import Progress, ScoreOptions
     from service.lists.screening import ListScreening
-    from service.trials.rules_trial import RuleTrial
+    from service.trials.trial import ListsTrial, RuleTrial
+
+Trial = TypeVar("Trial", "RuleTrial", "ListsTrial")
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A TOML file of rules.")]
@@ -53,37 +59,51 @@ def try_rules_file(
     register: RegisterFile = None,
 ) -> None:
     """Show how rules would change the lanes of a file, by origin. Each rule is tried alone, in addition to the rules in force."""
-    import json
-    import os
-
-    from features.readers import ColumnMapping
     from models.rules import known_names, load_rules
-    from service.core.chemistry import set_up
-    from service.core.commands import environment, load_model, row_progress, to_stdout
-    from service.core.memory import keep_memory_small, long_lived_objects
-    from service.files.options import ScoreOptions
-    from service.trials.rules_trial import try_rules
+    from service.core.commands import environment, to_stdout
+    from service.trials.trial import try_rules
 
     trial_rules = load_rules(rules, known_names())
     settings = environment(permit_register=register)
+    trial = _tried(partial(try_rules, trial_rules), source, settings, settings.score_settings(), bundle, mapping)
+    _write(trial, json_file)
+    to_stdout().print(_table(trial))
+
+
+def _tried(
+    work: Callable[[Path, RiskModel, ScoreOptions, Progress], Trial],
+    source: Path,
+    settings: Settings,
+    settings_of_scores: ScoreSettings,
+    bundle: Path | None,
+    mapping: Path | None,
+) -> Trial:
+    """Return the trial of a file."""
+    import os
+
+    from features.readers import ColumnMapping
+    from service.core.chemistry import set_up
+    from service.core.commands import load_model, row_progress
+    from service.core.memory import keep_memory_small, long_lived_objects
+    from service.files.options import ScoreOptions
+
     set_up(settings)
     keep_memory_small()
     model = load_model(bundle)
+    options = ScoreOptions(
+        mapping=ColumnMapping.load(mapping) if mapping else None,
+        settings=settings_of_scores,
+        threads=min(8, os.cpu_count() or 1),
+    )
     with long_lived_objects(), row_progress(source.name) as progress:
-        trial = try_rules(
-            trial_rules,
-            source,
-            model,
-            ScoreOptions(
-                mapping=ColumnMapping.load(mapping) if mapping else None,
-                settings=settings.score_settings(),
-                threads=min(8, os.cpu_count() or 1),
-            ),
-            progress=progress,
-        )
+        return work(source, model, options, progress)
+
+
+def _write(trial: RuleTrial | ListsTrial, json_file: Path | None) -> None:
+    import json
+
     if json_file is not None:
         json_file.write_text(json.dumps(trial.to_json(), indent=2) + "\n", encoding="utf-8")
-    to_stdout().print(_table(trial))
 
 
 def _table(trial: RuleTrial) -> object:
@@ -119,35 +139,13 @@ def try_entries(
     mapping: MappingFile = None,
 ) -> None:
     """Show how many shipments of a file each entry would match, and how many it would raise in addition to the rules in force."""
-    import json
-    import os
-
-    from features.readers import ColumnMapping
-    from service.core.chemistry import set_up
-    from service.core.commands import environment, load_model, row_progress, to_stdout
-    from service.core.memory import keep_memory_small, long_lived_objects
-    from service.files.options import ScoreOptions
-    from service.trials.lists_trial import try_lists
+    from service.core.commands import environment, to_stdout
+    from service.trials.trial import try_lists
 
     settings = environment()
     screening, settings_of_scores = _entries_to_try(settings, lists_file)
-    set_up(settings)
-    keep_memory_small()
-    model = load_model(bundle)
-    with long_lived_objects(), row_progress(source.name) as progress:
-        trial = try_lists(
-            screening,
-            source,
-            model,
-            ScoreOptions(
-                mapping=ColumnMapping.load(mapping) if mapping else None,
-                settings=settings_of_scores,
-                threads=min(8, os.cpu_count() or 1),
-            ),
-            progress=progress,
-        )
-    if json_file is not None:
-        json_file.write_text(json.dumps(trial.to_json(), indent=2) + "\n", encoding="utf-8")
+    trial = _tried(partial(try_lists, screening), source, settings, settings_of_scores, bundle, mapping)
+    _write(trial, json_file)
     hitting = sorted((one for one in trial.to_json()["entries"] if one["shipments"]), key=lambda one: -one["shipments"])
     title = f"{trial.shipments:,} shipments, {trial.raised:,} raised, {len(hitting):,} of {len(trial.entries):,} entries hit"
     to_stdout().print(

@@ -202,9 +202,6 @@ class Database:
                 return
         # Alembic logs a line for each of its plug-ins and steps. One line of our own is enough.
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        # Alembic takes a quarter of a second to import, and only a migration needs it.
-        from service.core.database.migrations import upgrade
-
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.exec_driver_sql(_LOCK_MIGRATION)
@@ -379,3 +376,23 @@ def _revision(connection: Connection) -> str | None:
         return None
     revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if revision is None else str(revision)
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema up to a revision.
+
+    Raises:
+        BadDatabase: the schema is newer than this code.
+    """
+    # Alembic takes a quarter of a second to import, and only a migration needs it.
+    from alembic.util.exc import CommandError
+
+    from service.core.database import migrations
+
+    try:
+        migrations.upgrade(connection, revision)
+    except CommandError as error:
+        raise BadDatabase(
+            f"The schema of the database does not belong to this version of Tidewaiter ({error}). "
+            "A newer version wrote it; start that version, or restore a backup."
+        ) from None

@@ -17,7 +17,8 @@ from service.app import create_app
 from service.core.examples import EXAMPLE_SHIPMENT
 from service.core.settings import Settings
 from service.scoring.live_history import LiveHistory
-from service.scoring.model_host import UNUSUAL, ServedModel, warm_up
+from service.scoring.model_host import ServedModel
+from service.scoring.warm_up import UNUSUAL, warm_up
 from service.substances.answers import warm_up as warm_up_chemistry
 from tests.service.api_client import serving
 from tests.service.conftest import shipment

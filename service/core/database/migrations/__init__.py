@@ -1,4 +1,4 @@
-"""Migrations of the schema. `running` runs those in `versions`."""
+"""Migrations of the schema: Alembic runs those in `versions`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection
-
-from service.core.database.engine import BadDatabase
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -22,18 +19,8 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the schema up to ``revision``.
-
-    Raises:
-        BadDatabase: the schema is newer than this code.
-    """
-    try:
-        command.upgrade(config(connection), revision)
-    except CommandError as error:
-        raise BadDatabase(
-            f"The schema of the database does not belong to this version of Tidewaiter ({error}). "
-            "A newer version wrote it; start that version, or restore a backup."
-        ) from None
+    """Bring the schema up to ``revision``; see `service.core.database.engine.upgrade`."""
+    command.upgrade(config(connection), revision)
 
 
 def downgrade(connection: Connection, revision: str = "base") -> None:

@@ -1,4 +1,4 @@
-"""Trial of rules on a file: the changes of lanes that they would cause. No scores are written."""
+"""Trials of rules and watch lists on a file: the changes of lanes that they would cause. No scores are written."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
 
 if TYPE_CHECKING:
-    from models.scoring import RiskModel
+    from models.scoring import RiskModel, Scores
     from service.files.options import Progress
+    from service.lists.screening import Entry, ListScreening
 
 LaneArray: TypeAlias = NDArray[np.int8]
 
@@ -76,18 +77,13 @@ class RuleTrial:
         self.rules = {name: Moved() for name in self.ids}
         self.by_origin = {name: {} for name in self.ids}
 
-    def add(self, table: ManifestTable, ruling: Ruling, by_score: LaneArray, drawn: NDArray[np.bool_]) -> None:
-        """Count the shipments of a table.
-
-        Args:
-            ruling: decision of the rules in force followed by the rules on trial.
-            by_score: (S,) lane codes by the score.
-            drawn: (S,) members of the random share.
-        """
-        self.shipments += len(by_score)
+    def add(self, scores: Scores) -> None:
+        """Count the shipments of a table whose rulings have the rules in force followed by the rules on trial."""
+        self.shipments += len(scores)
+        ruling, by_score, drawn = scores.ruling, scores.lane_by_score, scores.selected_by == "random"
         if ruling.fired is None:
             return
-        origins = np.array(_origins_of(table), dtype=np.object_)
+        origins = np.array(_origins_of(scores.table), dtype=np.object_)
         first = len(ruling.fired.rules) - len(self.ids)
         in_force = list(range(first))
         before, _ = ruling.lanes(by_score, drawn, in_force)
@@ -131,13 +127,71 @@ def _origins_of(table: ManifestTable) -> Sequence[str]:
     ]
 
 
+@dataclass(slots=True)
+class EntryTrial:
+    """Number of shipments that an entry matches, and number of those that the entry alone would raise."""
+
+    entry: Entry
+    shipments: int = 0
+    raised: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain JSON values."""
+        return {
+            "entry": self.entry.id,
+            "list": self.entry.list_name,
+            "kind": str(self.entry.kind),
+            "text": self.entry.text,
+            "lane": LANE_NAMES[self.entry.lane],
+            "shipments": self.shipments,
+            "raised": self.raised,
+        }
+
+
+@dataclass(slots=True)
+class ListsTrial:
+    """Counts of all entries, in order.
+
+    Attributes:
+        shipments: number of scored shipments.
+        raised: number of shipments that the entries raise together.
+        entries: id of an entry -> its counts.
+    """
+
+    shipments: int = 0
+    raised: int = 0
+    rows_rejected: int = 0
+    entries: dict[str, EntryTrial] = field(default_factory=dict)
+
+    def add(self, scores: Scores) -> None:
+        """Count the shipments of a table."""
+        ruling = scores.ruling
+        self.shipments += len(scores)
+        if not ruling.hits:
+            return
+        without = Ruling(ruling.digest, ruling.fired, ruling.unread)
+        lanes, _ = without.lanes(scores.lane_by_score, scores.selected_by == "random")
+        before = lanes.tolist()
+        for shipment, hits in ruling.hits.items():
+            counting = {hit.entry: hit.lane for hit in hits if hit.counts}
+            for entry, lane in counting.items():
+                of_entry = self.entries[entry]
+                of_entry.shipments += 1
+                of_entry.raised += lane > before[shipment]
+            self.raised += any(lane > before[shipment] for lane in counting.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain JSON values."""
+        return {
+            "shipments": self.shipments,
+            "raised": self.raised,
+            "rows_rejected": self.rows_rejected,
+            "entries": [one.to_json() for one in self.entries.values()],
+        }
+
+
 def try_rules(
-    rules: RuleSet,
-    path: str | os.PathLike[str],
-    model: RiskModel,
-    options: ScoreOptions,
-    *,
-    progress: Progress | None = None,
+    rules: RuleSet, path: str | os.PathLike[str], model: RiskModel, options: ScoreOptions, progress: Progress
 ) -> RuleTrial:
     """Score a file with the rules in force and the rules on trial, and count the shipments that these would move to another lane.
 
@@ -145,7 +199,6 @@ def try_rules(
     them can be tried.
 
     Args:
-        model: scores the file with a copy of its history.
         options: options, whose ``settings`` contain the rules in force.
 
     Raises:
@@ -157,21 +210,48 @@ def try_rules(
     # Raise errors in the rules before the file is read.
     model.rulebook(settings)
     trial = RuleTrial(tuple(rule.id for rule in rules.rules))
+    _score(trial, path, model, replace(options, settings=settings), progress)
+    return trial
+
+
+def try_lists(
+    screening: ListScreening, path: str | os.PathLike[str], model: RiskModel, options: ScoreOptions, progress: Progress
+) -> ListsTrial:
+    """Score a file with the rules in force and the entries on trial, and count the shipments that these match and raise.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+    """
+    settings = replace(options.settings or ScoreSettings(), lists=screening)
+    trial = ListsTrial(entries={entry.id: EntryTrial(entry) for entry in screening.entries})
+    _score(trial, path, model, replace(options, settings=settings), progress)
+    return trial
+
+
+def _score(
+    trial: RuleTrial | ListsTrial,
+    path: str | os.PathLike[str],
+    model: RiskModel,
+    options: ScoreOptions,
+    progress: Progress,
+) -> None:
+    """Score a file with a copy of the model's history, and count its shipments."""
+    settings = options.settings
+    assert settings is not None
     rows = 0
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(
             open_table(Path(path), mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK)
         )
-        scorer = ChunkScorer(model, model.history.copy(), replace(options, settings=settings), decimal=reader.decimal)
+        scorer = ChunkScorer(model, model.history.copy(), options, decimal=reader.decimal)
         for prepared in stack.enter_context(map_ahead(scorer.prepare, reader)):
             trial.rows_rejected += len(prepared.refused) + len(prepared.chunk.rejected)
             rows += prepared.chunk.n_rows + len(prepared.chunk.rejected)
             if prepared.table is not None and prepared.history is not None:
-                scores = model.score_rows(prepared.table, prepared.history, settings=settings, threads=options.threads)
-                trial.add(prepared.table, scores.ruling, scores.lane_by_score, scores.selected_by == "random")
-            if progress is not None:
-                progress(prepared.chunk.bytes_read, reader.approx_bytes, rows)
-    return trial
+                trial.add(
+                    model.score_rows(prepared.table, prepared.history, settings=settings, threads=options.threads)
+                )
+            progress(prepared.chunk.bytes_read, reader.approx_bytes, rows)
 
 
 def _with_trial(rules: RuleSet, bundled: RuleSet, office: OfficeRules) -> OfficeRules:
