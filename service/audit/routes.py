@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import orjson
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from service.core.database.times import iso_time
-from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs
+from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs, read_from
 from service.core.http.openapi import problems
-from service.core.http.schemas import Answer
+from service.core.http.schemas import Answer, answer_of, page_of
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -59,24 +58,16 @@ async def entries(
     """Return a page of the audit chain, ordered by number. `tidewaiter audit verify` verifies the chain."""
     from service.core.database import audit
 
-    def read() -> dict[str, Any]:
-        with database.read() as connection:
-            rows = audit.page(connection, after=cursor, limit=limit + 1)
-        more = len(rows) > limit
-        rows = rows[:limit]
-        return {"entries": [_entry(row) for row in rows], "next": str(rows[-1].number) if more else None}
-
-    return PlainJson(await to_thread.run_sync(read))
+    rows = await read_from(database, audit.page, after=cursor, limit=limit + 1)
+    return PlainJson(page_of("entries", rows, limit, _entry, "number"))
 
 
 def _entry(row: Any) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "at": iso_time(row.at),
-        "kind": row.kind,
-        "subject": row.subject,
-        "actor": row.actor,
-        "facts": orjson.Fragment(bytes(row.facts)),
-        "previous": bytes(row.previous).hex(),
-        "digest": bytes(row.digest).hex(),
-    }
+    return answer_of(
+        AuditEntryAnswer,
+        row,
+        at=iso_time(row.at),
+        facts=orjson.Fragment(bytes(row.facts)),
+        previous=bytes(row.previous).hex(),
+        digest=bytes(row.digest).hex(),
+    )

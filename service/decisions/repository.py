@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy import bindparam, select
 
 from service.core.database import audit
 from service.core.database.audit import Fact
@@ -23,7 +23,7 @@ from service.scoring.tables import Decision, facts_of
 from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from service.core.database.engine import Database
 
@@ -265,7 +265,7 @@ SUMMARY: Final = (
 )
 
 
-def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[RowMapping]:
+def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[Row[Any]]:
     """Return the columns of `SUMMARY` of at most ``limit`` decisions, in the order of the log.
 
     Positions only grow, and become visible in their order because writers hold the lock of the audit chain. A client that continues
@@ -283,21 +283,21 @@ def page(connection: Connection, selection: Selection, *, after: int, limit: int
         query = query.where(Decision.received_at < selection.until)
     if selection.shipment_id is not None:
         query = query.where(Decision.shipment_id == reference_of(selection.shipment_id))
-    return list(connection.execute(query).mappings())
+    return list(connection.execute(query))
 
 
-def one(connection: Connection, decision_id: str) -> RowMapping | None:
+def one(connection: Connection, decision_id: str) -> Row[Any] | None:
     """Return all columns of a decision; None if it does not exist."""
-    return connection.execute(select(Decision.__table__).where(Decision.id == decision_id)).mappings().first()
+    return connection.execute(select(Decision.__table__).where(Decision.id == decision_id)).first()
 
 
-def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
+def later_ids(connection: Connection, decision: Row[Any]) -> list[str]:
     """Return the ids of later decisions on the same shipment, in their order."""
     query = (
         select(Decision.id)
         .where(
-            Decision.shipment_id == decision["shipment_id"],
-            Decision.position > decision["position"],
+            Decision.shipment_id == decision.shipment_id,
+            Decision.position > decision.position,
             Decision.what_if.is_(False),
         )
         .order_by(Decision.position)

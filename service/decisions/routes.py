@@ -6,22 +6,21 @@ import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field, WithJsonSchema
 
-from service.core.database.times import iso_time, microseconds_of
+from service.core.database.times import microseconds_of
 from service.core.errors import NotFound
 from service.core.http.bodies import checked
-from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs
+from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs, read_from
 from service.core.http.openapi import problems
-from service.core.http.schemas import Answer, Lane, Probability
+from service.core.http.schemas import Answer, Lane, Probability, answer_of, page_of
 from service.inspections.schemas import OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
 from service.scoring.decision import Selection
 from service.scoring.schemas import Score
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection, Row
 
 
 _TIME = "2026-05-04T09:31:12.402113Z"
@@ -154,14 +153,8 @@ async def decisions(
     """
     from service.decisions import repository
 
-    def read() -> dict[str, Any]:
-        with database.read() as connection:
-            rows = repository.page(connection, selection, after=cursor or 0, limit=limit + 1)
-        more = len(rows) > limit
-        rows = rows[:limit]
-        return {"decisions": [_summary(row) for row in rows], "next": str(rows[-1]["position"]) if more else None}
-
-    return PlainJson(await to_thread.run_sync(read))
+    rows = await read_from(database, repository.page, selection, after=cursor or 0, limit=limit + 1)
+    return PlainJson(page_of("decisions", rows, limit, _summary))
 
 
 @router.get(
@@ -184,57 +177,31 @@ async def decision(
     """Return a decision: the answer as it was sent, the manifest as received, the versions of model, features and rules, the ids of
     the previous and all later decisions on the same shipment, outcomes and overrides.
     """
-    from service.decisions import repository
-
-    def read() -> dict[str, Any] | None:
-        with database.read() as connection:
-            row = repository.one(connection, decision_id)
-            return None if row is None else _detailed(connection, row)
-
-    stored = await to_thread.run_sync(read)
+    stored = await read_from(database, _detailed, decision_id)
     if stored is None:
         raise NotFound(f"There is no decision {decision_id!r}.")
     return PlainJson(stored)
 
 
-def _summary(row: RowMapping) -> dict[str, Any]:
-    return {
-        "decision_id": row["id"],
-        "shipment_id": row["shipment_id"],
-        "received_at": iso_time(row["received_at"], "microseconds"),
-        "lane": row["lane"],
-        "selected_by": row["selected_by"],
-        "risk": row["risk"],
-        "percentile": row["percentile"],
-        "channel": row["channel"],
-        "site": row["site"],
-        "what_if": row["what_if"],
-        "via": row["via"],
-        "caller": row["caller"],
-        "model_version": row["model_version"],
-        "earlier_id": row["earlier_id"],
-    }
+def _summary(row: Row[Any]) -> dict[str, Any]:
+    return answer_of(DecisionSummary, row, "microseconds", decision_id=row.id)
 
 
-def _detailed(connection: Connection, row: RowMapping) -> dict[str, Any]:
+def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None:
     from service.decisions import repository
     from service.inspections import outcomes
 
-    manifest = row["manifest"]
+    row = repository.one(connection, decision_id)
+    if row is None:
+        return None
+    manifest = row.manifest
     return {
         **_summary(row),
-        "answer": orjson.Fragment(bytes(row["answer"])),
+        "answer": orjson.Fragment(bytes(row.answer)),
         "manifest": None if manifest is None else orjson.Fragment(bytes(manifest)),
-        "versions": {
-            "model": row["model_version"],
-            "model_digest": row["model_digest"],
-            "features_digest": row["features_digest"],
-            "rules_digest": row["rules_digest"],
-        },
-        "duration_us": row["duration_us"],
+        "versions": answer_of(Versions, row, model=row.model_version),
+        "duration_us": row.duration_us,
         "later": repository.later_ids(connection, row),
-        "outcomes": [outcome_answer(one) for one in outcomes.outcomes_of(connection, [row["id"]]).get(row["id"], [])],
-        "overrides": [
-            override_answer(one) for one in outcomes.overrides_of(connection, [row["id"]]).get(row["id"], [])
-        ],
+        "outcomes": [outcome_answer(one) for one in outcomes.outcomes_of(connection, [row.id]).get(row.id, [])],
+        "overrides": [override_answer(one) for one in outcomes.overrides_of(connection, [row.id]).get(row.id, [])],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
-from service.core.database.times import iso_time
+from service.core.database.times import iso_time, now_us
 from service.core.errors import Conflict, NotFound, Unprocessable
 from service.core.http.bodies import parse_json, read_body, read_json
 from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, Scope, add_log_fields, caller_of, needs
@@ -70,7 +69,9 @@ async def outcome(request: Request, database: AppDatabase, decision_id: str) -> 
 
     finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
     recorded = await _recording(
-        partial(waiting_shipments.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
+        partial(
+            waiting_shipments.record_outcome, database, decision_id, finding, caller=caller_of(request), at=now_us()
+        )
     )
     add_log_fields(request, decision_id=decision_id, content=recorded.content)
     return PlainJson(outcome_answer(recorded), 201)
@@ -101,7 +102,7 @@ async def override(request: Request, database: AppDatabase, decision_id: str) ->
         requested.lane,
         requested.reason,
         caller=caller_of(request),
-        at=_now(),
+        at=now_us(),
     )
     overridden = await _recording(work)
     add_log_fields(request, decision_id=decision_id, lane=overridden.lane)
@@ -143,7 +144,7 @@ async def queue(
         site=site and (declared_code("unloading_location", site) or site),
         channel=channel and (declared_code("channel", channel) or channel),
         most=limit + 1,
-        now=_now(),
+        now=now_us(),
     )
     waiting = await to_thread.run_sync(work)
     return PlainJson({"queue": [queue_item(one) for one in waiting[:limit]], "more": len(waiting) > limit})
@@ -166,7 +167,7 @@ async def claim(request: Request, database: AppDatabase, settings: AppSettings, 
     from service.inspections import queue as waiting_shipments
 
     holder = await _holder(request)
-    now = _now()
+    now = now_us()
     until = now + round(settings.claim_seconds * _MICROSECONDS)
     claimed = await to_thread.run_sync(
         partial(waiting_shipments.claim, database, decision_id, holder, now=now, until=until)
@@ -190,7 +191,7 @@ async def release(request: Request, database: AppDatabase, decision_id: str) -> 
     from service.inspections import queue as waiting_shipments
 
     holder = await _holder(request)
-    released = await to_thread.run_sync(partial(waiting_shipments.release, database, decision_id, holder, now=_now()))
+    released = await to_thread.run_sync(partial(waiting_shipments.release, database, decision_id, holder, now=now_us()))
     _check_holder(holder, released, decision_id)
     return Response(status_code=204)
 
@@ -252,10 +253,6 @@ async def _recording(work: Callable[[], T]) -> T:
 
 def _errors(error: NotRecorded) -> list[dict[str, Any]]:
     return [{"field": error.field, "problem": str(error)}]
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
 
 
 def request_schemas() -> dict[str, dict[str, Any]]:

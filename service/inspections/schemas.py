@@ -11,9 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from features.table.normalise import time as read_time
 from features.table.reading import EARLIEST_S
-from service.core.database.times import iso_time, iso_time_or_none
 from service.core.errors import Unprocessable
-from service.core.http.schemas import Answer, Lane, Probability
+from service.core.http.schemas import Answer, Lane, Probability, answer_of
 
 if TYPE_CHECKING:
     from service.inspections.outcomes import Finding, Overridden, Recorded
@@ -206,33 +205,12 @@ EXAMPLE_OVERRIDE: Final = {
 
 def outcome_answer(outcome: Recorded) -> dict[str, Any]:
     """Return a stored outcome as the JSON of `OutcomeAnswer`."""
-    return {
-        "outcome_id": outcome.id,
-        "decision_id": outcome.decision_id,
-        "content": outcome.content,
-        "found_at": iso_time(outcome.found_at),
-        "by": outcome.by,
-        "substance": outcome.substance,
-        "quantity": outcome.quantity,
-        "unit": outcome.unit,
-        "method": outcome.method,
-        "corrects": outcome.corrects,
-        "corrected_by": outcome.corrected_by,
-        "recorded_at": iso_time(outcome.recorded_at),
-        "caller": outcome.caller,
-    }
+    return answer_of(OutcomeAnswer, outcome, outcome_id=outcome.id)
 
 
 def override_answer(override: Overridden) -> dict[str, Any]:
     """Return a stored override as the JSON of `OverrideAnswer`."""
-    return {
-        "override_id": override.id,
-        "decision_id": override.decision_id,
-        "lane": override.lane,
-        "reason": override.reason,
-        "recorded_at": iso_time(override.recorded_at),
-        "caller": override.caller,
-    }
+    return answer_of(OverrideAnswer, override, override_id=override.id)
 
 
 def queue_item(waiting: Waiting) -> dict[str, Any]:
@@ -240,18 +218,4 @@ def queue_item(waiting: Waiting) -> dict[str, Any]:
     from service.inspections.queue import parts_of
 
     claimed_by, name = (None, None) if waiting.claimed_by is None else parts_of(waiting.claimed_by)
-    return {
-        "decision_id": waiting.decision_id,
-        "shipment_id": waiting.shipment_id,
-        "lane": waiting.lane,
-        "overridden": waiting.overridden,
-        "selected_by": waiting.selected_by,
-        "risk": waiting.risk,
-        "percentile": waiting.percentile,
-        "received_at": iso_time(waiting.received_at),
-        "site": waiting.site,
-        "channel": waiting.channel,
-        "claimed_by": claimed_by,
-        "by": name,
-        "claimed_until": iso_time_or_none(waiting.claimed_until),
-    }
+    return answer_of(QueueItem, waiting, claimed_by=claimed_by, by=name)

@@ -16,7 +16,6 @@ from fastapi.responses import FileResponse
 from pydantic import Field
 
 from features.readers import ColumnMapping, MappingError
-from service.core.database.times import iso_time_or_none
 from service.core.errors import Busy, Conflict, NotFound, Unprocessable, shortened
 from service.core.http.dependencies import (
     AppBudgets,
@@ -30,7 +29,7 @@ from service.core.http.dependencies import (
 )
 from service.core.http.idempotency import REPLAYED, answered_once, is_taken, key_of
 from service.core.http.openapi import problems
-from service.core.http.schemas import Answer
+from service.core.http.schemas import Answer, Cursor, answer_of, page_of
 from service.core.identifiers import new_ids
 from service.core.settings import Settings
 from service.files.layout import rejects_header
@@ -188,14 +187,13 @@ async def create_job(
 async def list_jobs(
     request: Request,
     jobs: AppJobs,
-    cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
 ) -> Response:
     """Return a page of jobs, latest first."""
     before = int(cursor) if cursor else None
     rows = await to_thread.run_sync(jobs.page, before, limit + 1)
-    following = str(rows[limit - 1].position) if len(rows) > limit else None
-    return PlainJson({"jobs": [_job_to_json(row) for row in rows[:limit]], "next": following})
+    return PlainJson(page_of("jobs", rows, limit, _job_to_json))
 
 
 @router.get(
@@ -385,17 +383,4 @@ async def _download(path: Path, result_format: str, name: str) -> Response:
 
 
 def _job_to_json(job: Row[Any]) -> dict[str, Any]:
-    return {
-        "job_id": job.id,
-        "state": job.state,
-        "rows_done": job.rows_done,
-        "rows_total": job.rows_total,
-        "rejected": job.rejected,
-        "problem": job.problem,
-        "file_name": job.file_name,
-        "format": job.result_format,
-        "created_at": iso_time_or_none(job.created_at, "microseconds"),
-        "started_at": iso_time_or_none(job.started_at, "microseconds"),
-        "finished_at": iso_time_or_none(job.finished_at, "microseconds"),
-        "files_deleted_at": iso_time_or_none(job.files_deleted_at, "microseconds"),
-    }
+    return answer_of(JobState, job, "microseconds", job_id=job.id, format=job.result_format)

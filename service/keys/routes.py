@@ -9,11 +9,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from service.core.database.times import iso_time, iso_time_or_none, microseconds_of
+from service.core.database.times import microseconds_of
 from service.core.errors import NotFound, Unprocessable, schema_mismatch
 from service.core.http.bodies import read_json_text
 from service.core.http.dependencies import AppDatabase, PlainJson, Scope, caller_of, needs, provided
 from service.core.http.openapi import problems
+from service.core.http.schemas import answer_of
 from service.keys.key import MOST_NAME, Key, KeyRefused, KeyWishes
 from service.keys.ring import KeyRing
 
@@ -139,17 +140,7 @@ async def revoke_key(
 
 def described(key: Key) -> dict[str, Any]:
     """Return a key as the API shows it."""
-    return {
-        "id": key.id,
-        "prefix": key.prefix,
-        "name": key.name,
-        "scopes": sorted(key.scopes),
-        "requests_per_minute": key.requests_per_minute,
-        "created_at": iso_time(key.created_at),
-        "created_by": key.created_by,
-        "expires_at": iso_time_or_none(key.expires_at),
-        "revoked_at": iso_time_or_none(key.revoked_at),
-    }
+    return answer_of(KeyDescription, key, scopes=sorted(key.scopes))
 
 
 def _wishes(data: str | bytes) -> KeyWishes:

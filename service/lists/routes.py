@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -23,8 +24,10 @@ from service.core.http.dependencies import (
     add_log_fields,
     caller_of,
     needs,
+    read_from,
 )
 from service.core.http.openapi import problems
+from service.core.http.schemas import Cursor, page_of
 from service.lists.importing import COLUMN_OF, ImportOptions, add_entry, import_csv, shown
 from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
 from service.lists.reading import FORMS, Faulty
@@ -49,7 +52,6 @@ _MAX_LIMIT: Final = 1000
 #: Maximum number of rejected lines in an answer.
 _MAX_REJECTED: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Maximum number of entries per page")]
-Cursor = Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,22 +157,19 @@ def _add_page(route: _Route) -> None:
         openapi_extra={"parameters": [_filter_parameter(column) for column in topic.filters]},
     )
     @needs(Scope.READ)
-    async def page(request: Request, database: AppDatabase, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    async def list_entries(
+        request: Request, database: AppDatabase, limit: Limit = 100, cursor: Cursor = None
+    ) -> Response:
         given = {COLUMN_OF.get(name, name): value for name, value in request.query_params.items()}
         # PostgreSQL cannot store U+0000, so no entry contains it.
         filters = {column: value.replace("\0", "\ufffd") for column, value in given.items() if column in topic.filters}
 
-        def read() -> list[Any]:
-            from service.lists import repository
+        from service.lists.repository import page
 
-            with database.read() as connection:
-                return repository.page(connection, topic, filters=filters, after=int(cursor or 0), limit=limit + 1)
+        rows = await read_from(database, page, topic, filters=filters, after=int(cursor or 0), limit=limit + 1)
+        return PlainJson(page_of("entries", rows, limit, partial(shown, topic)))
 
-        rows = await asyncio.to_thread(read)
-        following = str(rows[limit - 1].position) if len(rows) > limit else None
-        return PlainJson({"entries": [shown(topic, row) for row in rows[:limit]], "next": following})
-
-    page.__doc__ = f"Return {route.plural} that were not removed, in the order of their addition."
+    list_entries.__doc__ = f"Return {route.plural} that were not removed, in the order of their addition."
 
 
 def _add_addition(route: _Route) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from service.core.database.times import iso_time, iso_time_or_none, now_us
+from service.core.database.times import iso_time_or_none, now_us
 from service.core.errors import NotFound, Unprocessable
 from service.core.http.bodies import read_json
 from service.core.http.dependencies import (
@@ -20,9 +21,10 @@ from service.core.http.dependencies import (
     caller_of,
     needs,
     provided,
+    read_from,
 )
 from service.core.http.openapi import problems
-from service.core.http.schemas import Answer
+from service.core.http.schemas import Answer, Cursor, answer_of, page_of
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
 
 if TYPE_CHECKING:
@@ -91,33 +93,13 @@ class Deliveries(Answer):
     next: str | None = Field(description="`cursor` of the next page; null on the last page")
 
 
-def _webhook(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "url": row.url,
-        "description": row.description,
-        "added_by": row.added_by,
-        "added_at": iso_time(row.added_at),
-        "failing_since": iso_time_or_none(row.failing_since),
-        "problem": row.problem,
-        "disabled_at": iso_time_or_none(row.disabled_at),
-    }
+_webhook = partial(answer_of, WebhookDescription)
 
 
 def _delivery(row: Any) -> dict[str, Any]:
     from service.webhooks.repository import WAITING
 
-    return {
-        "id": row.id,
-        "decision_id": row.decision_id,
-        "state": row.state,
-        "created_at": iso_time(row.created_at),
-        "attempts": row.attempts,
-        "next_at": iso_time(row.next_at) if row.state == WAITING else None,
-        "status": row.status,
-        "problem": row.problem,
-        "delivered_at": iso_time_or_none(row.delivered_at),
-    }
+    return answer_of(DeliveryDescription, row, next_at=iso_time_or_none(row.next_at if row.state == WAITING else None))
 
 
 _BODY = {
@@ -182,11 +164,8 @@ async def webhook_list(request: Request, database: AppDatabase) -> Response:
     """Return all addresses, without their secrets."""
     from service.webhooks import repository
 
-    def read() -> list[Any]:
-        with database.read() as connection:
-            return repository.webhooks(connection)
-
-    return PlainJson({"webhooks": [_webhook(row) for row in await to_thread.run_sync(read)]})
+    rows = await read_from(database, repository.webhooks)
+    return PlainJson({"webhooks": [_webhook(row) for row in rows]})
 
 
 @router.post(
@@ -269,22 +248,17 @@ async def delivery_list(
         Literal["waiting", "delivered", "failed"] | None, Query(description="Only messages in this state")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of messages per page")] = 100,
-    cursor: Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """Return the messages to an address, latest first, with the result of the latest attempt."""
     from service.webhooks import repository
 
     before = None if cursor is None else int(cursor)
 
-    def read() -> list[Any]:
-        with database.read() as connection:
-            if not repository.exists(connection, _plain(id)):
-                raise NotFound(_NOT_THERE)
-            return repository.deliveries(connection, id, state=state, before=before, limit=limit + 1)
-
-    rows = await to_thread.run_sync(read)
-    following = str(rows[limit - 1].position) if len(rows) > limit else None
-    return PlainJson({"deliveries": [_delivery(row) for row in rows[:limit]], "next": following})
+    if not await read_from(database, repository.exists, _plain(id)):
+        raise NotFound(_NOT_THERE)
+    rows = await read_from(database, repository.deliveries, id, state=state, before=before, limit=limit + 1)
+    return PlainJson(page_of("deliveries", rows, limit, _delivery))
 
 
 @router.post(

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import orjson
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.routing import iter_route_contexts
 from starlette.routing import compile_path
@@ -80,6 +81,16 @@ else:
     AppDatabase = Annotated[Any, Depends(_database)]
 
 
+async def read_from(database: Database, query: Callable[..., T], *args: Any, **options: Any) -> T:
+    """Call ``query`` in a thread with a connection that only reads, and return its result."""
+
+    def read() -> T:
+        with database.read() as connection:
+            return query(connection, *args, **options)
+
+    return await to_thread.run_sync(read)
+
+
 def caller_of(request: Request) -> str | None:
     """Return the id of the API key of the request; None if no keys are needed."""
     caller: str | None = request.scope["state"].get("caller")
@@ -137,6 +148,7 @@ MEANINGS: Final[Mapping[Scope, str]] = {
 #: Attribute of an endpoint with the scope that its route needs.
 _ATTRIBUTE: Final = "needed_scope"
 
+T = TypeVar("T")
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from service.core.database.times import iso_time_or_none
 from service.core.errors import schema_mismatch
 
 T = TypeVar("T", bound=BaseModel)
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Lane = Literal["red", "yellow", "green"]
+Cursor = Annotated[str | None, Query(description="`next` of the previous page", pattern=r"^[0-9]{1,18}$")]
+#: Endings of the names of times.
+_TIMES: Final = ("_at", "_since", "_until")
 
 
 class Answer(BaseModel):
@@ -91,3 +97,30 @@ def read_request(kind: type[T], data: object) -> T:
         return kind.model_validate(data)
     except ValidationError as error:
         raise schema_mismatch("The body does not match the schema", error) from None
+
+
+def answer_of(schema: type[BaseModel], row: Any, timespec: str = "auto", **given: Any) -> dict[str, Any]:
+    """Return a row as the JSON of a schema, whose members come from ``given``, otherwise from the attributes of the row.
+
+    Times of the row, in microseconds since 1970, become ISO 8601.
+
+    Args:
+        timespec: see `iso_time`.
+    """
+    rest = {name: getattr(row, name) for name in schema.model_fields if name not in given}
+    times = {name: iso_time_or_none(value, timespec) for name, value in rest.items() if name.endswith(_TIMES)}
+    values = rest | times | given
+    return {name: values[name] for name in schema.model_fields}
+
+
+def page_of(
+    name: str, rows: Sequence[Any], limit: int, shown: Callable[[Any], dict[str, Any]], cursor: str = "position"
+) -> dict[str, Any]:
+    """Return the JSON of a page of at most ``limit`` rows: ``name`` has the rows, and ``next`` the cursor of the next page, if any.
+
+    Args:
+        rows: one row more than ``limit``, if there are as many.
+        cursor: attribute of a row after which the next page begins.
+    """
+    following = str(getattr(rows[limit - 1], cursor)) if len(rows) > limit else None
+    return {name: [shown(row) for row in rows[:limit]], "next": following}
