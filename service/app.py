@@ -37,8 +37,8 @@ from service.lists.current import CurrentLists
 from service.scoring import routes as scoring
 from service.scoring.decision import DecisionStore
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
-from service.scoring.options import Direct, QueryCache
 from service.scoring.record import TrafficRecord
+from service.scoring.routes import Direct, QueryCache
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
 from service.substances.answers import warm_up as warm_up_chemistry
@@ -223,7 +223,7 @@ def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsy
     """Return a context manager during which messages about red decisions are sent."""
     if store is None:
         return contextlib.nullcontext()
-    from service.webhooks.delivering import Deliverer
+    from service.webhooks.sending import Deliverer
 
     return Deliverer(store.database, store.outbox, Sender(policy_of(settings))).working()
 

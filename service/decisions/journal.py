@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from service.core.erasing import Selection
+    from service.scoring.decision import ToErase
 
 #: Ending of the names of journal files.
 ENDING: Final = ".journal"
@@ -225,7 +225,7 @@ def decision_of(line: bytes) -> NewDecision:
 _MICROSECOND: Final = 1_000
 
 
-def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int:
+def erase(folder: Path, selection: ToErase, shipments: Collection[str]) -> int:
     """Delete the lines of a selection, and return their number.
 
     Time and shipment of a damaged line are not certain. It is deleted if it contains a reference or the id of the decision, or,
@@ -254,7 +254,7 @@ def erase(folder: Path, selection: Selection, shipments: Collection[str]) -> int
     return len(lines) - len(left)
 
 
-def waits(folder: Path, selection: Selection) -> bool:
+def waits(folder: Path, selection: ToErase) -> bool:
     """Return whether a decision of a selection waits in the journal, or was delivered from a file that still exists.
 
     Only running processes have files after `service.decisions.delivery.deliver_left`.
@@ -269,7 +269,7 @@ def waits(folder: Path, selection: Selection) -> bool:
     return False
 
 
-def _chosen(line: bytes, selection: Selection, shipments: Collection[str], changed_at: int) -> bool:
+def _chosen(line: bytes, selection: ToErase, shipments: Collection[str], changed_at: int) -> bool:
     try:
         decision = decision_of(line)
     except (ValueError, TypeError, KeyError):

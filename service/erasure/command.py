@@ -24,9 +24,9 @@ def erase(
     """Erase personal data from the store, the files of jobs and the record of traffic. Scores, lanes and the audit chain remain."""
     from service.core.commands import WrongUse, environment, open_database, to_stderr
     from service.core.database.times import iso_time, microseconds_of
-    from service.core.erasing import Selection
     from service.core.errors import Conflict
     from service.erasure.everywhere import erase as erased
+    from service.scoring.decision import ToErase
 
     if sum(one is not None for one in (before, shipment, decision)) != 1:
         raise WrongUse("Name one of --before, --shipment and --decision.")
@@ -38,7 +38,7 @@ def erase(
             raise WrongUse(f"--before: expected a day as YYYY-MM-DD, got {before!r}.") from None
     with open_database(existing=True) as database:
         try:
-            report = erased(database, environment(), Selection(moment, shipment, decision), _ACTOR)
+            report = erased(database, environment(), ToErase(moment, shipment, decision), _ACTOR)
         except Conflict as error:
             raise WrongUse(str(error)) from None
     console = to_stderr()

@@ -27,7 +27,6 @@ from service import subjects
 from service.core.database import audit, idempotency
 from service.core.database.audit import Fact, backups
 from service.core.database.times import iso_time_or_none, now_us
-from service.core.erasing import Selection
 from service.core.errors import JobOpen, JournalWaits
 from service.core.identifiers import new_ids
 from service.core.logs import logger
@@ -36,7 +35,7 @@ from service.decisions import delivery
 from service.decisions import journal as journal_lines
 from service.jobs.files import JobFiles, contains, delete_files
 from service.jobs.repository import Jobs
-from service.scoring.decision import reference_of
+from service.scoring.decision import ToErase, reference_of
 from service.scoring.record import erase_from_record
 from service.scoring.tables import Decision, erased_answer, remains_of
 from service.webhooks.repository import Outbox
@@ -68,7 +67,7 @@ class Erased:
     shipments: set[str]
 
 
-def erase_from_database(database: Database, selection: Selection, actor: str | None, *, silent: bool = False) -> Erased:
+def erase_from_database(database: Database, selection: ToErase, actor: str | None, *, silent: bool = False) -> Erased:
     """Erase personal data from the database, in several transactions, so that the service continues. Repeat it if interrupted.
 
     Args:
@@ -94,7 +93,7 @@ def erase_from_database(database: Database, selection: Selection, actor: str | N
     return erased
 
 
-def shipments_of(database: Database, selection: Selection) -> set[str]:
+def shipments_of(database: Database, selection: ToErase) -> set[str]:
     """Return the references, as declared, of a selection of one shipment or decision; an empty set for a time."""
     if selection.shipment_id is not None:
         return {selection.shipment_id}
@@ -109,7 +108,7 @@ def _declared(row: Any) -> str:
     return str(orjson.loads(bytes(row.answer)).get("shipment_id", row.shipment_id))
 
 
-def _chosen(selection: Selection) -> Any:
+def _chosen(selection: ToErase) -> Any:
     # An outcome or override may have been recorded after the decision was erased.
     with_texts = [
         Decision.id.in_(select(table.decision_id).where(table.salt.is_not(None))) for table in _of_decisions()
@@ -154,7 +153,7 @@ def _erase_decisions(connection: Connection, chosen: Sequence[Any]) -> dict[str,
     return facts
 
 
-def _erase_rest(connection: Connection, selection: Selection, erased: Erased) -> dict[str, list[str]]:
+def _erase_rest(connection: Connection, selection: ToErase, erased: Erased) -> dict[str, list[str]]:
     """Erase personal data that does not belong to one decision. Return the ids of the erased rows by table."""
     if selection.before is None:
         idempotency.forget(connection, erased.decisions)
@@ -206,7 +205,7 @@ class Report:
 
 
 def erase(
-    database: Database, settings: Settings, selection: Selection, actor: str | None, *, silent: bool = False
+    database: Database, settings: Settings, selection: ToErase, actor: str | None, *, silent: bool = False
 ) -> Report:
     """Erase the selected personal data on this machine and in the database. Repeat an erasure that was interrupted.
 
@@ -242,7 +241,7 @@ def erase(
     return report
 
 
-def _refuse_open_jobs(database: Database, settings: Settings, selection: Selection) -> None:
+def _refuse_open_jobs(database: Database, settings: Settings, selection: ToErase) -> None:
     """Raise `JobOpen` if an open job was queued before the selection's time, or its files contain a selected shipment."""
     shipments = shipments_of(database, selection)
     job_ids = [
@@ -255,7 +254,7 @@ def _refuse_open_jobs(database: Database, settings: Settings, selection: Selecti
         raise JobOpen(job_ids)
 
 
-def _job_files(database: Database, settings: Settings, selection: Selection, erased: Erased) -> int:
+def _job_files(database: Database, settings: Settings, selection: ToErase, erased: Erased) -> int:
     """Delete the files of ended jobs that are too old or contain an erased shipment. Return the number of these jobs."""
     if selection.before is not None:
         return len(delete_files(database, settings, selection.before))
@@ -313,4 +312,4 @@ def _try_to_erase_old(database: Database, settings: Settings, days: float) -> No
 def erase_old(database: Database, settings: Settings, days: float) -> Report:
     """Erase personal data that was received more than ``days`` ago."""
     before = now_us() - int(dt.timedelta(days=days).total_seconds() * _MICROSECONDS)
-    return erase(database, settings, Selection(before=before), RETENTION, silent=True)
+    return erase(database, settings, ToErase(before=before), RETENTION, silent=True)

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.core.database.times import iso_time, microseconds_of
-from service.core.erasing import Selection
 from service.core.errors import schema_mismatch
 from service.core.http.bodies import read_json_text
 from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, Scope, caller_of, needs
 from service.core.http.openapi import problems
 from service.core.http.schemas import Answer
+from service.scoring.decision import ToErase
 
 if TYPE_CHECKING:
     from service.erasure.everywhere import Report
@@ -91,13 +91,13 @@ async def create_erasure(request: Request, database: AppDatabase, settings: AppS
     return PlainJson(_report_to_json(report))
 
 
-def _selection(body: bytes) -> Selection:
+def _selection(body: bytes) -> ToErase:
     try:
         requested = NewErasure.model_validate_json(body)
     except ValidationError as error:
         raise schema_mismatch("The erasure cannot be read", error) from None
     before = None if requested.before is None else microseconds_of(requested.before)
-    return Selection(before, requested.shipment_id, requested.decision_id)
+    return ToErase(before, requested.shipment_id, requested.decision_id)
 
 
 def _report_to_json(report: Report) -> dict[str, Any]:

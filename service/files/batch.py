@@ -27,9 +27,8 @@ from models.lanes import Lanes, misfit
 from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, RiskyShipment, ScoredChunk, scored_chunks
 from service.files.layout import OutputLayout, RejectsFile, default_rejects_path
-from service.files.options import Progress, ScoreOptions
+from service.files.options import Progress, ScoreOptions, map_ahead
 from service.files.output import check_paths, format_of, open_writer
-from service.files.pipeline import map_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,8 +27,7 @@ from features.table.table import ManifestTable
 from models.scoring import AdvancingHistory, Explain, Scores, ScoreSettings
 from models.scoring.isolating import failing, fault
 from models.scoring.scores import N_REASONS, score_columns
-from service.files.options import ScoreOptions
-from service.files.pipeline import map_ahead
+from service.files.options import ScoreOptions, map_ahead
 from service.files.score_columns import columns_of, empty_columns
 
 #: Number of shipments whose hashes are stored exactly, in at most 24 MiB.

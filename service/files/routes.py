@@ -49,9 +49,9 @@ from service.lists.current import CurrentLists
 from service.scoring.answers import Options
 from service.scoring.decision import DecisionStore
 from service.scoring.model_host import ModelHost, ServedModel
-from service.scoring.options import FileOptions
 from service.scoring.record import TrafficRecord
 from service.scoring.recording import Receipt, keeper
+from service.scoring.routes import FileOptions
 
 if TYPE_CHECKING:
     from features.groups.history.history import HistoryRows

@@ -70,6 +70,19 @@ class Selection:
     shipment_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ToErase:
+    """Selection to erase: everything received before a time, or one shipment, or one decision.
+
+    Attributes:
+        before: time in microseconds since 1970.
+    """
+
+    before: int | None = None
+    shipment_id: str | None = None
+    decision_id: str | None = None
+
+
 def manifest_json(manifest: object) -> bytes:
     """Return a parsed manifest as JSON, with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
     try:

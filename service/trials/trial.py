@@ -19,8 +19,7 @@ from models.lanes import GREEN, LANE_NAMES, RED, YELLOW
 from models.rules import OfficeRules, RuleSet, Ruling
 from models.scoring import ScoreSettings
 from service.files.chunk_scorer import ChunkScorer
-from service.files.options import ScoreOptions
-from service.files.pipeline import map_ahead
+from service.files.options import ScoreOptions, map_ahead
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel, Scores

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from service.scoring.answers import Options
-from service.scoring.options import QueryCache
+from service.scoring.routes import QueryCache
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 

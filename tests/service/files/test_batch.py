@@ -23,9 +23,8 @@ from models.scoring import RISK, RiskModel, ScoreSettings
 from models.scoring.scores import ALL_SCORE_COLUMNS, score_columns
 from service.files.batch import BatchReport, score_file
 from service.files.chunk_scorer import LATE, RETURNED
-from service.files.options import ScoreOptions
+from service.files.options import THREAD_NAME, ScoreOptions
 from service.files.output import OutputRefused
-from service.files.pipeline import THREAD_NAME
 from service.files.routes import score_csv_stream
 from tests.models.small_model import manifest, train
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.files.pipeline import THREAD_NAME, map_ahead
+from service.files.options import THREAD_NAME, map_ahead
 
 #: Seconds after which a wait counts as stuck.
 STUCK = 30

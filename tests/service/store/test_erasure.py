@@ -20,7 +20,6 @@ from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.database.times import iso_time, now_us
-from service.core.erasing import Selection
 from service.core.errors import JournalWaits
 from service.core.settings import Settings
 from service.decisions import repository as decisions
@@ -29,6 +28,7 @@ from service.erasure.everywhere import erase, erase_old
 from service.inspections.tables import Outcome, Override, QueueEntry
 from service.jobs.tables import Job
 from service.jobs.worker import Worker
+from service.scoring.decision import ToErase
 from service.scoring.tables import Decision, erased_answer
 from service.webhooks.tables import Delivery
 from tests.service.api_client import Client, serving
@@ -349,7 +349,7 @@ def test_nothing_remains_in_rewritten_pages_of_a_long_log(tmp_path: Path, settin
             batch = [personal(f"A-{n}") | {"marketplace": "x" * (n * 7 % 900)} for n in range(first, first + 100)]
             assert client.post("/v1/score/batch", json={"shipments": batch}).status_code == 200
     database = Database(url)
-    assert erase(database, settings, Selection(before=now_us() + DAY), "test").decisions == 600
+    assert erase(database, settings, ToErase(before=now_us() + DAY), "test").decisions == 600
     database.close()
     assert left(tmp_path) == {}
 
@@ -402,15 +402,15 @@ def test_retention_does_not_wait_for_open_jobs(client: Client, settings: Setting
 @pytest.mark.parametrize(
     ("selection", "remaining"),
     [
-        (Selection(shipment_id="E-1"), ["d2", "damaged"]),
-        (Selection(decision_id="d2"), ["d1", "E-1 damaged", "damaged"]),
-        (Selection(before=50), ["d2", "E-1 damaged", "damaged"]),
-        (Selection(before=2**51), []),
+        (ToErase(shipment_id="E-1"), ["d2", "damaged"]),
+        (ToErase(decision_id="d2"), ["d1", "E-1 damaged", "damaged"]),
+        (ToErase(before=50), ["d2", "E-1 damaged", "damaged"]),
+        (ToErase(before=2**51), []),
     ],
     ids=["shipment", "decision", "some", "all"],
 )
 def test_lines_that_were_set_aside_are_erased(
-    client: Client, settings: Settings, selection: Selection, remaining: list[str]
+    client: Client, settings: Settings, selection: ToErase, remaining: list[str]
 ) -> None:
     folder = settings.journal_dir
     journal = Journal(folder)
@@ -443,10 +443,10 @@ def waiting(settings: Settings) -> Journal:
 JOURNALED = pytest.mark.parametrize(
     ("selection", "erased"),
     [
-        (Selection(shipment_id="W-1"), ["w1"]),
-        (Selection(decision_id="w2"), ["w2"]),
-        (Selection(before=50), ["w1"]),
-        (Selection(before=2**51), ["w1", "w2"]),
+        (ToErase(shipment_id="W-1"), ["w1"]),
+        (ToErase(decision_id="w2"), ["w2"]),
+        (ToErase(before=50), ["w1"]),
+        (ToErase(before=2**51), ["w1", "w2"]),
     ],
     ids=["shipment", "decision", "some", "all"],
 )
@@ -454,7 +454,7 @@ JOURNALED = pytest.mark.parametrize(
 
 @JOURNALED
 def test_decisions_that_an_ended_process_left_in_the_journal_are_stored_and_erased(
-    database: Database, settings: Settings, tmp_path: Path, selection: Selection, erased: list[str]
+    database: Database, settings: Settings, tmp_path: Path, selection: ToErase, erased: list[str]
 ) -> None:
     waiting(settings).close()
     assert erase(database, settings, selection, "test").decisions == len(erased)
@@ -468,7 +468,7 @@ def test_decisions_that_an_ended_process_left_in_the_journal_are_stored_and_eras
 
 @JOURNALED
 def test_nothing_is_erased_while_its_decisions_wait_in_the_journal_of_a_running_service(
-    database: Database, settings: Settings, selection: Selection, erased: list[str]
+    database: Database, settings: Settings, selection: ToErase, erased: list[str]
 ) -> None:
     journal = waiting(settings)
     decided = new_decision(id="stored", shipment_id="W-1", received_at=1)
@@ -479,8 +479,8 @@ def test_nothing_is_erased_while_its_decisions_wait_in_the_journal_of_a_running_
     with database.read() as connection:
         assert connection.execute(select(Decision.manifest)).scalar_one() is not None
     # Other selections are erased. Retention erases what it can, and the rest on a later day.
-    assert erase(database, settings, Selection(shipment_id="W-3"), "test").decisions == 0
-    assert erase(database, settings, Selection(before=50), "test", silent=True).decisions == 1
+    assert erase(database, settings, ToErase(shipment_id="W-3"), "test").decisions == 0
+    assert erase(database, settings, ToErase(before=50), "test", silent=True).decisions == 1
     journal.close()
     assert erase(database, settings, selection, "test").decisions == len(erased)
 

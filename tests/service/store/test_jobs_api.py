@@ -30,7 +30,7 @@ from service.jobs.files import JobFiles, delete_files
 from service.jobs.repository import NewJob
 from service.jobs.tables import Job
 from service.jobs.worker import Worker
-from service.webhooks.delivering import Deliverer
+from service.webhooks.sending import Deliverer
 from tests.service.api.test_score_csv import full_disk
 from tests.service.api_client import Client, serving
 from tests.service.store.job_files import goods_csv, goods_parquet, scored_as_a_file

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 from service.audit.proof import prove
 from service.core.database.engine import Database
 from service.core.database.times import now_us
-from service.core.erasing import Selection
 from service.erasure.everywhere import erase_from_database
 from service.lists import repository as lists
 from service.lists.matching import PERMITS, WATCH_ENTRIES
 from service.lists.tables import PermitRow, WatchEntry
+from service.scoring.decision import ToErase
 
 
 def permit(number: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def test_untouched_lists_are_proven(filled: Database) -> None:
 
 
 def test_erased_entries_are_counted(filled: Database) -> None:
-    erase_from_database(filled, Selection(before=now_us() + 1), "someone")
+    erase_from_database(filled, ToErase(before=now_us() + 1), "someone")
     proof = prove(filled)
     assert proof.fault is None
     assert proof.tallies["permit_added"].erased == 1

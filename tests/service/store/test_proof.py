@@ -21,11 +21,11 @@ from service.core.database import audit
 from service.core.database.audit import START, Fact, digest_of
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry, Base
-from service.core.erasing import Selection
 from service.decisions.store import Store
 from service.erasure.everywhere import erase_from_database
 from service.inspections.tables import Outcome, Override
 from service.keys.tables import ApiKey
+from service.scoring.decision import ToErase
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
 from service.webhooks.tables import Webhook
@@ -451,7 +451,7 @@ def test_a_changed_answer_of_an_erased_decision_is_found(filled: Database) -> No
             facts | {"answer": audit.salted(row.salt, row.answer)} if entry.subject == "decision-4" else facts
         ),
     )
-    erased = erase_from_database(filled, Selection(decision_id="decision-4"), "test")
+    erased = erase_from_database(filled, ToErase(decision_id="decision-4"), "test")
     assert prove(filled).fault is None
     with filled.write() as connection:
         answer = connection.scalars(select(Decision.answer).where(Decision.id == "decision-4")).one()

@@ -11,7 +11,6 @@ from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, 
 from service.audit.proof import all_checks, prove
 from service.core.database.engine import Database
 from service.core.database.tables import Base
-from service.core.erasing import Selection
 from service.decisions.store import Store
 from service.erasure.everywhere import erase_from_database
 from service.inspections.outcomes import Finding
@@ -21,6 +20,7 @@ from service.keys import repository as keys
 from service.keys.key import KeyWishes
 from service.lists import repository as lists
 from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
+from service.scoring.decision import ToErase
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
 from tests.service.store.decisions import new_decision
@@ -147,5 +147,5 @@ def test_each_column_is_covered_or_unproven(filled: Database, table: type[Base])
     ids=lambda table: table.__tablename__,
 )
 def test_each_column_stays_covered_after_an_erasure(filled: Database, table: type[Base]) -> None:
-    erase_from_database(filled, Selection(shipment_id="A"), "someone")
+    erase_from_database(filled, ToErase(shipment_id="A"), "someone")
     assert not_found(filled, table) == table.unproven

@@ -18,10 +18,9 @@ from service.core.database import idempotency
 from service.core.database.engine import Database
 from service.core.database.tables import IdempotentRequest
 from service.core.database.times import now_us
-from service.core.erasing import Selection
 from service.decisions import repository as decisions
 from service.erasure.everywhere import erase_from_database, scrub
-from service.scoring.decision import NewDecision
+from service.scoring.decision import NewDecision, ToErase
 from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision
 
@@ -172,7 +171,7 @@ def test_shipments_erased_one_by_one_are_removed_from_the_files(local: Database,
                 idempotency.finish(connection, idempotency.Request("", f"key {number}", b"digest"), answer)
     gone: set[int] = set()
     for number in chance.sample(range(400), 12):
-        assert erase_from_database(local, Selection(shipment_id=f"S-{number:06}"), None).decisions == [
+        assert erase_from_database(local, ToErase(shipment_id=f"S-{number:06}"), None).decisions == [
             f"decision {number:06}"
         ]
         assert scrub(local)
@@ -203,6 +202,6 @@ def test_answers_stored_for_repeated_requests_are_deleted_with_any_of_their_deci
             idempotency.finish(connection, again, idempotency.Replay(200, None, body))
         # This request has no answer yet.
         idempotency.begin(connection, idempotency.Request("", "open", b"digest"), now_us())
-    assert len(erase_from_database(database, Selection(shipment_id="A"), None).decisions) == 250
+    assert len(erase_from_database(database, ToErase(shipment_id="A"), None).decisions) == 250
     with database.read() as connection:
         assert set(connection.execute(select(IdempotentRequest.key)).scalars()) == {"other", "open"}

@@ -25,8 +25,7 @@ from service.decisions.journal import Journal
 from service.decisions.store import Store
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
-from service.webhooks.delivering import Deliverer
-from service.webhooks.sending import Policy, Sender
+from service.webhooks.sending import Deliverer, Policy, Sender
 from service.webhooks.tables import Delivery, Webhook
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

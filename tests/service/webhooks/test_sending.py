@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.webhooks.delivering import MOST_ATTEMPTS, delay
-from service.webhooks.sending import Policy, Refused, Sender, check_url, is_public, signature
+from service.webhooks.sending import MOST_ATTEMPTS, Policy, Refused, Sender, check_url, delay, is_public, signature
 from tests.service.webhooks.receiver import HOST, Receiver, receiving
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
