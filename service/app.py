@@ -18,11 +18,11 @@ from models.scoring import ScoreSettings
 from service import subjects
 from service.core import chemistry
 from service.core.errors import install_handlers
-from service.core.http.dependencies import DATABASE, Budgets, Scope, ScopeTable, checked_scopes, provide
+from service.core.http.dependencies import DATABASE, Budgets, provide
 from service.core.http.idempotency import Idempotent
 from service.core.http.limits import Connections, Limits
 from service.core.http.middleware import Guarded, Observed
-from service.core.http.openapi import install_docs, install_openapi
+from service.core.http.openapi import Scope, ScopeTable, checked_scopes, install_docs, install_openapi
 from service.core.http.protocol import STATE as CONNECTIONS
 from service.core.http.streams import ByteBudget
 from service.core.logs import logger

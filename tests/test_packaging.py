@@ -15,7 +15,7 @@ import pytest
 import setuptools
 import yaml
 
-from service.core.http.dependencies import Scope
+from service.core.http.openapi import Scope
 from service.core.settings import Settings
 from service.history import key as history_key
 from service.keys.key import read_keys

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from service.core.database.times import iso_time
-from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs, read_from
-from service.core.http.openapi import problems
+from service.core.http.dependencies import AppDatabase, PlainJson, read_from
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer, answer_of, page_of
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])

@@ -12,8 +12,8 @@ from pydantic import Field, WithJsonSchema
 from service.core.database.times import microseconds_of
 from service.core.errors import NotFound
 from service.core.http.bodies import checked
-from service.core.http.dependencies import AppDatabase, PlainJson, Scope, needs, read_from
-from service.core.http.openapi import problems
+from service.core.http.dependencies import AppDatabase, PlainJson, read_from
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer, Lane, Probability, answer_of, page_of
 from service.inspections.schemas import OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
 from service.scoring.decision import Selection

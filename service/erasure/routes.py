@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from service.core.database.times import iso_time, microseconds_of
 from service.core.errors import schema_mismatch
 from service.core.http.bodies import read_json_text
-from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, Scope, caller_of, needs
-from service.core.http.openapi import problems
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, caller_of
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer
 from service.scoring.decision import ToErase
 

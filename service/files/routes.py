@@ -26,17 +26,8 @@ from features.texts.reading import ReadingBudget, reading_within
 from models.scoring import AdvancingHistory
 from service.core.errors import Busy, Unprocessable
 from service.core.excel_safe import safe_cell, safe_table
-from service.core.http.dependencies import (
-    AppBudgets,
-    AppMetrics,
-    AppSettings,
-    Scope,
-    add_log_fields,
-    caller_of,
-    needs,
-    provided,
-)
-from service.core.http.openapi import problems
+from service.core.http.dependencies import AppBudgets, AppMetrics, AppSettings, add_log_fields, caller_of, provided
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.streams import ReleasingStream
 from service.core.metrics import Metrics
 from service.core.settings import Settings

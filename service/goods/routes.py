@@ -17,8 +17,8 @@ from pydantic import Field
 from service.core.errors import shortened
 from service.core.examples import EXAMPLE_GOODS
 from service.core.http.bodies import checked, queries_of, read_json, text_problem, unanswered
-from service.core.http.dependencies import AppBudgets, AppSettings, PlainJson, Scope, add_log_fields, needs, provided
-from service.core.http.openapi import json_body, problems
+from service.core.http.dependencies import AppBudgets, AppSettings, PlainJson, add_log_fields, provided
+from service.core.http.openapi import Scope, json_body, needs, problems
 from service.core.http.schemas import Answer, Probability, UnreadableQuery
 from service.core.http.streams import count_until_sent
 from service.core.settings import Settings

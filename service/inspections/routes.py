@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query, Request, Response
 from service.core.database.times import iso_time, now_us
 from service.core.errors import Conflict, NotFound, Unprocessable
 from service.core.http.bodies import parse_json, read_body, read_json
-from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, Scope, add_log_fields, caller_of, needs
-from service.core.http.openapi import json_body, problems
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of
+from service.core.http.openapi import Scope, json_body, needs, problems
 from service.core.http.schemas import read_request
 from service.inspections.schemas import (
     EXAMPLE_CLEAN,

@@ -17,18 +17,9 @@ from pydantic import Field
 
 from features.readers import ColumnMapping, MappingError
 from service.core.errors import Busy, Conflict, NotFound, Unprocessable, shortened
-from service.core.http.dependencies import (
-    AppBudgets,
-    AppDatabase,
-    AppSettings,
-    PlainJson,
-    Scope,
-    caller_of,
-    needs,
-    provided,
-)
+from service.core.http.dependencies import AppBudgets, AppDatabase, AppSettings, PlainJson, caller_of, provided
 from service.core.http.idempotency import REPLAYED, answered_once, is_taken, key_of
-from service.core.http.openapi import problems
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer, Cursor, answer_of, page_of
 from service.core.identifiers import new_ids
 from service.core.settings import Settings

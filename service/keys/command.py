@@ -43,7 +43,7 @@ def create(
     """Make a key and print it once. The store keeps only its hash."""
     from service.core.commands import WrongUse, open_database
     from service.core.database.times import microseconds_of
-    from service.core.http.dependencies import Scope
+    from service.core.http.openapi import Scope
     from service.keys import repository as keys
     from service.keys.key import KeyRefused, KeyWishes
 

@@ -32,7 +32,7 @@ from service.core.errors import (
     ServiceError,
     problem_response,
 )
-from service.core.http.dependencies import ScopeTable, is_open
+from service.core.http.openapi import ScopeTable, is_open
 from service.core.logs import logger
 from service.core.periodic import repeated
 from service.keys.key import Key, KeyWishes, digest_of, prefix_of, read_keys, write_secret

@@ -12,8 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from service.core.database.times import microseconds_of
 from service.core.errors import NotFound, Unprocessable, schema_mismatch
 from service.core.http.bodies import read_json_text
-from service.core.http.dependencies import AppDatabase, PlainJson, Scope, caller_of, needs, provided
-from service.core.http.openapi import problems
+from service.core.http.dependencies import AppDatabase, PlainJson, caller_of, provided
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import answer_of
 from service.keys.key import MOST_NAME, Key, KeyRefused, KeyWishes
 from service.keys.ring import KeyRing

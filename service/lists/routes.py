@@ -20,13 +20,11 @@ from service.core.http.dependencies import (
     AppDatabase,
     AppSettings,
     PlainJson,
-    Scope,
     add_log_fields,
     caller_of,
-    needs,
     read_from,
 )
-from service.core.http.openapi import problems
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Cursor, page_of
 from service.lists.importing import COLUMN_OF, ImportOptions, add_entry, import_csv, shown
 from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic

@@ -25,14 +25,12 @@ from service.core.http.dependencies import (
     AppSettings,
     EncodedJson,
     PlainJson,
-    Scope,
     add_log_fields,
     caller_of,
     is_alone,
-    needs,
     provided,
 )
-from service.core.http.openapi import json_body, problems
+from service.core.http.openapi import Scope, json_body, needs, problems
 from service.core.http.streams import ReleasingStream, count_until_sent
 from service.core.settings import Settings
 from service.scoring.answers import Explain, Options, Outcome

@@ -15,8 +15,8 @@ from models.scoring import DEFAULT_BASE_RATES
 from models.scoring.scores import ALL_SCORE_COLUMNS, score_columns
 from service.core.chemistry import chemistry
 from service.core.errors import DatabaseAway
-from service.core.http.dependencies import AppMetrics, AppSettings, PlainJson, Scope, needs, provided
-from service.core.http.openapi import problems
+from service.core.http.dependencies import AppMetrics, AppSettings, PlainJson, provided
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer, Probability
 from service.lists.current import CurrentLists
 from service.scoring.decision import DecisionStore

@@ -20,8 +20,8 @@ from features.texts.reading import ReadingBudget, reading_within
 from service.core.errors import Busy, NotFound, shortened
 from service.core.examples import EXAMPLE_QUERIES
 from service.core.http.bodies import checked, queries_of, read_json, text_problem, unanswered, unreadable
-from service.core.http.dependencies import AppBudgets, AppSettings, PlainJson, Scope, add_log_fields, needs, provided
-from service.core.http.openapi import json_body, problems
+from service.core.http.dependencies import AppBudgets, AppSettings, PlainJson, add_log_fields, provided
+from service.core.http.openapi import Scope, json_body, needs, problems
 from service.core.http.streams import count_until_sent
 from service.core.settings import Settings
 from service.substances.answers import (

@@ -16,14 +16,12 @@ from service.core.http.dependencies import (
     AppDatabase,
     AppSettings,
     PlainJson,
-    Scope,
     add_log_fields,
     caller_of,
-    needs,
     provided,
     read_from,
 )
-from service.core.http.openapi import problems
+from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer, Cursor, answer_of, page_of
 from service.webhooks.sending import Policy, Refused, check_url, policy_of
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import compile_path
 
 from service.app import create_app
-from service.core.http.dependencies import MEANINGS, Scope, ScopeTable, checked_scopes, is_open, scopes_of
+from service.core.http.openapi import MEANINGS, Scope, ScopeTable, checked_scopes, is_open, scopes_of
 from service.core.settings import Settings
 
 

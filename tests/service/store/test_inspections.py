@@ -19,7 +19,7 @@ from service.app import create_app
 from service.core.database.audit import KINDS, salted
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
-from service.core.http.dependencies import Scope
+from service.core.http.openapi import Scope
 from service.core.settings import Settings
 from service.inspections import queue as inspections
 from service.inspections.outcomes import outcomes_of, overrides_of

@@ -17,7 +17,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.core.database.engine import Database
 from service.core.errors import DatabaseAway
-from service.core.http.dependencies import Scope
+from service.core.http.openapi import Scope
 from service.core.settings import Settings
 from service.keys import repository as keys
 from service.keys.key import KeyWishes, new_key, write_keys

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from models.bundle import ModelStore
 from service.app import create_app
-from service.core.http.dependencies import OPEN_PATHS, Scope, scopes_of
+from service.core.http.openapi import OPEN_PATHS, Scope, scopes_of
 from service.core.settings import Settings
 from service.keys.key import KeyWishes, new_key, write_keys
 from service.keys.ring import Failures
