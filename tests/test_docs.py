@@ -195,7 +195,7 @@ def test_example_alerts_use_metrics_and_reasons_that_exist() -> None:
     for rule in rules:
         assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
         assert_is_promql(rule["expr"])
-    source = (DOCS.parent / "service" / "core" / "http" / "connections" / "protocol.py").read_text(encoding="utf-8")
+    source = (DOCS.parent / "service" / "core" / "http" / "protocol.py").read_text(encoding="utf-8")
     reasons = {*re.findall(r'Refusal\(\d+, "([\w-]+)"', source), "evicted", "slow-reader"}
     for pattern in re.findall(r'reason=~"([^"]+)"', text):
         for part in pattern.split("|"):

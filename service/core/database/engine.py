@@ -387,10 +387,10 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     # Alembic takes a quarter of a second to import, and only a migration needs it.
     from alembic.util.exc import CommandError
 
-    from service.core.database import migrations
+    from service.core.database.migrations import running
 
     try:
-        migrations.upgrade(connection, revision)
+        running.upgrade(connection, revision)
     except CommandError as error:
         raise BadDatabase(
             f"The schema of the database does not belong to this version of Tidewaiter ({error}). "

@@ -22,8 +22,8 @@ from service import subjects
 from service.app import create_app
 from service.backup.content import BadBackup, NotEmpty, check, dump, restore
 from service.cli import run
-from service.core.database import migrations
 from service.core.database.engine import BadDatabase, Database
+from service.core.database.migrations import running as migrations
 from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
 from service.history.tables import HistoryCheckpoint

@@ -13,8 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Column, Connection, Double, LargeBinary, MetaData, String, insert, inspect, select, text
 
 from service import subjects
-from service.core.database import migrations
 from service.core.database.engine import SCHEMA, BadDatabase, Database
+from service.core.database.migrations import running as migrations
 from service.core.errors import DatabaseAway
 
 
