@@ -187,12 +187,14 @@ def test_the_audit_chain_names_the_erased_rows_and_stays_valid(client: Client, s
     )
     with database.read() as connection:
         row = connection.execute(select(Decision.__table__).where(Decision.id == decision)).one()
-    assert named(entry.facts) == {
+    expected = {
         "decisions": [decision],
         "outcomes": [outcome],
         "overrides": [override],
         "remains": [hashlib.sha256(orjson.dumps(["A", row.channel, row.site]) + bytes(row.answer)).hexdigest()],
     }
+    # Tables of other subjects may add their rows.
+    assert named(entry.facts) == named(entry.facts) | expected
     # The second time there is nothing to erase, and only the request is recorded.
     again = client.post("/v1/erasures", json={"decision_id": decision}).json()
     assert again["decisions"] == 0
