@@ -139,6 +139,8 @@ def test_an_unverified_permit_lowers_no_risk_and_is_said_to_be_unverified(
     without = scored(champion, **CARFENTANIL, **parties)
     with_one = scored(champion, permit_number="IP-2026-0042", **CARFENTANIL, **parties)
     assert with_one.risk[0] == without.risk[0]
+    # Carfentanil is no human medicine, and the goods are no reference standard.
+    assert with_one.lane[0] == without.lane[0] == "red"
     assert with_one.risk[0] > scored(champion, goods_description="powder", **parties).risk[0]
     assert "permit `IP-2026-0042`, not verified" in codes(with_one)["SUBSTANCE_DECLARED"]
     explained = with_one.explained[0]
