@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
 from features.compiled import slowness
@@ -18,7 +18,7 @@ from models.scoring import ScoreSettings
 from service import subjects
 from service.core import chemistry
 from service.core.errors import install_handlers
-from service.core.http.dependencies import DATABASE, Budgets, provide
+from service.core.http.dependencies import DATABASE, Budgets, known_parameters, provide
 from service.core.http.idempotency import Idempotent
 from service.core.http.limits import Connections, Limits
 from service.core.http.middleware import Guarded, Observed
@@ -195,6 +195,7 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         summary="What was not on the manifest",
         description=_DESCRIPTION,
         lifespan=lifespan,
+        dependencies=[Depends(known_parameters)],
         docs_url=None,
         redoc_url=None,
         # A redirect to the path with or without its slash would repeat the client's Host header.

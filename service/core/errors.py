@@ -13,6 +13,7 @@
     ├── TooLarge           413  the request exceeds a limit
     ├── Misdirected        421  the Host header names another service
     ├── Unprocessable      422  the request cannot be read
+    │   └── UnknownParameter  422  the route lacks a query parameter of the request
     ├── RetryLater              may succeed after some seconds
     │   ├── OverRate       429  too many requests with one API key, or from one address without a key
     │   └── Busy           503  too many requests of this kind
@@ -186,6 +187,28 @@ class Unprocessable(ServiceError):
     """The request cannot be read."""
 
     status, slug, title = 422, "unreadable", "Cannot be read"
+
+
+class UnknownParameter(Unprocessable):
+    """The route lacks a query parameter of the request."""
+
+    slug, title = "unknown-parameter", "Unknown parameter"
+
+    def __init__(self, unknown: Mapping[str, str | None], known: Sequence[str]) -> None:
+        """
+        Args:
+            unknown: each unknown name -> the nearest name that the route has, if any is near.
+            known: all names that the route has.
+        """
+        names = f"this route has {', '.join(known)}" if known else "this route has none"
+        errors = [
+            {
+                "field": shortened(name)[1:-1],
+                "problem": f"is not a parameter of this route; {names if near is None else f'did you mean {near}?'}",
+            }
+            for name, near in unknown.items()
+        ]
+        super().__init__("; ".join(f"{error['field']} {error['problem']}" for error in errors), errors=errors)
 
 
 class RetryLater(ServiceError):

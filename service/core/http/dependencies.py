@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 import orjson
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
 
-from service.core.errors import StoreOff
+from features.readers.headers import nearest
+from service.core.errors import StoreOff, UnknownParameter
 from service.core.http.limits import Connections
 from service.core.http.protocol import STATE as CONNECTIONS
 from service.core.http.streams import ByteBudget
@@ -96,6 +100,24 @@ def is_alone(request: Request) -> bool:
     """Return whether no other request can arrive before the answer to this one."""
     connections: Connections | None = request.scope["state"].get(CONNECTIONS)
     return connections is not None and connections.is_single
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse a request with a query parameter that its route lacks. The pages of the documentation accept any.
+
+    Raises:
+        UnknownParameter: it names each unknown parameter, and the nearest known one.
+    """
+    route = request.scope.get("route")
+    if not request.scope["query_string"] or not isinstance(route, APIRoute) or not route.include_in_schema:
+        return
+    described = (route.openapi_extra or {}).get("parameters", ())
+    known = [
+        *(field.alias for field in get_flat_params(route.dependant) if isinstance(field.field_info, Query)),
+        *(parameter["name"] for parameter in described if parameter["in"] == "query"),
+    ]
+    if unknown := [name for name in dict.fromkeys(request.query_params) if name not in known]:
+        raise UnknownParameter({name: (nearest(name, known, 1) or [None])[0] for name in unknown}, known)
 
 
 def add_log_fields(request: Request, **values: object) -> None:
