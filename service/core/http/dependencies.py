@@ -117,7 +117,7 @@ async def known_parameters(request: Request) -> None:
         *(parameter["name"] for parameter in described if parameter["in"] == "query"),
     ]
     if unknown := [name for name in dict.fromkeys(request.query_params) if name not in known]:
-        raise UnknownParameter({name: (nearest(name, known, 1) or [None])[0] for name in unknown}, known)
+        raise UnknownParameter({name: next(iter(nearest(name, known, 1)), None) for name in unknown}, known)
 
 
 def add_log_fields(request: Request, **values: object) -> None:
