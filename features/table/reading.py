@@ -112,6 +112,11 @@ def declaration_times(
     known = now if receipt is not None or previous is None else previous
     seconds = np.empty(len(first_row), dtype=np.int64)
     window = EARLIEST_S, now + FUTURE_TOLERANCE_S
+    if receipt is None and previous is None:
+        # The first rows of a file have no time before them.
+        of_shipments = times[first_row]
+        plausible = of_shipments[(of_shipments >= window[0]) & (of_shipments <= window[1])]
+        known = int(plausible[0]) if len(plausible) else now
     implausible = kernels.fill_times(times, first_row, window, known, receipt is None, seconds)
     if not implausible:
         return DeclarationTimes(seconds, {}, None)

@@ -105,7 +105,8 @@ class ManifestTable:
             receipt: time of receipt in seconds since 1970; by default now. A declaration time more than `FUTURE_TOLERANCE_S`
                 later is an error and counts as missing. If given, the receipt replaces all missing times; otherwise the time of
                 the shipment before does.
-            previous_time: without ``receipt``, replaces missing times before the first shipment with a time; by default now.
+            previous_time: without ``receipt``, replaces missing times before the first shipment with a time; by default that of
+                this shipment, or now if there is none.
             further: declared texts of further fields, by the names that the model uses.
         """
         names = [f.name for f in FIELDS if f.name in columns]

@@ -14,8 +14,10 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.history.declarations import Earlier
 from features.table.table import ManifestTable
 from models.lanes import GREEN, RED, YELLOW
+from models.rules import amended
 from models.rules.rule import Effect, Rule
 from models.rules.unread import UnreadItem
 
@@ -31,6 +33,7 @@ class LaneReason(StrEnum):
     DISMISSED = "DISMISSED"
     SUPPRESSED = "SUPPRESSED"
     UNREAD = "UNREAD"
+    CHANGED = "CHANGED"
 
 
 #: Cause of the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to green.
@@ -198,17 +201,19 @@ class Ruling:
         fired: the rules that fired; None if none did for any shipment.
         unread: shipment -> the fields of its items that could not be read.
         hits: shipment -> its hits on watch lists, including dismissed and suppressed ones.
+        earlier: shipment -> an earlier declaration of it with other content.
     """
 
     digest: str | None
     fired: Fired | None
     unread: Mapping[int, tuple[UnreadItem, ...]]
     hits: Mapping[int, tuple[ListHit, ...]] = field(default_factory=dict)
+    earlier: Mapping[int, Earlier] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        """True if no rule fired, no list was hit and every item was read."""
-        return self.fired is None and not self.unread and not self.hits
+        """True if no rule fired, no list was hit, every item was read and no shipment was declared otherwise before."""
+        return self.fired is None and not self.unread and not self.hits and not self.earlier
 
     def lanes(
         self, score: LaneArray, drawn: BoolArray | None, rules: Sequence[int] | slice = slice(None)
@@ -234,13 +239,32 @@ class Ruling:
         lanes, by = decide(score, None if self.fired is None else self.fired.exempt(rules), floors, drawn)
         return lanes, _NAMES[by]
 
+    def amend(
+        self, earlier: Mapping[int, Earlier], lanes: LaneArray, selected_by: NDArray[np.object_]
+    ) -> None:
+        """Raise ``lanes`` (S,) to what earlier declarations of the shipments require, and set ``selected_by`` (S,) there."""
+        self.earlier = earlier
+        for shipment, one in earlier.items():
+            if one.floor > lanes[shipment]:
+                lanes[shipment], selected_by[shipment] = one.floor, SELECTED_BY[RULE]
+
+    def _changed(self, shipment: int) -> Earlier | None:
+        """Return the earlier declaration of a shipment if it requires a lane."""
+        earlier = self.earlier.get(shipment)
+        return None if earlier is None or earlier.floor == GREEN else earlier
+
+    def changed_texts(self) -> dict[int, str]:
+        """Return the text about the earlier declaration of each shipment whose lane it may have raised."""
+        return {shipment: amended.text(one) for shipment in self.earlier if (one := self._changed(shipment)) is not None}
+
     def rule_ids(self, shipment: int) -> list[str]:
         """Return the ids of the rules that fired for a shipment, then those of its watch-list hits that are not dismissed."""
         ids: list[str] = []
         if self.fired is not None:
             ids = [self.fired.rules[number].id for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist()]
         entries = [f"{_ENTRY}{hit.entry}" for hit in self.hits.get(shipment, ()) if hit.dismissed is None]
-        return ids + list(dict.fromkeys(entries))
+        changed = [] if self._changed(shipment) is None else [amended.RULE_ID]
+        return changed + ids + list(dict.fromkeys(entries))
 
     def rule_texts(self, count: int) -> tuple[NDArray[np.int32], list[str]]:
         """Return `rule_ids` of all shipments, joined by ``;``.
@@ -251,7 +275,7 @@ class Ruling:
             count: S, the number of shipments.
         """
         codes, texts = self._fired_texts(count)
-        for shipment in self.hits:
+        for shipment in sorted({*self.hits, *self.earlier}):
             if ids := self.rule_ids(shipment):
                 codes[shipment] = len(texts)
                 texts.append(";".join(ids))
@@ -277,8 +301,20 @@ class Ruling:
         return [{"item_number": one.item_number, "field": one.field} for one in self.unread.get(shipment, ())]
 
     def reasons(self, shipment: int) -> list[dict[str, Any]]:
-        """Return the reasons of rules, watch lists and unread items for a shipment as plain JSON values, in this order."""
+        """Return the reasons of a changed declaration, rules, watch lists and unread items for a shipment as plain JSON values, in
+        this order."""
         reasons: list[dict[str, Any]] = []
+        changed = self._changed(shipment)
+        if changed is not None:
+            reasons.append(
+                {
+                    "code": LaneReason.CHANGED.value,
+                    "text": amended.text(changed),
+                    "weight": None,
+                    "fields": [*changed.by.split(), *(change.field for change in changed.changes)],
+                    "source": amended.SOURCE,
+                }
+            )
         if self.fired is not None:
             for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist():
                 rule = self.fired.rules[number]
@@ -308,8 +344,8 @@ class Ruling:
         return reasons
 
     def shipments_with_reasons(self) -> list[int]:
-        """Return the shipments for which a rule fired, a list was hit or an item is unread, ascending."""
-        shipments = {*self.unread, *self.hits}
+        """Return the shipments for which a rule fired, a list was hit, an item is unread or another content was declared before, ascending."""
+        shipments = {*self.unread, *self.hits, *self.earlier}
         if self.fired is not None:
             shipments.update(np.flatnonzero(self.fired.fired.any(axis=0)).tolist())
         return sorted(shipments)

@@ -220,7 +220,10 @@ class RiskModel:
         settings: ScoreSettings | None = None,
         threads: int = 1,
     ) -> Scores:
-        """Score a table like `score`, with the history ``rows`` that `advance` returned for it. The history itself is not used.
+        """Score a table like `score`, with the history ``rows`` that `advance` returned for it.
+
+        Of the history itself, only the memory of declarations is used: it keeps the lanes of earlier declarations, and remembers
+        the lanes of these.
 
         Raises:
             ValueError: as for `score`.
@@ -241,6 +244,7 @@ class RiskModel:
         evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
         ruling = self.rulebook(settings).rule_on(table, matrix, substances, evidence, settings.lists)
         lanes, selected_by = ruling.lanes(by_score, _randomly_selected(table, settings))
+        ruling.amend(rows.amend(table, lanes), lanes, selected_by)
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,

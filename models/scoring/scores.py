@@ -15,7 +15,7 @@ from features.manifest.fields import HEADS
 from features.substances import Match
 from features.table.table import ManifestTable
 from models.reasons import Explanations, SubstanceAnswers, day_of
-from models.rules import Ruling
+from models.rules import Ruling, amended
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -112,9 +112,14 @@ class Scores:
         return _one_in(1.0 - self.percentile)
 
     def reason_texts(self, shipment: int, count: int = 3) -> list[str]:
-        """Return the texts of the ``count`` strongest reasons for illicit content; none if the shipment is not explained."""
+        """Return the texts of a changed declaration and of the strongest reasons for illicit content, at most ``count``.
+
+        A shipment that is not explained has only the former.
+        """
         explanation = self.explained.get(shipment)
-        return explanation.texts(count) if explanation else []
+        changed = self.ruling.changed_texts().get(shipment)
+        texts = explanation.texts(count) if explanation else []
+        return texts if changed is None else [changed, *texts][:count]
 
     def shipment(self, index: int) -> dict[str, Any]:
         """Return the answer for one shipment; see `answers`.
@@ -207,6 +212,8 @@ class Scores:
                 answer["rule_ids"] = self.ruling.rule_ids(shipment)
                 answer["unread"] = self.ruling.unread_json(shipment)
                 answer["reasons"] = [*self.ruling.reasons(shipment), *answer["reasons"]]
+                if shipment in self.ruling.earlier:
+                    answer["earlier"] = amended.to_json(self.ruling.earlier[shipment])
 
     def _items(self, rows: list[int], start: int) -> list[dict[str, Any]]:
         """Return the answers, without reasons, for all goods items of consecutive shipments.

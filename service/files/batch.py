@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from features.groups.history.columns import WIDTH
 from features.groups.history.history import History, HistoryRows
-from features.groups.history.keys import history_keys
+from features.groups.history.keys import history_keys, seconds_of
 from features.readers import ROWS_PER_CHUNK, TableReader, open_table
 from features.readers.headers import missing_note
 from models.lanes import Lanes, misfit
@@ -229,7 +229,7 @@ def sorted_history(path: Path, model: FileModel, history: History, options: Scor
     collected = _Keys()
     _prepare_all(path, model, collected, options)
     keys = collected.joined()
-    order = np.argsort(keys[0], kind="stable")
+    order = np.argsort(seconds_of(keys), kind="stable")
     with tempfile.TemporaryFile(prefix="tidewaiter-") as file:
         n = len(order)
         values = np.memmap(file, np.float64, "w+", shape=(max(n, 1), WIDTH))
@@ -241,7 +241,7 @@ def sorted_history(path: Path, model: FileModel, history: History, options: Scor
             values[chosen], late[chosen] = rows.values, rows.late
             faults |= {int(chosen[number]): error for number, error in rows.faults.items()}
         del keys
-        yield SortedHistory(HistoryRows(values, late, faults=faults))
+        yield SortedHistory(HistoryRows(values, late, faults=faults, declarations=history.declarations))
 
 
 class SortedHistory:
@@ -257,7 +257,7 @@ class SortedHistory:
         self._next += table.n_shipments
         chosen = slice(first, self._next)
         faults = {shipment - first: error for shipment, error in rows.faults.items() if first <= shipment < self._next}
-        return HistoryRows(np.array(rows.values[chosen]), rows.late[chosen], faults=faults)
+        return replace(rows, values=np.array(rows.values[chosen]), late=rows.late[chosen], faults=faults)
 
 
 class _Keys:

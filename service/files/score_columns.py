@@ -51,8 +51,11 @@ def columns_of(
     def constant(value: str) -> Any:
         return pa.DictionaryArray.from_arrays(first_rows, pa.array([value]))
 
-    reasons = scores.explained.texts(N_REASONS)
-    reason_codes = _codes(list(scores.explained), len(scores))[table.shipment]
+    by_shipment = dict(zip(scores.explained, scores.explained.texts(N_REASONS), strict=True))
+    for shipment, changed in scores.ruling.changed_texts().items():
+        by_shipment[shipment] = [changed, *by_shipment.get(shipment, [])]
+    reasons = list(by_shipment.values())
+    reason_codes = _codes(list(by_shipment), len(scores))[table.shipment]
     matches = [match for match in scores.substances if match is not None]
     hits = np.array([match is not None for match in scores.substances], dtype=bool)
     match_codes = _codes(np.flatnonzero(hits), table.n_rows)

@@ -370,7 +370,7 @@ def _answers(
 
     def some(shipments: NDArray[np.int64]) -> tuple[Scores, list[dict[str, Any]] | None]:
         part = alone(table, np.flatnonzero(np.isin(table.shipment, shipments)))
-        return of(part, HistoryRows(rows.values[shipments], rows.late[shipments]))
+        return of(part, rows.take(shipments))
 
     try:
         scores, answers = of(table, rows)

@@ -4,7 +4,7 @@ cimport cython
 @cython.final
 cdef class Batch:
     cdef public Py_ssize_t room, n
-    cdef public long long finds, clean
+    cdef public long long finds, clean, declared
     cdef public long long[:, ::1] keys
     cdef public double[:, ::1] values, log1p, log
     cdef public object log1p_rows, log_rows
@@ -20,7 +20,7 @@ cdef class Batch:
         n=Py_ssize_t, line=Py_ssize_t, row=Py_ssize_t, window=Py_ssize_t, column=Py_ssize_t,
         time=cython.longlong, hour=cython.longlong, hours=cython.longlong,
     )
-    cpdef long long load(self, const long long[:, :] keys, long long watermark)
+    cpdef long long load(self, const long long[:, :] keys, long long watermark, long long declared)
 
     cdef void raise_to(self, Py_ssize_t row, Py_ssize_t feature, double value) noexcept nogil
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.groups.history.columns import HistoryColumn
 from features.groups.history.reads import LOG1P_FEATURES, LogColumn
-from features.groups.history.state import INSPECTED, KEY_ROWS, Amount, Entity, KeyRow, PartyColumn, Window
+from features.groups.history.state import INSPECTED, KEY_ROWS, UNDECLARED, Amount, Entity, KeyRow, PartyColumn, Window
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,6 +19,8 @@ IntArray = NDArray[np.int64]
 _TIME = cython.declare(cython.Py_ssize_t, KeyRow.TIME)
 _REFERENCE = cython.declare(cython.Py_ssize_t, KeyRow.REFERENCE)
 _IDENTITY = cython.declare(cython.Py_ssize_t, KeyRow.IDENTITY)
+_UNDECLARED = cython.declare(cython.longlong, UNDECLARED)
+_UNDECLARED_BELOW = cython.declare(cython.longlong, UNDECLARED // 2)
 _WINDOWS = cython.declare(cython.Py_ssize_t, len(Window))
 _DAY_HOURS = cython.declare(cython.longlong, 24)
 _HOUR_SECONDS = cython.declare(cython.longlong, 3600)
@@ -45,6 +47,7 @@ class Batch:
             consignor's goods is new.
         chapter_shipments, heading_shipments: (room,) earlier shipments of the consignor with the chapter and with the heading.
         has_finds: (inspected parties, room) 1 if the party has known finds.
+        declared: latest declared time, see `load`.
         finds, clean: numbers of finds and of clean inspections known so far, of all shipments.
         state, gaps, amounts: buffers for one entity: its state before the shipment, the number of blocks since its last
             shipment per window, and the amounts of the shipment.
@@ -71,16 +74,17 @@ class Batch:
         self.chapter_shipments: IntArray = np.empty(room, dtype=np.int64)
         self.heading_shipments: IntArray = np.empty(room, dtype=np.int64)
         self.has_finds: NDArray[np.int8] = np.empty((len(INSPECTED), room), dtype=np.int8)
-        self.finds = self.clean = 0
+        self.finds = self.clean = self.declared = 0
         self.state: IntArray = np.zeros(len(PartyColumn), dtype=np.int64)
         self.gaps: IntArray = np.zeros(len(Window), dtype=np.int64)
         self.amounts: IntArray = np.zeros(len(Amount), dtype=np.int64)
 
-    def load(self, keys: IntArray, watermark: int) -> int:
+    def load(self, keys: IntArray, watermark: int, declared: int) -> int:
         """Copy the keys (KEY_ROWS, n) of shipments into the batch and return the latest time.
 
         Args:
             watermark: latest time so far, in seconds since 1970.
+            declared: latest declared time so far. Afterwards the attribute ``declared`` has that of the batch.
         """
         n = self.n = keys.shape[1]
         for line in range(keys.shape[0]):
@@ -88,8 +92,16 @@ class Batch:
                 self.keys[line, row] = keys[line, row]
         for row in range(n):
             time = self.keys[_TIME, row]
-            self.late[row] = time < watermark
-            watermark = max(watermark, time)
+            if time < _UNDECLARED_BELOW:
+                # A time of receipt counts only until a time is declared.
+                self.late[row] = 0
+                time -= _UNDECLARED
+                if declared == 0 and time > watermark:
+                    watermark = time
+            else:
+                self.late[row] = time < declared
+                declared = max(declared, time)
+                watermark = max(watermark, time)
             hour = watermark // _HOUR_SECONDS
             for window in range(_WINDOWS):
                 hours = self.days[window] * _DAY_HOURS
@@ -103,6 +115,7 @@ class Batch:
                 self.log1p[row, column] = _NAN
             for column in range(self.log.shape[1]):
                 self.log[row, column] = _NAN
+        self.declared = declared
         return watermark
 
     def raise_to(self, row: int, feature: int, value: float) -> None:

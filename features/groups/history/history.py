@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
+from features.groups.history.declarations import Declarations, Earlier, LaneArray, contents
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
@@ -58,15 +59,32 @@ _RECENT: Final = 32768
 class HistoryRows:
     """History features of shipments.
 
+    `amend` compares the shipments with their earlier declarations, once their lanes are known.
+
     Attributes:
         values: (n_shipments, H) features; NaN without a key or a past.
         late: (n_shipments,) True if the time of the shipment is before that of an earlier shipment.
         faults: shipment -> error of the program. These shipments are not counted, and their values are NaN.
+        declarations: the memory of declarations that `amend` asks; None for none.
+        update: whether `amend` changes the memory.
     """
 
     values: FloatArray
     late: NDArray[np.bool_]
     faults: dict[int, Exception] = field(default_factory=dict, kw_only=True)
+    declarations: Declarations | None = field(default=None, kw_only=True)
+    update: bool = field(default=True, kw_only=True)
+
+    def amend(self, table: ManifestTable, lanes: LaneArray) -> dict[int, Earlier]:
+        """Return the earlier declarations of the table's shipments that had other content, and remember the shipments.
+
+        Args:
+            lanes: (n_shipments,) codes of the lanes without earlier declarations.
+        """
+        if self.declarations is None:
+            return {}
+        counted = None if table.far_dated is None else ~table.far_dated
+        return self.declarations.judge(contents(table), lanes, counted=counted, update=self.update)
 
     def take(self, shipments: IntArray) -> Self:
         """Return the features of the given shipments, which have no faults."""
@@ -83,10 +101,12 @@ class _Meta:
     capacity: int
     finds: int
     clean: int
+    #: Only in arrays in which it differs from the watermark.
+    declared: int
 
     def to_array(self) -> IntArray:
-        numbers = (self.version, self.watermark, self.sequence, self.capacity, self.finds, self.clean)
-        return np.array(numbers, dtype=np.int64)
+        numbers = [self.version, self.watermark, self.sequence, self.capacity, self.finds, self.clean]
+        return np.array(numbers if self.declared == self.watermark else [*numbers, self.declared], dtype=np.int64)
 
     @classmethod
     def from_array(cls, numbers: NDArray[Any]) -> _Meta:
@@ -98,8 +118,9 @@ class _Meta:
         version, *others = (int(number) for number in numbers.tolist())
         if version != VERSION:
             raise ValueError(f"History of version {version}; this code reads version {VERSION}. Train the model again.")
-        watermark, sequence, capacity, finds, clean = others
-        return cls(version, watermark, sequence, capacity, finds, clean)
+        watermark, sequence, capacity, finds, clean, *rest = others
+        [declared] = rest or [watermark]
+        return cls(version, watermark, sequence, capacity, finds, clean, declared)
 
 
 class History:
@@ -111,12 +132,15 @@ class History:
     Attributes:
         capacity: maximum number of entities per kind.
         watermark: latest time so far, in seconds since 1970.
+        declared: latest declared time so far. A shipment without a time does not raise it, and so makes no other shipment late.
         sequence: number of counted shipments.
+        declarations: what was declared before, and in which lane it was.
     """
 
     def __init__(self, capacity: int = 200_000) -> None:
         self.capacity = capacity
-        self.watermark = 0
+        self.watermark = self.declared = 0
+        self.declarations = Declarations(capacity)
         self.sequence = 0
         self._finds = self._clean = 0
         self._stores = entity_stores()
@@ -132,7 +156,8 @@ class History:
     def copy(self) -> History:
         """Return an independent copy."""
         other = History(self.capacity)
-        other.watermark, other.sequence = self.watermark, self.sequence
+        other.watermark, other.declared, other.sequence = self.watermark, self.declared, self.sequence
+        other.declarations = self.declarations.copy()
         other._finds, other._clean = self._finds, self._clean
         for entity, store in self._stores.by_entity.items():
             other._stores.by_entity[entity].copy_from(store)
@@ -164,7 +189,9 @@ class History:
         return self
 
     def _numbers(self) -> dict[str, NDArray[Any]]:
-        meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
+        meta = _Meta(
+            VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean, self.declared
+        )
         return {"meta": meta.to_array()}
 
     @classmethod
@@ -172,7 +199,7 @@ class History:
         """Return a history without entities, with the numbers from `_numbers`."""
         meta = _Meta.from_array(arrays["meta"])
         self = cls(meta.capacity)
-        self.watermark, self.sequence = meta.watermark, meta.sequence
+        self.watermark, self.declared, self.sequence = meta.watermark, meta.declared, meta.sequence
         self._finds, self._clean = meta.finds, meta.clean
         return self
 
@@ -181,7 +208,7 @@ class History:
         arrays = self._numbers()
         for entity, store in self._stores.by_entity.items():
             arrays |= store_arrays(entity.label, store)
-        return arrays | recent_arrays(self._recent_shipments())
+        return arrays | recent_arrays(self._recent_shipments()) | self.declarations.to_arrays()
 
     @classmethod
     def from_full_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
@@ -195,6 +222,7 @@ class History:
         for entity, store in self._stores.by_entity.items():
             restore_store(entity.label, store, arrays)
         self._recent = restored_recent(arrays)
+        self.declarations.restore(arrays)
         return self
 
     def advance(self, table: ManifestTable, *, update: bool = True, isolate: bool = False) -> HistoryRows:
@@ -211,8 +239,10 @@ class History:
         """
         keys = history_keys(table)
         if update:
-            return self._advance_except(keys, table.far_dated, isolate=isolate)
-        return self._advance_and_restore(keys, table.far_dated, isolate=isolate)
+            rows = self._advance_except(keys, table.far_dated, isolate=isolate)
+        else:
+            rows = self._advance_and_restore(keys, table.far_dated, isolate=isolate)
+        return replace(rows, declarations=self.declarations, update=update)
 
     def _advance_except(
         self, keys: IntArray, left_out: NDArray[np.bool_] | None, *, isolate: bool, evict: bool = True
@@ -357,7 +387,7 @@ class History:
             self._batch = Batch(max(n, min(2 * self._batch.room, _CHUNK)))
         batch, recent = self._batch, self._recent_shipments()
         batch.finds, batch.clean = self._finds, self._clean
-        watermark = batch.load(keys, self.watermark)
+        watermark = batch.load(keys, self.watermark, self.declared)
         self._stores.advance(batch, recent, update, self._bound)
         log1p, log = batch.log1p_rows[:n], batch.log_rows[:n]
         np.log1p(log1p, out=log1p)
@@ -366,7 +396,7 @@ class History:
         if update:
             recent.met += n
             self.sequence += counted
-            self.watermark = watermark
+            self.watermark, self.declared = watermark, batch.declared
 
     def _recent_shipments(self) -> RecentShipments:
         if self._recent is None:
@@ -401,11 +431,11 @@ class History:
             self._roll_back(backup)
 
     def _backup(self, keys: IntArray) -> Backup:
-        numbers = self.watermark, self.sequence
+        numbers = self.watermark, self.declared, self.sequence
         return Backup.of(numbers, self._stores.by_entity, self._recent_shipments(), keys)
 
     def _roll_back(self, backup: Backup) -> None:
-        self.watermark, self.sequence = backup.numbers
+        self.watermark, self.declared, self.sequence = backup.numbers
         backup.restore(self._stores.by_entity, self._recent_shipments())
 
     def _evict(self) -> None:

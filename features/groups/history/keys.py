@@ -18,11 +18,12 @@ from features.groups.history.key_rows import (
     headings_of,
     numbers_of,
 )
-from features.groups.history.state import CONTACTS, KEY_ROWS, TEXT_LINES, HashedTexts, KeyRow, TextLine
+from features.groups.history.state import CONTACTS, KEY_ROWS, TEXT_LINES, UNDECLARED, HashedTexts, KeyRow, TextLine
 from features.reference import usd_per_unit
 from features.reference.trade import LIMIT_EUR, LIMIT_USD
 from features.substances import eu_members
 from features.table.table import ManifestTable
+from features.texts.declared import TIME_MISSING
 
 IntArray = NDArray[np.int64]
 
@@ -83,6 +84,12 @@ def history_keys(table: ManifestTable) -> IntArray:
     return table.history_keys
 
 
+def seconds_of(keys: IntArray) -> IntArray:
+    """Return the times (n,) of shipments with the given keys in seconds since 1970, whether declared or of receipt."""
+    times = keys[KeyRow.TIME]
+    return np.where(times < UNDECLARED // 2, times - UNDECLARED, times)
+
+
 def keys_of(table: ManifestTable) -> IntArray:
     """Compute the key matrix (KEY_ROWS, n_shipments) of a table."""
     n, first_row = table.n_shipments, table.first_row
@@ -100,4 +107,7 @@ def keys_of(table: ManifestTable) -> IntArray:
     members = np.empty(n, dtype=np.int64)
     numbers_of(table.text("consignee_country"), _is_member, first_row, members)
     fill_limits(members, table.declared_s, _LIMIT_CENTS, _union_limit, keys[KeyRow.LIMIT])
+    undeclared = table.seconds("declared_at")[first_row] == TIME_MISSING
+    if np.count_nonzero(undeclared):
+        keys[KeyRow.TIME, undeclared] += UNDECLARED
     return keys

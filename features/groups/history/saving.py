@@ -148,16 +148,16 @@ def restored_recent(arrays: Mapping[str, NDArray[Any]]) -> RecentShipments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backup:
-    """Backup of the watermark and sequence of a history, of the entities of some shipments, and of the recent shipments."""
+    """Backup of the times and sequence of a history, of the entities of some shipments, and of the recent shipments."""
 
-    numbers: tuple[int, int]
+    numbers: tuple[int, int, int]
     met: int
     recent: RecentBackup
     stores: dict[Entity, StoreBackup]
 
     @classmethod
     def of(
-        cls, numbers: tuple[int, int], stores: Mapping[Entity, Store], recent: RecentShipments, keys: IntArray
+        cls, numbers: tuple[int, int, int], stores: Mapping[Entity, Store], recent: RecentShipments, keys: IntArray
     ) -> Self:
         """Return a backup. Call this before counting the shipments with the given keys (KEY_ROWS, n_shipments)."""
         return cls(

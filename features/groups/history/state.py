@@ -71,7 +71,7 @@ LINKS: Final = (
 class KeyRow(IntEnum):
     """Rows of a key matrix (KEY_ROWS, n_shipments)."""
 
-    #: Seconds since 1970.
+    #: Seconds since 1970; `UNDECLARED` is added to a time of receipt, which is not declared.
     TIME = 0
     #: Hash of `shipment_id`.
     REFERENCE = auto()
@@ -96,6 +96,8 @@ class KeyRow(IntEnum):
 
 
 KEY_ROWS: Final = KeyRow.ENTITIES + len(Entity)
+#: It makes every time of receipt lower than any declared time.
+UNDECLARED: Final = -(1 << 62)
 
 
 def key_row(entity: Entity) -> int:
