@@ -231,8 +231,10 @@ def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsy
 
 def _durable(store: Store, settings: Settings, host: ModelHost) -> DurableHistory | None:
     """Return the durable history. A service without a store does not load its modules."""
+    from service.decisions.earlier import EarlierDecisions
     from service.history.durable import durable_history
 
+    host.look_with(EarlierDecisions(store))
     return durable_history(store.database, lambda: store.waiting, settings, host)
 
 

@@ -239,9 +239,7 @@ class Ruling:
         lanes, by = decide(score, None if self.fired is None else self.fired.exempt(rules), floors, drawn)
         return lanes, _NAMES[by]
 
-    def amend(
-        self, earlier: Mapping[int, Earlier], lanes: LaneArray, selected_by: NDArray[np.object_]
-    ) -> None:
+    def amend(self, earlier: Mapping[int, Earlier], lanes: LaneArray, selected_by: NDArray[np.object_]) -> None:
         """Raise ``lanes`` (S,) to what earlier declarations of the shipments require, and set ``selected_by`` (S,) there."""
         self.earlier = earlier
         for shipment, one in earlier.items():
@@ -255,7 +253,9 @@ class Ruling:
 
     def changed_texts(self) -> dict[int, str]:
         """Return the text about the earlier declaration of each shipment whose lane it may have raised."""
-        return {shipment: amended.text(one) for shipment in self.earlier if (one := self._changed(shipment)) is not None}
+        return {
+            shipment: amended.text(one) for shipment in self.earlier if (one := self._changed(shipment)) is not None
+        }
 
     def rule_ids(self, shipment: int) -> list[str]:
         """Return the ids of the rules that fired for a shipment, then those of its watch-list hits that are not dismissed."""
@@ -344,7 +344,7 @@ class Ruling:
         return reasons
 
     def shipments_with_reasons(self) -> list[int]:
-        """Return the shipments for which a rule fired, a list was hit, an item is unread or another content was declared before, ascending."""
+        """Return the shipments with a rule that fired, a list that was hit, an unread item or an earlier declaration, ascending."""
         shipments = {*self.unread, *self.hits, *self.earlier}
         if self.fired is not None:
             shipments.update(np.flatnonzero(self.fired.fired.any(axis=0)).tolist())

@@ -283,7 +283,8 @@ def _prepare_all(
     """Read a whole file as `score_file` does, and advance the history with its tables."""
     with (
         open_table(path, mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK) as reader,
-        map_ahead(ChunkScorer(model, history, options, decimal=reader.decimal).prepare, reader) as prepared,
+        map_ahead((scorer := ChunkScorer(model, history, options, decimal=reader.decimal)).prepare, reader) as prepared,
     ):
-        for _ in prepared:
-            pass
+        for chunk in prepared:
+            if isinstance(history, History):
+                scorer.remember(chunk)

@@ -279,6 +279,13 @@ class ChunkScorer:
                 raise
             return scored
 
+    def remember(self, prepared: PreparedChunk) -> None:
+        """Let later declarations see those of a prepared chunk whose scores are not needed."""
+        if prepared.table is not None and prepared.history is not None:
+            self._model.score_rows(
+                prepared.table, prepared.history, settings=self._options.settings, threads=self._options.threads
+            )
+
     def _scored_apart(self, prepared: PreparedChunk, table: ManifestTable, history: HistoryRows) -> ScoredChunk | None:
         """Refuse the shipments that fail when scored alone, and score the others. Return None if no shipment fails alone."""
 
@@ -337,14 +344,21 @@ def scored_chunks(reader: TableReader, scorer: ChunkScorer, *, done: int = 0) ->
     """Yield an iterator over the scored chunks of a file. Chunks are read, prepared and scored ahead of the consumer.
 
     Args:
-        done: number of first chunks that are only prepared, because later chunks depend on them, and not scored again.
+        done: number of first chunks that are only prepared and remembered, because later chunks depend on them.
     """
     with (
         # Two threads besides the caller's. Most of the work holds the global interpreter lock, so more threads do not help.
         map_ahead(scorer.prepare, reader) as prepared,
-        map_ahead(scorer.score, islice(prepared, done, None)) as scored,
+        map_ahead(scorer.score, _from(prepared, scorer, done)) as scored,
     ):
         yield map(scorer.keep, scored)
+
+
+def _from(prepared: Iterator[PreparedChunk], scorer: ChunkScorer, done: int) -> Iterator[PreparedChunk]:
+    """Yield the chunks after the first ``done`` ones, whose lanes are remembered for later declarations."""
+    for chunk in islice(prepared, done):
+        scorer.remember(chunk)
+    yield from prepared
 
 
 def _without_rows(chunk: Chunk, refused: dict[int, str], faults: int = 0) -> PreparedChunk:

@@ -267,7 +267,7 @@ class DurableHistory:
         if not planned:
             return
         entries = [log.Entry(one.order, one.manifest, one.declared_s, one.find, one.undo) for one in planned]
-        places, keys = keys_of_entries(entries)
+        places, keys, _ = keys_of_entries(entries)
         lessons = [
             Lesson(entries[place].order, keys[:, k : k + 1], planned[place].find, planned[place].undo)
             for k, place in enumerate(places.tolist())

@@ -46,6 +46,7 @@ class Entry:
         declared_s: time that the history uses for the shipment, in seconds since 1970.
         find: for a lesson, whether the result is a find; None for a shipment.
         undo: for a lesson, whether it takes an earlier one back.
+        lane: name of the lane of a shipment's own decision; None for others.
     """
 
     order: int
@@ -53,6 +54,7 @@ class Entry:
     declared_s: int
     find: bool | None = None
     undo: bool = False
+    lane: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,14 +185,14 @@ def late_pages(database: Database, *, stored: tuple[int, int], last: int, size: 
     while True:
         further = or_(by_order > order, and_(by_order == order, Decision.position > position))
         query = (
-            select(Decision.history_order, Decision.position, Decision.declared_s, Decision.manifest)
+            select(Decision.history_order, Decision.position, Decision.declared_s, Decision.lane, Decision.manifest)
             .where(Decision.position > first, Decision.position <= end, by_order <= last, further)
             .order_by(by_order, Decision.position)
         )
         with database.read() as connection:
             found = connection.execute(query.limit(size)).all()
         if found:
-            yield Page([Entry(row.history_order, _bytes(row.manifest), row.declared_s) for row in found], [])
+            yield Page([_decided(row) for row in found], [])
         if len(found) < size:
             return
         order, position = found[-1].history_order, found[-1].position
@@ -224,7 +226,7 @@ def pages(
             last = found[-1].history_order if full else until
             # Events of the last order belong to this page. Further decisions of that order are on the next page, by position.
             events = connection.execute(_events(order, last, since)).all()
-        entries = [Entry(row.history_order, _bytes(row.manifest), row.declared_s) for row in found]
+        entries = [_decided(row) for row in found]
         entries += [
             Entry(
                 row.history_order,
@@ -249,7 +251,7 @@ def pages(
 def _decisions(order: int, position: int, since: int | None, until: int | None) -> Any:
     later = and_(Decision.history_order == order, Decision.position > position)
     query = (
-        select(Decision.history_order, Decision.position, Decision.declared_s, Decision.manifest)
+        select(Decision.history_order, Decision.position, Decision.declared_s, Decision.lane, Decision.manifest)
         .where(or_(Decision.history_order > order, later) if position else Decision.history_order > order)
         .order_by(Decision.history_order, Decision.position)
     )
@@ -290,6 +292,10 @@ def _block(row: Any, sealer: Sealer) -> Block | None:
         logger().warning("unanswered_refused", shipments=len(orders), problem=str(error))
         return None
     return Block(orders, keys.reshape(-1, len(orders)))
+
+
+def _decided(row: Any) -> Entry:
+    return Entry(row.history_order, _bytes(row.manifest), row.declared_s, lane=row.lane)
 
 
 def _bytes(content: Any) -> bytes | None:

@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from features.groups.history.declarations import CONTENT_ROWS, contents
 from features.groups.history.history import History
-from features.groups.history.keys import keys_of
-from features.groups.history.state import KEY_ROWS, VERSION
+from features.groups.history.keys import history_keys
+from features.groups.history.state import KEY_ROWS, UNDECLARED, VERSION, KeyRow
 from features.manifest.records import HEAD_NAMES, Record, Refused, read_record
+from features.table import normalise
 from features.table.table import ManifestTable
+from models.lanes import LANE_NAMES
 from models.scoring.isolating import failing
 from service.core.logs import logger
 from service.history import checkpoints, log
@@ -44,6 +47,11 @@ _DAY: Final = 86_400 * 1_000_000
 #: Seconds between progress entries in the service's log.
 _PROGRESS_EVERY: Final = 10.0
 _DECLARED_AT: Final = HEAD_NAMES.index("declared_at")
+_NO_ENTRIES: Final = (
+    np.empty(0, dtype=np.int64),
+    np.empty((KEY_ROWS, 0), dtype=np.int64),
+    np.empty((CONTENT_ROWS, 0), dtype=np.int64),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,7 @@ def _advance(history: History, page: Page) -> tuple[int, int, int]:
     """Advance a history with a page. Return the numbers of shipments and of entries that cannot be read, and the last order."""
     in_blocks = {order for block in page.blocks for order in block.orders.tolist()}
     entries = [entry for entry in page.entries if entry.find is not None or entry.order not in in_blocks]
-    readable, keys = keys_of_entries(entries)
+    readable, keys, content = keys_of_entries(entries)
     read = [entries[k] for k in readable.tolist()]
     orders, lessons, all_keys = _in_order(read, keys, page.blocks)
     start = 0
@@ -146,6 +154,10 @@ def _advance(history: History, page: Page) -> tuple[int, int, int]:
             entry = read[lessons[place]]
             Lesson(entry.order, all_keys[:, place : place + 1], bool(entry.find), entry.undo).teach(history)
         start = place + 1
+    decided = [k for k, entry in enumerate(read) if entry.lane is not None]
+    lanes = np.array([LANE_NAMES.index(read[k].lane or LANE_NAMES[0]) for k in decided], dtype=np.int8)
+    of_decided = np.array([read[k].order for k in decided], dtype=np.int64)
+    history.declarations.replay(np.ascontiguousarray(content[:, decided]), lanes, of_decided)
     last = max([entry.order for entry in page.entries] + [int(block.orders[-1]) for block in page.blocks])
     return len(orders) - int((lessons >= 0).sum()), len(entries) - len(read), last
 
@@ -161,21 +173,23 @@ def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) ->
     return orders[place], lessons[place], together[:, place]
 
 
-def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
-    """Return the indices (n,) of the entries whose manifests can be read, and their keys (KEY_ROWS, n).
+def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the indices (n,) of the entries whose manifests can be read, their keys (KEY_ROWS, n) and contents (CONTENT_ROWS, n).
 
     An erased manifest is missing. A manifest that this version cannot read is reported in the service's log.
     """
     places: list[int] = []
     records: list[Record] = []
+    undeclared: list[bool] = []
     for place, entry in enumerate(entries):
         if entry.manifest is not None:
-            record = _record(entry)
+            record, is_undeclared = _record(entry)
             if record is not None:
                 places.append(place)
                 records.append(record)
+                undeclared.append(is_undeclared)
     if not records:
-        return np.empty(0, dtype=np.int64), np.empty((KEY_ROWS, 0), dtype=np.int64)
+        return _NO_ENTRIES
     receipt = max(entry.declared_s for entry in entries)
     try:
         keys = _keys(records, receipt)
@@ -184,31 +198,36 @@ def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
         logger().error("manifests_not_replayed", shipments=len(faults), fault=repr(error))
         places = [place for k, place in enumerate(places) if k not in faults]
         records = [record for k, record in enumerate(records) if k not in faults]
+        undeclared = [one for k, one in enumerate(undeclared) if k not in faults]
         if not records:
-            return np.empty(0, dtype=np.int64), np.empty((KEY_ROWS, 0), dtype=np.int64)
+            return _NO_ENTRIES
         keys = _keys(records, receipt)
-    return np.array(places, dtype=np.int64), keys
+    keys[KeyRow.TIME, undeclared] += UNDECLARED
+    return np.array(places, dtype=np.int64), keys[:KEY_ROWS], keys[KEY_ROWS:]
 
 
-def _record(entry: Entry) -> Record | None:
+def _record(entry: Entry) -> tuple[Record | None, bool]:
+    """Return the record of an entry, None if it cannot be read, and whether it declares no plausible time."""
     assert entry.manifest is not None
     try:
         # Parse as requests are parsed, because orjson would convert integers beyond 64 bits to floats.
         record = read_record(from_json(entry.manifest, cache_strings="keys"))
     except (ValueError, Refused) as error:
         logger().error("manifest_not_replayed", problem=str(error))
-        return None
+        return None, False
+    declared = record.texts[_DECLARED_AT]
+    is_undeclared = declared is None or normalise.times([declared])[0] != [entry.declared_s]
     # Use the time that the history used: the time of receipt if the manifest has no plausible time.
     record.texts[_DECLARED_AT] = _iso(entry.declared_s)
-    return record
+    return record, is_undeclared
 
 
 def _keys(records: Sequence[Record], receipt: int) -> IntArray:
+    """Return the keys of records, and below them their contents."""
     table = ManifestTable.from_records(records, receipt=receipt)
-    if table.n_shipments == len(records):
-        return keys_of(table)
-    parts = tables_of_distinct(table, records, receipt)
-    return np.concatenate([keys_of(part) for part in parts], axis=1)
+    distinct = table.n_shipments == len(records)
+    parts = [table] if distinct else tables_of_distinct(table, records, receipt)
+    return np.concatenate([np.concatenate([history_keys(part), contents(part)]) for part in parts], axis=1)
 
 
 def _iso(seconds: int) -> str:

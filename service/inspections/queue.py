@@ -1,10 +1,11 @@
 """The queue: shipments that wait for an inspection, and claims of officers on them.
 
-A shipment is in the queue while its latest decision, after any override, is red or yellow, and it has no valid outcome. An
-override to red or yellow after the outcome puts the shipment back: a person who raises an inspected shipment wants another
-inspection. The table contains only the open shipments, so its size follows the work and not the log. A shipment that turns green
-while it is claimed stays as a hidden row until the claim ends, because it may turn red again before then. `refresh` brings the
-table up to date in the transaction of each change: decisions, outcomes and overrides.
+A shipment is in the queue while a declaration of it is red or yellow and it has no valid outcome. It has the highest lane of
+all its declarations since the latest override, which itself counts as one. An override to red or yellow after the outcome puts
+the shipment back: a person who raises an inspected shipment wants another inspection. The table contains only the open
+shipments, so its size follows the work and not the log. A shipment that turns green while it is claimed stays as a hidden row
+until the claim ends, because it may turn red again before then. `refresh` brings the table up to date in the transaction of
+each change: decisions, outcomes and overrides.
 """
 
 from __future__ import annotations
@@ -83,6 +84,9 @@ _LATEST: Final = select(
         .where(Decision.shipment_id.in_(bindparam("shipments", expanding=True)), Decision.what_if.is_(False))
         .group_by(Decision.shipment_id)
     )
+)
+_DECLARED: Final = select(Decision.id, Decision.shipment_id, Decision.lane, Decision.received_at).where(
+    Decision.shipment_id.in_(bindparam("shipments", expanding=True)), Decision.what_if.is_(False)
 )
 _OVERRIDES: Final = (
     select(Override.decision_id, Override.lane, Override.recorded_at)
@@ -178,21 +182,31 @@ def _renamed(row: dict[str, Any]) -> dict[str, Any]:
 def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of shipments that have no valid outcome, or an override after it; green shipments are included."""
     found = connection.execute(_LATEST, {"shipments": shipment_ids}).all()
-    overrides = {
-        row.decision_id: row
-        for row in connection.execute(_OVERRIDES, {"decisions": [row.decision_id for row in found]})
-    }
+    declared: dict[str, list[Any]] = {}
+    for decision in connection.execute(_DECLARED, {"shipments": shipment_ids}):
+        declared.setdefault(decision.shipment_id, []).append(decision)
+    decided = {row.id: row.shipment_id for rows in declared.values() for row in rows}
+    overrides = {decided[row.decision_id]: row for row in connection.execute(_OVERRIDES, {"decisions": list(decided)})}
     inspections = connection.execute(_INSPECTIONS, {"shipments": shipment_ids})
     inspected = {row.shipment_id: row.recorded_at for row in inspections}
     for row in found:
-        override = overrides.get(row.decision_id)
-        lane = row.lane if override is None else override.lane
+        override = overrides.get(row.shipment_id)
+        since = 0 if override is None else override.recorded_at
+        lanes = [one.lane for one in declared[row.shipment_id] if one.received_at > since]
+        lane = min(lanes, key=_rank) if lanes else row.lane
+        is_overridden = override is not None and (not lanes or _rank(override.lane) < _rank(lane))
+        if override is not None and is_overridden:
+            lane = override.lane
         inspected_at = inspected.get(row.shipment_id)
         again = override is not None and inspected_at is not None and override.recorded_at > inspected_at
         if inspected_at is None or again:
             entry = row._asdict()
             entry["minus_risk"] = -entry.pop("risk")
-            yield entry | {"lane": lane, "rank": RANKS.get(lane, _HIDDEN), "overridden": override is not None}
+            yield entry | {"lane": lane, "rank": _rank(lane), "overridden": is_overridden}
+
+
+def _rank(lane: str) -> int:
+    return RANKS.get(lane, _HIDDEN)
 
 
 def waiting(database: Database, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:

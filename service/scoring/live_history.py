@@ -14,16 +14,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Self
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.history.declarations import Earlier, LaneArray, contents
 from features.groups.history.history import HistoryRows
 from features.groups.history.keys import history_keys
 
 if TYPE_CHECKING:
+    from features.groups.history.declarations import Declarations
     from features.groups.history.history import History
     from features.table.table import ManifestTable
 
@@ -49,6 +52,11 @@ class LiveRows(HistoryRows):
     """
 
     orders: IntArray | None
+    live: LiveHistory | None = field(default=None, kw_only=True)
+
+    def amend(self, table: ManifestTable, lanes: LaneArray) -> dict[int, Earlier]:
+        """Do the same as `HistoryRows.amend` with the live history."""
+        return {} if self.live is None else self.live.judge(table, lanes, self.orders)
 
     def take(self, shipments: IntArray) -> Self:
         """Return the rows of some shipments."""
@@ -114,6 +122,14 @@ class Moment:
     counted: int
 
 
+class LooksAtEarlier(Protocol):
+    """Knowledge of earlier declarations beyond the history's."""
+
+    def look(self, earlier: Earlier, table: ManifestTable, shipment: int) -> Earlier:
+        """Return an earlier declaration of a shipment of a table with its decision and with what officers decided since."""
+        ...
+
+
 class LiveHistory:
     """A `History` that several threads may advance.
 
@@ -122,6 +138,7 @@ class LiveHistory:
             become a checkpoint or learn results.
         is_resumed: whether `complete` added traffic from before a restart.
         is_logged: whether shipments wait in `unlogged` for their decisions.
+        earlier: what a store knows of earlier declarations; None without a store.
     """
 
     def __init__(
@@ -144,6 +161,7 @@ class LiveHistory:
         self.is_complete = is_complete
         self.is_resumed = False
         self.is_logged: Final = is_logged
+        self.earlier: LooksAtEarlier | None = None
         self._history = history
         self._first_sequence = None if is_restored else history.sequence
         self._order = order
@@ -162,12 +180,33 @@ class LiveHistory:
             if not update:
                 self._teach(self._now() + 1)
                 rows = self._history.advance(table, update=False, isolate=isolate)
-                return LiveRows(rows.values, rows.late, None, faults=rows.faults)
+                return LiveRows(rows.values, rows.late, None, faults=rows.faults, live=self)
             orders = self._orders(table.n_shipments)
             rows = self._history.advance(table, isolate=isolate)
             # After `advance`, so that shipments do not wait for decisions if it raises.
             self._count(table, orders, rows.faults)
-            return LiveRows(rows.values, rows.late, orders, faults=rows.faults)
+            return LiveRows(rows.values, rows.late, orders, faults=rows.faults, live=self)
+
+    def judge(self, table: ManifestTable, lanes: LaneArray, orders: IntArray | None) -> dict[int, Earlier]:
+        """Return the earlier declarations of the table's shipments that had other content, and remember the shipments.
+
+        Args:
+            lanes: (n_shipments,) codes of the lanes without earlier declarations.
+            orders: (n_shipments,) orders of the shipments; None if the table does not change the history.
+        """
+        content = contents(table)
+        with self._lock:
+            return self._history.declarations.judge(
+                content,
+                lanes,
+                orders=orders,
+                counted=None if orders is None else orders != NOT_COUNTED,
+                update=orders is not None,
+                look=partial(self._look, table),
+            )
+
+    def _look(self, table: ManifestTable, earlier: Earlier, shipment: int) -> Earlier:
+        return earlier if self.earlier is None else self.earlier.look(earlier, table, shipment)
 
     def _orders(self, n: int) -> IntArray:
         """Return the orders of n shipments, and apply the lessons that come before them."""
@@ -268,8 +307,14 @@ class LiveHistory:
                 if history is not None and len(later.orders):
                     history.advance_keys(later.keys)
             if history is not None:
+                history.declarations.absorb(self._history.declarations, order)
                 self._history, self._first_sequence, self.is_resumed = history, None, True
             self.is_complete = True
+
+    def remember(self, declarations: Declarations) -> None:
+        """Add the declarations that another history remembers."""
+        with self._lock:
+            self._history.declarations.absorb(declarations, NOT_COUNTED - 1)
 
     def moment(self) -> Moment:
         """Return a copy of the present state with its order."""

@@ -25,7 +25,7 @@ from service.core.errors import NotReady
 from service.core.logs import logger
 from service.core.memory import after_exchange
 from service.core.periodic import repeated
-from service.scoring.live_history import LiveHistory
+from service.scoring.live_history import LiveHistory, LooksAtEarlier
 
 if TYPE_CHECKING:
     from features.groups.history.history import History
@@ -114,6 +114,7 @@ class ModelHost:
         self._log = logger()
         self.refused: Refusal | None = None
         self._restore: Callable[[History], LiveHistory] = lambda snapshot: LiveHistory(snapshot.copy())
+        self._earlier: LooksAtEarlier | None = None
 
     @property
     def served(self) -> ServedModel:
@@ -207,13 +208,21 @@ class ModelHost:
         carried = before is not None and before.history.supersedes(model.history)
         if before is None:
             history = self._restore(model.history)
+            history.earlier = self._earlier
             is_restored = history.is_complete and history.order > 0
             return ServedModel(model, history, folder, _now(), "restored" if is_restored else "snapshot")
         # Continue the orders, so that the log distinguishes the shipments of both histories.
         history = before.history
         if not carried:
+            declarations = history.copy().declarations
             history = LiveHistory(model.history.copy(), order=history.order, is_logged=history.is_logged)
+            history.remember(declarations)
+            history.earlier = self._earlier
         return ServedModel(model, history, folder, _now(), "carried over" if carried else "snapshot")
+
+    def look_with(self, earlier: LooksAtEarlier) -> None:
+        """Set what live histories ask about earlier declarations."""
+        self._earlier = earlier
 
     def restore_with(self, restore: Callable[[History], LiveHistory]) -> None:
         """Set the function that returns the first live history, given the snapshot of the first model."""

@@ -105,7 +105,8 @@ class Reason(Answer):
     text: str = SchemaField(examples=["Declared at 0.9 USD per kg; goods described like this usually declare 18 to 60"])
     weight: float | None = SchemaField(
         description="Change in the raw log-odds of the explained head; positive: evidence for illicit content. Null for rules "
-        "(`RULE`), watch lists (`WATCH_LIST`, `DISMISSED`), suppressions (`SUPPRESSED`) and unread items (`UNREAD`), which "
+        "(`RULE`), watch lists (`WATCH_LIST`, `DISMISSED`), suppressions (`SUPPRESSED`), unread items (`UNREAD`) and changed "
+        "declarations (`CHANGED`), which "
         "concern the lane and never the score",
         examples=[0.84],
     )
@@ -190,6 +191,24 @@ class Unread(Answer):
     field: str = SchemaField(examples=["declared_chemical"])
 
 
+class ChangedField(Answer):
+    """A field that differs from an earlier declaration. The values are null if they are not stored, or may name a person."""
+
+    field: str = SchemaField(examples=["goods_description"])
+    old: str | None
+    new: str | None
+
+
+class Earlier(Answer):
+    """An earlier declaration of the shipment with other content."""
+
+    decision_id: str | None = SchemaField(description="Its decision; null if it is not stored")
+    lane: Lane = SchemaField(description="Its lane")
+    declared_at: str = SchemaField(examples=["2026-05-04T09:31:12Z"])
+    same: list[str] = SchemaField(description="Fields by which it was recognised", examples=[["shipment_id"]])
+    changed: list[ChangedField]
+
+
 class Score(Answer):
     """Risk of one shipment, with the evidence for it."""
 
@@ -230,6 +249,11 @@ class Score(Answer):
     )
     reasons: list[Reason] = SchemaField(
         description="Rules that fired, watch lists and unread items, then evidence for and against, by falling weight"
+    )
+    earlier: Earlier | None = SchemaField(
+        default=None,
+        description="Only if an earlier declaration of the shipment had other content. Until an officer decides, the shipment "
+        "keeps at least its lane (rule `changed-declaration`)",
     )
     items: list[Item]
     warnings: list[FieldProblem] = SchemaField(description="Problems of fields that did not prevent scoring")

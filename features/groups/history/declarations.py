@@ -118,8 +118,8 @@ class Earlier:
     decision_id: str | None = None
 
 
-#: Returns an earlier declaration with the lane that an officer has decided since, and with the values that a store knows. Its second
-#: argument is the number of the later shipment in the table.
+#: Returns an earlier declaration with the lane that an officer has decided since, and with the values that a store knows. Its
+#: second argument is the number of the later shipment in the table.
 Look: TypeAlias = Callable[[Earlier, int], Earlier]
 
 

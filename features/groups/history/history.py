@@ -189,9 +189,7 @@ class History:
         return self
 
     def _numbers(self) -> dict[str, NDArray[Any]]:
-        meta = _Meta(
-            VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean, self.declared
-        )
+        meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean, self.declared)
         return {"meta": meta.to_array()}
 
     @classmethod

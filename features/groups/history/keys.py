@@ -87,7 +87,7 @@ def history_keys(table: ManifestTable) -> IntArray:
 def seconds_of(keys: IntArray) -> IntArray:
     """Return the times (n,) of shipments with the given keys in seconds since 1970, whether declared or of receipt."""
     times = keys[KeyRow.TIME]
-    return np.where(times < UNDECLARED // 2, times - UNDECLARED, times)
+    return np.asarray(np.where(times < UNDECLARED // 2, times - UNDECLARED, times), dtype=np.int64)
 
 
 def keys_of(table: ManifestTable) -> IntArray:
