@@ -11,8 +11,7 @@ from sqlalchemy import exists, select
 
 from features.groups.history.declarations import NO_ORDER, Change, Earlier
 from features.manifest.fields import FIELDS, Level
-from features.manifest.records import read_record
-from features.manifest.shipment import Refused
+from features.manifest.records import Refused, read_record
 from features.table.parts import alone
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES
