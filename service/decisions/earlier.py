@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from pydantic_core import from_json
 from sqlalchemy import exists, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.groups.history.declarations import NO_ORDER, Change, Earlier
 from features.manifest.fields import FIELDS, Level
@@ -15,7 +16,6 @@ from features.manifest.records import Refused, read_record
 from features.table.parts import alone
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES
-from service.core.database.away import SQLAlchemyError
 from service.core.errors import DatabaseAway
 from service.core.logs import logger
 from service.inspections.outcomes import holding
