@@ -196,8 +196,10 @@ class Declarations:
         return other
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the memory as named arrays."""
-        return store_arrays(_NAME, self._store)
+        """Return the memory as named arrays, sorted by key, so that they do not depend on the order of additions."""
+        arrays = store_arrays(_NAME, self._store)
+        order = np.argsort(arrays[f"{_NAME}_keys"])
+        return {name: array[order] for name, array in arrays.items()}
 
     def restore(self, arrays: Any) -> None:
         """Replace the memory with `to_arrays`, or with none if the arrays are from a version without it.
