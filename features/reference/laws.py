@@ -89,7 +89,7 @@ class Listing:
     """One instrument's statement about one substance.
 
     ``effective_from`` is, by ``date_precision``, the first day in force, a day by which it was in force, 31 December of a year,
-    or None. ``effective_to`` is the last day in force; None if there is no end.
+    or None for a statement that means no control. ``effective_to`` is the last day in force; None if there is no end.
     """
 
     substance: str
@@ -111,9 +111,17 @@ class Listing:
 
     def in_force(self, on: date) -> bool:
         """Return whether the substance was under this control on that day (both ends inclusive)."""
-        begun = self.effective_from is None or self.effective_from <= on
+        begun = self.effective_from is not None and self.effective_from <= on
         ended = self.effective_to is not None and self.effective_to < on
         return self.counts and begun and not ended
+
+    def may_precede(self, on: date) -> bool:
+        """Return whether the control, not yet in force on record, may have begun by that day: its first day is not known."""
+        if not self.counts or self.effective_from is None or self.effective_from <= on:
+            return False
+        if self.date_precision is Precision.YEAR:
+            return on.year == self.effective_from.year
+        return self.date_precision is Precision.BY
 
 
 def _class_group(row: Row, column: str) -> Group:
@@ -183,6 +191,13 @@ class RecordedLaw:
     note: BlankOrText
 
 
+def _day_or_by(row: Row, column: str) -> Precision:
+    precision = row.one_of(column, Precision)
+    if precision not in (Precision.DAY, Precision.BY):
+        raise ValueError(f"{column} is {precision.value!r}, expected day or by")
+    return precision
+
+
 def _convention(row: Row, column: str) -> str:
     convention = row.text(column)
     if convention not in CONVENTIONS:
@@ -192,11 +207,14 @@ def _convention(row: Row, column: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConventionParty:
-    """Country that is bound by a convention. ``bound_from`` is the first day on which it is bound; None if not recorded."""
+    """Country that is bound by a convention. ``bound_from`` is the first day on which it is bound or, if ``date_precision`` is
+    ``by``, a day on which it was bound already.
+    """
 
     convention: Annotated[str, _convention]
     party: Jurisdiction
-    bound_from: BlankOrDay
+    bound_from: date
+    date_precision: Annotated[Precision, _day_or_by]
     verified: Verified
     source: str
     note: BlankOrText
@@ -251,11 +269,14 @@ def _listings(file: str, names: set[str], table_of_names: str) -> tuple[Listing,
 
     def check(row: Listing) -> None:
         begin, end = row.effective_from, row.effective_to
+        if row.counts and begin is None:
+            raise ValueError(
+                "effective_from is blank, expected the first day or, with date_precision by, a day on which it was in force"
+            )
         if begin is not None and end is not None and end < begin:
             raise ValueError(f"effective_to is {end}, expected a day not before effective_from ({begin})")
-        if row.status is Status.TEMPORARY and (begin is None or end is None):
-            missing = "effective_from" if begin is None else "effective_to"
-            raise ValueError(f"{missing} is blank, expected the first and last day of a temporary listing")
+        if row.status is Status.TEMPORARY and end is None:
+            raise ValueError("effective_to is blank, expected the last day of a temporary listing")
         if row.substance not in names:
             raise ValueError(f"{row.substance!r} is not in {table_of_names}")
 

@@ -158,16 +158,14 @@ def _parties() -> dict[str, tuple[ConventionParty, ...]]:
 
 
 def obligations(match: Match, on: date, jurisdiction: str | None) -> tuple[Obligation, ...]:
-    """Return the listings under United Nations conventions to which the country of a place is a party on that day.
+    """Return the listings under United Nations conventions to which the country of a place is known to be a party on that day.
 
     They oblige the country to control the substance. The country's own law may do so in another way, or not yet.
     """
     if jurisdiction is None or jurisdiction == "UN":
         return ()
     parties = {
-        row.convention: row
-        for row in _parties().get(jurisdiction.partition("-")[0], ())
-        if row.bound_from is None or row.bound_from <= on
+        row.convention: row for row in _parties().get(jurisdiction.partition("-")[0], ()) if row.bound_from <= on
     }
     return tuple(
         Obligation(parties[row.instrument], row)

@@ -84,7 +84,7 @@ def _exemptions() -> dict[tuple[str, str], ClassExemption]:
 def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listing, ...]:
     """Return the listings of a substance in force on that day, in a jurisdiction or, for None, in all.
 
-    Only the statuses `listed` and `temporary` count. A listing of unknown date counts on every day.
+    Only the statuses `listed` and `temporary` count. A listing whose first day is not known counts from the day that is known.
 
     Args:
         substance: name of its row in ``substances.csv`` or ``controlled_drugs.csv``.
@@ -144,7 +144,7 @@ class LegalStatus:
         listings: listings by name in force in the place on the day; for a salt or hydrate, also those of its parent.
         classes: class definitions of the place that the substance meets or may meet, in force or not.
         controlled: the result in each jurisdiction with such a listing, or with such a class in force.
-        since: the first recorded day of the control in force.
+        first: the listing by which the control in force began, as far as recorded; None if nothing controls the substance.
     """
 
     on: date
@@ -152,11 +152,17 @@ class LegalStatus:
     listings: tuple[Listing, ...]
     classes: tuple[ClassControl, ...]
     controlled: tuple[Control, ...]
-    since: date | None
+    first: Listing | None
+
+    @property
+    def since(self) -> date | None:
+        """The first day of the control in force; None without control or if it may have begun before its recorded day."""
+        known = self.first is not None and self.first.date_precision is not Precision.BY
+        return self.first.effective_from if self.first is not None and known else None
 
     @property
     def months(self) -> float | None:
-        """Months since control began; None if the substance is not controlled or the first day is not recorded."""
+        """Months since control began; None where `since` is."""
         return None if self.since is None else months((self.on - self.since).days)
 
     @property
@@ -196,7 +202,7 @@ def _changes() -> tuple[date, ...]:
         if row.effective_from is not None:
             days.add(row.effective_from)
             if row.date_precision is Precision.YEAR:
-                days.add(_first_of_year(row.effective_from))
+                days.add(row.effective_from.replace(month=1, day=1))
         if row.effective_to is not None:
             days.add(row.effective_to + timedelta(days=1))
     return tuple(sorted(days))
@@ -231,9 +237,12 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
         )
         by_place.setdefault(place, Control(place, by, control.listings[0].listing))
     controlled = tuple(sorted(by_place.values(), key=lambda one: (one.jurisdiction != "UN", one.jurisdiction)))
+    # A permanent listing continues the temporary one before it.
     begun = [row for row in rows if _applies(row, jurisdiction, on)] if named else []
-    begun += [row for control in classes if control.controls for row in _of_class(control.match)]
-    return LegalStatus(on, jurisdiction, named, classes, controlled, _since(begun, on))
+    begun += [row for one in classes if one.controls for row in _of_class(one.match)]
+    recorded = [row for row in begun if row.effective_from is not None and row.effective_from <= on]
+    first = min(recorded, key=lambda row: row.effective_from or on, default=None)
+    return LegalStatus(on, jurisdiction, named, classes, controlled, first)
 
 
 def may_have_begun(match: Match, place: str, on: date) -> bool:
@@ -244,20 +253,12 @@ def may_have_begun(match: Match, place: str, on: date) -> bool:
         place: the jurisdiction of the listing, without that of its country or of the Union.
         on: the day of the declaration.
     """
-    rows = [*_named(match), *(row for one in match.classes for row in _of_class(one))]
-    return any(row.jurisdiction == place and _may_precede(row, on) for row in rows)
+    return any(row.jurisdiction == place and row.may_precede(on) for row in ever(match))
 
 
-def _may_precede(row: Listing, on: date) -> bool:
-    if row.effective_from is None or on >= row.effective_from:
-        return False
-    if row.date_precision is Precision.YEAR:
-        return on >= _first_of_year(row.effective_from)
-    return row.date_precision is Precision.BY
-
-
-def _first_of_year(day: date) -> date:
-    return day.replace(month=1, day=1)
+def ever(match: Match) -> tuple[Listing, ...]:
+    """Return the listings of a substance, by name and by class, of all places and times."""
+    return (*_named(match), *(row for one in match.classes for row in _of_class(one)))
 
 
 def _named(match: Match) -> tuple[Listing, ...]:
@@ -300,8 +301,3 @@ def _in_force(one: ClassMatch, on: date) -> tuple[Listing, ...]:
     if begins and max(begins) > on:
         return ()
     return tuple(row for row in _of_class(one) if row.in_force(on))
-
-
-def _since(rows: list[Listing], on: date) -> date | None:
-    """Return the first day of control up to a day. A permanent listing continues the temporary one before it."""
-    return min((row.effective_from for row in rows if row.effective_from and row.effective_from <= on), default=None)

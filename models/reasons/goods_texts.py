@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from features.reference import Listing, hs_text
@@ -25,12 +25,31 @@ _HOW: Final = {
 }
 _CAS: Final = re.compile(r"\d{2,7}-\d{2}-\d")
 _CAPITAL: Final = re.compile(r"\b[A-Z](?=[a-z]{2})")
-#: Fields of the countries whose law is consulted, in this order.
-_LAW_OF: Final = ("consignee_country", "export_country", "origin_country")
-#: Names that read better than their code.
-_PLACES: Final = {"US": "the US", "UN": "the UN conventions", "EU": "the EU", "GB": "the UK"}
-#: The field of the country whose law is shown before that of other countries.
-_DESTINATION: Final = "consignee_country"
+#: Fields of the countries of the route, whose law is consulted in this order, and how a country is named there.
+_ROUTE: Final = {
+    "consignee_country": "the destination",
+    "export_country": "the country of export",
+    "origin_country": "the country of origin",
+    "consignor_country": "the consignor's country",
+    "routing_countries": "in transit",
+}
+#: Short names of places that have a long name in ISO 3166, or an article.
+_PLACES: Final = {
+    "US": "the US",
+    "EU": "the EU",
+    "GB": "the UK",
+    "NL": "the Netherlands",
+    "PH": "the Philippines",
+    "AE": "the United Arab Emirates",
+    "CD": "the DR Congo",
+    "CZ": "the Czech Republic",
+    "DO": "the Dominican Republic",
+    "KP": "North Korea",
+    "TR": "Turkey",
+    "HK": "Hong Kong",
+    "MO": "Macao",
+    "UN": "the UN conventions",
+}
 #: Fields that may name a substance, in descending order of specificity.
 _NAMED_IN: Final = {
     "cas_number": "as CAS number",
@@ -39,15 +58,28 @@ _NAMED_IN: Final = {
 }
 
 
-def listing_text(listing: Listing) -> str:
-    """Return the jurisdiction, list and first day of a listing, and whether the entry is unverified."""
-    since = ""
-    if listing.effective_from is not None:
-        day = listing.effective_from
-        word = "by" if listing.date_precision == "by" else "since"
-        since = f" {word} {day.year if listing.date_precision == 'year' else day.isoformat()}"
+@cache
+def place_name(code: str) -> str:
+    """Return the usual English name of a country, `EU` or `UN`; the code itself if it is none of them."""
+    import pycountry
+
+    found = pycountry.countries.get(alpha_2=code)
+    return _PLACES.get(code) or (code if found is None else getattr(found, "common_name", found.name.partition(",")[0]))
+
+
+def _since(listing: Listing, *, by_year: bool = False) -> str:
+    """Return the first day of a listing as words: "since 2018-02-06", "since 1964", "since 1991-07-01 or earlier"."""
+    if listing.effective_from is None:
+        return ""
+    day = listing.effective_from
+    text = str(day.year) if by_year or listing.date_precision == "year" else day.isoformat()
+    return f" since {text}{' or earlier' if listing.date_precision == 'by' else ''}"
+
+
+def _listing_text(listing: Listing) -> str:
     unverified = " (unverified)" if listing.verified == "unverified" else ""
-    return f"{listing.jurisdiction} {listing.listing}{since}{unverified}"
+    place = place_name(listing.jurisdiction).removeprefix("the ").removesuffix(" conventions")
+    return f"{place} {listing.listing}{_since(listing)}{unverified}"
 
 
 class SubstanceAnswers:
@@ -105,20 +137,32 @@ def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
     }
 
 
+def _routes(items: ExplainedItems) -> list[dict[str, str]]:
+    """Return the countries of each item's route, in the order of `_ROUTE`, with their part in it."""
+    routes: list[dict[str, str]] = []
+    for codes in zip(*map(items.text, _ROUTE), strict=True):
+        route: dict[str, str] = {}
+        for part, code in zip(_ROUTE.values(), codes, strict=True):
+            for country in filter(None, (code or "").split(";")):
+                route.setdefault(country, part)
+        routes.append(route)
+    return routes
+
+
 def substance(items: ExplainedItems) -> list[str]:
-    """Write the named substance, the field that names it, and its legal status."""
+    """Write the named substance, the field that names it, and its legal status on the route."""
     declared = zip(*map(items.text, _NAMED_IN), strict=True)
     return [
         "No known substance is named in description, declared chemical or CAS number"
         if match is None
-        else _substance(match, texts, on, place)
-        for match, texts, on, place in zip(
-            items.substances(), declared, items.declared_on(), items.text(_DESTINATION), strict=True
+        else _substance(match, texts, on, route)
+        for match, texts, on, route in zip(
+            items.substances(), declared, items.declared_on(), _routes(items), strict=True
         )
     ]
 
 
-def _substance(match: Match, declared: Sequence[str | None], on: dt.date, place: str | None) -> str:
+def _substance(match: Match, declared: Sequence[str | None], on: dt.date, route: dict[str, str]) -> str:
     matched = match.matched_text.casefold()
     # The matched text may already contain the substance's name or its group.
     details = [word for word in (match.substance, str(match.group).replace("_", " ")) if word.casefold() not in matched]
@@ -130,41 +174,60 @@ def _substance(match: Match, declared: Sequence[str | None], on: dt.date, place:
         if text is not None and matched in text.casefold()
     ]
     field = fields[0] if fields else "on the manifest"
-    return f"{quote(match.matched_text)}{meaning} is {verb} {field}: {_legal_status(match, on, place)}"
+    return f"{quote(match.matched_text)}{meaning} is {verb} {field}: {_legal_status(match, on, route)}"
 
 
-def _legal_status(match: Match, on: dt.date, place: str | None) -> str:
-    """Return the legal status on a day: the most important listings, and a note if the law of the destination is not recorded."""
+def _legal_status(match: Match, on: dt.date, route: dict[str, str]) -> str:
+    """Return the legal status on a day: the most important listings by the UN and on the route, otherwise the classes there, and
+    whether the law of the destination is not recorded.
+    """
     if match.group == BENIGN:
         return "a common chemical that is not watched"
     legal = status(match, on)
-    missing = f"; law of {place} is not recorded" if place and listed_in_place(match, era(on), place) is None else ""
-    listings = sorted(legal.listings, key=lambda listing: _listing_order(listing, on, place))
-    if not listings:
-        controls = [control for control in legal.classes if control.controls]
-        return (class_text(controls) if controls else f"no recorded law lists it on {on}") + missing
-    more = f" and {len(listings) - _MAX_LISTINGS} more" if len(listings) > _MAX_LISTINGS else ""
-    return "listed in " + ", ".join(map(listing_text, listings[:_MAX_LISTINGS])) + more + missing
+    place = _destination(route)
+    missing = (
+        f"; law of {place_name(place)} is not recorded"
+        if place and listed_in_place(match, era(on), place) is None
+        else ""
+    )
+    listings = sorted(
+        (row for row in legal.listings if _on_route(row.jurisdiction, on, route)),
+        key=lambda listing: _listing_order(listing, on, place),
+    )
+    if listings:
+        more = f" and {len(listings) - _MAX_LISTINGS} more" if len(listings) > _MAX_LISTINGS else ""
+        return "listed in " + ", ".join(map(_listing_text, listings[:_MAX_LISTINGS])) + more + missing
+    controls = [one for one in legal.classes if one.controls and _on_route(one.match.jurisdiction, on, route)]
+    return (_class_text(controls) if controls else f"no recorded law of this route lists it on {on}") + missing
 
 
-def class_text(controls: Sequence[ClassControl]) -> str:
+def _destination(route: dict[str, str]) -> str | None:
+    return next((country for country, part in route.items() if part == _ROUTE["consignee_country"]), None)
+
+
+def _on_route(jurisdiction: str, on: dt.date, route: dict[str, str]) -> bool:
+    """Return whether a law applies in a country of the route. The conventions of the United Nations apply everywhere."""
+    return jurisdiction == "UN" or any(applies(jurisdiction, country, on) for country in route)
+
+
+def _class_text(controls: Sequence[ClassControl]) -> str:
     """Return the class definitions that control a substance, each with its first day and limbs."""
     texts = []
     for control in controls[:_MAX_LISTINGS]:
         limbs = ", ".join(control.match.limbs)
         word = "limb" if len(control.match.limbs) == 1 else "limbs"
-        listing = listing_text(control.listings[0])
+        listing = _listing_text(control.listings[0])
         texts.append(f"{listing}, {word} {limbs}" if limbs else listing)
     return "not listed by name, controlled as a class: " + "; ".join(texts)
 
 
 def substance_class(items: ExplainedItems) -> list[str]:
-    """Write the class definitions that the structure of an unlisted substance meets."""
+    """Write the class definitions of the route that the structure of an unlisted substance meets."""
     return [
-        f"{quote(match.matched_text)}: {_legal_status(match, on, place)}"
+        f"{quote(match.matched_text)}: {_legal_status(match, on, route)}"
         if match is not None and match.classes
         else "No substance is named whose structure meets a class definition"
-        for match, on, place in zip(items.substances(), items.declared_on(), items.text(_DESTINATION), strict=True)
+        for match, on, route in zip(items.substances(), items.declared_on(), _routes(items), strict=True)
     ]
 
 
@@ -218,25 +281,27 @@ def _naming(match: Match) -> str:
 
 def law(items: ExplainedItems) -> list[str]:
     """Write the law that controls the substance on the route, on the day of declaration."""
-    countries = zip(*map(items.text, _LAW_OF), strict=True)
     return [
-        "" if match is None else _control(match, on, places)
-        for match, on, places in zip(items.substances(), items.declared_on(), countries, strict=True)
+        "" if match is None else _control(match, on, route)
+        for match, on, route in zip(items.substances(), items.declared_on(), _routes(items), strict=True)
     ]
 
 
-def _control(match: Match, on: dt.date, places: tuple[str | None, ...]) -> str:
-    """Return the control of a substance and its year: at the destination, otherwise at export, at origin or by the UN."""
+def _control(match: Match, on: dt.date, route: dict[str, str]) -> str:
+    """Return the control of a substance and its year: at the destination, otherwise by the UN, or elsewhere on the route."""
     if match.group == BENIGN:
         return "on no list"
-    consulted = list(dict.fromkeys([*filter(None, places), "UN"]))
-    for place in consulted:
+    destination = _destination(route)
+    others = [country for country in route if country != destination]
+    for place in filter(None, (destination, "UN", *others)):
         legal = status(match, on, place)
         if legal.listed:
-            since = "" if legal.since is None else f" since {legal.since.year}"
+            since = "" if legal.first is None else _since(legal.first, by_year=True)
             as_class = "" if legal.listings else " as a class"
-            return f"controlled in {_PLACES.get(place, place)}{as_class}{since}".replace("in the UN", "by the UN")
-    if any(listed_in_place(match, era(on), place) is None for place in consulted):
+            where = "by" if place == "UN" else "in"
+            part = f" ({route[place]})" if place in others else ""
+            return f"controlled {where} {place_name(place)}{part}{as_class}{since}"
+    if any(listed_in_place(match, era(on), place) is None for place in (*route, "UN")):
         return f"law of this route not fully recorded for it on {on}"
     return f"no listing on record for this route on {on}"
 

@@ -27,7 +27,8 @@ def convention_json(one: Obligation) -> dict[str, Any]:
     """Return a listing under a convention that binds the requested country."""
     return {
         "party": one.party.party,
-        "bound_from": one.party.bound_from.isoformat() if one.party.bound_from else None,
+        "bound_from": one.party.bound_from.isoformat(),
+        "bound_precision": str(one.party.date_precision),
         "party_verified": str(one.party.verified),
         "party_source": one.party.source,
         "listing": listing_json(one.listing),

@@ -87,9 +87,8 @@ class Convention(Answer):
     """A listing by the United Nations that binds the requested country as a party to the convention."""
 
     party: str = Field(description="ISO code of the country", examples=["MX"])
-    bound_from: str | None = Field(
-        description="First day on which the convention binds the country; null if not recorded"
-    )
+    bound_from: str = Field(description="Day from which the convention is known to bind the country")
+    bound_precision: Literal["day", "by"] = Field(description="by: the country may have been bound before that day")
     party_verified: str = Field(description="Whether the country's accession was checked in the depositary's records")
     party_source: str
     listing: FullListing

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -174,6 +175,13 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("control_listings.csv", 2, "1964", "64", "effective_from is '64', expected 4 digits"),
         ("control_listings.csv", 2, "1964,,year", "1964-02-30,,day", "effective_from is '1964-02-30', expected a day"),
         ("control_listings.csv", 2, "1964,,year", "1964,,unknown", "expected blank where date_precision is unknown"),
+        (
+            "control_listings.csv",
+            2,
+            "1964,,year",
+            ",,unknown",
+            "effective_from is blank, expected the first day or, with",
+        ),
         ("control_listings.csv", 2, "1964,,year", "1964,1963-01-01,year", "expected a day not before effective_from"),
         ("control_listings.csv", 2, ",listed,", ",banned,", "status is 'banned', expected one of listed, temporary"),
         ("control_listings.csv", 2, ",UN,", ",Earth,", "jurisdiction is 'Earth', expected an ISO 3166 code"),
@@ -194,6 +202,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("recorded_law.csv", 2, "2026-10-01", "2026", "recorded_until is '2026', expected a day"),
         ("convention_parties.csv", 2, "Single Convention 1961", "Convention 1961", "expected one of Single Convention"),
         ("convention_parties.csv", 2, ",AD,", ",Afghanistan,", "party is 'Afghanistan', expected an ISO 3166 code"),
+        ("convention_parties.csv", 2, ",by,", ",year,", "date_precision is 'year', expected day or by"),
     ],
 )
 def test_an_invalid_row_is_refused_with_file_row_and_reason(
@@ -329,7 +338,7 @@ def listing(status: Status = Status.LISTED, begin: date | None = None, end: date
 
 @pytest.mark.parametrize(("status", "counts"), [(status, status in ("listed", "temporary")) for status in Status])
 def test_only_listed_and_temporary_entries_count(status: Status, counts: bool) -> None:
-    assert listing(status).in_force(date(2026, 1, 1)) is counts
+    assert listing(status, date(2020, 3, 1)).in_force(date(2026, 1, 1)) is counts
 
 
 def test_a_listing_is_in_force_from_its_first_to_its_last_day() -> None:
@@ -339,15 +348,20 @@ def test_a_listing_is_in_force_from_its_first_to_its_last_day() -> None:
 
 
 def test_a_listing_known_only_by_year_is_in_force_from_the_last_day_of_that_year() -> None:
-    (row,) = [row for row in laws.control_listings() if (row.substance, row.jurisdiction) == ("Butonitazene", "UN")]
-    assert row.date_precision is Precision.YEAR
+    row = replace(listing(begin=date(2024, 12, 31)), date_precision=Precision.YEAR)
     assert [row.in_force(day) for day in (date(2024, 12, 30), date(2024, 12, 31))] == [False, True]
+    assert [row.may_precede(day) for day in (date(2023, 12, 31), date(2024, 1, 1))] == [False, True]
 
 
-def test_a_listing_with_an_unknown_first_day_is_in_force_on_any_day() -> None:
-    rows = [row for row in laws.control_listings() if row.date_precision is Precision.UNKNOWN and row.counts]
-    assert rows
-    assert all(row.effective_from is None and row.in_force(date(1990, 1, 1)) for row in rows)
+def test_every_control_has_a_day_on_which_it_was_in_force() -> None:
+    rows = [row for row in (*laws.control_listings(), *laws.drug_listings()) if row.counts]
+    assert all(row.effective_from is not None and row.date_precision is not Precision.UNKNOWN for row in rows)
+    (row,) = [row for row in rows if (row.substance, row.jurisdiction) == ("Carfentanil", "DE")]
+    assert row.date_precision is Precision.BY
+    assert row.effective_from is not None
+    before = row.effective_from - timedelta(days=1)
+    assert [row.in_force(day) for day in (before, row.effective_from)] == [False, True]
+    assert [row.may_precede(day) for day in (date(1930, 1, 1), before, row.effective_from)] == [True, True, False]
 
 
 def test_temporary_and_permanent_listings_of_one_substance_do_not_overlap() -> None:

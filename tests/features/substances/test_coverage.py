@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.reference import Group, Substance, convention_parties, recorded_law, substances
+from features.reference import (
+    Group,
+    Precision,
+    Substance,
+    control_listings,
+    controlled_drugs,
+    convention_parties,
+    drug_listings,
+    recorded_law,
+    substances,
+)
 from features.substances import Match, Substances, law, law_on, listed, listed_in_place, obligations
 
 INDEX = Substances.load()
@@ -157,6 +167,42 @@ def test_a_convention_binds_a_party_from_its_first_day() -> None:
     assert obligations(match, date(1964, 12, 30), "CA") == ()
 
 
+def every_match() -> dict[str, Match]:
+    """Return the match of each substance with a listing."""
+    rows = {row.name: row for row in (*substances(), *controlled_drugs())}
+    named = {row.substance for row in (*control_listings(), *drug_listings()) if row.counts} & rows.keys()
+    return {name: resolve(rows[name].cas or name) for name in sorted(named)}
+
+
+def test_before_the_earliest_day_known_no_law_lists_a_substance() -> None:
+    places = {row.jurisdiction for row in (*control_listings(), *drug_listings())}
+    checked = 0
+    for name, match in every_match().items():
+        for place in places:
+            days = [
+                (row.effective_from, row.date_precision)
+                for row in law.ever(match)
+                if row.effective_from is not None and law.applies(row.jurisdiction, place, row.effective_from)
+            ]
+            for day, precision in sorted(days)[:1]:
+                before = day - timedelta(days=1)
+                assert law.status(match, before, place).listed is False, (name, place)
+                answer = listed_in_place(match, before, place)
+                assert answer is None or (answer is False and precision is Precision.DAY), (name, place, answer)
+                assert listed_in_place(match, day, place), (name, place)
+                checked += 1
+            # The day of the class, of the name and of the Union's law may differ; none is known for 1930.
+            assert listed_in_place(match, date(1930, 1, 1), place) is not True, (name, place)
+        assert law.status(match, date(1930, 1, 1)).listed is False
+    assert checked > 1000
+
+
+def test_a_listing_whose_first_day_is_not_known_answers_unknown_before_the_day_that_is_known() -> None:
+    assert known("fentanyl", "GB", date(1930, 1, 1)) is None
+    assert known("isotonitazene", "DE", date(1990, 1, 1)) is None
+    assert known("isotonitazene", "DE", date(2024, 1, 1)) is True
+
+
 def test_a_convention_binds_subdivisions_and_only_lists_what_it_names() -> None:
     assert [one.listing.listing for one in obligations(resolve("NPP"), TODAY, "US-SD")] == ["Table I"]
     assert obligations(resolve("phenethyl bromide"), TODAY, "US") == ()
@@ -172,7 +218,14 @@ def test_accessions_that_were_not_read_are_marked() -> None:
     unread = [row for row in convention_parties() if "not read" in row.source]
     assert unread
     assert {row.verified for row in unread} == {"unverified"}
-    assert all(row.bound_from is None for row in unread)
+    assert all(row.date_precision is Precision.BY for row in unread)
+
+
+def test_no_country_is_bound_before_the_day_that_is_known() -> None:
+    of = {"Single Convention 1961": "fentanyl", "1971 Convention": "diazepam", "1988 Convention": "NPP"}
+    for row in convention_parties():
+        day = row.bound_from - timedelta(days=1)
+        assert row not in {one.party for one in obligations(resolve(of[row.convention]), day, row.party)}
 
 
 @pytest.mark.parametrize("place", ["US", "DE", "GB", "CN"])

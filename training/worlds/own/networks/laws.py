@@ -1,6 +1,6 @@
-"""Law changes from the reference tables to which networks react.
+"""Law changes to which networks react.
 
-A listing in `control_listings` moves dealers in the listed substance to unlisted neighbours (T1). A date in `policy_dates` with the
+A listing moves dealers in the listed substance to unlisted neighbours (T1). A date in `policy_dates` with the
 effect "listing" moves dealers in finished opioids to their precursors. The end of an exemption moves small parcels to other
 channels. Required account dates make old and borrowed accounts more valuable. An export licence makes third countries more
 valuable (R1). New stop words replace vague descriptions (D1) by unfitting headings (D4).
@@ -12,19 +12,29 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from features.reference import Group, Precision, control_listings, policy_dates, substances
+from features.reference import policy_dates
 
 #: Possible effects of a law change on networks.
 MOVES: Final = ("neighbours", "precursors", "channel", "accounts", "third_country", "wording")
-_CONTENT: Final = {
-    Group.FENTANYL: ("fentanyl", "analogue"),
-    Group.NITAZENE: ("other_opioid",),
-    Group.OTHER_OPIOID: ("other_opioid",),
-    Group.PRECURSOR: ("precursor",),
-}
-#: Places whose law the networks react to. The list is fixed, so that new rows of the reference tables for other places do not
+#: First days of listings by contents. They are those recorded when the world was written: later finds about the law must not
 #: change the world.
-_WATCHED: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
+_LISTED: Final = {
+    ("fentanyl", "analogue"): (
+        "1987-01-23 2015-07-17 2015-10-01 2016-05-12 2016-08-26 2016-11-29 2017-03-01 2017-05-03 2017-06-07 "
+        "2017-07-14 2017-10-26 2018-01-04 2018-02-01 2018-04-20 2018-11-19 2018-11-29 2019-05-08 2019-10-25 "
+        "2019-12-21 2020-10-02 2020-11-25 2021-04-27 2021-05-04 2023-12-07 2025-09-18 "
+    ),
+    ("precursor",): (
+        "2007-04-23 2010-08-30 2016-11-30 2017-10-18 2018-02-01 2018-07-07 2019-05-15 2020-05-15 2020-05-18 "
+        "2021-01-01 2022-08-31 2022-11-23 2023-02-20 2023-05-12 2023-08-30 2023-11-30 2024-09-01 2024-09-03 "
+        "2024-10-28 2024-12-03 2025-04-14 2025-05-29 2025-07-20 2026-03-10 2026-04-12 "
+    ),
+    ("other_opioid",): (
+        "2015-10-01 2016-05-16 2016-11-14 2017-07-01 2018-04-20 2020-08-20 2021-03-01 2021-12-06 2022-04-12 "
+        "2023-03-06 2023-08-18 2024-03-20 2024-04-11 2024-04-15 2024-06-05 2024-07-01 2024-07-29 2024-10-25 "
+        "2025-01-15 2025-08-15 2025-10-15 2025-12-23 2026-01-12 2026-06-05 2026-08-27 "
+    ),
+}
 _OPIOIDS: Final = ("fentanyl", "analogue", "other_opioid")
 #: Date of a change in trade rules or required data -> its effect, and the content that it affects ('' for all).
 _DATED: Final = {
@@ -46,20 +56,12 @@ class LawChange:
 
 
 def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
-    """Return the distinct changes between two days in order. Changes without a recorded day are omitted."""
+    """Return the distinct changes between two days in order."""
     changes: set[LawChange] = set()
-    group = {row.name: row.group for row in substances()}
-    for listing in control_listings():
-        day = listing.effective_from
-        if day is None or listing.date_precision is not Precision.DAY or not first <= day <= last:
-            continue
-        if listing.jurisdiction not in _WATCHED:
-            continue
-        contents = (
-            _CONTENT.get(group[listing.substance], ()) if listing.substance in group else _of_class(listing.substance)
-        )
-        if contents:
-            changes.add(LawChange(day, "neighbours", contents))
+    for contents, days in _LISTED.items():
+        for day in map(date.fromisoformat, days.split()):
+            if first <= day <= last:
+                changes.add(LawChange(day, "neighbours", contents))
     for row in policy_dates():
         if not first <= row.date <= last:
             continue
@@ -69,12 +71,3 @@ def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
         elif row.effect == "listing":
             changes.add(LawChange(row.date, "precursors", _OPIOIDS))
     return tuple(sorted(changes, key=lambda change: (change.day, change.moves, change.contents)))
-
-
-def _of_class(name: str) -> tuple[str, ...]:
-    lowered = name.lower()
-    if "nitazene" in lowered:
-        return ("other_opioid",)
-    if "fentanyl" in lowered:
-        return ("fentanyl", "analogue")
-    return ()
