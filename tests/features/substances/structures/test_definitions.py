@@ -23,7 +23,7 @@ from features.reference import (
 )
 from features.substances import WATCHED
 from features.substances.structures import class_matches, from_smiles
-from features.substances.structures.definitions import RULES
+from features.substances.structures.definitions import patterns
 
 US = "us-fentanyl-related"
 CN = "cn-fentanyl-related"
@@ -674,7 +674,7 @@ def test_lorcainide_meets_the_wording_of_china_and_has_an_exemption_row() -> Non
 
 def test_rules_and_table_have_the_same_definitions_and_limbs() -> None:
     rows = class_definitions()
-    assert {row.definition for row in rows} == RULES.keys()
+    assert {row.definition for row in rows} == patterns().definitions.keys()
     rows_of_table = {(row.definition, row.limb) for row in rows}
     for case in (*ON_CHAIN, *ON_PIPERIDINE, *ON_AMIDE, *COMBINED):
         for definition, limbs in zip((US, CN, GB), case[-3:], strict=True):
