@@ -68,8 +68,9 @@ class Precision(StrEnum):
 class Effect(StrEnum):
     """Effect of an exemption on a substance that meets the wording of a class."""
 
-    OUTSIDE = "outside"  # excluded by the class's own wording
-    REVIEW = "review"  # the class provides for an exclusion; whether it was made is unknown
+    EXEMPT = "exempt"  # the law exempts it by an act of its own
+    OUTSIDE = "outside"  # outside the class's own wording, for example because another list names it
+    REVIEW = "review"  # the class provides for an exemption; whether it was made is unknown
 
 
 def _effective_from(row: Row, column: str) -> date | None:

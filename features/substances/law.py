@@ -111,7 +111,12 @@ class ClassControl:
 
     @property
     def exempt(self) -> bool:
-        """True if the wording of the class itself excludes the substance."""
+        """True if a law exempts the substance from the class."""
+        return self.exemption is not None and self.exemption.effect is Effect.EXEMPT
+
+    @property
+    def outside(self) -> bool:
+        """True if the wording of the class itself leaves the substance out, because another list names it."""
         return self.exemption is not None and self.exemption.effect is Effect.OUTSIDE
 
     @property
@@ -229,7 +234,7 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
     for row in named:
         by_place.setdefault(row.jurisdiction, Control(row.jurisdiction, "name", row.listing))
     for control in sorted(classes, key=lambda one: not one.controls):
-        if not control.listings:
+        if not control.listings or control.outside:
             continue
         place = control.match.jurisdiction
         by: Literal["class", "exempt", "possible"] = (

@@ -64,7 +64,9 @@ def place_name(code: str) -> str:
     import pycountry
 
     found = pycountry.countries.get(alpha_2=code)
-    return _PLACES.get(code) or (code if found is None else getattr(found, "common_name", found.name.partition(",")[0]))
+    if code in _PLACES or found is None:
+        return _PLACES.get(code, code)
+    return str(getattr(found, "common_name", found.name.partition(",")[0]))
 
 
 def _since(listing: Listing, *, by_year: bool = False) -> str:
@@ -126,7 +128,7 @@ def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
                 "result": control.match.result,
                 "limbs": list(control.match.limbs),
                 "in_force": bool(control.listings),
-                "exempt": control.exemption is not None,
+                "exempt": control.exempt,
             }
             for control in legal.classes
         ],

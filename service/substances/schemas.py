@@ -29,12 +29,12 @@ class Limb(Answer):
 
 
 class Exemption(Answer):
-    """An exemption of a substance from a class whose definition its structure meets."""
+    """Why a substance whose structure meets a class definition is not, or may not be, in the class."""
 
     substance: str
-    effect: Literal["outside", "review"] = Field(
-        description="outside: the wording of the class excludes it; review: the class allows exemptions, and it is unknown "
-        "whether one was granted"
+    effect: Literal["exempt", "outside", "review"] = Field(
+        description="exempt: a law exempts it; outside: the wording of the class leaves it out, as what another list names; "
+        "review: the law provides for exemptions, and it is unknown whether one was granted"
     )
     reason: str
     verified: str
@@ -54,7 +54,9 @@ class ClassDefinition(Answer):
     wording_verified: str = Field(description="Verification of the least verified of these limbs")
     in_force: bool = Field(description="Whether a listing controls the class on that day")
     listing: FullListing | None = Field(description="Listing that controls the class; null if no listing controls it")
-    exemption: Exemption | None = Field(description="Exemption of the substance; null if it is not exempt")
+    exemption: Exemption | None = Field(
+        description="Why the class does not, or may not, cover the substance; null if nothing is known against it"
+    )
 
 
 class ControlledAs(Answer):

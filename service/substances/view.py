@@ -41,7 +41,7 @@ _CONTROL_WORDS: Final = {
     "exempt": "exempt from a class",
     "possible": "possibly controlled by a class",
 }
-_EXEMPT: Final = {"outside": "exempt", "review": "may be exempt"}
+_EXEMPT: Final = {"exempt": "exempt", "outside": "outside the class", "review": "may be exempt"}
 
 
 def show(answer: Mapping[str, Any], console: Console) -> None:

@@ -136,7 +136,7 @@ class StructureIndex:
             exempt = exempt_from(classes, structure.inchikey)
             group = _group_unless_exempt(met, structure.inchikey)
             sentence = f"On no list by name; the structure meets {_listed_as_text(met)}."
-            evidence = (how, sentence, *(f"Exempt from {one}, or possibly exempt." for one in exempt))
+            evidence = (how, sentence, *(f"Possibly exempt from {one}." for one in exempt))
             return Match(
                 "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
                 smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=evidence,

@@ -99,7 +99,8 @@ def patterns() -> _Patterns:
 
 
 def _term(entry: Mapping[str, Any]) -> Term:
-    term = Term(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+    values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
+    term = Term(**values)
     for smarts in (term.root, term.others, term.all, term.some, term.one):
         if smarts:
             _atom(smarts)
@@ -107,7 +108,8 @@ def _term(entry: Mapping[str, Any]) -> Term:
 
 
 def _form(entry: Mapping[str, Any]) -> Form:
-    rest = {"ring": "", "limb": "", "possible": False, "max_mass": float("inf"), "pattern": "*", "changes": ()} | entry
+    rest: dict[str, Any] = {"ring": "", "limb": "", "possible": False, "max_mass": float("inf"), "pattern": "*"}
+    rest |= {"changes": (), **entry}
     changes = tuple(map(_change, rest.pop("changes")))
     query = _smarts(rest.pop("pattern"))
     if unknown := set(rest) - {field.name for field in fields(Form)}:

@@ -173,9 +173,14 @@ def test_a_listing_by_name_takes_precedence_over_the_class() -> None:
     assert results("ortho-Chlorofentanyl", date(2025, 9, 18), "US") == {"US": "name"}
 
 
-def test_a_substance_of_another_schedule_is_exempt_from_the_class() -> None:
+def test_a_substance_of_another_schedule_is_outside_the_class_and_not_called_exempt() -> None:
     controls = status("Sufentanil", date(2026, 1, 1), "US").classes
-    assert [(one.match.result, one.exempt, one.controls) for one in controls] == [("met", True, False)]
+    assert [(one.match.result, one.outside, one.exempt, one.controls) for one in controls] == [
+        ("met", True, False, False)
+    ]
+    assert not any(
+        one.by == "exempt" for row in RESOLVED for one in status(row.cas or row.name, date(2026, 1, 1)).controlled
+    )
 
 
 def test_a_medicine_that_may_be_exempt_is_possible_and_not_listed() -> None:

@@ -58,7 +58,20 @@ LAW = "{declared}, {law}, {permit}"
             {},
             "Declared in another language as 4-anilinopiperidine (`4-苯胺基哌啶`), controlled in the US",
         ),
-        ("carfentanil", {"consignee_country": "BR", "export_country": "US"}, "controlled in the US since 1988"),
+        # The conventions bind the destination; the law of the country of export comes after them.
+        ("carfentanil", {"consignee_country": "BR", "export_country": "US"}, "controlled by the UN conventions since"),
+        ("xylazine", {"consignee_country": "CA", "export_country": "CN"}, "not fully recorded"),
+        (
+            "isotonitazene",
+            {"consignee_country": "CA", "export_country": "CN", "routing_countries": None},
+            "controlled by the UN conventions since",
+        ),
+        (
+            "bucinnazine",
+            {"consignee_country": "AU", "export_country": "CN", "routing_countries": None},
+            "controlled in China (the country of export) since 2014 or earlier",
+        ),
+        ("etonitazene", {"consignee_country": "GB"}, "controlled in the UK since 1991 or earlier"),
         (
             "carfentanil",
             {"consignee_country": "ZZ", "export_country": None, "origin_country": None},
@@ -72,7 +85,7 @@ LAW = "{declared}, {law}, {permit}"
         ),
         (
             "phenethyl bromide",
-            {"consignee_country": None, "export_country": None, "origin_country": None},
+            dict.fromkeys(("consignee_country", "export_country", "consignor_country", "routing_countries")),
             "Declared by name as phenethyl bromide, no listing on record for this route on 20",
         ),
         (None, {}, "No known substance is declared"),
