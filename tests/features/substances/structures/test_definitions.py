@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rdkit import rdBase
 
 from features.reference import (
     Effect,
@@ -22,8 +23,7 @@ from features.reference import (
     substances,
 )
 from features.substances import WATCHED
-from features.substances.structures import class_matches, from_smiles
-from features.substances.structures.definitions import patterns
+from features.substances.structures import class_matches, definitions, from_smiles
 
 US = "us-fentanyl-related"
 CN = "cn-fentanyl-related"
@@ -674,7 +674,7 @@ def test_lorcainide_meets_the_wording_of_china_and_has_an_exemption_row() -> Non
 
 def test_rules_and_table_have_the_same_definitions_and_limbs() -> None:
     rows = class_definitions()
-    assert {row.definition for row in rows} == patterns().definitions.keys()
+    assert {row.definition for row in rows} == definitions.patterns().definitions.keys()
     rows_of_table = {(row.definition, row.limb) for row in rows}
     for case in (*ON_CHAIN, *ON_PIPERIDINE, *ON_AMIDE, *COMBINED):
         for definition, limbs in zip((US, CN, GB), case[-3:], strict=True):
@@ -767,7 +767,7 @@ EXEMPTION = "us-4-piperidone,Ethanol,CCO,LFQSCWFLJHTTHZ-UHFFFAOYSA-N,outside,bec
             "inchikey is LFQSCWFLJHTTHZ-UHFFFAOYSA-N, expected OKKJLVBELUTLKV-UHFFFAOYSA-N",
         ),
         (EXEMPTION.replace("CCO", "C1CC"), "smiles is 'C1CC', expected a structure that RDKit can read"),
-        (EXEMPTION.replace("outside", "free"), "effect is 'free', expected one of outside, review"),
+        (EXEMPTION.replace("outside", "free"), "effect is 'free', expected one of exempt, outside, review"),
         (EXEMPTION.replace("us-4-piperidone", "us-5"), "definition is 'us-5', expected one of class_definitions.csv"),
     ],
 )
@@ -779,3 +779,28 @@ def test_an_invalid_exemption_is_refused_with_file_row_and_reason(
     with pytest.raises(ReferenceDataError) as caught:
         class_exemptions.__wrapped__()
     assert str(caught.value).startswith(f"class_exemptions.csv, row 2: {message}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('is = ["acyl"]', 'is = ["acil"]', "acil is no term"),
+        ('part = "phenyl"', 'part = "fenyl"', "fenyl is no part"),
+        ('ring = "benzene"', 'ring = "square"', "ring is 'square', expected one of benzene"),
+        ('limb = "acetal"', 'limb = "ketal"', "ketal of us-4-piperidone has no row in class_definitions.csv"),
+        ("definitions.cn-nitazene", "definitions.cn-2", "cn-2 is not both in this file and in class_definitions.csv"),
+        ('alkyl = { all = "[CX4;R0]"', 'alkyl = { all = "[CX4;R0"', "is no SMARTS"),
+        ("max_mass", "mass", "mass is no key of a form"),
+        ("[terms]", "[terms", "is invalid"),
+    ],
+)
+def test_an_invalid_structure_test_is_refused_with_its_reason(
+    old: str, new: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_definitions()
+    text = (reading.DATA / definitions.FILE).read_text(encoding="utf-8")
+    assert old in text
+    monkeypatch.setattr(definitions, "open_data", lambda _: io.StringIO(text.replace(old, new, 1)))
+    with pytest.raises(ReferenceDataError, match=r"^class_structures\.toml") as refused, rdBase.BlockLogs():
+        definitions.patterns.__wrapped__()
+    assert reason in str(refused.value)
