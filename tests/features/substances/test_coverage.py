@@ -169,9 +169,10 @@ def test_a_convention_binds_a_party_from_its_first_day() -> None:
 
 def every_match() -> dict[str, Match]:
     """Return the match of each substance with a listing."""
-    rows = {row.name: row for row in (*RESOLVED, *controlled_drugs())}
-    named = {row.substance for row in (*control_listings(), *drug_listings()) if row.counts} & rows.keys()
-    return {name: resolve(rows[name].cas or name) for name in sorted(named)}
+    written = {row.name: row.cas or row.name for row in RESOLVED}
+    written |= {row.name: row.cas or row.name for row in controlled_drugs()}
+    listed_rows = {row.substance for row in (*control_listings(), *drug_listings()) if row.counts}
+    return {name: resolve(written[name]) for name in sorted(listed_rows & written.keys())}
 
 
 def test_before_the_earliest_day_known_no_law_lists_a_substance() -> None:
