@@ -17,7 +17,7 @@ def _fit(value: float) -> str:
     """Return the fit of goods with a line of business in words. Between -1 and 0 they are materials, which firms rarely send."""
     if value == 0.0:
         return "neutral"
-    return "its goods" if value > 0.0 else "its materials" if value > OUTSIDE else "other goods"
+    return "fits it" if value > 0.0 else "a material of it" if value > OUTSIDE else "unusual for it"
 
 
 class BusinessColumn(Column):
@@ -26,12 +26,12 @@ class BusinessColumn(Column):
     CONSIGNOR_FITS_CODE = (
         "PARTY_KIND",
         "Fit of the HS chapter with what the consignor's line of business sends (1 its own goods, -1 others, 0 neither)",
-        Shown(_fit, "Fit of the HS chapter with what the consignor's line of business sends"),
+        Shown(_fit, "HS chapter against the business that the consignor's name suggests"),
     )
     CONSIGNEE_FITS_CODE = (
         "PARTY_KIND",
         "Fit of the HS chapter with what the consignee's line of business receives (1 its goods, -1 others, 0 neither)",
-        Shown(_fit, "Fit of the HS chapter with what the consignee's line of business receives"),
+        Shown(_fit, "HS chapter against the business that the consignee's name suggests"),
     )
 
 

@@ -71,7 +71,7 @@ class ClassificationColumn(Column):
     TEXT_DOUBT = (
         "HS_TEXT",
         "P(the words of the description say nothing about the goods)",
-        Shown(percent, "Probability that the words say nothing about the goods"),
+        Shown(percent, "Uncertainty of the automatic reading of the words"),
     )
     DESCRIPTION_VAGUENESS = (
         "DESCRIPTION_VAGUE",

@@ -45,16 +45,21 @@ def log_share(value: float) -> str:
 
 
 def spreads(value: float) -> str:
-    """Format a distance in spreads."""
-    if abs(value) < 0.05:
-        return "none"
-    distance = f"{abs(value):.1f}" if abs(value) < HUGE else number_text(abs(value))
-    return f"{distance} times the usual spread {'above' if value > 0 else 'below'}"
+    """Return a distance in spreads in words. One spread covers the middle two thirds of past traffic, three nearly all of it."""
+    if abs(value) < 1.0:
+        return "usual"
+    far = "far " if abs(value) >= 2.0 else ""
+    return f"{far}{'above' if value > 0 else 'below'} the usual"
 
 
 def ratio(value: float) -> str:
     """Format a log-likelihood ratio as odds."""
     return "no" if value <= 0.0 else f"{math.exp(min(value, 20.0)):,.3g} to 1"
+
+
+def far(value: float) -> str:
+    """Return the size of a distance in spreads in words, where the side is not known."""
+    return "usual" if value < 1.0 else "unusual" if value < 2.0 else "very unusual"
 
 
 def one_of(*words: str) -> Callable[[float], str]:
@@ -105,8 +110,7 @@ LOG_COUNT: Final = Shown(lambda value: number_text(round(exp_of(value) - 1.0)), 
 LOG_SHARE: Final = Shown(log_share, before="Log ")
 TIMES: Final = Shown(lambda value: f"{number_text(exp_of(value))} times", before="Log of the ")
 SHARE: Final = Shown(lambda value: percent(value) if 0.0 <= value <= 1.0 else number_text(value))
-#: A distance in spreads, and a count in a sliding period.
-SPREADS: Final = Shown(spreads)
+#: A count in a sliding period.
 PERIOD: Final = Shown(_in_period)
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import Column, FloatArray, Group, GroupInput, TextCache, declare
-from features.groups.shown import FLAG, NUMBER, Shown, one_of
+from features.groups.shown import FLAG, SHARE, Shown, one_of, percent
 from features.reference import controlled_drugs, substances
 from features.substances import BENIGN, CONTROLLED, ClassMatch, Kind, Match, era, months, status
 from features.substances.rows import Resolution
 from features.table.table import Coded, ManifestTable
 
+CONFIDENCE: Final = Shown(percent, "Confidence that the text means the substance")
 _NAMED: Final = ("not named", "mentioned", "declared")
 
 
@@ -44,6 +45,10 @@ class SubstanceColumn(Column):
     SUBSTANCE_OTHER = (
         "SUBSTANCE_DECLARED",
         "Another substance: 2 a controlled drug is declared, 1 another listed substance or an adulterant is named, 0 neither",
+        Shown(
+            one_of("no", "a listed substance or an adulterant is named", "a controlled drug is declared"),
+            "Another substance",
+        ),
     )
     SUBSTANCE_BENIGN = "SUBSTANCE_DECLARED", "a common chemical that is on no list is named", FLAG
     SUBSTANCE_IDENTIFIER = "SUBSTANCE_DECLARED", "the substance was recognised by its CAS number or structure", FLAG
@@ -51,18 +56,20 @@ class SubstanceColumn(Column):
     SUBSTANCE_DISGUISED = (
         "SUBSTANCE_NAMED_OTHERWISE",
         "The name is misspelt (2) or in a language other than English (1)",
+        Shown(one_of("as in English", "in another language", "misspelt"), "Spelling of the name"),
     )
     SUBSTANCE_CLASS = (
         "SUBSTANCE_CLASS",
         "A substance on no list meets a class definition: 2 yes, 1 perhaps, 0 no",
-        NUMBER,
+        Shown(one_of("no", "perhaps", "yes, it does"), "A substance on no list meets a class definition"),
         1,
     )
     SUBSTANCE_SIMILARITY = (
         "SUBSTANCE_SIMILAR",
         "Similarity of its structure to the nearest listed substance, if it is on no list itself",
+        SHARE,
     )
-    SUBSTANCE_CONFIDENCE = "SUBSTANCE_DECLARED", "Confidence that the text means the substance, 0 to 1"
+    SUBSTANCE_CONFIDENCE = "SUBSTANCE_DECLARED", "Confidence that the text means the substance, 0 to 1", CONFIDENCE
     SUBSTANCE_CONTEXT_PERMIT = "SUBSTANCE_DECLARED", "the words around the substance mention a permit for it", FLAG
     SUBSTANCE_CONTEXT_STANDARD = (
         "SUBSTANCE_DECLARED",

@@ -13,12 +13,13 @@ from features.substances.coverage import LawOn, Obligation, law_on, listed, list
 from features.substances.find.index import Substances
 from features.substances.find.numbers import cas_numbers_in
 from features.substances.law import ClassControl, LegalStatus, applies, era, eu_members, months, status
-from features.substances.match import BENIGN, CONTROLLED, KINDS, WATCHED, ClassMatch, Kind, Match
+from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, KINDS, WATCHED, ClassMatch, Kind, Match
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import draw, read_structures, structures_in, systematic_names
 from features.substances.read.translations import translated_names
 
 __all__ = [
+    "ADULTERANT",
     "BENIGN",
     "CONTROLLED",
     "KINDS",

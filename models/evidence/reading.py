@@ -38,7 +38,18 @@ PLACES: Final = frozenset(
         "value",
         "freight",
     }
-    | {"consignor", "consignor_country", "account", "consignee", "address", "route"}
+    | {
+        "consignor",
+        "consignor_country",
+        "consignor_line",
+        "consignee_line",
+        "consignor_clean",
+        "account",
+        "consignee",
+        "address",
+        "route",
+    }
+    | {f"{of}_finds" for of in ("consignor", "consignee", "address", "pair", "consignor_contact", "consignee_contact")}
 )
 _REQUIRED: Final = ("id", "direction", "heads", "log_odds", "range", "basis", "source", "dated")
 _OPTIONAL: Final = ("group", "when", "where", "one_of", "reason", "text")

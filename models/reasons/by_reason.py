@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.groups.base import Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from models.evidence import Entry
-from models.reasons.codes import ReasonKind, fill, reason_kind
+from models.reasons.codes import ReasonKind, cited, fill, reason_kind, subject
 from models.reasons.items import Evidence, ExplainedItems
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -108,6 +108,11 @@ class FeaturesByReason:
         return tuple(map(reason_kind, self.codes))
 
     @cached_property
+    def kinds_of_reasons(self) -> tuple[str, ...]:
+        """Words (R,) for the subjects of the reasons."""
+        return tuple(map(subject, self.codes))
+
+    @cached_property
     def plain_codes(self) -> tuple[str, ...]:
         """Codes (R,) as plain strings, because some JSON encoders treat enum members differently."""
         return tuple(map(str, self.codes))
@@ -130,7 +135,9 @@ class FeaturesByReason:
     @cached_property
     def _entry_sources(self) -> tuple[str, ...]:
         """(E,) source of each entry."""
-        return tuple(f"evidence {entry.id} ({entry.basis}): {entry.source}" for entry in self.entries)
+        return tuple(
+            f"{cited(entry.source)}. Entry {entry.id} of the evidence, {entry.basis}" for entry in self.entries
+        )
 
     def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], values: Sequence[float]) -> list[str]:
         """Return the texts of one reason.

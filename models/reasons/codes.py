@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
-from features.reference import typologies
+from features.reference import statistics, typologies
 from models.reasons import goods_texts, shipment_texts
 from models.reasons.items import Evidence, FactWriter, Renderer
 
@@ -23,6 +23,7 @@ LEARNED: Final = "learned from the inspection results of the training window"
 #: The place of the text for the value of the leading feature.
 MEASURED: Final = "measured"
 _PLACE: Final = re.compile(r"\{(\w+)\}")
+_SOURCE_CODE: Final = re.compile(r"(?<!UPU )\b[A-Z]\d{1,3}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,48 @@ class ReasonKind:
 def published(*ids: str) -> str:
     """Return the typologies with the given ids and their published sources, as one text."""
     by_id = typologies()
-    return "; ".join(
-        f"{by_id[identifier].id} {by_id[identifier].name} ({by_id[identifier].source})" for identifier in ids
-    )
+    return "; ".join(f"{by_id[identifier].name} ({by_id[identifier].source})" for identifier in ids)
+
+
+def cited(source: str) -> str:
+    """Return the source of an entry with the ids of typologies and published figures replaced by their titles."""
+    titles, figures = typologies(), {f"S{figure.id}": figure for figure in statistics()}
+
+    def title(code: re.Match[str]) -> str:
+        if code[0] in figures:
+            figure = figures[code[0]]
+            return ", ".join(filter(None, (figure.publisher, figure.period)))
+        if code[0] not in titles:
+            return code[0]
+        # The source may follow in parentheses.
+        named = source[code.end() :].startswith(" (")
+        return titles[code[0]].name if named else published(code[0])
+
+    return _SOURCE_CODE.sub(title, source)
 
 
 def reason_kind(code: ReasonCode | OwnReasonCode) -> ReasonKind:
     """Return the definition of the reasons of a code."""
     return _OWN_KIND if isinstance(code, OwnReasonCode) else REASON_KINDS[code]
+
+
+#: First word of a reason code -> words for its subject, under which an answer adds up reasons of little weight.
+_SUBJECTS: Final = {
+    "substance": "SUBSTANCE PERMIT",
+    "goods": "DESCRIPTION EQUIPMENT HS",
+    "value and mass": "VALUE FREIGHT MASS CONSIGNMENT PACKAGE",
+    "route": "ROUTE TRADE",
+    "filing": "FILING",
+    "history": "EARLIER LINKED HISTORY GOODS SPLIT",
+}
+_SUBJECT_OF: Final = {word: subject for subject, words in _SUBJECTS.items() for word in words.split()}
+
+
+def subject(code: ReasonCode | OwnReasonCode) -> str:
+    """Return words for the subject of a reason code."""
+    if isinstance(code, OwnReasonCode):
+        return "fields of the office"
+    return _SUBJECT_OF.get(code.partition("_")[0], "parties")
 
 
 def fill(template: str, evidence: Evidence) -> list[str]:
@@ -94,6 +129,10 @@ PLACES: Final[Mapping[str, FactWriter]] = MappingProxyType(
         "freight": shipment_texts.amount("freight_charge", "Freight of "),
         "consignor": shipment_texts.quoted("consignor_name"),
         "consignor_country": shipment_texts.country("consignor_country"),
+        "consignor_line": shipment_texts.business_line("consignor_name"),
+        "consignee_line": shipment_texts.business_line("consignee_name"),
+        "consignor_clean": shipment_texts.counted("consignor_clean", "earlier clean inspection"),
+        **{name: shipment_texts.counted(name, "earlier find") for name in shipment_texts.FINDS},
         "account": shipment_texts.account,
         "consignee": shipment_texts.quoted("consignee_name"),
         "address": shipment_texts.quoted("consignee_address"),
@@ -147,7 +186,11 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
             "goods_description hs_code consignee_name", "{hs_and_description}{measured}", "E1 E2"
         ),
         ReasonCode.HS_CONTRADICTS_TEXT: _kind("hs_code goods_description", "{hs_and_description}{measured}", "D4 D3"),
-        ReasonCode.HS_TEXT: _kind("goods_description hs_code", "{hs_and_description}{measured}", "D4 D3"),
+        ReasonCode.HS_TEXT: _kind(
+            "goods_description hs_code",
+            "{hs_and_description}{measured}",
+            learned="learned from the words of goods and the HS codes under which they were declared",
+        ),
         ReasonCode.HS_OF_INTEREST: _kind("hs_code", "{hs_fact}{measured}", "D6 E1 E3"),
         ReasonCode.HS_CHAPTER: _kind("hs_code", "{hs_chapter}{measured}", "D3 D6"),
         ReasonCode.HS_FORM: _kind("hs_code", "{hs_digits}{measured}", "M5"),

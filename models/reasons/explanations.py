@@ -29,6 +29,13 @@ _NO_NUMBERS: Final = np.empty((0, 0))
 _NO_COLUMNS: Final = np.empty((0, 0), dtype=np.int32)
 
 
+#: As a number of reasons: as many as make those that an answer omits small.
+ENOUGH: Final = -1
+#: Most reasons that `ENOUGH` shows, and the largest share of the omitted ones in what is shown.
+_MOST_SHOWN: Final = 12
+_SMALL_SHARE: Final = 0.1
+#: Bound of rounding errors in sums of weights.
+_ROUNDING: Final = 1e-9
 #: Code of the reason that adds up the reasons that an answer omits.
 OTHER_CODE: Final = "OTHER"
 
@@ -121,22 +128,25 @@ class Explanations(Mapping[int, "Explanation"]):
         """Return each shipment's reasons with a nonzero weight as plain JSON values, the largest absolute weight first.
 
         Args:
-            count: number of reasons; the others become one reason `OTHER` with the sum of their weights. None for all.
+            count: number of reasons; the others become one reason `OTHER` with the sum of their weights. None for all. `ENOUGH`
+                for as many as keep `OTHER` at or below a tenth of what is shown, at most 12.
         """
         by_reason, fields, codes = self.by_reason, self.by_reason.fields, self.by_reason.plain_codes
         order = self._order()
         selected = self.weights != 0.0
         others: list[list[dict[str, Any]]] = []
-        if count is not None and count < order.shape[1]:
+        if count is not None:
+            limits = self._enough(order) if count == ENOUGH else np.full(len(self), count)
             # Zero weights come last in the order, so no other weight is omitted for one of them.
-            others = self._others(order[:, count:])
-            np.put_along_axis(selected, order[:, count:], False, axis=1)
-            order = order[:, :count]
+            omitted = np.arange(order.shape[1]) >= limits[:, None]
+            others = self._others(order, omitted)
+            np.put_along_axis(selected, order, np.take_along_axis(selected, order, axis=1) & ~omitted, axis=1)
+            order = order[:, : limits.max(initial=0)]
         reasons: list[list[dict[str, Any]]] = [
             [
                 {
                     "code": codes[reason],
-                    "text": text,
+                    "text": f"{text} ({'raises' if weights[reason] > 0.0 else 'lowers'} the score)",
                     "weight": weights[reason],
                     "fields": fields[reason],
                     "source": by_reason.source(reason, leading[reason]),
@@ -156,23 +166,37 @@ class Explanations(Mapping[int, "Explanation"]):
             of_shipment += other
         return reasons
 
-    def _others(self, omitted: NDArray[np.intp]) -> list[list[dict[str, Any]]]:
-        """Return per shipment a list with one reason in place of those at ``omitted`` (m, k); empty if their weights are 0."""
-        weights = np.take_along_axis(self.weights, omitted, axis=1)
-        return [
-            [
-                {
-                    "code": OTHER_CODE,
-                    "text": f"Further evidence of less weight: {count} reason{'s' if count > 1 else ''}.",
-                    "weight": weight,
-                    "fields": [],
-                    "source": "sum of the other reasons",
-                }
-            ]
-            if count
-            else []
-            for count, weight in zip((weights != 0.0).sum(axis=1).tolist(), weights.sum(axis=1).tolist(), strict=True)
-        ]
+    def _enough(self, order: NDArray[np.intp]) -> IntArray:
+        """Return per shipment (m,) how many of the reasons in ``order`` (m, R) make the sum of the others small."""
+        weights = np.take_along_axis(self.weights, order, axis=1)
+        shown = np.abs(weights).cumsum(axis=1)
+        others = np.abs(weights.sum(axis=1, keepdims=True) - weights.cumsum(axis=1))
+        is_small = others <= _SMALL_SHARE * shown + _ROUNDING
+        return np.minimum(is_small.argmax(axis=1) + 1, _MOST_SHOWN).astype(np.int32)
+
+    def _others(self, order: NDArray[np.intp], omitted: BoolArray) -> list[list[dict[str, Any]]]:
+        """Return per shipment a list with one reason for those ``omitted`` (m, R) of ``order``; empty if their weights are 0."""
+        weights = np.where(omitted, np.take_along_axis(self.weights, order, axis=1), 0.0)
+        kinds = np.array(self.by_reason.kinds_of_reasons, dtype=np.object_)[order]
+        others: list[list[dict[str, Any]]] = []
+        for of_shipment, of_kind, weight in zip(
+            weights.tolist(), kinds.tolist(), weights.sum(axis=1).tolist(), strict=True
+        ):
+            sums: dict[str, float] = {}
+            count = 0
+            for kind, part in zip(of_kind, of_shipment, strict=True):
+                if part:
+                    sums[kind], count = sums.get(kind, 0.0) + part, count + 1
+            parts = ", ".join(f"{kind} {part:+.2f}" for kind, part in sums.items())
+            reason = {
+                "code": OTHER_CODE,
+                "text": f"Further evidence of less weight: {count} reason{'s' if count > 1 else ''} ({parts})",
+                "weight": weight,
+                "fields": [],
+                "source": "sum of the other reasons",
+            }
+            others.append([reason] if count else [])
+        return others
 
     def texts(self, count: int = 3) -> list[list[str]]:
         """Return per shipment the texts of the ``count`` strongest reasons for illicit content."""

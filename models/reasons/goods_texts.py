@@ -9,7 +9,17 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from features.reference import Listing, hs_text
-from features.substances import BENIGN, ClassControl, Match, applies, era, listed_in_place, status
+from features.substances import (
+    ADULTERANT,
+    BENIGN,
+    ClassControl,
+    Match,
+    Substances,
+    applies,
+    era,
+    listed_in_place,
+    status,
+)
 from models.permits import FEATURE, REGISTERED, form_fault, is_placeholder
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, quote
 
@@ -157,9 +167,14 @@ def substance(items: ExplainedItems) -> list[str]:
     return [
         "No known substance is named in description, declared chemical or CAS number"
         if match is None
-        else _substance(match, texts, on, route)
-        for match, texts, on, route in zip(
-            items.substances(), declared, items.declared_on(), _routes(items), strict=True
+        else _substance(match, texts, on, route) + contradiction
+        for match, texts, on, route, contradiction in zip(
+            items.substances(),
+            declared,
+            items.declared_on(),
+            _routes(items),
+            items.facts(_contradictions),
+            strict=True,
         )
     ]
 
@@ -267,7 +282,29 @@ def substance_and_hs(evidence: Evidence) -> list[str]:
 
 def naming(items: ExplainedItems) -> list[str]:
     """Write how the substance is declared."""
-    return ["No known substance is declared" if match is None else _naming(match) for match in items.substances()]
+    return [
+        "No known substance is declared" if match is None else _naming(match) + contradiction
+        for match, contradiction in zip(items.substances(), items.facts(_contradictions), strict=True)
+    ]
+
+
+def _contradictions(items: ExplainedItems) -> list[str]:
+    """Write both substances where the CAS number is that of another substance than the words name; otherwise nothing."""
+    index = Substances.load()
+    texts = []
+    for number, *words in zip(*map(items.text, _NAMED_IN), strict=True):
+        by_number = index.match_cas(number) if number else None
+        chemical, goods = words
+        by_words = (index.match(chemical, chemical=True) if chemical else None) or (
+            index.match(goods) if goods else None
+        )
+        if by_number is None or by_words is None or by_number.substance == by_words.substance:
+            texts.append("")
+        else:
+            texts.append(
+                f" (the CAS number {number} is that of {by_number.substance}, but the words name {by_words.substance})"
+            )
+    return texts
 
 
 def _naming(match: Match) -> str:
@@ -278,7 +315,8 @@ def _naming(match: Match) -> str:
     name = _CAPITAL.sub(lambda letter: letter[0].lower(), match.substance, count=1)
     is_same = by_cas or match.matched_text.casefold() == match.substance.casefold()
     shown = "" if is_same else f" ({quote(match.matched_text)})"
-    return " ".join(filter(None, (verb, how, f"as {name}{shown}")))
+    adulterant = ", an adulterant of opioids" if match.group == ADULTERANT else ""
+    return " ".join(filter(None, (verb, how, f"as {name}{shown}{adulterant}")))
 
 
 def law(items: ExplainedItems) -> list[str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from features.space import FeatureSpace
 from features.substances import Match
-from features.table.table import ManifestTable
+from features.table.table import Coded, ManifestTable
 
 FloatArray = NDArray[np.float64]
 
@@ -31,10 +31,18 @@ def day_of(seconds: int) -> dt.date:
     return dt.date.fromordinal(_FIRST_DAY + seconds // 86400)
 
 
-def quote(text: str | None) -> str:
+#: Words for a text field that is not declared.
+_NOT_DECLARED: Final = {
+    "goods_description": "goods without a description",
+    "permit_number": "without a number",
+    "consignor_name": "an unnamed consignor",
+    "consignee_name": "an unnamed consignee",
+    "consignee_address": "an address that is not declared",
+}
+
+
+def quote(text: str) -> str:
     """Return a declared text in backquotes, truncated if it is long."""
-    if text is None:
-        return "`-`"
     return f"`{text}`" if len(text) <= _MAX_QUOTED else f"`{text[: _MAX_QUOTED - 3]}...`"
 
 
@@ -91,18 +99,22 @@ class ExplainedItems:
         """Return the normalised texts of a text or code field; None where missing."""
         texts = self._texts.get(name)
         if texts is None:
-            column = self.scored.table.text(name)
-            values, code_of = column.values, column.codes.item
-            texts = [values[code] if (code := code_of(row)) >= 0 else None for row in self._rows]
-            self._texts[name] = texts
+            texts = self._texts[name] = self.of_row(self.scored.table.text(name))
         return texts
 
     def quoted(self, name: str) -> list[str]:
-        """Return the texts of a text field in the form of `quote`."""
+        """Return the texts of a text field in the form of `quote`, with words for those that are not declared."""
         quoted = self._quoted.get(name)
         if quoted is None:
-            quoted = self._quoted[name] = list(map(quote, self.text(name)))
+            quoted = self._quoted[name] = [
+                _NOT_DECLARED[name] if text is None else quote(text) for text in self.text(name)
+            ]
         return quoted
+
+    def of_row(self, column: Coded) -> list[str | None]:
+        """Return the texts of a coded column; None where missing."""
+        values, code_of = column.values, column.codes.item
+        return [values[code] if (code := code_of(row)) >= 0 else None for row in self._rows]
 
     def number(self, name: str) -> list[float | None]:
         """Return the numbers of a field in its own unit; None where missing."""

@@ -9,8 +9,12 @@ import datetime as dt
 from operator import add
 from typing import Final
 
+from features.groups.expected.columns import Target
+from features.groups.expected.group import ExpectedGroup
+from features.groups.expected.rows import FARTHEST
 from features.groups.shown import HUGE, exp_of, number_text
 from features.groups.value import ValueGroup
+from features.kinds.parties import business_lines
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.table.table import TIME_MISSING
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, day_of, quote
@@ -84,7 +88,7 @@ def _two_digits(value: float) -> float:
 def value_density(evidence: Evidence) -> list[str]:
     """Write the value per kilogram, or the value, and the usual range for the HS heading."""
     items = evidence.items
-    texts = _after(evidence, items.facts(declared_value))
+    texts = _against_description(evidence, _after(evidence, items.facts(declared_value)))
     values, densities, codes = items.feature("value_usd"), items.feature("value_per_kg"), items.text("hs_code")
     usual_value, usual_density = _UsualRange(items, "value"), _UsualRange(items, "value_per_kg")
     for position, leading in enumerate(evidence.leading):
@@ -124,13 +128,49 @@ def freight(evidence: Evidence) -> list[str]:
 def mass(evidence: Evidence) -> list[str]:
     """Write the mass and the usual range for the HS heading."""
     items = evidence.items
-    texts = _after(evidence, items.facts(declared_mass))
+    texts = _against_description(evidence, _after(evidence, items.facts(declared_mass)))
     log_masses, codes, usual = items.feature("mass_kg"), items.text("hs_code"), _UsualRange(items, "mass")
     for position, leading in enumerate(evidence.leading):
         log_mass = log_masses[position]
         if log_mass is not None and leading in ("mass_kg", "mass_unusual"):
             fact = f"Mass of {number_text(_kilograms(log_mass))} kg"
             texts[position] = usual.compare(codes[position], log_mass, fact)
+    return texts
+
+
+#: Feature of `ExpectedGroup` -> its target, the feature with the signed distance, and the goods that it is compared with.
+_DESCRIBED: Final = {
+    "mass_vs_description": (Target.MASS, "mass_vs_description", "goods with this description and quantity"),
+    "mass_deviation": (Target.MASS, "mass_vs_description", "goods with this description and quantity"),
+    "value_vs_description": (Target.VALUE, "value_vs_description", "goods with this description and quantity"),
+    "price_vs_description": (Target.PRICE, "price_vs_description", "goods with this description and mass"),
+    "price_deviation": (Target.PRICE, "price_vs_description", "goods with this description and mass"),
+}
+
+
+def _against_description(evidence: Evidence, texts: list[str]) -> list[str]:
+    """Return the texts, with the usual range for the description where a feature of `ExpectedGroup` leads."""
+    items = evidence.items
+    group = next((group for group in items.scored.space.groups if isinstance(group, ExpectedGroup)), None)
+    if group is None or not any(leading in _DESCRIBED for leading in evidence.leading):
+        return texts
+    described = items.scored.table.description_or_chemical
+    for position, leading in enumerate(evidence.leading):
+        if leading not in _DESCRIBED:
+            continue
+        target, signed, goods = _DESCRIBED[leading]
+        log = items.feature("mass_kg" if target is Target.MASS else "value_usd")[position]
+        distance, text = items.feature(signed)[position], items.of_row(described)[position]
+        if log is None or distance is None or text is None or abs(distance) >= FARTHEST:
+            continue
+        spread = group.spread(text, target)
+        low, high = (exp_of(log - (distance + side) * spread) for side in (1.0, -1.0))
+        fact, unit = (f"Mass of {number_text(_kilograms(log))} kg", "")
+        usual = f"{number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
+        if target is not Target.MASS:
+            fact, unit = f"Declared value of {money(exp_of(log))}", "USD "
+        level = "low" if distance < -1.0 else "high" if distance > 1.0 else "usual"
+        texts[position] = f"{fact} is {level} for {goods} (usual: {unit}{usual})"
     return texts
 
 
@@ -146,10 +186,19 @@ def declared_mass(items: ExplainedItems) -> list[str]:
 
 
 def _masses(items: ExplainedItems) -> tuple[list[str], list[str]]:
-    """Return the texts of the net and of the gross mass, empty where missing."""
+    """Return the texts of the net mass of the item and of the gross mass of the shipment, empty where missing."""
+    counts = [count if count is not None and count > 1 else None for count in items.feature("shipment_items")]
     net, gross = (
-        ["" if value is None else f"{label} {number_text(value)} kg" for value in items.number(name)]
-        for name, label in (("net_mass_kg", "net"), ("gross_mass_kg", "gross"))
+        [
+            ""
+            if value is None
+            else f"{label} {number_text(value)} kg{'' if count is None else of.format(number_text(count))}"
+            for value, count in zip(items.number(name), counts, strict=True)
+        ]
+        for name, label, of in (
+            ("net_mass_kg", "net", " for this item"),
+            ("gross_mass_kg", "gross", " for all {} items"),
+        )
     )
     return net, gross
 
@@ -301,6 +350,31 @@ def filing(items: ExplainedItems) -> list[str]:
         for code in items.text("filing_type")
     ]
     return [f"{kind}, {more}" if more else kind for kind, more in zip(filed, details, strict=True)]
+
+
+#: Features that count finds.
+FINDS: Final = (
+    "consignor_finds", "consignee_finds", "address_finds", "pair_finds", "consignor_contact_finds", "consignee_contact_finds",
+)  # fmt: skip
+
+
+def counted(feature: str, noun: str) -> FactWriter:
+    """Return a writer of a feature that counts things, with their noun."""
+    return lambda items: [text or f"No {noun}" for text in _counted(items.feature(feature), noun)]
+
+
+def business_line(field: str) -> FactWriter:
+    """Return a writer of the lines of business that a party's name suggests, and of nothing more."""
+    lines = business_lines()
+
+    def write(items: ExplainedItems) -> list[str]:
+        of_names = [0 if name is None else lines.of_name(name) for name in items.text(field)]
+        return [
+            " or ".join(line for bit, line in enumerate(lines.names) if marks >> bit & 1) or "no line of business"
+            for marks in of_names
+        ]
+
+    return write
 
 
 # -- parts of sentences -----------------------------------------------------------------------------------------------

@@ -359,11 +359,11 @@ def _lanes_of(shipments: Mapping[int, int], count: int) -> LaneArray:
 
 
 def _hit_reason(hit: ListHit) -> dict[str, Any]:
-    name = f"Watch list {hit.list_name}, entry {hit.entry}"
+    name, party = f"Watch list {hit.list_name}", hit.field.replace("_", " ")
     if hit.dismissed is not None:
         return {
             "code": LaneReason.DISMISSED.value,
-            "text": f"{name}: {hit.field} is another party: {hit.dismissed}",
+            "text": f"{name}: {party} is another party: {hit.dismissed}",
             "weight": None,
             "fields": [hit.field],
             "source": _DISMISSED_SOURCE,
@@ -374,7 +374,7 @@ def _hit_reason(hit: ListHit) -> dict[str, Any]:
     percent = int(100.0 * hit.similarity)
     return {
         "code": LaneReason.WATCH_LIST.value,
-        "text": f"{name}: {hit.field} agrees (similarity {percent} %): {hit.reason}",
+        "text": f"{name}: {party} agrees with an entry (similarity {percent} %): {hit.reason}",
         "weight": None,
         "fields": [hit.field],
         "source": hit.source or f"watch list {hit.list_name} of the office",

@@ -19,6 +19,7 @@ from features.manifest.records import FURTHER, Problem, Record, Refused, read_re
 from features.table.parts import alone
 from features.table.table import ManifestTable
 from features.texts.reading import ReadingBudget, reading_within
+from models.reasons import ENOUGH
 from models.scoring.isolating import failing, fault
 from service.core.identifiers import new_ordered_ids
 from service.core.logs import logger
@@ -51,7 +52,7 @@ class Options:
 
     Attributes:
         explain: shipments to explain: none, shown (red and yellow) or all.
-        reasons: number of reasons per explained shipment; one reason `OTHER` summarises the others.
+        reasons: number of reasons per explained shipment, or `ENOUGH`; one reason `OTHER` summarises the others.
         update_history: whether the shipments advance the live history.
         actions: ``acas`` adds the ACAS referral of the lane.
     """
@@ -59,7 +60,7 @@ class Options:
     explain: Explain = "shown"
     update_history: bool = True
     actions: Literal["acas"] | None = None
-    reasons: int = 5
+    reasons: int = ENOUGH
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from models.reasons import ENOUGH
 from service.core.errors import ServiceError, TooLarge, Unprocessable, error_response
 from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.core.http.bodies import parse_list, parsed, read_json_text
@@ -97,12 +98,17 @@ async def score_options(
         Literal["acas"] | None, Query(description="acas: add the ACAS style referral of the lane")
     ] = None,
     reasons: Annotated[
-        int,
-        Query(ge=0, le=100, description="Number of reasons with a weight; one reason `OTHER` summarises the others"),
-    ] = 5,
+        int | None,
+        Query(
+            ge=0,
+            le=100,
+            description="Number of reasons with a weight; one reason `OTHER` summarises the others. Default: as many as keep "
+            "`OTHER` at or below a tenth of what is shown, at most 12",
+        ),
+    ] = None,
 ) -> Options:
     """Return the options of a request that scores shipments, from its query string, and cache them."""
-    options = replace(options, actions=actions, reasons=reasons)
+    options = replace(options, actions=actions, reasons=ENOUGH if reasons is None else reasons)
     cache.put(request.scope["query_string"], options)
     return options
 

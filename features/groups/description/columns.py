@@ -27,7 +27,11 @@ class DescriptionColumn(Column):
     DESCRIPTION_UNINFORMATIVE = (
         "DESCRIPTION_VAGUE",
         "the characters carry no information (digits only, one letter repeated)",
-        FLAG,
+        Shown(
+            lambda value: "no" if value == 0.0 else "",
+            "The description has few or repeated letters",
+            denied="The description has enough different letters",
+        ),
     )
     DESCRIPTION_OTHER_SCRIPT = "DESCRIPTION_FORM", "Share of letters outside the Latin script", SHARE
     DESCRIPTION_CHEMICAL_WORDS = "DESCRIPTION_CHEMICAL", "Words built like chemical names"
@@ -54,6 +58,10 @@ class DescriptionColumn(Column):
     DESCRIPTION_STANDARD = (
         "DESCRIPTION_CHEMICAL",
         "The words are those of reference standards: 2 with an amount of one gram or more, 1 without, 0 they are not",
+        Shown(
+            one_of("no", "without an amount of one gram or more", "with an amount of one gram or more"),
+            "The words are those of reference standards",
+        ),
     )
     DESCRIPTION_GENERIC_CHEMISTRY = (
         "DESCRIPTION_CHEMICAL",

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from features.groups.base import Column, declare
-from features.groups.shown import SPREADS, Shown, spreads
+from features.groups.shown import Shown, far, spreads
 
 
 class ExpectedColumn(Column):
@@ -15,27 +15,27 @@ class ExpectedColumn(Column):
     MASS_VS_DESCRIPTION = (
         "MASS_UNUSUAL",
         "Distance of the mass from the usual mass of goods with this description and quantity",
-        SPREADS,
+        Shown(spreads, "Mass against goods with this description and quantity"),
     )
     VALUE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
         "Distance of the value from the usual value of goods with this description and quantity",
-        SPREADS,
+        Shown(spreads, "Value against goods with this description and quantity"),
     )
     PRICE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
         "Distance of the value from the usual value of goods with this description and mass",
-        SPREADS,
+        Shown(spreads, "Value against goods with this description and mass"),
     )
     MASS_DEVIATION = (
         "MASS_UNUSUAL",
         "How far the mass is above or below the usual mass of goods with this description, in spreads",
-        Shown(spreads, "Mass against the usual mass of goods described so"),
+        Shown(far, "Mass against goods with this description"),
     )
     PRICE_DEVIATION = (
         "VALUE_DENSITY",
         "How far the price is above or below the usual price of goods with this description, in spreads",
-        Shown(spreads, "Price against the usual price of goods described so"),
+        Shown(far, "Price against goods with this description"),
     )
 
 

@@ -138,6 +138,10 @@ class ExpectedGroup(Group):
         text_rows = self._text_rows.of(texts)
         fill_distances(table.amounts.log, self._coefficients, positions, text_rows, texts.slots, codes, out)
 
+    def spread(self, text: str, target: Target) -> float:
+        """Return the spread of the log of a target for goods described by a text; NaN if the target has no model."""
+        return float(self._compute([text])[0, len(Target) + target])
+
     def _compute(self, texts: list[str]) -> FloatArray:
         """Return each text's effects on the targets, followed by its spreads, shape (texts, 2 * len(Target))."""
         length = np.empty(len(texts), dtype=np.int64)

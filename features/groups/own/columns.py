@@ -13,7 +13,7 @@ from typing import Final
 from features.groups.base import Feature
 from features.groups.own.keys import Key, OwnFields
 from features.groups.reason_codes import OwnReasonCode
-from features.groups.shown import LOG, LOG_COUNT, NUMBER, SPREADS, TIMES, Shown
+from features.groups.shown import LOG, LOG_COUNT, NUMBER, TIMES, Shown, spreads
 
 
 class Statistic(IntEnum):
@@ -44,7 +44,7 @@ class Measure(Enum):
 
 
 #: How officers read the measures that are not plain numbers.
-_SHOWN: Final = {Measure.AMOUNT: LOG, Measure.AMOUNT_UNUSUAL: SPREADS, Measure.FIELD_UNUSUAL: SPREADS}
+_SHOWN: Final = {Measure.AMOUNT: LOG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,11 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
     columns: list[NumberColumn] = []
 
     def add(name: str, meaning: str, reason: str, measure: Measure, of: str = "") -> None:
-        columns.append(NumberColumn(_feature(name, meaning, reason, _SHOWN.get(measure, NUMBER)), measure, of))
+        shown = _SHOWN.get(measure, NUMBER)
+        if measure in (Measure.AMOUNT_UNUSUAL, Measure.FIELD_UNUSUAL):
+            what = AMOUNTS[of] if measure is Measure.AMOUNT_UNUSUAL else repr(own.slugs[of].name)
+            shown = Shown(spreads, f"{what} against the HS code")
+        columns.append(NumberColumn(_feature(name, meaning, reason, shown), measure, of))
 
     if "hs_code" in own.columns:
         add("hs_number", "The HS code's first six digits as a number", "hs_number", Measure.HS_NUMBER)

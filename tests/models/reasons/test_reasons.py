@@ -48,6 +48,9 @@ ITEM = {
     "package_type": "DR",
 }
 
+#: End of the text of a reason for illicit content.
+RAISES = " (raises the score)"
+
 
 def _space() -> FeatureSpace:
     space = FeatureSpace()
@@ -101,7 +104,7 @@ def text_of(
     code: ReasonCode | OwnReasonCode, row: ScoredTable, value: float = 1.0, meaning: str = "What was measured"
 ) -> str:
     """Return the text of one reason."""
-    return explanation([Feature("f", "g", meaning, code)], [1.0], [value], row).reasons[0].text
+    return explanation([Feature("f", "g", meaning, code)], [1.0], [value], row).reasons[0].text.removesuffix(RAISES)
 
 
 def measured(feature: Feature, *values: float | None) -> list[str]:
@@ -166,16 +169,27 @@ class TestWeights:
 
     def test_the_text_describes_the_feature_that_moved_the_score_most_in_the_reasons_direction(self) -> None:
         features = [Feature("a", "g", "Count of one thing", CODES[0]), Feature("b", "g", "Count of another", CODES[0])]
-        assert explanation(features, [2.0, -1.5], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
-        assert explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text == "Count of another: 4"
-        assert explanation(features, [1.0, 1.0], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
+        assert (
+            explanation(features, [2.0, -1.5], [3.0, 4.0]).reasons[0].text.removesuffix(RAISES)
+            == "Count of one thing: 3"
+        )
+        assert (
+            explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text == "Count of another: 4 (lowers the score)"
+        )
+        assert (
+            explanation(features, [1.0, 1.0], [3.0, 4.0]).reasons[0].text.removesuffix(RAISES)
+            == "Count of one thing: 3"
+        )
 
     def test_each_item_has_its_own_reasons(self) -> None:
         features = [Feature(f"f{i}", "g", f"Count {i}", code) for i, code in enumerate(CODES[:2] * 2)]
         contributions = [[1.0, -2.0, 0.5, 0.25], [-1.0, 0.0, -3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]
         explained = explanations(features, contributions, np.arange(12.0).reshape(3, 4).tolist(), context())
         reasons_of = [explanation.reasons for explanation in explained.values()]
-        assert [[(reason.code, reason.weight, reason.text) for reason in reasons] for reasons in reasons_of] == [
+        assert [
+            [(reason.code, reason.weight, reason.text.partition(" (")[0]) for reason in reasons]
+            for reasons in reasons_of
+        ] == [
             [("OWN_B", -1.75, "Count 1: 1"), ("OWN_A", 1.5, "Count 0: 0")],
             [("OWN_A", -4.0, "Count 2: 6")],
             [("OWN_B", 5.0, "Count 3: 11"), ("OWN_A", 2.0, "Count 2: 10")],
@@ -202,13 +216,16 @@ class TestWeights:
         assert explained.to_json() == [
             {**dataclasses.asdict(reason), "fields": list(reason.fields)} for reason in explained.reasons
         ]
-        assert explained.texts(5) == [reason.text for reason in explained.reasons if reason.weight > 0.0][:5]
+        assert (
+            explained.texts(5)
+            == [reason.text.removesuffix(RAISES) for reason in explained.reasons if reason.weight > 0.0][:5]
+        )
 
 
 class TestTexts:
     def test_the_text_of_an_own_code_is_the_features_meaning_and_value(self) -> None:
         reason = explanation([Feature("f", "g", "share of letters.", CODES[0])], [1.0], [0.12345]).reasons[0]
-        assert reason.text == "Share of letters: 0.123"
+        assert reason.text.removesuffix(RAISES) == "Share of letters: 0.123"
         assert reason.fields == ()
         assert reason.source == "model: learned from the inspection results of the training window"
 
@@ -244,11 +261,11 @@ class TestTexts:
     ) -> None:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
         explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
-        assert explained.reasons[0].text == text
+        assert explained.reasons[0].text.removesuffix(RAISES) == text
 
     def test_a_value_per_kilogram_beyond_the_largest_float_is_a_large_number(self) -> None:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
-        text = explanation([feature], [1.0], [718.5], context(hs_code="392690")).reasons[0].text
+        text = explanation([feature], [1.0], [718.5], context(hs_code="392690")).reasons[0].text.removesuffix(RAISES)
         assert text == "Declared value of USD 1.01e+304 per kg is high for HS 3926 (usual: 8 to 40)"
 
     @pytest.mark.parametrize(
@@ -268,12 +285,17 @@ class TestTexts:
             ("hs_digits", ReasonCode.HS_FORM, form),
         ):
             feature = Feature(name, "classification", "", reason, shown=CODE)
-            assert explanation([feature], [1.0], [1.0], context(hs_code=code)).reasons[0].text == text
+            assert (
+                explanation([feature], [1.0], [1.0], context(hs_code=code)).reasons[0].text.removesuffix(RAISES) == text
+            )
 
     def test_a_mass_comes_with_the_usual_range_for_the_chapter(self) -> None:
         feature = Feature("mass_kg", "value", "Mass of the item in kilograms (log)", ReasonCode.MASS_UNUSUAL)
         explained = explanation([feature], [1.0], [np.log(9.75)], context())
-        assert explained.reasons[0].text == "Mass of 9.75 kg is high for HS chapter 39 (usual: 1 to 4)"
+        assert (
+            explained.reasons[0].text.removesuffix(RAISES)
+            == "Mass of 9.75 kg is high for HS chapter 39 (usual: 1 to 4)"
+        )
 
     def test_a_value_without_currency_is_shown_without_one(self) -> None:
         text = text_of(ReasonCode.VALUE_THRESHOLD, context(currency=None))
@@ -298,7 +320,7 @@ class TestTexts:
     def test_the_account_text_gives_the_age(self, opened: str, text: str) -> None:
         feature = Feature("account_age_days", "party", "Days", ReasonCode.NEW_CONSIGNOR, -1)
         row = context(consignor_account_opened_on=opened)
-        assert explanation([feature], [1.0], [6.0], row).reasons[0].text == text
+        assert explanation([feature], [1.0], [6.0], row).reasons[0].text.removesuffix(RAISES) == text
 
     def test_a_missing_opening_day_of_an_account_is_stated(self) -> None:
         text = text_of(ReasonCode.ACCOUNT_AGE_MISSING, context(consignor_account_opened_on=None))
@@ -362,7 +384,9 @@ class TestTexts:
     def test_words_that_past_descriptions_did_not_use_are_stated(self) -> None:
         feature = next(feature for feature in SPACE.features if feature.name == "description_rarest_word")
         (reason,) = explanation([feature], [1.0], [np.nan], context(goods_description="Zyx")).reasons
-        assert reason.text == "Goods are described as `Zyx`. Past descriptions used none of its words"
+        assert (
+            reason.text.removesuffix(RAISES) == "Goods are described as `Zyx`. Past descriptions used none of its words"
+        )
 
     def test_long_texts_are_cut(self) -> None:
         text = text_of(ReasonCode.DESCRIPTION_VAGUE, context(goods_description="word " * 60))
@@ -409,12 +433,12 @@ class TestTexts:
             ("description_dose", 0.0, "A clinical form (patch, ampoule, tablet) is named: no"),
             ("description_dose", 1.0, "A clinical form (patch, ampoule, tablet) is named: without an amount per dose"),
             ("description_dose", 2.0, "A clinical form (patch, ampoule, tablet) is named: with an amount per dose"),
-            ("consignor_fits_code", 1.0, "Fit of the HS chapter with what the consignor's line of business sends: its goods"),
-            ("consignor_fits_code", -0.7, "Fit of the HS chapter with what the consignor's line of business sends: its materials"),
-            ("consignee_fits_code", 0.0, "Fit of the HS chapter with what the consignee's line of business receives: neutral"),
-            ("consignee_fits_code", -1.0, "Fit of the HS chapter with what the consignee's line of business receives: other goods"),
-            ("mass_unusual", -3.2, "Distance of the mass from the usual one for the HS heading: 3.2 times the usual spread below"),
-            ("mass_deviation", 2.43, "Mass against the usual mass of goods described so: 2.4 times the usual spread above"),
+            ("consignor_fits_code", 1.0, "HS chapter against the business that the consignor's name suggests: fits it"),
+            ("consignor_fits_code", -0.7, "HS chapter against the business that the consignor's name suggests: a material of it"),
+            ("consignee_fits_code", 0.0, "HS chapter against the business that the consignee's name suggests: neutral"),
+            ("consignee_fits_code", -1.0, "HS chapter against the business that the consignee's name suggests: unusual for it"),
+            ("mass_unusual", -3.2, "Mass against the HS heading: far below the usual"),
+            ("mass_deviation", 2.43, "Mass against goods with this description: very unusual"),
             ("export_is_consignor", 0.0, "They are not exported from the consignor's country"),
             ("export_is_consignor", 1.0, "They are exported from the consignor's country"),
             ("consignee_company", 0.0, "The consignee's name is that of a private person"),
@@ -456,5 +480,5 @@ class TestTexts:
 
     def test_sources_are_those_of_the_published_typologies(self) -> None:
         assert published("V1") == (
-            "V1 Value density out of range (CBP release: 65 lb declared as printing ink worth USD 90)"
+            "Value density out of range (CBP release: 65 lb declared as printing ink worth USD 90)"
         )

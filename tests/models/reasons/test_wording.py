@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 
+from features.groups.base import Feature
+from features.groups.reason_codes import ReasonCode
 from features.substances import Substances
 from models.evidence import PLACES, read_evidence
-from models.reasons import Explanations, FeaturesByReason, ScoredTable
+from models.reasons import ENOUGH, Explanations, FeaturesByReason, ScoredTable
+from models.reasons.by_reason import MeasuredText
 from models.reasons.codes import PLACES as WRITERS
-from models.reasons.codes import fill
+from models.reasons.codes import REASON_KINDS, cited, fill
 from models.reasons.items import Evidence, ExplainedItems
-from tests.models.reasons.test_reasons import SPACE, context
+from models.reasons.shipment_texts import declared_mass
+from models.rules.ruling import ListHit, Ruling
+from tests.models.reasons.test_reasons import ITEM, SPACE, context, explanations, text_of
 
 INDEX = Substances.load()
 
@@ -142,8 +148,77 @@ def test_a_reason_led_by_an_entry_has_its_text_and_source_and_one_led_by_a_featu
     )
     (by_entry,), (by_feature,) = explained[0].reasons, explained[1].reasons
     assert (by_entry.code, by_entry.weight) == ("DESCRIPTION_VAGUE", 1.75)
-    assert by_entry.text == "The description is vague: `parts`"
-    assert by_entry.source.startswith("evidence vague (assumed): D1 ")
+    assert by_entry.text == "The description is vague: `parts` (raises the score)"
+    assert by_entry.source.startswith("Vague or generic description (EU ICS2")
     assert (by_feature.code, by_feature.weight) == ("DESCRIPTION_VAGUE", 4.0)
     assert by_feature.text.startswith("Goods are described as `parts`.")
-    assert by_feature.source.startswith("D1 ")
+    assert by_feature.source.startswith("Vague or generic description (EU ICS2")
+
+
+#: Codes, ids and marks of missing texts that no officer can read.
+UNREADABLE = re.compile(
+    r"\(S\d+\)|\b[DEMPRTV]\d{1,2}\b|(?<!UPU )\bS\d{2,3}\b|`-`|usual spread|\b[\w-]+\.csv\b|\b\d (?:with|without|declared)\b"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 2.0, 0.37, -3.1])
+def test_no_text_of_a_feature_has_codes(value: float) -> None:
+    for feature in SPACE.features:
+        text = MeasuredText(feature)[value]
+        assert not UNREADABLE.search(text), text
+
+
+def test_no_text_and_no_source_has_codes() -> None:
+    bare = {name: None for name in ITEM if name not in ("shipment_id", "goods_description")}
+    entries = [entry for entry in read_evidence().entries if entry.text]
+    for entry in entries:
+        assert not UNREADABLE.search(write(entry.text, **bare)), entry.id
+        assert not UNREADABLE.search(cited(entry.source)), cited(entry.source)
+    for code, kind in REASON_KINDS.items():
+        assert not UNREADABLE.search(text_of(code, context(**bare))), code
+        assert not UNREADABLE.search(kind.source), code
+    hit = ListHit("0f8fad5b-d9cb-469f-a165-70867728950e", "brokers", "consignor_name", 0.9, 2, "Order")
+    (reason,) = Ruling(None, None, {}, {0: (hit,)}).reasons(0)
+    assert not UNREADABLE.search(reason["text"] + reason["source"])
+
+
+@pytest.mark.parametrize(
+    ("template", "changes", "text"),
+    [
+        ("{hs} for {consignor_line}", {"consignor_name": "Shenzhen Yixing Electronics"}, "HS 392690 for electronics"),
+        ("{consignor_finds} of {consignor}", {"consignor_name": None}, "No earlier find of an unnamed consignor"),
+    ],
+)
+def test_a_text_claims_no_more_than_is_known(template: str, changes: dict[str, str | None], text: str) -> None:
+    assert write(template, **changes) == text
+
+
+@pytest.mark.parametrize("name", ["xylazine", "medetomidine"])
+def test_an_adulterant_is_called_one(name: str) -> None:
+    assert write("{declared}", name) == f"Declared by name as {name}, an adulterant of opioids"
+
+
+def test_a_cas_number_of_another_substance_is_named_with_both() -> None:
+    text = write("{declared}", "fentanyl", cas_number="437-38-7", goods_description="citric acid")
+    assert text.endswith("(the CAS number 437-38-7 is that of Fentanyl, but the words name citric acid)")
+
+
+def test_the_net_mass_of_an_item_and_the_gross_mass_of_all_say_so() -> None:
+    scored = context(net_mass_kg="2", gross_mass_kg="900")
+    columns = {name: column for column, name in enumerate(SPACE.names)}
+    features = np.full((1, len(columns)), np.nan)
+    features[0, columns["shipment_items"]] = 60.0
+    items = ExplainedItems(scored, [0], columns, features, [0])
+    assert declared_mass(items) == ["Mass declared: net 2 kg for this item, gross 900 kg for all 60 items"]
+
+
+def test_by_default_the_reasons_that_are_left_out_are_small() -> None:
+    features = [Feature(f"f{i}", "g", f"Count of {i}", code) for i, code in enumerate(list(ReasonCode)[:20])]
+    for weights, most in (([8.0, -4.0, 2.0, *[0.05] * 17], 3), ([1.0] * 20, 12)):
+        whole = explanations(features, [weights], [[1.0] * 20], context())
+        (reasons,) = whole.to_json(ENOUGH)
+        assert len(reasons) == most + 1
+        assert reasons[-1]["code"] == "OTHER"
+        assert "reasons (" in reasons[-1]["text"]
+        assert sum(reason["weight"] for reason in reasons) == pytest.approx(sum(weights), abs=1e-9)

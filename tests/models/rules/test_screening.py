@@ -72,8 +72,12 @@ def test_only_hits_that_count_raise_and_the_score_is_never_lowered(
 @pytest.mark.parametrize(
     ("changes", "code", "text"),
     [
-        ({}, LaneReason.WATCH_LIST, "Watch list brokers, entry e: consignor_name agrees (similarity 90 %): Order"),
-        ({"dismissed": "Another firm"}, LaneReason.DISMISSED, "entry e: consignor_name is another party: Another firm"),
+        ({}, LaneReason.WATCH_LIST, "Watch list brokers: consignor name agrees with an entry (similarity 90 %): Order"),
+        (
+            {"dismissed": "Another firm"},
+            LaneReason.DISMISSED,
+            "Watch list brokers: consignor name is another party: Another firm",
+        ),
         ({"suppressed": SUPPRESSION}, LaneReason.SUPPRESSED, "suppressed until 2099-12-31T00:00:00Z by key 1: Audited"),
     ],
 )

@@ -73,9 +73,7 @@ def test_an_entry_raises_the_lane_and_gives_a_reason_with_its_similarity(client:
     assert (answer["lane"], answer["selected_by"]) == ("red", "watch_list")
     assert answer["rule_ids"][-1] == f"watch_list:{entry['id']}"
     [reason] = [reason for reason in answer["reasons"] if reason["code"] == "WATCH_LIST"]
-    assert reason["text"].startswith(
-        f"Watch list brokers, entry {entry['id']}: consignor_name agrees (similarity 97 %)"
-    )
+    assert reason["text"].startswith("Watch list brokers: consignor name agrees with an entry (similarity 97 %)")
     assert reason["fields"] == ["consignor_name"]
     assert answer["rules_digest"] != before["rules_digest"]
     assert scored(client)["risk"] == before["risk"]
