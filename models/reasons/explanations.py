@@ -172,7 +172,7 @@ class Explanations(Mapping[int, "Explanation"]):
         shown = np.abs(weights).cumsum(axis=1)
         others = np.abs(weights.sum(axis=1, keepdims=True) - weights.cumsum(axis=1))
         is_small = others <= _SMALL_SHARE * shown + _ROUNDING
-        return np.minimum(is_small.argmax(axis=1) + 1, _MOST_SHOWN).astype(np.int32)
+        return np.asarray(np.minimum(is_small.argmax(axis=1) + 1, _MOST_SHOWN), dtype=np.int32)
 
     def _others(self, order: NDArray[np.intp], omitted: BoolArray) -> list[list[dict[str, Any]]]:
         """Return per shipment a list with one reason for those ``omitted`` (m, R) of ``order``; empty if their weights are 0."""
