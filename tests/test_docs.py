@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from service.core.metrics import Metrics
 from service.core.settings import Settings, variables
 from service.goods.answers import COLUMNS as GOODS_COLUMNS
 from service.substances.answers import COLUMNS
+from tools.law_cells import cells
 from tools.pages import pages, with_model_note
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -107,6 +110,20 @@ def test_every_kind_of_match_and_every_class_definition_is_documented() -> None:
     assert tuple(word for word in words if word in KINDS) == KINDS
     definitions = list(dict.fromkeys(row.definition for row in class_definitions()))
     assert [word for word in words if word in definitions] == definitions
+
+
+def test_the_cells_of_the_first_questions_are_documented() -> None:
+    counted: dict[str, Counter[str]] = {}
+    for _, place, precision, _ in cells(date(2026, 12, 1)):
+        counted.setdefault(place, Counter())[precision] += 1
+    kinds = ("day", "year", "by", "not recorded")
+    text = (DOCS / "law.md").read_text(encoding="utf-8")
+    for place, number in counted.items():
+        assert f"| {place} | {' | '.join(str(number[kind]) for kind in kinds)} |" in text, place
+    day, year, by, none = (sum(number[kind] for number in counted.values()) for kind in kinds)
+    flat = " ".join(text.split())
+    assert f"{day + year + by + none} cells. {day} have a first day, {year} a year, {by} a day by" in flat
+    assert f"and {none} are not recorded" in flat
 
 
 def test_the_recorded_law_is_documented_with_its_groups_and_days() -> None:

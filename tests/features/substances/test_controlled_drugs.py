@@ -75,7 +75,8 @@ def test_ketamine_is_controlled_by_nations_and_not_by_the_united_nations() -> No
     assert schedules("ketamine") == []
     assert known("ketamine", "US") is True
     assert known("ketamine", "US", date(1999, 8, 11)) is None
-    assert known("ketamine", "MX") is None
+    assert known("ketamine", "IN") is None
+    assert [known("ketamine", "MX", date(2026, 1, day)) for day in (15, 16)] == [None, True]
 
 
 def test_a_later_decision_counts_from_the_end_of_its_year() -> None:
@@ -85,7 +86,7 @@ def test_a_later_decision_counts_from_the_end_of_its_year() -> None:
 
 @pytest.mark.parametrize("place", ["US", "MX", "CH", "ZA", "VN", "US-CA"])
 def test_where_the_national_law_is_not_recorded_the_convention_of_the_country_is_named(place: str) -> None:
-    for text, convention in (("heroin", "Single Convention 1961"), ("alprazolam", "1971 Convention")):
+    for text, convention in (("morphine", "Single Convention 1961"), ("alprazolam", "1971 Convention")):
         assert known(text, place) is None
         [one] = obligations(resolve(text), TODAY, place)
         assert (one.party.convention, one.party.party) == (convention, place[:2])
