@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
+from zlib import adler32, crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ from features.groups.history.keys import history_keys
 from features.groups.history.saving import most_important, restore_store, store_arrays
 from features.groups.history.state import Entity, KeyRow, LinkColumn, StateLayout, key_row
 from features.groups.history.store import Store
-from features.table.coded import Coded
 from features.table.table import ManifestTable
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -81,8 +81,24 @@ _DAY: Final = 86_400
 #: Time within which another ``shipment_id`` counts as the same goods, and the tolerance of their mass and value.
 _WITHIN: Final = 30 * _DAY
 _TOLERANCE: Final = 0.02
-_SALTS: Final = (0, 0x51ED270B9D1F4C3B, 0x2545F4914F6CDD1D)
-_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR: Final = np.int64(0x1E3779B97F4A7C15)
+_OF_PARTIES: Final = np.int64(0x2545F4914F6CDD1D)
+#: Rows that are those of the key matrix.
+_OUT: Final = np.array([
+    Content.SHIPMENT, Content.CENTS, Content.CONSIGNOR, Content.CONSIGNEE, Content.ADDRESS, Content.ROUTE, Content.GRAMS,
+])  # fmt: skip
+_IN: Final = np.array([
+    KeyRow.REFERENCE, KeyRow.CENTS, KeyRow.CONSIGNOR_NAME, KeyRow.CONSIGNEE_NAME, key_row(Entity.ADDRESS),
+    key_row(Entity.TRADE_LANE), KeyRow.GRAMS,
+])  # fmt: skip
+#: Rows of hashed texts. Currencies are mixed with the amounts.
+_HASHED: Final = (
+    (Content.GOODS, "goods_description"),
+    (Content.CHEMICAL, "declared_chemical"),
+    (Content.CODE, "hs_code"),
+    (Content.CAS, "cas_number"),
+    (Content.VALUE, "currency"),
+)
 _NAME: Final = "declaration"
 
 
@@ -130,49 +146,40 @@ def _unchanged(earlier: Earlier, shipment: int) -> Earlier:
 def contents(table: ManifestTable) -> IntArray:
     """Return the contents (CONTENT_ROWS, n_shipments) of a table's shipments."""
     keys, first = history_keys(table), table.first_row
-    out = np.empty((CONTENT_ROWS, table.n_shipments), dtype=np.int64)
-    out[Content.SHIPMENT] = keys[KeyRow.REFERENCE]
-    out[Content.HOUSE] = _of_first_rows(table.declared("house_id"), first, _SALTS[1])
-    names = keys[KeyRow.CONSIGNOR_NAME], keys[KeyRow.CONSIGNEE_NAME]
-    pair = (names[0].view(np.uint64) * _FACTOR ^ names[1].view(np.uint64)).view(np.int64) ^ _SALTS[2]
-    out[Content.PARTIES] = np.where((names[0] != 0) & (names[1] != 0), pair, 0)
-    out[Content.TIME], out[Content.CENTS] = table.declared_s, keys[KeyRow.CENTS]
-    for row, name in ((Content.GOODS, "goods_description"), (Content.CHEMICAL, "declared_chemical"),
-                      (Content.CODE, "hs_code"), (Content.CAS, "cas_number")):  # fmt: skip
-        out[row] = _of_items(table.text(name), first)
-    out[Content.CONSIGNOR], out[Content.CONSIGNEE] = names
-    out[Content.ADDRESS], out[Content.ROUTE] = keys[key_row(Entity.ADDRESS)], keys[key_row(Entity.TRADE_LANE)]
-    amounts = np.nan_to_num(table.number("customs_value") * 100.0, posinf=0.0, neginf=0.0).clip(-1e15, 1e15)
-    out[Content.VALUE] = np.add.reduceat(np.rint(amounts).astype(np.int64), first)
-    out[Content.VALUE] ^= _of_first_rows(table.text("currency"), first, 0)
-    out[Content.GRAMS] = keys[KeyRow.GRAMS]
+    out = np.zeros((CONTENT_ROWS, table.n_shipments), dtype=np.int64)
+    out[_OUT] = keys[_IN]
+    houses = table.declared("house_id")
+    if houses.values:
+        out[Content.HOUSE] = houses.lookup(_checksums(houses.values), 0)[first]
+    consignor, consignee = out[Content.CONSIGNOR], out[Content.CONSIGNEE]
+    out[Content.PARTIES] = (consignor * _FACTOR ^ consignee ^ _OF_PARTIES) * ((consignor != 0) & (consignee != 0))
+    out[Content.TIME] = table.declared_s
+    for row, name in _HASHED:
+        texts = table.text(name)
+        if texts.values:
+            out[row] = _of_shipments(texts.lookup(_hashes(texts.values), 0), first)
+    amounts = table.number("customs_value")
+    if np.isnan(amounts).any():
+        amounts = np.nan_to_num(amounts)
+    out[Content.VALUE] ^= _of_shipments(amounts, first).view(np.int64)
     return out
 
 
-def _hashes(texts: Coded) -> IntArray:
-    values = [" ".join(text.casefold().split()).encode("utf-8", "surrogatepass") for text in texts.values]
-    return np.frombuffer(b"".join([blake2b(value, digest_size=8).digest() for value in values]), dtype="<i8")
-
-
-def _of_first_rows(texts: Coded, first: IntArray, salt: int) -> IntArray:
-    if not texts.values:
-        return np.zeros(len(first), dtype=np.int64)
-    taken = _small(texts.take(first))
-    return np.asarray(taken.lookup(_hashes(taken) ^ salt, 0))
-
-
-def _of_items(texts: Coded, first: IntArray) -> IntArray:
-    """Return a hash of the texts of each shipment's items, in any order."""
-    if not texts.values:
-        return np.zeros(len(first), dtype=np.int64)
-    texts = _small(texts)
-    of_rows: IntArray = texts.lookup(_hashes(texts), 0)
+def _of_shipments(of_rows: NDArray[Any], first: IntArray) -> NDArray[Any]:
+    """Return the sums of the shipments' rows, which do not depend on the order of a shipment's items."""
     return of_rows if len(of_rows) == len(first) else np.add.reduceat(of_rows, first)
 
 
-def _small(texts: Coded) -> Coded:
-    """Return a column without the texts of the full table, if it is a small part of one."""
-    return texts.compact() if len(texts.values) > 2 * len(texts.codes) else texts
+def _hashes(texts: list[str]) -> IntArray:
+    # Blanks are those of the normal form.
+    folded = [text.casefold().encode("utf-8", "surrogatepass") for text in texts]
+    return np.frombuffer(b"".join([blake2b(text, digest_size=8).digest() for text in folded]), dtype="<i8")
+
+
+def _checksums(texts: list[str]) -> IntArray:
+    """Return checksums of texts. They suffice for keys, because nobody gains by declarations that are taken for each other."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return np.array([crc32(text) << 30 ^ adler32(text) for text in encoded], dtype=np.int64)
 
 
 class Declarations:
@@ -260,12 +267,16 @@ class Declarations:
         """Look at shipments that may have an earlier declaration one by one, and remember the others together."""
         n = len(lanes)
         orders = np.full(n, NO_ORDER, dtype=np.int64) if orders is None else orders
-        slots = self._store.find(np.ascontiguousarray(content[: len(_KEYS)]).reshape(-1)).reshape(len(_KEYS), n)
-        alone = (slots < 0).all(axis=0) & ~_shared(content, slots, lanes)
+        if n == 1:
+            alone = np.zeros(1, dtype=np.bool_)
+        else:
+            slots = self._store.find(np.ascontiguousarray(content[: len(_KEYS)]).reshape(-1)).reshape(len(_KEYS), n)
+            alone = (slots < 0).all(axis=0) & ~_shared(content, slots, lanes)
         if counted is not None:
             alone &= counted
         found: dict[int, Earlier] = {}
-        self._remember(content, lanes, orders, np.flatnonzero(alone))
+        if alone.any():
+            self._remember(content, lanes, orders, np.flatnonzero(alone))
         for shipment in np.flatnonzero(~alone).tolist():
             lane = int(lanes[shipment])
             earlier, is_kept = self._earlier(content[:, shipment], lane)
@@ -315,9 +326,13 @@ class Declarations:
     def _replace(self, content: IntArray, kinds: slice, lane: int, order: int) -> None:
         """Remember a shipment under some of its keys."""
         keys = content[kinds]
-        slots = self._slots(keys[keys != 0])
-        np.asarray(self._store.wide)[slots] = [*content.tolist(), order]
-        np.asarray(self._store.narrow)[slots] = [1, content[Content.TIME] // _DAY, lane]
+        if not len(keys):
+            return
+        slots = self._slots(keys)
+        wide, narrow = np.asarray(self._store.wide), np.asarray(self._store.narrow)
+        for slot in slots[slots >= 0].tolist():
+            wide[slot, :CONTENT_ROWS], wide[slot, _ORDER] = content, order
+            narrow[slot] = 1, content[Content.TIME] // _DAY, lane
 
     def _remember(self, content: IntArray, lanes: LaneArray, orders: IntArray, chosen: IntArray) -> None:
         """Remember new shipments without keys in common."""
@@ -340,10 +355,7 @@ class Declarations:
 
 def _shared(content: IntArray, slots: NDArray[np.int32], lanes: LaneArray) -> NDArray[np.bool_]:
     """Return whether each shipment (n,) has a key that another shipment of the table may have remembered before."""
-    shared = np.zeros(len(lanes), dtype=np.bool_)
-    if len(lanes) == 1:
-        return shared
-    shared |= _repeated(content[Content.SHIPMENT])
+    shared = _repeated(content[Content.SHIPMENT])
     may_raise = shared | (slots >= 0).any(axis=0) | (lanes > GREEN)
     for kind in (Content.HOUSE, Content.PARTIES):
         keys = content[kind]
