@@ -13,15 +13,16 @@ Content is compared by digests per field. Case, blanks and times do not count.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, auto
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 from zlib import adler32, crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.base import FloatArray
 from features.groups.history.keys import history_keys
 from features.groups.history.saving import most_important, restore_store, store_arrays
 from features.groups.history.state import Entity, KeyRow, LinkColumn, StateLayout, key_row
@@ -351,6 +352,42 @@ class Declarations:
     def _slots(self, keys: IntArray) -> NDArray[np.int32]:
         self._store.reserve(len(keys), self._capacity)
         return self._store.find(np.ascontiguousarray(keys), add=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryRows:
+    """History features of shipments.
+
+    `amend` compares the shipments with their earlier declarations, once their lanes are known.
+
+    Attributes:
+        values: (n_shipments, H) features; NaN without a key or a past.
+        late: (n_shipments,) True if the time of the shipment is before that of an earlier shipment.
+        faults: shipment -> error of the program. These shipments are not counted, and their values are NaN.
+        declarations: the memory of declarations that `amend` asks; None for none.
+        update: whether `amend` changes the memory.
+    """
+
+    values: FloatArray
+    late: NDArray[np.bool_]
+    faults: dict[int, Exception] = field(default_factory=dict, kw_only=True)
+    declarations: Declarations | None = field(default=None, kw_only=True)
+    update: bool = field(default=True, kw_only=True)
+
+    def amend(self, table: ManifestTable, lanes: LaneArray) -> dict[int, Earlier]:
+        """Return the earlier declarations of the table's shipments that had other content, and remember the shipments.
+
+        Args:
+            lanes: (n_shipments,) codes of the lanes without earlier declarations.
+        """
+        if self.declarations is None:
+            return {}
+        counted = None if table.far_dated is None else ~table.far_dated
+        return self.declarations.judge(contents(table), lanes, counted=counted, update=self.update)
+
+    def take(self, shipments: IntArray) -> Self:
+        """Return the features of the given shipments, which have no faults."""
+        return replace(self, values=self.values[shipments], late=self.late[shipments], faults={})
 
 
 def _shared(content: IntArray, slots: NDArray[np.int32], lanes: LaneArray) -> NDArray[np.bool_]:

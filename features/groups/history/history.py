@@ -15,8 +15,8 @@ and address compute the keys of entities, and saving saves the state in a bundle
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
-from features.groups.history.declarations import Declarations, Earlier, LaneArray, contents
+from features.groups.history.declarations import Declarations, HistoryRows
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
@@ -53,42 +53,6 @@ _CHUNK: Final = 4096
 _EVICT_EVERY: Final = 65536
 #: Number of recent shipments in the cache that detects repeats.
 _RECENT: Final = 32768
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HistoryRows:
-    """History features of shipments.
-
-    `amend` compares the shipments with their earlier declarations, once their lanes are known.
-
-    Attributes:
-        values: (n_shipments, H) features; NaN without a key or a past.
-        late: (n_shipments,) True if the time of the shipment is before that of an earlier shipment.
-        faults: shipment -> error of the program. These shipments are not counted, and their values are NaN.
-        declarations: the memory of declarations that `amend` asks; None for none.
-        update: whether `amend` changes the memory.
-    """
-
-    values: FloatArray
-    late: NDArray[np.bool_]
-    faults: dict[int, Exception] = field(default_factory=dict, kw_only=True)
-    declarations: Declarations | None = field(default=None, kw_only=True)
-    update: bool = field(default=True, kw_only=True)
-
-    def amend(self, table: ManifestTable, lanes: LaneArray) -> dict[int, Earlier]:
-        """Return the earlier declarations of the table's shipments that had other content, and remember the shipments.
-
-        Args:
-            lanes: (n_shipments,) codes of the lanes without earlier declarations.
-        """
-        if self.declarations is None:
-            return {}
-        counted = None if table.far_dated is None else ~table.far_dated
-        return self.declarations.judge(contents(table), lanes, counted=counted, update=self.update)
-
-    def take(self, shipments: IntArray) -> Self:
-        """Return the features of the given shipments, which have no faults."""
-        return replace(self, values=self.values[shipments], late=self.late[shipments], faults={})
 
 
 @dataclass(frozen=True, slots=True)
