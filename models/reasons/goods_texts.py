@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from features.reference import Listing, hs_text
@@ -68,7 +68,6 @@ _NAMED_IN: Final = {
 }
 
 
-@cache
 def place_name(code: str) -> str:
     """Return the usual English name of a country, `EU` or `UN`; the code itself if it is none of them."""
     import pycountry

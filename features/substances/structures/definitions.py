@@ -151,10 +151,15 @@ def _smarts(text: str) -> Chem.Mol:
     return query
 
 
-@cache
+#: Compiled queries. There are as many as patterns in the file.
+_ATOMS: Final[dict[str, Chem.Mol]] = {}
+
+
 def _atom(smarts: str) -> Chem.Mol:
     """Return a query for one atom in the surroundings that the SMARTS describes."""
-    return _smarts(f"[$({smarts})]")
+    if smarts not in _ATOMS:
+        _ATOMS[smarts] = _smarts(f"[$({smarts})]")
+    return _ATOMS[smarts]
 
 
 @cache

@@ -159,7 +159,10 @@ def test_try_refuses_an_id_of_the_offices_rules(
 def test_score_adds_rules_and_a_register_or_takes_all_rules_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     default, added, none = scored(folder), scored(folder, "--rules", "rules.toml"), scored(folder, "--rules", "none")
     assert (default["E"]["lane"], default["E"]["rule_ids"]) == ("red", "watched-without-permit;opioid-without-permit")
-    assert added["E"]["rule_ids"] == "watched-without-permit;opioid-without-permit;opioid-exemption"
+    # The office's rules raise A. E has the parties, the mass and the value of A, and other words.
+    assert added["E"]["rule_ids"] == (
+        "changed-declaration;watched-without-permit;opioid-without-permit;opioid-exemption"
+    )
     assert (added["A"]["rule_ids"], none["E"]["rule_ids"]) == ("mugs;from-china", "")
     monkeypatch.setenv("TIDEWAITER_RULES", "rules.toml")
     assert scored(folder)["A"]["rule_ids"] == "mugs;from-china"
