@@ -1,9 +1,9 @@
-"""Permit numbers: placeholders, published forms, and the office's register of permits and licensed parties.
+"""The office's register of permits and licensed parties, and the permits of goods items.
 
 A permit number on a manifest is a declaration, not proof. It counts only if an office's own register holds it for one of the
-parties, on the day of the declaration: an unverified one lowers no score. A row of the register without a permit number names a
-licensed party. A licence does not count as a permit, because anyone can declare the name of a known firm. An office's own rules
-may use it.
+parties, on the day of the declaration, and for the item's substance if the register names one: an unverified permit lowers no
+score. A row of the register without a permit number names a licensed party. A licence does not count as a permit, because anyone
+can declare the name of a known firm. An office's own rules may use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -24,28 +24,26 @@ from numpy.typing import NDArray
 
 from features.readers.source import read_small
 from features.reference import country, permit_forms
-from features.reference.words import declared_words
+from features.substances import Match, Substances
 from features.table.table import ManifestTable
 from features.texts.folding import folded
+from models.permit_numbers import form_fault, is_placeholder, plain_number
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
 #: Columns of a register, in any order.
 COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", "valid_until")
+#: A further column that a register may have.
+SUBSTANCE: Final = "substance"
+#: Kinds of matches that name no substance for certain.
+_DOUBTFUL: Final = frozenset({"similar", "street"})
+#: Kinds of matches that a register must not contain.
+_NOT_IN_REGISTERS: Final = _DOUBTFUL | {"mention", "misspelt"}
 #: Maximum size of a register, to protect memory. A hundred thousand permits take about ten megabytes.
 MAX_BYTES: Final = 64 * 2**20
-#: Words such as "permit" and "number", which do not identify a permit.
-_GENERIC: Final = re.compile(rf"\b(?:{'|'.join(declared_words()['permits']['generic'])})\b")
 _NOT_PLAIN: Final = re.compile(r"[\W_]+")
-#: Ascending and descending digits, continued past 9 and 0: 12345, 98765, 67890.
-_UP: Final = "01234567890123456789"
-_SEQUENCES: Final = (_UP, _UP[::-1])
 #: Permit number under which licensed parties are stored.
 _LICENSED: Final = ""
-#: Shorter numbers are placeholders.
-_MIN_CHARACTERS: Final = 3
-#: Placeholders with digits that the other tests do not find.
-_DUMMIES: Final = frozenset(declared_words()["permits"]["placeholders"])
 
 
 class RegisterError(ValueError):
@@ -54,44 +52,6 @@ class RegisterError(ValueError):
     def __init__(self, name: str, faults: list[str]) -> None:
         self.name, self.faults = name, faults
         super().__init__("\n".join([f"The register {name} cannot be used:", *(f"- {fault}" for fault in faults)]))
-
-
-def plain_number(number: str) -> str:
-    """Return the letters and digits of a permit number, folded, without words that only say "permit number"."""
-    return _NOT_PLAIN.sub("", _GENERIC.sub(" ", _NOT_PLAIN.sub(" ", folded(number))))
-
-
-def is_placeholder(number: str) -> bool:
-    """Return whether a declared permit number is a placeholder, which counts as no permit.
-
-    Placeholders have fewer than three letters and digits, no digit, only zeros as digits, one repeated character, digits in
-    sequence, or are listed in `declared_words.toml`.
-
-    >>> [is_placeholder(text) for text in ("N/A", "12345", "Permit No. 0000", "pending", "IP-2026-0042")]
-    [True, True, True, True, False]
-    """
-    plain = plain_number(number)
-    digits = "".join(filter(str.isdigit, plain))
-    if len(plain) < _MIN_CHARACTERS or not digits or plain in _DUMMIES:
-        return True
-    if len(set(plain)) == 1 or (len(set(digits)) == 1 and digits[0] == "0"):
-        return True
-    return plain == digits and any(digits in sequence for sequence in _SEQUENCES)
-
-
-def form_fault(number: str, countries: Collection[str]) -> str:
-    """Return how a permit number breaks a form that one of the countries publishes; empty if it breaks none.
-
-    >>> form_fault("DEA FP1234563", ["US"]), form_fault("DEA FP1234567", ["US"])
-    ('', 'its check digit is wrong for a DEA registration')
-    """
-    plain = plain_number(number)
-    for form in permit_forms():
-        if form.jurisdiction in countries and re.fullmatch(f"(?:dea)?(?:{form.shape})", plain):
-            digits = [int(digit) for digit in plain if digit.isdigit()][-len(form.weights) - 1 :]
-            if sum(int(weight) * digit for weight, digit in zip(form.weights, digits, strict=False)) % 10 != digits[-1]:
-                return f"its check digit is wrong for a {form.permit}"
-    return ""
 
 
 def plain_party(name: str) -> str:
@@ -107,15 +67,39 @@ class Party:
     country: str
 
 
+def identity(match: Match | None) -> str:
+    """Return what all names, salts and forms of the substance of a match share; empty if none is named for certain."""
+    if match is None or match.kind in _DOUBTFUL:
+        return ""
+    return match.inchikey or match.substance.casefold()
+
+
+def _registered_identity(text: str) -> str:
+    """Return the `identity` of a substance as a register names it; empty if the text does not name exactly one."""
+    index = Substances.load()
+    match = index.match(text, chemical=True) or index.match_cas(text)
+    if match is None or match.kind in _NOT_IN_REGISTERS:
+        return ""
+    rest = index.match(text.replace(match.matched_text, " "), chemical=True)
+    return identity(match) if rest is None or identity(rest) == identity(match) else ""
+
+
 #: `plain_number` and `plain_party` of a permit.
 _Key: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Permit:
+    """A permit: `substance` as the register names it and its `identity`, both empty for any substance.
+
+    Without an identity, a substance that can no longer be read is no item's substance.
+    """
+
     country: str
     first_day: int
     last_day: int
+    substance: str
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +146,12 @@ class Register:
         faults: list[str] = []
         try:
             header = [cell.strip() for cell in next(reader, [])]
-            if sorted(header) != sorted(COLUMNS):
-                raise RegisterError(name, [f"line 1: the columns are {','.join(header)}, expected {','.join(COLUMNS)}"])
+            if (
+                sorted(column for column in header if column != SUBSTANCE) != sorted(COLUMNS)
+                or header.count(SUBSTANCE) > 1
+            ):
+                expected = f"expected {','.join(COLUMNS)} and optionally {SUBSTANCE}"
+                raise RegisterError(name, [f"line 1: the columns are {','.join(header)}, {expected}"])
             for values in reader:
                 if not any(value.strip() for value in values):
                     continue
@@ -172,7 +160,7 @@ class Register:
                     continue
                 row = {column: value.strip() for column, value in zip(header, values, strict=True)}
                 try:
-                    key, permit = _permit(row)
+                    key, permit = _checked(row)
                 except ValueError as error:
                     faults.append(f"line {reader.line_num}, {error}")
                 else:
@@ -186,17 +174,17 @@ class Register:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, str]], name: str) -> Register:
-        """Return a register of rows with `COLUMNS`.
+        """Return a register of rows with `COLUMNS` and optionally `SUBSTANCE`. A substance that cannot be read is no item's.
 
         Raises:
-            ValueError: see `check_permit`.
+            ValueError: another value is invalid, see `check_permit`.
         """
         permits: dict[_Key, list[_Permit]] = {}
         content = hashlib.sha256()
         for row in rows:
             key, permit = _permit(row)
             permits.setdefault(key, []).append(permit)
-            content.update("\x1f".join(row[column] for column in COLUMNS).encode() + b"\n")
+            content.update("\x1f".join(row.get(column, "") for column in (*COLUMNS, SUBSTANCE)).encode() + b"\n")
         return cls(name, content.hexdigest(), {key: tuple(of_key) for key, of_key in permits.items()})
 
     def with_permits_of(self, other: Register) -> Register:
@@ -207,37 +195,59 @@ class Register:
         digest = hashlib.sha256(f"{self.digest}\n{other.digest}".encode()).hexdigest()
         return Register(f"{self.name} and {other.name}", digest, permits)
 
-    def holds(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
-        """Return whether a permit is registered for one of the parties on a day.
+    def holds(self, number: str, parties: tuple[Party, ...], day: int, substance: str) -> bool:
+        """Return whether a permit is registered for one of the parties on a day, for a substance.
 
         The party's name must equal that of the register, apart from case, accents and punctuation. If the register states a
-        country, the party's country must equal it.
+        country or a substance, that of the party or the item must equal it.
 
         Args:
             number: the permit number as declared. A placeholder is never registered.
             day: day of the declaration, in days since 1970-01-01.
+            substance: the `identity` of the item's substance.
         """
-        return not is_placeholder(number) and self._is_valid(plain_number(number), parties, day)
+        return not is_placeholder(number) and self._is_valid(plain_number(number), parties, day, substance)
 
-    def licenses(self, parties: tuple[Party, ...], day: int) -> bool:
-        """Return whether one of the parties is licensed on a day. Names and countries are compared as in `holds`."""
-        return self._is_valid(_LICENSED, parties, day)
+    def licenses(self, parties: tuple[Party, ...], day: int, substance: str) -> bool:
+        """Return whether one of the parties is licensed on a day, for a substance. The comparison is that of `holds`."""
+        return self._is_valid(_LICENSED, parties, day, substance)
 
-    def _is_valid(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
+    def others(self, number: str, parties: tuple[Party, ...], on: dt.date, substance: str) -> list[str]:
+        """Return the substances to which a permit is limited, as the register names them; empty if it `holds` for ``substance``."""
+        day = on.toordinal() - _EPOCH
+        if is_placeholder(number) or self.holds(number, parties, day, substance):
+            return []
+        return list(dict.fromkeys(permit.substance for permit in self._valid(plain_number(number), parties, day)))
+
+    def _is_valid(self, number: str, parties: tuple[Party, ...], day: int, substance: str) -> bool:
+        permits = self._valid(number, parties, day)
         return any(
-            permit.first_day <= day <= permit.last_day and permit.country in ("", party.country)
-            for party in parties
-            for permit in self._permits.get((number, plain_party(party.name)), ())
+            not permit.substance or (permit.identity != "" and permit.identity == substance) for permit in permits
         )
+
+    def _valid(self, number: str, parties: tuple[Party, ...], day: int) -> Iterator[_Permit]:
+        for party in parties:
+            for permit in self._permits.get((number, plain_party(party.name)), ()):
+                if permit.first_day <= day <= permit.last_day and permit.country in ("", party.country):
+                    yield permit
 
 
 def check_permit(row: Mapping[str, str]) -> None:
-    """Check a row with `COLUMNS`. Its values must have no surrounding blanks.
+    """Check a row with `COLUMNS` and optionally `SUBSTANCE`. Its values must have no surrounding blanks.
 
     Raises:
         ValueError: a value is invalid; the message names the column, the value and the expected form.
     """
-    _permit(row)
+    _checked(row)
+
+
+def _checked(row: Mapping[str, str]) -> tuple[_Key, _Permit]:
+    key, permit = _permit(row)
+    if permit.substance and not permit.identity:
+        raise ValueError(
+            f"{SUBSTANCE}: {permit.substance!r} names no single known substance; expected a name or a CAS number"
+        )
+    return key, permit
 
 
 def _permit(row: Mapping[str, str]) -> tuple[_Key, _Permit]:
@@ -259,7 +269,9 @@ def _permit(row: Mapping[str, str]) -> tuple[_Key, _Permit]:
     first_day, last_day = _day(row, "valid_from", dt.date.min), _day(row, "valid_until", dt.date.max)
     if last_day < first_day:
         raise ValueError(f"valid_until: {row['valid_until']} is before valid_from {row['valid_from']}")
-    return (plain_number(row["permit_number"]), party), _Permit(code, first_day, last_day)
+    substance = row.get(SUBSTANCE, "")
+    named = _registered_identity(substance) if substance else ""
+    return (plain_number(row["permit_number"]), party), _Permit(code, first_day, last_day, substance, named)
 
 
 def _day(row: Mapping[str, str], column: str, blank: dt.date) -> int:
@@ -285,7 +297,11 @@ WORDS: Final = "substance_context_permit"
 
 
 def mark_permits(
-    table: ManifestTable, matrix: FloatArray, columns: Mapping[str, int], register: Register | None
+    table: ManifestTable,
+    matrix: FloatArray,
+    columns: Mapping[str, int],
+    register: Register | None,
+    substances: Sequence[Match | None] = (),
 ) -> None:
     """Let the features show a permit only if the register holds it: evidence and trees see any other manifest as one without.
 
@@ -296,19 +312,22 @@ def mark_permits(
         matrix: (n, F) features of the table, changed in place.
         columns: feature name -> column.
         register: None without a register.
+        substances: (n,) the substance that each item names; empty if none does.
     """
     matrix[:, columns[WORDS]] = 0.0
     permits = table.text("permit_number")
     if not permits.values or not (permits.codes >= 0).any():
         return
-    registered = are_registered(table, register, are_private(matrix, columns)) == 1.0
+    registered = are_registered(table, register, are_private(matrix, columns), substances) == 1.0
     matrix[:, columns[FEATURE]] = np.where(registered, REGISTERED, NONE)
 
 
-def permits_present(table: ManifestTable, register: Register | None, private: FloatArray) -> FloatArray:
+def permits_present(
+    table: ManifestTable, register: Register | None, private: FloatArray, substances: Sequence[Match | None]
+) -> FloatArray:
     """Return `NONE`, `DECLARED` or `REGISTERED` for each item (n,). A placeholder is none."""
     declared = np.where(are_placeholders(table) == 0.0, DECLARED, NONE)
-    return np.where(are_registered(table, register, private) == 1.0, REGISTERED, declared)
+    return np.where(are_registered(table, register, private, substances) == 1.0, REGISTERED, declared)
 
 
 def are_placeholders(table: ManifestTable) -> FloatArray:
@@ -331,23 +350,28 @@ def are_private(matrix: FloatArray, columns: Mapping[str, int]) -> FloatArray:
     return 1.0 - matrix[:, columns["consignee_company"]]
 
 
-def are_registered(table: ManifestTable, register: Register | None, private: FloatArray) -> FloatArray:
+def are_registered(
+    table: ManifestTable, register: Register | None, private: FloatArray, substances: Sequence[Match | None]
+) -> FloatArray:
     """Return 1 where the register holds the permit, otherwise 0 (n,). A private consignee (`are_private`) holds none."""
     permits = table.text("permit_number")
     return _in_register(
         table,
         register,
         private,
+        substances,
         permits.codes,
-        lambda register, permit, parties, day: register.holds(permits.values[permit], parties, day),
+        lambda register, permit, *of_item: register.holds(permits.values[permit], *of_item),
     )
 
 
-def are_licensed(table: ManifestTable, register: Register | None, private: FloatArray) -> FloatArray:
+def are_licensed(
+    table: ManifestTable, register: Register | None, private: FloatArray, substances: Sequence[Match | None]
+) -> FloatArray:
     """Return 1 where the register names a licensed party, otherwise 0 (n,). A private consignee is not licensed."""
     no_permit = np.zeros(table.n_rows, dtype=np.int64)
     return _in_register(
-        table, register, private, no_permit, lambda register, _, parties, day: register.licenses(parties, day)
+        table, register, private, substances, no_permit, lambda register, _, *of_item: register.licenses(*of_item)
     )
 
 
@@ -355,12 +379,14 @@ def _in_register(
     table: ManifestTable,
     register: Register | None,
     private: FloatArray,
+    substances: Sequence[Match | None],
     permits: NDArray[np.integer],
-    test: Callable[[Register, int, tuple[Party, ...], int], bool],
+    test: Callable[[Register, int, tuple[Party, ...], int, str], bool],
 ) -> FloatArray:
-    """Return 1 where the register passes a test of an item's permit, parties and day, otherwise 0 (n,).
+    """Return 1 where the register passes a test of an item's permit, parties, day and substance, otherwise 0 (n,).
 
     Args:
+        substances: (n,) the substance that each item names; empty if none does.
         permits: code of each item's permit (n,); items with a negative code do not pass.
     """
     passed = np.zeros(table.n_rows)
@@ -371,11 +397,15 @@ def _in_register(
         return passed
     parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
     # Test each combination once, because items repeat permits and parties.
+    numbers = {"": 0}
+    named = [numbers.setdefault(identity(substances[row]), len(numbers)) if substances else 0 for row in rows.tolist()]
+    identities = [*numbers]
     keys = np.stack(
         [
             permits[rows],
             *(column.codes[rows] for pair in parties for column in pair),
             (table.declared_s[table.shipment[rows]] // 86400).astype(np.int64),
+            np.array(named, dtype=np.int64),
         ],
         axis=1,
     )
@@ -392,8 +422,9 @@ def _in_register(
                 if name >= 0
             ),
             day,
+            identities[substance],
         )
-        for permit, consignor, consignor_at, consignee, consignee_at, day in distinct.tolist()
+        for permit, consignor, consignor_at, consignee, consignee_at, day, substance in distinct.tolist()
     ]
     passed[rows] = np.array(results, dtype=np.float64)[which.reshape(-1)]
     return passed

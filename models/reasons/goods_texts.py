@@ -20,7 +20,8 @@ from features.substances import (
     listed_in_place,
     status,
 )
-from models.permits import FEATURE, REGISTERED, form_fault, is_placeholder
+from models.permit_numbers import form_fault, is_placeholder
+from models.permits import FEATURE, REGISTERED, Party, Register, identity
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, quote
 
 _MAX_LISTINGS: Final = 3
@@ -366,19 +367,32 @@ _NO_PERMIT: Final = "no permit"
 
 def permit(items: ExplainedItems) -> list[str]:
     """Write the permit number and whether it is in the office's register. An unverified one lowers no score."""
-    places = zip(items.text("consignor_country"), items.text("consignee_country"), strict=True)
-    return [
-        _permit(number, value == REGISTERED, [place for place in of_item if place])
-        for number, value, of_item in zip(items.text("permit_number"), items.feature(FEATURE), places, strict=True)
-    ]
+    permits = (
+        items.text("permit_number"),
+        items.feature(FEATURE),
+        items.parties(),
+        items.declared_on(),
+        items.substances(),
+    )
+    return [_permit(items.scored.register, *of_item) for of_item in zip(*permits, strict=True)]
 
 
-def _permit(number: str | None, registered: bool, countries: list[str]) -> str:
+def _permit(
+    register: Register | None,
+    number: str | None,
+    value: float | None,
+    parties: tuple[Party, ...],
+    day: dt.date,
+    match: Match | None,
+) -> str:
     if number is None or is_placeholder(number):
         return _NO_PERMIT
-    if registered:
+    if value == REGISTERED:
         return f"permit {quote(number)} in the register"
-    return "; ".join(filter(None, (f"permit {quote(number)}, not verified", form_fault(number, countries))))
+    others = register.others(number, parties, day, identity(match)) if register is not None else []
+    held = f" for this substance: the register holds it for {' and '.join(map(quote, others))}" if others else ""
+    fault = form_fault(number, [party.country for party in parties])
+    return f"permit {quote(number)}, not verified{held}{f'; {fault}' if fault else ''}"
 
 
 def description(items: ExplainedItems) -> list[str]:

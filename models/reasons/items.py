@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features.space import FeatureSpace
 from features.substances import Match
 from features.table.table import Coded, ManifestTable
+from models.permits import Party, Register
 
 FloatArray = NDArray[np.float64]
 
@@ -48,11 +49,12 @@ def quote(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ScoredTable:
-    """Scored table with the substance match of each row (n_rows,) and the feature space."""
+    """Scored table with the substance match of each row (n_rows,), the feature space and the office's permits."""
 
     table: ManifestTable
     substances: Sequence[Match | None]
     space: FeatureSpace
+    register: Register | None = None
 
 
 class ExplainedItems:
@@ -133,6 +135,14 @@ class ExplainedItems:
         table = self.scored.table
         shipment_of, declared = table.shipment.item, table.declared_s.item
         return [day_of(declared(shipment_of(row))) for row in self._rows]
+
+    def parties(self) -> list[tuple[Party, ...]]:
+        """Return the consignor and the consignee, with empty texts where missing."""
+        columns = [self.text(f"{role}_{of}") for role in ("consignor", "consignee") for of in ("name", "country")]
+        return [
+            (Party(sender or "", sent_from or ""), Party(receiver or "", sent_to or ""))
+            for sender, sent_from, receiver, sent_to in zip(*columns, strict=True)
+        ]
 
     def substances(self) -> list[Match | None]:
         """Return the substances named by declared chemical, CAS number or description; None where none is named."""

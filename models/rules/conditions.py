@@ -150,6 +150,10 @@ class Source:
         """Return 1 where the consignee is a private person (n,)."""
         return are_private(self.matrix, self.columns)
 
+    def permits(self) -> tuple[ManifestTable, Register | None, FloatArray, Sequence[Match | None]]:
+        """Return what decides whether a permit counts."""
+        return self.table, self.register, self.private(), self.substances
+
     def street_names(self) -> FloatArray:
         """Return 1 where the item bears a street name, otherwise 0 (n,)."""
         named = [float(match is not None and match.kind == "street") for match in self.substances]
@@ -173,12 +177,14 @@ class Fact:
     without_places: float | None = None
 
 
+_SUBSTANCE: Final = ("goods_description", "declared_chemical", "cas_number")
+
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
     {
         FEATURE: Fact(
             "0 without a permit number or with a placeholder, 1 with a declared one, 2 with a registered one",
             ("permit_number",),
-            lambda source: permits_present(source.table, source.register, source.private()),
+            lambda source: permits_present(*source.permits()),
         ),
         "permit_placeholder": Fact(
             "Whether the permit number is a placeholder such as N/A or 12345, or breaks a published form; it counts as none",
@@ -186,15 +192,15 @@ FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
             lambda source: are_placeholders(source.table),
         ),
         "permit_registered": Fact(
-            "Whether the office's register holds the permit for a party on the day; never for a private consignee",
-            ("permit_number", "consignor_name", "consignee_name", "declared_at"),
-            lambda source: are_registered(source.table, source.register, source.private()),
+            "Whether the office's register holds the permit for a party, the substance and the day; never for a private consignee",
+            ("permit_number", "consignor_name", "consignee_name", "declared_at", *_SUBSTANCE),
+            lambda source: are_registered(*source.permits()),
             0.0,
         ),
         "party_licensed": Fact(
-            "Whether the office's register names a licensed party on the day; never for a private consignee",
-            ("consignor_name", "consignee_name", "declared_at"),
-            lambda source: are_licensed(source.table, source.register, source.private()),
+            "Whether the office's register names a licensed party for the substance and the day; never for a private consignee",
+            ("consignor_name", "consignee_name", "declared_at", *_SUBSTANCE),
+            lambda source: are_licensed(*source.permits()),
             0.0,
         ),
         "consignee_private": Fact(

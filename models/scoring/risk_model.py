@@ -234,7 +234,7 @@ class RiskModel:
         measured = self.space.measure(table, rows.values)
         matrix, substances = measured.matrix, measured.substances
         register = settings.rules.register if settings.rules is not None else None
-        mark_permits(table, matrix, self._explainer.by_reason.columns, register)
+        mark_permits(table, matrix, self._explainer.by_reason.columns, register, substances)
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
         p = shifted_probabilities(head_log_odds, item_log_odds, shifts.log_odds)
@@ -262,7 +262,7 @@ class RiskModel:
                 explained,
                 riskiest_row[explained],
                 ScoredItems(matrix, raw),
-                ScoredTable(table, substances, self.space),
+                ScoredTable(table, substances, self.space, register),
             ),
             substances=substances,
             late=rows.late,

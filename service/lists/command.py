@@ -124,10 +124,11 @@ GROUPS: Final = (
             "valid_from": "First valid day. Default: no limit.",
             "valid_until": "Last valid day. Default: no limit.",
             "reason": _REASON,
+            "substance": "Name or CAS number of the only substance. Default: any.",
         },
         ("party_name",),
         ("permit_number",),
-        ("permit_number", "party_name", "party_country", "valid_from", "valid_until"),
+        ("permit_number", "party_name", "party_country", "valid_from", "valid_until", "substance"),
     ),
 )
 #: Number of entries to read at a time.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from features.manifest.records import Problem
 from models.lanes import LANE_NAMES
 from models.permits import COLUMNS as PERMIT_COLUMNS
-from models.permits import Register
+from models.permits import SUBSTANCE, Register
 from models.rules import OfficeRules, Suppression
 from service.core.database.times import iso_time_or_none, now_us
 from service.core.logs import logger
@@ -255,7 +255,7 @@ def register_of(rows: list[Row[Any]]) -> Register | None:
     if not named:
         return None
     return Register.from_rows(
-        ({column: getattr(row, column) for column in PERMIT_COLUMNS} for row in named), "of the store"
+        ({column: getattr(row, column) for column in (*PERMIT_COLUMNS, SUBSTANCE)} for row in named), "of the store"
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from features.reference import country
 from models.permits import COLUMNS as PERMIT_COLUMNS
-from models.permits import check_permit
+from models.permits import SUBSTANCE, check_permit
 from models.rules import NEVER_SUPPRESSED
 from service.lists.matching import DISMISSALS, FUZZY, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, EntryKind, Topic, exact_form
 from service.lists.screening import party_digest
@@ -183,7 +183,7 @@ def _suppression(reader: _Reader, known: Known) -> dict[str, Any]:
 
 
 def _permit(reader: _Reader, known: Known) -> dict[str, Any]:
-    row: dict[str, Any] = {column: reader.text(column) for column in PERMIT_COLUMNS}
+    row: dict[str, Any] = {column: reader.text(column) for column in (*PERMIT_COLUMNS, SUBSTANCE)}
     try:
         check_permit(row)
     except ValueError as error:
@@ -224,7 +224,7 @@ FORMS: Final = {
             ("reason", "expires_at"),
             _suppression,
         ),
-        Form(PERMITS, (*PERMIT_COLUMNS, "reason"), PERMIT_COLUMNS, _permit),
+        Form(PERMITS, (*PERMIT_COLUMNS, "reason", SUBSTANCE), PERMIT_COLUMNS, _permit),
     )
 }
 

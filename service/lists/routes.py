@@ -130,6 +130,7 @@ _ROUTES: Final = (
             "party_country": "US",
             "valid_from": "2026-01-01",
             "valid_until": "2026-12-31",
+            "substance": "fentanyl",
         },
     ),
 )

@@ -81,6 +81,7 @@ class PermitEntry(ListedEntry):
     party_country: str = Field(examples=["US"])
     valid_from: str = Field(examples=["2026-01-01"])
     valid_until: str = Field(examples=["2026-12-31"])
+    substance: str = Field(description="Name or CAS number of the only substance; empty for any", examples=["fentanyl"])
 
 
 class PermitEntries(Answer):

@@ -123,6 +123,7 @@ class PermitRow(Listed, Base):
         permit_number: empty for a licensed party.
         party_name: None after erasure.
         valid_from, valid_until: days as YYYY-MM-DD; empty for no limit.
+        substance: name or CAS number of the only substance; empty for any.
     """
 
     __tablename__ = "permits"
@@ -132,6 +133,7 @@ class PermitRow(Listed, Base):
     party_country: Mapped[str]
     valid_from: Mapped[str]
     valid_until: Mapped[str]
+    substance: Mapped[str]
 
     erased: ClassVar = {"reason": "", "party_name": None}
 
@@ -173,9 +175,14 @@ def columns_of(topic: Topic) -> tuple[str, ...]:
     return tuple(column.name for column in table_of(topic).__table__.columns if column.name not in _FILLED_IN)
 
 
+#: Columns that entries of earlier versions lack. They count in the digest of an entry only with a value.
+_ADDED: Final = frozenset({"substance"})
+
+
 def entry_digest(topic: Topic, row: Mapping[str, Any]) -> str:
     """Return the salted digest of an entry's columns."""
-    content = {column: _plain(row[column]) for column in ("id", *columns_of(topic))}
+    columns = ("id", *columns_of(topic))
+    content = {column: _plain(row[column]) for column in columns if row[column] != "" or column not in _ADDED}
     return salted(row["salt"], orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import fsum
 from typing import Any
 
+import numpy as np
 import pytest
 
 from features.groups.history.history import History
 from features.manifest.shipment import shipment_from_json
+from features.substances import Substances
 from features.table.table import ManifestTable
-from models.permits import Register
+from models.permits import Register, are_licensed, are_registered
 from models.rules import OfficeRules
 from models.scoring import RiskModel, Scores, ScoreSettings
 
@@ -167,6 +169,60 @@ def test_only_a_registered_permit_of_the_party_on_the_day_lowers_the_risk(champi
         assert scored(champion, REGISTER, **item, **other).risk[0] == pytest.approx(
             scored(champion, **item, **other).risk[0], rel=1e-12
         )
+
+
+@pytest.mark.parametrize("substance", ["carfentanil", "59708-52-0"])
+def test_a_permit_for_another_substance_lowers_nothing_and_is_said_to_be_for_another(
+    champion: RiskModel, substance: str
+) -> None:
+    header = "permit_number,party_name,party_country,valid_from,valid_until,substance\n"
+    register = Register.from_text(f"{header}IP-2026-0042,Institute of Forensic Toxicology,US,,,{substance}\n")
+    declared: dict[str, Any] = {"consignee": LABORATORY, "permit_number": "IP-2026-0042"}
+    hydrochloride = CARFENTANIL | {"declared_chemical": "carfentanil hydrochloride"}
+    without = scored(champion, **hydrochloride, **declared)
+    registered = scored(champion, register, **hydrochloride, **declared)
+    assert registered.risk[0] < without.risk[0] / 1000
+    assert "ermit `IP-2026-0042` in the register" in str(codes(registered))
+    assert "watched-without-permit" not in registered.ruling.rule_ids(0)
+
+    other: dict[str, Any] = {"goods_description": "isotonitazene powder", "net_mass_kg": 0.01}
+    unverified, registered = (scored(champion, one, **other, **declared) for one in (None, register))
+    assert registered.risk[0] == unverified.risk[0]
+    assert registered.lane[0] == "red"
+    assert "watched-without-permit" in registered.ruling.rule_ids(0)
+    words = f"permit `IP-2026-0042`, not verified for this substance: the register holds it for `{substance}`"
+    assert words in codes(registered)["SUBSTANCE_DECLARED"]
+    assert "for this substance" not in str(codes(unverified))
+
+    # A private consignee holds no permit, whatever the substance.
+    private = scored(champion, register, **CARFENTANIL, permit_number="IP-2026-0042", consignor=LABORATORY)
+    assert "permit `IP-2026-0042`, not verified" in codes(private)["SUBSTANCE_DECLARED"]
+    assert "for this substance" not in str(codes(private))
+
+
+def test_the_items_of_a_shipment_need_permits_for_their_own_substances() -> None:
+    header = "permit_number,party_name,party_country,valid_from,valid_until,substance\n"
+    register = Register.from_text(
+        f"{header}IP-2026-0042,Example Clinic Ltd,,,,fentanyl\nIP-7,Example Clinic Ltd,,,,NPP\n"
+    )
+    goods = [
+        ("fentanyl citrate", "IP-2026-0042"),
+        ("N-phenethyl-4-piperidone", "IP-2026-0042"),
+        ("N-phenethyl-4-piperidone", "IP-7"),
+        ("ceramic mug", "IP-7"),
+        ("fent powder", "IP-2026-0042"),
+        ("fentanyl", None),
+    ]
+    items = [{"goods_description": text, "permit_number": number} for text, number in goods]
+    shipment = {"shipment_id": "K-1", "consignee": {"name": "Example Clinic Ltd"}, "items": items}
+    table = ManifestTable.from_shipments([shipment_from_json(shipment)], receipt=1_790_000_000)
+    matches = Substances.load().match_all([text for text, _ in goods])
+    private = np.zeros(len(goods))
+    assert are_registered(table, register, private, matches).tolist() == [1, 0, 1, 0, 0, 0]
+    assert are_registered(table, register, private, ()).tolist() == [0] * 6
+    assert are_licensed(table, register, private, matches).tolist() == [0] * 6
+    licences = Register.from_text(f"{header},Example Clinic Ltd,,,,fentanyl\n")
+    assert are_licensed(table, licences, private, matches).tolist() == [1, 0, 0, 0, 0, 1]
 
 
 def test_a_number_that_breaks_the_form_of_its_country_is_no_permit(champion: RiskModel) -> None:

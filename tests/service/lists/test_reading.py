@@ -15,7 +15,7 @@ from service.lists.reading import FORMS, Faulty, Known, read_file
         ("suppressions", "reason,expires_at and optionally rule_id,list,entry_id,consignor"),
         (
             "permits",
-            "permit_number,party_name,party_country,valid_from,valid_until and optionally reason",
+            "permit_number,party_name,party_country,valid_from,valid_until and optionally reason,substance",
         ),
     ],
 )

@@ -104,6 +104,10 @@ def test_permits_and_licensed_parties_are_added_and_removed(tmp_path: Path, caps
     until = ["--valid-until", "2026-12-31"]
     permit = added(capsys, "permits", "--permit-number", "IP-2026-0042", "--party-name", "Lakeside Pharma Ltd", *until)
     licence = added(capsys, "permits", "--party-name", "Lakeside Pharma Ltd", "--party-country", "US", *until)
+    until += ["--substance", "fentanyl"]
+    limited = added(capsys, "permits", "--permit-number", "IP-7", "--party-name", "Example Clinic", *until)
+    assert [one["substance"] for one in shown(capsys, "permits")] == ["", "", "fentanyl"]
+    assert removed("permits", limited) == 0
     text = "permit_number,party_name,party_country,valid_from,valid_until\n,Example Hospital,DE,2026-01-01,\n"
     assert imported(tmp_path, "permits", text) == 0
     entries = shown(capsys, "permits")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
 from service.audit.proof import prove
+from service.core.database.audit import salted
 from service.core.database.engine import Database
 from service.core.database.times import now_us
 from service.erasure.everywhere import erase_from_database
 from service.lists import repository as lists
 from service.lists.matching import PERMITS, WATCH_ENTRIES
-from service.lists.tables import PermitRow, WatchEntry
+from service.lists.tables import PermitRow, WatchEntry, entry_digest
 from service.scoring.decision import ToErase
 
 
@@ -25,6 +27,7 @@ def permit(number: str) -> dict[str, Any]:
         "party_country": "DE",
         "valid_from": "",
         "valid_until": "2030-01-01",
+        "substance": "",
         "reason": "register",
         "expires_at": None,
     }
@@ -62,6 +65,14 @@ def test_untouched_lists_are_proven(filled: Database) -> None:
         "permit_removed": 1,
         "watch_entry_added": 1,
     }
+
+
+def test_permits_of_earlier_versions_without_a_substance_stay_proven() -> None:
+    row = permit("A") | {"id": "one", "salt": b"s" * 16}
+    earlier = {"id": "one", **permit("A")}
+    del earlier["substance"]
+    digest = salted(row["salt"], orjson.dumps(earlier, option=orjson.OPT_SORT_KEYS))
+    assert entry_digest(PERMITS, row) == digest != entry_digest(PERMITS, row | {"substance": "fentanyl"})
 
 
 def test_erased_entries_are_counted(filled: Database) -> None:

@@ -211,6 +211,36 @@ def test_a_permit_takes_effect_without_a_restart(client: Client) -> None:
     assert (after["rule_ids"], after["rules_digest"]) == (before["rule_ids"], before["rules_digest"])
 
 
+def test_a_permit_for_a_substance_counts_for_that_substance(client: Client) -> None:
+    consignee = {"name": "Lakeside Pharma Ltd", "country": "US"}
+
+    def of(text: str) -> dict[str, Any]:
+        items = [{"goods_description": text, "permit_number": "IP-2026-0042"}]
+        return scored(client, items=items, consignee=consignee)
+
+    header = "permit_number,party_name,party_country,valid_from,valid_until"
+    rows = "IP-2026-0042,Lakeside Pharma Ltd,US,,,437-38-7\nIP-1,Lakeside Pharma Ltd,US,,,lostol\n"
+    answer = client.post(
+        "/v1/permits/import", content=f"{header},substance\n{rows}", headers={"Content-Type": "text/csv"}
+    ).json()
+    problem = "'lostol' names no single known substance; expected a name or a CAS number"
+    assert (answer["added"], answer["rejected"]) == (
+        1, [{"line": 3, "problems": [{"field": "substance", "problem": problem}]}],
+    )  # fmt: skip
+    refresh(client)
+    assert "watched-without-permit" not in of("fentanyl citrate")["rule_ids"]
+    assert "watched-without-permit" in of("remifentanil hydrochloride")["rule_ids"]
+    client.post(
+        "/v1/permits/import?replace=true",
+        content=f"{header}\n{rows.split(',437')[0]}\n",
+        headers={"Content-Type": "text/csv"},
+    )
+    refresh(client)
+    [entry] = client.get("/v1/permits").json()["entries"]
+    assert entry["substance"] == ""
+    assert "watched-without-permit" not in of("remifentanil hydrochloride")["rule_ids"]
+
+
 def test_a_licensed_party_affects_an_office_rule_without_a_restart(tmp_path: Path, bundle: Path, url: str) -> None:
     rules = tmp_path / "office.toml"
     rules.write_text(
@@ -319,6 +349,7 @@ def test_the_audit_chain_records_each_change_without_names(client: Client, url: 
         ("suppressions", {"reason": "r", "expires_at": "2099-12-31"}, ["rule_id"]),
         ("suppressions", {"rule_id": "x", "reason": "r"}, ["expires_at"]),
         ("permits", {"permit_number": "N/A", "party_name": "x"}, ["permit_number"]),
+        ("permits", {"permit_number": "A-77", "party_name": "x", "substance": "fentnyl"}, ["substance"]),
     ],
 )
 def test_a_faulty_entry_is_refused_with_its_fields(

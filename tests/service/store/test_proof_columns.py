@@ -47,6 +47,7 @@ PERMITTED: Mapping[str, Any] = {
     "party_country": "DE",
     "valid_from": "2026-01-01",
     "valid_until": "2030-01-01",
+    "substance": "fentanyl",
 }
 
 
