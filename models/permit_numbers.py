@@ -6,8 +6,12 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.reference import permit_forms
 from features.reference.words import declared_words
+from features.table.table import ManifestTable
 from features.texts.folding import folded
 
 _NOT_PLAIN: Final = re.compile(r"[\W_]+")
@@ -58,3 +62,18 @@ def form_fault(number: str, countries: Collection[str]) -> str:
             if sum(int(weight) * digit for weight, digit in zip(form.weights, digits, strict=False)) % 10 != digits[-1]:
                 return f"its check digit is wrong for a {form.permit}"
     return ""
+
+
+def are_placeholders(table: ManifestTable) -> NDArray[np.float64]:
+    """Return 1 where the permit number is a placeholder or breaks a published form, 0 for other numbers (n,); NaN without one."""
+    column = table.text("permit_number")
+    placeholders = np.array([is_placeholder(text) for text in column.values], dtype=np.float64)
+    values = np.asarray(column.lookup(placeholders, np.nan))
+    countries = [table.text(f"{role}_country") for role in ("consignor", "consignee")]
+    forms = {form.jurisdiction for form in permit_forms()}
+    shaped = [bool(form_fault(text, forms)) for text in column.values]
+    for row in np.flatnonzero(column.lookup(np.array(shaped, dtype=np.bool_), False)).tolist():
+        of_row = {places.values[code] for places in countries if (code := int(places.codes[row])) >= 0}
+        if form_fault(column.values[int(column.codes[row])], of_row):
+            values[row] = 1.0
+    return values

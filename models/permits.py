@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.readers.source import read_small
-from features.reference import country, permit_forms
-from features.substances import Match, Substances
+from features.reference import country
+from features.substances import CONTROLLED, WATCHED, Match, Substances
 from features.table.table import ManifestTable
 from features.texts.folding import folded
-from models.permit_numbers import form_fault, is_placeholder, plain_number
+from models.permit_numbers import are_placeholders, is_placeholder, plain_number
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -37,6 +37,10 @@ COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", 
 SUBSTANCE: Final = "substance"
 #: Kinds of matches that name no substance for certain.
 _DOUBTFUL: Final = frozenset({"similar", "street"})
+#: Groups of substances under control.
+_NEEDING_PERMITS: Final = WATCHED | {CONTROLLED}
+#: Fields that name an item's substance.
+_GOODS: Final = ("declared_chemical", "cas_number", "goods_description")
 #: Kinds of matches that a register must not contain.
 _NOT_IN_REGISTERS: Final = _DOUBTFUL | {"mention", "misspelt"}
 #: Maximum size of a register, to protect memory. A hundred thousand permits take about ten megabytes.
@@ -74,14 +78,30 @@ def identity(match: Match | None) -> str:
     return match.inchikey or match.substance.casefold()
 
 
-def _registered_identity(text: str) -> str:
-    """Return the `identity` of a substance as a register names it; empty if the text does not name exactly one."""
+def _found(text: str) -> list[Match]:
+    """Return the most important substance that a text names, and that of the rest of the text."""
     index = Substances.load()
     match = index.match(text, chemical=True) or index.match_cas(text)
-    if match is None or match.kind in _NOT_IN_REGISTERS:
-        return ""
-    rest = index.match(text.replace(match.matched_text, " "), chemical=True)
-    return identity(match) if rest is None or identity(rest) == identity(match) else ""
+    rest = index.match(text.replace(match.matched_text, " "), chemical=True) if match is not None else None
+    return [one for one in (match, rest) if one is not None]
+
+
+def _registered_identity(text: str) -> str:
+    """Return the `identity` of a substance as a register names it; empty if the text does not name exactly one."""
+    found = _found(text)
+    identities = {identity(match) for match in found}
+    return identities.pop() if len(identities) == 1 and found[0].kind not in _NOT_IN_REGISTERS else ""
+
+
+def _only_identity(table: ManifestTable, row: int, match: Match | None) -> str:
+    """Return the `identity` of an item's substance; empty if the item also declares another one that needs a permit."""
+    own = identity(match)
+    for column in map(table.text, _GOODS) if own else ():
+        code = column.codes.item(row)
+        for other in _found(column.values[code]) if code >= 0 else ():
+            if other.group in _NEEDING_PERMITS and other.kind != "mention" and identity(other) not in ("", own):
+                return ""
+    return own
 
 
 #: `plain_number` and `plain_party` of a permit.
@@ -330,21 +350,6 @@ def permits_present(
     return np.where(are_registered(table, register, private, substances) == 1.0, REGISTERED, declared)
 
 
-def are_placeholders(table: ManifestTable) -> FloatArray:
-    """Return 1 where the permit number is a placeholder or breaks a published form, 0 for other numbers (n,); NaN without one."""
-    column = table.text("permit_number")
-    placeholders = np.array([is_placeholder(text) for text in column.values], dtype=np.float64)
-    values = np.asarray(column.lookup(placeholders, np.nan))
-    countries = [table.text(f"{role}_country") for role in ("consignor", "consignee")]
-    forms = {form.jurisdiction for form in permit_forms()}
-    shaped = [bool(form_fault(text, forms)) for text in column.values]
-    for row in np.flatnonzero(column.lookup(np.array(shaped, dtype=np.bool_), False)).tolist():
-        of_row = {places.values[code] for places in countries if (code := int(places.codes[row])) >= 0}
-        if form_fault(column.values[int(column.codes[row])], of_row):
-            values[row] = 1.0
-    return values
-
-
 def are_private(matrix: FloatArray, columns: Mapping[str, int]) -> FloatArray:
     """Return 1 where the consignee is a private person, by its name, otherwise 0 (n,); NaN without a name."""
     return 1.0 - matrix[:, columns["consignee_company"]]
@@ -398,7 +403,10 @@ def _in_register(
     parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
     # Test each combination once, because items repeat permits and parties.
     numbers = {"": 0}
-    named = [numbers.setdefault(identity(substances[row]), len(numbers)) if substances else 0 for row in rows.tolist()]
+    named = [
+        numbers.setdefault(_only_identity(table, row, substances[row]), len(numbers)) if substances else 0
+        for row in rows.tolist()
+    ]
     identities = [*numbers]
     keys = np.stack(
         [

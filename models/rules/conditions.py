@@ -20,11 +20,11 @@ from features.manifest.fields import FIELD, Kind
 from features.substances import Match
 from features.table.table import TIME_MISSING, ManifestTable
 from models.evidence import EntryWeights
+from models.permit_numbers import are_placeholders
 from models.permits import (
     FEATURE,
     Register,
     are_licensed,
-    are_placeholders,
     are_private,
     are_registered,
     permits_present,
@@ -177,6 +177,8 @@ class Fact:
     without_places: float | None = None
 
 
+#: Fact of street names. The reasons of rules on it quote the names.
+STREET_NAME: Final = "street_name"
 _SUBSTANCE: Final = ("goods_description", "declared_chemical", "cas_number")
 
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
@@ -208,7 +210,7 @@ FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
             ("consignee_name",),
             Source.private,
         ),
-        "street_name": Fact(
+        STREET_NAME: Fact(
             "Whether the goods bear a street name of a watched substance, for a powder or goods that can be taken",
             ("goods_description", "declared_chemical"),
             Source.street_names,

@@ -18,6 +18,7 @@ from models.evidence import EntryWeights
 from models.permits import Register
 from models.rules.conditions import (
     FACTS,
+    STREET_NAME,
     BoolArray,
     FloatArray,
     Leaf,
@@ -136,6 +137,7 @@ class Rulebook:
         """Return the rules that fired; None if none did."""
         table = source.table
         marks: BoolArray | None = None
+        names: dict[tuple[int, int], dict[str, None]] = {}
         for number, ready in enumerate(self._ready):
             rows = ready.when(source, None)
             # Most rules hold for no goods item.
@@ -147,10 +149,17 @@ class Rulebook:
             # An exemption must hold for all items of a shipment, a floor for one.
             reduce = np.logical_and if ready.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
             fired[number] = _in_force(ready.rule, table, reduce.reduceat(rows, table.first_row))
+            if any(leaf.name == STREET_NAME for leaf in leaves(ready.rule.when)):
+                for row in np.flatnonzero(rows).tolist():
+                    match = source.substances[row]
+                    if match is not None and match.kind == "street":
+                        names.setdefault((number, table.shipment.item(row)), {})[match.matched_text] = None
             if ready.blank is not None and ready.alone is not None:
                 stays = rows & ready.blank(source, rows) & ~ready.alone(source, rows)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
-        return Fired(self.rules, marks[0], marks[1]) if marks is not None and marks[0].any() else None
+        if marks is None or not marks[0].any():
+            return None
+        return Fired(self.rules, marks[0], marks[1], {key: tuple(found) for key, found in names.items()})
 
 
 def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tuple[int, int], Suppression]:

@@ -167,12 +167,14 @@ class Fired:
         rules: the R rules in force.
         fired: (R, S) whether the rule fired.
         demoted: (R, S) whether the rule requires yellow instead of red, because it depends on countries or places.
+        names: (position of a rule, shipment) -> the street names that it found.
         suppressed: (position of a rule, shipment) -> the suppression that cancels the rule's floor.
     """
 
     rules: tuple[Rule, ...]
     fired: BoolArray
     demoted: BoolArray
+    names: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     suppressed: Mapping[tuple[int, int], Suppression] = field(default_factory=dict)
 
     def exempt(self, rules: Sequence[int] | slice = slice(None)) -> BoolArray:
@@ -318,10 +320,12 @@ class Ruling:
         if self.fired is not None:
             for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist():
                 rule = self.fired.rules[number]
+                names = ", ".join(f"`{name}`" for name in self.fired.names.get((number, shipment), ()))
+                demoted = _DEMOTED if self.fired.demoted[number, shipment] else ""
                 reasons.append(
                     {
                         "code": LaneReason.RULE.value,
-                        "text": f"Rule {rule.id}: {rule.reason}{_DEMOTED if self.fired.demoted[number, shipment] else ''}",
+                        "text": f"Rule {rule.id}: {rule.reason}{f': {names}' if names else ''}{demoted}",
                         "weight": None,
                         "fields": list(rule.fields),
                         "source": rule.citation or (f"rule of {rule.author}" if rule.author else "rule of the office"),

@@ -11,6 +11,7 @@ import pytest
 from features.groups.history.history import History
 from features.manifest.shipment import shipment_from_json
 from features.substances import Substances
+from features.substances.rows import resolve
 from features.table.table import ManifestTable
 from models.permits import Register, are_licensed, are_registered
 from models.rules import OfficeRules
@@ -90,6 +91,11 @@ def test_a_street_name_of_an_opioid_in_goods_that_can_be_taken_is_never_green(ch
     scores = scored(champion, goods_description=text)
     assert scores.lane[0] != "green"
     assert "street-name" in scores.ruling.rule_ids(0)
+    [reason] = [reason["text"] for reason in scores.ruling.reasons(0) if reason["text"].startswith("Rule street-name")]
+    found = scores.substances[0]
+    assert found is not None
+    assert found.matched_text in text
+    assert reason.endswith(f"or one without another meaning: `{found.matched_text}`")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,27 @@ def test_a_permit_for_another_substance_lowers_nothing_and_is_said_to_be_for_ano
     private = scored(champion, register, **CARFENTANIL, permit_number="IP-2026-0042", consignor=LABORATORY)
     assert "permit `IP-2026-0042`, not verified" in codes(private)["SUBSTANCE_DECLARED"]
     assert "for this substance" not in str(codes(private))
+
+
+@pytest.mark.parametrize(
+    ("item", "counts"),
+    [
+        ({"goods_description": "carfentanil powder", "declared_chemical": "fentanyl"}, False),
+        ({"goods_description": "fentanyl and carfentanil", "declared_chemical": "fentanyl"}, False),
+        ({"goods_description": "fentanyl cut with morphine"}, False),
+        ({"goods_description": "medicine", "declared_chemical": "fentanyl", "cas_number": "59708-52-0"}, False),
+        ({"goods_description": "fentanyl citrate (fentanyl) with paracetamol", "cas_number": "990-73-8"}, True),
+        ({"goods_description": "chemical reagent", "declared_chemical": "fentanyl"}, True),
+    ],
+)
+def test_a_permit_for_a_substance_covers_no_item_that_also_declares_another(item: dict[str, Any], counts: bool) -> None:
+    header = "permit_number,party_name,party_country,valid_from,valid_until,substance\n"
+    register = Register.from_text(f"{header}IP-7,Example Clinic Ltd,,,,fentanyl\nIP-8,Example Clinic Ltd,,,,\n")
+    for number, expected in (("IP-7", counts), ("IP-8", True)):
+        items = [item | {"permit_number": number}]
+        shipment = {"shipment_id": "K-1", "consignee": {"name": "Example Clinic Ltd"}, "items": items}
+        table = ManifestTable.from_shipments([shipment_from_json(shipment)], receipt=1_790_000_000)
+        assert are_registered(table, register, np.zeros(1), resolve(table)).tolist() == [expected]
 
 
 def test_the_items_of_a_shipment_need_permits_for_their_own_substances() -> None:
