@@ -4,9 +4,10 @@ from models.bundle.audit import BundleInfo, BundleRefused
 from models.bundle.bundle import describe, load, save, verify
 from models.bundle.files import card_markdown
 from models.bundle.signature import BadKey, check_public_key, is_signature, sign, sign_message
-from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
+from models.bundle.store import AnotherLabel, ModelStore, StoreError, champion_dir, purpose, resolve
 
 __all__ = [
+    "AnotherLabel",
     "BadKey",
     "BundleInfo",
     "BundleRefused",
@@ -18,6 +19,7 @@ __all__ = [
     "describe",
     "is_signature",
     "load",
+    "purpose",
     "resolve",
     "save",
     "sign",

@@ -21,12 +21,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from models.bundle.audit import read_manifest
 from models.bundle.bundle import BundleInfo, BundleRefused, load, verify
-from models.bundle.files import sync_folder, write_durably
-from models.scoring import RiskModel
+from models.bundle.files import parse_json, sync_folder, write_durably
+from models.scoring import RISK, RiskModel
 
 #: Maximum number of versions in the pointer file.
 MAX_PAST: Final = 100
@@ -39,6 +41,44 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}-(?P<digest>[0-9a-f]{12})
 
 class StoreError(RuntimeError):
     """Error of an operation that left the store unchanged."""
+
+
+class AnotherLabel(StoreError):
+    """Error for a bundle that predicts another label than the model in service: its risks would mean something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a model is for.
+
+    Attributes:
+        predicts: the label: the heads of ``content``, or an office's own column with the value that marks a find.
+        base_rate: the base rate of ``risk``.
+        data: source and size of the data that it learned from.
+    """
+
+    predicts: str
+    base_rate: float
+    data: str
+
+
+def purpose(folder: str | Path) -> Purpose:
+    """Return what the model of a verified bundle is for.
+
+    Raises:
+        BundleRefused: see `models.bundle.describe`.
+    """
+    info, manifest = read_manifest(Path(folder), None)
+    card = parse_json((Path(folder) / "card.json").read_bytes())
+    predicts = f"content ({', '.join(info.heads)})"
+    if info.heads == (RISK,):
+        label = card.get("label") or {}
+        positive = "" if label.get("positive") is None else f" = {label['positive']!r}"
+        predicts = f"column {label.get('column')!r}{positive}"
+    about = card.get("data") or {}
+    size = f", {about['shipments']:,} shipments" if "shipments" in about else ""
+    days = f", {about['from']} to {about['to']}" if "from" in about else ""
+    return Purpose(predicts, sum(manifest["base_rates"].values()), f"{about.get('source', 'unknown data')}{size}{days}")
 
 
 def champion_dir() -> Path:
@@ -129,19 +169,25 @@ class ModelStore:
             return []
         return sorted(path for path in self._versions.iterdir() if path.is_dir() and _FOLDER.fullmatch(path.name))
 
-    def install(self, folder: str | Path) -> Path:
+    def install(self, folder: str | Path, *, another_label: bool = False) -> Path:
         """Copy a bundle into the store, make it the current version and return its folder.
 
         The source and the copy are verified before the pointer changes. After any failure the old version stays current.
         Installing the current version again changes nothing.
 
+        Args:
+            another_label: also accept a bundle that predicts another label than the model in service.
+
         Raises:
+            AnotherLabel: the bundle predicts another label than the model in service.
             BundleRefused: the source or the copy is not a valid bundle.
             StoreError: the pointer is unreadable.
             OSError: the copy could not be written.
         """
         source = Path(folder)
         info = verify(source)
+        if not another_label:
+            self._check_label(source)
         name = f"{info.version}-{info.digest[:12]}"
         target = self._versions / name
         self._versions.mkdir(parents=True, exist_ok=True)
@@ -156,6 +202,21 @@ class ModelStore:
                 self._write_pointer([name, *past])
             self._sweep()
         return target
+
+    def _check_label(self, source: Path) -> None:
+        """Raise `AnotherLabel` if a bundle predicts another label than the model in service."""
+        in_service = self.current() or champion_dir()
+        try:
+            before = purpose(in_service).predicts
+        except (BundleRefused, OSError, ValueError):
+            # What a damaged model predicts is not known, and it needs a replacement.
+            return
+        after = purpose(source).predicts
+        if after != before:
+            raise AnotherLabel(
+                f"The check `label` failed: {source.name} predicts {after}, but the model in service predicts {before}. "
+                "Rules, lanes and history of the office refer to that. To exchange it nevertheless: --force --reason TEXT"
+            )
 
     def rollback(self) -> Path:
         """Make the previous version current and return its folder. The champion precedes the first installed version.

@@ -221,6 +221,7 @@ _STATUSES: Final = (
     (WRONG_USE, "service.files.output", "OutputRefused"),
     (FAILED, "service.files.output", "OutputFailed"),
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
+    (CHECK_FAILED, "models.bundle.store", "AnotherLabel"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
     (WRONG_USE, "service.core.database.engine", "BadDatabase"),
     (WRONG_USE, "service.history.key", "WrongKey"),

@@ -29,38 +29,48 @@ def promote(
         Path | None, typer.Option("--bundle", metavar="DIR", help="Folder of a bundle, for example from `adapt`.")
     ] = None,
     tracking_uri: TrackingUri = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also put a model of another label into service; needs --reason.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why --force is used, for the audit chain.")
+    ] = None,
 ) -> None:
-    """Put a registered version or a bundle into service, and move the alias "champion" to it."""
+    """Put a registered version or a bundle into service, and move the alias "champion" to it.
+
+    A model that predicts another label than the one in service is refused.
+    """
     from service.core.commands import WrongUse, environment
 
     if (version is None) == (bundle is None):
         raise WrongUse("Name a VERSION of the registry, or a bundle with --bundle DIR.")
+    if force != bool(reason):
+        raise WrongUse("--force and --reason TEXT go together.")
     if version is None:
         assert bundle is not None
-        _promote_bundle(bundle, environment().store(), tracking_uri)
+        _promote_bundle(bundle, environment().store(), tracking_uri, reason)
         return
     from training.registry.promotion import promote as promote_version
 
-    promotion = promote_version(version, environment().models_dir, tracking_uri)
-    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter promote")
+    promotion = promote_version(version, environment().models_dir, tracking_uri, another_label=force)
+    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter promote", reason)
     _print_promotion("In service", promotion)
 
 
-def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -> None:
-    """Put a bundle into service. Without MLflow, no alias is moved."""
+def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None, reason: str | None) -> None:
+    """Put a bundle into service, by force if there is a reason. Without MLflow, no alias is moved."""
     from models.bundle import describe
 
-    folder = store.install(bundle)
+    folder = store.install(bundle, another_label=reason is not None)
     info = describe(folder)
-    _note(info.digest, info.version, folder, "tidewaiter promote")
+    _note(info.digest, info.version, folder, "tidewaiter promote", reason)
     try:
         from training.registry.promotion import alias_bundle
 
         version = alias_bundle(info.digest, tracking_uri)
     except ModuleNotFoundError:
         version = None
-    registered = f"version {version}, " if version is not None else ""
-    typer.echo(f"In service: {registered}model {info.version}, digest {info.digest[:12]}, in {folder}")
+    _print_in_service("In service", version, info.version, info.digest, folder)
 
 
 def rollback(tracking_uri: TrackingUri = None) -> None:
@@ -73,8 +83,11 @@ def rollback(tracking_uri: TrackingUri = None) -> None:
     _print_promotion("In service again", promotion)
 
 
-def _note(digest: str, version: str, folder: Path, actor: str) -> None:
-    """Record a promotion in the audit chain, if there is one. The model is in service even if this fails."""
+def _note(digest: str, version: str, folder: Path, actor: str, reason: str | None = None) -> None:
+    """Record a promotion in the audit chain, if there is one, with the reason of a forced one.
+
+    The model is in service even if this fails.
+    """
     from service.core.commands import environment
     from service.core.database.audit import note_promotion
     from service.core.database.engine import NoDatabase, open_existing
@@ -86,7 +99,8 @@ def _note(digest: str, version: str, folder: Path, actor: str) -> None:
     try:
         database = open_existing(settings.database_url.get_secret_value())
         try:
-            note_promotion(database, digest, {"version": version, "folder": folder.name}, actor)
+            forced = {} if reason is None else {"forced_because": reason}
+            note_promotion(database, digest, {"version": version, "folder": folder.name, **forced}, actor)
         finally:
             database.close()
     except NoDatabase:
@@ -159,7 +173,14 @@ def verify(
 
 
 def _print_promotion(action: str, promotion: Promotion) -> None:
-    registered = f"version {promotion.version}, " if promotion.version is not None else ""
-    typer.echo(
-        f"{action}: {registered}model {promotion.model_version}, digest {promotion.digest[:12]}, in {promotion.folder}"
-    )
+    _print_in_service(action, promotion.version, promotion.model_version, promotion.digest, promotion.folder)
+
+
+def _print_in_service(action: str, number: str | None, version: str, digest: str, folder: Path) -> None:
+    """Print a bundle, with its number in the registry if it has one, and what its model is for."""
+    from models.bundle import purpose
+
+    registered = f"version {number}, " if number is not None else ""
+    typer.echo(f"{action}: {registered}model {version}, digest {digest[:12]}, in {folder}")
+    use = purpose(folder)
+    typer.echo(f"Predicts {use.predicts}; base rate {use.base_rate:.3g}; learned from {use.data}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.bundle import BundleInfo, BundleRefused, ModelStore, StoreError, describe, verify
+from models.bundle import AnotherLabel, BundleInfo, BundleRefused, ModelStore, StoreError, describe, verify
 from training.registry.tracking import (
     BUNDLE_ARTIFACT,
     CHAMPION,
@@ -45,15 +45,20 @@ class Promotion:
     folder: Path
 
 
-def promote(version: str, store_root: Path, tracking_uri: str | None = None) -> Promotion:
+def promote(
+    version: str, store_root: Path, tracking_uri: str | None = None, *, another_label: bool = False
+) -> Promotion:
     """Put a registered version into service and move the alias ``champion`` to it.
 
-    Raises `PromotionRefused` if the version is unknown, its bundle is refused, or its digest differs from the registry's.
+    Raises `PromotionRefused` if the version is unknown, its bundle is refused, or its digest differs from the registry's, and
+    `models.bundle.AnotherLabel` if it predicts another label than the model in service, unless ``another_label``.
     """
     registry = _registry(tracking_uri)
     with _downloaded(registry, version, tracking_uri) as (folder, info):
         try:
-            installed = ModelStore(store_root).install(folder)
+            installed = ModelStore(store_root).install(folder, another_label=another_label)
+        except AnotherLabel:
+            raise
         except (OSError, StoreError) as error:
             raise PromotionRefused(f"Version {version} could not be installed in {store_root}: {error}") from error
     # Move the alias last, so that it always names a version in service.

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from models.bundle import BundleRefused, ModelStore, StoreError, bundle, champion_dir, resolve, store
+from models.bundle import AnotherLabel, BundleRefused, ModelStore, StoreError, bundle, champion_dir, resolve, store
 from models.bundle.files import write_durably
 from models.scoring import RiskModel
+from tests.models.small_model import train
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,47 @@ def test_a_version_can_be_installed_again_after_a_rollback(model_store: ModelSto
     second = model_store.install(releases[1])
     model_store.rollback()
     assert model_store.install(releases[1]) == second == model_store.current()
+
+
+@pytest.fixture(scope="module")
+def of_fraud(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bundle of a model of an office's own label."""
+    model = train(heads=("risk",))
+    model.card = {"label": {"column": "fraud", "positive": "Y"}, "data": {"source": "cases.csv", "shipments": 1500}}
+    bundle.save(model, folder := tmp_path_factory.mktemp("fraud") / "bundle")
+    return folder
+
+
+def test_a_bundle_says_what_it_is_for(releases: list[Path], of_fraud: Path) -> None:
+    one, other = store.purpose(releases[0]), store.purpose(of_fraud)
+    assert one.predicts == "content (fentanyl_or_analogue, precursor, equipment)"
+    assert one.base_rate == pytest.approx(1.6e-6)
+    assert (other.predicts, other.data) == ("column 'fraud' = 'Y'", "cases.csv, 1,500 shipments")
+
+
+def test_a_model_of_another_label_enters_service_only_on_purpose(
+    model_store: ModelStore, releases: list[Path], champion: Path, of_fraud: Path
+) -> None:
+    with pytest.raises(AnotherLabel, match=r"`label` failed: bundle predicts column 'fraud'.* predicts content"):
+        model_store.install(of_fraud)
+    assert not model_store.root.exists()
+    first = model_store.install(releases[0])
+    with pytest.raises(AnotherLabel):
+        model_store.install(of_fraud)
+    assert model_store.current() == first
+    assert model_store.versions() == [first]
+    other = model_store.install(of_fraud, another_label=True)
+    assert model_store.current() == model_store.install(of_fraud) == other
+    with pytest.raises(AnotherLabel, match=r"predicts content.* predicts column 'fraud'"):
+        model_store.install(releases[0])
+    assert model_store.rollback() == first
+
+
+def test_a_damaged_model_in_service_can_be_replaced(
+    model_store: ModelStore, releases: list[Path], of_fraud: Path
+) -> None:
+    (model_store.install(releases[0]) / "bundle.json").write_text("{}")
+    assert model_store.install(of_fraud) == model_store.current()
 
 
 def test_rollback_without_earlier_versions_is_an_error(model_store: ModelStore) -> None:

@@ -12,7 +12,7 @@ import pytest
 from models.bundle import ModelStore, load, save
 from service.cli import run
 from service.scoring.record import TrafficRecord
-from tests.models.small_model import table_of
+from tests.models.small_model import table_of, train
 from tests.training.adapting.conftest import office, write
 
 
@@ -51,7 +51,9 @@ def test_an_adapted_bundle_is_promoted_and_scores(
     assert not Path("mlflow.db").exists()
     assert run(["promote", "--bundle", "adapted"]) == 0
     assert ModelStore(tmp_path / "var" / "models").load().digest == digest
-    assert digest[:12] in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert digest[:12] in output
+    assert "Predicts content (fentanyl_or_analogue, precursor, equipment); base rate 1.6e-06" in output
     later = write(tmp_path / "later.csv", office(30, seed=8))
     assert run(["score", str(later), "scores.csv", "--history", "none", "--sort"]) == 0
     with Path("scores.csv").open(encoding="utf-8") as file:
@@ -126,3 +128,22 @@ def test_promotion_needs_a_version_or_a_sound_bundle(
     assert run(["promote", "--bundle", "damaged"]) == 4
     assert "space.json" in capsys.readouterr().err
     assert ModelStore(tmp_path / "var" / "models").current() is None
+
+
+def test_a_bundle_of_another_label_ends_with_5_unless_it_is_forced_with_a_reason(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = train(heads=("risk",))
+    model.card = {"label": {"column": "fraud", "positive": None}}
+    save(model, tmp_path / "fraud")
+    store = ModelStore(tmp_path / "var" / "models")
+    assert run(["promote", "--bundle", "fraud"]) == 5
+    assert "The check `label` failed: fraud predicts column 'fraud'" in capsys.readouterr().err
+    assert store.current() is None
+    for wrong in (["--force"], ["--reason", "a new task"]):
+        assert run(["promote", "--bundle", "fraud", *wrong]) == 2
+        assert "--force and --reason TEXT go together" in capsys.readouterr().err
+    assert run(["promote", "--bundle", "fraud", "--force", "--reason", "a new task"]) == 0
+    assert "Predicts column 'fraud'" in capsys.readouterr().out
+    assert store.load().heads == ("risk",)
+    assert run(["promote", "--bundle", str(bundle)]) == 5

@@ -66,6 +66,18 @@ def test_a_rollback_has_an_entry(
     assert [actor for _, actor, _ in entries(database, "promotion")] == ["tidewaiter promote", "tidewaiter rollback"]
 
 
+def test_the_reason_of_a_forced_promotion_is_in_the_chain(
+    database: Database, url: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    assert run(["promote", "--bundle", str(bundle), "--force", "--reason", "decided on 1 December"]) == 0
+    ((_, _, facts),) = entries(database, "promotion")
+    assert facts["forced_because"] == "decided on 1 December"
+    assert prove(database).fault is None
+
+
 def test_a_promotion_creates_no_database(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")

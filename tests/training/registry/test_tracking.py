@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.bundle import ModelStore, describe, load
+from models.bundle import AnotherLabel, ModelStore, describe, load, save
+from tests.models.small_model import train as small_model
 from tests.training.conftest import QUICK
 from tests.training.reports.test_report_html import Page
 from tests.training.small_data import rows, write
@@ -23,7 +24,15 @@ from training.evaluation.evaluation import TrainResult
 from training.pipeline import train
 from training.registry.promotion import PromotionRefused, promote, pull, rollback
 from training.registry.runs import load_side
-from training.registry.tracking import client, default_tracking_uri, git_revision, log_run, uri_in_words
+from training.registry.tracking import (
+    client,
+    default_tracking_uri,
+    experiment_id,
+    git_revision,
+    log_run,
+    register_bundle,
+    uri_in_words,
+)
 from training.reports.compare import KeptScores, compare
 from training.reports.flat import flat_metrics
 from training.reports.words import estimate_text
@@ -238,6 +247,28 @@ def test_promotion_puts_a_bundle_into_service_and_rollback_restores_the_previous
     assert (back.version, back.digest) == ("1", tracked.first.digest)
     assert store.current() == first.folder
     assert _champion(tracked.uri) == "1"
+
+
+def test_a_version_of_another_label_is_refused_unless_it_is_forced(tracked: Tracked, tmp_path: Path) -> None:
+    import mlflow
+
+    root, store = _store(tmp_path)
+    server = client(tracked.uri)
+    model = small_model(heads=("risk",))
+    model.card = {"label": {"column": "fraud", "positive": None}}
+    model.digest = save(model, tmp_path / "fraud")
+    before = promote("2", root, tracked.uri)
+    (scratch := tmp_path / "scratch").mkdir()
+    with mlflow.start_run(experiment_id=experiment_id(server, tracked.uri)):
+        version = register_bundle(model, tmp_path / "fraud", scratch)
+    server.set_model_version_tag("tidewaiter", version, "bundle_digest", model.digest)
+    with pytest.raises(AnotherLabel, match=r"predicts column 'fraud', but the model in service predicts content"):
+        promote(version, root, tracked.uri)
+    assert store.current() == before.folder
+    assert _champion(tracked.uri) == "2"
+    forced = promote(version, root, tracked.uri, another_label=True)
+    assert store.load().digest == forced.digest == model.digest
+    assert _champion(tracked.uri) == version
 
 
 def test_a_bundle_with_another_digest_than_the_registry_is_refused(tracked: Tracked, tmp_path: Path) -> None:
