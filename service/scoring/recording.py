@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
+from features.groups.history.declarations import NO_ORDER
 from features.manifest.fields import FIELD
 from features.manifest.shipment import shipment_to_json
 from features.table.normalise import normaliser
@@ -81,15 +82,17 @@ def decisions_of(
     refused = {shipment.index for shipment in outcome.refused}
     scored = [index for index in range(len(records)) if index not in refused]
     duration = int(seconds * 1e6 / max(len(scored), 1))
-    return [
-        _decision(
-            answer,
-            records[index],
-            receipts[index if len(receipts) > 1 else 0],
-            _Circumstances(declared_s, order, what_if, served.features_digest, duration),
-        )
-        for index, answer, (declared_s, order) in zip(scored, _all_answers(outcome), _times(outcome), strict=True)
-    ]
+    decisions = []
+    ids: dict[int | None, str] = {}
+    for index, answer, (declared_s, order, before) in zip(scored, _all_answers(outcome), _times(outcome), strict=True):
+        ids[order] = answer["decision_id"]
+        if before in ids and answer["earlier"]["decision_id"] is None:
+            # The earlier declaration is in this request, so the store did not know it.
+            answer["earlier"]["decision_id"] = ids[before]
+        receipt = receipts[index if len(receipts) > 1 else 0]
+        circumstances = _Circumstances(declared_s, order, what_if, served.features_digest, duration)
+        decisions.append(_decision(answer, records[index], receipt, circumstances))
+    return decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +191,12 @@ def _all_answers(outcome: Outcome) -> Iterator[dict[str, Any]]:
         yield from piece
 
 
-def _times(outcome: Outcome) -> Iterator[tuple[int, int | None]]:
-    """Yield, per scored shipment, the time that the history used, and the order in the history."""
+def _times(outcome: Outcome) -> Iterator[tuple[int, int | None, int | None]]:
+    """Yield, per scored shipment, the time that the history used, and the orders of it and of its earlier declaration."""
     for scores, orders in zip(outcome.scores, outcome.orders, strict=True):
-        yield from zip(scores.table.declared_s.tolist(), _orders(orders, len(scores)), strict=True)
+        earlier = scores.ruling.earlier
+        before = [earlier[k].order if k in earlier else NO_ORDER for k in range(len(scores))]
+        yield from zip(scores.table.declared_s.tolist(), _orders(orders, len(scores)), before, strict=True)
 
 
 def _orders(orders: NDArray[np.int64] | None, count: int) -> list[int | None]:

@@ -15,17 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, auto
-from hashlib import blake2b
 from typing import Any, Final, Self, TypeAlias
-from zlib import adler32, crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray
+from features.groups.history.key_rows import hash_texts
 from features.groups.history.keys import history_keys
 from features.groups.history.saving import most_important, restore_store, store_arrays
-from features.groups.history.state import Entity, KeyRow, LinkColumn, StateLayout, key_row
+from features.groups.history.state import Entity, HashedTexts, KeyRow, LinkColumn, StateLayout, key_row
 from features.groups.history.store import Store
 from features.table.table import ManifestTable
 
@@ -40,7 +39,8 @@ NO_ORDER: Final = -1
 class Content(IntEnum):
     """Rows of a matrix of contents (CONTENT_ROWS, n_shipments), and columns of a remembered declaration.
 
-    The first three are keys, 0 where missing. Those from GOODS to GRAMS are compared.
+    The first three are keys, 0 where missing. Those from GOODS to GRAMS are compared. Those from GOODS to VALUE are sums over the
+    items, which do not depend on their order.
     """
 
     SHIPMENT = 0
@@ -54,29 +54,30 @@ class Content(IntEnum):
     CHEMICAL = auto()
     CODE = auto()
     CAS = auto()
+    #: Declared amount and currency.
+    VALUE = auto()
     CONSIGNOR = auto()
     CONSIGNEE = auto()
     ADDRESS = auto()
     ROUTE = auto()
-    #: Declared amount and currency.
-    VALUE = auto()
     GRAMS = auto()
+    #: Order in the log of the history.
+    ORDER = auto()
 
 
 CONTENT_ROWS: Final = len(Content)
 _KEYS: Final = (Content.SHIPMENT, Content.HOUSE, Content.PARTIES)
-_COMPARED: Final = slice(Content.GOODS, CONTENT_ROWS)
+_COMPARED: Final = slice(Content.GOODS, Content.ORDER)
 #: Manifest field that names each compared row.
 _FIELDS: Final = (
-    "goods_description", "declared_chemical", "hs_code", "cas_number", "consignor_name", "consignee_name",
-    "consignee_address", "export_country", "customs_value", "net_mass_kg",
+    "goods_description", "declared_chemical", "hs_code", "cas_number", "customs_value", "consignor_name", "consignee_name",
+    "consignee_address", "export_country", "net_mass_kg",
 )  # fmt: skip
 _WORDS: Final = (Content.GOODS - Content.GOODS, Content.CHEMICAL - Content.GOODS)
 #: The key under which another ``shipment_id`` is recognised.
 _BY: Final = ("shipment_id", "house_id", "consignor_name consignee_name")
-_ORDER: Final = CONTENT_ROWS
-_LAST_DAY: Final = 1
 _LANE: Final = 2
+_LAST_DAY: Final = 1
 _LAYOUT: Final = StateLayout((LinkColumn.SHIPMENTS, LinkColumn.LAST_DAY, LinkColumn.FINDS), (), (), ())
 _DAY: Final = 86_400
 #: Time within which another ``shipment_id`` counts as the same goods, and the tolerance of their mass and value.
@@ -92,14 +93,8 @@ _IN: Final = np.array([
     KeyRow.REFERENCE, KeyRow.CENTS, KeyRow.CONSIGNOR_NAME, KeyRow.CONSIGNEE_NAME, key_row(Entity.ADDRESS),
     key_row(Entity.TRADE_LANE), KeyRow.GRAMS,
 ])  # fmt: skip
-#: Rows of hashed texts. Currencies are mixed with the amounts.
-_HASHED: Final = (
-    (Content.GOODS, "goods_description"),
-    (Content.CHEMICAL, "declared_chemical"),
-    (Content.CODE, "hs_code"),
-    (Content.CAS, "cas_number"),
-    (Content.VALUE, "currency"),
-)
+_SUMS: Final = slice(Content.GOODS, Content.VALUE + 1)
+_HOUSE_LINE: Final = _SUMS.stop - _SUMS.start
 _NAME: Final = "declaration"
 
 
@@ -144,43 +139,40 @@ def _unchanged(earlier: Earlier, shipment: int) -> Earlier:
     return earlier
 
 
+def _folded(texts: list[str]) -> list[bytes]:
+    # Blanks are those of the normal form.
+    return [text.casefold().encode("utf-8", "surrogatepass") for text in texts]
+
+
+_HASHED: Final = (
+    HashedTexts(
+        ("goods_description", "declared_chemical", "hs_code", "cas_number", "currency", "house_id"),
+        tuple(range(_HOUSE_LINE + 1)),
+        _folded,
+        1,
+    ),
+)
+
+
 def contents(table: ManifestTable) -> IntArray:
-    """Return the contents (CONTENT_ROWS, n_shipments) of a table's shipments."""
+    """Return the contents (CONTENT_ROWS, n_shipments) of a table's shipments, without orders."""
     keys, first = history_keys(table), table.first_row
-    out = np.zeros((CONTENT_ROWS, table.n_shipments), dtype=np.int64)
+    out = np.empty((CONTENT_ROWS, table.n_shipments), dtype=np.int64)
     out[_OUT] = keys[_IN]
-    houses = table.declared("house_id")
-    if houses.values:
-        out[Content.HOUSE] = houses.lookup(_checksums(houses.values), 0)[first]
+    lines = np.empty((_HOUSE_LINE + 1, table.n_rows), dtype=np.int64)
+    hash_texts(table, _HASHED, np.arange(table.n_rows), lines.view(np.uint64))
+    out[Content.HOUSE] = lines[_HOUSE_LINE, first]
+    amounts = table.number("customs_value").copy()
+    amounts[np.isnan(amounts)] = 0.0
+    # The bits of an amount and the hash of its currency are nearly always distinct together.
+    lines[_HOUSE_LINE - 1] ^= amounts.view(np.int64)
+    sums = lines[:_HOUSE_LINE]
+    out[_SUMS] = sums if table.n_rows == len(first) else np.add.reduceat(sums, first, axis=1)
     consignor, consignee = out[Content.CONSIGNOR], out[Content.CONSIGNEE]
     out[Content.PARTIES] = (consignor * _FACTOR ^ consignee ^ _OF_PARTIES) * ((consignor != 0) & (consignee != 0))
     out[Content.TIME] = table.declared_s
-    for row, name in _HASHED:
-        texts = table.text(name)
-        if texts.values:
-            out[row] = _of_shipments(texts.lookup(_hashes(texts.values), 0), first)
-    amounts = table.number("customs_value")
-    if np.isnan(amounts).any():
-        amounts = np.nan_to_num(amounts)
-    out[Content.VALUE] ^= _of_shipments(amounts, first).view(np.int64)
+    out[Content.ORDER] = NO_ORDER
     return out
-
-
-def _of_shipments(of_rows: NDArray[Any], first: IntArray) -> NDArray[Any]:
-    """Return the sums of the shipments' rows, which do not depend on the order of a shipment's items."""
-    return of_rows if len(of_rows) == len(first) else np.add.reduceat(of_rows, first)
-
-
-def _hashes(texts: list[str]) -> IntArray:
-    # Blanks are those of the normal form.
-    folded = [text.casefold().encode("utf-8", "surrogatepass") for text in texts]
-    return np.frombuffer(b"".join([blake2b(text, digest_size=8).digest() for text in folded]), dtype="<i8")
-
-
-def _checksums(texts: list[str]) -> IntArray:
-    """Return checksums of texts. They suffice for keys, because nobody gains by declarations that are taken for each other."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return np.array([crc32(text) << 30 ^ adler32(text) for text in encoded], dtype=np.int64)
 
 
 class Declarations:
@@ -192,7 +184,7 @@ class Declarations:
             capacity: number of remembered keys. Declarations above green stay longest, then the latest ones.
         """
         self._capacity = capacity
-        self._store = Store(len(_LAYOUT.narrow), CONTENT_ROWS + 1)
+        self._store = Store(len(_LAYOUT.narrow), CONTENT_ROWS)
 
     def __len__(self) -> int:
         return self._store.count
@@ -222,8 +214,9 @@ class Declarations:
         """Add what another memory remembers of declarations with orders above ``after``."""
         count = other._store.count
         wide = np.asarray(other._store.wide)[:count]
-        later = np.flatnonzero(wide[:, _ORDER] > after)
-        slots = self._slots(np.asarray(other._store.keys)[later])
+        later = np.flatnonzero(wide[:, Content.ORDER] > after)
+        self._store.reserve(len(later), self._capacity)
+        slots = self._store.find(np.asarray(other._store.keys)[later], add=True)
         np.asarray(self._store.wide)[slots] = wide[later]
         np.asarray(self._store.narrow)[slots] = np.asarray(other._store.narrow)[later]
 
@@ -246,51 +239,44 @@ class Declarations:
             counted: (n,) whether to remember the shipment; None for all.
             update: False: shipments see earlier ones of the same table, but the memory does not change.
         """
-        if not update:
-            backup = self._store.backup(content[: len(_KEYS)].reshape(-1))
-            try:
-                return self._judge(content, lanes, orders, counted, look)
-            finally:
+        if orders is not None:
+            content[Content.ORDER] = orders
+        backup = None if update else self._store.backup(content[: len(_KEYS)].reshape(-1))
+        try:
+            return self._judge(content, lanes, counted, look)
+        finally:
+            if backup is not None:
                 self._store.roll_back(backup)
-        found = self._judge(content, lanes, orders, counted, look)
-        if self._store.count > self._capacity:
-            self._store.keep_only(most_important(_LAYOUT, self._store, self._capacity * 3 // 4))
-        return found
+            elif self._store.count > self._capacity:
+                self._store.keep_only(most_important(_LAYOUT, self._store, self._capacity * 3 // 4))
 
     def _judge(
-        self,
-        content: IntArray,
-        lanes: LaneArray,
-        orders: IntArray | None,
-        counted: NDArray[np.bool_] | None,
-        look: Look,
+        self, content: IntArray, lanes: LaneArray, counted: NDArray[np.bool_] | None, look: Look
     ) -> dict[int, Earlier]:
-        """Look at shipments that may have an earlier declaration one by one, and remember the others together."""
         n = len(lanes)
-        orders = np.full(n, NO_ORDER, dtype=np.int64) if orders is None else orders
-        if n == 1:
-            alone = np.zeros(1, dtype=np.bool_)
-        else:
-            slots = self._store.find(np.ascontiguousarray(content[: len(_KEYS)]).reshape(-1)).reshape(len(_KEYS), n)
-            alone = (slots < 0).all(axis=0) & ~_shared(content, slots, lanes)
+        state = np.ones((n, len(_LAYOUT.narrow)), dtype=np.int32)
+        state[:, _LAST_DAY], state[:, _LANE] = content[Content.TIME] // _DAY, lanes
+        # Number of the first keys under which each shipment is remembered.
+        kinds = np.where(lanes > GREEN, len(_KEYS), Content.HOUSE)
         if counted is not None:
-            alone &= counted
+            kinds *= counted
         found: dict[int, Earlier] = {}
-        if alone.any():
-            self._remember(content, lanes, orders, np.flatnonzero(alone))
-        for shipment in np.flatnonzero(~alone).tolist():
+        self._store.reserve(len(_KEYS) * n, self._capacity)
+        shipment = 0
+        while (shipment := self._store.add_unknown(content, kinds, state, len(_KEYS), shipment)) < n:
             lane = int(lanes[shipment])
             earlier, is_kept = self._earlier(content[:, shipment], lane)
-            kinds = slice(is_kept, len(_KEYS) if lane > GREEN else Content.HOUSE)
+            kept = slice(is_kept, len(_KEYS) if lane > GREEN else Content.HOUSE)
             if earlier is not None:
                 found[shipment] = looked = look(earlier, shipment)
                 # If an officer has decided since, this declaration takes the place of the earlier one. Otherwise its words must not
                 # replace the refused ones as long as its own lane is not higher.
                 is_kept &= looked.floor >= earlier.floor
-                kinds = slice(is_kept, len(_KEYS) if lane > earlier.floor else Content.HOUSE)
+                kept = slice(is_kept, len(_KEYS) if lane > earlier.floor else Content.HOUSE)
                 lane = max(lane, looked.floor)
             if counted is None or counted[shipment]:
-                self._replace(content[:, shipment], kinds, lane, int(orders[shipment]))
+                self._replace(content[:, shipment], kept, state[shipment], lane)
+            shipment += 1
         return found
 
     def replay(self, content: IntArray, lanes: LaneArray, orders: IntArray) -> None:
@@ -320,38 +306,16 @@ class Declarations:
                 continue
             if differs.any() and (found is None or floor > found.floor):
                 changes = tuple(Change(_FIELDS[k]) for k in np.flatnonzero(differs).tolist())
-                order, moment = int(record[_ORDER]), int(record[Content.TIME])
+                order, moment = int(record[Content.ORDER]), int(record[Content.TIME])
                 found = Earlier(_BY[kind], of_record, floor, moment, order, changes)
         return found, is_kept
 
-    def _replace(self, content: IntArray, kinds: slice, lane: int, order: int) -> None:
-        """Remember a shipment under some of its keys."""
-        keys = content[kinds]
-        if not len(keys):
-            return
-        slots = self._slots(keys)
-        wide, narrow = np.asarray(self._store.wide), np.asarray(self._store.narrow)
-        for slot in slots[slots >= 0].tolist():
-            wide[slot, :CONTENT_ROWS], wide[slot, _ORDER] = content, order
-            narrow[slot] = 1, content[Content.TIME] // _DAY, lane
-
-    def _remember(self, content: IntArray, lanes: LaneArray, orders: IntArray, chosen: IntArray) -> None:
-        """Remember new shipments without keys in common."""
-        above = chosen[lanes[chosen] > GREEN]
-        for kind, some in ((Content.SHIPMENT, chosen), (Content.HOUSE, above), (Content.PARTIES, above)):
-            some = some[content[kind, some] != 0]
-            if not len(some):
-                continue
-            slots = self._slots(content[kind, some])
-            wide, narrow = np.asarray(self._store.wide), np.asarray(self._store.narrow)
-            wide[slots, :CONTENT_ROWS] = content[:, some].T
-            wide[slots, _ORDER] = orders[some]
-            narrow[slots, 0], narrow[slots, _LANE] = 1, lanes[some]
-            narrow[slots, _LAST_DAY] = content[Content.TIME, some] // _DAY
-
-    def _slots(self, keys: IntArray) -> NDArray[np.int32]:
-        self._store.reserve(len(keys), self._capacity)
-        return self._store.find(np.ascontiguousarray(keys), add=True)
+    def _replace(self, content: IntArray, kinds: slice, state: NDArray[np.int32], lane: int) -> None:
+        """Remember a shipment in a lane, with its content and state, under some of its keys."""
+        slots = self._store.find(np.ascontiguousarray(content[kinds]), add=True)
+        slots = slots[slots >= 0]
+        state[_LANE] = lane
+        np.asarray(self._store.wide)[slots], np.asarray(self._store.narrow)[slots] = content, state
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -388,22 +352,6 @@ class HistoryRows:
     def take(self, shipments: IntArray) -> Self:
         """Return the features of the given shipments, which have no faults."""
         return replace(self, values=self.values[shipments], late=self.late[shipments], faults={})
-
-
-def _shared(content: IntArray, slots: NDArray[np.int32], lanes: LaneArray) -> NDArray[np.bool_]:
-    """Return whether each shipment (n,) has a key that another shipment of the table may have remembered before."""
-    shared = _repeated(content[Content.SHIPMENT])
-    may_raise = shared | (slots >= 0).any(axis=0) | (lanes > GREEN)
-    for kind in (Content.HOUSE, Content.PARTIES):
-        keys = content[kind]
-        same = np.flatnonzero(np.isin(keys, keys[may_raise & (keys != 0)]))
-        shared[same[_repeated(keys[same])]] = True
-    return shared
-
-
-def _repeated(keys: IntArray) -> NDArray[np.bool_]:
-    _, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    return np.asarray(counts[places] > 1)
 
 
 def _same_goods(kind: int, record: IntArray, content: IntArray, differs: NDArray[np.bool_]) -> bool:

@@ -11,7 +11,7 @@ cdef class ItemAmounts:
 
 
 @cython.locals(columns=list)
-cpdef hash_texts(object table, tuple groups, unsigned long long[:, ::1] out)
+cpdef hash_texts(object table, tuple groups, const long long[::1] rows, unsigned long long[:, ::1] out)
 
 @cython.locals(texts=list, column=Coded, code=Py_ssize_t, line=Py_ssize_t, text=bytes)
 cdef _hash_row(list columns, object group, long long row, unsigned long long[:, ::1] out)

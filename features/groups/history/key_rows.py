@@ -122,9 +122,8 @@ class ItemAmounts:
         self.dollars, self.net_kg, self.gross_kg, self.heading = dollars, net_kg, gross_kg, heading
 
 
-def hash_texts(table: ManifestTable, groups: tuple[HashedTexts, ...], out: WordArray) -> None:
-    """Fill ``out`` (TEXT_LINES, n_shipments) with hashes of the shipments' texts; 0 where a text is missing or empty."""
-    rows = table.first_row
+def hash_texts(table: ManifestTable, groups: tuple[HashedTexts, ...], rows: IntArray, out: WordArray) -> None:
+    """Fill ``out`` (lines, n) with hashes of the texts in ``rows`` (n,); 0 where a text is missing or empty."""
     for group in groups:
         columns = [table.text(name) for name in group.columns]
         if out.shape[1] == 1:

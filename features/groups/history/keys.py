@@ -94,7 +94,7 @@ def keys_of(table: ManifestTable) -> IntArray:
     """Compute the key matrix (KEY_ROWS, n_shipments) of a table."""
     n, first_row = table.n_shipments, table.first_row
     lines = np.empty((TEXT_LINES, n), dtype=np.uint64)
-    hash_texts(table, _HASHED, lines)
+    hash_texts(table, _HASHED, first_row, lines)
     fill_missing(table.text("consignee_postcode"), plain_areas, first_row, lines[TextLine.CITY])
     keys = np.empty((KEY_ROWS, n), dtype=np.int64)
     items = ItemAmounts(

@@ -101,27 +101,52 @@ class Store:
 
         Missing keys other than 0 with ``added`` set are added with a state of zeros. Call `reserve` first.
         """
-        mask = self.index.shape[0] - 1
         for row in range(n):
-            key = keys[row]
-            if key == 0:
-                slots[row] = -1
-                continue
-            bucket = key & mask
+            slots[row] = self._slot(keys[row], added[row])
+
+    def add_unknown(self, records: IntArray, kinds: IntArray, state: NDArray[np.int32], keys: int, start: int) -> int:
+        """Add records in order from ``start`` on, until one has a key in the store. Return its number; n if none has.
+
+        Call `reserve` first.
+
+        Args:
+            records: (wide columns, n) wide state of the records. The first ``keys`` rows are keys, 0 where missing.
+            kinds: (n,) number of first keys under which a record is added.
+            state: (n, narrow columns) narrow state of the records.
+        """
+        n: int = kinds.shape[0]
+        for record in range(start, n):
+            for kind in range(keys):
+                if self._slot(records[kind, record], 0) >= 0:
+                    return record
+            for kind in range(kinds[record]):
+                slot = self._slot(records[kind, record], 1)
+                if slot >= 0:
+                    for column in range(self.wide.shape[1]):
+                        self.wide[slot, column] = records[column, record]
+                    for column in range(self.narrow.shape[1]):
+                        self.narrow[slot, column] = state[record, column]
+        return n
+
+    def _slot(self, key: int, add: int) -> int:
+        if key == 0:
+            return -1
+        mask = self.index.shape[0] - 1
+        bucket = key & mask
+        slot: int = self.index[bucket]
+        while slot >= 0 and self.keys[slot] != key:
+            bucket = (bucket + 1) & mask
             slot = self.index[bucket]
-            while slot >= 0 and self.keys[slot] != key:
-                bucket = (bucket + 1) & mask
-                slot = self.index[bucket]
-            if slot < 0 and added[row]:
-                slot = self.count
-                self.count = slot + 1
-                self.index[bucket] = slot
-                self.keys[slot] = key
-                for column in range(self.narrow.shape[1]):
-                    self.narrow[slot, column] = 0
-                for column in range(self.wide.shape[1]):
-                    self.wide[slot, column] = 0
-            slots[row] = slot
+        if slot < 0 and add:
+            slot = self.count
+            self.count = slot + 1
+            self.index[bucket] = slot
+            self.keys[slot] = key
+            for column in range(self.narrow.shape[1]):
+                self.narrow[slot, column] = 0
+            for column in range(self.wide.shape[1]):
+                self.wide[slot, column] = 0
+        return slot
 
     def keep_only(self, slots: IntArray) -> None:
         """Remove all entities except those in the ascending ``slots`` (n,), in place."""

@@ -99,6 +99,14 @@ def test_replaced_words_keep_the_lane_and_the_answer_names_decision_and_change(s
     assert [row["lane"] for row in stored.get("/v1/queue").json()["queue"]] == ["red"]
 
 
+def test_of_two_rows_of_one_request_the_second_names_the_decision_of_the_first(stored: Client) -> None:
+    rows = {"shipments": [manifest(), manifest("baby dress")]}
+    first, second = stored.post("/v1/score/batch", json=rows).json()["results"]
+    assert (second["lane"], second["earlier"]["decision_id"]) == ("red", first["decision_id"])
+    kept = stored.get(f"/v1/decisions/{second['decision_id']}").json()["answer"]
+    assert kept["earlier"]["decision_id"] == first["decision_id"]
+
+
 @pytest.mark.parametrize("same", [RED, RED.upper(), f" {RED.replace(' ', '  ')}"])
 def test_the_same_content_says_nothing(client: Client, same: str) -> None:
     post(client)
