@@ -155,6 +155,8 @@ def test_an_outcome_ends_it_and_an_override_sets_it(stored: Client) -> None:
     assert stored.post(f"/v1/decisions/{first['decision_id']}/outcome", json=found).status_code == 201
     afresh = post(stored, "baby dress")
     assert "changed-declaration" not in afresh["rule_ids"]
+    # It takes the place of the decided one.
+    assert post(stored, "baby shoes")["earlier"]["decision_id"] == afresh["decision_id"]
     other = post(stored, shipment_id="S9", house_id="H9", consignor_name="Other", consignee_name="Another")
     override = {"lane": "green", "reason": "known"}
     assert stored.post(f"/v1/decisions/{other['decision_id']}/override", json=override).status_code == 201
