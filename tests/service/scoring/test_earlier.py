@@ -165,6 +165,15 @@ def test_an_outcome_ends_it_and_an_override_sets_it(stored: Client) -> None:
     assert "changed-declaration" not in post(stored, "baby dress", **changes)["rule_ids"]
 
 
+def test_an_erased_declaration_keeps_its_lane_but_shows_no_words(stored: Client) -> None:
+    first = post(stored)
+    assert stored.post("/v1/erasures", json={"decision_id": first["decision_id"]}).status_code == 200
+    again = post(stored, "baby dress")
+    assert again["lane"] == "red"
+    assert again["earlier"]["changed"] == [{"field": "goods_description", "old": None, "new": None}]
+    assert RED not in str(again)
+
+
 def test_a_restart_remembers(served: Served) -> None:
     with served() as client:
         first = post(client)
