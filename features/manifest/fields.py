@@ -107,7 +107,10 @@ CONTENTS: Final = _codes(
     other_opioid="another synthetic opioid",
     precursor="a fentanyl precursor",
     equipment="tablet-press equipment",
+    other_contraband="other contraband: neither a find nor clean",
 )
+#: Content that no head detects; it is not clean either.
+OTHER_CONTRABAND: Final = "other_contraband"
 CONTENT_LEVELS: Final = _codes(item="the find belongs to this item", shipment="the find belongs to no single item")
 INSPECTIONS: Final = _codes(
     none="not inspected", random="selected at random", targeted="selected by a rule, a score or a lead"

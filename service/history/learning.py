@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, insert, select, update
 
+from features.manifest.fields import OTHER_CONTRABAND
 from service.history.log import LEARNED, OF_LESSONS, UNLEARNED
 from service.history.tables import HistoryEvent
 from service.inspections.outcomes import holding
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: A UTC day in microseconds.
 DAY: Final = 86_400 * 1_000_000
+#: Contents of outcomes that are no finds of what the model looks for.
+_NO_FINDS: Final = frozenset({"none", OTHER_CONTRABAND})
 #: Maximum number of outcomes per pass. Learning holds the lock of the history for a few microseconds per result.
 _MAX_OUTCOMES: Final = 1_000
 
@@ -91,20 +94,26 @@ def _due(today: int) -> Any:
 
 
 def _results(connection: Connection, shipments: Iterable[str], today: int) -> dict[str, _Result]:
-    """Return the result of each shipment with valid outcomes known before ``today``. Its decision is that of the latest outcome."""
+    """Return the result of each shipment with valid outcomes known before ``today``. Its decision is that of the latest outcome.
+
+    A shipment is clean if all of its outcomes say so. One with other contraband, and without a find, has no result.
+    """
     found = connection.execute(
         select(Outcome.shipment_id, Outcome.decision_id, Outcome.content)
         .join(Decision, Decision.id == Outcome.decision_id)
         .where(Outcome.shipment_id.in_(shipments), Outcome.found_at < today, holding(), Decision.what_if.is_(False))
         .order_by(Outcome.position)
     )
-    results: dict[str, _Result] = {}
+    contents: dict[str, set[str]] = {}
+    decisions: dict[str, str] = {}
     for row in found:
-        before = results.get(row.shipment_id)
-        results[row.shipment_id] = _Result(
-            row.decision_id, row.content != "none" or (before is not None and before.find)
-        )
-    return results
+        contents.setdefault(row.shipment_id, set()).add(row.content)
+        decisions[row.shipment_id] = row.decision_id
+    return {
+        shipment_id: _Result(decisions[shipment_id], find=bool(all_of_it - _NO_FINDS))
+        for shipment_id, all_of_it in contents.items()
+        if all_of_it == {"none"} or all_of_it - _NO_FINDS
+    }
 
 
 def _learned(connection: Connection, shipments: Iterable[str]) -> dict[str, _Result]:

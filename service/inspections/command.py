@@ -26,7 +26,7 @@ def import_file(
         typer.Argument(
             metavar="FILE",
             help=f"{FILE_FORMATS}, with the columns shipment_id or decision_id, content, found_at, by; optionally "
-            "substance, quantity, unit, method, corrects.",
+            "substance, quantity, unit, method, corrects, kind (of other_contraband).",
         ),
     ],
     rejects: Annotated[

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from service.core.database.engine import Database
 
-_FIELDS: Final = ("content", "found_at", "by", "substance", "quantity", "unit", "method", "corrects")
+_FIELDS: Final = ("content", "found_at", "by", "substance", "quantity", "unit", "method", "corrects", "kind")
 COLUMNS: Final = ("shipment_id", "decision_id", *_FIELDS)
 REJECT_COLUMNS: Final = ("line", "field", "value", "problem")
 #: Rows per transaction.

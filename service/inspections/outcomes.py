@@ -53,6 +53,7 @@ class Finding:
     unit: str | None = None
     method: str | None = None
     corrects: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Recorded:
     recorded_at: int
     caller: str | None
     corrects: str | None
+    kind: str | None
     corrected_by: str | None = None
 
 
@@ -118,7 +120,7 @@ def add_outcome(
         **asdict(finding),
     }
     connection.execute(insert(Outcome), [values | {"salt": salt, "learned": False}])
-    plain = ("content", "corrects", "decision_id", "found_at", "quantity", "recorded_at", "substance", "unit")
+    plain = ("content", "corrects", "decision_id", "found_at", "kind", "quantity", "recorded_at", "substance", "unit")
     facts = {name: values[name] for name in plain}
     # Both may name persons, so only their salted digests enter the chain.
     for name in ("by", "method"):

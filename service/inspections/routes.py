@@ -17,6 +17,7 @@ from service.core.http.openapi import Scope, json_body, needs, problems
 from service.core.http.schemas import read_request
 from service.inspections.schemas import (
     EXAMPLE_CLEAN,
+    EXAMPLE_OTHER,
     EXAMPLE_OUTCOME,
     EXAMPLE_OVERRIDE,
     ClaimRequest,
@@ -56,14 +57,16 @@ _MICROSECONDS: Final = 1_000_000
         {
             "find": {"summary": "A find", "value": EXAMPLE_OUTCOME},
             "clean": {"summary": "Inspected and clean", "value": EXAMPLE_CLEAN},
+            "other": {"summary": "Other contraband", "value": EXAMPLE_OTHER},
         },
     ),
 )
 @needs(Scope.OUTCOME)
 async def outcome(request: Request, database: AppDatabase, decision_id: str) -> Response:
     """Record the outcome of an inspection. The shipment leaves the queue. The history of its parties includes the outcome from the
-    UTC day after `found_at` on. A stored outcome never changes: a correction is a new outcome whose `corrects` is the id of the
-    corrected one. The answer is 409 if that outcome already has a correction.
+    UTC day after `found_at` on, unless it is `other_contraband`, which is neither a find nor clean. A stored outcome never changes:
+    a correction is a new outcome whose `corrects` is the id of the corrected one. The answer is 409 if that outcome already has a
+    correction.
     """
     from service.inspections import queue as waiting_shipments
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from features.manifest.fields import OTHER_CONTRABAND
 from features.table.normalise import time as read_time
 from features.table.reading import EARLIEST_S
 from service.core.errors import Unprocessable
@@ -26,7 +27,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[\ud800-\udfff]")
 #: Approximate rule of `_clean` as a regular expression for the OpenAPI document.
 _PATTERN: Final = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 
-Content = Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", ""]
+Content = Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", "other_contraband", ""]
+#: Kinds of other contraband. ``excise`` is tobacco, alcohol and other goods subject to duty.
+Kind = Literal["other_drug", "other_chemical", "weapon", "counterfeit", "protected_species", "excise", "other"]
 
 
 def _clean(text: str) -> str:
@@ -60,14 +63,19 @@ _Line = Annotated[str, Field(max_length=200, json_schema_extra=_add_pattern), Af
 _Reason = Annotated[str, Field(max_length=1000, json_schema_extra=_add_pattern), AfterValidator(_clean)]
 
 
+def _wrong(field: str, problem: str) -> Unprocessable:
+    return Unprocessable(f"{field}: {problem}.", errors=[{"field": field, "problem": problem}])
+
+
 class OutcomeRequest(BaseModel):
     """Result of an inspection."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
     content: Content = Field(
-        description="Content found, or `none` if the shipment was inspected and clean. An empty text in a correction withdraws the "
-        "corrected outcome, for example one recorded for the wrong shipment",
+        description="Content found, or `none` if the shipment was inspected and clean. `other_contraband` is neither clean nor a "
+        "find of what `risk` measures. An empty text in a correction withdraws the corrected outcome, for example one recorded for "
+        "the wrong shipment",
         examples=["precursor"],
     )
     found_at: Annotated[str, AfterValidator(_time)] = Field(
@@ -86,18 +94,27 @@ class OutcomeRequest(BaseModel):
     corrects: _Short | None = Field(
         default=None, description="Id of the outcome that this one corrects. Both belong to the same decision"
     )
+    kind: Kind | None = Field(
+        default=None,
+        description="Kind of the `other_contraband`, required for it; `excise` is tobacco, alcohol and other goods subject to duty",
+        examples=[None],
+    )
 
     def finding(self) -> Finding:
         """Return the finding to store.
 
         Raises:
-            Unprocessable: the content is empty without a correction.
+            Unprocessable: the content is empty without a correction, or the kind does not fit it.
         """
         from service.inspections.outcomes import Finding
 
         if not self.content and self.corrects is None:
             problem = "is empty; expected a content or none. Only a correction may withdraw an outcome"
-            raise Unprocessable(f"content: {problem}.", errors=[{"field": "content", "problem": problem}])
+            raise _wrong("content", problem)
+        if self.content == OTHER_CONTRABAND and self.kind is None:
+            raise _wrong("kind", f"is missing; other_contraband needs one of {', '.join(get_args(Kind))}")
+        if self.content != OTHER_CONTRABAND and self.kind is not None:
+            raise _wrong("kind", "belongs to the content other_contraband only; omit the field")
         seconds, _ = read_time(self.found_at)
         assert seconds is not None
         values = self.model_dump()
@@ -139,6 +156,7 @@ class OutcomeAnswer(Answer):
     unit: str | None
     method: str | None
     corrects: str | None
+    kind: Kind | None = Field(description="Kind of the `other_contraband`; null for another content", examples=[None])
     corrected_by: str | None = Field(description="Id of the outcome that corrects this one")
     recorded_at: str = Field(examples=["2026-05-04T15:31:07.250000Z"])
     caller: str | None = Field(description="Id of the API key")
@@ -197,6 +215,15 @@ EXAMPLE_OUTCOME: Final = {
     "method": "Raman spectrometer",
 }
 EXAMPLE_CLEAN: Final = {"content": "none", "found_at": "2026-05-04", "by": "Officer 4711", "method": "opened by hand"}
+EXAMPLE_OTHER: Final = {
+    "content": "other_contraband",
+    "kind": "counterfeit",
+    "found_at": "2026-05-04T15:20:00Z",
+    "by": "Officer 4711",
+    "quantity": 120,
+    "unit": "C62",
+    "method": "opened by hand",
+}
 EXAMPLE_OVERRIDE: Final = {
     "lane": "green",
     "reason": "Same goods inspected yesterday; the consignee is the hospital itself",

@@ -26,6 +26,7 @@ class Outcome(Base):
         found_at: time at which the result was known.
         by: person who found it; None after erasure.
         caller: id of the API key, or the name of the command.
+        kind: kind of the ``other_contraband``, see `service.inspections.schemas.Kind`; None for another content.
         corrects: id of the corrected outcome. An outcome is corrected once; its correction may be corrected in turn.
         method: free text, which may be personal; None after erasure.
         salt: random bytes in the audit chain's digests of ``by`` and ``method``; None after erasure.
@@ -49,6 +50,7 @@ class Outcome(Base):
     recorded_at: Mapped[int]
     caller: Mapped[str | None]
     corrects: Mapped[str | None] = mapped_column(unique=True)
+    kind: Mapped[str | None]
     salt: Mapped[bytes | None]
     learned: Mapped[bool]
 
@@ -138,7 +140,7 @@ def _check(kind: str, table: type[Outcome | Override], plain: Sequence[str]) -> 
 
 
 CHECKS: Final = (
-    _check("outcome", Outcome, ("content", "corrects", "found_at", "quantity", "substance", "unit")),
+    _check("outcome", Outcome, ("content", "corrects", "found_at", "kind", "quantity", "substance", "unit")),
     _check("override", Override, ("lane",)),
 )
 

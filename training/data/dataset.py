@@ -39,6 +39,11 @@ class Outcome:
         """(n,) True if the shipment has a find for any head."""
         return np.asarray(self.find.any(axis=1))
 
+    @property
+    def clean(self) -> Bools:
+        """(n,) True if the shipment counts as clean. One with other contraband has the weight 0 and is neither."""
+        return ~self.any & (self.weight > 0.0)
+
 
 class BadData(ValueError):
     """Error for a data file that is unusable for training or evaluation. The message names the file and the expected form."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from features.manifest.fields import CONTENT_LEVELS, CONTENTS, HEADS, INSPECTIONS
+from features.manifest.fields import CONTENT_LEVELS, CONTENTS, HEADS, INSPECTIONS, OTHER_CONTRABAND
 from features.table import normalise
 from features.table.table import Coded, ManifestTable
 from models.scoring import RISK
@@ -52,7 +52,8 @@ class KnownLabels:
     Attributes:
         find: (n_rows, heads) whether the goods item is a find.
         presumed: (n_shipments,) whether the shipment is presumed clean because no result was known.
-        weight: (n_shipments,) capped inverse of the selection probability for a known result; 1 for other shipments.
+        weight: (n_shipments,) capped inverse of the selection probability for a known result; 1 for other shipments, but 0 for
+            those with other contraband, which are neither finds nor clean.
         stated: (n_shipments,) whether both the result and the selection probability are known.
     """
 
@@ -91,7 +92,10 @@ class Labels:
     def known_at(self, table: ManifestTable, cut_s: int) -> KnownLabels:
         """Return the labels known at ``cut_s``. Shipments with a later result are presumed clean."""
         known = self.inspected & (self.known_s <= cut_s)
-        find, weight = self.find & known[table.shipment][:, None], np.where(known, self.weight, 1.0)
+        find, weight = (
+            self.find & known[table.shipment][:, None],
+            np.where(known, self.weight, np.minimum(self.weight, 1.0)),
+        )
         return KnownLabels(find, ~known, weight, known & self.stated)
 
     def shipment_find(self, table: ManifestTable) -> Bools:
@@ -258,7 +262,9 @@ def manifest_labels(
         is_shipment = np.array([text == "shipment" for text in _distinct(level, lower=True)], dtype=np.bool_)
         of_shipment = np.asarray(level.lookup(is_shipment, False))
         find = find | any_of_shipment(table, find & of_shipment[:, None])[table.shipment]
-    return _labels(table, heads, find, content, columns, has_times=has_times, delay_s=delay_s)
+    is_other = np.array([text == OTHER_CONTRABAND for text in _distinct(content, lower=True)], dtype=np.bool_)
+    other = np.asarray(content.lookup(is_other, False), dtype=np.bool_)
+    return _labels(table, heads, find, content, columns, has_times=has_times, delay_s=delay_s, other=other)
 
 
 def own_labels(
@@ -311,13 +317,24 @@ def _labels(
     *,
     has_times: bool,
     delay_s: int | None,
+    other: Bools | None = None,
 ) -> Labels:
-    """Build labels from finds (n_rows, heads). A row has a result where ``result`` is not blank."""
+    """Build labels from finds (n_rows, heads). A row has a result where ``result`` is not blank.
+
+    A shipment with ``other`` contraband (n_rows,) and without a find counts as uninspected, with the weight 0.
+    """
     has_result = result.codes >= 0
-    inspected = any_of_shipment(table, has_result[:, None])[:, 0]
+    if other is None:
+        other = np.zeros(table.n_rows, dtype=np.bool_)
+    has_any, has_other, has_find = any_of_shipment(table, np.column_stack((has_result, other, find.any(axis=1)))).T
+    left_out = has_other & ~has_find
+    inspected = has_any & ~left_out
     known_row = np.where(has_result, _seconds_column(columns.by_name.get("inspected_at"), table.n_rows), NEVER)
     known_s, notes = _known_s(table, known_row, inspected, has_times=has_times, delay_s=delay_s)
-    return Labels(heads, find, inspected, known_s, *_weights(table, columns, inspected), notes)
+    weight, stated = _weights(table, columns, inspected)
+    if left_out.any():
+        notes = (*notes, f"{int(left_out.sum())} shipments with other contraband count neither as finds nor as clean.")
+    return Labels(heads, find, inspected, known_s, np.where(left_out, 0.0, weight), stated, notes)
 
 
 def _weights(table: ManifestTable, columns: LabelColumns, inspected: Bools) -> tuple[Floats, Bools]:

@@ -16,8 +16,10 @@ from features.manifest.fields import MANIFEST_NAMES
 from features.table.table import ManifestTable
 from training.arrays import Bools, Floats, Ints
 from training.data.dataset import Dataset
+from training.data.labels import KnownLabels
 from training.data.windows import Window
 from training.evaluation.metrics import MIN_FINDS, Ranking
+from training.fitting.examples import any_head
 
 
 def repeated(data: Dataset, learned: Window, table: ManifestTable) -> Bools:
@@ -76,16 +78,20 @@ def by_declaration(score: Floats, find: Bools, seen: Bools) -> dict[str, Any]:
     return {name: capacity_figures(score[rows], find[rows]) for name, rows in subsets.items()}
 
 
-def lines_and_shipments(score: Floats, find: Bools, seen: Bools, first_row: Ints) -> dict[str, Any]:
+def lines_and_shipments(score: Floats, labels: KnownLabels, seen: Bools, first_row: Ints) -> dict[str, Any]:
     """Return `by_declaration` of the goods items (n,), and of the shipments that begin at the rows ``first_row``.
 
-    A shipment has the largest score of its items. It is a find if any item is a find, and new if any item is new.
+    A shipment has the largest score of its items. It is a find if any item is a find, and new if any item is new. Shipments of
+    the weight 0, which have other contraband, are left out.
     """
+    find = any_head(labels.find)
+    counts = labels.weight > 0.0
+    lines = np.repeat(counts, np.diff(first_row, append=len(score)))
     return {
-        "lines": by_declaration(score, find, seen),
+        "lines": by_declaration(score[lines], find[lines], seen[lines]),
         "shipments": by_declaration(
-            np.maximum.reduceat(score, first_row),
-            np.logical_or.reduceat(find, first_row),
-            np.logical_and.reduceat(seen, first_row),
+            np.maximum.reduceat(score, first_row)[counts],
+            np.logical_or.reduceat(find, first_row)[counts],
+            np.logical_and.reduceat(seen, first_row)[counts],
         ),
     }

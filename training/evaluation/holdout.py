@@ -29,7 +29,6 @@ from training.evaluation.baselines import BaselineRows
 from training.evaluation.capacity import lines_and_shipments, repeated
 from training.evaluation.evaluation import WindowScores, scored_of_model
 from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, baseline_sections, score_sections
-from training.fitting.examples import any_head
 from training.progress import Progress, RowProgress
 
 #: Added columns: the risk of the shipment, and that of the goods item.
@@ -181,8 +180,7 @@ def evaluate_holdout(
     }
     if scored.items is not None:
         seen = repeated(run.data, run.windows.refit, table)
-        find = any_head(labels.find)
-        metrics["capacity"] = lines_and_shipments(scored.items, find, seen, table.first_row)
+        metrics["capacity"] = lines_and_shipments(scored.items, labels, seen, table.first_row)
     if rows.find.any():
         progress("baselines")
         learned = LearnedFrom(run.windows.refit, rows)

@@ -38,7 +38,7 @@ def lane_shares(scored: Scored, outcome: Outcome) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for code in (RED, YELLOW, GREEN):
         inside = scored.lane == code
-        share: dict[str, Any] = {"clean_traffic": _mean(inside[~is_find]), "shipments": int(inside.sum())}
+        share: dict[str, Any] = {"clean_traffic": _mean(inside[outcome.clean]), "shipments": int(inside.sum())}
         if is_find.sum() >= MIN_FINDS:
             share["finds"] = float(np.average(inside[is_find], weights=outcome.weight[is_find]))
         else:
@@ -72,7 +72,7 @@ def red_by_items(scored: Scored, outcome: Outcome, items: Texts) -> dict[str, An
     """Return the share of clean shipments in red and in yellow, per class of the number of items."""
     if scored.lane is None:
         return {}
-    clean = ~outcome.any
+    clean = outcome.clean
     out: dict[str, Any] = {}
     for name in _ITEMS:
         lane = scored.lane[clean & (items == name)]
@@ -90,7 +90,7 @@ def red_by_origin(scored: Scored, outcome: Outcome, origin: Sequence[str | None]
     """
     if scored.lane is None:
         return {}
-    clean = ~outcome.any
+    clean = outcome.clean
     red = scored.lane == RED
     names = np.array([o or "" for o in origin])
     major = _major(names[clean])

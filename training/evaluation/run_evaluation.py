@@ -40,7 +40,7 @@ from training.evaluation.lane_errors import items_of, lane_shares, origin_of, re
 from training.evaluation.slices import evaluate_slices, slicings
 from training.fitting.boosting import HeadFit
 from training.fitting.calibrating import raw_scores
-from training.fitting.examples import Examples, any_head, sampled_rows
+from training.fitting.examples import Examples, sampled_rows
 from training.fitting.residual import combined
 from training.progress import Progress, no_progress
 
@@ -80,9 +80,7 @@ def evaluate_run(
     }
     if scored.items is not None:
         seen = repeated(data, learned.window, table)
-        metrics["capacity"] = lines_and_shipments(
-            scored.items, any_head(features.labels.find), seen, features.first_row
-        )
+        metrics["capacity"] = lines_and_shipments(scored.items, features.labels, seen, features.first_row)
     progress("slices")
     cuts = slicings(data, window.shipments, learned.window.shipments, table)
     metrics["slices"] = evaluate_slices(scored, best_known(outcomes), cuts, seed=run.seed)

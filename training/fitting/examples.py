@@ -147,7 +147,7 @@ def examples_of(features: WindowFeatures, keep: Bools | None = None) -> Examples
     labels, row_shipment = features.labels, features.row_shipment
     rows = slice(None) if keep is None or keep.all() else np.flatnonzero(keep[row_shipment])
     capped = np.minimum(labels.weight, MOST_LEARNING_WEIGHT)
-    weight = np.where(labels.presumed, PRESUMED_WEIGHT, capped)[row_shipment]
+    weight = np.where(labels.presumed, PRESUMED_WEIGHT * capped, capped)[row_shipment]
     as_new = features.as_new
     if as_new is not None and isinstance(rows, np.ndarray):
         as_new = as_new.take(rows)

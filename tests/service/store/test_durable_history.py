@@ -559,6 +559,33 @@ def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], database:
     assert clean._finds == 0
 
 
+def test_other_contraband_is_learned_neither_as_a_find_nor_as_clean(
+    served: Callable[..., Any], database: Database
+) -> None:
+    with killed(), served() as client:
+        keeper = keeper_of(client, database)
+        first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
+        clean = {"content": "none", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
+        wrong = client.post(f"/v1/decisions/{first}/outcome", json=clean).json()["outcome_id"]
+        _learn(client, keeper)
+        assert _results(client) == (0, 1)
+        other = clean | {"content": "other_contraband", "kind": "weapon"}
+        for body in (other, clean | {"corrects": wrong}):
+            assert client.post(f"/v1/decisions/{first}/outcome", json=body).status_code == 201
+            _learn(client, keeper)
+            assert _results(client) == (0, 0), "an inspection that found nothing else does not make it clean"
+        assert client.post(f"/v1/decisions/{first}/outcome", json=clean | {"content": "fentanyl"}).status_code == 201
+        _learn(client, keeper)
+        assert _results(client) == (1, 0)
+        before = live_of(client)
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+def _results(client: Client) -> tuple[int, int]:
+    return live_of(client)._finds, live_of(client)._clean
+
+
 def _only_results_differ(one: History, other: History) -> None:
     """Check that the states differ only in results of inspections."""
     first, second = state_of(one), state_of(other)

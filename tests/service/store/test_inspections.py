@@ -37,6 +37,7 @@ FIND = {
     "quantity": 24.6,
     "unit": "KGM",
 }
+OTHER = {"content": "other_contraband", "kind": "weapon", "found_at": "2026-05-04", "by": "Officer 4711"}
 CLEAN = {"content": "none", "found_at": "2026-05-04", "by": "Officer 4711"}
 
 
@@ -83,6 +84,21 @@ def test_an_outcome_is_stored_and_answered(stored_client: Client, opened: Databa
     assert (found.id, found.content, found.shipment_id) == (stored["outcome_id"], "precursor", "A")
 
 
+def test_other_contraband_has_a_kind_and_ends_the_wait(stored_client: Client) -> None:
+    decision_id = decided(stored_client, "A")
+    in_lane(stored_client, "red", decision_id)
+    assert queued(stored_client) == ["A"]
+    missing = outcome(stored_client, decision_id, **OTHER | {"kind": None})
+    kinds = "other_drug, other_chemical, weapon, counterfeit, protected_species, excise, other"
+    problem = f"is missing; other_contraband needs one of {kinds}"
+    assert (missing.status_code, missing.json()["errors"]) == (422, [{"field": "kind", "problem": problem}])
+    answer = outcome(stored_client, decision_id, **OTHER)
+    assert (answer.status_code, answer.json()["content"], answer.json()["kind"]) == (201, "other_contraband", "weapon")
+    [stored] = stored_client.get(f"/v1/decisions/{decision_id}").json()["outcomes"]
+    assert (stored["content"], stored["kind"]) == ("other_contraband", "weapon")
+    assert queued(stored_client) == []
+
+
 def test_a_correction_is_a_new_outcome_that_points_to_the_first(stored_client: Client, opened: Database) -> None:
     decision_id = decided(stored_client, "A")
     first = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
@@ -126,6 +142,7 @@ def test_a_correction_names_an_outcome_of_the_same_decision(stored_client: Clien
         ("by", "a\x00b", "control characters"),
         ("quantity", -1, "greater than or equal to 0"),
         ("colour", "red", "Extra inputs are not permitted"),
+        ("kind", "weapon", "belongs to the content other_contraband only"),
     ],
 )
 def test_a_wrong_field_of_an_outcome_is_named(stored_client: Client, field: str, value: Any, problem: str) -> None:

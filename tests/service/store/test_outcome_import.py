@@ -61,9 +61,9 @@ def test_a_file_adds_its_outcomes_once(client: Client, opened: Database, tmp_pat
     ids = [decided(client, name) for name in ("A", "B")]
     file = tmp_path / "found.csv"
     file.write_text(
-        "Shipment ID,content,found_at,by,quantity,unit,colour\n"
-        "A,precursor,2026-05-04T15:20:00Z,Officer 4711,24.6,KGM,red\n"
-        "B,none,2026-05-05,Officer 4711,,,\n"
+        "Shipment ID,content,found_at,by,quantity,unit,colour,Kind\n"
+        "A,precursor,2026-05-04T15:20:00Z,Officer 4711,24.6,KGM,red,\n"
+        "B,other_contraband,2026-05-05,Officer 4711,,,,counterfeit\n"
     )
     for _ in range(2):
         assert run(["outcomes", "import", str(file)]) == 0
@@ -75,9 +75,9 @@ def test_a_file_adds_its_outcomes_once(client: Client, opened: Database, tmp_pat
                 select(AuditEntry.subject).where(AuditEntry.kind == "outcome").order_by(AuditEntry.number)
             ).scalars()
         )
-    assert [(row.decision_id, row.content, row.quantity, row.unit) for row in rows] == [
-        (ids[0], "precursor", 24.6, "KGM"),
-        (ids[1], "none", None, None),
+    assert [(row.decision_id, row.content, row.kind, row.quantity, row.unit) for row in rows] == [
+        (ids[0], "precursor", None, 24.6, "KGM"),
+        (ids[1], "other_contraband", "counterfeit", None, None),
     ]
     assert {row.caller for row in rows} == {"tidewaiter outcomes import"}
     assert audited == [row.id for row in rows]

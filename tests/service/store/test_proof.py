@@ -398,6 +398,14 @@ def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:
     assert broken(prove(filled)) == (4, "decision-4", "the table holds other values of risk")
 
 
+def test_outcomes_of_earlier_versions_without_a_kind_are_proven(filled: Database) -> None:
+    rewrite_chain(filled, lambda _, facts: {name: value for name, value in facts.items() if name != "kind"})
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        connection.execute(update(Outcome).where(Outcome.content == "none").values(kind="weapon"))
+    assert broken(prove(filled))[::2] == (FOUND, "the table holds other values of kind")
+
+
 def test_a_key_of_an_earlier_version_has_no_digest_of_its_name(filled: Database) -> None:
     rewrite_chain(filled, lambda _, facts: {name: value for name, value in facts.items() if name != "name"})
     with filled.write() as connection:

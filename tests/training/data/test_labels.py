@@ -10,7 +10,9 @@ import pytest
 from training.data.dataset import BadData, Dataset
 from training.data.labels import MOST_WEIGHT, BadLabels
 from training.data.sources import from_file
+from training.data.window_features import WindowFeatures
 from training.data.windows import NEVER
+from training.fitting.examples import examples_of
 
 HEADER = "shipment_id,declared_at,goods_description,content,content_level,inspected_at,inspection,selection_probability"
 
@@ -52,6 +54,27 @@ def test_contents_become_finds_of_their_heads(tmp_path: Path) -> None:
     ]
     assert data.labels.inspected.tolist() == [True, True, True, True, True, False]
     assert data.labels.known_s.tolist()[-1] == NEVER
+
+
+def test_other_contraband_is_neither_a_find_nor_clean(tmp_path: Path) -> None:
+    rows = [
+        "A,2026-01-01,lamp,Other_Contraband,item,2026-01-05,targeted,0.5",
+        "A,2026-01-01,cup,none,,2026-01-05,targeted,0.5",
+        "B,2026-01-02,lamp,other_contraband,item,2026-01-05,targeted,0.5",
+        "B,2026-01-02,cup,precursor,item,2026-01-05,targeted,0.5",
+        "C,2026-01-03,lamp,none,,2026-01-05,random,0.5",
+    ]
+    data = _read(tmp_path, rows)
+    assert data.labels.shipment_find(data.table)[:, 1].tolist() == [False, True, False]
+    assert data.labels.inspected.tolist() == [False, True, True]
+    assert data.labels.known_s[0] == NEVER, "history would learn a clean inspection"
+    assert data.notes == ("1 shipments with other contraband count neither as finds nor as clean.",)
+    for cut_s, weight in ((_seconds("2026-01-04"), [0.0, 1.0, 1.0]), (NEVER, [0.0, 2.0, 2.0])):
+        known = data.labels.known_at(data.table, cut_s)
+        assert known.weight.tolist() == weight
+        features = WindowFeatures(np.zeros((5, 1)), known, data.table.first_row, data.table.shipment)
+        assert (examples_of(features).weight == 0.0).tolist() == [True, True, False, False, False]
+        assert features.outcome.clean.tolist() == [False, cut_s != NEVER, True]
 
 
 def test_a_find_of_the_whole_shipment_labels_all_its_items(tmp_path: Path) -> None:
