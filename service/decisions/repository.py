@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select, tuple_
 
 from service.core.database import audit
 from service.core.database.audit import Fact
 from service.core.database.tables import Insertion, Lookup, locked_look_up, together
 from service.history import log as history_log
 from service.inspections import queue
-from service.scoring.decision import NewDecision, Selection, Stored, reference_of
-from service.scoring.tables import Decision, facts_of
+from service.scoring.decision import NewDecision, Stored
+from service.scoring.tables import Decision, conditions_on, facts_of
 from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from service.core.database.engine import Database
+    from service.scoring.selecting import Selection
 
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000
@@ -243,7 +245,7 @@ def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dic
     return first
 
 
-#: Columns of a decision in a list. Lists leave out the manifest and the answer, which take kilobytes each.
+#: Columns of a decision in a list.
 SUMMARY: Final = (
     Decision.position,
     Decision.id,
@@ -259,31 +261,68 @@ SUMMARY: Final = (
     Decision.via,
     Decision.caller,
     Decision.model_version,
-    Decision.model_digest,
-    Decision.rules_digest,
     Decision.earlier_id,
+    Decision.manifest,
+    Decision.answer,
 )
 
+Order = Literal["newest", "oldest", "riskiest"]
+#: Order -> the columns that it sorts by, and whether downwards.
+_ORDERS: Final[dict[str, tuple[tuple[Any, ...], bool]]] = {
+    "newest": ((Decision.position,), True),
+    "oldest": ((Decision.position,), False),
+    "riskiest": ((Decision.risk, Decision.position), True),
+}
 
-def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[Row[Any]]:
-    """Return the columns of `SUMMARY` of at most ``limit`` decisions, in the order of the log.
 
-    Positions only grow, and become visible in their order because writers hold the lock of the audit chain. A client that continues
-    ``after`` the last position of its page therefore misses no decision and gets none twice.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of decisions.
+
+    Attributes:
+        rows: columns of `SUMMARY`.
+        total: number of decisions on all pages.
+        last: position of the latest decision when the first page was read.
+        following: values after which the next page begins; None on the last page.
+    """
+
+    rows: Sequence[Row[Any]]
+    total: int
+    last: int
+    following: list[Any] | None
+
+
+def page(
+    connection: Connection, selection: Selection, order: Order, *, last: int | None, after: list[Any] | None, limit: int
+) -> Page:
+    """Return a page of at most ``limit`` decisions.
+
+    Positions only grow, and become visible in their order because writers hold the lock of the audit chain. Pages from the newest
+    or riskiest on contain the decisions that were stored when the first page was read. Pages from the oldest on also contain those
+    that arrive meanwhile.
 
     Args:
-        after: position of the last decision of the previous page; 0 for the first page.
+        last, after: those of the previous page; None for the first page.
     """
-    query = select(*SUMMARY).where(Decision.position > after).order_by(Decision.position).limit(limit)
-    if selection.lane is not None:
-        query = query.where(Decision.lane == selection.lane)
-    if selection.since is not None:
-        query = query.where(Decision.received_at >= selection.since)
-    if selection.until is not None:
-        query = query.where(Decision.received_at < selection.until)
-    if selection.shipment_id is not None:
-        query = query.where(Decision.shipment_id == reference_of(selection.shipment_id))
-    return list(connection.execute(query))
+    if last is None:
+        last = connection.execute(select(func.coalesce(func.max(Decision.position), 0))).scalar_one()
+    conditions = conditions_on(Decision, selection)
+    if order != "oldest":
+        conditions.append(Decision.position <= last)
+    total = connection.execute(select(func.count()).select_from(Decision).where(*conditions)).scalar_one()
+    columns, is_falling = _ORDERS[order]
+    if after is not None:
+        place = tuple_(*columns)
+        conditions.append(place < tuple(after) if is_falling else place > tuple(after))
+    query = select(*SUMMARY).where(*conditions).order_by(*(one.desc() if is_falling else one for one in columns))
+    rows: Sequence[Any] = connection.execute(query.limit(limit + 1)).all()
+    following = [getattr(rows[limit - 1], one.key) for one in columns] if len(rows) > limit else None
+    return Page(rows[:limit], total, last, following)
+
+
+def kinds_of(order: Order) -> list[type]:
+    """Return the types of `Page.following`."""
+    return [one.type.python_type for one in _ORDERS[order][0]]
 
 
 def one(connection: Connection, decision_id: str) -> Row[Any] | None:

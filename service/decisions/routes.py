@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
-from service.core.database.times import microseconds_of
 from service.core.errors import NotFound
-from service.core.http.bodies import checked
 from service.core.http.dependencies import AppDatabase, PlainJson, read_from
 from service.core.http.openapi import Scope, needs, problems
-from service.core.http.schemas import Answer, Lane, Probability, answer_of, page_of
+from service.core.http.pages import CSV_CONTENT, Format, OpaqueCursor, csv_page, cursor_of, place_of
+from service.core.http.schemas import Answer, Lane, Probability, answer_of
 from service.inspections.schemas import OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
-from service.scoring.decision import Selection
 from service.scoring.schemas import Score
+from service.scoring.selecting import TEXT, Selection, selection_of
+from service.scoring.summary import FLAT, Summary, flat, summary_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _TIME = "2026-05-04T09:31:12.402113Z"
 
 
-class DecisionSummary(Answer):
-    """Summary of a decision in a list."""
+class ListedDecision(Answer):
+    """Columns of a decision."""
 
     decision_id: str = Field(examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
     shipment_id: str = Field(examples=["HB-2026-000184"])
@@ -57,11 +57,16 @@ class DecisionSummary(Answer):
     )
 
 
+class DecisionSummary(Summary, ListedDecision):
+    """Summary of a decision in a list."""
+
+
 class Decisions(Answer):
-    """A page of decisions in the order in which they were stored."""
+    """A page of decisions."""
 
     decisions: list[DecisionSummary]
-    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
+    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=[None])
+    total: int = Field(description="Number of decisions on all pages", examples=[1])
 
 
 class Versions(Answer):
@@ -73,7 +78,7 @@ class Versions(Answer):
     rules_digest: str | None = Field(description="SHA-256 of the rules; null without rules", examples=["c7a9..."])
 
 
-class StoredDecision(DecisionSummary):
+class StoredDecision(ListedDecision):
     """A decision with all its stored data."""
 
     answer: Score = Field(description="The answer as it was sent; without personal fields after erasure")
@@ -89,72 +94,48 @@ class StoredDecision(DecisionSummary):
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 
-#: Default and maximum number of decisions per page. A page of 1,000 decisions has about 350 kB.
+#: Default and maximum number of decisions per page. A page of 1,000 decisions has about 700 kB.
 _DEFAULT_LIMIT: Final = 100
 _MAX_LIMIT: Final = 1_000
-#: Largest position that both databases can hold.
-_LAST_POSITION: Final = 2**63 - 1
-#: PostgreSQL cannot store U+0000 in texts.
-_TEXT: Final = r"^[^\x00]+$"
 
 
-def read_time(text: str) -> int:
-    """Return a time as microseconds since 1970. A time without an offset is in UTC; a date alone means 00:00.
-
-    Raises:
-        ValueError: the text is not a time in ISO 8601.
-    """
-    try:
-        time = dt.datetime.fromisoformat(text.strip())
-        return microseconds_of(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
-    except (ValueError, OverflowError):
-        raise ValueError("is not a time in ISO 8601, such as 2026-05-04T09:30:00Z or 2026-05-04") from None
-
-
-def _read_cursor(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LAST_POSITION:
-        raise ValueError("is not a cursor; send the `next` of an earlier page")
-    return int(text)
-
-
-_Time = Annotated[int, checked(read_time), WithJsonSchema({"type": "string", "maxLength": 40})]
-_Cursor = Annotated[int, checked(_read_cursor), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$"})]
-
-
-def _selection(
-    lane: Annotated[Lane | None, Query(description="Lane of the answer")] = None,
-    since: Annotated[
-        _Time | None, Query(description="Received at or after this time, ISO 8601", examples=["2026-05-04"])
-    ] = None,
-    until: Annotated[
-        _Time | None, Query(description="Received before this time, ISO 8601", examples=["2026-05-05T00:00:00Z"])
-    ] = None,
-    shipment_id: Annotated[
-        str | None,
-        Query(
-            max_length=1000, pattern=_TEXT, description="Decisions on this shipment only", examples=["HB-2026-000184"]
-        ),
-    ] = None,
-) -> Selection:
-    return Selection(lane, since, until, shipment_id)
-
-
-@router.get("", summary="List decisions", response_model=Decisions, responses=problems(409, 422, 500, 503))
+@router.get(
+    "", summary="List decisions", response_model=Decisions, responses={**CSV_CONTENT, **problems(409, 422, 500, 503)}
+)
 @needs(Scope.READ)
 async def decisions(
     request: Request,
     database: AppDatabase,
-    selection: Annotated[Selection, Depends(_selection)],
-    cursor: Annotated[_Cursor | None, Query(description="`next` of the previous page")] = None,
+    selection: Annotated[Selection, Depends(selection_of)],
+    sort: Annotated[
+        Literal["newest", "oldest", "riskiest"],
+        Query(description="By the order in which they were stored, or by risk"),
+    ] = "newest",
+    cursor: OpaqueCursor = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Decisions per page")] = _DEFAULT_LIMIT,
+    format: Format = "json",
 ) -> Response:
-    """Return a page of decisions in the order in which they were stored. New decisions appear on later pages, so pages never repeat
-    or omit a decision. `GET /v1/decisions/{decision_id}` returns manifest and answer.
+    """Return a page of the decisions that meet all filters. The pages together are the decisions that were stored when the first
+    page was read, each once; with `sort=oldest` those that arrive meanwhile follow. `GET /v1/decisions/{decision_id}` returns
+    manifest and answer.
     """
     from service.decisions import repository
 
-    rows = await read_from(database, repository.page, selection, after=cursor or 0, limit=limit + 1)
-    return PlainJson(page_of("decisions", rows, limit, _summary))
+    place = place_of(cursor, (selection, sort), [int, *repository.kinds_of(sort)])
+    page = await read_from(
+        database,
+        repository.page,
+        selection,
+        sort,
+        last=place[0] if place else None,
+        after=place[1:] if place else None,
+        limit=limit,
+    )
+    following = None if page.following is None else cursor_of([page.last, *page.following], (selection, sort))
+    rows = await to_thread.run_sync(lambda: [_summary(row) for row in page.rows])
+    if format == "csv":
+        return csv_page("decisions", [*ListedDecision.model_fields, *FLAT], map(flat, rows), following)
+    return PlainJson({"decisions": rows, "next": following, "total": page.total})
 
 
 @router.get(
@@ -168,7 +149,7 @@ async def decision(
         str,
         Path(
             max_length=100,
-            pattern=_TEXT,
+            pattern=TEXT,
             examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"],
             description="`decision_id`",
         ),
@@ -184,7 +165,11 @@ async def decision(
 
 
 def _summary(row: Row[Any]) -> dict[str, Any]:
-    return answer_of(DecisionSummary, row, "microseconds", decision_id=row.id)
+    return _listed(row) | summary_of(row.manifest, row.answer)
+
+
+def _listed(row: Row[Any]) -> dict[str, Any]:
+    return answer_of(ListedDecision, row, "microseconds", decision_id=row.id)
 
 
 def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None:
@@ -196,7 +181,7 @@ def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None
         return None
     manifest = row.manifest
     return {
-        **_summary(row),
+        **_listed(row),
         "answer": orjson.Fragment(bytes(row.answer)),
         "manifest": None if manifest is None else orjson.Fragment(bytes(manifest)),
         "versions": answer_of(Versions, row, model=row.model_version),

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
 
 from service.core.database import audit
 from service.core.database.tables import Insertion, Lookup
 from service.core.database.times import now_us
 from service.inspections.outcomes import Finding, Overridden, Recorded, add_outcome, add_override, holding
 from service.inspections.tables import Outcome, Override, QueueEntry
-from service.scoring.tables import Decision
+from service.scoring.summary import summary_of
+from service.scoring.tables import Decision, conditions_on
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from service.core.database.engine import Database
+    from service.scoring.selecting import Selection
 
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
@@ -100,9 +102,21 @@ _INSPECTIONS: Final = (
 )
 
 
+Order = Literal["riskiest", "newest"]
+#: Order -> columns that it sorts by: from the smallest, or for the newest from the largest on.
+_ORDERS: Final[dict[str, tuple[Any, ...]]] = {
+    "riskiest": (QueueEntry.rank, QueueEntry.minus_risk, QueueEntry.received_at, QueueEntry.shipment_id),
+    "newest": (QueueEntry.received_at, QueueEntry.shipment_id),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A shipment of the queue. Attributes are those of `service.inspections.tables.QueueEntry`; a claim that has ended is None."""
+    """A shipment of the queue. Attributes are those of `service.inspections.tables.QueueEntry`; a claim that has ended is None.
+
+    Attributes:
+        summary: JSON of `service.scoring.summary.Summary` of its latest decision.
+    """
 
     decision_id: str
     shipment_id: str
@@ -116,6 +130,21 @@ class Waiting:
     channel: str | None
     claimed_by: str | None
     claimed_until: int | None
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the queue.
+
+    Attributes:
+        total: number of shipments on all pages now.
+        following: values after which the next page begins; None on the last page.
+    """
+
+    rows: list[Waiting]
+    total: int
+    following: list[Any] | None
 
 
 def holder_of(key: str | None, name: str | None) -> str:
@@ -209,21 +238,42 @@ def _rank(lane: str) -> int:
     return RANKS.get(lane, _HIDDEN)
 
 
-def waiting(database: Database, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
-    """Return the first ``most`` shipments of the queue: red before yellow, then by falling risk, then the oldest first.
+def waiting(
+    connection: Connection,
+    selection: Selection,
+    order: Order,
+    *,
+    held: bool | None,
+    after: list[Any] | None,
+    limit: int,
+    now: int,
+) -> Page:
+    """Return a page of the queue: red before yellow, then by falling risk, then the oldest first; or the newest first.
 
     Args:
-        site, channel: only shipments of this site or channel; None for all.
+        held: True for shipments with a claim in force, False for others, None for all.
+        after: `Page.following` of the previous page.
         now: time in microseconds since 1970. Claims that have ended by then are not shown.
     """
-    order = (QueueEntry.rank, QueueEntry.minus_risk, QueueEntry.received_at)
-    query = select(QueueEntry.__table__).where(QueueEntry.rank < _HIDDEN).order_by(*order).limit(most)
-    if site is not None:
-        query = query.where(QueueEntry.site == site)
-    if channel is not None:
-        query = query.where(QueueEntry.channel == channel)
-    with database.read() as connection:
-        return [_entry(row, now) for row in connection.execute(query)]
+    conditions = [QueueEntry.rank < _HIDDEN, *conditions_on(QueueEntry, selection)]
+    if held is not None:
+        is_held = func.coalesce(QueueEntry.claimed_until, 0) > now
+        conditions.append(is_held if held else ~is_held)
+    total = connection.execute(select(func.count()).select_from(QueueEntry).where(*conditions)).scalar_one()
+    columns, is_falling = _ORDERS[order], order == "newest"
+    if after is not None:
+        place = tuple_(*columns)
+        conditions.append(place < tuple(after) if is_falling else place > tuple(after))
+    query = select(QueueEntry.__table__).where(*conditions)
+    found = connection.execute(query.order_by(*(one.desc() if is_falling else one for one in columns)).limit(limit + 1))
+    rows = found.all()
+    following = [getattr(rows[limit - 1], one.key) for one in columns] if len(rows) > limit else None
+    return Page(_entries(connection, rows[:limit], now), total, following)
+
+
+def kinds_of(order: Order) -> list[type]:
+    """Return the types of `Page.following`."""
+    return [one.type.python_type for one in _ORDERS[order]]
 
 
 def claim(database: Database, decision_id: str, holder: str, *, now: int, until: int) -> Waiting | None:
@@ -266,11 +316,18 @@ def _shipment_of(decision_id: str) -> Any:
 
 def _waiting(connection: Connection, decision_id: str, now: int) -> Waiting | None:
     query = select(QueueEntry.__table__).where(QueueEntry.shipment_id == _shipment_of(decision_id))
-    row = connection.execute(query).first()
-    return None if row is None else _entry(row, now)
+    return next(iter(_entries(connection, connection.execute(query).all(), now)), None)
 
 
-def _entry(row: Any, now: int) -> Waiting:
+def _entries(connection: Connection, rows: Sequence[Any], now: int) -> list[Waiting]:
+    query = select(Decision.id, Decision.manifest, Decision.answer).where(
+        Decision.id.in_([row.decision_id for row in rows])
+    )
+    decided = {row.id: summary_of(row.manifest, row.answer) for row in connection.execute(query)}
+    return [_entry(row, decided[row.decision_id], now) for row in rows]
+
+
+def _entry(row: Any, summary: dict[str, Any], now: int) -> Waiting:
     in_force = row.claimed_until is not None and row.claimed_until > now
     return Waiting(
         row.decision_id,
@@ -285,6 +342,7 @@ def _entry(row: Any, now: int) -> Waiting:
         row.channel,
         row.claimed_by if in_force else None,
         row.claimed_until if in_force else None,
+        summary,
     )
 
 

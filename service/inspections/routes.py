@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from service.core.database.times import iso_time, now_us
 from service.core.errors import Conflict, NotFound, Unprocessable
 from service.core.http.bodies import parse_json, read_body, read_json
-from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of
+from service.core.http.dependencies import AppDatabase, AppSettings, PlainJson, add_log_fields, caller_of, read_from
 from service.core.http.openapi import Scope, json_body, needs, problems
+from service.core.http.pages import CSV_CONTENT, Format, OpaqueCursor, csv_page, cursor_of, place_of
 from service.core.http.schemas import read_request
 from service.inspections.schemas import (
     EXAMPLE_CLEAN,
     EXAMPLE_OTHER,
     EXAMPLE_OUTCOME,
     EXAMPLE_OVERRIDE,
+    QUEUE_COLUMNS,
     ClaimRequest,
     OutcomeAnswer,
     OutcomeRequest,
@@ -31,7 +33,8 @@ from service.inspections.schemas import (
     override_answer,
     queue_item,
 )
-from service.scoring.recording import declared_code
+from service.scoring.selecting import Selection, selection_of
+from service.scoring.summary import flat
 
 if TYPE_CHECKING:
     from service.inspections.outcomes import NotRecorded
@@ -116,41 +119,47 @@ async def override(request: Request, database: AppDatabase, decision_id: str) ->
     "/queue",
     summary="Shipments that wait for an inspection",
     response_model=QueueAnswer,
-    responses=problems(409, 422, 500, 503),
+    responses={**CSV_CONTENT, **problems(409, 422, 500, 503)},
 )
 @needs(Scope.READ)
 async def queue(
     request: Request,
     database: AppDatabase,
-    site: Annotated[
-        str | None,
+    selection: Annotated[Selection, Depends(selection_of)],
+    held: Annotated[
+        bool | None, Query(description="true: only shipments that an officer holds; false: only others")
+    ] = None,
+    sort: Annotated[
+        Literal["riskiest", "newest"],
         Query(
-            max_length=64,
-            description="Only shipments with this `unloading_location`, a UN/LOCODE or IATA code in any case",
-            examples=["USLAX"],
+            description="riskiest: red before yellow, then by falling risk, then the oldest first; newest: last received first"
         ),
-    ] = None,
-    channel: Annotated[
-        str | None, Query(max_length=64, description="Only this channel, in any case", examples=["express"])
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ] = "riskiest",
+    cursor: OpaqueCursor = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Shipments per page")] = 100,
+    format: Format = "json",
 ) -> Response:
-    """Return the queue: red shipments before yellow ones, then by falling risk, then the oldest first. It contains shipments whose
-    latest decision, after any override, is red or yellow. Shipments with an outcome are left out, unless an override followed.
+    """Return a page of the queue: the waiting shipments that meet all filters. It contains shipments with a declaration that is red
+    or yellow since the latest override, which counts as one. Shipments with an outcome are left out, unless an override followed.
     """
     from service.inspections import queue as waiting_shipments
 
-    work = partial(
-        waiting_shipments.waiting,
+    chosen = (selection, held, sort)
+    page = await read_from(
         database,
-        # A text without a code, such as a blank one, stays as it is and matches no shipment.
-        site=site and (declared_code("unloading_location", site) or site),
-        channel=channel and (declared_code("channel", channel) or channel),
-        most=limit + 1,
+        waiting_shipments.waiting,
+        selection,
+        sort,
+        held=held,
+        after=place_of(cursor, chosen, waiting_shipments.kinds_of(sort)),
+        limit=limit,
         now=now_us(),
     )
-    waiting = await to_thread.run_sync(work)
-    return PlainJson({"queue": [queue_item(one) for one in waiting[:limit]], "more": len(waiting) > limit})
+    items = [queue_item(one) for one in page.rows]
+    following = None if page.following is None else cursor_of(page.following, chosen)
+    if format == "csv":
+        return csv_page("queue", QUEUE_COLUMNS, map(flat, items), following)
+    return PlainJson({"items": items, "next": following, "total": page.total})
 
 
 @router.post(

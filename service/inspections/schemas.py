@@ -14,6 +14,7 @@ from features.table.normalise import time as read_time
 from features.table.reading import EARLIEST_S
 from service.core.errors import Unprocessable
 from service.core.http.schemas import Answer, Lane, Probability, answer_of
+from service.scoring.summary import FLAT, Summary
 
 if TYPE_CHECKING:
     from service.inspections.outcomes import Finding, Overridden, Recorded
@@ -173,8 +174,8 @@ class OverrideAnswer(Answer):
     caller: str | None
 
 
-class QueueItem(Answer):
-    """A shipment that waits for an inspection."""
+class QueuedShipment(Answer):
+    """Columns of the queue."""
 
     decision_id: str
     shipment_id: str = Field(examples=["HB-2026-000187"])
@@ -198,12 +199,20 @@ class QueueItem(Answer):
     claimed_until: str | None
 
 
+class QueueItem(Summary, QueuedShipment):
+    """A shipment that waits for an inspection, with goods, parties, route and reasons of its latest decision."""
+
+
 class QueueAnswer(Answer):
-    """The first shipments of the queue."""
+    """A page of the queue."""
 
-    queue: list[QueueItem]
-    more: bool = Field(description="Whether further shipments wait")
+    items: list[QueueItem]
+    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=[None])
+    total: int = Field(description="Number of shipments that wait and meet the filters", examples=[1])
 
+
+#: Columns of a page of the queue as CSV.
+QUEUE_COLUMNS: Final = (*QueuedShipment.model_fields, *FLAT)
 
 EXAMPLE_OUTCOME: Final = {
     "content": "precursor",
@@ -245,4 +254,4 @@ def queue_item(waiting: Waiting) -> dict[str, Any]:
     from service.inspections.queue import parts_of
 
     claimed_by, name = (None, None) if waiting.claimed_by is None else parts_of(waiting.claimed_by)
-    return answer_of(QueueItem, waiting, claimed_by=claimed_by, by=name)
+    return answer_of(QueueItem, waiting, claimed_by=claimed_by, by=name, **waiting.summary)

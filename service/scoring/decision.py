@@ -1,4 +1,4 @@
-"""Types for decisions: new ones, stored ones, and selections of them. `service.decisions.repository` stores them."""
+"""Types for decisions: new ones, stored ones, and those to erase. `service.decisions.repository` stores them."""
 
 from __future__ import annotations
 
@@ -53,21 +53,6 @@ class Stored:
     id: str
     answer: bytes
     repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Conditions on decisions to list; None leaves a condition out.
-
-    Attributes:
-        since: earliest time of receipt, in microseconds since 1970.
-        until: end of the time of receipt (exclusive), in microseconds since 1970.
-    """
-
-    lane: str | None = None
-    since: int | None = None
-    until: int | None = None
-    shipment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
 from features.manifest.records import FURTHER, REFERENCES
 from service.core.http.schemas import Answer, FieldProblem, Lane, Listing, Probability, RejectedShipment
 
+SelectedBy = Literal["score", "rule", "watch_list", "unread", "random"]
 #: Fields of a goods item. At least one of them needs a value.
 FILLING: Final = tuple(name for name in ITEM_NAMES if name not in REFERENCES)
 
@@ -228,7 +229,7 @@ class Score(Answer):
     )
     content: dict[str, Probability] = SchemaField(description="Probability per head: the largest over all items")
     lane: Lane = SchemaField(description="Recommended lane; a person decides")
-    selected_by: Literal["score", "rule", "watch_list", "unread", "random"] | None = SchemaField(
+    selected_by: SelectedBy | None = SchemaField(
         description="What set the final lane; null for green, unless an exemption made it green (`rule`)"
     )
     rule_ids: list[str] = SchemaField(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
 from sqlalchemy import Index
@@ -12,6 +12,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.core.database.audit import salted
 from service.core.database.proof import Entry, RowCheck, Values, has_salt
 from service.core.database.tables import Base, RowNumber
+from service.scoring.decision import reference_of
+
+if TYPE_CHECKING:
+    from service.scoring.selecting import Selection
 
 #: Replacement of the SHA-256 of an erased manifest, which would confirm a guess.
 NO_DIGEST: Final = b""
@@ -75,6 +79,19 @@ class Decision(Base):
     answer: Mapped[bytes]
 
     erased: ClassVar = {"manifest": None, "content_digest": NO_DIGEST}
+
+
+def conditions_on(table: Any, selection: Selection) -> list[Any]:
+    """Return the conditions of a selection on a table with the columns of `Decision` that it compares."""
+    equal = {name: getattr(selection, name) for name in ("lane", "site", "channel", "selected_by")}
+    if selection.shipment_id is not None:
+        equal["shipment_id"] = reference_of(selection.shipment_id)
+    conditions: list[Any] = [getattr(table, name) == value for name, value in equal.items() if value is not None]
+    if selection.since is not None:
+        conditions.append(table.received_at >= selection.since)
+    if selection.until is not None:
+        conditions.append(table.received_at < selection.until)
+    return conditions
 
 
 def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_replaced_words_keep_the_lane_and_the_answer_names_decision_and_change(s
     reason = second["reasons"][0]
     assert (reason["code"], reason["weight"]) == ("CHANGED", None)
     assert f"goods_description from '{RED}' to 'baby dress'" in reason["text"]
-    assert [row["lane"] for row in stored.get("/v1/queue").json()["queue"]] == ["red"]
+    assert [row["lane"] for row in stored.get("/v1/queue").json()["items"]] == ["red"]
 
 
 def test_of_two_rows_of_one_request_the_second_names_the_decision_of_the_first(stored: Client) -> None:
@@ -160,7 +160,7 @@ def test_an_outcome_ends_it_and_an_override_sets_it(stored: Client) -> None:
     other = post(stored, shipment_id="S9", house_id="H9", consignor_name="Other", consignee_name="Another")
     override = {"lane": "green", "reason": "known"}
     assert stored.post(f"/v1/decisions/{other['decision_id']}/override", json=override).status_code == 201
-    assert stored.get("/v1/queue").json()["queue"] == []
+    assert stored.get("/v1/queue").json()["items"] == []
     changes = {"shipment_id": "S9", "house_id": "H9", "consignor_name": "Other", "consignee_name": "Another"}
     assert "changed-declaration" not in post(stored, "baby dress", **changes)["rule_ids"]
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
 
 from service.core.database.engine import Database
+from service.decisions import repository
 from service.decisions.routes import Decisions, StoredDecision
+from service.scoring.selecting import Selection
 from service.scoring.tables import Decision
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
+from tests.service.store.decisions import new_decision
 
 
 def score(client: Client, *names: str, **changes: Any) -> list[dict[str, Any]]:
@@ -34,13 +42,16 @@ def names(page: dict[str, Any]) -> list[str]:
 
 def test_pages_follow_each_other_while_decisions_arrive(stored_client: Client) -> None:
     score(stored_client, "A", "B", "C")
-    first = listed(stored_client, limit=2)
-    assert names(first) == ["A", "B"]
+    first = listed(stored_client, limit=2, sort="oldest")
+    newest = listed(stored_client, limit=2)
+    assert (names(first), names(newest), newest["total"]) == (["A", "B"], ["C", "B"], 3)
     score(stored_client, "D", "E")
-    second = listed(stored_client, limit=2, cursor=first["next"])
-    assert names(second) == ["C", "D"]
-    third = listed(stored_client, limit=2, cursor=second["next"])
+    second = listed(stored_client, limit=2, sort="oldest", cursor=first["next"])
+    assert (names(second), second["total"]) == (["C", "D"], 5)
+    third = listed(stored_client, limit=2, sort="oldest", cursor=second["next"])
     assert (names(third), third["next"]) == (["E"], None)
+    older = listed(stored_client, limit=2, cursor=newest["next"])
+    assert (names(older), older["next"], older["total"]) == (["A"], None, 3)
 
 
 def test_a_full_last_page_has_no_next_page(stored_client: Client) -> None:
@@ -57,12 +68,114 @@ def test_decisions_are_selected_by_shipment_lane_and_time(stored_client: Client,
             connection.execute(update(Decision).where(Decision.shipment_id == name).values(values))
     database.close()
     assert names(listed(stored_client, shipment_id="B")) == ["B"]
-    assert names(listed(stored_client, lane="red")) == ["A", "C"]
-    assert names(listed(stored_client, since="1970-01-01T00:00:02Z")) == ["B", "C"]
+    assert names(listed(stored_client, lane="red")) == ["C", "A"]
+    assert names(listed(stored_client, since="1970-01-01T00:00:02Z")) == ["C", "B"]
     assert names(listed(stored_client, since="1970-01-01T00:00:02", until="1970-01-01T01:00:03+01:00")) == ["B"]
     assert names(listed(stored_client, since="1970-01-02")) == []
     page = listed(stored_client, lane="red", limit=1)
-    assert names(listed(stored_client, lane="red", cursor=page["next"])) == ["C"]
+    assert names(listed(stored_client, lane="red", cursor=page["next"])) == ["A"]
+
+
+def test_filters_work_together_and_the_riskiest_come_first(stored_client: Client, url: str) -> None:
+    rows = {
+        "A": ("red", "score", "USLAX", "express", 0.2),
+        "B": ("red", "rule", "USLAX", "express", 0.9),
+        "C": ("red", "rule", "USLAX", "postal", 0.4),
+        "D": ("yellow", "rule", "USLAX", "express", 0.5),
+        "E": ("red", "rule", "USLAX", "express", 0.9),
+    }
+    score(stored_client, *rows)
+    database = Database(url)
+    with database.write() as connection:
+        for name, (lane, by, site, channel, risk) in rows.items():
+            values = {"lane": lane, "selected_by": by, "site": site, "channel": channel, "risk": risk}
+            connection.execute(update(Decision).where(Decision.shipment_id == name).values(values))
+    database.close()
+    page = listed(stored_client, sort="riskiest")
+    assert (names(page), page["total"]) == (["E", "B", "D", "C", "A"], 5)
+    page = listed(stored_client, lane="red", selected_by="rule", site="lax", channel="EXPRESS", limit=1)
+    assert (names(page), page["total"]) == (["E"], 2)
+
+
+def test_a_decision_in_a_list_has_goods_parties_route_and_reasons(stored_client: Client) -> None:
+    items = [{"goods_description": "4-piperidone"}, {"declared_chemical": "citric acid"}]
+    answer = stored_client.post("/v1/score?explain=all", json=shipment(shipment_id="A", items=items)).json()
+    sent = shipment()
+    [row] = listed(stored_client)["decisions"]
+    assert (row["goods"], row["consignor"]) == ("4-piperidone; citric acid", sent["consignor"]["name"])
+    assert row["consignee"] == sent["consignee"]["name"]
+    assert row["route"] == "CN to KR to US"
+    assert row["reasons"]
+    assert [one["text"] for one in row["reasons"]] == [one["text"] for one in answer["reasons"]][: len(row["reasons"])]
+
+
+def test_a_page_can_be_a_file_that_no_spreadsheet_evaluates(stored_client: Client) -> None:
+    score(stored_client, "A", "B", consignor={"name": "=cmd()"})
+    answer = stored_client.get("/v1/decisions", params={"format": "csv", "limit": 1})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="decisions.csv"'
+    rows = [*csv.DictReader(io.StringIO(answer.text))]
+    assert [(row["shipment_id"], row["consignor"]) for row in rows] == [("B", "'=cmd()")]
+    following = stored_client.get(
+        "/v1/decisions", params={"format": "csv", "limit": 1, "cursor": answer.headers["x-next-cursor"]}
+    )
+    assert [row["shipment_id"] for row in csv.DictReader(io.StringIO(following.text))] == ["A"]
+    assert "x-next-cursor" not in following.headers
+
+
+def test_a_cursor_belongs_to_its_filters_and_order(stored_client: Client) -> None:
+    score(stored_client, "A", "B")
+    cursor = listed(stored_client, limit=1)["next"]
+    for other in ({"lane": "red"}, {"sort": "riskiest"}):
+        answer = stored_client.get("/v1/decisions", params={"cursor": cursor, **other})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+ORDERS = {
+    "newest": lambda row: (-row.position,),
+    "oldest": lambda row: (row.position,),
+    "riskiest": lambda row: (-row.risk, -row.position),
+}
+_sites = count()
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    risks=st.lists(st.sampled_from([0.0, 1e-9, 0.1, 0.3, 1 / 3, 1.0]), max_size=9),
+    arriving=st.lists(st.sampled_from([0.0, 0.3, 1.0]), max_size=4),
+    limit=st.integers(1, 4),
+    order=st.sampled_from(sorted(ORDERS)),
+)
+def test_pages_together_are_the_whole_list_in_order_while_rows_arrive(
+    database: Database, risks: list[float], arriving: list[float], limit: int, order: repository.Order
+) -> None:
+    site = f"site {next(_sites)}"
+    selection = Selection(site=site)
+
+    def store(some: list[float]) -> None:
+        with database.write() as connection:
+            repository.record(connection, [new_decision(site=site, risk=risk) for risk in some], 1)
+
+    store(risks)
+    with database.read() as connection:
+        whole = connection.execute(select(Decision.position, Decision.risk).where(Decision.site == site)).all()
+    found: list[Any] = []
+    last, after = None, None
+    while True:
+        with database.read() as connection:
+            page = repository.page(connection, selection, order, last=last, after=after, limit=limit)
+        found += page.rows
+        last, after = page.last, page.following
+        if after is None:
+            break
+        store(arriving[:1])
+        arriving = arriving[1:]
+    expected = [row.position for row in sorted(whole, key=ORDERS[order])]
+    positions = [row.position for row in found]
+    assert positions[: len(expected)] == expected
+    assert order == "oldest" or len(positions) == len(expected) == page.total
+    assert len(set(positions)) == len(positions)
 
 
 def test_a_decision_has_its_manifest_answer_and_versions(stored_client: Client) -> None:
@@ -110,6 +223,8 @@ def test_an_unknown_decision_is_not_found(stored_client: Client) -> None:
         ("until", "2026-13-01", "is not a time in ISO 8601"),
         ("cursor", "-1", "is not a cursor"),
         ("cursor", "9" * 30, "is not a cursor"),
+        ("cursor", "!", "should match pattern"),
+        ("sort", "alphabetical", "'newest', 'oldest' or 'riskiest'"),
         ("limit", "0", "greater than or equal to 1"),
         ("limit", "1001", "less than or equal to 1000"),
         ("shipment_id", "A\0", "should match pattern"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from service.core.http.openapi import Scope
 from service.core.settings import Settings
 from service.inspections import queue as inspections
 from service.inspections.outcomes import outcomes_of, overrides_of
+from service.inspections.schemas import QueueAnswer
 from service.inspections.tables import Outcome, QueueEntry
 from service.keys import repository as keys
 from service.keys.key import KeyWishes
@@ -65,7 +68,7 @@ def in_lane(client: Client, lane: str, decision_id: str) -> None:
 def queued(client: Client, query: str = "") -> list[str]:
     answer = client.get(f"/v1/queue{query}")
     assert answer.status_code == 200, answer.text
-    return [item["shipment_id"] for item in answer.json()["queue"]]
+    return [item["shipment_id"] for item in answer.json()["items"]]
 
 
 def outcome(client: Client, decision_id: str, **values: Any) -> httpx.Response:
@@ -191,8 +194,43 @@ def test_the_queue_lists_red_before_yellow_and_the_riskiest_first(stored_client:
         in_lane(stored_client, lane, ids[name])
     assert queued(stored_client) == ["B", "D", "A", "C"]
     answer = stored_client.get("/v1/queue?limit=2").json()
-    assert ([item["shipment_id"] for item in answer["queue"]], answer["more"]) == (["B", "D"], True)
-    assert answer["queue"][0]["risk"] == 0.3
+    assert ([item["shipment_id"] for item in answer["items"]], answer["total"]) == (["B", "D"], 4)
+    following = stored_client.get("/v1/queue", params={"limit": 2, "cursor": answer["next"]}).json()
+    assert ([item["shipment_id"] for item in following["items"]], following["next"]) == (["A", "C"], None)
+    assert answer["items"][0]["risk"] == 0.3
+
+
+def test_filters_of_the_queue_work_together(stored_client: Client) -> None:
+    for name, lane in {"A": "red", "B": "yellow", "C": "red"}.items():
+        in_lane(stored_client, lane, decided(stored_client, name, unloading_location="USLAX"))
+    ids = {row["shipment_id"]: row["decision_id"] for row in stored_client.get("/v1/queue").json()["items"]}
+    stored_client.post(f"/v1/queue/{ids['A']}/claim", json={"by": "desk 1"})
+    assert queued(stored_client, "?held=true") == ["A"]
+    assert set(queued(stored_client, "?held=false")) == {"B", "C"}
+    assert queued(stored_client, "?held=false&lane=red&site=lax&since=2026-01-01") == ["C"]
+    assert queued(stored_client, "?held=false&lane=red&until=2026-01-01") == []
+    assert queued(stored_client, "?shipment_id=B&lane=yellow") == ["B"]
+    assert queued(stored_client, "?sort=newest") == ["C", "B", "A"]
+    page = stored_client.get("/v1/queue?sort=newest&limit=2").json()
+    assert page["total"] == 3
+    assert queued(stored_client, f"?sort=newest&limit=2&cursor={page['next']}") == ["A"]
+
+
+def test_a_row_of_the_queue_can_be_read_without_its_decision(stored_client: Client) -> None:
+    sent = shipment()
+    decision_id = decided(stored_client, "A", items=[{"goods_description": "laboratory chemicals"}])
+    in_lane(stored_client, "red", decision_id)
+    page = stored_client.get("/v1/queue").json()
+    QueueAnswer.model_validate(page)
+    [row] = page["items"]
+    assert (row["goods"], row["consignor"]) == ("laboratory chemicals", sent["consignor"]["name"])
+    assert (row["consignee"], row["lane"]) == (sent["consignee"]["name"], "red")
+    claimed = stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 1"}).json()
+    assert claimed["goods"] == "laboratory chemicals"
+    file = stored_client.get("/v1/queue?format=csv")
+    assert file.headers["content-disposition"] == 'attachment; filename="queue.csv"'
+    [line] = csv.DictReader(io.StringIO(file.text))
+    assert (line["shipment_id"], line["goods"], line["claimed_by"]) == ("A", "laboratory chemicals", "desk 1")
 
 
 def test_the_queue_can_be_filtered_by_site_and_channel(stored_client: Client) -> None:
@@ -248,7 +286,7 @@ def test_an_officers_lane_stays_for_later_decisions(stored_client: Client) -> No
     second = decided(stored_client, "A", gross_mass_kg=77)
     assert queued(stored_client) == ["A"]
     in_lane(stored_client, "red", second)
-    assert [item["decision_id"] for item in stored_client.get("/v1/queue").json()["queue"]] == [second]
+    assert [item["decision_id"] for item in stored_client.get("/v1/queue").json()["items"]] == [second]
     # The latest override counts for the shipment, whichever of its decisions it names.
     in_lane(stored_client, "green", first)
     assert queued(stored_client) == []
@@ -273,10 +311,10 @@ def test_a_claim_excludes_others_until_it_ends(stored_client: Client, opened: Da
     assert other.status_code == 409
     assert (other.json()["claimed_by"], other.json()["claimed_until"]) == ("desk 1", claimed.json()["claimed_until"])
     assert stored_client.post(f"/v1/queue/{decision_id}/release", json={"by": "desk 2"}).status_code == 409
-    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
+    assert stored_client.get("/v1/queue").json()["items"][0]["claimed_by"] == "desk 1"
     with opened.write() as connection:
         connection.execute(update(QueueEntry).values(claimed_until=1))
-    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] is None
+    assert stored_client.get("/v1/queue").json()["items"][0]["claimed_by"] is None
     assert stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 2"}).status_code == 200
 
 
@@ -293,7 +331,7 @@ def test_a_claim_survives_a_new_decision_on_the_shipment(stored_client: Client) 
     in_lane(stored_client, "red", first)
     stored_client.post(f"/v1/queue/{first}/claim", json={"by": "desk 1"})
     in_lane(stored_client, "yellow", first)
-    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
+    assert stored_client.get("/v1/queue").json()["items"][0]["claimed_by"] == "desk 1"
     assert stored_client.post(f"/v1/queue/{first}/claim", json={"by": "desk 2"}).status_code == 409
 
 
@@ -308,7 +346,7 @@ def test_a_claim_survives_a_green_lane(stored_client: Client) -> None:
         assert stored_client.post(claim, json={"by": by}).status_code == 404
     assert stored_client.post(release, json={"by": "desk 2"}).status_code == 409
     in_lane(stored_client, "red", first)
-    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
+    assert stored_client.get("/v1/queue").json()["items"][0]["claimed_by"] == "desk 1"
     assert stored_client.post(claim, json={"by": "desk 2"}).status_code == 409
     # Its holder releases it while it is green.
     in_lane(stored_client, "green", first)
@@ -319,7 +357,7 @@ def test_a_claim_survives_a_green_lane(stored_client: Client) -> None:
     in_lane(stored_client, "green", first)
     outcome(stored_client, first, **CLEAN)
     in_lane(stored_client, "red", first)
-    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] is None
+    assert stored_client.get("/v1/queue").json()["items"][0]["claimed_by"] is None
 
 
 def test_a_green_shipment_leaves_the_table_when_its_claim_ends(stored_client: Client, opened: Database) -> None:
@@ -406,7 +444,7 @@ def test_officers_who_share_a_key_do_not_share_their_claims(with_keys: WithKeys)
         assert (refused.json()["claimed_by"], refused.json()["by"]) == (first, "desk 1")
         assert with_keys.release(one, by=other).status_code == 409
     assert with_keys.claim(one, by="desk 1").status_code == 200
-    listed = with_keys.client.get("/v1/queue", headers={"Authorization": f"Bearer {one}"}).json()["queue"]
+    listed = with_keys.client.get("/v1/queue", headers={"Authorization": f"Bearer {one}"}).json()["items"]
     assert [(item["claimed_by"], item["by"]) for item in listed] == [(first, "desk 1")]
     assert with_keys.release(one, by="desk 1").status_code == 204
     claimed = with_keys.claim(one)

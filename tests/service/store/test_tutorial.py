@@ -82,7 +82,7 @@ class Shell:
 def _wait_for_the_key(shell: Shell, url: str) -> None:
     deadline = time.monotonic() + 60
     # Wait for an answer with the queue, because after many attempts without a valid key the status is 429 instead of 401.
-    while "queue" not in json.loads(shell.run(f"curl -s {url}/v1/queue")):
+    while "items" not in json.loads(shell.run(f"curl -s {url}/v1/queue")):
         assert time.monotonic() < deadline, "the service did not accept the key"
 
 
@@ -99,12 +99,12 @@ def _follow(shell: Shell, scripts: list[str], url: str, holder: str | None) -> N
     # One shell for both, because the second uses a variable of the first.
     shell.run(first + second)
     assert shell.answer("scored")["lane"] == "red"
-    [waiting] = shell.answer("queue")["queue"]
+    [waiting] = shell.answer("queue")["items"]
     assert waiting["decision_id"] == shell.answer("scored")["decision_id"]
     outcome = shell.answer("outcome")
     assert outcome["content"] == "precursor"
     assert shell.answer("claim")["claimed_by"] == (holder or outcome["caller"])
-    assert json.loads(shell.run(f"curl -s {url}/v1/queue"))["queue"] == []
+    assert json.loads(shell.run(f"curl -s {url}/v1/queue"))["items"] == []
     stored = json.loads(shell.run(f"curl -s {url}/v1/decisions/{waiting['decision_id']}"))
     assert [one["by"] for one in stored["outcomes"]] == ["Officer 4711"]
     deadline = time.monotonic() + 60
