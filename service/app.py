@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Depends, FastAPI
@@ -198,6 +199,8 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         dependencies=[Depends(known_parameters)],
         docs_url=None,
         redoc_url=None,
+        # Generated clients name their functions after the operation ids.
+        generate_unique_id_function=attrgetter("name"),
         # A redirect to the path with or without its slash would repeat the client's Host header.
         redirect_slashes=False,
         # Without OpenTelemetry, FastAPI would look for it in the environment on every request.

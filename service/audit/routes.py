@@ -47,7 +47,9 @@ class AuditEntries(Answer):
     next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
 
 
-@router.get("", summary="List audit entries", response_model=AuditEntries, responses=problems(409, 422, 500, 503))
+@router.get(
+    "", name="audit", summary="List audit entries", response_model=AuditEntries, responses=problems(409, 422, 500, 503)
+)
 @needs(Scope.ADMIN)
 async def entries(
     request: Request,

@@ -28,9 +28,7 @@ _ID = "d3b1c6f2-4e8a-4c1e-9d2b-7a5f0e6c8b19"
 class NewErasure(BaseModel):
     """Data to erase: exactly one of the three members."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1, "examples": [{"shipment_id": "A-1"}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     before: Annotated[AwareDatetime | None, Field(description="Everything received before this time")] = None
     shipment_id: Annotated[str | None, Field(min_length=1, description="All decisions on a shipment")] = None
@@ -74,7 +72,15 @@ class Erasure(Answer):
     response_model=Erasure,
     responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": NewErasure.model_json_schema()}}}
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": NewErasure.model_json_schema(),
+                    "example": {"shipment_id": "A-1"},
+                }
+            },
+        }
     },
 )
 @needs(Scope.ADMIN)

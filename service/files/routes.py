@@ -154,16 +154,11 @@ _RETRY_AFTER: Final = 10
 #: Name of the upload in error messages.
 _UPLOAD: Final = "the uploaded file"
 
-_EXAMPLE_CSV: Final = (
-    "shipment_id,channel,declared_at,consignor_country,consignee_country,goods_description,hs_code,net_mass_kg,customs_value,"
-    "currency\nHB-2026-000184,express,2026-05-04T09:30:00Z,CN,US,silicone phone case,392690,1.1,24.9,USD\n"
-)
+#: Without `text/csv` and gzip, which generators of clients cannot read.
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            "text/csv": {"schema": {"type": "string", "minLength": 1}, "example": _EXAMPLE_CSV},
-            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -266,9 +261,10 @@ async def score_csv(
     places: CsvPlaces,
     model: Annotated[CsvModel, Depends(_csv_model)],
 ) -> StreamingResponse:
-    """Score a CSV whose rows are goods items; rows of one `shipment_id` must be adjacent. A row that cannot be read keeps its
-    place, with an empty risk and the reason in `error`. `GET /v1/schema` lists the columns. The service recognises spellings of
-    column names, and detects delimiter, encoding and decimal comma.
+    """Score a CSV whose rows are goods items; rows of one `shipment_id` must be adjacent. The file may also be the body itself, as
+    `text/csv` or `application/gzip`. A row that cannot be read keeps its place, with an empty risk and the reason in `error`.
+    `GET /v1/schema` lists the columns. The service recognises spellings of column names, and detects delimiter, encoding and
+    decimal comma.
     """
     served = model.host.served
     if places.available_tokens < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
@@ -48,6 +48,9 @@ class NewKey(BaseModel):
     ] = None
 
 
+_EXAMPLE: Final = {"name": "Scanner of hall 3", "scopes": [Scope.SCORE]}
+
+
 def _new_key_schema() -> dict[str, Any]:
     schema = NewKey.model_json_schema(ref_template="#/components/schemas/{model}")
     # The schemas of the answers contain the same definitions.
@@ -87,7 +90,12 @@ class Keys(BaseModel):
     status_code=201,
     response_model=MadeKey,
     responses=problems(409, 413, 415, 422, 500, 503),
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _new_key_schema()}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _new_key_schema(), "example": _EXAMPLE}},
+        }
+    },
 )
 @needs(Scope.ADMIN)
 async def make_key(request: Request, database: AppDatabase, ring: AppRing) -> Response:

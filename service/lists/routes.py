@@ -49,6 +49,8 @@ router = APIRouter(prefix="/v1", tags=["lists"])
 _MAX_LIMIT: Final = 1000
 #: Maximum number of rejected lines in an answer.
 _MAX_REJECTED: Final = 1000
+#: Types of an imported file. The second one is for generated clients, which cannot send the first.
+_CSV_TYPES: Final = ("text/csv", "application/octet-stream")
 Limit = Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Maximum number of entries per page")]
 
 
@@ -87,7 +89,7 @@ _ROUTES: Final = (
             "lane": "red",
             "threshold": 90,
             "reason": "Order 2026/14 of the targeting unit",
-            "expires_at": "2027-06-30",
+            "expires_at": "2035-06-30",
         },
     ),
     _Route(
@@ -114,7 +116,7 @@ _ROUTES: Final = (
             "rule_id": "press-to-private-person",
             "consignor": "Example Trading Co",
             "reason": "Audited on 2026-11-02",
-            "expires_at": "2026-12-31",
+            "expires_at": "2035-12-31",
         },
     ),
     _Route(
@@ -228,9 +230,10 @@ def _add_import(route: _Route) -> None:
     ) -> Response:
         caller = caller_of(request)
         kind, _ = media_type(request.headers)
-        if kind != "text/csv":
+        if kind not in _CSV_TYPES:
             raise NotAcceptedMedia(
-                f"Content-Type {kind!r} is not supported; send text/csv.", headers={"Accept": "text/csv"}
+                f"Content-Type {kind!r} is not supported; send {_CSV_TYPES[0]}.",
+                headers={"Accept": ", ".join(_CSV_TYPES)},
             )
         with budgets.questions.hold() as hold:
             body = await read_body(request, settings.max_batch_bytes, hold)
@@ -324,13 +327,12 @@ def _json_body(members: tuple[str, ...], needed: tuple[str, ...], example: dict[
 
 def _csv_body(members: tuple[str, ...], example: dict[str, Any]) -> dict[str, Any]:
     row = ",".join(str(example.get(name, "")) for name in members)
-    content = {
-        "text/csv": {
-            "schema": {"type": "string"},
-            "examples": {"one": {"summary": "One row", "value": f"{','.join(members)}\n{row}\n"}},
-        }
+    schema = {
+        "type": "string",
+        "format": "binary",
+        "description": f"CSV, also sent as `text/csv`: `{','.join(members)}`, `{row}`",
     }
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": {_CSV_TYPES[1]: {"schema": schema}}}}
 
 
 for _route in _ROUTES:

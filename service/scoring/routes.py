@@ -167,6 +167,7 @@ _ROWS_PER_PART: Final = 500
 
 @router.post(
     "/score",
+    name="score",
     summary="Score one shipment",
     response_model=Score,
     responses=problems(409, 413, 415, 422, 500, 503),

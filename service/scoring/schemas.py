@@ -10,14 +10,11 @@ from typing import Any, Final, Literal
 
 from pydantic import Field as SchemaField
 
-from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
-from features.manifest.records import FURTHER, REFERENCES
+from features.manifest.fields import FIELDS, Field, Kind, Level
+from features.manifest.records import FURTHER
 from service.core.http.schemas import Answer, FieldProblem, Lane, Listing, Probability, RejectedShipment
 
 SelectedBy = Literal["score", "rule", "watch_list", "unread", "random"]
-#: Fields of a goods item. At least one of them needs a value.
-FILLING: Final = tuple(name for name in ITEM_NAMES if name not in REFERENCES)
-
 _TYPES: Final[dict[Kind, list[str]]] = {
     Kind.NUMBER: ["number", "string", "null"],
     Kind.FLAG: ["boolean", "string", "number", "null"],
@@ -83,10 +80,6 @@ def request_schemas() -> dict[str, dict[str, Any]]:
             "type": "object",
             "description": "One goods item. At least one field other than `item_number` needs a value.",
             "properties": of_level[Level.ITEM],
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": ["string", "number"], "pattern": r"[A-Za-z0-9]"}}}
-                for name in FILLING
-            ],
         },
         "Batch": {
             "title": "Batch",

@@ -110,7 +110,7 @@ class Column(Answer):
     description: str
     unit: str | None
     codes: dict[str, str] | None = Field(description="Accepted values and their meaning; null if any value is accepted")
-    example: str | float | int | bool | None
+    example: Any
 
 
 class OutputColumn(Answer):

@@ -158,7 +158,7 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
 
 @router.get("", summary="List webhooks", response_model=Webhooks, responses=problems(409, 500, 503))
 @needs(Scope.ADMIN)
-async def webhook_list(request: Request, database: AppDatabase) -> Response:
+async def list_webhooks(request: Request, database: AppDatabase) -> Response:
     """Return all addresses, without their secrets."""
     from service.webhooks import repository
 
@@ -238,7 +238,7 @@ async def enable_webhook(request: Request, database: AppDatabase, id: str) -> Re
     responses=problems(404, 409, 422, 500, 503),
 )
 @needs(Scope.ADMIN)
-async def delivery_list(
+async def list_deliveries(
     request: Request,
     database: AppDatabase,
     id: str,

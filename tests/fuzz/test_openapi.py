@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from models.bundle import ModelStore, save
 from service.app import create_app
 from service.core.settings import Settings
+from tests.fuzz.document import whole_document
 from tests.fuzz.effort import fuzzed
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
@@ -55,8 +56,7 @@ def gzipped(_: schemathesis.SerializationContext, value: object) -> bytes:
     return gzip.compress(value if isinstance(value, bytes) else str(value).encode())
 
 
-# The document needs no model, so this application is not started.
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+schema = schemathesis.openapi.from_dict(whole_document())
 
 
 def send(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:

@@ -21,13 +21,14 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 from models.bundle import ModelStore, save
 from service.app import create_app
 from service.core.settings import Settings
+from tests.fuzz.document import whole_document
 from tests.fuzz.effort import fuzzed
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+schema = schemathesis.openapi.from_dict(whole_document())
 WRITES = ("/v1/score", "/v1/score/batch", "/v1/substances/batch", "/v1/goods/batch")
 
 

@@ -342,9 +342,10 @@ def document(paths: dict[str, Any]) -> None:
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "A request that is repeated with the same key within 24 hours gets the first answer",
+        # Without an example: the page of the documentation would send it with every request.
+        "description": "A new text for each request, such as a UUID. A request that is repeated with the same key within 24 hours "
+        "gets the first answer; another request with that key is refused",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "example": "8d5f7c5e-6a4b-4a38-9a0c-6f8c3f2b1e90",
     }
     replayed = {"description": "`true`: the stored answer to an earlier request", "schema": {"type": "string"}}
     for path, operations in paths.items():

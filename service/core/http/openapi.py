@@ -261,7 +261,7 @@ def install_openapi(
 def _document_scopes(
     document: dict[str, Any], scopes: Mapping[tuple[str, str], Scope | None], *, needs_keys: bool
 ) -> None:
-    """Add the security scheme of API keys. Add to each operation its scope and the error responses of the key check."""
+    """Add the security scheme of API keys. Add to each operation its scope and the error responses of the checks before it."""
     meanings = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     document["components"]["securitySchemes"] = {
         "key": {
@@ -272,6 +272,8 @@ def _document_scopes(
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            # Every route refuses an unknown parameter.
+            operation["responses"].setdefault("422", problems(422)[422])
             scope = scopes.get((method.upper(), path))
             if scope is None:
                 operation["security"] = []
