@@ -64,7 +64,7 @@ test: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types, import contracts and the te
 .tests:
 	@$(PYTEST) -m "not long" $(PYTEST_ARGS)
 
-test-long: $(DEV_STAMP) $(COMPILED_STAMP) ## the tests that `make test` leaves out: kills, long texts, full training; before a release
+test-long: $(DEV_STAMP) $(COMPILED_STAMP) $(VENV)-client/.installed ## the tests that `make test` leaves out: kills, long texts, full training; before a release
 	@$(PYTEST) -m long $(PYTEST_ARGS)
 
 # Compiled modules do not check indexes. This build checks them, and runs the tests with hostile text.
@@ -132,7 +132,7 @@ benchmarks: ## measure speed and memory, also of other model servers, and write 
 .measured: $(BENCH_STAMP) $(COMPILED_STAMP)
 	@$(RUN) $(BIN)/python -m benchmarks.report $(if $(filter 0 no false,$(QUICK)),,--quick)
 
-lock: $(VENV)-lock/bin/uv ## write requirements/*.txt again from pyproject.toml and requirements/*.in
+lock: $(VENV)-lock/.installed ## write requirements/*.txt again from pyproject.toml and requirements/*.in
 	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
 	@$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/serve.txt
 	@$(LOCK) -c requirements/dev.txt --extra train pyproject.toml -o requirements/train.txt
@@ -140,6 +140,7 @@ lock: $(VENV)-lock/bin/uv ## write requirements/*.txt again from pyproject.toml 
 	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
 	@$(LOCK) --extra train pyproject.toml requirements/bench.in -o requirements/bench.txt
 	@$(LOCK) requirements/lock.in -o requirements/lock.txt
+	@$(LOCK) requirements/client.in -o requirements/client.txt
 
 sbom: $(BIN)/python ## list the pinned packages of the service in out/sbom.cdx.json (CycloneDX)
 	@$(BIN)/python -m tools.sbom requirements/serve.txt out/sbom.cdx.json
@@ -163,7 +164,7 @@ compose-secrets: ## make the password and the keys that compose.yaml needs, once
 	@$(PYTHON) tools/compose_secrets.py var/secrets
 
 clean: ## remove the virtual environments, caches and output
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-bench $(VENV)-audit $(VENV)-python3.* out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-bench $(VENV)-audit $(VENV)-client $(VENV)-python3.* out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 	find $(SOURCES) \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +
 
@@ -218,7 +219,8 @@ $(BIN)/python:
 		echo "$(PYTHON) lacks its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)-lock/bin/uv: requirements/lock.txt
-	@$(PYTHON) -m venv $(VENV)-lock
-	@$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/lock.txt
+# These tools have environments of their own: the generator of clients needs an older Typer than the service has.
+$(VENV)-lock/.installed $(VENV)-client/.installed: $(VENV)-%/.installed: requirements/%.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
 	@touch $@

@@ -130,6 +130,7 @@ LONG = (
     "service/store/test_late_workers.py",
     "service/store/test_tutorial.py",
     "service/test_faults.py",
+    "service/test_generated_client.py",
     "service/test_memory.py",
     "test_adapt_tutorial.py",
     "test_tutorial.py",

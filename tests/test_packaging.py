@@ -56,6 +56,9 @@ def test_files_installed_together_pin_the_same_versions(path: Path) -> None:
         # The benchmarks have a separate environment, in which BentoML needs other versions. They measure no
         # telemetry.
         differing = {name: version for name, version in differing.items() if not name.startswith("opentelemetry-")}
+    if path.name == "client.txt":
+        # The generator of clients has a separate environment, in which it needs an older Typer.
+        differing.pop("typer", None)
     assert not differing
 
 

@@ -122,7 +122,7 @@ class Page:
         return {"json": self.pasted(shown(content["application/json"]))} if "application/json" in content else {}
 
     def wait_for_the_job(self) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while self.client.get(f"/v1/jobs/{self.ids['job_id'][-1]}").json()["state"] != "done":
             assert time.monotonic() < end
             time.sleep(0.05)
