@@ -57,7 +57,7 @@ def measure(size: Size) -> Result:
     say("simulating shipments")
     shipments = simulated(int(_ITEMS_EACH * plan.shipments), _SEED)
     distinct = [{**one, "shipment_id": f"S{place}"} for place, one in enumerate(shipments)]
-    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, cluster() as server:
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, cluster(fsync=True) as server:
         scratch = Path(folder)
         file = scratch / "requests.bin"
         Requests.post("/v1/score", [json.dumps(one).encode() for one in distinct]).write(file)

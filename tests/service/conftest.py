@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 import structlog
 
-from models.bundle import ModelStore, save
+from models.bundle import save
 from service.app import create_app
+from service.core.database import engine
 from service.core.examples import EXAMPLE_SHIPMENT
 from service.core.logs import configure
 from service.core.settings import Settings
@@ -33,6 +35,14 @@ def logs_of_the_service() -> Iterator[None]:
     yield
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waits_of_sqlite_for_the_disk() -> Iterator[None]:
+    settings = tuple(setting.replace("synchronous=FULL", "synchronous=OFF") for setting in engine.SQLITE_SETTINGS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine, "SQLITE_SETTINGS", settings)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +66,14 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, bundle: Path) -> Settings:
-    store = tmp_path / "models"
-    ModelStore(store).install(bundle)
-    return Settings(models_dir=store, pointer_poll_seconds=0.01)
+def models(tmp_path: Path, small_store: Path) -> Path:
+    """Folder of models with one version."""
+    return Path(shutil.copytree(small_store, tmp_path / "models"))
+
+
+@pytest.fixture
+def settings(models: Path) -> Settings:
+    return Settings(models_dir=models, pointer_poll_seconds=0.01)
 
 
 @pytest.fixture
@@ -70,11 +84,9 @@ def client(settings: Settings) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def shared_client(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Client]:
+def shared_client(small_store: Path) -> Iterator[Client]:
     """Client of one application for all tests of a module that do not affect each other."""
-    store = tmp_path_factory.mktemp("store")
-    ModelStore(store).install(bundle)
-    with serving(create_app(Settings(models_dir=store))) as client:
+    with serving(create_app(Settings(models_dir=small_store))) as client:
         yield client
 
 

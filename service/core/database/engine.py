@@ -85,6 +85,8 @@ _SHORT_WAIT_MS: Final = 1_000
 #: Pages of SQLite's write-ahead log (16 MB) after which they are moved to the database file. This needs several writes to the disk,
 #: and would happen every few hundred decisions with the default of 4 MB.
 _WAL_PAGES: Final = 4_000
+#: secure_delete overwrites deleted and changed content with zeros, so that an erasure removes it from the file.
+SQLITE_SETTINGS: Final = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", f"wal_autocheckpoint={_WAL_PAGES}")
 _LOCK_MIGRATION: Final = f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, 1)"
 #: PostgreSQL compresses manifests and answers. The default method, pglz, takes an eighth of its time for a decision; LZ4 is faster.
 #: Servers built without LZ4 keep their default.
@@ -341,10 +343,8 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     # Otherwise Python's driver would begin and commit by itself: too late for reads, and around schema changes.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # secure_delete overwrites deleted and changed content with zeros, so that an erasure removes it from the file.
-    settings = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
     _use_write_ahead_log(cursor)
-    for setting in (*settings, f"wal_autocheckpoint={_WAL_PAGES}"):
+    for setting in SQLITE_SETTINGS:
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
 

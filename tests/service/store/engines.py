@@ -23,9 +23,10 @@ _names = count()
 class Cluster:
     """Running PostgreSQL server that listens only on a socket file."""
 
-    def __init__(self, folder: Path, user: str | None) -> None:
+    def __init__(self, folder: Path, user: str | None, *, fsync: bool) -> None:
         self.folder = folder
         self._user = user
+        self._fsync = "on" if fsync else "off"
 
     @property
     def url(self) -> str:
@@ -46,6 +47,7 @@ class Cluster:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         settings = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c max_connections=50"
+        settings += f" -c fsync={self._fsync} -c full_page_writes={self._fsync}"
         self.run("pg_ctl", "-l", str(self.folder / "log"), "-o", settings, "-w", "start")
 
     def stop(self) -> None:
@@ -54,15 +56,20 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Start a new cluster and delete it afterwards."""
+def cluster(*, fsync: bool = False) -> Iterator[Cluster]:
+    """Start a new cluster and delete it afterwards.
+
+    Args:
+        fsync: whether commits wait for the disk. What a killed server committed is there without that too; only a failure of the
+            machine would lose it.
+    """
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix="tidewaiter-pg-"))
     try:
         if user is not None:
             account = pwd.getpwnam(user)
             os.chown(folder, account.pw_uid, account.pw_gid)
-        started = Cluster(folder, user)
+        started = Cluster(folder, user, fsync=fsync)
         started.run("initdb", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync")
         started.start()
         try:
@@ -73,11 +80,11 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(server: str) -> str:
-    """Create an empty database and return its URL."""
+def new_database(server: str, template: str = "template1") -> str:
+    """Create a database, empty or a copy of another that nobody uses, and return its URL."""
     name = f"t{os.getpid()}_{next(_names)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     head, _, query = server.partition("?")
     return f"{head.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
 

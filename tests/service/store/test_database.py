@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Column, Connection, Double, LargeBinary, MetaData, String, insert, inspect, select, text
 
 from service import subjects
-from service.core.database.engine import SCHEMA, BadDatabase, Database
+from service.core.database import engine
+from service.core.database.engine import SCHEMA, SQLITE_SETTINGS, BadDatabase, Database
 from service.core.database.migrations import running as migrations
 from service.core.errors import DatabaseAway
 
@@ -132,8 +133,8 @@ def test_a_connection_in_use_is_closed_at_the_end_of_its_use_once_the_database_w
         driver.cursor().execute("SELECT 1")
 
 
-def test_processes_that_start_together_migrate_once(url: str) -> None:
-    databases = [Database(url) for _ in range(4)]
+def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    databases = [Database(empty_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(Database.migrate, databases))
     assert set(inspect(databases[0].engine).get_table_names()) >= set(subjects.metadata().tables)
@@ -168,7 +169,8 @@ def test_a_wrong_url_is_refused_with_its_reason(url: str, message: str) -> None:
         Database(url)
 
 
-def test_sqlite_keeps_each_commit_on_the_disk(tmp_path: object) -> None:
+def test_sqlite_keeps_each_commit_on_the_disk(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SQLITE_SETTINGS", SQLITE_SETTINGS)
     database = Database(f"sqlite:///{tmp_path}/x.db")
     with database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -48,10 +48,10 @@ def test_a_missing_file_is_refused_and_not_created(
 
 @pytest.mark.parametrize("arguments", [("audit", "verify"), ("erase", "--shipment", "A")], ids=" ".join)
 def test_a_database_without_tables_is_refused_and_stays_empty(
-    url: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty_url: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
-    database = Database(url)
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", empty_url)
+    database = Database(empty_url)
     assert database.revision() is None
     assert run([*arguments]) == 3
     assert "has no tables of the store; check TIDEWAITER_DATABASE_URL" in capsys.readouterr().err
