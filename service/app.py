@@ -83,10 +83,10 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     store = _store_of(settings, metrics)
     database = None if store is None else store.database
     ring = ring_of(settings, database, Scope)
-    job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
     lists = CurrentLists(settings.score_settings(), database)
     changes = _changes_of(database)
     host = _host(settings, metrics, lists, changes, loaded)
+    job_worker = InServiceWorker(settings, database, host) if database is not None and settings.job_worker else None
     durable = None if store is None else _durable(store, settings, host)
 
     @contextlib.asynccontextmanager

@@ -89,7 +89,8 @@ class Settings(BaseSettings):
 
     # Folder of uploads and results of jobs. All workers need access to it.
     jobs_dir: Path = Path("var/jobs")
-    # True: the service starts a worker process when a job waits. False: only `tidewaiter worker` scores jobs.
+    # True: the service scores small jobs, and starts a worker process when another one waits.
+    # False: only `tidewaiter worker` scores jobs.
     job_worker: bool = True
     # Jobs that are queued or running. Each may need max_csv_bytes on disk twice, for upload and result.
     max_jobs: int = Field(default=20, ge=1, le=10_000)

@@ -85,6 +85,9 @@ def score(  # noqa: PLR0913  # its options are the interface
         bool,
         typer.Option("--store", help="Store the decision on each shipment in the database (TIDEWAITER_DATABASE_URL)."),
     ] = False,
+    no_queue: Annotated[
+        bool, typer.Option("--no-queue", help="With --store: leave the queue and the webhooks alone.")
+    ] = False,
     lists: Annotated[
         bool,
         typer.Option(
@@ -97,13 +100,17 @@ def score(  # noqa: PLR0913  # its options are the interface
     """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
     from features.compiled import slowness
     from service.core.chemistry import chemistry
-    from service.core.commands import SOME_REJECTED, environment, load_model, to_stderr
+    from service.core.commands import SOME_REJECTED, WrongUse, environment, load_model, to_stderr
     from service.core.memory import keep_memory_small
 
     keep_memory_small()
+    if no_queue and not store:
+        raise WrongUse("--no-queue needs --store; without it, the queue does not change.")
     settings = environment(rules=rules, permit_register=register, excel_safe=excel_safe or None)
     model = load_model(bundle)
-    options = FileScoring(mapping, rejects, explain.value, past=Past(history, sort), office=Office(store, lists))
+    options = FileScoring(
+        mapping, rejects, explain.value, past=Past(history, sort), office=Office(store, lists, not no_queue)
+    )
     report = score_into(source, target, model, options, settings)
     console = to_stderr()
     problem = chemistry()["problem"]
@@ -136,10 +143,12 @@ class Office:
     Attributes:
         store: whether to store the decisions. They do not enter the history of the service.
         lists: whether to apply the watch lists, dismissals, suppressions and permits.
+        queue: whether stored decisions change the queue and send messages to webhooks.
     """
 
     store: bool = False
     lists: bool = False
+    queue: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +211,7 @@ def score_into(
     settings = environment() if settings is None else settings
     set_up(settings)
     score_settings = _with_lists(settings) if office.lists else settings.score_settings()
-    storing = _storing(model, settings) if office.store else contextlib.nullcontext()
+    storing = _storing(model, settings, what_if=not office.queue) if office.store else contextlib.nullcontext()
     with storing as keep, long_lived_objects(), row_progress(source.name) as progress:
         return score_file(
             source,
@@ -237,7 +246,7 @@ def _with_lists(settings: Settings) -> ScoreSettings:
 
 
 @contextlib.contextmanager
-def _storing(model: RiskModel, settings: Settings) -> Iterator[Keep]:
+def _storing(model: RiskModel, settings: Settings, *, what_if: bool) -> Iterator[Keep]:
     """Open the store of the settings, and yield the function that stores the decisions of a chunk."""
     from models.bundle.audit import features_digest
     from service.core.commands import WrongUse
@@ -249,7 +258,7 @@ def _storing(model: RiskModel, settings: Settings) -> Iterator[Keep]:
     store = Store(settings.database_url.get_secret_value())
     try:
         store.start()
-        yield keeper(store, features_digest(model.space.names), Receipt("file", _ACTOR), what_if=False)
+        yield keeper(store, features_digest(model.space.names), Receipt("file", _ACTOR), what_if=what_if)
     finally:
         store.close()
 

@@ -2,6 +2,8 @@
 
 A separate process does not hold the interpreter lock of the service, and its low priority leaves the processor to requests.
 Services that share a folder of jobs share one such process, which holds a lock in the folder.
+
+It takes seconds to start, so the service scores small files itself, as it scores a small CSV of a request.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -23,9 +26,11 @@ from pydantic import SecretStr
 from service.core.errors import DatabaseAway
 from service.core.logs import configure, logger
 from service.core.settings import Settings, variables
+from service.jobs.files import JobFiles, is_small
 
 if TYPE_CHECKING:
     from service.core.database.engine import Database
+    from service.scoring.model_host import ModelHost
 
 #: Seconds between checks for a waiting job or an ended child.
 _POLL_SECONDS: Final = 5.0
@@ -41,20 +46,24 @@ _EXIT_LOCKED: Final = 3
 
 
 class InServiceWorker:
-    """Starts a child process when a job waits. Use it on the event loop.
+    """Scores small jobs with the model in service, and starts a child process when another job waits. Use it on the event loop."""
 
-    Attributes:
-        wake: event to set after queueing a job.
-    """
-
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, host: ModelHost) -> None:
         from service.jobs.repository import Jobs
+        from service.jobs.worker import Worker
 
-        self._settings, self._jobs = settings, Jobs(database)
+        self._settings, self._jobs, self._host = settings, Jobs(database), host
+        self._worker = Worker(database, settings, owner_of(os.getpid()), model=lambda: host.served.model)
+        self._queued: deque[str] = deque()
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._lock = threading.Lock()
-        self.wake = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    def queued(self, job_id: str) -> None:
+        """Say that a job was queued."""
+        self._queued.append(job_id)
+        self._wake.set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -77,13 +86,21 @@ class InServiceWorker:
             except (OSError, SQLAlchemyError, DatabaseAway) as error:
                 logger().error("job_worker_not_started", problem=str(error).splitlines()[0])
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), _POLL_SECONDS)
-            self.wake.clear()
+                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+            self._wake.clear()
 
     def _check(self) -> None:
         with self._lock:
             if not self._closed:
+                self._score_small()
                 self._start_if_needed()
+
+    def _score_small(self) -> None:
+        """Score the small ones of the jobs that were queued since the last call."""
+        for _ in range(len(self._queued)):
+            job_id = self._queued.popleft()
+            if self._host.ready and is_small(JobFiles(self._settings.jobs_dir, job_id)):
+                self._worker.work_once(job_id)
 
     def _start_if_needed(self) -> None:
         if self._child is not None:
@@ -105,6 +122,7 @@ class InServiceWorker:
         # A cancelled check may still be starting a child in its thread.
         from sqlalchemy.exc import SQLAlchemyError
 
+        self._worker.stop.set()
         with self._lock:
             self._closed = True
             child, self._child = self._child, None

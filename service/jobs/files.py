@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from service.core.database.engine import Database
     from service.core.settings import Settings
 
+#: Bytes of a small upload. The service scores it in a few tenths of a second, like a batch of a request.
+_SMALL_BYTES: Final = 64 << 10
+_PARQUET_MAGIC: Final = b"PAR1"
 _OWNER_ONLY: Final = 0o600
 _OWNER_FOLDER: Final = 0o700
 #: Format of the result for an input with any other ending.
@@ -94,6 +97,16 @@ def delete_files(database: Database, settings: Settings, finished_before: int | 
     if ended:
         jobs.files_deleted(ended)
     return ended
+
+
+def is_small(files: JobFiles) -> bool:
+    """Return whether the upload of a job is a small text file, of some hundred rows at most. Compressed ones may be large."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        [upload] = files.all()
+        with upload.open("rb") as file:
+            head = file.read(_SMALL_BYTES + 1)
+        return len(head) <= _SMALL_BYTES and not head.startswith((GZIP_MAGIC, _PARQUET_MAGIC))
+    return False
 
 
 def open_private(path: Path, mode: str) -> BinaryIO:

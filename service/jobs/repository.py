@@ -62,6 +62,7 @@ class NewJob:
     result_format: str
     explain: str
     mapping: bytes | None
+    what_if: bool = False
     salt: bytes = field(default_factory=lambda: os.urandom(_SALT_BYTES))
 
 
@@ -172,16 +173,18 @@ class Jobs:
                 self._append_end(connection, job_id, caller, {})
             return changed.rowcount > 0
 
-    def take(self, owner: str, seconds: float) -> Lease | None:
+    def take(self, owner: str, seconds: float, job_id: str | None = None) -> Lease | None:
         """Lease the oldest job that is queued, or running with an expired lease; return None if there is no such job.
 
         Args:
             owner: name of the worker.
             seconds: duration of the lease.
+            job_id: only this job.
         """
+        query = _next_job() if job_id is None else _next_job().where(Job.id == job_id)
         while True:
             with self._database.write() as connection:
-                found = connection.execute(_next_job()).first()
+                found = connection.execute(query).first()
                 if found is None:
                     return None
                 changed = connection.execute(

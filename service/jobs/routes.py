@@ -54,7 +54,7 @@ AppJobWorker = Annotated[InServiceWorker | None, provided(InServiceWorker)]
 _ACCEPTED: Final = 202
 #: ``Retry-After`` in seconds for clients that exceed the number of jobs.
 _RETRY_AFTER: Final = 60
-_FIELDS: Final = frozenset({"mapping", "explain", "format"})
+_FIELDS: Final = frozenset({"mapping", "explain", "format", "queue"})
 _EXPLAIN: Final = ("none", "shown", "all")
 _MEDIA_TYPES: Final[Mapping[str, str]] = {output.name: output.media_type for output in FORMATS}
 _LONGEST_NAME: Final = 255
@@ -80,6 +80,12 @@ _BODY: Final[dict[str, Any]] = {
                         "format": {
                             "enum": list(_MEDIA_TYPES),
                             "description": "Format of the result. Default: that of the file's name, otherwise csv",
+                        },
+                        "queue": {
+                            "type": "boolean",
+                            "default": True,
+                            "description": "Whether red and yellow shipments enter the queue, and webhooks get messages. "
+                            "If false, the decisions are stored as what-if decisions",
                         },
                     },
                 }
@@ -110,6 +116,7 @@ class JobState(Answer):
     format: str = Field(
         description="Format of the result", examples=["csv"], json_schema_extra={"enum": list(_MEDIA_TYPES)}
     )
+    queue: bool = Field(description="Whether the job uses queue and webhooks", examples=[True])
     created_at: str = Field(examples=["2026-05-04T09:30:00.000000Z"])
     started_at: str | None = Field(examples=["2026-05-04T09:30:01.000000Z"])
     finished_at: str | None = Field(examples=[None])
@@ -143,8 +150,8 @@ async def create_job(
     job_worker: AppJobWorker,
 ) -> Response:
     """Queue a file. The result is the same as that of `tidewaiter score`: the job starts with the history of the model, and the
-    history of the service does not change. `GET /v1/jobs/{job_id}` returns the progress. With an `Idempotency-Key`, the same file
-    and fields queue one job; the boundary of the form may differ.
+    history of the service does not change. With `queue` = false, queue and webhooks do not change either. `GET /v1/jobs/{job_id}`
+    returns the progress. With an `Idempotency-Key`, the same file and fields queue one job; the boundary of the form may differ.
     """
     key = key_of(request)
     # A repeated request gets its first answer even if the queue is full now.
@@ -167,7 +174,7 @@ async def create_job(
         if not is_queued:
             files.delete()
     if is_queued and job_worker is not None:
-        job_worker.wake.set()
+        job_worker.queued(job_id)
     if is_accepted:
         response.headers["Location"] = f"/v1/jobs/{orjson.loads(bytes(response.body))['job_id']}"
     return response
@@ -278,11 +285,14 @@ def _job_of(job_id: str, form: Form, settings: Settings, caller: str | None) -> 
             raise _wrong("mapping", str(error)) from None
         mapping = mapping.decode("utf-8-sig").encode()
     ending = ending_of(name, gunzipped=form.gunzipped)
-    return NewJob(job_id, caller, name or "the uploaded file", ending, result_format, explain, mapping)
+    is_queued = _choice(form, "queue", ("true", "false"), "true") == "true"
+    return NewJob(
+        job_id, caller, name or "the uploaded file", ending, result_format, explain, mapping, what_if=not is_queued
+    )
 
 
 def _choice(form: Form, field: str, allowed: tuple[str, ...], default: str) -> str:
-    given = form.fields.get(field, b"").decode("utf-8", "replace").strip()
+    given = form.fields.get(field, b"").decode("utf-8", "replace").strip().lower()
     if given and given not in allowed:
         raise _wrong(field, f"expected one of {', '.join(allowed)}, got {shortened(given)}")
     return given or default
@@ -374,4 +384,4 @@ async def _download(path: Path, result_format: str, name: str) -> Response:
 
 
 def _job_to_json(job: Row[Any]) -> dict[str, Any]:
-    return answer_of(JobState, job, "microseconds", job_id=job.id, format=job.result_format)
+    return answer_of(JobState, job, "microseconds", job_id=job.id, format=job.result_format, queue=not job.what_if)

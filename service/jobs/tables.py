@@ -24,6 +24,7 @@ class Job(Base):
         result_format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``.
         explain: shipments that get reasons.
         mapping: the column mapping, TOML.
+        what_if: whether the job leaves queue and webhooks alone: its decisions are what-if decisions.
         setup: digest of the model, lists and settings that the rows so far were scored with.
         rows_total: rows of the file; None until a worker has counted them.
         rows_done: number of scored and rejected rows whose results are on disk.
@@ -54,6 +55,7 @@ class Job(Base):
     result_format: Mapped[str]
     explain: Mapped[str]
     mapping: Mapped[bytes | None]
+    what_if: Mapped[bool]
     setup: Mapped[str | None]
     rows_total: Mapped[int | None]
     rows_done: Mapped[int]
@@ -80,7 +82,7 @@ class Job(Base):
 
 
 #: Facts about a new job that contain no personal data.
-NEW_FACTS: Final = ("created_at", "explain", "result_format", "upload_ending")
+NEW_FACTS: Final = ("created_at", "explain", "result_format", "upload_ending", "what_if")
 #: Columns of an ended job that its entry in the audit chain contains.
 END_FACTS: Final = ("finished_at", "rejected", "rows_done", "setup", "state")
 

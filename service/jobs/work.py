@@ -299,7 +299,7 @@ def _score(
                     decision
                     for scores, _, seconds in unstored
                     for piece in decisions_of_table(
-                        scores, features, receipt, orders=[None] * len(scores), what_if=False, seconds=seconds
+                        scores, features, receipt, orders=[None] * len(scores), what_if=job.what_if, seconds=seconds
                     )
                     for decision in piece
                 ]
@@ -316,14 +316,16 @@ def _commit(context: JobContext, lease: Lease, decisions: Sequence[NewDecision],
     receipt is that of the job.
     """
     jobs = Jobs(context.database)
-    for start in range(0, max(len(decisions), 1), _AT_ONCE):
+    # A what-if decision is never a repeat, so those of a chunk are committed together with the progress.
+    at_once = max(len(decisions), 1) if lease.job.what_if else _AT_ONCE
+    for start in range(0, max(len(decisions), 1), at_once):
         with context.database.write() as connection:
             # First check that this worker still holds the job, and lock its row until the commit.
-            if start + _AT_ONCE < len(decisions):
+            if start + at_once < len(decisions):
                 jobs.lock(connection, lease)
             else:
                 jobs.advance(connection, lease, progress)
-            context.record(context.database, connection, decisions[start : start + _AT_ONCE], now())
+            context.record(context.database, connection, decisions[start : start + at_once], now())
 
 
 def _count(context: JobContext, upload: Path, mapping: ColumnMapping | None, name: str | None) -> int:

@@ -29,6 +29,8 @@ from service.jobs.work import Heartbeat, JobContext, Stopped, run
 from service.scoring.model_host import load_current, signature_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.scoring import RiskModel
     from service.core.database.engine import Database
     from service.core.settings import Settings
@@ -52,6 +54,7 @@ class Worker:
     """Worker of the jobs in a database.
 
     Attributes:
+        model: returns the model in service; by default the worker loads it.
         owner: name of the worker in leases.
         stop: event that ends the worker after the current chunk. Its job continues later.
     """
@@ -62,6 +65,7 @@ class Worker:
     record: Recorder = record_with_deliveries
     rows_per_chunk: int = ROWS_PER_CHUNK
     stop: threading.Event = field(default_factory=threading.Event)
+    model: Callable[[], RiskModel] | None = None
     _loaded: LoadedModel | None = None
     _cleaned: float = float("-inf")
 
@@ -72,7 +76,6 @@ class Worker:
             while not self.stop.is_set():
                 pause = _POLL_SECONDS
                 try:
-                    self._clean()
                     if self.work_once():
                         idle_since = time.monotonic()
                         continue
@@ -85,14 +88,18 @@ class Worker:
         finally:
             self._release()
 
-    def work_once(self) -> bool:
+    def work_once(self, job_id: str | None = None) -> bool:
         """Take one job and score it. Return whether there was one.
+
+        Args:
+            job_id: only this job, if it is queued.
 
         Raises:
             DatabaseAway: the database does not answer. The job continues later.
         """
+        self._clean()
         jobs = Jobs(self.database)
-        lease = jobs.take(self.owner, self.settings.job_lease_seconds)
+        lease = jobs.take(self.owner, self.settings.job_lease_seconds, job_id)
         if lease is None:
             return False
         log = logger().bind(job=lease.job.id, attempt=lease.job.attempt)
@@ -135,6 +142,8 @@ class Worker:
 
     def _model(self) -> RiskModel:
         """Return the model in service. It is loaded again after a promotion, and kept if the pointer to it is lost."""
+        if self.model is not None:
+            return self.model()
         store = self.settings.store()
         signature = signature_of(store.current() or champion_dir())
         has_changed = self._loaded is None or self._loaded.signature != signature

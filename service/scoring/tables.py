@@ -31,7 +31,7 @@ class Decision(Base):
         received_at: time of receipt, which replaces a missing ``declared_at``.
         declared_s: time that the history used, in seconds since 1970.
         history_order: order of the shipment in the live history; None if it did not enter the history (what-if).
-        what_if: whether the request left the history unchanged. Such decisions do not enter the queue.
+        what_if: whether the request left the history unchanged, or the job the queue. Such decisions do not enter the queue.
         channel: code of the shipment's channel; an unknown one as declared.
         site: ``unloading_location`` of the shipment as UN/LOCODE; an unknown one as declared.
         selected_by: reason of the lane, see CONTRACT.md; None for an ordinary green.

@@ -47,13 +47,22 @@ def goods_parquet(shipments: int, seed: int = 7) -> bytes:
     return out.getvalue()
 
 
-def queue(jobs: Jobs, settings: Settings, content: bytes, name: str = "goods.csv", explain: str = "shown") -> str:
+def queue(
+    jobs: Jobs,
+    settings: Settings,
+    content: bytes,
+    name: str = "goods.csv",
+    explain: str = "shown",
+    *,
+    what_if: bool = False,
+) -> str:
     """Queue a file as `POST /v1/jobs` does, and return the id of the job."""
     job_id = new_ids(1)[0]
     files = JobFiles(settings.jobs_dir, job_id)
     files.create()
     files.upload(ending_of(name)).write_bytes(content)
-    jobs.add(NewJob(job_id, None, name, ending_of(name), result_format_of(name), explain, None), settings.max_jobs)
+    job = NewJob(job_id, None, name, ending_of(name), result_format_of(name), explain, None, what_if=what_if)
+    jobs.add(job, settings.max_jobs)
     return job_id
 
 

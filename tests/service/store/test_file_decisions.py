@@ -18,6 +18,7 @@ from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
+from service.inspections.tables import QueueEntry
 from service.scoring import recording
 from service.webhooks import repository as webhooks
 from service.webhooks.tables import Delivery
@@ -137,12 +138,19 @@ def test_red_decisions_of_a_file_get_deliveries_and_name_the_command(
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
     webhooks.add(database, "https://office.example/hook", "", None, 1)
     assert run(["score", str(source), str(tmp_path / "out.csv"), "--store"]) == 0
-    rows = rows_of(url)
+    assert run(["score", str(source), str(tmp_path / "apart.csv"), "--no-queue"]) == 2
+    with database.read() as connection:
+        [queued] = connection.scalars(select(QueueEntry.decision_id)).all()
+    assert run(["score", str(source), str(tmp_path / "apart.csv"), "--store", "--no-queue"]) == 0
+    *rows, red, green = rows_of(url)
+    assert [row.what_if for row in (*rows, red, green)] == [False, False, True, True]
+    with database.read() as connection:
+        assert connection.scalars(select(QueueEntry.decision_id)).all() == [queued] == [rows[0].id]
     assert [(row.lane, row.caller) for row in rows] == [("red", "tidewaiter score"), ("green", "tidewaiter score")]
     with database.read() as connection:
         assert connection.scalars(select(Delivery.decision_id)).all() == [rows[0].id]
         actors = connection.scalars(select(AuditEntry.actor).where(AuditEntry.kind == "decision")).all()
-    assert actors == ["tidewaiter score"] * 2
+    assert actors == ["tidewaiter score"] * 4
 
 
 @pytest.mark.usefixtures("store_on")

@@ -201,6 +201,22 @@ def test_a_worker_that_ends_between_the_decisions_of_a_chunk_stores_each_once(
     assert stored == list(dict.fromkeys(manifest(100, 7)["shipment_id"]))
 
 
+def test_a_what_if_job_that_is_interrupted_stores_each_decision_once(
+    database: Database, jobs: Jobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.jobs.work._AT_ONCE", 7)
+    job = queue(jobs, settings, goods_csv(100), what_if=True)
+    first = worker(database, settings, record=Interrupting(2))
+    with pytest.raises(DatabaseAway):
+        first.work_once()
+    assert row_of(jobs, job).chunks_done == 1
+    jobs.release(first.owner)
+    assert worker(database, settings).work_once()
+    with database.read() as connection:
+        stored = connection.execute(select(Decision.shipment_id).order_by(Decision.position)).scalars().all()
+    assert stored == list(dict.fromkeys(manifest(100, 7)["shipment_id"]))
+
+
 def test_a_job_that_continues_with_another_model_starts_again(
     database: Database, jobs: Jobs, settings: Settings, other_bundle: Path, tmp_path: Path
 ) -> None:
