@@ -335,10 +335,11 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
 async def _in_background(
     durable: DurableHistory | None, worker: InServiceWorker | None, database: Database | None, settings: Settings
 ) -> AsyncIterator[None]:
-    """During the context, save checkpoints of the history, score jobs, and erase personal data past its retention time."""
+    """During the context, save checkpoints of the history, index decisions, score jobs, and erase data past its retention time."""
     async with (
         contextlib.nullcontext() if durable is None else durable.running(),
         _retention(database, settings),
+        _indexing(database),
         contextlib.nullcontext() if worker is None else worker.running(),
     ):
         yield
@@ -351,6 +352,15 @@ def _retention(database: Database | None, settings: Settings) -> contextlib.Abst
     from service.erasure.everywhere import retaining
 
     return retaining(database, settings, settings.retention_days)
+
+
+def _indexing(database: Database | None) -> contextlib.AbstractAsyncContextManager[None]:
+    """Return a context manager during which new decisions enter the index of searches."""
+    if database is None:
+        return contextlib.nullcontext()
+    from service.search.building import EVERY, IndexBuilder
+
+    return repeated(IndexBuilder(database).advance, EVERY, "index")
 
 
 def _version() -> str:

@@ -30,6 +30,8 @@ SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "operations": ("command",),
     "jobs": ("routes", "command", "tables"),
     "decisions": ("routes",),
+    "search": ("tables",),
+    "parties": ("routes",),
     "history": ("tables",),
     "trials": ("command",),
     "inspections": ("routes", "command", "tables"),

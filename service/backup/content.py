@@ -39,7 +39,7 @@ _LEVEL: Final = 6
 _ROWS: Final = 1_000
 _VERSION_TABLE: Final = "alembic_version"
 #: Tables that migrations fill, so their rows do not count as content. Changing them also appends to the audit chain.
-_FILLED: Final = frozenset({"list_revisions"})
+_FILLED: Final = frozenset({"list_revisions", "search_frontier"})
 
 
 class BadBackup(ValueError):

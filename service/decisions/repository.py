@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, func, select, tuple_
 
@@ -21,6 +21,7 @@ from service.history import log as history_log
 from service.inspections import queue
 from service.scoring.decision import NewDecision, Stored
 from service.scoring.tables import Decision, conditions_on, facts_of
+from service.search.finding import Finder, IndexBehind, Order, Wanted, page_of
 from service.webhooks.repository import Outbox
 
 if TYPE_CHECKING:
@@ -266,14 +267,6 @@ SUMMARY: Final = (
     Decision.answer,
 )
 
-Order = Literal["newest", "oldest", "riskiest"]
-#: Order -> the columns that it sorts by, and whether downwards.
-_ORDERS: Final[dict[str, tuple[tuple[Any, ...], bool]]] = {
-    "newest": ((Decision.position,), True),
-    "oldest": ((Decision.position,), False),
-    "riskiest": ((Decision.risk, Decision.position), True),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -281,20 +274,16 @@ class Page:
 
     Attributes:
         rows: columns of `SUMMARY`.
-        total: number of decisions on all pages.
-        last: position of the latest decision when the first page was read.
-        following: values after which the next page begins; None on the last page.
+        following: position of the last decision and number of all decisions when the first page was read, then the values after
+            which the next page begins; None on the last page.
     """
 
     rows: Sequence[Row[Any]]
     total: int
-    last: int
     following: list[Any] | None
 
 
-def page(
-    connection: Connection, selection: Selection, order: Order, *, last: int | None, after: list[Any] | None, limit: int
-) -> Page:
+def page(connection: Connection, selection: Selection, order: Order, *, after: list[Any] | None, limit: int) -> Page:
     """Return a page of at most ``limit`` decisions.
 
     Positions only grow, and become visible in their order because writers hold the lock of the audit chain. Pages from the newest
@@ -302,27 +291,73 @@ def page(
     that arrive meanwhile.
 
     Args:
-        last, after: those of the previous page; None for the first page.
+        after: `Page.following` of the previous page; None for the first page.
+
+    Raises:
+        IndexBehind: the selection has words or countries that the index does not know yet.
     """
-    if last is None:
-        last = connection.execute(select(func.coalesce(func.max(Decision.position), 0))).scalar_one()
-    conditions = conditions_on(Decision, selection)
-    if order != "oldest":
-        conditions.append(Decision.position <= last)
-    total = connection.execute(select(func.count()).select_from(Decision).where(*conditions)).scalar_one()
-    columns, is_falling = _ORDERS[order]
-    if after is not None:
-        place = tuple_(*columns)
-        conditions.append(place < tuple(after) if is_falling else place > tuple(after))
-    query = select(*SUMMARY).where(*conditions).order_by(*(one.desc() if is_falling else one for one in columns))
-    rows: Sequence[Any] = connection.execute(query.limit(limit + 1)).all()
-    following = [getattr(rows[limit - 1], one.key) for one in columns] if len(rows) > limit else None
-    return Page(rows[:limit], total, last, following)
+    wanted = Wanted.by(selection)
+    try:
+        finder = Finder(connection, words=bool(wanted.words))
+    except IndexBehind:
+        if wanted.words:
+            raise
+        return _page_of_columns(connection, selection, order, after, limit, None)
+    if wanted == Wanted() and order != "riskiest":
+        return _page_of_columns(connection, selection, order, after, limit, finder.count)
+    found = finder.find(wanted)
+    last, total, place = _begun(after, order, int(found[-1]) if len(found) else 0, len(found))
+    positions, has_more = page_of(finder, found[found <= last], order, after=place, limit=limit)
+    query = select(*SUMMARY).where(Decision.position.in_(positions))
+    by_position = {row.position: row for row in connection.execute(query)}
+    return _page([by_position[position] for position in positions], order, last, total, has_more=has_more)
+
+
+#: Order -> the columns that it sorts by.
+_SORTED_BY: Final[dict[str, tuple[Any, ...]]] = {
+    "newest": (Decision.position,),
+    "oldest": (Decision.position,),
+    "riskiest": (Decision.risk, Decision.position),
+}
 
 
 def kinds_of(order: Order) -> list[type]:
     """Return the types of `Page.following`."""
-    return [one.type.python_type for one in _ORDERS[order][0]]
+    return [int, int, *(one.type.python_type for one in _SORTED_BY[order])]
+
+
+def _page_of_columns(
+    connection: Connection, selection: Selection, order: Order, after: list[Any] | None, limit: int, total: int | None
+) -> Page:
+    """Return a page as `page` does, from the table of decisions alone.
+
+    Args:
+        total: number of decisions; None to count them.
+    """
+    conditions = conditions_on(Decision, selection)
+    if total is None:
+        total = connection.execute(select(func.count()).select_from(Decision).where(*conditions)).scalar_one()
+    newest = connection.execute(select(func.coalesce(func.max(Decision.position), 0))).scalar_one()
+    last, total, place = _begun(after, order, newest, total)
+    columns, is_rising = _SORTED_BY[order], order == "oldest"
+    conditions.append(Decision.position <= last)
+    if place is not None:
+        conditions.append(tuple_(*columns) > tuple(place) if is_rising else tuple_(*columns) < tuple(place))
+    query = select(*SUMMARY).where(*conditions).order_by(*(one if is_rising else one.desc() for one in columns))
+    rows = connection.execute(query.limit(limit + 1)).all()
+    return _page(rows[:limit], order, last, total, has_more=len(rows) > limit)
+
+
+def _begun(after: list[Any] | None, order: Order, newest: int, total: int) -> tuple[int, int, list[Any] | None]:
+    """Return the last position and the number of decisions of all pages, and the place after which this page begins."""
+    if after is None:
+        return newest, total, None
+    return (newest, total, after[2:]) if order == "oldest" else (after[0], after[1], after[2:])
+
+
+def _page(rows: Sequence[Any], order: Order, last: int, total: int, *, has_more: bool) -> Page:
+    following = [last, total, *(getattr(rows[-1], one.key) for one in _SORTED_BY[order])] if has_more else None
+    return Page(rows, total, following)
 
 
 def one(connection: Connection, decision_id: str) -> Row[Any] | None:

@@ -121,18 +121,10 @@ async def decisions(
     """
     from service.decisions import repository
 
-    place = place_of(cursor, (selection, sort), [int, *repository.kinds_of(sort)])
-    page = await read_from(
-        database,
-        repository.page,
-        selection,
-        sort,
-        last=place[0] if place else None,
-        after=place[1:] if place else None,
-        limit=limit,
-    )
-    following = None if page.following is None else cursor_of([page.last, *page.following], (selection, sort))
-    rows = await to_thread.run_sync(lambda: [_summary(row) for row in page.rows])
+    after = place_of(cursor, (selection, sort), repository.kinds_of(sort))
+    page = await read_from(database, repository.page, selection, sort, after=after, limit=limit)
+    following = None if page.following is None else cursor_of(page.following, (selection, sort))
+    rows = await to_thread.run_sync(lambda: [summary(row) for row in page.rows])
     if format == "csv":
         return csv_page("decisions", [*ListedDecision.model_fields, *FLAT], map(flat, rows), following)
     return PlainJson({"decisions": rows, "next": following, "total": page.total})
@@ -164,7 +156,8 @@ async def decision(
     return PlainJson(stored)
 
 
-def _summary(row: Row[Any]) -> dict[str, Any]:
+def summary(row: Row[Any]) -> dict[str, Any]:
+    """Return the JSON of `DecisionSummary` of a row of `service.decisions.repository.SUMMARY`."""
     return _listed(row) | summary_of(row.manifest, row.answer)
 
 

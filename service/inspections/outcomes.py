@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, exists, insert, select
 from sqlalchemy.orm import aliased
 
+from features.manifest.fields import OTHER_CONTRABAND
 from service.core.database.audit import Fact, salted
 from service.core.identifiers import new_ids
 from service.inspections.tables import Outcome, Override
@@ -94,6 +95,11 @@ def holding() -> ColumnElement[bool]:
     """Return the condition that an outcome is valid: it has no correction, and is not a retraction (empty content)."""
     correction = aliased(Outcome)
     return (Outcome.content != "") & ~exists().where(correction.corrects == Outcome.id)
+
+
+def finds() -> ColumnElement[bool]:
+    """Return the condition that an outcome is valid and a find."""
+    return holding() & Outcome.content.not_in(("none", OTHER_CONTRABAND))
 
 
 def add_outcome(

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
 from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
 
 from service.core.database import audit
@@ -23,6 +24,7 @@ from service.inspections.outcomes import Finding, Overridden, Recorded, add_outc
 from service.inspections.tables import Outcome, Override, QueueEntry
 from service.scoring.summary import summary_of
 from service.scoring.tables import Decision, conditions_on
+from service.search.finding import Finder, Wanted, among
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -54,8 +56,12 @@ FIRST_COLUMNS: Final = (
     "site",
     "channel",
 )
-_LANE: Final = FIRST_COLUMNS.index("lane")
-_FIRST: Final = Insertion(QueueEntry, (*FIRST_COLUMNS, "rank", "overridden"))
+_LANE, _ID = FIRST_COLUMNS.index("lane"), FIRST_COLUMNS.index("decision_id")
+_FIRST: Final = Insertion(
+    QueueEntry,
+    (*FIRST_COLUMNS, "rank", "overridden", "position"),
+    {"position": "(SELECT position FROM decisions WHERE id = {})"},
+)
 #: Separator of the id of a key and a name. Neither contains it.
 _BETWEEN: Final = "\n"
 #: Shipments per query. SQLite allows 32,766 parameters.
@@ -73,6 +79,7 @@ _HIDDEN_DELETION: Final = delete(QueueEntry).where(
 _LATEST: Final = select(
     Decision.shipment_id,
     Decision.id.label("decision_id"),
+    Decision.position,
     Decision.lane,
     Decision.selected_by,
     Decision.risk,
@@ -187,7 +194,7 @@ def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]]) -> None
     Args:
         firsts: values of `FIRST_COLUMNS`.
     """
-    _FIRST.add(connection, [(*first, RANKS[first[_LANE]], False) for first in firsts])
+    _FIRST.add(connection, [(*first, RANKS[first[_LANE]], False, first[_ID]) for first in firsts])
 
 
 def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:
@@ -254,8 +261,18 @@ def waiting(
         held: True for shipments with a claim in force, False for others, None for all.
         after: `Page.following` of the previous page.
         now: time in microseconds since 1970. Claims that have ended by then are not shown.
+
+    Raises:
+        IndexBehind: the selection has words or countries that the index does not know yet.
     """
     conditions = [QueueEntry.rank < _HIDDEN, *conditions_on(QueueEntry, selection)]
+    if words := Wanted.by(selection).words:
+        having = Finder(connection, words=True).find(Wanted(words=words))
+        queued = connection.execute(
+            select(QueueEntry.position).where(*conditions, QueueEntry.position.is_not(None))
+        ).scalars()
+        queued_positions = np.fromiter((one for one in queued if one is not None), np.int64)
+        conditions.append(among(connection, QueueEntry.position, np.intersect1d(having, queued_positions)))
     if held is not None:
         is_held = func.coalesce(QueueEntry.claimed_until, 0) > now
         conditions.append(is_held if held else ~is_held)

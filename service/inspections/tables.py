@@ -92,6 +92,7 @@ class QueueEntry(Base):
         overridden: whether a person chose the lane.
         claimed_by: holder of the latest claim, see `service.inspections.queue.holder_of`. A name in it is personal.
         claimed_until: end of that claim.
+        position: position of the latest decision.
     """
 
     __tablename__ = "queue_entries"
@@ -114,6 +115,7 @@ class QueueEntry(Base):
     channel: Mapped[str | None]
     claimed_by: Mapped[str | None]
     claimed_until: Mapped[int | None]
+    position: Mapped[int | None]
 
 
 def _check(kind: str, table: type[Outcome | Override], plain: Sequence[str]) -> RowCheck:

@@ -58,7 +58,7 @@ class Summary(Answer):
 
 def summary_of(manifest: bytes | None, answer: bytes) -> dict[str, Any]:
     """Return the JSON of `Summary` of a stored manifest and answer."""
-    record = None if manifest is None else _record(manifest)
+    record = record_of(manifest)
     if record is None:
         shown: dict[str, Any] = dict.fromkeys(("goods", "consignor", "consignee", "route"))
     else:
@@ -87,7 +87,10 @@ def flat(row: dict[str, Any]) -> dict[str, Any]:
     return row | {f"reason_{place + 1}": text for place, text in enumerate([*reasons, "", ""][:_REASONS])}
 
 
-def _record(manifest: bytes) -> Record | None:
+def record_of(manifest: bytes | None) -> Record | None:
+    """Return the flat texts of a stored manifest; None after erasure."""
+    if manifest is None:
+        return None
     try:
         return read_record(from_json(manifest, cache_strings="keys"))
     except (ValueError, Refused):

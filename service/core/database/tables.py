@@ -134,20 +134,25 @@ def together(connection: Connection) -> Iterator[None]:
 class Insertion:
     """Insertion of rows into some columns of a table."""
 
-    def __init__(self, table: type[Base], columns: Sequence[str]) -> None:
+    def __init__(self, table: type[Base], columns: Sequence[str], expressions: Mapping[str, str] | None = None) -> None:
+        """
+        Args:
+            expressions: column -> SQL of its value, with ``{}`` for the given one.
+        """
         self._head = f"INSERT INTO {table.__tablename__} ({','.join(columns)}) VALUES "
         self._width = len(columns)
+        self._marks = f"({','.join((expressions or {}).get(column, '{}') for column in columns)})"
 
     def add(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows of values in the order of the columns. Call it in a context `together`."""
         if connection.dialect.name != "sqlite":
             if rows:
                 driver: Any = connection.connection.driver_connection
-                driver.cursor().executemany(f"{self._head}({','.join(['%s'] * self._width)})", rows)
+                driver.cursor().executemany(self._head + self._marks.replace("{}", "%s"), rows)
             return
         # Use many rows per statement, because the driver releases the interpreter lock for each and then waits for it.
         step = _MOST_VALUES // self._width
-        marks = f"({','.join('?' * self._width)})"
+        marks = self._marks.replace("{}", "?")
         for start in range(0, len(rows), step):
             some = rows[start : start + step]
             values = tuple(value for one in some for value in one)

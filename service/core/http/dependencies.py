@@ -81,10 +81,10 @@ else:
 
 
 async def read_from(database: Database, query: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Call ``query`` in a thread with a connection that only reads, and return its result."""
+    """Call ``query`` in a thread with a connection that reads one state of the database, and return its result."""
 
     def read() -> T:
-        with database.read() as connection:
+        with database.snapshot() as connection:
             return query(connection, *args, **options)
 
     return await to_thread.run_sync(read)

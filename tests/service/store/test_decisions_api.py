@@ -17,6 +17,7 @@ from service.decisions import repository
 from service.decisions.routes import Decisions, StoredDecision
 from service.scoring.selecting import Selection
 from service.scoring.tables import Decision
+from service.search.finding import Order
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision
@@ -148,7 +149,7 @@ _sites = count()
     order=st.sampled_from(sorted(ORDERS)),
 )
 def test_pages_together_are_the_whole_list_in_order_while_rows_arrive(
-    database: Database, risks: list[float], arriving: list[float], limit: int, order: repository.Order
+    database: Database, risks: list[float], arriving: list[float], limit: int, order: Order
 ) -> None:
     site = f"site {next(_sites)}"
     selection = Selection(site=site)
@@ -161,12 +162,12 @@ def test_pages_together_are_the_whole_list_in_order_while_rows_arrive(
     with database.read() as connection:
         whole = connection.execute(select(Decision.position, Decision.risk).where(Decision.site == site)).all()
     found: list[Any] = []
-    last, after = None, None
+    after = None
     while True:
         with database.read() as connection:
-            page = repository.page(connection, selection, order, last=last, after=after, limit=limit)
+            page = repository.page(connection, selection, order, after=after, limit=limit)
         found += page.rows
-        last, after = page.last, page.following
+        after = page.following
         if after is None:
             break
         store(arriving[:1])

@@ -64,6 +64,8 @@ plan    POST   /v1/permits
 plan    POST   /v1/permits/import
 plan    DELETE /v1/permits/{id}
 read    GET    /v1/queue
+read    GET    /v1/search
+read    GET    /v1/parties/{party_id}
 outcome POST   /v1/queue/{decision_id}/claim
 outcome POST   /v1/queue/{decision_id}/release
 outcome POST   /v1/decisions/{decision_id}/outcome
