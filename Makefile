@@ -11,9 +11,9 @@ VENV ?= .venv
 SERVE ?= 1
 # QUICK=1 lets `make benchmarks` only show that everything works.
 QUICK ?= 0
-# The order of modules is that of tests/conftest.py.
+# The order of modules, and which of them share a process, is that of tests/conftest.py.
 # Tests of the store and of servers wait for other processes, so a worker more than there are cores keeps the cores busy.
-PYTEST_ARGS ?= -n $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2) + 1) --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2) + 1) --dist loadscope --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 OPENMP := $(VENV)/openmp
@@ -65,7 +65,7 @@ test: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types, import contracts and the te
 	@$(PYTEST) -m "not long" $(PYTEST_ARGS)
 
 test-long: $(DEV_STAMP) $(COMPILED_STAMP) $(VENV)-client/.installed ## the tests that `make test` leaves out: kills, long texts, full training; before a release
-	@$(PYTEST) -m long $(PYTEST_ARGS)
+	@TEST_EXAMPLES=all $(PYTEST) -m long $(PYTEST_ARGS)
 
 # Compiled modules do not check indexes. This build checks them, and runs the tests with hostile text.
 BOUNDS_TESTS := tests/features tests/models tests/fuzz tests/service/files tests/service/api/test_large_json.py
@@ -75,7 +75,7 @@ bounds: $(DEV_STAMP) ## compile once more with bounds checks and run the tests o
 	@find $(VENV)/bounds \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +
 	@cd $(VENV)/bounds && TIDEWAITER_BOUNDS_CHECKS=1 ../../$(BIN)/python setup.py --quiet build_ext --inplace
 	@cd $(VENV)/bounds && ../../$(BIN)/python -m features.compiled
-	@cd $(VENV)/bounds && OPENBLAS_NUM_THREADS=1 ../../$(BIN)/python -m pytest --quiet -m "not long" $(PYTEST_ARGS) $(BOUNDS_TESTS)
+	@cd $(VENV)/bounds && OPENBLAS_NUM_THREADS=1 TEST_EXAMPLES=all ../../$(BIN)/python -m pytest --quiet -m "not long" $(PYTEST_ARGS) $(BOUNDS_TESTS)
 
 coverage: $(DEV_STAMP) $(COMPILED_STAMP) ## run all tests and report the share of lines and branches that they reach
 	@$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html:out/coverage

@@ -6,16 +6,17 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import is_hypothesis_test
+from xdist.scheduler import LoadScopeScheduling
 
 from features.substances import opsin
 from features.substances.read.opsin import Limits
+from tests import effort
 
-# A slow example on a busy machine is no failure. All other settings stay at the Hypothesis defaults.
-settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+effort.register()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -155,6 +156,22 @@ LONG = (
     "training/worlds/own/test_world_too_easy_report.py",
 )
 
+#: Folders below tests/ whose modules run in one process, because they share fixtures of a session that take many seconds.
+TOGETHER = ("training/authors/", "training/worlds/own/", "training/worlds/", "training/")
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives whole modules, and the modules of each folder of `TOGETHER`, to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.split("::", 1)[0].removeprefix("tests/")
+        return next((folder for folder in TOGETHER if module.startswith(folder)), module)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
 
 def _is_below(path: Path, config: pytest.Config, names: tuple[str, ...]) -> bool:
     folder = config.rootpath / "tests"
@@ -170,14 +187,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests as slow, which `make check` skips, and as long, which `make test` skips too. Run long ones first, then slow ones.
 
-    The modules are shared out to processes in this order. At the end, only short ones remain, so no process waits long for another.
+    `make test-long` runs the property tests too, with all of their examples. The modules are shared out to processes in this order.
+    At the end, only short ones remain, so no process waits long for another.
     """
+    repeats = effort.ALL_EXAMPLES and config.option.markexpr == "long"
     paths = {item.path for item in items}
     slow, long = ({path for path in paths if _is_below(path, config, names)} for names in (SLOW, LONG))
     for item in items:
-        if item.path in long:
+        is_repeated = repeats and is_hypothesis_test(getattr(item, "obj", None))
+        if item.path in long or is_repeated:
             item.add_marker(pytest.mark.long)
         if item.path in slow or item.get_closest_marker("long"):
             item.add_marker(pytest.mark.slow)
     first = {item.path for item in items if item.get_closest_marker("long")}
-    items.sort(key=lambda item: (item.path not in first, item.path not in slow))
+    together = {path for path in paths if _is_below(path, config, TOGETHER)}
+    items.sort(key=lambda item: (item.path not in first, item.path not in together, item.path not in slow))

@@ -43,6 +43,7 @@ def test_a_model_learns_the_planted_patterns(trained: TrainResult) -> None:
     assert risk["pr_auc"]["low"] > 3 * risk["prevalence"]
 
 
+@pytest.mark.long
 def test_random_labels_give_no_skill(tmp_path: Path) -> None:
     result = _train(tmp_path, rows(shuffled=True))
     risk = result.metrics["labels"]["office"]["risk"]
@@ -60,6 +61,7 @@ def test_the_same_data_and_seed_give_the_same_bundle_to_the_byte(
     assert other.digest != trained.digest
 
 
+@pytest.mark.long
 def test_labels_of_the_test_window_change_only_the_metrics(trained: TrainResult, tmp_path: Path) -> None:
     data = rows()
     assert trained.windows.test is not None
@@ -292,6 +294,7 @@ def test_a_labelled_holdout_has_metrics_baselines_and_figures_of_new_declaration
     assert "holdout" not in result.model.card["metrics"]
 
 
+@pytest.mark.long
 def test_the_holdout_does_not_change_the_model(own_label: tuple[TrainResult, Path], tmp_path: Path) -> None:
     result, folder = own_label
     holdout = write(tmp_path / "other.csv", rows(50, seed=77))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.expected.columns import FEATURES
 from features.groups.expected.group import ExpectedGroup
 from features.table.table import Coded, ManifestTable
+from tests.effort import examples
 
 NAMES = [feature.name for feature in FEATURES]
 NO_HISTORY = np.empty((0, 0))
@@ -137,7 +138,7 @@ _NUMBERS = st.one_of(st.none(), st.floats(0.001, 1e5, allow_nan=False))
 
 
 @given(st.lists(st.tuples(_TEXTS, _NUMBERS, _NUMBERS, st.integers(0, 90)), min_size=1, max_size=30))
-@settings(max_examples=60)
+@examples(60)
 def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(
     group: ExpectedGroup, rows: list[tuple[str | None, float | None, float | None, int]]
 ) -> None:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.own import group as own_module
@@ -16,6 +16,7 @@ from features.groups.own.keys import DECLARATION, OwnFields, declarations, hashe
 from features.readers.headers import FurtherField, missing_note, slugs
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
+from tests.effort import examples
 
 DAY = 86400
 FIELDS = (
@@ -69,7 +70,7 @@ def find_of(n: int, seed: int) -> np.ndarray:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 3))
-@settings(max_examples=30)
+@examples(30)
 def test_identical_declarations_share_a_fold(seed: int, fold_seed: int) -> None:
     rows = table(120, seed, kinds=15, times=False)
     keys = hashed(rows, OWN)[DECLARATION]
@@ -160,7 +161,7 @@ def test_a_repeated_declaration_is_recognised_by_the_features() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 199))
-@settings(max_examples=25)
+@examples(25)
 def test_a_row_sees_only_results_known_before_its_moment(seed: int, row: int) -> None:
     rows = table(200, seed)
     find = find_of(200, seed)
@@ -196,7 +197,7 @@ def test_rates_follow_earlier_results() -> None:
         st.tuples(st.integers(0, 3), st.integers(0, 12), st.integers(0, 6), st.booleans(), st.booleans()), max_size=40
     )
 )
-@settings(max_examples=60)
+@examples(60)
 def test_counts_in_time_equal_counting_one_by_one(entries: list[tuple[int, int, int, bool, bool]]) -> None:
     keys = np.array([e[0] for e in entries], dtype=np.int64)
     moment = np.array([e[1] for e in entries], dtype=np.int64)

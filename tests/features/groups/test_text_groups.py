@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.base import Group
@@ -17,6 +17,7 @@ from features.groups.description.columns import FEATURES, DescriptionColumn
 from features.groups.description.group import _OF_ANY, _PATTERNS, DescriptionGroup
 from features.reference import stop_words
 from features.table.table import Coded, ManifestTable
+from tests.effort import examples
 
 NO_HISTORY = np.empty((0, 0))
 GOODS = [
@@ -60,7 +61,7 @@ _CODES = st.one_of(
 
 
 @given(st.lists(st.tuples(_TEXTS, _CODES), min_size=1, max_size=20))
-@settings(max_examples=60)
+@examples(60)
 def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(group: Group, rows: list[Row]) -> None:
     whole = table(rows)
     fresh = type(group)()
@@ -129,7 +130,7 @@ def test_columns_of_one_phrase_agree_with_pattern_searches(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(_TEXT_PHRASES), min_size=1, max_size=7), st.sampled_from([" ", "-", ", ", "_", "/"]))
-@settings(max_examples=400)
+@examples(400)
 def test_columns_of_several_phrases_agree_with_pattern_searches(words: list[str], joint: str) -> None:
     _compare_with_plain_searches(joint.join(words))
 

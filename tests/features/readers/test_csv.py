@@ -6,13 +6,14 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.readers import Chunk, ColumnMapping, Unreadable, open_table
 from features.readers import csv as csv_reader
 from features.readers.quotes import MAX_ROW_BYTES
 from features.readers.source import ByteSource
+from tests.effort import examples
 
 HEADER = "shipment_id,hs_code,goods_description\n"
 
@@ -248,7 +249,7 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
     alphabet='a",;\n\r\t é', max_size=8
 )
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8)
-RELAXED = settings(max_examples=150)
+RELAXED = examples(150)
 
 
 def as_csv(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.substances.normalise import (
@@ -21,6 +21,7 @@ from features.substances.normalise import (
     spellings,
     tokens,
 )
+from tests.effort import examples
 
 WORDS = {
     skeleton(word): word
@@ -198,7 +199,7 @@ PIECES = (
 )
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(st.lists(st.sampled_from(PIECES.split("|")), max_size=9).map("".join))
 @example("n-2 phenyl ethyl-t-butoxy carbonyl")
 @example("1-phenylethyl-4-piperidone 21-phenylethyl alpha-phenylethyl b.phenyl-ethyl a phenylethyl n-phenylethyl")

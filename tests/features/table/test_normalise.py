@@ -7,12 +7,13 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.manifest.fields import FIELD
 from features.table import normalise
 from features.texts.declared import TIME_MISSING, plain_time
+from tests.effort import examples
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_a_probability_lies_above_0_and_up_to_1() -> None:
 
 
 @given(st.lists(st.text("0123456789.a٣-", max_size=12).map(lambda end: f"29{end}"), max_size=8), st.booleans())
-@settings(max_examples=300)
+@examples(300)
 def test_a_column_of_hs_codes_is_read_like_single_codes(texts: list[str], distinct: bool) -> None:
     texts = [*dict.fromkeys([*texts, "293339", "2933391234"])] if distinct else [*texts, "2933", "2933"]
     forms, positions, problems = normalise.texts(FIELD["hs_code"], texts, distinct=distinct)
@@ -239,7 +240,7 @@ def test_a_column_of_hs_codes_is_read_like_single_codes(texts: list[str], distin
 @given(
     st.sampled_from([*normalise.TESTS]), st.text(st.sampled_from("ACNPS237a \u00e9\u0663-."), min_size=1, max_size=7)
 )
-@settings(max_examples=300)
+@examples(300)
 def test_a_text_that_passes_the_test_of_its_field_is_in_normal_form(name: str, text: str) -> None:
     if normalise.TESTS[name](text):
         assert normalise.normaliser(FIELD[name])(text) == (text, None)

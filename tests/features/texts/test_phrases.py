@@ -6,13 +6,14 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.groups.filing import s10_fault, waybill_fault
 from features.groups.party import _DIALLING, _PHRASES, Mark, dialling_code
 from features.texts.folding import folded
 from features.texts.phrases import Phrases
+from tests.effort import examples
 
 PATTERNS = {
     "forwarder": re.compile(
@@ -32,7 +33,7 @@ NUMBERS = st.text(alphabet="0123456789٣²７ABzß -", max_size=15)
 
 
 @given(TEXTS)
-@settings(max_examples=1500)
+@examples(1500)
 @example("s.a.b")
 @example("p.o. box_")
 @example("unit\u2003#")
@@ -79,7 +80,7 @@ def waybill(value: str) -> float:
     st.one_of(NUMBERS, st.from_regex(r"[A-Za-z]{2} ?\d{8} ?\d ?[A-Za-z]{2}", fullmatch=True), st.just("ß473124829de")),
     st.one_of(NUMBERS, st.from_regex(r"\d{3}[- ]?\d{8}", fullmatch=True)),
 )
-@settings(max_examples=1000)
+@examples(1000)
 @example("RR473124829DE", "125-12345675")
 @example("rr 4731 2482 8 de", "12512345675")
 @example("RR473124829", "125-1234567")
@@ -95,7 +96,7 @@ def test_the_check_digits_of_known_numbers() -> None:
 
 
 @given(st.text(alphabet="+0123456789٣ -()x", max_size=12))
-@settings(max_examples=1000)
+@examples(1000)
 @example("+852 1")
 @example("00 1")
 @example("0+86")

@@ -11,7 +11,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.expected.rows import BUCKETS, buckets_of
@@ -29,6 +29,7 @@ from features.texts.scan import (
     words_in,
 )
 from features.texts.words import TokenisedTexts
+from tests.effort import examples
 
 MISSING = np.array([-1.0, -2.0])
 
@@ -136,7 +137,7 @@ _TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in 
 
 
 @given(_TABLES)
-@settings(max_examples=100)
+@examples(100)
 def test_rows_are_correct_after_any_earlier_lookups(tables: list[list[str]]) -> None:
     # Feature groups look up texts one after another, and some groups not in every table.
     index, groups = TextIndex(5), [TextRows(Computed(), MISSING) for _ in range(3)]
@@ -146,7 +147,7 @@ def test_rows_are_correct_after_any_earlier_lookups(tables: list[list[str]]) -> 
 
 
 @given(_TABLES)
-@settings(max_examples=100)
+@examples(100)
 def test_texts_keep_their_slots_within_a_generation(tables: list[list[str]]) -> None:
     index, known = TextIndex(5), dict[tuple[int, int], str]()
     met: set[tuple[int, str]] = set()
@@ -187,7 +188,7 @@ _PAIRED = st.lists(st.tuples(st.sampled_from([None, *"abcdef"]), st.integers(0, 
 
 
 @given(st.lists(_PAIRED, max_size=12))
-@settings(max_examples=100)
+@examples(100)
 def test_different_pairs_never_share_a_slot(tables: list[list[tuple[str | None, int]]]) -> None:
     def rows_of(pairs: TextPairs) -> np.ndarray:
         texts = [0 if code < 0 else ord(pairs.texts.values[code]) for code in pairs.codes]
@@ -207,13 +208,13 @@ _ANY_TEXT = st.one_of(st.text("abZé_19.,² -中٣", max_size=24), st.text(max_s
 
 
 @given(_ANY_TEXT)
-@settings(max_examples=400)
+@examples(400)
 def test_words_are_the_matches_of_a_pattern(text: str) -> None:
     assert words_in(text) == tuple(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
 
 
 @given(st.lists(_ANY_TEXT, max_size=6))
-@settings(max_examples=400)
+@examples(400)
 def test_tokens_words_and_counts_agree_with_patterns(texts: list[str]) -> None:
     tokenised = TokenisedTexts(texts, str.casefold, TextIndex(50))
     first = 0
@@ -236,7 +237,7 @@ def test_combining_characters_are_removed(text: str) -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=12), max_size=6))
-@settings(max_examples=200)
+@examples(200)
 def test_buckets_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
     spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
     assert buckets_of(words, " ".join(words)) == {crc32(text.encode()) % BUCKETS for text in spelled}
@@ -267,7 +268,7 @@ def test_the_first_match_of_the_highest_rank_is_chosen() -> None:
 
 
 @given(st.text("abzAZ 019-_@+!|$.€", max_size=20))
-@settings(max_examples=400)
+@examples(400)
 def test_tokens_and_mixed_characters_agree_with_patterns(text: str) -> None:
     assert name_tokens(text) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
     found = re.search(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]", text) is not None
@@ -275,7 +276,7 @@ def test_tokens_and_mixed_characters_agree_with_patterns(text: str) -> None:
 
 
 @given(st.text("abAB _9é", max_size=12) | _ANY_TEXT)
-@settings(max_examples=400)
+@examples(400)
 def test_word_tokens_and_capitals_inside_words_agree_with_patterns(text: str) -> None:
     assert word_tokens(text) == re.findall(r"\w+", text)
     assert has_capital_inside(text) is (re.search("[a-z]{3}[A-Z][A-Za-z]", text) is not None)
@@ -286,7 +287,7 @@ def test_word_tokens_and_capitals_inside_words_agree_with_patterns(text: str) ->
     st.text("abc -é", max_size=16),
     st.integers(0, 4),
 )
-@settings(max_examples=400)
+@examples(400)
 def test_beginnings_of_words_are_found(words: list[str], text: str, begin: int) -> None:
     beginnings = Beginnings(words)
 
@@ -325,7 +326,7 @@ def test_words_near_a_token_or_two_joined_neighbours_are_found() -> None:
 
 
 @given(st.one_of(st.text("a1é²٣_-々あゝア・ーㄱ㐀一한中9", max_size=16), st.text(max_size=16)))
-@settings(max_examples=400)
+@examples(400)
 def test_tokens_of_names_in_any_script_agree_with_the_pattern(text: str) -> None:
     assert name_tokens(text) == TOKEN.findall(text)
 

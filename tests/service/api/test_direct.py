@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from service.scoring.answers import Options
 from service.scoring.routes import QueryCache
+from tests.effort import examples
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 
@@ -108,7 +109,7 @@ def without_random(value: Any) -> Any:
     return [without_random(member) for member in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(request=("/v1/score", b"{}"), query="update_history=false&reasons=101&reasons=2")
 @given(request=_REQUESTS, query=_QUERIES)
 def test_direct_and_routed_requests_get_the_same_response(

@@ -12,12 +12,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.errors import TooLarge
 from service.core.http import json_runs, large_json
 from service.core.http.large_json import Steps, parse, parse_at_once, parse_in_steps
+from tests.effort import examples
 
 #: Steps of a few values and bytes, so that even small bodies are split.
 TINY = Steps(values=2, size=9)
@@ -68,7 +69,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=2_000)
+@examples(2_000)
 @given(bodies())
 def test_steps_give_the_result_or_error_of_one_call(data: bytes) -> None:
     assert result(in_tiny_steps, data) == result(parse_at_once, data)
@@ -105,7 +106,7 @@ def test_bodies_that_are_hard_to_split_give_the_result_or_error_of_one_call(text
     assert result(in_tiny_steps, text.encode()) == result(parse_at_once, text.encode())
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(bodies())
 def test_the_scan_gives_the_same_compiled_and_as_python(data: bytes) -> None:
     read = np.frombuffer(data, dtype=np.uint8)

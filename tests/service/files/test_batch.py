@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from features.readers import ColumnMapping, Unreadable
@@ -26,6 +26,7 @@ from service.files.chunk_scorer import LATE, RETURNED
 from service.files.options import THREAD_NAME, ScoreOptions
 from service.files.output import OutputRefused
 from service.files.routes import score_csv_stream
+from tests.effort import examples
 from tests.models.small_model import manifest, train
 
 DOCUMENTED_COLUMNS = [
@@ -467,7 +468,7 @@ CELL = st.sampled_from(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=st.lists(st.lists(CELL, min_size=1, max_size=7), min_size=1, max_size=12))
 def test_every_row_is_either_scored_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, three_heads: RiskModel, rows: list[list[str]]

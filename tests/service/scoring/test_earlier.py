@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -19,6 +19,7 @@ from features.groups.history.declarations import CONTENT_ROWS, Content, Declarat
 from models.bundle import ModelStore, load
 from service.app import create_app
 from service.core.settings import Settings
+from tests.effort import examples
 from tests.service.api_client import Client, serving
 from training.registry.pyfunc_model import score_frame
 
@@ -226,7 +227,7 @@ CONTENT = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60, deadline=None)
 @given(CONTENT)
 def test_one_by_one_equals_together(shipments: list[tuple[int, int, int, int, int]]) -> None:
     content = np.zeros((CONTENT_ROWS, len(shipments)), dtype=np.int64)

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from service.cli import run
+from tests.effort import examples
 from tests.training.metrics_example import example_card, example_metrics, figures, nothing
 from tests.training.reports.test_report_html import Page
 from training.config import TrainConfig
@@ -108,7 +109,7 @@ def test_pairing_detects_differences_that_separate_intervals_do_not() -> None:
     assert auc["high"] - auc["low"] < 0.7 * apart
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seed=st.integers(0, 10_000), noise=st.floats(0.1, 3.0))
 def test_swapping_the_runs_changes_the_sign_of_the_difference(seed: int, noise: float) -> None:
     one, other = kept(300, seed=seed), kept(300, seed=seed, noise=noise)

@@ -57,6 +57,7 @@ class TestWorld:
         auc = 0.5 + 0.5 * np.abs(missing[illicit].mean(axis=0) - missing[~illicit].mean(axis=0))
         assert auc.max() < 0.75
 
+    @pytest.mark.long
     def test_is_reproducible(self, name: str) -> None:
         again = import_module(f"training.worlds.{name}.world").build(3_000, 1)
         pd.testing.assert_frame_equal(again.items, world(name).items)

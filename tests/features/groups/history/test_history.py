@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.history import history as module
@@ -18,6 +18,7 @@ from features.groups.history import reads
 from features.groups.history.columns import HistoryColumn
 from features.groups.history.history import History
 from features.table.table import Coded, ManifestTable
+from tests.effort import examples
 from tests.features.groups.history.oracle import DAY, Declared, features
 
 AT = {column.feature: column for column in HistoryColumn}
@@ -157,7 +158,7 @@ def same(left: History, right: History) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(left.to_arrays().values(), right.to_arrays().values(), strict=True))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(_stream)
 def test_features_equal_a_search_through_all_earlier_shipments(rows: list[Declared]) -> None:
     values = History.empty().replay(manifest(rows), *results(rows)).values
@@ -234,7 +235,7 @@ def day_by_day(
     return np.concatenate(values)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(_stream, st.randoms(use_true_random=False))
 def test_a_replay_and_days_in_pieces_are_equal_to_the_last_bit(rows: list[Declared], random: Random) -> None:
     def pieces(own: list[Declared]) -> list[list[Declared]]:
@@ -249,7 +250,7 @@ def test_a_replay_and_days_in_pieces_are_equal_to_the_last_bit(rows: list[Declar
     assert same(whole, single)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     st.lists(_declared, min_size=1, max_size=40),
     st.lists(st.integers(0, 12), min_size=40, max_size=40),
@@ -277,7 +278,7 @@ def without_adjacent_repeats(rows: list[Declared]) -> ManifestTable:
     return manifest([row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(_declared, min_size=3, max_size=40),
     st.lists(st.integers(0, 12), min_size=40, max_size=40),

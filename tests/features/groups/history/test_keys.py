@@ -6,13 +6,14 @@ from hashlib import blake2b
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.history.address import plain_areas, plain_contacts, plain_names, plain_postcodes, split_addresses
 from features.groups.history.keys import history_keys
 from features.groups.history.state import CONTACTS, Entity, KeyRow, key_row
 from features.table.table import Coded, ManifestTable
+from tests.effort import examples
 
 WORD = (1 << 64) - 1
 COLUMNS = tuple(contact.label for contact in CONTACTS)
@@ -116,7 +117,7 @@ _row = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(_row, min_size=1, max_size=30))
 def test_keys_are_equal_in_bulk_in_parts_and_one_by_one(rows: list[dict[str, str]]) -> None:
     rows = [{**row, "shipment_id": f"H-{i}", "goods_description": "mug"} for i, row in enumerate(rows)]

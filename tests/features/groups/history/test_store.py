@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.history import store as history_store
@@ -16,6 +16,7 @@ from features.groups.history.saving import most_important, restore, snapshot
 from features.groups.history.state import CONTACTS, VERSION, Entity, FirstColumn, PartyColumn
 from features.groups.history.store import Store
 from features.groups.history.visits import learn
+from tests.effort import examples
 
 LAYOUT = LINK_LAYOUTS[Entity.CONSIGNOR_PHONE]
 #: Columns of the narrow state that the tests set: those that every contact and party has.
@@ -57,7 +58,7 @@ def filled(keys: list[int]) -> Store:
     return store
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.lists(st.integers(-40, 40).map(lambda key: key << 20), max_size=30), max_size=6))
 def test_a_store_behaves_like_a_dict(batches: list[list[int]]) -> None:
     store = empty()
@@ -136,7 +137,7 @@ def test_a_copy_does_not_share_state() -> None:
     assert store.find(array(9)).tolist() == [-1]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.lists(st.integers(1, 60).map(lambda key: key << 20), min_size=1, max_size=40),
     st.lists(st.integers(1, 60).map(lambda key: key << 20), max_size=80),
@@ -159,7 +160,7 @@ def test_a_roll_back_restores_changed_entities_and_drops_new_ones(before: list[i
     assert state(store)[0][same.count].tolist() == [0, 0, 0, 0]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30),
     st.integers(0, 30),

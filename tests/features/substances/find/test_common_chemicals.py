@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.reference import (
@@ -18,6 +18,7 @@ from features.reference.translations import ChemicalNames, Language, Standing, c
 from features.substances import BENIGN, WATCHED, Substances, translated_names
 from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.normalise import compact
+from tests.effort import examples
 
 INDEX = Substances.load()
 ROWS = chemical_names()
@@ -149,7 +150,7 @@ def test_a_watched_name_in_the_same_text_takes_precedence(common: str, name: str
 
 
 @pytest.mark.slow
-@settings(max_examples=50)
+@examples(50)
 @given(st.text(max_size=80), st.sampled_from(["", "acetona ", "ácido cítrico "]))
 def test_no_text_that_is_read_is_a_hit(text: str, common: str) -> None:
     match = INDEX.match(common + text, chemical=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
@@ -26,6 +26,7 @@ from features.substances.find.glance import (
     Glance,
 )
 from features.texts.remembered import LONGEST_REMEMBERED
+from tests.effort import examples
 
 #: Text pieces that each stage matches, and ordinary words that contain such pieces.
 _PIECES = (
@@ -58,12 +59,13 @@ def same_match(index: Substances, text: str) -> bool:
 
 
 @given(texts, st.booleans())
-@settings(max_examples=1500)
+@examples(1500)
 def test_texts_rejected_by_the_first_look_have_no_match(index: Substances, text: str, capitals: bool) -> None:
     text = text.upper() if capitals else text
     assert same_match(index, text)
 
 
+@pytest.mark.long
 def test_two_pieces_in_either_order_have_the_same_match_without_the_first_look(index: Substances) -> None:
     for pair in product(PIECES, PIECES):
         text = " ".join(pair)

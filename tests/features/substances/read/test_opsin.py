@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rdkit import Chem
 
@@ -23,6 +23,7 @@ from features.substances import opsin
 from features.substances.read import opsin as module
 from features.substances.read import opsin_process
 from features.substances.read.opsin import LONGEST_NAME, Limits, Opsin, cleaned
+from tests.effort import examples
 
 #: Time limit for operations that must succeed, long enough for a busy machine.
 PATIENCE_S = 300.0
@@ -211,7 +212,7 @@ def test_more_names_than_the_pipes_can_buffer_do_not_block(shared_reader: Opsin)
 @given(st.lists(st.text(max_size=60), max_size=6))
 @example(["methane", "", "methane\nethane"])
 @example(["\x1a", "\x04", "\u2028", "\ud800"])
-@settings(max_examples=150)
+@examples(150)
 def test_no_text_affects_the_next_answer(texts: list[str]) -> None:
     reader = opsin()
     assert len(reader.smiles_many(texts)) == len(texts)

@@ -6,7 +6,7 @@ import re
 from typing import NoReturn
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rdkit import Chem
 
@@ -16,6 +16,7 @@ from features.substances.read.name_readings import readings
 from features.substances.read.opsin import Limits, Opsin
 from features.substances.read.spotting import MOST, Piece
 from features.substances.read.spotting_names import flatten, hints_at_a_name
+from tests.effort import examples
 from tests.growth import cost_grows_linearly
 
 FENTANYL = "CCC(=O)N(C1CCN(CCc2ccccc2)CC1)c1ccccc1"
@@ -336,7 +337,7 @@ CHEMICAL_TEXT = st.lists(
 @example("ﬃ4-methylaniline½", True)
 @example("methyl)-,'", True)
 @example("\x00 4-methyl", False)
-@settings(max_examples=500)
+@examples(500)
 def test_positions_match_the_text_and_the_number_of_proposals_is_bounded(text: str, chemical: bool) -> None:
     pieces = structures_in(text, chemical=chemical)
     for piece in pieces:
@@ -430,6 +431,6 @@ _SYLLABLES = "y yl ox oxy am ami amin az azo azol thi thia but an butan carb car
 
 
 @given(st.lists(st.sampled_from(_SYLLABLES.split()), max_size=5).map("".join))
-@settings(max_examples=300)
+@examples(300)
 def test_hints_agree_with_a_single_regular_expression(flat: str) -> None:
     assert hints_at_a_name(flat) is (re.search(_HINTS, flat) is not None or not flat.isascii())

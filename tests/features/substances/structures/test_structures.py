@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rdkit import Chem
 from rdkit.Chem import rdinchi
@@ -13,6 +13,7 @@ from rdkit.Chem import rdinchi
 from features.reference import Group, Substance, substances
 from features.substances.structures import Structure, from_inchi, from_smiles, listed_structures, nearest
 from features.substances.structures.molecule import MAX_HEAVY_ATOMS, MAX_TEXT
+from tests.effort import examples
 
 FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
 FENTANYL_KEY = "PJMPHNIQZUBGLI-UHFFFAOYSA-N"
@@ -245,7 +246,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.text(max_size=60) | SMILES_LIKE)
 @example("[nH]1cccc1.[O-][N+](=O)c1ccccc1")
 @example("C[N+](C)(C)[O-]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,17 @@ from training.worlds.own import generate
 
 ROWS = 90_000
 SEED = 11
+
+#: Fixtures with simulated worlds that take half a minute.
+_WORLDS = {"world", "large_world", "compared"}
+_FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests of whole worlds to `make test-long`."""
+    for item in items:
+        if item.path.is_relative_to(_FOLDER) and _WORLDS & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")
