@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,37 @@ from tests.service.store.engines import cluster, new_database
 
 ENGINES = ("sqlite", "postgresql")
 FOLDER = Path(__file__).parent
+#: Modules about the service more than about SQL. `make test` runs only those of their tests on PostgreSQL that have the marker
+#: `both_engines`; `make test-long` runs the others.
+MOSTLY_SQLITE = {
+    "test_audit_api.py",
+    "test_changes.py",
+    "test_clock_steps.py",
+    "test_decisions_api.py",
+    "test_durable_history.py",
+    "test_erasure.py",
+    "test_file_decisions.py",
+    "test_history_key.py",
+    "test_jobs_api.py",
+    "test_keys_api.py",
+    "test_list_commands.py",
+    "test_lists.py",
+    "test_odd_manifests.py",
+    "test_outcome_import.py",
+    "test_proof_columns.py",
+    "test_webhooks.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests of both engines to `make test`: most of them start an application, and there are hundreds."""
     for item in items:
-        if item.path.is_relative_to(FOLDER) and {"url", "empty_url"} & {*getattr(item, "fixturenames", ())}:
-            item.add_marker(pytest.mark.slow)
+        if not item.path.is_relative_to(FOLDER) or "engine" not in getattr(item, "fixturenames", ()):
+            continue
+        item.add_marker(pytest.mark.slow)
+        engine = item.callspec.params["engine"] if isinstance(item, pytest.Function) else None
+        if engine == "postgresql" and item.path.name in MOSTLY_SQLITE and not item.get_closest_marker("both_engines"):
+            item.add_marker(pytest.mark.long)
 
 
 def rows_of(url: str) -> list[Any]:
@@ -58,27 +82,49 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(params=ENGINES)
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name of an engine. A test with this fixture runs once per engine."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty database, once per engine."""
-    if request.param == "sqlite":
+    if engine == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     return new_database(request.getfixturevalue("postgres_server"))
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SQLite database with the present schema and no rows, to copy."""
-    file = tmp_path_factory.mktemp("migrated") / "store.db"
-    migrate(f"sqlite:///{file}")
-    return file
+class Copies:
+    """Databases with equal content: one per engine is filled, and copied for each test, which takes less time than to fill it."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+        self._filled: dict[tuple[str, Callable[[str], None]], str] = {}
+
+    def new(self, engine: str, folder: Path, fill: Callable[[str], None]) -> str:
+        """Return the URL of a copy of the database that ``fill`` fills, given its URL. It is in ``folder`` if it is a file."""
+        source = self._filled.get((engine, fill))
+        if source is None:
+            source = f"sqlite:///{self._folder / f'{len(self._filled)}.db'}"
+            if engine == "postgresql":
+                source = new_database(self._server)
+            fill(source)
+            self._filled[engine, fill] = source
+        name = make_url(source).database or ""
+        if engine == "sqlite":
+            return f"sqlite:///{shutil.copy(name, folder / 'store.db')}"
+        return new_database(self._server, name)
+
+    @property
+    def _server(self) -> str:
+        return str(self._request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture(scope="session")
-def migrated_name(postgres_server: str) -> str:
-    """Name of a PostgreSQL database with the present schema and no rows, to copy."""
-    url = new_database(postgres_server)
-    migrate(url)
-    return make_url(url).database or ""
+def copies(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    return Copies(request, tmp_path_factory.mktemp("copied"))
 
 
 def migrate(url: str) -> None:
@@ -87,12 +133,23 @@ def migrate(url: str) -> None:
     database.close()
 
 
-@pytest.fixture(params=ENGINES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of a database with the present schema and no rows, once per engine. Copies take less time than migrations."""
-    if request.param == "sqlite":
-        return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_file'), tmp_path)}"
-    return new_database(request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_name"))
+def filling(fill: Callable[[Store], object]) -> Callable[[str], None]:
+    """Return a function that migrates the database with a URL and fills its store, for `Copies.new`."""
+
+    def filled(url: str) -> None:
+        store = Store(url)
+        store.start()
+        fill(store)
+        store.close()
+
+    return filled
+
+
+@pytest.fixture
+def url(engine: str, request: pytest.FixtureRequest, tmp_path: Path, copies: Copies) -> str:
+    """URL of a database with the present schema, once per engine. It has no rows, or for `filled` those of the module's `FILL`."""
+    fill = request.module.FILL if "filled" in request.fixturenames else migrate
+    return copies.new(engine, tmp_path, fill)
 
 
 @pytest.fixture
@@ -101,6 +158,12 @@ def database(url: str) -> Iterator[Database]:
     database = Database(url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """Database that ``FILL`` of the module has filled, see `filling`; once per engine."""
+    return database
 
 
 @pytest.fixture

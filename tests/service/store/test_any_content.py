@@ -20,11 +20,11 @@ from service.cli import run
 from service.core.database.audit import START, digest_of
 from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry, Base
-from tests.service.store.test_proof_columns import TABLES, filled
+from tests.service.store.test_proof_columns import FILL, TABLES
 
-__all__ = ["filled"]
+__all__ = ["FILL"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("url", ["sqlite"], indirect=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("engine", ["sqlite"])]
 
 #: Type of a value -> other values in SQL: also bytes that are not JSON, and a text that is not UTF-8.
 VALUES = {

@@ -71,6 +71,7 @@ def test_a_start_without_a_change_records_nothing(settings: Settings, url: str) 
     assert kinds == ["history_key", "settings", "model", "rules", "settings"]
 
 
+@pytest.mark.both_engines
 def test_promotion_and_rollback_are_recorded(settings: Settings, other_bundle: Path, url: str) -> None:
     store = ModelStore(settings.models_dir)
     with serving(create_app(settings)) as client:

@@ -129,6 +129,7 @@ def bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
+@pytest.mark.long
 def test_steps_of_the_clock_neither_lose_nor_repeat_nor_delay_requests(
     secured: Settings, clock: Clock, url: str
 ) -> None:

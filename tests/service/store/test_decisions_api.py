@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -18,6 +18,7 @@ from service.decisions.routes import Decisions, StoredDecision
 from service.scoring.selecting import Selection
 from service.scoring.tables import Decision
 from service.search.finding import Order
+from tests.effort import examples
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 from tests.service.store.decisions import new_decision
@@ -41,6 +42,7 @@ def names(page: dict[str, Any]) -> list[str]:
     return [one["shipment_id"] for one in page["decisions"]]
 
 
+@pytest.mark.both_engines
 def test_pages_follow_each_other_while_decisions_arrive(stored_client: Client) -> None:
     score(stored_client, "A", "B", "C")
     first = listed(stored_client, limit=2, sort="oldest")
@@ -60,6 +62,7 @@ def test_a_full_last_page_has_no_next_page(stored_client: Client) -> None:
     assert listed(stored_client, limit=2)["next"] is None
 
 
+@pytest.mark.both_engines
 def test_decisions_are_selected_by_shipment_lane_and_time(stored_client: Client, url: str) -> None:
     score(stored_client, "A", "B", "C")
     database = Database(url)
@@ -141,7 +144,7 @@ ORDERS = {
 _sites = count()
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     risks=st.lists(st.sampled_from([0.0, 1e-9, 0.1, 0.3, 1 / 3, 1.0]), max_size=9),
     arriving=st.lists(st.sampled_from([0.0, 0.3, 1.0]), max_size=4),

@@ -148,6 +148,7 @@ def keeper_of(client: Client, database: Database, *, days: float = 30.0) -> Dura
     return keeper
 
 
+@pytest.mark.both_engines
 def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
     served: Callable[..., Any], database: Database
 ) -> None:
@@ -179,6 +180,7 @@ def orders_of_checkpoints(database: Database) -> list[int]:
         )
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("damaged", [0, 1])
 def test_events_that_no_restart_needs_are_deleted_without_an_effect_on_restarts(
     served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
@@ -533,6 +535,7 @@ def _far_ahead(client: Client) -> int:
     return int(client.state.host.served.history.order)
 
 
+@pytest.mark.both_engines
 def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], database: Database) -> None:
     """A find that turns out clean leaves the counts as if the find had never been learned."""
     with killed(), served() as client:

@@ -119,6 +119,7 @@ def named(facts: bytes) -> dict[str, Any]:
     return {name: rows for name, rows in orjson.loads(facts).items() if rows}
 
 
+@pytest.mark.both_engines
 def test_no_personal_text_remains_and_scores_do(client: Client, settings: Settings, tmp_path: Path) -> None:
     decision = fill(client, settings)
     database = database_of(client)
@@ -146,6 +147,7 @@ def test_no_personal_text_remains_and_scores_do(client: Client, settings: Settin
     assert client.get("/v1/jobs").json()["jobs"][0]["file_name"] is None
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("by", ["shipment_id", "decision_id"])
 def test_one_shipment_is_erased_and_others_stay(by: str, client: Client, settings: Settings, tmp_path: Path) -> None:
     decision = fill(client, settings)
@@ -168,6 +170,7 @@ def test_one_shipment_is_erased_and_others_stay(by: str, client: Client, setting
         assert texts <= {NAME}
 
 
+@pytest.mark.both_engines
 def test_the_audit_chain_names_the_erased_rows_and_stays_valid(client: Client, settings: Settings) -> None:
     decision = fill(client, settings)
     database = database_of(client)
@@ -268,6 +271,7 @@ def test_an_erased_shipment_is_scored_again_as_a_new_decision(client: Client, se
     assert second.json()["reasons"][0]["text"]
 
 
+@pytest.mark.both_engines
 def test_data_older_than_the_retention_are_erased(client: Client, settings: Settings, tmp_path: Path) -> None:
     old = client.post("/v1/score", json=personal("A")).json()["decision_id"]
     young = client.post("/v1/score", json=personal("B")).json()["decision_id"]
@@ -561,6 +565,7 @@ def test_reasons_of_dismissals_and_suppressions_in_answers_are_erased(client: Cl
     assert NAME not in str(stored)
 
 
+@pytest.mark.both_engines
 def test_hits_on_watch_lists_are_erased_also_in_messages_to_webhooks(client: Client) -> None:
     """The text of an entry may be the name of the party, and erasing a shipment does not erase the entry."""
     assert client.post("/v1/webhooks", json={"url": "https://office.example/"}).status_code == 201

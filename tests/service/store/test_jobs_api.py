@@ -73,6 +73,7 @@ def shown(client: Client, job: str) -> dict[str, Any]:
     return state
 
 
+@pytest.mark.both_engines
 def test_a_file_is_queued_scored_and_downloaded(
     client: Client, settings: Settings, bundle: Path, tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ def test_files_that_are_sent_together_with_one_key_are_one_job(client: Client) -
     assert len(client.get("/v1/jobs").json()["jobs"]) == 1
 
 
+@pytest.mark.both_engines
 def test_jobs_are_listed_in_pages_the_latest_first(client: Client) -> None:
     made = [create(client, goods_csv(1)) for _ in range(3)]
     first = client.get("/v1/jobs", params={"limit": 2}).json()
@@ -297,6 +299,7 @@ def salt_of(database: Database, job: str) -> bytes | None:
         return connection.execute(select(Job.salt).where(Job.id == job)).scalar_one()
 
 
+@pytest.mark.both_engines
 def test_the_audit_chain_records_a_job_with_salted_digests_of_its_files(client: Client, settings: Settings) -> None:
     assert client.state.store is not None
     database = client.state.store.database

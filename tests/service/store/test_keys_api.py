@@ -238,6 +238,7 @@ def test_on_loopback_no_key_is_needed_by_default(secured: Settings) -> None:
 # -- /v1/keys ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_a_key_is_shown_once(secured_client: Client, first_key: str, made: Callable[..., dict[str, Any]]) -> None:
     key = made("read", "score", expires_at="2999-01-01T00:00:00+01:00", requests_per_minute=60)
     assert key["key"].startswith(f"{key['prefix']}_")
@@ -250,6 +251,7 @@ def test_a_key_is_shown_once(secured_client: Client, first_key: str, made: Calla
     assert text.removeprefix(key["prefix"]) not in json.dumps(listed)
 
 
+@pytest.mark.both_engines
 def test_a_revoked_key_is_refused_at_once_by_the_worker_that_revoked_it(
     secured_client: Client, first_key: str, made: Callable[..., dict[str, Any]]
 ) -> None:

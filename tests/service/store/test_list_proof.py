@@ -13,11 +13,13 @@ from service.audit.proof import prove
 from service.core.database.audit import salted
 from service.core.database.engine import Database
 from service.core.database.times import now_us
+from service.decisions.store import Store
 from service.erasure.everywhere import erase_from_database
 from service.lists import repository as lists
 from service.lists.matching import PERMITS, WATCH_ENTRIES
 from service.lists.tables import PermitRow, WatchEntry, entry_digest
 from service.scoring.decision import ToErase
+from tests.service.store.conftest import filling
 
 
 def permit(number: str) -> dict[str, Any]:
@@ -48,13 +50,15 @@ def watched(name: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def filled(database: Database) -> Database:
-    """Database with three permits (entry 1), one of them removed (2), and two names on a watch list (3)."""
+def fill(store: Store) -> None:
+    """Add three permits (entry 1), remove one of them (2), and add two names to a watch list (3)."""
+    database = store.database
     ids = lists.add(database, PERMITS, [permit(number) for number in "ABC"], "someone")
     lists.remove(database, PERMITS, ids[:1], "someone")
     lists.add(database, WATCH_ENTRIES, [watched(name) for name in ("First Example", "Second Example")], "someone")
-    return database
+
+
+FILL = filling(fill)
 
 
 def test_untouched_lists_are_proven(filled: Database) -> None:

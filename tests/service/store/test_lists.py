@@ -195,6 +195,7 @@ def test_the_rule_for_controlled_substances_cannot_be_suppressed(client: Client)
     assert "never green" in answer.json()["errors"][0]["problem"]
 
 
+@pytest.mark.both_engines
 def test_a_permit_takes_effect_without_a_restart(client: Client) -> None:
     sent: dict[str, Any] = {
         "items": [{"goods_description": "fentanyl citrate", "permit_number": "IP-2026-0042"}],
@@ -306,6 +307,7 @@ def test_imports_beyond_the_memory_limit_are_refused_at_once(client: Client) -> 
     assert client.state.questions.used == 0
 
 
+@pytest.mark.both_engines
 def test_pages_follow_each_other(client: Client) -> None:
     rows = "".join(f"name,Example Party Number{number},Order\n" for number in range(5))
     csv = f"kind,text,reason\n{rows}"
@@ -360,6 +362,7 @@ def test_a_faulty_entry_is_refused_with_its_fields(
     assert sorted(error["field"] for error in answer.json()["errors"]) == sorted(fields)
 
 
+@pytest.mark.both_engines
 def test_other_workers_see_a_change_within_a_second(client: Client) -> None:
     client.post(
         "/v1/watch-lists", json={"list": "x", "kind": "name", "text": NAME, "reason": "r", "lane": "red"}

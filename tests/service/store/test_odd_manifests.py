@@ -88,6 +88,7 @@ def scored(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name != "decision_id"}
 
 
+@pytest.mark.both_engines
 def test_odd_manifests_get_the_same_answers_as_without_a_store(start: Callable[..., Any]) -> None:
     answers: dict[bool, list[Any]] = {}
     for keeps in (False, True):

@@ -57,6 +57,7 @@ def rejects(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(opened))
 
 
+@pytest.mark.both_engines
 def test_a_file_adds_its_outcomes_once(client: Client, opened: Database, tmp_path: Path) -> None:
     ids = [decided(client, name) for name in ("A", "B")]
     file = tmp_path / "found.csv"

@@ -21,7 +21,7 @@ from service.scoring.decision import NewDecision
 from service.scoring.tables import Decision
 from tests.service.store.decisions import new_decision
 
-pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
 
 def decision(number: int, **changes: Any) -> NewDecision:

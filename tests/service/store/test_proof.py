@@ -43,11 +43,9 @@ from tests.service.store.chains import (
     decision,
     fill,
 )
+from tests.service.store.conftest import filling
 
-
-@pytest.fixture
-def filled(store: Store) -> Database:
-    return fill(store)
+FILL = filling(fill)
 
 
 def test_an_empty_chain_is_proven(database: Database) -> None:

@@ -23,6 +23,7 @@ from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTR
 from service.scoring.decision import ToErase
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
+from tests.service.store.conftest import filling
 from tests.service.store.decisions import new_decision
 
 #: Tables with checks.
@@ -65,9 +66,8 @@ def decided(number: int) -> Any:
     )
 
 
-@pytest.fixture
-def filled(store: Store) -> Database:
-    """Database with at least two rows in each of `TABLES`."""
+def fill(store: Store) -> None:
+    """Write at least two rows to each of `TABLES`."""
     database = store.database
     for number in range(3):
         store.decide([decided(number)]).result(60)
@@ -92,7 +92,9 @@ def filled(store: Store) -> Database:
     for name in ("one", "two"):
         Jobs(database).add(NewJob(name, "someone", f"{name}.csv", ".csv", "csv", "none", b"x"), 10)
         assert Jobs(database).cancel(name, "another")
-    return database
+
+
+FILL = filling(fill)
 
 
 def another(name: str, column: ColumnElement[Any], value: Any, *, is_first: bool) -> Any:

@@ -56,7 +56,7 @@ def test_few_shipments_wait_for_the_end_of_a_commit_and_enough_do_not(
     assert tables == after
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"])
 def test_shipments_that_waited_are_scored_after_a_commit_that_failed(
     stored_client: Client, tables: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,15 +17,15 @@ from service.inspections.tables import Outcome, Override
 from service.keys.tables import ApiKey
 from service.webhooks.tables import Webhook
 from tests.service.store.chains import LAST, OVERRIDDEN, REVOKED, Tamper, assert_broken, fill
+from tests.service.store.conftest import filling
 
 #: Numbers of the entries of settings, a model and rules.
 SETTINGS, MODEL, RULES = LAST, LAST + 1, LAST + 2
 CHANGED = "its digest is not that of its content"
 
 
-@pytest.fixture
-def filled(store: Store) -> Database:
-    """Filled database, with further entries for a model and for rules."""
+def fill_further(store: Store) -> None:
+    """Fill a store, with further entries for a model and for rules."""
     database = fill(store)
     facts = [
         Fact("model", "f" * 64, {"name": "office", "version": "2", "folder": "/models/2"}, "service"),
@@ -33,7 +33,9 @@ def filled(store: Store) -> Database:
     ]
     with database.write() as connection:
         audit.append(connection, facts, 6)
-    return database
+
+
+FILL = filling(fill_further)
 
 
 def change_facts(connection: Connection, number: int, **changes: Any) -> None:

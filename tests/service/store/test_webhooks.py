@@ -211,6 +211,7 @@ def test_workers_never_claim_the_same_delivery(store: Store, receiver: Receiver)
     )
 
 
+@pytest.mark.both_engines
 def test_addresses_are_added_listed_and_removed(client: Client) -> None:
     answer = client.post("/v1/webhooks", json={"url": "https://office.example/hook", "description": "Duty"})
     assert answer.status_code == 201, answer.text
