@@ -36,6 +36,7 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def modules_after(statement: str, store: Path | None = None) -> set[str]:
     """Return the top-level names of the modules loaded after a fresh interpreter ran ``statement`` with a model store."""
     own = {} if store is None else {"TIDEWAITER_MODELS_DIR": str(store)}
@@ -53,9 +54,8 @@ def modules_after(statement: str, store: Path | None = None) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statement", ["import service.app", "import service.cli"])
-def test_the_service_loads_no_training_library(statement: str) -> None:
-    assert modules_after(statement).isdisjoint(TRAINING_LIBRARIES)
+def test_the_commands_load_no_training_library() -> None:
+    assert modules_after("import service.cli").isdisjoint(TRAINING_LIBRARIES)
 
 
 @pytest.mark.slow
@@ -66,37 +66,17 @@ def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_i
     assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")
 
 
-@pytest.mark.slow
-def test_requests_import_neither_training_libraries_nor_pandas(small_store: Path) -> None:
-    served = """
-from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
-from service.app import create_app
-from service.core.logs import configure
-from service.core.settings import Settings
-from tests.service.api_client import serving
-configure("error")
-with serving(create_app(Settings(opsin=False))) as client:
-    for shipment in (EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR):
-        assert client.post("/v1/score?explain=all", json=shipment).status_code == 200
-        assert client.post("/v1/score/batch", json={"shipments": [shipment] * 40}).status_code == 200
-    assert client.get("/v1/substances?q=4-piperidone").status_code == 200
-    assert client.get("/v1/goods?q=shoes&hs_code=6403").status_code == 200
-    assert client.get("/metrics").status_code == client.get("/v1/model").status_code == 200
-"""
-    assert modules_after(served, small_store).isdisjoint({*TRAINING_LIBRARIES, "pandas"})
-
-
 DATABASE_LIBRARIES = {"alembic", "cryptography", "psycopg", "sqlalchemy"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("is_on", "loaded"), [(False, set()), (True, {"alembic", "cryptography", "sqlalchemy"})])
-def test_only_a_service_with_a_store_loads_the_libraries_of_databases(
+def test_requests_import_no_training_library_and_only_those_of_a_store_import_libraries_of_databases(
     is_on: bool, loaded: set[str], tmp_path: Path, small_store: Path
 ) -> None:
     served = f"""
 from service.app import create_app
-from service.core.examples import EXAMPLE_SHIPMENT
+from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.core.logs import configure
 from service.core.settings import Settings
 from tests.service.api_client import serving
@@ -104,15 +84,21 @@ configure("error")
 database = "sqlite:///{tmp_path}/tidewaiter.db"
 settings = Settings(opsin=False, TIDEWAITER_STORE={is_on}, database_url=database, job_worker=False)
 with serving(create_app(settings)) as client:
-    assert client.post("/v1/score", json=EXAMPLE_SHIPMENT).status_code == 200
-    for path in ("openapi.json", "readyz", "metrics", "v1/schema"):
+    for shipment in (EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR):
+        assert client.post("/v1/score?explain=all", json=shipment).status_code == 200
+        assert client.post("/v1/score/batch", json={{"shipments": [shipment] * 40}}).status_code == 200
+    assert client.get("/v1/substances?q=4-piperidone").status_code == 200
+    assert client.get("/v1/goods?q=shoes&hs_code=6403").status_code == 200
+    for path in ("openapi.json", "readyz", "metrics", "v1/schema", "v1/model"):
         assert client.get(path).status_code == 200, path
     for path in ("decisions", "jobs", "queue", "keys", "watch-lists", "webhooks", "audit"):
         assert client.get(f"/v1/{{path}}").status_code == {200 if is_on else 409}, path
     for path in ("keys", "permits", "webhooks"):
         assert client.delete(f"/v1/{{path}}/none").status_code == {404 if is_on else 409}, path
 """
-    assert modules_after(served, small_store) & DATABASE_LIBRARIES == loaded
+    modules = modules_after(served, small_store)
+    assert modules & DATABASE_LIBRARIES == loaded
+    assert modules.isdisjoint({*TRAINING_LIBRARIES, "pandas"})
 
 
 def test_a_module_is_short_enough_to_read_at_once() -> None:
