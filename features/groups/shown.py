@@ -108,7 +108,9 @@ LOG: Final = Shown(lambda value: number_text(exp_of(value)), after=" (log)")
 # Counts are integers, but the exponential of a logarithm has a rounding error.
 LOG_COUNT: Final = Shown(lambda value: number_text(round(exp_of(value) - 1.0)), after=" (log of one more)")
 LOG_SHARE: Final = Shown(log_share, before="Log ")
-TIMES: Final = Shown(lambda value: f"{number_text(exp_of(value))} times", before="Log of the ")
+TIMES: Final = Shown(
+    lambda value: "equal" if value == 0.0 else f"{number_text(exp_of(value))} times", before="Log of the "
+)
 SHARE: Final = Shown(lambda value: percent(value) if 0.0 <= value <= 1.0 else number_text(value))
 #: A count in a sliding period.
 PERIOD: Final = Shown(_in_period)

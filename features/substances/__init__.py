@@ -12,7 +12,7 @@ from __future__ import annotations
 from features.substances.coverage import LawOn, Obligation, law_on, listed, listed_in_place, obligations
 from features.substances.find.index import Substances
 from features.substances.find.numbers import cas_numbers_in
-from features.substances.law import ClassControl, LegalStatus, applies, era, eu_members, months, status
+from features.substances.law import ClassControl, LegalStatus, applies, era, eu_members, listings, months, status
 from features.substances.match import ADULTERANT, BENIGN, CONTROLLED, KINDS, WATCHED, ClassMatch, Kind, Match
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import draw, read_structures, structures_in, systematic_names
@@ -40,6 +40,7 @@ __all__ = [
     "law_on",
     "listed",
     "listed_in_place",
+    "listings",
     "months",
     "obligations",
     "opsin",

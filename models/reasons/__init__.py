@@ -2,8 +2,8 @@
 
 from models.reasons.by_reason import FeaturesByReason
 from models.reasons.explanations import ENOUGH, Explanation, Explanations, Reason
-from models.reasons.goods_texts import SubstanceAnswers
 from models.reasons.items import ScoredTable, day_of
+from models.reasons.law_texts import SubstanceAnswers
 
 __all__ = [
     "ENOUGH",

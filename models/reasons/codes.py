@@ -15,7 +15,7 @@ from typing import Final
 
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from features.reference import statistics, typologies
-from models.reasons import goods_texts, shipment_texts
+from models.reasons import goods_texts, law_texts, shipment_texts
 from models.reasons.items import Evidence, FactWriter, Renderer
 
 #: Source of a relation without a published typology.
@@ -116,7 +116,7 @@ PLACES: Final[Mapping[str, FactWriter]] = MappingProxyType(
     {
         # Places of the entries of evidence, which `models.evidence.reading.PLACES` allows.
         "declared": goods_texts.naming,
-        "law": goods_texts.law,
+        "law": law_texts.law,
         "permit": goods_texts.permit,
         "permit_number": shipment_texts.quoted("permit_number"),
         "similar": goods_texts.resemblance("No structure resembles a listed substance"),

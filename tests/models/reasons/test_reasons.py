@@ -353,15 +353,31 @@ class TestTexts:
         assert precursor is not None
         row = context(precursor, goods_description="4-ANPP, 98 percent")
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, row) == (
-            "`4-ANPP` (4-Anilino-N-phenethylpiperidine, precursor) is declared in the goods description: listed in "
+            "`4-ANPP` (4-Anilino-N-phenethylpiperidine, a precursor) is declared in the goods description: listed in "
             "UN Table I since 2017-10-18, US Schedule II since 2010-08-30, China precursor chemical since 2018-02-01 and 2 more"
         )
         # The law of no other country is named: Canada lists it, but is not on the route.
         assert len(status(precursor, dt.date(2026, 5, 4)).listings) > 5
         early = context(precursor, goods_description="4-ANPP", declared_at="1999-05-04")
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, early).endswith(
-            "4-ANPP` (4-Anilino-N-phenethylpiperidine, precursor) is declared"
+            "4-ANPP` (4-Anilino-N-phenethylpiperidine, a precursor) is declared"
             " in the goods description: no recorded law of this route lists it on 1999-05-04"
+        )
+
+    def test_a_listing_has_its_name_without_remarks_and_the_days_of_a_temporary_one_before(self) -> None:
+        index = Substances.load()
+        nitazene = context(index.match("protonitazene"), goods_description="protonitazene", declared_at="2026-05-04")
+        assert "US Schedule I since 2024-04-11, temporarily since 2022-04-12" in text_of(
+            ReasonCode.SUBSTANCE_DECLARED, nitazene
+        )
+        furanyl = context(
+            index.match("furanylfentanyl"),
+            goods_description="furanylfentanyl",
+            consignee_country="CY",
+            declared_at="2026-05-04",
+        )
+        assert ", EU annex of Framework Decision 2004/757/JHA since 2018-11-19, China Supplementary list" in text_of(
+            ReasonCode.SUBSTANCE_DECLARED, furanyl
         )
 
     def test_an_unrecorded_law_of_the_destination_is_stated(self) -> None:
