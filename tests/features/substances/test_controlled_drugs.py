@@ -75,7 +75,8 @@ def test_ketamine_is_controlled_by_nations_and_not_by_the_united_nations() -> No
     assert schedules("ketamine") == []
     assert known("ketamine", "US") is True
     assert known("ketamine", "US", date(1999, 8, 11)) is None
-    assert known("ketamine", "IN") is None
+    assert known("ketamine", "CH") is None
+    assert [known("ketamine", "IN", date(2011, 2, day)) for day in (9, 10)] == [None, True]
     assert [known("ketamine", "MX", date(2026, 1, day)) for day in (15, 16)] == [None, True]
 
 

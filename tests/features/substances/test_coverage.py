@@ -104,12 +104,13 @@ def test_a_day_before_a_listing_of_unknown_begin_is_unknown() -> None:
     # China's catalogues of 2025-07-28 name it; the day on which they first did is not recorded.
     assert known("isotonitazene", "CN", date(2024, 1, 1)) is None
     assert known("isotonitazene", "CN", date(2025, 7, 28)) is True
-    # Of the United States' listing of fentanyl only the year is recorded.
-    assert [known("fentanyl", "US", date(year, 6, 1)) for year in (1970, 1971, 1972)] == [False, None, True]
-    assert known("fentanyl", "US", date(1970, 12, 31)) is False
-    assert known("fentanyl", "US", date(1971, 1, 1)) is None
-    assert listed_in_place(resolve("fentanyl"), law.era(date(1971, 6, 1)), "US") is None
-    assert listed_in_place(resolve("fentanyl"), law.era(date(1970, 6, 1)), "US") is False
+    # Of the United States' listing of carfentanil only the year is recorded, of that of fentanyl the day.
+    assert [known("carfentanil", "US", date(year, 6, 1)) for year in (1987, 1988, 1989)] == [False, None, True]
+    assert known("carfentanil", "US", date(1987, 12, 31)) is False
+    assert known("carfentanil", "US", date(1988, 1, 1)) is None
+    assert listed_in_place(resolve("carfentanil"), law.era(date(1988, 6, 1)), "US") is None
+    assert listed_in_place(resolve("carfentanil"), law.era(date(1987, 6, 1)), "US") is False
+    assert [known("fentanyl", "US", date(1970, 10, day)) for day in (26, 27)] == [False, True]
 
 
 @pytest.mark.parametrize(
