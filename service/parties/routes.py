@@ -98,7 +98,10 @@ async def search(
             max_length=200,
             pattern=TEXT,
             description="Words in any script: of goods, parties, addresses, contacts, and numbers of documents and substances",
-            examples=["citric acid"],
+            openapi_examples={
+                "party": {"summary": "A party", "value": "qinghe"},
+                "goods": {"summary": "Words of goods", "value": "phenethyl piperidone"},
+            },
         ),
     ],
     cursor: OpaqueCursor = None,

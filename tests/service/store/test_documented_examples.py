@@ -88,9 +88,12 @@ class Page:
         place = [part for part in path.split("/")[2:] if "{" not in part]
 
         def pasted(parameter: re.Match[str]) -> str:
-            name = {"id": f"{place[0]} id", "key_id": "keys id", "delivery_id": "deliveries id"}.get(
-                parameter[1], parameter[1]
-            )
+            name = {
+                "id": f"{place[0]} id",
+                "key_id": "keys id",
+                "delivery_id": "deliveries id",
+                "party_id": "search id",
+            }.get(parameter[1], parameter[1])
             return self.ids[name].pop() if method == "delete" else self.ids[name][-1]
 
         query = {one["name"]: shown(one) for one in operation.get("parameters", ()) if shown(one) is not None}
@@ -102,7 +105,7 @@ class Page:
         is_ended = operation["operationId"] == "cancel_job" and answer.status_code == 409
         assert answer.status_code < 300 or is_ended, (method, path, answer.text)
         if (answer.headers.get("content-type") == "application/json" and method == "post") or path.endswith(
-            ("/queue", "/deliveries")
+            ("/queue", "/deliveries", "/search")
         ):
             for part in schemas_in(answer.json()):
                 for name, value in part.items():
