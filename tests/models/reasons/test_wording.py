@@ -87,7 +87,7 @@ LAW = "{declared}, {law}, {permit}"
         (
             "heroin",
             {},
-            "Declared by name as diacetylmorphine (`heroin`), controlled by the UN conventions",
+            "Declared by name as diacetylmorphine (`heroin`), controlled in the US since 1970, no permit",
         ),
         (
             "phenethyl bromide",
