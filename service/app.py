@@ -224,7 +224,7 @@ async def _opened(store: Store | None, durable: DurableHistory | None) -> AsyncI
 
 
 def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
-    """Return a context manager during which messages about red decisions are sent."""
+    """Return a context manager during which messages are sent."""
     if store is None:
         return contextlib.nullcontext()
     from service.webhooks.sending import Deliverer

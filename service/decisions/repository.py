@@ -118,7 +118,7 @@ def record(
 def record_with_deliveries(
     database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
 ) -> list[Stored]:
-    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones."""
+    """Store the decisions of a job's chunk as `record` does, with the deliveries of new ones."""
     stored = record(connection, decisions, at)
     Outbox(database).add(connection, decisions, stored, at)
     return stored

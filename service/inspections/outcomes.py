@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from sqlalchemy import ColumnElement, exists, insert, select
 from sqlalchemy.orm import aliased
 
 from features.manifest.fields import OTHER_CONTRABAND
 from service.core.database.audit import Fact, salted
+from service.core.database.times import iso_time
 from service.core.identifiers import new_ids
 from service.inspections.tables import Outcome, Override
 from service.scoring.tables import Decision
+from service.webhooks import repository as webhooks
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -105,7 +108,9 @@ def finds() -> ColumnElement[bool]:
 def add_outcome(
     connection: Connection, decision_id: str, finding: Finding, *, caller: str | None, at: int
 ) -> tuple[Recorded, Fact]:
-    """Record an outcome of a decision. The caller holds the lock of the audit chain, and appends the fact to it.
+    """Record an outcome of a decision, and enqueue the messages about it.
+
+    The caller holds the lock of the audit chain, and appends the fact to it.
 
     Raises:
         UnknownDecision: there is no such decision.
@@ -131,7 +136,28 @@ def add_outcome(
     # Both may name persons, so only their salted digests enter the chain.
     for name in ("by", "method"):
         facts[name] = None if values[name] is None else salted(salt, values[name].encode())
+    _announce(connection, values)
     return Recorded(**values), Fact("outcome", outcome_id, facts, caller)
+
+
+def _announce(connection: Connection, outcome: Mapping[str, Any]) -> None:
+    """Enqueue a message about an outcome, with lane and reason codes of its decision. After an erasure, it names no shipment."""
+    if not webhooks.is_wanted(connection, webhooks.OUTCOME_RECORDED):
+        return
+    columns = (Decision.lane, Decision.answer, Decision.salt)
+    decision = connection.execute(select(*columns).where(Decision.id == outcome["decision_id"])).one()
+    answer = orjson.loads(bytes(decision.answer))
+    data = {
+        "outcome_id": outcome["id"],
+        "decision_id": outcome["decision_id"],
+        "shipment_id": None if decision.salt is None else answer.get("shipment_id", outcome["shipment_id"]),
+        "lane": decision.lane,
+        "reason_codes": webhooks.reason_codes(answer),
+        **{name: outcome[name] for name in ("content", "kind", "corrects")},
+        **{name: iso_time(outcome[name]) for name in ("found_at", "recorded_at")},
+    }
+    message = webhooks.Message(webhooks.OUTCOME_RECORDED, data, outcome["decision_id"])
+    webhooks.enqueue(connection, [message], outcome["recorded_at"])
 
 
 def add_override(

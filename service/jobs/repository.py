@@ -17,13 +17,15 @@ from sqlalchemy import and_, desc, func, insert, or_, select, update
 
 from service.core.database import audit
 from service.core.database.audit import Fact
+from service.core.database.times import iso_time
 from service.jobs.tables import END_FACTS, NEW_FACTS, Job, salted_facts_of
+from service.webhooks import repository as webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, RowMapping
 
     from service.core.database.engine import Database
 
@@ -247,7 +249,7 @@ class Jobs:
         _change(connection, lease, file_attempt=lease.job.attempt, fruitless=0, **values)
 
     def finish(self, lease: Lease, problem: str | None = None, digests: Mapping[str, str | None] | None = None) -> None:
-        """End a job, as failed if there is a problem and as done otherwise, and record this in the audit chain.
+        """End a job, as failed if there is a problem and as done otherwise. Record this in the audit chain, and enqueue a message.
 
         Args:
             digests: name of a file -> its `digest_of`.
@@ -259,14 +261,20 @@ class Jobs:
         with self._database.write() as connection:
             values: dict[str, Any] = {"rows_total": Job.rows_done} if state == DONE else {}
             _change(connection, lease, state=state, problem=problem, finished_at=now(), owner=None, **values)
-            self._append_end(connection, lease.job.id, _WORKER, digests or {})
+            row = self._append_end(connection, lease.job.id, _WORKER, digests or {})
+            if not row["what_if"]:
+                counts = {name: row[name] for name in ("rows_done", "rows_total", "rejected")}
+                data = {"job_id": row["id"], "state": state, **counts, "finished_at": iso_time(row["finished_at"])}
+                webhooks.enqueue(connection, [webhooks.Message(f"job.{state}", data)], row["finished_at"])
 
     def _append_end(
         self, connection: Connection, job_id: str, actor: str | None, digests: Mapping[str, str | None]
-    ) -> None:
+    ) -> RowMapping:
+        """Record the end of a job in the audit chain, and return its row."""
         row = connection.execute(select(Job.__table__).where(Job.id == job_id)).mappings().one()
         facts = {name: row[name] for name in END_FACTS} | dict(digests)
         audit.append(connection, [Fact("job_ended", job_id, facts, actor)], row["finished_at"])
+        return row
 
     def release(self, owner: str) -> None:
         """Return the running jobs of an ended worker to the queue, so that another worker can lease them at once."""

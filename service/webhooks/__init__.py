@@ -1,1 +1,1 @@
-"""Messages about red decisions to addresses of the office."""
+"""Messages about decisions, jobs, outcomes and list hits to addresses of the office."""

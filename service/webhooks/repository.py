@@ -1,15 +1,15 @@
 """Webhooks and their outbox: add and remove addresses, enqueue deliveries, claim due ones, and record the results.
 
-A delivery is inserted in the transaction of its decision, so that a message is sent for every stored red decision except what-if
-ones, and for no other. A worker claims a delivery by a lease in a short transaction, sends it outside of any transaction, and
-records the result. After a crash the lease ends and another worker sends the delivery again: receivers get it at least once, always
-with the same id.
+A delivery is inserted in the transaction of its decision, outcome or job, so that a message is sent for each stored one except
+what-if ones, and for no other. A worker claims a delivery by a lease in a short transaction, sends it outside of any transaction,
+and records the result. After a crash the lease ends and another worker sends the delivery again: receivers get it at least once,
+always with the same id.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from service.core.database import audit
 from service.core.database.audit import Fact, salted
 from service.core.database.times import iso_time
 from service.core.identifiers import new_ids
-from service.webhooks.tables import Delivery, Webhook
+from service.webhooks.tables import DEFAULT_EVENT, EVENTS, Delivery, Webhook, facts_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from service.scoring.decision import NewDecision, Stored
 
 WAITING, DELIVERED, FAILED = ("waiting", "delivered", "failed")
-EVENT: Final = "decision.red"
-_RED: Final = "red"
+#: Kinds of messages about other things than the lane of a decision.
+OUTCOME_RECORDED, LIST_HIT = "outcome.recorded", "list.hit"
+#: Beginning of the ``rule_ids`` of hits on watch lists.
+_HIT: Final = "watch_list:"
+_HIT_IN_ANSWER: Final = f'"{_HIT}'.encode()
 _SECOND: Final = 1_000_000
 _SECRET_BYTES: Final = 32
 #: Lease of a claimed delivery, in microseconds: the worker must send it within this time.
@@ -41,77 +44,119 @@ _FURTHEST: Final = 7 * 3600 * _SECOND
 PATIENCE: Final = 3 * 24 * 3600 * _SECOND
 
 
-class Outbox:
-    """Deliveries of the red decisions of a service.
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to enqueue.
 
     Attributes:
-        in_use: whether any address was in use at the last `look`; True before the first one. If False, `add` does nothing.
+        event: one of `EVENTS`.
+        data: JSON without personal data except the reference of the shipment.
+        decision_id: decision that the message concerns; empty for a job.
     """
+
+    event: str
+    data: dict[str, Any]
+    decision_id: str = ""
+
+
+class Outbox:
+    """Deliveries of the decisions of a service."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Some processes, such as commands, never call `look`. True makes `add` query the database.
-        self.in_use = True
+        # Kinds that some address gets. Some processes, such as commands, never call `look`, so that `add` queries the database.
+        self._wanted: Collection[str] = EVENTS
 
     def look(self) -> bool:
-        """Read whether any address is in use, and return this."""
+        """Read which kinds of messages the addresses in use get, and return whether there are any."""
         with self._database.read() as connection:
-            self.in_use = bool(_in_use(connection))
-        return self.in_use
+            self._wanted = _wanted(connection)
+        return bool(self._wanted)
 
     def add(self, connection: Connection, decisions: Sequence[NewDecision], stored: Sequence[Stored], at: int) -> None:
-        """Insert the deliveries of new red decisions, in the transaction of the decisions."""
-        if not self.in_use:
+        """Insert the deliveries of new decisions, in the transaction of the decisions."""
+        if not self._wanted:
             return
-        red = [
+        new = [
             decision
             for decision, answer in zip(decisions, stored, strict=True)
-            if decision.lane == _RED and not decision.what_if and not answer.repeated
+            if not decision.what_if and not answer.repeated and _events_of(decision, self._wanted)
         ]
-        webhooks = _in_use(connection) if red else []
-        if not webhooks:
-            return
-        ids = iter(new_ids(len(red) * len(webhooks)))
-        rows = [
-            _delivery(next(ids), webhook, decision.id, _message(decision), at)
-            for decision in red
-            for webhook in webhooks
-        ]
-        connection.execute(insert(Delivery), rows)
+        wanted = _wanted(connection) if new else ()
+        enqueue(connection, [message for decision in new for message in _messages(decision, wanted)], at)
 
 
-def _in_use(connection: Connection) -> list[str]:
-    return list(
-        connection.scalars(
-            select(Webhook.id)
-            .where(Webhook.removed_at.is_(None), Webhook.disabled_at.is_(None))
-            .order_by(Webhook.position)
-        )
+def _in_use(connection: Connection) -> list[tuple[str, list[str]]]:
+    """Return the id of each address in use, and the kinds of its messages."""
+    query = (
+        select(Webhook.id, Webhook.events)
+        .where(Webhook.removed_at.is_(None), Webhook.disabled_at.is_(None))
+        .order_by(Webhook.position)
     )
+    return [(row.id, row.events.split(",")) for row in connection.execute(query)]
 
 
-def _message(decision: NewDecision) -> dict[str, Any]:
-    """Return the message about a decision, which contains no personal data and no identifier from the manifest."""
+def _wanted(connection: Connection) -> set[str]:
+    return {event for _, events in _in_use(connection) for event in events}
+
+
+def is_wanted(connection: Connection, event: str) -> bool:
+    """Return whether an address in use gets messages of a kind."""
+    return event in _wanted(connection)
+
+
+def enqueue(connection: Connection, messages: Sequence[Message], at: int) -> None:
+    """Insert a delivery of each message to each address in use that gets its kind, in the caller's transaction."""
+    webhooks = _in_use(connection) if messages else []
+    wanted = [(message, webhook) for message in messages for webhook, events in webhooks if message.event in events]
+    if not wanted:
+        return
+    ids = new_ids(len(wanted))
+    rows = [_delivery(id_, webhook, message, at) for id_, (message, webhook) in zip(ids, wanted, strict=True)]
+    connection.execute(insert(Delivery), rows)
+
+
+def _events_of(decision: NewDecision, wanted: Collection[str]) -> list[str]:
+    """Return which of the wanted kinds a decision may have messages of. A declared text may look like a hit."""
+    events = [f"decision.{decision.lane}", *([LIST_HIT] if _HIT_IN_ANSWER in decision.answer else [])]
+    return [event for event in events if event in wanted]
+
+
+def _messages(decision: NewDecision, wanted: Collection[str]) -> list[Message]:
+    """Return the messages about a decision of the wanted kinds."""
+    events = _events_of(decision, wanted)
+    if not events:
+        return []
     answer = orjson.loads(decision.answer)
-    return {
+    if LIST_HIT in events and not any(rule.startswith(_HIT) for rule in answer["rule_ids"]):
+        events.remove(LIST_HIT)
+    data = {
         "decision_id": decision.id,
+        "shipment_id": answer.get("shipment_id", decision.shipment_id),
         "received_at": iso_time(decision.received_at),
         "lane": decision.lane,
         "selected_by": decision.selected_by,
         "risk": decision.risk,
         "percentile": decision.percentile,
-        "reason_codes": list(dict.fromkeys(reason["code"] for reason in answer["reasons"])),
+        "reason_codes": reason_codes(answer),
         "rule_ids": answer["rule_ids"],
         "model_digest": decision.model_digest,
     }
+    return [Message(event, data, decision.id) for event in events]
 
 
-def _delivery(id_: str, webhook: str, decision: str, message: dict[str, Any], at: int) -> dict[str, Any]:
+def reason_codes(answer: Mapping[str, Any]) -> list[str]:
+    """Return the codes of an answer's reasons, each once."""
+    return list(dict.fromkeys(reason["code"] for reason in answer["reasons"]))
+
+
+def _delivery(id_: str, webhook: str, message: Message, at: int) -> dict[str, Any]:
     return {
         "id": id_,
         "webhook_id": webhook,
-        "decision_id": decision,
-        "body": orjson.dumps({"event": EVENT, "delivery_id": id_, "data": message}),
+        "event": message.event,
+        "decision_id": message.decision_id,
+        "body": orjson.dumps({"event": message.event, "delivery_id": id_, "data": message.data}),
         "state": WAITING,
         "created_at": at,
         "attempts": 0,
@@ -120,14 +165,26 @@ def _delivery(id_: str, webhook: str, decision: str, message: dict[str, Any], at
     }
 
 
-def add(database: Database, url: str, description: str, actor: str | None, at: int) -> Row[Any]:
-    """Add an address with a new secret, and return its row."""
+def add(
+    database: Database,
+    url: str,
+    description: str,
+    actor: str | None,
+    at: int,
+    events: Collection[str] = (DEFAULT_EVENT,),
+) -> Row[Any]:
+    """Add an address with a new secret, and return its row.
+
+    Args:
+        events: kinds of its messages.
+    """
     [id_] = new_ids(1)
     secret = f"whsec_{secrets.token_urlsafe(_SECRET_BYTES)}"
     with database.write() as connection:
         row = {"id": id_, "url": url, "description": description, "secret": secret, "added_by": actor, "added_at": at}
+        row["events"] = ",".join(event for event in EVENTS if event in events)
         connection.execute(insert(Webhook), [row])
-        facts = {"url": salted(secret.encode(), url.encode())}
+        facts = facts_of(row) | {"url": salted(secret.encode(), url.encode())}
         audit.append(connection, [Fact("webhook_added", id_, facts, actor)], at)
         return connection.execute(select(Webhook.__table__).where(Webhook.id == id_)).one()
 
@@ -196,6 +253,7 @@ class Due:
     webhook_id: str
     url: str
     secret: str
+    event: str
     body: bytes
     attempts: int
 
@@ -204,7 +262,15 @@ def claim(database: Database, at: int, most: int) -> list[Due]:
     """Claim up to ``most`` deliveries that are due. No other worker claims them before the lease ends."""
     with database.write() as connection:
         query = (
-            select(Delivery.id, Delivery.webhook_id, Delivery.body, Delivery.attempts, Webhook.url, Webhook.secret)
+            select(
+                Delivery.id,
+                Delivery.webhook_id,
+                Webhook.url,
+                Webhook.secret,
+                Delivery.event,
+                Delivery.body,
+                Delivery.attempts,
+            )
             .join(Webhook, Webhook.id == Delivery.webhook_id)
             .where(
                 Delivery.state == WAITING,
@@ -223,7 +289,7 @@ def claim(database: Database, at: int, most: int) -> list[Due]:
         if rows:
             claimed = [row.id for row in rows]
             connection.execute(update(Delivery).where(Delivery.id.in_(claimed)).values(leased_until=at + LEASE))
-    return [Due(row.id, row.webhook_id, row.url, row.secret, bytes(row.body), row.attempts) for row in rows]
+    return [Due(row.id, row.webhook_id, row.url, row.secret, row.event, bytes(row.body), row.attempts) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

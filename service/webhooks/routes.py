@@ -1,9 +1,8 @@
-"""``/v1/webhooks``: addresses that receive a message about each red decision, and the deliveries of these messages."""
+"""``/v1/webhooks``: addresses that receive messages about decisions, jobs, outcomes and list hits, and their deliveries."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
@@ -43,12 +42,16 @@ _MAX_TEXT = 300
 _NOT_THERE = "There is no such webhook, or it was removed."
 
 
+Event = Literal["decision.red", "decision.yellow", "job.done", "job.failed", "outcome.recorded", "list.hit"]
+
+
 class WebhookDescription(Answer):
-    """An address that receives a message about each red decision."""
+    """An address that receives messages."""
 
     id: str = Field(examples=["5f0c1a52-9a4e-4d0b-8d5b-0c3c5a4f9f10"])
     url: str = Field(examples=["https://office.example/tidewaiter"])
     description: str = Field(examples=["Duty officer"])
+    events: list[Event] = Field(description="Kinds of its messages", examples=[["decision.red", "list.hit"]])
     added_by: str | None
     added_at: str
     failing_since: str | None = Field(
@@ -74,7 +77,8 @@ class DeliveryDescription(Answer):
     """One message to one address."""
 
     id: str
-    decision_id: str
+    event: Event
+    decision_id: str | None = Field(description="Null for a message about a job")
     state: Literal["waiting", "delivered", "failed"]
     created_at: str
     attempts: int
@@ -91,13 +95,15 @@ class Deliveries(Answer):
     next: str | None = Field(description="`cursor` of the next page; null on the last page")
 
 
-_webhook = partial(answer_of, WebhookDescription)
+def _webhook(row: Any, schema: type[WebhookDescription] = WebhookDescription) -> dict[str, Any]:
+    return answer_of(schema, row, events=row.events.split(","))
 
 
 def _delivery(row: Any) -> dict[str, Any]:
     from service.webhooks.repository import WAITING
 
-    return answer_of(DeliveryDescription, row, next_at=iso_time_or_none(row.next_at if row.state == WAITING else None))
+    next_at = iso_time_or_none(row.next_at if row.state == WAITING else None)
+    return answer_of(DeliveryDescription, row, next_at=next_at, decision_id=row.decision_id or None)
 
 
 _BODY = {
@@ -111,13 +117,24 @@ _BODY = {
                     "properties": {
                         "url": {"type": "string", "description": "https, without user and fragment"},
                         "description": {"type": ["string", "null"], "maxLength": _MAX_TEXT},
+                        "events": {
+                            "type": "array",
+                            "items": {"enum": list(get_args(Event))},
+                            "minItems": 1,
+                            "default": ["decision.red"],
+                            "description": "Kinds of messages: decisions by lane, ended jobs, outcomes, hits on watch lists",
+                        },
                     },
                     "additionalProperties": False,
                 },
                 "examples": {
                     "one": {
                         "summary": "The duty officer",
-                        "value": {"url": "https://office.example/tidewaiter", "description": "Duty officer"},
+                        "value": {
+                            "url": "https://office.example/tidewaiter",
+                            "description": "Duty officer",
+                            "events": ["decision.red", "list.hit"],
+                        },
                     }
                 },
             }
@@ -126,17 +143,17 @@ _BODY = {
 }
 
 
-def _read(given: object, policy: Policy) -> tuple[str, str]:
-    """Return URL and description.
+def _read(given: object, policy: Policy) -> tuple[str, str, list[str]]:
+    """Return URL, description and kinds of messages.
 
     Raises:
         Unprocessable: a member is invalid, unknown or missing.
     """
     members: dict[str, Any] = given if isinstance(given, dict) else {}
     errors = [
-        {"field": str(name)[:_MAX_TEXT], "problem": "is unknown; expected url, description"}
+        {"field": str(name)[:_MAX_TEXT], "problem": "is unknown; expected url, description, events"}
         for name in members
-        if name not in ("url", "description")
+        if name not in ("url", "description", "events")
     ]
     url, description = members.get("url"), members.get("description") or ""
     if not isinstance(url, str):
@@ -150,10 +167,13 @@ def _read(given: object, policy: Policy) -> tuple[str, str]:
         errors.append(
             {"field": "description", "problem": f"must be a text of at most {_MAX_TEXT} printable characters"}
         )
+    events = members.get("events", ["decision.red"])
+    if not isinstance(events, list) or not events or not all(event in get_args(Event) for event in events):
+        errors.append({"field": "events", "problem": f"must be a list of one or more of {', '.join(get_args(Event))}"})
     if errors:
         problems = "; ".join(f"{error['field']}: {error['problem']}" for error in errors)
         raise Unprocessable(f"The webhook cannot be used: {problems}.", errors=errors)
-    return str(url), str(description)
+    return str(url), str(description), list(events)
 
 
 @router.get("", summary="List webhooks", response_model=Webhooks, responses=problems(409, 500, 503))
@@ -176,23 +196,24 @@ async def list_webhooks(request: Request, database: AppDatabase) -> Response:
 )
 @needs(Scope.ADMIN)
 async def add_webhook(request: Request, database: AppDatabase, settings: AppSettings, outbox: AppOutbox) -> Response:
-    """Add an address that receives a message about each red decision from now on. Only this answer shows the secret.
+    """Add an address that receives a message about each of `events` from now on, by default about each red decision. Only this
+    answer shows the secret. To change the kinds, add the address again and remove the old one.
 
     Private, loopback and link-local addresses are refused each time a message is sent, unless the service allows them.
     """
     from service.webhooks import repository
 
     caller = caller_of(request)
-    url, description = _read(await read_json(request, _MAX_BODY_BYTES), policy_of(settings))
+    url, description, events = _read(await read_json(request, _MAX_BODY_BYTES), policy_of(settings))
 
     def work() -> Any:
-        row = repository.add(database, url, description, caller, now_us())
+        row = repository.add(database, url, description, caller, now_us(), events)
         outbox.look()
         return row
 
     row = await to_thread.run_sync(work)
     add_log_fields(request, webhook=row.id)
-    return PlainJson(_webhook(row) | {"secret": row.secret}, status_code=201)
+    return PlainJson(_webhook(row, NewWebhook), status_code=201)
 
 
 @router.delete(

@@ -292,10 +292,8 @@ class Deliverer:
         return sent
 
     def _send(self, due: Due) -> Reply:
-        from service.webhooks.repository import EVENT
-
         signed = signature(due.secret, now_us() // _SECOND, due.body)
-        return self._sender.send(due.url, due.body, headers_of(due.id, EVENT, signed))
+        return self._sender.send(due.url, due.body, headers_of(due.id, due.event, signed))
 
     def _record(self, due: Due, reply: Reply) -> None:
         from service.webhooks.repository import Attempt, record

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+#: Kinds of messages. By default an address gets the first one.
+EVENTS: Final = ("decision.red", "decision.yellow", "job.done", "job.failed", "outcome.recorded", "list.hit")
+DEFAULT_EVENT: Final = EVENTS[0]
+
+
 class Webhook(Base):
-    """Address that gets a message about each red decision.
+    """Address that gets messages.
 
     Attributes:
+        events: kinds of its messages, separated by commas, in the order of `EVENTS`.
         secret: key of the signatures. Signing needs it, so it is not hashed. Empty after removal.
         failing_since: time of the first failure since the last success; None while deliveries succeed.
         disabled_at: time at which it was disabled after three days of failures; None while it is in use.
@@ -35,6 +41,7 @@ class Webhook(Base):
     url: Mapped[str]
     description: Mapped[str]
     secret: Mapped[str]
+    events: Mapped[str]
     added_by: Mapped[str | None]
     added_at: Mapped[int]
     failing_since: Mapped[int | None]
@@ -50,6 +57,8 @@ class Delivery(Base):
     """One message to one address. Rows stay after delivery.
 
     Attributes:
+        event: kind of the message, one of `EVENTS`.
+        decision_id: empty for a message about a job.
         body: JSON of the message. Each attempt sends the same bytes.
         state: ``waiting``, ``delivered`` or ``failed`` (given up).
         next_at: time of the next attempt of a waiting delivery.
@@ -64,6 +73,7 @@ class Delivery(Base):
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(unique=True)
     webhook_id: Mapped[str]
+    event: Mapped[str]
     decision_id: Mapped[str]
     body: Mapped[bytes]
     state: Mapped[str]
@@ -76,6 +86,11 @@ class Delivery(Base):
     delivered_at: Mapped[int | None]
 
 
+def facts_of(row: Values) -> dict[str, Any]:
+    """Return the facts about a new address without its URL. Those of earlier versions have no kinds, because there was one only."""
+    return {"events": None if row["events"] == DEFAULT_EVENT else row["events"]}
+
+
 def _unerased(row: Values, _: Entry) -> str | None:
     # The removal of an address deletes its secret, so its URL can no longer be checked.
     return None if has_salt(row) or row["removed_at"] is not None else "the table holds other values of url"
@@ -85,9 +100,9 @@ CHECKS: Final = (
     RowCheck(
         "webhook_added",
         Webhook,
-        (),
+        facts_of,
         lambda row: {"url": salted(row["secret"].encode(), row["url"].encode())},
-        columns=("url", "secret", "removed_at"),
+        columns=("events", "url", "secret", "removed_at"),
         unerased=_unerased,
     ),
     RowCheck("webhook_removed", Webhook, ("removed_at",), required=("removed_at",)),
@@ -95,10 +110,12 @@ CHECKS: Final = (
 
 
 def erase_with(connection: Connection, decisions: Sequence[Any]) -> None:
-    """Erase the ids of watch-list entries in the messages about decisions."""
-    ids = [row.id for row in decisions if row.is_unerased and b"watch_list" in bytes(row.answer)]
-    found = connection.execute(select(Delivery.id, Delivery.body).where(Delivery.decision_id.in_(ids))) if ids else ()
-    for row in list(found):
+    """Erase the references of shipments and the ids of watch-list entries in the messages about decisions and their outcomes."""
+    ids = [row.id for row in decisions]
+    for row in connection.execute(select(Delivery.id, Delivery.body).where(Delivery.decision_id.in_(ids))).all():
         message = orjson.loads(bytes(row.body))
-        message["data"]["rule_ids"] = [without_entry(rule) for rule in message["data"]["rule_ids"]]
+        data = message["data"]
+        data["shipment_id"] = None
+        if "rule_ids" in data:
+            data["rule_ids"] = [without_entry(rule) for rule in data["rule_ids"]]
         connection.execute(update(Delivery).where(Delivery.id == row.id).values(body=orjson.dumps(message)))

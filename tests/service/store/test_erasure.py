@@ -565,6 +565,33 @@ def test_reasons_of_dismissals_and_suppressions_in_answers_are_erased(client: Cl
     assert NAME not in str(stored)
 
 
+def test_messages_to_webhooks_name_no_erased_shipment(client: Client) -> None:
+    events = ["decision.red", "decision.yellow", "outcome.recorded"]
+    assert client.post("/v1/webhooks", json={"url": "https://office.example/", "events": events}).status_code == 201
+    fentanyl = [{"goods_description": "fentanyl citrate", "declared_chemical": "fentanyl"}]
+    ids = [client.post("/v1/score", json=personal(name) | {"items": fentanyl}).json()["decision_id"] for name in "AB"]
+    outcome = {"content": "fentanyl", "found_at": "2026-05-04", "by": NAME}
+    for decision_id in ids:
+        assert client.post(f"/v1/decisions/{decision_id}/outcome", json=outcome).status_code == 201
+    with database_of(client).write() as connection:
+        connection.execute(update(Delivery).where(Delivery.event == "decision.red").values(state="delivered"))
+    assert client.post("/v1/erasures", json={"shipment_id": "A"}).json()["decisions"] == 1
+    assert client.post(f"/v1/decisions/{ids[0]}/outcome", json=outcome).status_code == 201
+    with database_of(client).read() as connection:
+        bodies = [
+            orjson.loads(bytes(body))
+            for body in connection.scalars(select(Delivery.body).order_by(Delivery.position)).all()
+        ]
+    assert [(one["event"], one["data"]["decision_id"], one["data"]["shipment_id"]) for one in bodies] == [
+        ("decision.red", ids[0], None),
+        ("decision.red", ids[1], "B"),
+        ("outcome.recorded", ids[0], None),
+        ("outcome.recorded", ids[1], "B"),
+        ("outcome.recorded", ids[0], None),
+    ]
+    assert NAME not in str(bodies)
+
+
 @pytest.mark.both_engines
 def test_hits_on_watch_lists_are_erased_also_in_messages_to_webhooks(client: Client) -> None:
     """The text of an entry may be the name of the party, and erasing a shipment does not erase the entry."""

@@ -28,7 +28,7 @@ from service.keys.tables import ApiKey
 from service.scoring.decision import ToErase
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
-from service.webhooks.tables import Webhook
+from service.webhooks.tables import EVENTS, Webhook
 from tests.service.store.chains import (
     CORRECTED,
     CREATED,
@@ -424,6 +424,22 @@ def test_another_name_of_a_key_is_found(filled: Database, values: dict[str, Any]
         connection.execute(update(ApiKey).values(**values))
     number, _, found = broken(prove(filled))
     assert (number, found) == (CREATED, problem)
+
+
+def test_the_kinds_of_messages_of_a_webhook_are_proven(filled: Database) -> None:
+    row = webhooks.add(filled, "https://office.example/all", "", None, 1, EVENTS)
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        connection.execute(update(Webhook).where(Webhook.id == row.id).values(events=EVENTS[0]))
+    assert broken(prove(filled))[1:] == (row.id, "the table holds other values of events")
+
+
+def test_a_webhook_of_an_earlier_version_gets_red_decisions(filled: Database) -> None:
+    rewrite_chain(filled, lambda _, facts: {name: value for name, value in facts.items() if name != "events"})
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        connection.execute(update(Webhook).values(events="job.done"))
+    assert broken(prove(filled))[::2] == (HOOKED, "the table holds other values of events")
 
 
 def test_a_removed_webhook_is_proven(filled: Database) -> None:

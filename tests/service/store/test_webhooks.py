@@ -1,4 +1,4 @@
-"""Webhooks: red decisions reach the outbox in their transaction and the receiver at least once, on both engines."""
+"""Webhooks: messages reach the outbox in the transaction of their subject and the receiver at least once, on both engines."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
 from service.decisions.journal import Journal
 from service.decisions.store import Store
+from service.jobs.worker import Worker
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
 from service.webhooks.sending import Deliverer, Policy, Sender
@@ -49,7 +50,13 @@ def client(tmp_path: Path, bundle: Path, url: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Deliverer, "work", lambda self: 0)
     models = tmp_path / "models"
     ModelStore(models).install(bundle)
-    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    settings = Settings(
+        models_dir=models,
+        keeps_decisions=True,
+        database_url=SecretStr(url),
+        jobs_dir=tmp_path / "jobs",
+        job_worker=False,
+    )
     with serving(create_app(settings)) as client:
         yield client
 
@@ -86,8 +93,9 @@ def test_a_red_decision_is_sent_signed_and_without_personal_data(store: Store, r
     assert message["event"] == headers["Tidewaiter-Event"] == "decision.red"
     assert message["delivery_id"] == headers["Tidewaiter-Delivery"]
     assert set(message["data"]) == {
-        "decision_id", "received_at", "lane", "selected_by", "risk", "percentile", "reason_codes", "rule_ids", "model_digest",
-    }  # fmt: skip
+        *("decision_id", "shipment_id", "received_at", "lane", "selected_by", "risk", "percentile"),
+        *("reason_codes", "rule_ids", "model_digest"),
+    }
     assert (message["data"]["decision_id"], message["data"]["reason_codes"]) == (red.id, ["RULE", "OTHER"])
     parts = dict(part.split("=", 1) for part in headers["Tidewaiter-Signature"].split(","))
     expected = hmac.new(hook.secret.encode(), f"{parts['t']}.".encode() + body, hashlib.sha256).hexdigest()
@@ -95,6 +103,30 @@ def test_a_red_decision_is_sent_signed_and_without_personal_data(store: Store, r
     [delivery] = rows(store.database, Delivery)
     assert (delivery.state, delivery.attempts, delivery.status) == ("delivered", 1, 200)
     assert deliverer(store, receiver).work() == 0
+
+
+def test_each_address_gets_the_kinds_of_messages_that_it_asked_for(store: Store, receiver: Receiver) -> None:
+    some = webhooks.add(store.database, receiver.url, "", None, 1, ["list.hit", "decision.yellow"])
+    red_only = add(store, receiver)
+    answer = {"shipment_id": "MAWB 1", "reasons": [{"code": "WATCH_LIST"}], "rule_ids": ["watch_list:7"]}
+    hit = new_decision(lane="red", answer=orjson.dumps(answer))
+    named = answer | {"rule_ids": ["x"], "reasons": [{"code": '"watch_list:7'}]}
+    yellow = new_decision(lane="yellow", shipment_id="cut", answer=orjson.dumps(named))
+    decide(store, hit, yellow, new_decision(lane="green"), new_decision(lane="yellow", what_if=True))
+    stored = [(row.webhook_id, row.event, row.decision_id) for row in rows(store.database, Delivery)]
+    assert stored == [
+        (red_only.id, "decision.red", hit.id),
+        (some.id, "list.hit", hit.id),
+        (some.id, "decision.yellow", yellow.id),
+    ]
+    assert deliverer(store, receiver).work() == 3
+    messages = [(headers["Tidewaiter-Event"], orjson.loads(body)) for _, headers, body in receiver.got]
+    sent = {(event, body["event"], body["data"]["lane"], body["data"]["shipment_id"]) for event, body in messages}
+    assert sent == {
+        ("decision.red", "decision.red", "red", "MAWB 1"),
+        ("list.hit", "list.hit", "red", "MAWB 1"),
+        ("decision.yellow", "decision.yellow", "yellow", "MAWB 1"),
+    }
 
 
 def test_without_an_address_nothing_is_queried_or_stored(store: Store) -> None:
@@ -217,6 +249,7 @@ def test_addresses_are_added_listed_and_removed(client: Client) -> None:
     assert answer.status_code == 201, answer.text
     hook = answer.json()
     assert hook["secret"].startswith("whsec_")
+    assert hook["events"] == ["decision.red"]
     [listed] = client.get("/v1/webhooks").json()["webhooks"]
     assert listed == {name: value for name, value in hook.items() if name != "secret"}
     decision = client.post("/v1/score", json=shipment(items=FENTANYL)).json()
@@ -233,6 +266,76 @@ def test_addresses_are_added_listed_and_removed(client: Client) -> None:
     assert client.delete(f"/v1/webhooks/{hook['id']}").status_code == 204
     for path in (f"/v1/webhooks/{hook['id']}/deliveries", "/v1/webhooks/none/deliveries"):
         assert client.get(path).status_code == 404
+
+
+def sent_to(client: Client, hook: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return kind and data of the messages to an address, the first one first, and check what the list says of them."""
+    listed = client.get(f"/v1/webhooks/{hook}/deliveries").json()["deliveries"][::-1]
+    stored = rows(client.state.store.database, Delivery)  # type: ignore[union-attr]
+    bodies = {row.id: orjson.loads(bytes(row.body)) for row in stored if row.webhook_id == hook}
+    assert [(one["event"], one["decision_id"]) for one in listed] == [
+        (body["event"], body["data"].get("decision_id")) for body in bodies.values()
+    ]
+    return [(body["event"], body["data"]) for body in bodies.values()]
+
+
+def test_an_outcome_is_announced_with_lane_and_reason_codes_and_without_names(client: Client) -> None:
+    body = {"url": "https://office.example/hook", "events": ["outcome.recorded"]}
+    hook = client.post("/v1/webhooks", json=body).json()
+    decision = client.post("/v1/score", json=shipment(shipment_id="S 7", items=FENTANYL)).json()
+    other = {"content": "other_contraband", "kind": "weapon", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
+    outcome = client.post(f"/v1/decisions/{decision['decision_id']}/outcome", json=other).json()
+    assert sent_to(client, hook["id"]) == [
+        (
+            "outcome.recorded",
+            {
+                "outcome_id": outcome["outcome_id"],
+                "decision_id": decision["decision_id"],
+                "shipment_id": "S 7",
+                "lane": "red",
+                "reason_codes": list(dict.fromkeys(reason["code"] for reason in decision["reasons"])),
+                "content": "other_contraband",
+                "kind": "weapon",
+                "corrects": None,
+                "found_at": "2026-05-04T15:20:00Z",
+                "recorded_at": outcome["recorded_at"],
+            },
+        )
+    ]
+
+
+def test_jobs_are_announced_with_state_and_counts_unless_they_leave_webhooks_alone(
+    client: Client, tmp_path: Path
+) -> None:
+    body = {"url": "https://office.example/hook", "events": ["job.failed", "job.done"]}
+    hook = client.post("/v1/webhooks", json=body).json()
+    assert hook["events"] == ["job.done", "job.failed"]
+
+    def create(content: bytes, **fields: str) -> str:
+        answer = client.post("/v1/jobs", files={"file": ("Ms Example.csv", content)}, data=fields)
+        return str(answer.json()["job_id"])
+
+    content = b"shipment_id,goods_description\nA,ceramic mug\nB,cotton shirt,surplus\n"
+    done, _, failed = create(content), create(content, queue="false"), create(b"nonsense\n1\n")
+    database = client.state.store.database  # type: ignore[union-attr]
+    Worker(database, Settings(models_dir=tmp_path / "models", jobs_dir=tmp_path / "jobs")).work(0.0)
+    ended = {job: client.get(f"/v1/jobs/{job}").json()["finished_at"] for job in (done, failed)}
+    assert sent_to(client, hook["id"]) == [
+        (f"job.{state}", {"job_id": job, "state": state, **counts, "finished_at": ended[job]})
+        for job, state, counts in (
+            (done, "done", {"rows_done": 2, "rows_total": 2, "rejected": 1}),
+            (failed, "failed", {"rows_done": 0, "rows_total": 1, "rejected": 0}),
+        )
+    ]
+
+
+@pytest.mark.parametrize("events", [[], "decision.red", ["decision.green"], [7], None])
+def test_unknown_kinds_of_messages_are_refused(client: Client, events: Any) -> None:
+    answer = client.post("/v1/webhooks", json={"url": "https://office.example/hook", "events": events})
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    expected = "must be a list of one or more of decision.red, decision.yellow, job.done, job.failed, outcome.recorded, list.hit"
+    assert (error["field"], error["problem"]) == ("events", expected)
 
 
 @pytest.mark.parametrize(
