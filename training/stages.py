@@ -29,7 +29,7 @@ from training.data.sources import from_file, simulated
 from training.data.window_features import FeatureCache, FeatureSource, WindowFeatures, replay_history
 from training.data.windows import Window, Windows
 from training.evaluation.evaluation import WindowScores
-from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run, parts_of_score
+from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, add_parts, evaluate_run
 from training.evaluation.study import run_study
 from training.fitting.boosting import HeadFit, fit_heads, refit_heads
 from training.fitting.calibrating import (
@@ -43,8 +43,8 @@ from training.fitting.calibrating import (
 )
 from training.fitting.examples import Examples, even_seen, sample_examples
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.fitting.residual import choose_evidence, directions, prior_slope
-from training.fitting.search import fit_searched
+from training.fitting.residual import choose_evidence, directions
+from training.fitting.search import fit_best_slope, fit_searched
 from training.progress import Progress, StageLog
 from training.reports.card import created_at, model_version
 from training.worlds.own import too_easy
@@ -172,25 +172,33 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
         examples, clean_share = sample_examples(fit, run.seed)
         progress(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
         stop = source.transform(windows.stop, space, fitted_on=windows.fit)
-    on_stop, _ = sample_examples(stop, run.seed + 1)
-    on_stop = even_seen(on_stop, space.seen(on_stop.matrix))
+        on_stop, _ = sample_examples(stop, run.seed + 1)
+        on_stop = even_seen(on_stop, space.seen(on_stop.matrix))
+        own_label = run.heads == (RISK,)
+        held_out = [on_stop]
+        if not own_label and windows.calibrate is not windows.stop:
+            calibrate = source.transform(windows.calibrate, space, fitted_on=windows.fit)
+            held_out.append(sample_examples(calibrate, run.seed + 2)[0])
     evidence = choose_evidence(run.heads)
     prior = Prior(evidence, run.heads, space.names)
-    own_label = run.heads == (RISK,)
     if own_label:
         log.note("Evidence applies only to the manifest's own labels: the prior of this label is its base rate.")
     if run.many_rows:
         run = run.with_params(run.config.params.for_many_rows(run.data.table.n_rows))
     with log.stage("Fit boosters until the stop window") as progress:
-        log_odds = prior.log_odds(np.ascontiguousarray(examples.matrix))
-        slope = 1.0 if own_label else prior_slope(log_odds, examples.find, examples.weight)
-        examples = examples.on(log_odds, slope)
-        on_stop = on_stop.on(prior.log_odds(np.ascontiguousarray(on_stop.matrix)), slope)
+        examples, on_stop, *later = (
+            rows.on(prior.log_odds(np.ascontiguousarray(rows.matrix))) for rows in (examples, *held_out)
+        )
         spec, params = _booster_spec(run, space, prior, progress), run.config.params
-        if run.data.own is None:
-            fits = fit_heads(spec, examples, on_stop)
-        else:
-            searched = fit_searched(spec, examples, on_stop, run.config.searches, quick=run.many_rows)
+        slope = 1.0
+        fits: dict[str, HeadFit] = {}
+        if not own_label:
+            chosen = fit_best_slope(spec, examples, on_stop, *later)
+            fits, slope = chosen.fits, chosen.slope
+            log.note(chosen.note)
+        if run.data.own is not None:
+            of_train, of_stop = (rows.on(rows.prior, slope) for rows in (examples, on_stop))
+            searched = fit_searched(spec, of_train, of_stop, run.config.searches, quick=run.many_rows)
             fits, params = searched.fits, searched.params
             log.note(searched.note)
         alone: dict[str, HeadFit] = {}
@@ -226,7 +234,7 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
         examples = examples.on(prior.log_odds(np.ascontiguousarray(examples.matrix)), first.slope)
     cross = _cross_fit(run, source, space, features, examples, first, log)
     with log.stage("Calibrate, and set lanes") as progress:
-        calibration = _calibrate(run, cross)
+        calibration = _calibrate(run, cross, first.slope)
         progress(", ".join(f"{name}: {c.kind}" for name, c in calibration.calibrators.items()))
     result = Refit(space, first.evidence, examples, clean_share, calibration, history, None)
     if run.windows.test is not None:
@@ -236,7 +244,7 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
         if first.alone:
             rows = _outside(run, [run.windows.lanes], examples)
             alone = refit_heads(_booster_spec(run, space, prior), examples.on(None), first.alone, rows)
-            evaluation[0]["parts"] = parts_of_score(prior, alone, cross.lanes_features, evaluation[1], run)
+            add_parts(evaluation[0], prior, alone, cross.lanes_features, evaluation[1], run)
     return replace(result, evaluation=evaluation)
 
 
@@ -308,14 +316,14 @@ def _held_out(prior: Prior, fits: dict[str, HeadFit], features: WindowFeatures, 
     return HeldOutScores.of(of_prior + raw_scores(fits, features.matrix, threads), features)
 
 
-def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
+def _calibrate(run: Run, cross: _CrossFit, slope: float) -> Calibration:
     """Fit calibrators on both windows, then lanes and reference scores on the lanes window at the base rates."""
     heads = run.heads
     # The share of missed finds is published for drugs only. The meaning of an office's own label is unknown.
     detection = DETECTION if heads != (RISK,) else 1.0
     every = HeldOutScores.concatenate(list(cross.scores.values()))
     stated = dict(DEFAULT_BASE_RATES) if heads != (RISK,) else {RISK: sum(DEFAULT_BASE_RATES.values())}
-    calibrators = fit_calibrators(every, heads, detection=detection, stated=stated)
+    calibrators = fit_calibrators(every, heads, detection=detection, stated=stated, slope=slope)
     base_rates = _base_rates(heads, run.data)
     on_lanes = cross.scores[run.windows.lanes.name]
     risk = risk_log_odds(on_lanes, calibrators, heads)
@@ -396,7 +404,7 @@ def evaluate_test(
         if first.alone:
             progress("prior alone and trees alone")
             alone = refit_heads(_booster_spec(run, model.space, model.prior), refitted.examples.on(None), first.alone)
-            metrics["parts"] = parts_of_score(model.prior, alone, features, evaluated, run)
+            add_parts(metrics, model.prior, alone, features, evaluated, run)
         refitted.examples.drop_bins()
     if run.config.study:
         with log.stage("Study") as progress:

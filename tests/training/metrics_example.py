@@ -143,6 +143,17 @@ def example_metrics() -> dict[str, Any]:
             name: {"0.005": {"ours": 0.45, "theirs": 1 - strength, "ratio": estimate(0.45 / (1 - strength), 0.04)}}
             for name, strength in simpler.items()
         },
+        "pr_auc_against": {
+            name: {"ours": estimate(0.44), "theirs": estimate(strength), "ratio": estimate(0.44 / strength)}
+            for name, strength in {"prior": 0.4, "trees": 0.5, **simpler}.items()
+        },
+        "contributions": {
+            "evidence": {"history": {"finds": 3.1, "red_clean": 2.5, "clean": -0.2}},
+            "trees": {
+                "history": {"finds": 0.4, "red_clean": 0.2, "clean": -0.1},
+                "description": {"finds": 1.2, "red_clean": 1.4, "clean": 0.0},
+            },
+        },
         "ablation": {
             "history": {
                 "features": 33,

@@ -29,10 +29,14 @@ from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRACES, T
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Outcomes of n shipments: ``find`` (n, K) per head, and ``weight`` (n,)."""
+    """Outcomes of n shipments: ``find`` (n, K) per head, and ``weight`` (n,).
+
+    ``inspected`` (n,) says whose outcome is known rather than presumed; None: all.
+    """
 
     find: Bools
     weight: Floats
+    inspected: Bools | None = None
 
     @property
     def any(self) -> Bools:

@@ -137,7 +137,8 @@ class WindowFeatures:
     @property
     def outcome(self) -> Outcome:
         """Outcome of the window's shipments."""
-        return Outcome(np.logical_or.reduceat(self.labels.find, self.first_row, axis=0), self.labels.weight)
+        labels = self.labels
+        return Outcome(np.logical_or.reduceat(labels.find, self.first_row, axis=0), labels.weight, ~labels.presumed)
 
     def select(self, shipments: Bools) -> WindowFeatures:
         """Return the features and labels of the shipments (n,) that are true in ``shipments``."""

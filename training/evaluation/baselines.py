@@ -23,10 +23,12 @@ from training.data.dataset import Outcome
 from training.evaluation.metrics import (
     RESAMPLES,
     Curve,
+    Estimate,
     Ranking,
     interval,
     lacking,
     poisson_times,
+    share_for,
     without_value,
 )
 from training.fitting.examples import Examples
@@ -135,8 +137,6 @@ BASELINES: Final = (
     "depth_2_tree",
     "default_lightgbm",
 )
-#: Inspected share of traffic at which misses are compared: that of the red lane.
-SHARE: Final = 0.005
 #: Bound at which standardised features are clipped, so that outliers do not dominate the regression.
 _CLIP: Final = 8.0
 #: Row limit for the tree and the regression. Finds take at most half of it. It is large enough for a few hundred parameters, and
@@ -313,40 +313,58 @@ def _distinguishes(column: pd.Series) -> bool:
 def misses_against(
     ours: Floats, theirs: Mapping[str, Floats], outcome: Outcome, *, base_rate: float, seed: int = 0
 ) -> dict[str, Any]:  # fmt: skip
-    """Return per baseline the shares of finds that the model and the baseline miss, and the ratio of the two shares.
+    """Return per baseline the shares of finds that the model and the baseline miss, and the ratio of the two shares (`against`).
 
-    Both inspect `SHARE` of the traffic. ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired
-    bootstrap. With too few finds or no clean shipment, the result is a reason instead of a figure.
+    Both inspect the share of the traffic that `training.evaluation.metrics.share_for` chooses.
+    """
+    share = share_for(base_rate)
+
+    def missed(curve: Curve) -> float:
+        return 1.0 - curve.at_share(share, base_rate)[0]
+
+    found = against(ours, theirs, outcome, missed, seed=seed, zero="the baseline misses no find")
+    return {name: {f"{share:g}": one} for name, one in found.items()}
+
+
+def against(
+    ours: Floats,
+    theirs: Mapping[str, Floats],
+    outcome: Outcome,
+    figure: Callable[[Curve], float],
+    *,
+    seed: int = 0,
+    zero: str = "the figure is 0",
+) -> dict[str, dict[str, Estimate]]:
+    """Return per rival a figure of the model and of the rival, and the ratio of the two, as JSON values.
+
+    ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired bootstrap. With too few finds or no
+    clean shipment, the result is a reason instead of a figure; ``zero`` is the reason why a rival's figure of 0 gives no ratio.
     """
     find, weight = outcome.any, outcome.weight
-    key = f"{SHARE:g}"
     none = lacking(find)
     if none is not None:
-        return {name: {key: dict.fromkeys(("ours", "theirs", "ratio"), none)} for name in theirs}
+        return {name: dict.fromkeys(("ours", "theirs", "ratio"), none) for name in theirs}
     rankings = {name: Ranking(score, find, weight) for name, score in {"": ours, **theirs}.items()}
-
-    def missed(curve: Curve | None) -> float:
-        return np.nan if curve is None else 1.0 - curve.at_share(SHARE, base_rate)[0]
-
-    value = {name: missed(ranking.curve()) for name, ranking in rankings.items()}
+    value = {name: figure(ranking.curve()) for name, ranking in rankings.items()}
     parts = [
-        {name: [missed(curve) for curve in ranking.curves(times)] for name, ranking in rankings.items()}
+        {
+            name: [np.nan if curve is None else figure(curve) for curve in ranking.curves(times)]
+            for name, ranking in rankings.items()
+        }
         for times in poisson_times(len(find), RESAMPLES, seed)
     ]
     draws = {name: np.array([one for part in parts for one in part[name]]) for name in rankings}
-    out: dict[str, Any] = {}
+    out: dict[str, dict[str, Estimate]] = {}
     for name in theirs:
         usable = np.isfinite(draws[""]) & np.isfinite(draws[name]) & (draws[name] > 0)
         ratio = (
             interval(value[""] / value[name], (draws[""][usable] / draws[name][usable]).tolist())
             if value[name] > 0
-            else without_value("the baseline misses no find")
+            else without_value(zero)
         )
         out[name] = {
-            key: {
-                "ours": interval(value[""], draws[""][np.isfinite(draws[""])].tolist()),
-                "theirs": interval(value[name], draws[name][np.isfinite(draws[name])].tolist()),
-                "ratio": ratio,
-            }
+            "ours": interval(value[""], draws[""][np.isfinite(draws[""])].tolist()),
+            "theirs": interval(value[name], draws[name][np.isfinite(draws[name])].tolist()),
+            "ratio": ratio,
         }
     return out

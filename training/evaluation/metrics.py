@@ -18,6 +18,8 @@ from training.arrays import Bools, Floats, Ints
 
 #: Shares of traffic that an office may be able to inspect.
 SHARES: Final = (0.001, 0.005, 0.01, 0.05)
+#: Shares from which `share_for` takes one. The first is that of the red lane.
+_HOLDING: Final = (0.005, 0.01, 0.05, 0.1, 0.25, 0.5)
 FALSE_POSITIVE_RATES: Final = (1e-2, 1e-3, 1e-4)
 #: Fixed prevalences at which the PR-AUC is also reported, because it depends on prevalence, which differs between windows.
 PREVALENCES: Final = (1e-3, 1e-5)
@@ -34,6 +36,14 @@ _RESAMPLES_AT_ONCE: Final = 10  # Limits the resampling matrices of a million sh
 def percent(share: str | float) -> str:
     """Return a share as it appears in metric names: ``0.5pct`` for ``0.005``."""
     return f"{100 * float(share):g}pct"
+
+
+def share_for(base_rate: float) -> float:
+    """Return the inspected share of traffic to quote at a base rate: the smallest that can hold all finds.
+
+    If finds are a quarter of the traffic, opening 0.5 % of it misses nearly all, however good the ranking is.
+    """
+    return next((share for share in _HOLDING if share >= base_rate), _HOLDING[-1])
 
 
 #: Causes of missing figures that tables show instead of the whole reason.
@@ -238,7 +248,7 @@ def ranking_figures(
         "pr_auc": estimate(Curve.pr_auc),
         "pr_auc_at": {f"{p:g}": estimate(partial(Curve.pr_auc, prevalence=p)) for p in PREVALENCES},
         "roc_auc": estimate(Curve.roc_auc),
-        "at_inspected_share": {f"{share:g}": at_share(share) for share in SHARES},
+        "at_inspected_share": {f"{share:g}": at_share(share) for share in sorted({*SHARES, share_for(base_rate)})},
         "recall_at_false_positive_rate": {f"{rate:g}": at_rate(rate) for rate in FALSE_POSITIVE_RATES},
     }
 

@@ -22,9 +22,10 @@ from training.data.labels import OwnLabel
 from training.data.sources import RawData, build, from_file, read_truth
 from training.data.window_features import WindowFeatures
 from training.data.windows import Window
-from training.evaluation.baselines import BASELINES, BaselineRows, baseline_scores, misses_against
+from training.evaluation.baselines import BASELINES, BaselineRows, against, baseline_scores, misses_against
 from training.evaluation.calibration_check import checks_of
 from training.evaluation.capacity import lines_and_shipments, repeated
+from training.evaluation.contributions import contributions
 from training.evaluation.evaluation import (
     Scored,
     WindowScores,
@@ -37,6 +38,7 @@ from training.evaluation.evaluation import (
     scored_of_model,
 )
 from training.evaluation.lane_errors import items_of, lane_shares, origin_of, red_by_items, red_by_origin
+from training.evaluation.metrics import Curve
 from training.evaluation.slices import evaluate_slices, slicings
 from training.fitting.boosting import HeadFit
 from training.fitting.calibrating import raw_scores
@@ -81,6 +83,8 @@ def evaluate_run(
     if scored.items is not None:
         seen = repeated(data, learned.window, table)
         metrics["capacity"] = lines_and_shipments(scored.items, features.labels, seen, features.first_row)
+    progress("contributions")
+    metrics["contributions"] = contributions(model, features, scored, best_known(outcomes), seed=run.seed)
     progress("slices")
     cuts = slicings(data, window.shipments, learned.window.shipments, table)
     metrics["slices"] = evaluate_slices(scored, best_known(outcomes), cuts, seed=run.seed)
@@ -116,6 +120,7 @@ def baseline_sections(
         "misses_against": misses_against(
             ours.scored.risk, scores, best_known(ours.outcomes), base_rate=rate, seed=run.seed
         ),
+        "pr_auc_against": against(ours.scored.risk, scores, best_known(ours.outcomes), Curve.pr_auc, seed=run.seed),
     }
 
 
@@ -123,7 +128,7 @@ def _baseline(score: Floats, outcome: Outcome, base_rate: float, seed: int) -> d
     figures = score_figures(
         score, outcome.any, outcome.weight, base_rate=base_rate, resamples=_BASELINE_RESAMPLES, seed=seed
     )
-    # The score of a baseline is not a probability.
+    # The score of a baseline or of a part is not a probability.
     return {key: value for key, value in figures.items() if not key.startswith("reliability")}
 
 
@@ -218,7 +223,8 @@ def _with_truth(data: Dataset, truth: Path | None) -> Dataset:
 
 def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[str, Any]:
     """Return the sections for ``shipments`` (n,) of a file, with the scores ``scored`` (n,)."""
-    office = Outcome(data.labels.shipment_find(data.table)[shipments], data.labels.weight[shipments])
+    labels = data.labels
+    office = Outcome(labels.shipment_find(data.table)[shipments], labels.weight[shipments], labels.inspected[shipments])
     outcomes = outcomes_of(data, shipments, office)
     has_all = len(shipments) == data.table.n_shipments
     table = data.table if has_all else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))
@@ -308,14 +314,17 @@ def _score_column(column: Coded, path: Path, name: str, data_row: Ints) -> Float
 
 
 PARTS: Final = ("prior", "trees", "both")
-#: Number of bootstrap samples; the same as for baselines.
-_PARTS_RESAMPLES: Final = 50
 
 
-def parts_of_score(
-    prior: Prior, alone: Mapping[str, HeadFit], features: WindowFeatures, evaluated: WindowScores, run: Run
-) -> dict[str, Any]:
-    """Return the metrics of each part per kind of label, as JSON values.
+def add_parts(
+    metrics: dict[str, Any],
+    prior: Prior,
+    alone: Mapping[str, HeadFit],
+    features: WindowFeatures,
+    evaluated: WindowScores,
+    run: Run,
+) -> None:
+    """Add the metrics of each part per kind of label, and the comparison with the whole model.
 
     ``alone`` contains boosters fitted without the prior on the same rows as the model's. ``evaluated`` contains the model's scores.
     """
@@ -330,13 +339,10 @@ def parts_of_score(
         "both": evaluated.scored.risk,
     }
     rate = sum(evaluated.scored.base_rates.values())
-    metrics: dict[str, Any] = {}
-    for name in PARTS:
-        metrics[name] = {}
-        for kind, outcome in evaluated.outcomes.items():
-            figures = score_figures(
-                scores[name], outcome.any, outcome.weight, base_rate=rate, resamples=_PARTS_RESAMPLES, seed=run.seed
-            )
-            # The scores of prior and trees alone are not calibrated.
-            metrics[name][kind] = {key: value for key, value in figures.items() if not key.startswith("reliability")}
-    return metrics
+    metrics["parts"] = {
+        name: {kind: _baseline(scores[name], outcome, rate, run.seed) for kind, outcome in evaluated.outcomes.items()}
+        for name in PARTS
+    }
+    ours, best = scores.pop("both"), best_known(evaluated.outcomes)
+    of_parts = against(ours, scores, best, Curve.pr_auc, seed=run.seed)
+    metrics["pr_auc_against"] = of_parts | metrics.get("pr_auc_against", {})

@@ -28,7 +28,7 @@ from training.data.windows import NEVER, Window
 from training.evaluation.capacity import repeated
 from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
-from training.evaluation.metrics import RESAMPLES, Ranking, interval, lacking, poisson_times
+from training.evaluation.metrics import RESAMPLES, Ranking, interval, lacking, poisson_times, share_for
 from training.worlds.own.trade.plan import STRENGTHS, TRACES
 
 NONE: Final = "no text"
@@ -240,7 +240,8 @@ def evaluate_slices(
     if not find.any() or find.all():
         return {}
     base_rate = sum(scored.base_rates.values())
-    taken = {share: taken_at(scored.risk, find, weight, share, base_rate)[find] for share in SHARES}
+    shares = sorted({*SHARES, share_for(base_rate)})
+    taken = {share: taken_at(scored.risk, find, weight, share, base_rate)[find] for share in shares}
     times = np.concatenate(list(poisson_times(int(find.sum()), resamples, seed))).astype(np.float64) * weight[find]
     return {
         name: {
@@ -265,7 +266,7 @@ def _figures(
         red = float((scored.lane[clean] == RED).mean())
     none = lacking(find[members])
     if none is not None:
-        recall = {f"{share:g}": none for share in SHARES}
+        recall = {f"{share:g}": none for share in taken}
         return out | {"pr_auc": none, "recall": recall, "false_positive_rate_red": red}
     ranking = Ranking(scored.risk[members], find[members], weight[members])
     curves = ranking.resampled(_AUC_RESAMPLES, seed)

@@ -16,7 +16,7 @@ from models.trees import scaled
 from training.arrays import Bools, Floats, Ints
 from training.fitting.examples import Examples, any_head
 from training.fitting.params import BoosterSpec
-from training.fitting.residual import boosted, combined, intercept, shrinkage
+from training.fitting.residual import boosted, combined, intercept, set_label_and_start, shrinkage
 
 #: Minimum number of finds to train a head without the prior of evidence. With fewer, trees would memorise them, so the head
 #: predicts its share of finds.
@@ -230,9 +230,8 @@ class _Learner:
             return self.fit(find, params.unstopped_trees, start, number=number)
         settings = self._spec.lightgbm(number)
         valid = stop.binned(self._spec.names, settings, self._data)
-        valid.set_label(find_stop.astype(np.float64))
+        set_label_and_start(valid, find_stop, start.on_stop if start is not None else None)
         valid.set_weight(stop.weight)
-        valid.set_init_score(start.on_stop if start is not None else None)
         booster = lgb.train(
             settings,
             self._labelled(find, start),
@@ -262,8 +261,8 @@ class _Learner:
         return raw_score(booster, matrix, self._spec.threads)
 
     def _labelled(self, find: Bools, start: _Start | None) -> lgb.Dataset:
-        self._data.set_label(self._repeated(find).astype(np.float64))
-        self._data.set_init_score(self._repeated(start.on_train) if start is not None else None)
+        on_train = self._repeated(start.on_train) if start is not None else None
+        set_label_and_start(self._data, self._repeated(find), on_train)
         return self._data
 
     def _repeated(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from typing import Final, Self
 import numpy as np
 
 from models.calibration import Calibrator, combine, logit, probability
+from models.calibration.calibrator import MAX_SLOPE, MIN_SLOPE
 from models.scoring import RISK
 from training.arrays import Bools, Floats, Ints
 from training.data.window_features import WindowFeatures
@@ -91,12 +92,17 @@ def raw_scores(fits: Mapping[str, HeadFit], matrix: Floats, threads: int) -> Flo
     return np.stack([raw_score(fit.booster, matrix, threads) for fit in fits.values()], axis=1)
 
 
-def share_of_finds(calibrator: Calibrator) -> float:
-    """Return the weight, 0 to 1, of the fitted map of a calibrator. The rest is the weight of the odds that the prior states."""
+def share_of_finds(calibrator: Calibrator, slope: float) -> float:
+    """Return the weight, 0 to 1, of the fitted map of a calibrator. The rest is the weight of the odds that the prior states.
+
+    If trees start from a share ``slope`` of the prior, held-out finds have shown that these odds are too far apart.
+    """
+    if slope < 1.0 and calibrator.n_positive:
+        return 1.0
     return calibrator.n_positive / (calibrator.n_positive + HALF_FINDS)
 
 
-def _towards_stated(calibrator: Calibrator, base_rate: float | None) -> Calibrator:
+def _towards_stated(calibrator: Calibrator, base_rate: float | None, slope: float) -> Calibrator:
     """Return the mean of a calibrator and the odds that the prior states, weighted by `share_of_finds`.
 
     ``base_rate`` is the base rate of the stated odds; None for odds at the training prevalence.
@@ -104,11 +110,18 @@ def _towards_stated(calibrator: Calibrator, base_rate: float | None) -> Calibrat
     if not calibrator.n_positive:
         prevalence = calibrator.prevalence if base_rate is None else base_rate
         return replace(Calibrator.identity(prevalence), n=calibrator.n)
-    share = share_of_finds(calibrator)
+    share = share_of_finds(calibrator, slope)
     to_prevalence = 0.0 if base_rate is None else logit(calibrator.prevalence) - logit(base_rate)
     anchor = share * calibrator.anchor + (1.0 - share) * (calibrator.knots[0] + to_prevalence)
     slopes = tuple(share * slope + (1.0 - share) for slope in calibrator.slopes)
     return replace(calibrator, anchor=anchor, slopes=slopes)
+
+
+def _of_raw(calibrator: Calibrator, scale: float) -> Calibrator:
+    """Return the calibrator of raw log-odds for one of ``scale`` times raw log-odds. Beyond the last knot the slope stays 1."""
+    slopes = [min(max(scale * slope, MIN_SLOPE), MAX_SLOPE) for slope in calibrator.slopes[:-1]]
+    knots = tuple(knot / scale for knot in calibrator.knots)
+    return replace(calibrator, knots=knots, slopes=(*slopes, calibrator.slopes[-1]))
 
 
 def fit_calibrators(
@@ -117,6 +130,7 @@ def fit_calibrators(
     *,
     detection: float = 1.0,
     stated: Mapping[str, float] | None = None,
+    slope: float = 1.0,
 ) -> dict[str, Calibrator]:
     """Fit a calibrator for each head and for ``risk``, on the largest item of each shipment.
 
@@ -130,6 +144,9 @@ def fit_calibrators(
 
     ``stated`` contains the base rate of each head at which a prior of evidence states its odds. With more finds, calibrators move
     from these odds to the fitted map. None is for boosters without a prior.
+
+    ``slope`` is the share of the prior from which trees start (`training.fitting.search.fit_best_slope`). Raw log-odds are those of
+    that share and of the trees, divided by the slope. Calibrators are fitted at the scale of the trees.
     """
     known = learnable(held_out)
     weight = np.minimum(held_out.weight[known], MOST_CALIBRATING_WEIGHT)
@@ -152,15 +169,16 @@ def fit_calibrators(
         return replace(calibrator, n_positive=first.n_positive, n=first.n, prevalence=prevalence)
 
     largest = held_out.largest(held_out.raw)
-    calibrators = {head: fit(largest[:, k], held_out.find[:, k]) for k, head in enumerate(heads)}
-    if stated is not None:
-        calibrators = {head: _towards_stated(one, stated[head]) for head, one in calibrators.items()}
+    calibrators: dict[str, Calibrator] = {}
+    for k, head in enumerate(heads):
+        one = _of_raw(fit(slope * largest[:, k], held_out.find[:, k]), slope)
+        calibrators[head] = one if stated is None else _towards_stated(one, stated[head], slope)
     if RISK not in heads:
         combined = _combined(held_out.raw, calibrators, heads)
         of_risk = fit(held_out.largest(combined), held_out.has_find)
         if stated is not None:
             # Without a find, all heads are at their base rates.
-            of_risk = _towards_stated(of_risk, None if of_risk.n_positive else fsum(stated.values()))
+            of_risk = _towards_stated(of_risk, None if of_risk.n_positive else fsum(stated.values()), slope)
         calibrators[RISK] = of_risk
     return calibrators
 

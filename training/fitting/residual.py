@@ -16,63 +16,11 @@ from training.arrays import Bools, Floats, Ints
 _LARGEST_SHIFT: Final = 40.0
 #: Number of finds at which leaf values are halved.
 HALF_FINDS: Final = 20.0
-#: Weight of (factor - 1)^2 in the loss: a normal prior of the factor with mean 1 and standard deviation 0.5, as for slopes of
-#: calibrators.
-_RIDGE: Final = 2.0
-_FACTOR_DECIMALS: Final = 3
-#: Lowest slope. Leaf values are divided by the slope, so they grow tenfold at most.
-LEAST_SLOPE: Final = 0.1
 
 
 def shrinkage(finds: int) -> float:
     """Return the factor of all leaf values of trees that learned from ``finds`` finds: 0 for no finds, close to 1 for many."""
     return finds / (finds + HALF_FINDS)
-
-
-def prior_factor(evidence: Floats, find: Bools, weight: Floats) -> float:
-    """Return the factor in [0, 1] of the log-odds of evidence for a label.
-
-    The factor is the slope of a logistic model of the finds, regularised towards 1. It is 1 without finds and approaches the
-    unregularised slope with more finds. For a label that is unrelated to the evidence it is about 0.
-
-    Args:
-        evidence: (n,) prior log-odds without the base value.
-        find: (n,) whether the row is a find.
-        weight: (n,) weights of the rows.
-    """
-    # Imported here because only the training extra installs scipy.
-    from scipy.optimize import minimize
-
-    if not find.any() or find.all():
-        return 1.0
-    # Scale the weights of finds to their effective number (Kish), so that the regularisation does not depend on the weighting.
-    scaled = weight * (weight[find].sum() / np.square(weight[find]).sum())
-    y = find.astype(np.float64)
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        z = theta[0] + theta[1] * evidence
-        p = 1.0 / (1.0 + np.exp(-np.clip(z, -500.0, 500.0)))
-        residual = scaled * (p - y)
-        value = (scaled * (np.logaddexp(0.0, z) - y * z)).sum() + _RIDGE * (theta[1] - 1.0) ** 2
-        return float(value), np.array([residual.sum(), residual @ evidence + 2.0 * _RIDGE * (theta[1] - 1.0)])
-
-    start = np.array([intercept(evidence, find, weight), 1.0])
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, 1.0)])
-    return round(float(best.x[1]), _FACTOR_DECIMALS)
-
-
-def prior_slope(log_odds: Floats, find: Bools, weight: Floats) -> float:
-    """Return the slope, from `LEAST_SLOPE` to 1, of the observed log-odds of any head over those of the prior.
-
-    If the prior is too confident, trees that start from it learn little except to correct it. They therefore start from the slope
-    times the prior, and their leaf values are divided by the slope.
-
-    Args:
-        log_odds: (n, K) prior log-odds.
-        find: (n, K) finds.
-        weight: (n,) weights of the rows.
-    """
-    return max(LEAST_SLOPE, prior_factor(combined(log_odds), np.asarray(find.any(axis=1), dtype=np.bool_), weight))
 
 
 def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequence[int]) -> list[int]:
@@ -149,6 +97,12 @@ def boosted(
     callbacks: Sequence[Callable[..., None]] = (),
 ) -> lgb.Booster:
     """Return a booster of ``trees`` trees fitted to ``find`` (n,), starting from the log-odds ``start`` (n,)."""
-    data.set_label(find.astype(np.float64))
-    data.set_init_score(start)
+    set_label_and_start(data, find, start)
     return lgb.train(dict(settings), data, num_boost_round=trees, callbacks=list(callbacks))
+
+
+def set_label_and_start(data: lgb.Dataset, find: Bools, start: Floats | None) -> None:
+    """Set the label (n,) and the log-odds (n,) to start from of binned data that several boosters share."""
+    data.set_label(find.astype(np.float64))
+    # LightGBM's `set_init_score` ignores None: a booster without a start would continue from that of the booster before it.
+    data.set_field("init_score", start)

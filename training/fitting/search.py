@@ -1,4 +1,4 @@
-"""Choice of boosting parameters for an office's own label.
+"""Choice of boosting parameters for an office's own label, and of the weight of the prior for the manifest's own labels.
 
 The default parameters are tuned for simulated trade, with a few hundred finds in a million rows. An office's data may have ten
 thousand or a million rows, and one find per five or per thousand rows. Therefore a few settings are compared on the stop window.
@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
+from training.arrays import Bools, Floats
 from training.fitting.boosting import HeadFit, fit_heads, raw_score
 from training.fitting.examples import Examples, any_head
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.fitting.residual import intercept
+from training.fitting.residual import combined, intercept
 
 #: Alternatives to the default parameters. A fourth setting, with 15 leaves, a fifth of the features and half of the rows per tree,
 #: was rejected: on repeated declarations, its loss on the stop window was the largest in each of three runs.
@@ -104,6 +105,62 @@ def _loss(fit: HeadFit, stop: Examples, k: int, threads: int) -> float:
         # The only intercept is that of the prior, whose base rate differs from that of these rows.
         raw = raw + stop.prior[:, k]
         raw = raw + intercept(raw, stop.find[:, k], stop.weight)
+    return float(_losses(raw, stop.find[:, k], stop.weight).sum())
+
+
+def _losses(log_odds: Floats, find: Bools, weight: Floats) -> Floats:
+    """Return the contribution (n,) of each row to the weighted mean of the logarithmic loss."""
     # logaddexp computes log(1 + exp(x)) without overflow.
-    loss = np.logaddexp(0.0, np.where(stop.find[:, k], -raw, raw))
-    return float(np.average(loss, weights=stop.weight))
+    return np.asarray(np.logaddexp(0.0, np.where(find, -log_odds, log_odds)) * (weight / weight.sum()))
+
+
+#: Shares of the prior's log-odds from which trees may start, ascending. From all of them, trees mainly correct what the prior
+#: overrates; from few, they lack what is known about finds that are too rare to learn from.
+SLOPES: Final = (0.15, 0.3, 0.6, 1.0)
+#: Minimum number of held-out finds for a choice.
+_LEAST_HELD_OUT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeChoice:
+    """Boosters that start from ``slope`` times the prior, and a note."""
+
+    fits: dict[str, HeadFit]
+    slope: float
+    note: str
+
+
+def fit_best_slope(spec: BoosterSpec, train: Examples, *held_out: Examples) -> SlopeChoice:
+    """Fit heads that start from each of `SLOPES` times the prior, until the loss on ``held_out`` rises, and return the best.
+
+    The loss is that of any find. The first ``held_out`` examples also stop the boosters. The best is the smallest slope whose loss
+    exceeds the least by at most the standard error of the difference: where held-out finds cannot tell, trees may learn more. With
+    too few held-out finds, trees start from the whole prior. The examples have the whole log-odds of the prior.
+    """
+    finds = sum(int(any_head(one.find).sum()) for one in held_out)
+    slopes = SLOPES if finds >= _LEAST_HELD_OUT else (1.0,)
+    best = slopes[0]
+    fits: dict[float, dict[str, HeadFit]] = {}
+    losses: dict[float, Floats] = {}
+    for slope in slopes:
+        starting, stopping = (rows.on(rows.prior, slope) for rows in (train, held_out[0]))
+        fits[slope] = fit_heads(spec, starting, stopping)
+        losses[slope] = np.concatenate([_any_losses(fits[slope], slope, one, spec.threads) for one in held_out])
+        best = min(losses, key=lambda tried: float(losses[tried].sum()))
+        if best != slope:
+            break
+    excess = {slope: loss - losses[best] for slope, loss in losses.items()}
+    slope = next(tried for tried, more in excess.items() if more.sum() <= np.sqrt(np.square(more).sum()))
+    compared = ", ".join(f"{tried:g} {loss.sum() / len(held_out):.4f}" for tried, loss in losses.items())
+    note = f"Trees start from {slope:g} times the prior. Loss on {finds} held-out finds by factor: {compared}."
+    if slopes != SLOPES:
+        note = f"Trees start from the whole prior: {finds} held-out finds; a choice needs {_LEAST_HELD_OUT}."
+    return SlopeChoice(fits[slope], slope, note)
+
+
+def _any_losses(fits: dict[str, HeadFit], slope: float, rows: Examples, threads: int) -> Floats:
+    """Return `_losses` of any find for prior and trees, at the scale of the trees and with the intercept of the rows."""
+    assert rows.prior is not None
+    trees = np.stack([raw_score(fit.booster, rows.matrix, threads) for fit in fits.values()], axis=1)
+    log_odds, find = combined(slope * (rows.prior + trees)), any_head(rows.find)
+    return _losses(log_odds + intercept(log_odds, find, rows.weight), find, rows.weight)

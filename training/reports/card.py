@@ -20,7 +20,7 @@ from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, MOST_WEIGHT
 from training.fitting.boosting import HeadFit, importances
 from training.fitting.calibrating import share_of_finds
-from training.reports.flat import bars, labels_of, part
+from training.reports.flat import bars, labels_of, part, quoted_share
 from training.reports.words import estimate_text, labels_text, name_text, number_text, one_in, share_text
 
 CardSection = dict[str, Any]
@@ -60,7 +60,7 @@ def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
                 if part(metrics, section, kind, "top")}  # fmt: skip
         if tops:
             short[section] = tops
-    for section in ("parts", "lanes", "false_positives_by_origin", "misses_against", "ceiling"):
+    for section in ("parts", "lanes", "false_positives_by_origin", "misses_against", "pr_auc_against", "ceiling"):
         if metrics.get(section):
             short[section] = metrics[section]
     average = part(metrics, "left_out_typologies", "average_ratio")
@@ -173,24 +173,29 @@ def _parts(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> CardSection:
         calibrated = (
             "Its probabilities are those that the prior states"
             if not share
+            else "Its calibration is that of held-out finds"
+            if share == 1.0
             else f"In its calibration, finds have a weight of {share_text(share)} and the prior has the rest"
         )
         weight = f", whose prior counts {share_text(one['prior_factor'])}" if one["prior_factor"] != 1.0 else ""
         text.append(f"{name_text(head)}{weight}: {learned}. {calibrated}.")
+    share = quoted_share(metrics)
     rows = [
         [words, labels_text(kind), estimate_text(one.get("pr_auc")),
-         estimate_text(part(one, "at_inspected_share", "0.005").get("recall"), percent=True)]
+         estimate_text(part(one, "at_inspected_share", share).get("recall"), percent=True)]
         for name, words in (("prior", "prior alone"), ("trees", "trees alone"), ("both", "both"))
         for kind, one in part(metrics, "parts", name).items()
     ]  # fmt: skip
-    return _section("Prior and trees", text, ["Score", "Against", "PR-AUC", "Recall, 0.5 % opened"], rows)
+    return _section(
+        "Prior and trees", text, ["Score", "Against", "PR-AUC", f"Recall, {share_text(float(share))} opened"], rows
+    )
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[CardSection]:
-    rows = []
+    rows, share = [], quoted_share(metrics)
     for kind, scores in labels_of(metrics).items():
         for name, one in scores.items():
-            at = part(one, "at_inspected_share", "0.005")
+            at = part(one, "at_inspected_share", share)
             rows.append(
                 [
                     name_text(name),
@@ -201,13 +206,14 @@ def _figures(metrics: Mapping[str, Any]) -> list[CardSection]:
                     one_in(at.get("precision_at_base_rate")),
                 ]
             )
-    columns = ["Score", "Against", "Finds", "PR-AUC at prevalence", "Recall, 0.5 % opened", "Precision at base rate"]
+    opened = f"Recall, {share_text(float(share))} opened"
+    columns = ["Score", "Against", "Finds", "PR-AUC at prevalence", opened, "Precision at base rate"]
     sections = [_section("Quantitative analyses", ["Each score separately, with 95 % intervals."], columns, rows)]
     checked = bars(metrics)
     if checked:
         verdict = {True: "met", False: "missed", None: "not measured"}
         rows_of_bars = [[bar.name, bar.measured, bar.required, verdict[bar.met]] for bar in checked]
-        text = ["Acceptance bars for the simulated world, set before the run."]
+        text = ["Acceptance bars, set before the run."]
         sections.append(_section("Bars", text, ["Bar", "Measured", "Required", "Verdict"], rows_of_bars))
     return sections
 
@@ -323,7 +329,7 @@ def build_card(
             "base_rate": model.base_rates[head],
             "base_rate_is": "the share of finds in its data" if own and fit.finds else "assumed",
             "calibrator": model.calibrators[head].kind,
-            "calibrator_share_of_finds": round(share_of_finds(model.calibrators[head]), 3),
+            "calibrator_share_of_finds": round(share_of_finds(model.calibrators[head], fit.slope), 3),
             "prior_factor": evidence.factors.get(head, 1.0),
             "shrinkage_of_trees": round(fit.shrinkage, 3),
             "slope_of_prior": round(fit.slope, 3),

@@ -240,7 +240,9 @@ def features(run: Run) -> Section | None:
         "head. Gain measures what the trees use, not causes.",
     )
     table = Table("Features", ("Feature", "Group", "Meaning", "Share of gain"), rows, words=3)
-    return Section("features", "Most important features", words, (*run.drawn("feature_importance"), table))
+    return Section(
+        "features", "Most important features", words, (*run.drawn("contributions", "feature_importance"), table)
+    )
 
 
 def limits(run: Run) -> Section | None:
@@ -281,15 +283,16 @@ _SECTIONS: Final = (
 #: Alternative texts by name of plot. Names of plots per kind of label lack the kind here.
 _ALT_TEXTS: Final = {
     "feature_importance": "Share of gain by group of features, and of the thirty most important features.",
-    "baselines": "Recall of this model and of the baselines, with intervals.",
+    "baselines": "PR-AUC of this model, of its parts and of the baselines, with intervals.",
+    "contributions": "Mean contribution of each group of features to finds and to clean shipments, from evidence and from trees.",
     "slices": "Recall of each slice with its interval; the same figures are in the tables below.",
     "ablation": "Change of PR-AUC without each group of features.",
     "cost_of_ratio": "Recall against the maximum ratio of false alarms between two origins.",
     "inspected_share": "Recall and precision against the share of traffic inspected",
-    "reliability": "Observed against predicted log-odds of each score",
-    "confusion_at_capacity": "Finds and clean shipments above and below three capacities",
-    "calibration": "Observed against predicted log-odds by bin",
-    "calibration_tenth": "Observed against predicted log-odds by bin, in the world with a tenth of the illicit traffic",
+    "pr_curve": "Precision against recall of each score",
+    "score_histogram": "Distribution of the risk of finds and of clean shipments, with the limits of the lanes",
+    "calibration": "Observed against predicted rate of finds by bin",
+    "calibration_tenth": "Observed against predicted rate of finds by bin, in the world with a tenth of the illicit traffic",
 }
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from models.lanes import RED, YELLOW
 from models.scoring import RISK
 from training.data.dataset import Outcome
 from training.evaluation.evaluation import Scored, targets
 from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Ranking
-from training.reports.flat import labels_of, part
-from training.reports.words import labels_text, name_text, slice_text
+from training.reports.flat import has_own_label, labels_of, part, quoted_share
+from training.reports.words import labels_text, name_text, share_text, slice_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 #: (name, value, low, high)
 Row = tuple[str, float, float, float]
 
-_QUOTED_SHARE: Final = "0.005"
+#: A calibration plot of fewer points says nothing. From the second rate on, both axes are linear.
+_LEAST_BINS: Final = 3
+_LINEAR_FROM: Final = 0.01
 _INK: Final = "#0b5394"
 _SECOND_INK: Final = "#b45f06"
 _GREY: Final = "#7a8694"
@@ -51,11 +54,15 @@ def metric_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     for section in ("calibration", "calibration_tenth"):
         for kind in part(metrics, section):
             bins = part(metrics, section, kind).get("bins") or ()
-            if bins:
+            if len(bins) < _LEAST_BINS and section == "calibration" and (kind == "truth" or has_own_label(metrics)):
+                # Smaller bins. They include uninspected shipments, of which neither the truth nor most own labels have any.
+                bins = part(labels_of(metrics), kind, RISK).get("reliability") or ()
+            if len(bins) >= _LEAST_BINS:
                 figures[f"{section}_{kind}"] = calibration(bins, kind, tenth=section != "calibration")
     kind = "truth" if "truth" in labels_of(metrics) else next(iter(labels_of(metrics)), "")
     drawn = {
         "baselines": _baselines(metrics, kind),
+        "contributions": _contributions(metrics),
         "slices": _slices(metrics),
         "ablation": _ablation(metrics),
         "cost_of_ratio": _cost(metrics),
@@ -64,23 +71,28 @@ def metric_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def calibration(bins: Sequence[Mapping[str, Any]], kind: str, *, tenth: bool) -> Figure:
-    """Plot observed against predicted log-odds per bin, with the interval of their ratio and the number of finds."""
+    """Plot the observed against the predicted rate of finds per bin, with an interval and the number of finds."""
     figure, (axis,) = new_figure(6.5, 5)
     ends: list[float] = []
     for one in bins:
-        x, y = float(one["predicted_log_odds"]), float(one["observed_log_odds"])
+        x, y, finds = float(one["predicted"]), float(one["observed"]), int(one.get("finds", 0))
         ratio = part(one, "ratio")
         if ratio.get("low") and ratio.get("high"):
-            # The ratio is predicted divided by observed. At these rates, odds and probabilities are nearly equal.
-            low, high = (x - math.log(max(float(ratio[end]), 1e-9)) for end in ("high", "low"))
-            axis.plot([x, x], [low, high], color=_INK, linewidth=1.2)
+            low, high = (x / max(float(ratio[end]), 1e-9) for end in ("high", "low"))
+        else:
+            # The interval of a Poisson count, roughly.
+            low, high = (y * math.exp(sign * 1.96 / math.sqrt(max(finds, 1))) for sign in (-1.0, 1.0))
+        axis.plot([x, x], [low, min(high, 1.0)], color=_INK, linewidth=1.2)
         axis.plot(x, y, marker="o", color=_INK, markersize=5)
-        axis.annotate(f"{one.get('finds', 0):,}", (x, y), xytext=(6, -9), textcoords="offset points", fontsize=7)
+        axis.annotate(f"{finds:,}", (x, y), xytext=(6, -9), textcoords="offset points", fontsize=7)
         ends += [x, y]
-    span = [min(ends), max(ends)]
+    span = [0.7 * min(ends), min(1.0, 1.4 * max(ends))]
     axis.plot(span, span, color=_GREY, linestyle=":", label="as predicted")
-    axis.set_xlabel("predicted log-odds")
-    axis.set_ylabel("observed log-odds")
+    if min(ends) < _LINEAR_FROM:
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+    axis.set_xlabel("predicted rate of finds, at the base rate")
+    axis.set_ylabel("observed rate of finds, at the base rate")
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     where = ", a tenth of the illicit traffic" if tenth else ""
@@ -123,28 +135,28 @@ def _row(name: str, estimate: Mapping[str, Any], scale: float = 1.0) -> Row | No
     return name, scale * float(value), scale * float(low), scale * float(high)
 
 
-def _recall(name: str, figures: Mapping[str, Any]) -> Row | None:
-    return _row(name, part(figures, "at_inspected_share", _QUOTED_SHARE, "recall"), 100.0)
-
-
 def _baselines(metrics: Mapping[str, Any], kind: str) -> Figure | None:
     of_baselines = part(metrics, "baselines")
-    rows = [_recall("this model", part(labels_of(metrics), kind, RISK))]
-    rows += [_recall(name_text(name), part(kinds, kind)) for name, kinds in of_baselines.items()]
-    known = [row for row in rows if row is not None]
+    named = {
+        "this model": part(labels_of(metrics), kind, RISK),
+        **{f"{name} alone": part(metrics, "parts", name, kind) for name in ("prior", "trees")},
+        **{name_text(name): part(kinds, kind) for name, kinds in of_baselines.items()},
+    }
+    known = [row for name, one in named.items() if (row := _row(name, part(one, "pr_auc"))) is not None]
     if not of_baselines or len(known) < 2:
         return None
-    label = f"recall in % at 0.5 % inspected, against {labels_text(kind)}"
-    return forest({"": known}, label, "This model and baselines on the same split")
+    label = f"PR-AUC against {labels_text(kind)}, with 95 % intervals"
+    return forest({"": known}, label, "This model, its parts and baselines on the same split")
 
 
 def _slices(metrics: Mapping[str, Any]) -> Figure | None:
     groups: dict[str, list[Row]] = {}
+    share = quoted_share(metrics)
     for name, values in part(metrics, "slices").items():
         rows = [
             _row(
                 f"{shorten(slice_text(name, value), _MAX_ROW_NAME, placeholder=' ...')} ({one.get('finds', 0):,})",
-                part(one, "recall", _QUOTED_SHARE),
+                part(one, "recall", share),
                 100.0,
             )
             for value, one in values.items()
@@ -154,7 +166,7 @@ def _slices(metrics: Mapping[str, Any]) -> Figure | None:
             groups[name_text(name)] = known
     if not groups:
         return None
-    label = "recall in % at 0.5 % inspected (finds in brackets)"
+    label = f"recall in % at {share_text(float(share))} inspected (finds in brackets)"
     return forest(groups, label, "Recall by slice of the window")
 
 
@@ -196,8 +208,6 @@ def _cost(metrics: Mapping[str, Any]) -> Figure | None:
 
 
 _TOP_FEATURES: Final = 30
-#: The red lane, red and yellow together, and an office with twice that capacity.
-_CAPACITIES: Final = (0.005, 0.025, 0.05)
 
 
 def run_figures(
@@ -216,8 +226,8 @@ def run_figures(
         if outcome.any.sum() < MIN_FINDS or outcome.any.all():
             continue
         figures[f"inspected_share_{kind}"] = inspected_share(scored, outcome, kind)
-        figures[f"reliability_{kind}"] = reliability_plot(metrics["labels"][kind], kind)
-        figures[f"confusion_at_capacity_{kind}"] = confusion(scored, outcome, kind)
+        figures[f"pr_curve_{kind}"] = pr_curve(scored, outcome, kind)
+        figures[f"score_histogram_{kind}"] = score_histogram(scored, outcome, kind)
     return figures | metric_figures(metrics)
 
 
@@ -269,26 +279,97 @@ def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
     return figure
 
 
-def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
-    """Plot observed against predicted log-odds, with the number of finds of each bin."""
-    figure, (axis,) = new_figure(5.5, 5)
-    ends: list[float] = []
-    for name, one in figures.items():
-        bins: Sequence[Mapping[str, float]] = one["reliability"]
-        if not bins:
+def pr_curve(scored: Scored, outcome: Outcome, kind: str) -> Figure:
+    """Plot precision in the window against recall, with the precision of a random order and the points of the lanes."""
+    figure, (axis,) = new_figure(6.5, 5)
+    for name, score, find, _ in targets(scored, outcome):
+        if find.sum() < MIN_FINDS:
             continue
-        x = [b["predicted_log_odds"] for b in bins]
-        y = [b["observed_log_odds"] for b in bins]
-        axis.plot(x, y, marker="o", markersize=4, label=f"{name_text(name)} ({one['finds']} finds)")
-        ends += [*x, *y]
-    if ends:
-        span = [min(ends), max(ends)]
-        axis.plot(span, span, color="grey", linestyle=":", label="perfect")
-    axis.set_xlabel("predicted log-odds")
-    axis.set_ylabel("observed log-odds")
+        ranking = Ranking(score, find, outcome.weight)
+        curve = ranking.curve()
+        recall = curve.finds[1:] / curve.finds[-1]
+        precision = curve.finds[1:] / np.maximum(curve.finds[1:] + curve.clean[1:], 1e-300)
+        label = f"{name_text(name)} ({int(find.sum())} finds, PR-AUC {curve.pr_auc():.3f})"
+        (line,) = axis.plot(recall, precision, drawstyle="steps-post", label=label, linewidth=2 if name == RISK else 1)
+        axis.axhline(ranking.prevalence, color=line.get_color(), linestyle=":", linewidth=0.8)
+    find, weight = outcome.any, outcome.weight
+    for text, _, limit in _lane_limits(scored):
+        inside = scored.risk >= limit
+        found = float(weight[inside & find].sum())
+        at = found / float(weight[find].sum()), found / max(float(weight[inside].sum()), 1e-300)
+        axis.plot(*at, marker="o", color=_INK)
+        axis.annotate(text, at, xytext=(6, 4), textcoords="offset points", fontsize=8)
+    axis.set_xlim(0.0, 1.02)
+    axis.set_ylim(0.0, 1.02)
+    axis.set_xlabel("recall")
+    axis.set_ylabel("precision at the prevalence of the window")
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
-    figure.suptitle(f"Reliability at the base rate (against {labels_text(kind)})")
+    figure.suptitle(f"Precision and recall against {labels_text(kind)} (dotted: in random order)", fontsize=10)
+    return figure
+
+
+def _lane_limits(scored: Scored) -> list[tuple[str, str, float]]:
+    """Return the name, the colour and the lowest risk of red, and of red and yellow together."""
+    lane = scored.lane
+    if lane is None:
+        return []
+    lanes = (("red", "#b00020", lane >= RED), ("red and yellow", "#b8860b", lane >= YELLOW))
+    return [(name, colour, float(scored.risk[inside].min())) for name, colour, inside in lanes if inside.any()]
+
+
+def score_histogram(scored: Scored, outcome: Outcome, kind: str) -> Figure:
+    """Plot the distribution of the risk among finds and among clean shipments, with the limits of the lanes."""
+    figure, (axis,) = new_figure(8, 4)
+    low, high = (float(end) for end in np.quantile(scored.risk, (0.0005, 1.0)))
+    for members, label, colour in ((outcome.clean, "clean", _GREY), (outcome.any, "finds", _INK)):
+        weight = outcome.weight[members] / outcome.weight[members].sum()
+        values = np.clip(scored.risk[members], low, high)
+        text = f"{label} ({int(members.sum()):,})"
+        axis.hist(values, 60, (low, high), weights=weight, color=colour, alpha=0.5, label=text, histtype="stepfilled")
+    for name, colour, limit in _lane_limits(scored):
+        axis.axvline(limit, color=colour, linewidth=1, label=f"{name}: right of the line")
+    axis.set_yscale("log")
+    axis.set_xlabel("risk at the base rate, in log-odds")
+    axis.set_ylabel("share of the class")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.suptitle(f"Scores of finds and of clean shipments (against {labels_text(kind)})", fontsize=10)
+    return figure
+
+
+#: Classes of explained shipments, with their texts and colours, and the number of groups shown.
+_CLASSES: Final = {
+    "finds": ("finds", _INK), "red_clean": ("clean, in red", _SECOND_INK), "clean": ("all clean", _GREY)
+}  # fmt: skip
+_TOP_GROUPS: Final = 12
+
+
+def _contributions(metrics: Mapping[str, Any]) -> Figure | None:
+    """Plot mean contributions to the raw log-odds by group of features, from evidence and from trees."""
+    parts = part(metrics, "contributions")
+    largest: dict[str, float] = {}
+    for groups in parts.values():
+        for group, means in groups.items():
+            largest[group] = max([largest.get(group, 0.0), *(abs(mean) for mean in means.values())])
+    if not largest:
+        return None
+    shown = sorted(largest, key=lambda group: -largest[group])[:_TOP_GROUPS]
+    figure, axes = new_figure(11, 1.2 + 0.42 * len(shown), len(parts))
+    height = 0.8 / len(_CLASSES)
+    for axis, (name, groups) in zip(axes, parts.items(), strict=True):
+        for k, (of_class, (text, colour)) in enumerate(_CLASSES.items()):
+            values = [float(part(groups, group).get(of_class, 0.0)) for group in shown]
+            axis.barh(np.arange(len(shown)) + (k - 1) * height, values, height, color=colour, label=text)
+        axis.axvline(0.0, color="black", linewidth=0.6)
+        axis.sharex(axes[-1])
+        axis.set_yticks(range(len(shown)), [name_text(group) for group in shown] if axis is axes[0] else [])
+        axis.invert_yaxis()
+        axis.set_title(f"from {name}", fontsize=9)
+        axis.set_xlabel("mean contribution to the raw log-odds")
+        axis.grid(axis="x", alpha=0.3)
+    axes[-1].legend(fontsize=8)
+    figure.suptitle("What raises and lowers the score, by group of features", fontsize=10)
     return figure
 
 
@@ -306,30 +387,4 @@ def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
     right.tick_params(axis="y", labelsize=7)
     right.set_xlabel("share of gain, equal weight per head")
     figure.suptitle("Feature importance")
-    return figure
-
-
-def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
-    """Plot the shares of finds and of clean shipments above and below each capacity."""
-    figure, axes = new_figure(11, 3.8, len(_CAPACITIES))
-    is_find = outcome.any
-    for axis, capacity in zip(axes, _CAPACITIES, strict=True):
-        threshold = np.quantile(scored.risk[~is_find], 1.0 - capacity)
-        inspected = scored.risk > threshold
-        cells = np.array(
-            [
-                [np.sum(is_find & inspected), np.sum(is_find & ~inspected)],
-                [np.sum(~is_find & inspected), np.sum(~is_find & ~inspected)],
-            ]
-        )
-        shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
-        axis.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-        for i in range(2):
-            for j in range(2):
-                colour = "white" if shares[i, j] > 0.5 else "black"
-                axis.text(j, i, f"{cells[i, j]:,}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
-        axis.set_xticks([0, 1], ["inspected", "not inspected"])
-        axis.set_yticks([0, 1], ["find", "clean"])
-        axis.set_title(f"capacity {capacity:.1%}")
-    figure.suptitle(f"Confusion at capacity (against {labels_text(kind)})")
     return figure

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from models.scoring import RISK
 from training.reports.blocks import BAD, GOOD, Cell, Picture, Section, Table
-from training.reports.flat import bars, labels_of, part
+from training.reports.flat import bars, labels_of, part, quoted_share
 from training.reports.words import (
     estimate_text,
     labels_text,
@@ -19,9 +19,6 @@ from training.reports.words import (
     share_text,
     slice_text,
 )
-
-#: Inspected share for metrics quoted in sentences.
-_QUOTED_SHARE: Final = "0.005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +87,33 @@ def summary(run: Run) -> Section | None:
     if kind is None:
         return Section("short", "Summary", ("This run has no evaluation results.",))
     risk = part(labels_of(run.metrics), kind, RISK)
-    at = part(risk, "at_inspected_share", _QUOTED_SHARE)
+    share = quoted_share(run.metrics)
+    at, opened_share = part(risk, "at_inspected_share", share), share_text(float(share))
     on = (
         f"{labels_text(kind)} on {number_text(risk.get('shipments'))} shipments with {number_text(risk.get('finds'))} finds "
         f"({run.metrics.get('evaluated_on', 'a file')})."
     )
     if part(at, "recall").get("value") is None:
-        words = [f"Recall with {share_text(0.005)} of the traffic opened could not be measured against {on}"]
+        words = [f"Recall with {opened_share} of the traffic opened could not be measured against {on}"]
     else:
         words = [
-            f"Opening {share_text(0.005)} of the traffic in this model's order reaches "
-            f"{estimate_text(at.get('recall'), percent=True)} of the shipments with watched content; opening as many at "
-            f"random reaches {share_text(0.005)}. Measured against {on}",
-            f"At the base rate of {rate_text(risk.get('base_rate'))}, an opened shipment in that share contains watched content "
-            f"with a probability of {one_in(at.get('precision_at_base_rate'))}. Most opened shipments are clean, however "
-            "good the ranking is.",
+            f"Opening {opened_share} of the traffic in this model's order reaches "
+            f"{estimate_text(at.get('recall'), percent=True)} of the finds; opening as many at random reaches {opened_share}. "
+            f"Measured against {on}",
+            f"At the base rate of {rate_text(risk.get('base_rate'))}, an opened shipment in that share is a find with a "
+            f"probability of {one_in(at.get('precision_at_base_rate'))}.",
         ]
+        if float(risk.get("base_rate") or 0.0) < 0.5 * float(share):
+            words.append("Most opened shipments are clean, however good the ranking is.")
     if kind == "truth":
         words.append(
             "The truth is known because the trade is simulated. The figures hold for the simulated world only."
         )
     checked = bars(run.metrics)
     rows = [(b.name, b.measured, b.required, mark(b.met)) for b in checked]
-    met = sum(b.met is True for b in checked)
-    if checked:
-        words.append(f"{met} of {len(checked)} acceptance bars, set before the run, are met.")
+    told = [b.met for b in checked if b.met is not None]
+    if told:
+        words.append(f"{sum(told)} of {len(told)} acceptance bars that could be measured, set before the run, are met.")
     table = Table("Acceptance bars", ("Bar", "Measured (95 % interval)", "Required", "Verdict"), rows, words=4)
     return Section("short", "Summary", words, (table,) if rows else ())
 
@@ -144,7 +143,6 @@ def inspected(run: Run) -> Section | None:
                 "At the base rate; the last column is at the window's own prevalence, which is far higher.",
             )
         )  # fmt: skip
-        blocks += run.drawn(f"confusion_at_capacity_{kind}")
     if not blocks:
         return None
     words = (
@@ -169,6 +167,7 @@ def ranking(run: Run) -> Section | None:
         columns = ("Score", "Prevalence", "PR-AUC", *(f"PR-AUC at {float(p):g}" for p in at), "ROC-AUC")
         rows = rows_of(scores, number("prevalence"), *areas)
         blocks.append(Table(f"Areas under the curves, against {labels_text(kind)}", columns, rows))
+        blocks += run.drawn(f"pr_curve_{kind}", f"score_histogram_{kind}")
         recall = (estimate("recall_at_false_positive_rate", rate, percent=True) for rate in rates)
         columns = ("Score", *(f"False-positive rate {float(rate):g}" for rate in rates))
         title = f"Recall at a false-positive rate, against {labels_text(kind)}"
@@ -208,6 +207,12 @@ def baselines(run: Run) -> Section | None:
         for name, by_share in misses.items()
         for share, one in by_share.items()
     ]
+    areas = rows_of(part(run.metrics, "pr_auc_against"), *map(estimate, ("ours", "theirs", "ratio")))
+    if areas:
+        note = "Above 1, the model ranks better. The interval is that of the ratio on the same resampled shipments."
+        blocks.append(
+            Table("PR-AUC against parts and baselines", ("Rival", "This model", "Rival's", "Ratio"), areas, note)
+        )
     if ratios:
         columns = ("Baseline", "Opened", "Model misses", "Baseline misses", "Ratio")
         note = "Below 1, the model misses fewer finds. An interval that contains 1 shows no difference."
@@ -245,12 +250,11 @@ def calibration(run: Run) -> Section | None:
     if tops:
         columns = ("World", "Labels", "Top share", "Predicted", "Observed", "Predicted over observed")
         blocks = [Table("Predicted and observed rate of finds at the top", columns, tops, words=2), *drawn, *blocks]
-    blocks += [picture for kind in labels_of(run.metrics) for picture in run.drawn(f"reliability_{kind}")]
     if not blocks:
         return None
     words = (
-        "A ratio of 1 means that the model predicted the observed number of finds. Log-odds are shown because nearly all "
-        "probabilities are small; both axes are at the base rate. The world with a tenth of the illicit traffic tests "
+        "A ratio of 1 means that the model predicted the observed number of finds, at the base rate. Against office labels, only "
+        "inspected shipments count. The world with a tenth of the illicit traffic tests "
         "whether the correction to another base rate holds without refitting.",
         *missing,
     )

@@ -17,6 +17,7 @@ from training.evaluation.baselines import (
     WATCH_LIST,
     BaselineRows,
     _sample,
+    against,
     baseline_scores,
     default_lightgbm,
     depth_2_tree,
@@ -25,6 +26,7 @@ from training.evaluation.baselines import (
     price_deviations,
     watch_list_rules,
 )
+from training.evaluation.metrics import Curve
 from training.fitting.examples import Examples
 from training.reports.words import estimate_text, short_estimate
 
@@ -204,6 +206,26 @@ def test_misses_of_a_constructed_example() -> None:
     assert one["ratio"]["low"] < 1 / 3 < one["ratio"]["high"] < 0.8
     same = found["same"]["0.005"]["ratio"]
     assert (same["value"], same["low"], same["high"]) == (1.0, 1.0, 1.0)
+
+
+def test_misses_are_compared_at_a_share_that_can_hold_the_finds() -> None:
+    # A quarter are finds: opening 0.5 % would miss nearly all of them, in the best order too.
+    best, worst = -np.arange(1000.0), np.arange(1000.0)
+    found = misses_against(best, {"x": worst}, _outcome(1000, 240), base_rate=0.24)["x"]
+    assert set(found) == {"0.25"}
+    assert found["0.25"]["ours"]["value"] == 0.0
+    assert found["0.25"]["theirs"]["value"] == 1.0
+
+
+def test_the_pr_auc_is_compared_on_the_same_resampled_shipments() -> None:
+    draw = np.random.default_rng(0)
+    ours = np.where(np.arange(1000) < 50, 1.5, 0.0) + draw.normal(size=1000)
+    outcome = _outcome(1000, 50)
+    found = against(ours, {"same": ours, "random": draw.normal(size=1000)}, outcome, Curve.pr_auc)
+    same, random = (found[name]["ratio"] for name in ("same", "random"))
+    assert (same["value"], same["low"], same["high"]) == (1.0, 1.0, 1.0)
+    assert random["value"] == found["random"]["ours"]["value"] / found["random"]["theirs"]["value"]
+    assert random["low"] > 1.0
 
 
 def test_misses_need_enough_finds_and_at_least_one_missed() -> None:

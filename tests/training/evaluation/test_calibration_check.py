@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.evaluation.calibration_check import BIN_FINDS, calibration_check
+from training.data.dataset import Outcome
+from training.evaluation.calibration_check import BIN_FINDS, calibration_check, checks_of
+from training.evaluation.evaluation import Scored
 
 BASE_RATE = 1e-3
 
@@ -107,3 +109,17 @@ def test_too_few_finds_give_a_reason_instead_of_a_ratio() -> None:
     assert low["bins_reason"] == "199 finds; a bin needs 200"
     some = _check(log_odds, np.arange(4000) >= 3400, resamples=5)
     assert [one["finds"] for one in some["bins"]] == [200, 200, 200]
+
+
+def test_only_shipments_with_a_known_outcome_are_compared_unless_only_finds_are_recorded() -> None:
+    log_odds, truth = _sample(120_000)
+    inspected = np.random.default_rng(1).random(len(truth)) < 0.2
+    scored = Scored(("risk",), log_odds, log_odds[:, None], {"risk": BASE_RATE})
+    find, weight = (truth & inspected)[:, None], np.ones(len(truth))
+
+    def ratio(known: np.ndarray | None) -> float:
+        found = checks_of(scored, {"office": Outcome(find, weight, known)}, resamples=0)["office"]
+        return float(found["top"]["ratio"]["value"])
+
+    assert ratio(inspected) == pytest.approx(1.0, abs=0.2)
+    assert ratio(find[:, 0]) == ratio(None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.evaluation.metrics import MIN_FINDS, Ranking, poisson_times, ranking_figures, reliability
+from training.evaluation.metrics import MIN_FINDS, Ranking, poisson_times, ranking_figures, reliability, share_for
 from training.reports.words import why_none
 
 
@@ -28,6 +28,14 @@ def test_areas_equal_those_of_scikit_learn_with_weights_and_ties() -> None:
     curve = Ranking(tied, find, weight).curve()
     assert curve.pr_auc() == pytest.approx(average_precision_score(find, tied, sample_weight=weight), abs=1e-12)
     assert curve.roc_auc() == pytest.approx(roc_auc_score(find, tied, sample_weight=weight), abs=1e-12)
+
+
+@pytest.mark.parametrize(("base_rate", "share"), [(1e-6, 0.005), (0.02, 0.05), (0.24, 0.25), (0.9, 0.5)])
+def test_the_quoted_share_can_hold_the_finds(base_rate: float, share: float) -> None:
+    score, find, weight = _sample()
+    assert share_for(base_rate) == share
+    shares = ranking_figures(score, find, weight, base_rate=base_rate, resamples=0)["at_inspected_share"]
+    assert set(shares) == {"0.001", "0.005", "0.01", "0.05", f"{share:g}"}
 
 
 def test_a_constant_score_has_the_metrics_of_chance() -> None:

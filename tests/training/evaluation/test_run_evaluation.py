@@ -22,7 +22,8 @@ from training.data.window_features import FeatureSource, replay_history
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES
 from training.evaluation.calibration_check import calibration_in_tenth
-from training.evaluation.evaluation import TrainResult
+from training.evaluation.contributions import contributions
+from training.evaluation.evaluation import TrainResult, scored_of_model
 from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
 from training.fitting.examples import sample_examples, sampled_rows
 from training.worlds.own.priors import load_priors
@@ -32,7 +33,8 @@ def test_a_run_has_every_section_that_its_data_allows(trained: TrainResult) -> N
     metrics = trained.metrics
     assert set(metrics) >= {
         "evaluated_on", "labels", "calibration", "lanes", "false_positives_by_origin", "false_positives_by_items",
-        "slices", "baselines", "baselines_chose", "misses_against", "capacity",
+        "slices", "baselines", "baselines_chose", "misses_against", "pr_auc_against", "capacity",
+        "contributions",
     }  # fmt: skip
     # A file does not name networks, and its illicit traffic cannot be reduced to a tenth.
     assert not set(metrics) & {"calibration_tenth", "ceiling", "left_out_typologies"}
@@ -41,6 +43,7 @@ def test_a_run_has_every_section_that_its_data_allows(trained: TrainResult) -> N
         "origin", "items", "seen_declaration",
     }  # fmt: skip
     assert set(metrics["baselines"]) == set(metrics["misses_against"]) == set(BASELINES)
+    assert set(metrics["pr_auc_against"]) == {"prior", "trees", *BASELINES}
     json.dumps(metrics, allow_nan=False)
 
 
@@ -78,6 +81,33 @@ def test_sampled_rows_are_the_rows_of_the_sampled_examples(data_file: Path, monk
     inside = np.searchsorted(data.window_rows(windows.refit), rows)
     assert np.array_equal(part.matrix[inside], examples.matrix, equal_nan=True)
     assert np.array_equal(data.labels.known_at(data.table, windows.refit.cut_s).find[rows], examples.find)
+
+
+def test_contributions_by_group_add_up_to_the_score_of_the_explained_shipments(
+    trained: TrainResult, data_file: Path
+) -> None:
+    data, model = from_file(data_file), trained.model
+    windows = plan(data, with_test=True, seed=0)
+    assert windows.test is not None
+    source = FeatureSource(data, replay_history(data)[0])
+    features = source.transform(windows.test, model.space, fitted_on=windows.refit)
+    scored = scored_of_model(model, features.matrix, data.window_table(windows.test), threads=1)
+    found = contributions(model, features, scored, features.outcome)
+    assert set(found) == {"evidence", "trees"}
+    groups = {feature.group for feature in model.space.features}
+    assert all(set(means) <= groups for means in found.values())
+    assert scored.items is not None
+    ends = np.append(features.first_row[1:], len(features.matrix))
+    rows = [
+        start + int(np.argmax(scored.items[start:end]))
+        for start, end, find in zip(features.first_row, ends, features.outcome.any, strict=True)
+        if find
+    ]
+    assert 0 < len(rows) < 300
+    base = np.array([model.explain_rows(features.matrix[:1], head)[0, -1] for head in model.heads])
+    expected = (model.predict_raw(np.ascontiguousarray(features.matrix[rows])) - base).max(axis=1).mean()
+    explained = sum(means.get("finds", 0.0) for part in found.values() for means in part.values())
+    assert explained == pytest.approx(expected)
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,18 @@ def test_calibrators_give_the_true_rate_despite_selective_inspections_and_missed
     assert held.find.mean() < 0.85 * truth.mean()
 
 
+def test_the_scale_of_trees_that_start_from_a_share_of_the_prior_does_not_change_the_risk() -> None:
+    held, truth = office(60_000, 2)
+    wide = replace(held, raw=held.raw / 0.15)
+    plain = fit_calibrators(held, (RISK,))
+    scaled = fit_calibrators(wide, (RISK,), stated={RISK: 1e-4}, slope=0.15)
+    inside = np.argsort(held.raw[:, 0])[:-100]
+    both = [risk_log_odds(one, of, (RISK,))[inside] for one, of in ((held, plain), (wide, scaled))]
+    np.testing.assert_allclose(both[0], both[1], atol=1e-5)
+    p = probability(both[1])
+    assert p.sum() == pytest.approx(truth[inside].sum(), rel=0.15)
+
+
 def test_learning_from_tips_raises_probabilities_and_ignoring_missed_finds_lowers_them() -> None:
     held, truth = office(150_000, 1, leads=0.3)
     plain = replace(held, stated=~held.presumed)

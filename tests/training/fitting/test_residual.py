@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from training.fitting.boosting import fit_heads, raw_score, refit_heads
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.fitting.residual import HALF_FINDS, LEAST_SLOPE, prior_factor, prior_slope, shrinkage
+from training.fitting.residual import HALF_FINDS, shrinkage
+from training.fitting.search import SLOPES, fit_best_slope
 
 PARAMS = BoostingParams(learning_rate=0.15, num_leaves=4, min_data_in_leaf=10, feature_fraction=1.0, most_trees=40)
 NAMES = ("decides", "noise")
@@ -90,46 +93,45 @@ def test_boosters_alone_are_not_shrunk() -> None:
     assert fits["y"].constant
 
 
-def _label(finds: int, slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return evidence, a label whose log-odds are ``slope`` times the evidence, and weights."""
-    draw = np.random.default_rng(3)
-    evidence = np.sort(draw.normal(0.0, 2.0, 20_000))
-    find = np.zeros(len(evidence), dtype=bool)
-    if slope:
-        find[np.argsort(-(slope * evidence + draw.gumbel(size=len(evidence))))[:finds]] = True
-    else:
-        # Evenly spaced, so that there is no correlation by chance either.
-        find[((np.arange(finds) + 0.5) / max(1, finds) * len(find)).astype(int)] = True
-    return evidence, find, np.ones(len(evidence))
+def test_boosters_alone_do_not_start_from_the_prior_of_boosters_before_them() -> None:
+    train, stop = _examples(200, known=True), _examples(200, seed=1, known=True)
+    fresh = fit_heads(_spec(), train.on(None), stop.on(None))["x"]
+    train, stop = _examples(200, known=True), _examples(200, seed=1, known=True)
+    fit_heads(_spec(), train, stop)
+    after = fit_heads(_spec(), train.on(None), stop.on(None))["x"]
+    assert after.booster.model_to_string() == fresh.booster.model_to_string()
+    again = refit_heads(_spec(), train.on(None), {"x": after, "y": after})["x"]
+    assert np.ptp(raw_score(again.booster, train.matrix, 1)) > 3.0
 
 
-def test_without_finds_the_evidence_counts_in_full() -> None:
-    assert prior_factor(*_label(0, 0.0)) == 1.0
+def _weighed(signal: float, stated: float, seed: int, n: int = 6_000) -> Examples:
+    """Return rows whose prior states ``stated`` times its share of the true log-odds. The first feature adds ``signal``."""
+    draw = np.random.default_rng(seed)
+    matrix = draw.random((n, 2))
+    prior = draw.normal(-4.0, 1.5, n)
+    true = prior + signal * (matrix[:, 0] - 0.5)
+    find = np.zeros((n, 2), dtype=bool)
+    find[:, 0] = draw.random(n) < 1.0 / (1.0 + np.exp(-true))
+    both = np.stack([stated * prior, np.full(n, -30.0)], axis=1)
+    return Examples(matrix, find, np.ones(n), prior=both)
 
 
-def test_the_factor_of_irrelevant_evidence_falls_smoothly_with_the_number_of_finds() -> None:
-    factors = [prior_factor(*_label(finds, 0.0)) for finds in (0, 1, 2, 5, 20, 100, 1000)]
-    assert factors == sorted(factors, reverse=True)
-    assert factors[1] > 0.3
-    assert factors[-1] < 0.05
+@pytest.mark.parametrize(("stated", "expected"), [(1.0, {0.6, 1.0}), (4.0, {0.15, 0.3})])
+def test_held_out_finds_choose_how_much_of_the_prior_trees_start_from(stated: float, expected: set[float]) -> None:
+    chosen = fit_best_slope(_spec(), *(_weighed(4.0, stated, seed) for seed in (1, 2, 3)))
+    assert chosen.slope in expected
+    assert all(fit.slope == chosen.slope for fit in chosen.fits.values() if not fit.constant)
+    assert f"Trees start from {chosen.slope:g} times the prior. Loss on" in chosen.note
+    tried = re.findall(r" ([\d.]+) 0\.\d+", chosen.note)
+    # The search ends once the loss rises: a prior that is right is tried in full.
+    assert tried == [f"{slope:g}" for slope in SLOPES[: len(tried)]]
+    assert (len(tried) == len(SLOPES)) == (stated == 1.0)
 
 
-def test_evidence_that_predicts_a_label_keeps_its_weight() -> None:
-    assert prior_factor(*_label(1000, 1.0)) > 0.8
-
-
-def test_the_factor_does_not_depend_on_the_unit_of_weights() -> None:
-    evidence, find, weight = _label(50, 0.3)
-    assert prior_factor(evidence, find, 7.0 * weight) == pytest.approx(prior_factor(evidence, find, weight), abs=2e-3)
-
-
-@pytest.mark.parametrize("stated", [1.0, 2.5, 50.0])
-def test_the_slope_measures_how_overconfident_the_prior_is(stated: float) -> None:
-    draw = np.random.default_rng(3)
-    log_odds = draw.normal(-4.0, 1.5, (20_000, 1))
-    find = draw.random((20_000, 1)) < 1.0 / (1.0 + np.exp(-log_odds))
-    slope = prior_slope(stated * log_odds, find, np.ones(len(find)))
-    assert slope == pytest.approx(max(1.0 / stated, LEAST_SLOPE), rel=0.1)
+def test_too_few_held_out_finds_choose_nothing() -> None:
+    chosen = fit_best_slope(_spec(), _examples(60), _examples(9, seed=1), _examples(10, seed=2))
+    assert chosen.slope == 1.0
+    assert chosen.note == "Trees start from the whole prior: 19 held-out finds; a choice needs 20."
 
 
 def test_values_of_trees_that_start_from_half_the_prior_are_scaled_to_the_full_prior() -> None:

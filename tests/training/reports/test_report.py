@@ -60,6 +60,7 @@ def test_flat_names_are_those_that_dashboards_rely_on() -> None:
         "calibration.truth.top_ratio": 1.11,
         "calibration_tenth.office.top_ratio": 0.97,
         "misses.default_lightgbm.0.5pct": 0.45 / 0.65,
+        "pr_auc_over.trees": 0.44 / 0.5,
         "ceiling.share": 0.936,
         "ceiling.recall_at_0.5pct": 0.58,
         "left_out.average_ratio": 0.6975,
@@ -109,10 +110,40 @@ def test_misses_need_a_low_ratio_and_an_interval_below_one(ratio: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("low", "value", "high", "met"), [(0.9, 1.0, 1.1, True), (0.8, 1.0, 1.1, False), (0.9, 1.0, 1.2, False)]
+    ("ratio", "met"),
+    [(estimate(0.95, 0.1), True), (estimate(0.95, 0.04), False), (estimate(1.2), True), (nothing(), None)],
+)
+def test_prior_and_trees_together_must_not_rank_worse_than_either(ratio: dict[str, Any], met: bool | None) -> None:
+    assert _verdict({"pr_auc_against": {"trees": {"ratio": ratio}}}, "PR-AUC over that of trees alone") is met
+
+
+def test_bars_of_an_own_label_fit_its_share_of_finds() -> None:
+    """Watch-list rules know nothing of it."""
+    ratio, top = estimate(0.8), {"share": 0.01, "ratio": estimate(1.0, 0.19)}
+    metrics = {
+        "labels": {"office": {"risk": {"base_rate": 0.24}}},
+        "misses_against": {name: {"0.25": {"ratio": ratio}} for name in ("default_lightgbm", "watch_list_rules")},
+        "calibration": {"office": {"top": top, "bins": []}},
+    }
+    misses, of_top = bars(metrics)
+    assert (misses.name, misses.met) == ("Misses at 25 % inspected over those of default LightGBM", True)
+    assert (of_top.required, of_top.met) == ("0.8 to 1.25, with its interval", True)
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "met"),
+    [
+        (0.9, 1.0, 1.1, True),
+        (0.8, 1.0, 1.1, False),
+        (0.9, 1.0, 1.2, False),
+        # An interval that is wider than the limits tells nothing, unless it lies outside them.
+        (0.4, 1.0, 2.0, None),
+        (1.2, 5.0, 12.0, False),
+        (0.1, 0.3, 0.8, False),
+    ],
 )
 def test_the_bar_for_the_top_is_met_only_with_the_whole_interval_inside(
-    low: float, value: float, high: float, met: bool
+    low: float, value: float, high: float, met: bool | None
 ) -> None:
     top = {"share": 0.01, "predicted": 0.1, "observed": 0.1, "ratio": {"value": value, "low": low, "high": high}}
     assert _verdict({"calibration": {"truth": {"top": top, "bins": []}}}, "top 1 %") is met

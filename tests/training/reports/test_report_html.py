@@ -99,7 +99,7 @@ def test_the_contents_link_to_every_section(full_page: str) -> None:
 @pytest.mark.parametrize(
     "shown",
     [
-        "reaches 55 % (49.5 to 60.5) of the shipments with watched content",
+        "reaches 55 % (49.5 to 60.5) of the finds",
         "opening as many at random reaches 0.5 %",
         "At the base rate of 1.6 in a million shipments",
         "1 in 5,700 (5,200 to 6,300)",
@@ -217,10 +217,17 @@ def test_the_same_run_gives_the_same_page() -> None:
 
 def test_plots_without_figures_are_left_out(drawn: dict[str, Picture]) -> None:
     assert set(drawn) == {
-        "calibration_office", "calibration_truth", "calibration_tenth_office", "baselines", "slices", "ablation",
-        "cost_of_ratio",
+        "calibration_office", "calibration_truth", "calibration_tenth_office", "baselines", "contributions", "slices",
+        "ablation", "cost_of_ratio",
     }  # fmt: skip
     assert metric_figures({}) == {}
+
+
+def test_two_bins_are_no_plot_of_the_calibration() -> None:
+    metrics = {"calibration_tenth": example_metrics()["calibration_tenth"]}
+    assert set(metric_figures(metrics)) == {"calibration_tenth_office"}
+    metrics["calibration_tenth"]["office"]["bins"] = metrics["calibration_tenth"]["office"]["bins"][:2]
+    assert metric_figures(metrics) == {}
 
 
 def test_the_metrics_in_a_bundle_are_short() -> None:
