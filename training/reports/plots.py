@@ -162,7 +162,8 @@ def _slices(metrics: Mapping[str, Any]) -> Figure | None:
             for value, one in values.items()
         ]
         known = [row for row in rows if row is not None]
-        if known:
+        # A single value is not compared with any other.
+        if len(known) > 1:
             groups[name_text(name)] = known
     if not groups:
         return None
@@ -263,7 +264,8 @@ def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
         curve: Curve = Ranking(score, find, outcome.weight).curve()
         recall, precision, _ = zip(*(curve.at_share(float(share), rate) for share in shares), strict=True)
         left.plot(shares, recall, label=f"{name_text(name)} ({int(find.sum())} finds)")
-        right.plot(shares, precision, label=f"{name_text(name)}, base rate {rate:.2g}")
+        # A logarithmic axis has no place for 0.
+        right.plot(shares, [value or math.nan for value in precision], label=f"{name_text(name)}, base rate {rate:.2g}")
     left.plot(shares, shares, color="grey", linestyle=":", label="at random")
     for axis in (left, right):
         axis.set_xscale("log")
@@ -326,7 +328,16 @@ def score_histogram(scored: Scored, outcome: Outcome, kind: str) -> Figure:
         weight = outcome.weight[members] / outcome.weight[members].sum()
         values = np.clip(scored.risk[members], low, high)
         text = f"{label} ({int(members.sum()):,})"
-        axis.hist(values, 60, (low, high), weights=weight, color=colour, alpha=0.5, label=text, histtype="stepfilled")
+        axis.hist(
+            values,
+            bins=60,
+            range=(low, high),
+            weights=weight,
+            color=colour,
+            alpha=0.5,
+            label=text,
+            histtype="stepfilled",
+        )
     for name, colour, limit in _lane_limits(scored):
         axis.axvline(limit, color=colour, linewidth=1, label=f"{name}: right of the line")
     axis.set_yscale("log")

@@ -96,8 +96,9 @@ def test_a_run_holds_parameters_metrics_data_code_plots_and_bundle(tracked: Trac
     assert plots >= {
         "feature_importance.png",
         "inspected_share_office.png",
-        "reliability_office.png",
-        "confusion_at_capacity_office.png",
+        "pr_curve_office.png",
+        "score_histogram_office.png",
+        "contributions.png",
         "baselines.png",
     }
     bundle = {Path(a.path).name for a in server.list_artifacts(tracked.second.run_id, "bundle")}
