@@ -174,7 +174,7 @@ def score_blocks(
 def _risk(model: RiskModel, table: ManifestTable, matrix: Floats, threads: int) -> Floats:
     """Return the uncorrected risk log-odds of the shipments of a table with these features, in which permits are marked."""
     mark_permits(table, matrix, {name: column for column, name in enumerate(model.space.names)}, None)
-    _, items = model.calibrate(model.predict_raw(matrix, threads))
+    _, items = model.calibrate(model.predict_raw(matrix, threads), matrix)
     return np.asarray(np.maximum.reduceat(items, table.first_row))
 
 

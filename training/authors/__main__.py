@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from models.calibration import Calibrator, ReferenceScores
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
+from training.authors.calibrating import BASE_RATE, fit
 from training.authors.learning import ResidualParams, fit_residual
 from training.authors.leaving_out import Authors, LeftOut, best_scores, leave_each_out, report
 from training.authors.report import further_tables, log_authors, table_of
@@ -37,9 +38,10 @@ _LIMITS: Final = (
     "an office's own results can tell how far they hold for its traffic.",
     "It ranks shipments for a person who decides; a lane is a recommendation, not a finding.",
     "It knows only the manifest. It cannot detect a flawless declaration by an inconspicuous party.",
-    "Probabilities follow from documented weights at assumed base rates; an office should set its own base rates. The figures of "
-    "calibration compare, per author, what calibrators of the other authors state with what is found. The spread between "
-    "authors is the real uncertainty of the risk.",
+    "Probabilities hold at assumed base rates; an office should set its own. They are calibrated on simulated worlds that the "
+    "trees did not see. The figures of calibration compare, per world, what a calibrator of the other worlds states with what is "
+    "found. The spread between worlds is the real uncertainty of the risk. Where the declaration itself states controlled content, "
+    "the risk is that of the declaration, not a frequency.",
     "Error rates by origin are part of this card. Origin alone must not be a reason to inspect.",
 )
 
@@ -54,7 +56,7 @@ def train_champion(
     """Return a model whose trees learned from all authors.
 
     Its statistics are pooled over all authors. Its history is empty, because parties of a simulator must not appear in the reasons
-    of an office. Lanes and percentiles come from the left-out scores, with the same weight for each author.
+    of an office. Calibrators, lanes and percentiles come from the left-out scores, with the same weight for each author.
 
     Args:
         results: the left-out scores of each author.
@@ -64,7 +66,8 @@ def train_champion(
     space = authors.pooled(frozenset(authors.views))
     lessons = authors.lessons(slope=params.slope)
     trees = fit_residual(lessons, heads, authors.names, authors.monotone, params)
-    lanes, reference = _traffic([*results.values()])
+    calibrator = fit(result.outcomes for result in results.values())
+    lanes, reference = _traffic([*results.values()], calibrator)
     rows = np.random.default_rng(params.seed).choice(
         len(lessons.matrix), min(_CHECKED_ROWS, len(lessons.matrix)), False
     )
@@ -74,7 +77,7 @@ def train_champion(
         list(trees.factors.values()),
     )
     evidence = authors.evidence
-    calibrators = _as_stated()
+    calibrators = _calibrators(calibrator)
     model = RiskModel(
         name=MODEL_NAME,
         version=f"{evidence.dated:%Y.%m.%d}-authors",
@@ -97,24 +100,18 @@ def train_champion(
     return model
 
 
-def _as_stated() -> dict[str, Calibrator]:
-    """Return calibrators that leave the odds of prior plus trees unchanged. These odds hold at the default base rates.
-
-    Calibrators fitted on the left-out scores would weaken the evidence of law. The reason is that lawful trade in listed goods is
-    far more frequent in the authors' worlds than in real traffic. The card states the slopes that such calibrators would have.
-    """
-    calibrators = {
-        head: Calibrator((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, DEFAULT_BASE_RATES[head]) for head in HEADS
-    }
-    return {**calibrators, RISK: Calibrator.identity(sum(DEFAULT_BASE_RATES[head] for head in HEADS))}
+def _calibrators(calibrator: Calibrator) -> dict[str, Calibrator]:
+    """Return the calibrators of a champion: one map for the risk and for all heads, which share the trees."""
+    rates = {**{head: DEFAULT_BASE_RATES[head] for head in HEADS}, RISK: BASE_RATE}
+    return {name: replace(calibrator, prevalence=rate) for name, rate in rates.items()}
 
 
-def _traffic(results: Sequence[LeftOut]) -> tuple[Lanes, ReferenceScores]:
+def _traffic(results: Sequence[LeftOut], calibrator: Calibrator) -> tuple[Lanes, ReferenceScores]:
     """Return lanes and percentiles of clean shipments, with the same weight for each author.
 
     At the base rates, finds are too rare to matter for shares of the traffic.
     """
-    scores = [result.scores["both"][~result.views.illicit] for result in results]
+    scores = [result.stated(calibrator)[~result.views.illicit] for result in results]
     weight = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in scores])
     risk = np.concatenate(scores)
     weight *= len(weight) / weight.sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ import numpy as np
 from features.manifest.fields import HEADS
 from features.space import FeatureSpace
 from features.substances import opsin
+from models.calibration import LEAST_SPARED, Calibrator, spare_facts
 from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
-from training.arrays import Floats
-from training.authors.comparison import Resamples, best_of_author, calibration, compare, figures, origin_figures
+from training.arrays import Bools, Floats
+from training.authors.calibrating import Outcomes, calibration, fit
+from training.authors.comparison import Resamples, best_of_author, compare, figures, origin_figures
 from training.authors.learning import Lessons, ResidualParams, Taught, fit_residual
 from training.authors.views import RUNS, SEALED, SHIPMENTS, AuthorViews, load_author, pooled_space
 from training.fitting.residual import combined, directions
@@ -122,12 +124,32 @@ class LeftOut:
     Attributes:
         views: the author's views.
         raw: (m, K) raw log-odds of prior plus trees for the scored rows.
-        scores: kind of model -> (s,) risk log-odds per shipment.
+        facts: (m, K) whether the declaration states content of the head.
+        scores: kind of model -> (s,) risk log-odds per shipment. Those of ``both`` are calibrated on the other worlds.
     """
 
     views: AuthorViews
     raw: Floats
+    facts: Bools
     scores: dict[str, Floats]
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """The uncalibrated scores, and the truth. Content counts as declared where `spare_facts` may keep its odds."""
+        score = np.asarray(combined(self.raw))
+        declared = self.facts.any(axis=1) & (score > LEAST_SPARED)
+        return Outcomes(
+            self.per_shipment(score), self.views.illicit, np.logical_or.reduceat(declared, self.views.first_row)
+        )
+
+    def per_shipment(self, values: Floats) -> Floats:
+        """Return the largest of ``values`` (m,) of each shipment (s,)."""
+        return np.asarray(np.maximum.reduceat(values, self.views.first_row))
+
+    def stated(self, calibrator: Calibrator) -> Floats:
+        """Return the risk log-odds (s,) that a model with this calibrator states at the default base rates."""
+        score = np.asarray(combined(self.raw))
+        return self.per_shipment(spare_facts(calibrator(score), score, self.facts.any(axis=1)))
 
 
 def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
@@ -141,18 +163,21 @@ def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
 
     raw = log_odds + both.raw(matrix, params.threads)
     of_kind = {"prior": log_odds, "boosters": alone.raw(matrix, params.threads), "both": raw}
-    scores = {
-        kind: np.asarray(np.maximum.reduceat(combined(values), views.first_row)) for kind, values in of_kind.items()
-    }
-    return LeftOut(views, raw, scores)
+    result = LeftOut(views, raw, authors.prior.facts(matrix), {})
+    return replace(
+        result, scores={kind: result.per_shipment(np.asarray(combined(values))) for kind, values in of_kind.items()}
+    )
 
 
 def leave_each_out(authors: Authors, params: ResidualParams, progress: Progress = lambda _: None) -> dict[str, LeftOut]:
-    """Return the left-out scores of each author."""
+    """Return the left-out scores of each author, calibrated on those of the others."""
     results = {}
     for name in authors.views:
         progress(name)
         results[name] = leave_out(authors, name, params)
+    for name, result in results.items():
+        if others := [other.outcomes for key, other in results.items() if key != name]:
+            result.scores["both"] = result.stated(fit(others))
     return results
 
 
@@ -200,8 +225,6 @@ def report(results: Mapping[str, LeftOut], best: Mapping[str, Floats]) -> dict[s
     return {
         "authors": of_authors,
         "comparison": compare({name: (result.views, result.scores) for name, result in results.items()}),
-        "calibration": calibration(
-            {name: (result.scores["both"], result.views.illicit) for name, result in results.items()}
-        ),
+        "calibration": calibration({name: result.outcomes for name, result in results.items()}),
         "origins": origins,
     }

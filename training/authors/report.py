@@ -20,6 +20,7 @@ from rich.table import Table
 from sklearn.metrics import precision_recall_curve
 
 from training.arrays import Bools, Floats
+from training.authors.calibrating import TOP_SHARES
 from training.authors.comparison import ranked
 from training.authors.learning import ResidualParams
 from training.authors.leaving_out import KINDS
@@ -83,11 +84,19 @@ def _signed(value: float) -> str:
 
 
 def calibration_rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    """Return calibration slope, and found over stated finds in the top 1 %, of each author, as rows of texts with a header."""
-    rows = [["left out", "slope", "found / stated"]]
-    for name, of_author in _unsealed_first(figures, figures["calibration"].get("authors", {})).items():
-        rows.append([_marked(figures, name), f"{of_author['slope']:.2f}", f"{of_author['top_ratio']:.2f}"])
+    """Return stated over observed finds in the top shares of each left-out world, as rows of texts with a header."""
+    rows = [["left out", *(f"top {100 * share:g} %" for share in TOP_SHARES), "declared", "finds"]]
+    ratios = [f"ratio_{share:g}" for share in TOP_SHARES]
+    for name, of_world in _unsealed_first(figures, figures["calibration"].get("worlds", {})).items():
+        counts = [str(of_world[key]) for key in ("declared", "declared_finds")]
+        rows.append([_marked(figures, name), *(_ratio(of_world[key]) for key in ratios), *counts])
+    if "mean" in figures["calibration"]:
+        rows.append(["mean", *(_ratio(figures["calibration"]["mean"][key]) for key in ratios), "", ""])
     return rows
+
+
+def _ratio(value: float | None) -> str:
+    return "no find" if value is None else f"{value:.2f}"
 
 
 def origin_rows(figures: Mapping[str, Any]) -> list[list[str]]:
@@ -122,7 +131,7 @@ def _marked(figures: Mapping[str, Any], name: str) -> str:
 #: Title of each further table.
 _FURTHER: Final = {
     "Both compared with the better of prior and trees": comparison_rows,
-    "Calibrators fitted on the other authors: slope, and finds in the top 1 % divided by the stated number": calibration_rows,
+    "Finds that a calibrator of the other worlds states over those observed, without declared content": calibration_rows,
     "False positives by origin at 1 % inspected, and recall if their ratio is at most 3": origin_rows,
 }
 
@@ -257,8 +266,8 @@ def further_metrics(figures: Mapping[str, Any], name: str) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for measure, of_measure in figures["comparison"]["worlds"].get(name, {}).items():
         metrics |= {f"difference.{measure}.{key}": of_measure[key] for key in _BOUNDS}
-    of_author = figures["calibration"].get("authors", {}).get(name, {})
-    metrics |= {f"calibration.{key}": value for key, value in of_author.items()}
+    of_world = figures["calibration"].get("worlds", {}).get(name, {})
+    metrics |= {f"calibration.{key}": float(value) for key, value in of_world.items() if value is not None}
     for ratio in ("largest_over_smallest", "largest_over_overall"):
         of_ratio = figures["origins"][name][ratio]
         if of_ratio is not None:

@@ -21,7 +21,8 @@ from features.reference import Group, Substance, substances
 from features.space import FeatureSpace
 from features.table.parts import alone
 from features.table.table import Coded, ManifestTable
-from models.permits import mark_permits
+from models.permit_numbers import is_placeholder
+from models.permits import Register, mark_permits, plain_party
 from training.arrays import Bools, Floats, Ints, Texts
 from training.data.dataset import ColumnsBuilder, rows_of
 from training.data.window_features import is_history, parts_of, transform
@@ -198,8 +199,13 @@ class AuthorViews:
         nothing = np.full(len(scored), -1, dtype=np.int64)
         new_history = History.empty().replay(part, data.illicit[scored], nothing).values
         settled = transform(own, part, settled_history)
-        # Placeholder permit numbers count as no permit, in both views.
-        mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
+        columns = {name: column for column, name in enumerate(own.names)}
+        mark_permits(
+            part,
+            settled,
+            columns,
+            _register(part, settled[:, [columns[name] for name in _LISTED]], ~data.illicit[scored]),
+        )
         by_law = ByLaw.of(part, settled_history, own, seed=int(data.digest[:8], 16))
         return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history), by_law)
 
@@ -223,6 +229,34 @@ class AuthorViews:
     def hard(self) -> Bools:
         """(s,) True if the scored shipment is a hard negative."""
         return self.data.hard[self.data.scored]
+
+
+def _register(table: ManifestTable, listed: Floats, lawful: Bools) -> Register:
+    """Return the register of an office: the permits for listed substances of lawful shipments.
+
+    A permit number that an illicit shipment declares is invented, or was not issued to its parties.
+
+    Args:
+        listed: (n, L) 1 where the item's substance is listed in a jurisdiction.
+        lawful: (s,) whether each shipment is lawful.
+    """
+    permits = table.text("permit_number")
+    rows = np.flatnonzero((listed == 1.0).any(axis=1) & lawful[table.shipment] & (permits.codes >= 0))
+    names = [table.text(f"{role}_name") for role in ("consignor", "consignee")]
+    entries = {
+        (permits.values[permits.codes[row]], name.values[name.codes[row]])
+        for row in rows
+        for name in names
+        if name.codes[row] >= 0
+    }
+    return Register.from_rows(
+        (
+            {"permit_number": number, "party_name": name, "party_country": "", "valid_from": "", "valid_until": ""}
+            for number, name in sorted(entries)
+            if not is_placeholder(number) and plain_party(name)
+        ),
+        "of lawful permits",
+    )
 
 
 def pooled_space(worlds: Sequence[AuthorData]) -> FeatureSpace:

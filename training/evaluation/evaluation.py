@@ -145,7 +145,7 @@ def scored_of_model(
     head default to those of the model.
     """
     raw = model.predict_raw(matrix, threads)
-    of_head, risk = model.calibrate(raw)
+    of_head, risk = model.calibrate(raw, matrix)
     shipment_risk = np.maximum.reduceat(risk, table.first_row)
     shipment_heads = np.maximum.reduceat(of_head, table.first_row, axis=0)
     rates = dict(model.base_rates if base_rates is None else base_rates)

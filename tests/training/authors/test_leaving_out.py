@@ -150,7 +150,7 @@ def test_the_report_contains_comparison_calibration_and_origins(figures: dict[st
             assert one["low"] <= one["high"]
     for measure, mean in comparison["mean"].items():
         assert mean["value"] == pytest.approx(np.mean([comparison["worlds"][name][measure]["value"] for name in NAMES]))
-    assert set(figures["calibration"]["authors"]) == set(figures["origins"]) == set(NAMES)
+    assert set(figures["calibration"]["worlds"]) == set(figures["origins"]) == set(NAMES)
     text = further_markdown(figures)
     assert all(
         text.count(f"| {name} |") == 2 + (figures["origins"][name]["largest_over_smallest"] is not None)
@@ -183,7 +183,7 @@ def test_the_champion_has_an_empty_history_and_its_card_names_its_worlds(
         assert further["sha256"] != of_world["sha256"]
     assert set(model.card["metrics"]["left_out_worlds"]) == set(NAMES)
     assert set(model.card["metrics"]) == {"left_out_worlds", "comparison", "calibration", "origins"}
-    assert any("spread between authors is the real uncertainty" in limit for limit in model.card["limits"])
+    assert any("spread between worlds is the real uncertainty" in limit for limit in model.card["limits"])
     row = {
         "shipment_id": "X",
         "goods_description": "fentanyl hydrochloride",
@@ -192,6 +192,14 @@ def test_the_champion_has_an_empty_history_and_its_card_names_its_worlds(
     }
     scores = model.score(ManifestTable.from_records([_record(row)], receipt=1_790_000_000), model.history.copy())
     assert scores.lane.tolist() == ["red"]
+    assert scores.risk[0] > 0.9
+    # The probabilities of everything else come from worlds that the trees did not see.
+    for head in HEADS:
+        calibrator = model.calibrators[head]
+        assert calibrator.spares_facts
+        assert calibrator.n_positive == sum(
+            int((result.views.illicit & ~result.outcomes.declared).sum()) for result in results.values()
+        )
 
 
 def test_mlflow_has_a_run_per_left_out_author_below_one_parent(
@@ -206,7 +214,7 @@ def test_mlflow_has_a_run_per_left_out_author_below_one_parent(
     assert {child.data.tags["world"] for child in children} == set(NAMES)
     assert all("both.recall_0.01" in child.data.metrics for child in children)
     assert all("difference.pr_auc.low" in child.data.metrics for child in children)
-    assert all("calibration.slope" in child.data.metrics for child in children)
+    assert all("calibration.declared" in child.data.metrics for child in children)
     for child in children:
         drawn = [artifact.path for artifact in tracking.list_artifacts(child.info.run_id)]
         assert drawn == [f"curves_{child.data.tags['world']}.png"]
