@@ -8,6 +8,9 @@ Steps from raw log-odds to the risk of a shipment:
 4. The shipment's risk log-odds are the largest of its items.
 5. `shift` adjusts p_head and the risk to the office's base rates.
 
+If the calibrator ``risk`` spares facts, it maps the combined *raw* log-odds of the heads instead, so the order of risks is that of
+raw scores. Goods whose declaration states the content then keep their raw log-odds where these are above even (`spare_facts`).
+
 Lanes and percentiles use the uncorrected risk log-odds of step 4. A base rate adds the same constant to every shipment, so it
 changes the reported probability but never the lane.
 
@@ -67,6 +70,7 @@ class Calibrator:
         n: number of fitted shipments.
         prevalence: weighted share of finds among fitted shipments; the output is calibrated at this prevalence. For ``identity``
             it is the mean uncalibrated probability.
+        spares_facts: True if it was fitted without declared content, for which it does not hold.
     """
 
     knots: tuple[float, ...]
@@ -76,6 +80,7 @@ class Calibrator:
     n_positive: int
     n: int
     prevalence: float
+    spares_facts: bool = False
 
     def __post_init__(self) -> None:
         numbers = (*self.knots, self.anchor, *self.slopes, self.prevalence)
@@ -96,7 +101,14 @@ class Calibrator:
         return cls((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, prevalence)
 
     @classmethod
-    def fit(cls, raw_log_odds: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> Calibrator:
+    def fit(
+        cls,
+        raw_log_odds: ArrayLike,
+        positive: ArrayLike,
+        weight: ArrayLike | None = None,
+        *,
+        spares_facts: bool = False,
+    ) -> Calibrator:
         """Fit on one row per shipment by penalised maximum likelihood of a weighted logistic model.
 
         The penalty pulls slopes towards 1. The calibrated probability holds at the *weighted* prevalence.
@@ -105,6 +117,7 @@ class Calibrator:
             raw_log_odds: (n,) raw log-odds of each shipment's largest item.
             positive: (n,) whether the shipment was a find.
             weight: (n,) number of shipments that each one represents; default 1.
+            spares_facts: see `Calibrator`.
 
         Raises:
             ValueError: shapes differ, a log-odds or a weight is not finite, a weight is negative, or all weights are zero.
@@ -120,14 +133,16 @@ class Calibrator:
         n_positive = int(is_positive.sum())
         if n_positive == 0 or not ((y <= 0.0) & (w > 0.0)).any():
             mean = float(np.average(probability(x), weights=w))
-            return cls((0.0,), 0.0, (1.0, 1.0), "identity", n_positive, len(x), min(max(mean, 1e-12), 1.0 - 1e-12))
+            prevalence = min(max(mean, 1e-12), 1.0 - 1e-12)
+            return cls((0.0,), 0.0, (1.0, 1.0), "identity", n_positive, len(x), prevalence, spares_facts)
         prevalence = float((w * y).sum() / w.sum())
         # Scale the weights so that those of the positives add up to their effective number (Kish). The strength of the penalty
         # then does not depend on how negatives were sampled.
         scaled = w * (w[is_positive].sum() / np.square(w[is_positive]).sum())
         kind, knots = _shape(x[is_positive], _tail(x, w, is_positive), n_positive)
         anchor, slopes = _maximise(x, y, scaled, knots, kind)
-        return cls(tuple(float(knot) for knot in knots), anchor, slopes, kind, n_positive, len(x), prevalence)
+        places = tuple(float(knot) for knot in knots)
+        return cls(places, anchor, slopes, kind, n_positive, len(x), prevalence, spares_facts)
 
     def __call__(self, raw_log_odds: ArrayLike) -> FloatArray:
         """Return calibrated log-odds for raw log-odds of any shape."""
@@ -153,6 +168,7 @@ class Calibrator:
             "knots": list(self.knots),
             "anchor": self.anchor,
             "slopes": list(self.slopes),
+            "spares_facts": self.spares_facts,
         }
 
     @classmethod
@@ -162,9 +178,12 @@ class Calibrator:
         Raises:
             ValueError: a key is missing or unknown, a value has another type, or the map would not increase.
         """
-        keys = {"kind", "n_positive", "n", "prevalence", "knots", "anchor", "slopes"}
-        if not isinstance(data, dict) or set(data) != keys:
+        keys = {"kind", "n_positive", "n", "prevalence", "knots", "anchor", "slopes", "spares_facts"}
+        # Bundles of earlier versions have calibrators without the last key, which spare nothing.
+        if not isinstance(data, dict) or {"spares_facts", *data} != keys:
             raise ValueError(f"A calibrator must have the keys {sorted(keys)}.")
+        if not isinstance(data.get("spares_facts", False), bool):
+            raise ValueError("spares_facts of a calibrator must be true or false.")
         if data["kind"] not in ("piecewise", "slope", "intercept", "identity"):
             raise ValueError(f"A calibrator of kind {data['kind']!r} is unknown.")
         if not all(isinstance(data[key], int) and not isinstance(data[key], bool) for key in ("n_positive", "n")):
@@ -181,7 +200,29 @@ class Calibrator:
             data["n_positive"],
             data["n"],
             float(data["prevalence"]),
+            data.get("spares_facts", False),
         )
+
+
+#: Below even odds, declared content counts for less the stronger the evidence against it, by this slope.
+_DOUBT: Final = 2.0
+#: At lower raw log-odds `spare_facts` changes nothing: a calibrator fitted at the base rates states more than `_DOUBT` times them.
+LEAST_SPARED: Final = -6.0
+
+
+def spare_facts(calibrated: FloatArray, raw: FloatArray, facts: NDArray[np.bool_]) -> FloatArray:
+    """Return log-odds that are at least the raw ones where the declaration states the content and raw odds are above even.
+
+    Declared content is not an estimate, so the frequency of finds among similar scores says nothing about it. Where other evidence
+    makes raw odds less than even (a registered permit, a clinical form to a hospital), the limit falls twice as fast as they do,
+    down to `LEAST_SPARED`.
+
+    Args:
+        calibrated, raw: calibrated and raw log-odds, of one shape.
+        facts: whether the declaration states the content, of the same shape.
+    """
+    spared = np.maximum(calibrated, np.minimum(raw, _DOUBT * raw))
+    return np.where(facts & (raw > LEAST_SPARED), spared, calibrated)
 
 
 class Calibrators:

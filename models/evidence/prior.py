@@ -75,6 +75,7 @@ class Entry:
         when: clauses that make up the evidence. All must hold. The strength of the entry is that of its weakest clause.
         where: further clauses that must hold. They limit the entry, which does not rest on their fields.
         one_of: entries of a group with the same name are alternatives, of which only the strongest counts; empty for none.
+        fact: True if the entry says what is declared. Calibration then keeps odds above even (`models.calibration.facts`).
         basis: ``published`` if a published figure or law gives the weight, otherwise ``assumed``.
         source: the publication, or the reason for the assumption.
         dated: the day on which weight and wording were last reviewed.
@@ -92,6 +93,7 @@ class Entry:
     when: tuple[Clause, ...]
     where: tuple[Clause, ...]
     one_of: str
+    fact: bool
     basis: Basis
     source: str
     dated: dt.date
@@ -201,6 +203,8 @@ class Prior:
                 + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
             )
         self._weigher = _weigher(self.entries, self.base, weights, groups, column_of)
+        #: (E, K) 1 where an entry states a fact for a head, otherwise 0.
+        self._facts = np.array([entry.fact for entry in entries], dtype=np.float64)[:, None] * (weights != 0.0)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Return the prior log-odds (n, K) of C-ordered feature rows (n, F)."""
@@ -213,6 +217,10 @@ class Prior:
         out = np.empty((len(matrix), len(self.entries)))
         self._weigher.strengths(matrix, out)
         return out
+
+    def facts(self, matrix: FloatArray) -> NDArray[np.bool_]:
+        """Return whether an entry that states a fact fires for each head (n, K)."""
+        return np.asarray(self.strengths(matrix) @ self._facts > 0.0)
 
     def contributions(self, matrix: FloatArray, head: int) -> FloatArray:
         """Return the contribution (n, E) of each entry to the prior log-odds of the head at position ``head``.

@@ -52,7 +52,7 @@ PLACES: Final = frozenset(
     | {f"{of}_finds" for of in ("consignor", "consignee", "address", "pair", "consignor_contact", "consignee_contact")}
 )
 _REQUIRED: Final = ("id", "direction", "heads", "log_odds", "range", "basis", "source", "dated")
-_OPTIONAL: Final = ("group", "when", "where", "one_of", "reason", "text")
+_OPTIONAL: Final = ("group", "when", "where", "one_of", "fact", "reason", "text")
 
 
 class EvidenceFault(ValueError):
@@ -163,9 +163,11 @@ def _entry(table: Mapping[str, Any]) -> Entry:
     heads = table["heads"]
     if not isinstance(heads, list) or not heads or not set(heads) <= set(HEADS) or len(set(heads)) < len(heads):
         raise ValueError(f"heads must be some of {list(HEADS)}, got {heads!r}")
+    if not isinstance(table.get("fact", False), bool):
+        raise ValueError(f"fact must be true or false, got {table['fact']!r}")
     log_odds, low, high = _weight(table, direction)
     is_base = direction == "base"
-    if is_base and not {"group", "when", "where", "one_of", "reason"}.isdisjoint(table):
+    if is_base and not {"group", "when", "where", "one_of", "fact", "reason"}.isdisjoint(table):
         raise ValueError("a base entry has no group, conditions or reason")
     if not is_base and not _are_texts(table, "group", "reason", "text"):
         raise ValueError("group, reason and text must be texts")
@@ -187,6 +189,7 @@ def _entry(table: Mapping[str, Any]) -> Entry:
         when=when,
         where=where,
         one_of=str(table.get("one_of", "")),
+        fact=table.get("fact", False),
         basis=cast(Basis, basis),
         source=table["source"],
         dated=table["dated"],

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from features.groups.history.history import History, HistoryRows
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
-from models.calibration import Calibrator, Calibrators, ReferenceScores, combine, shift, shifted_probabilities
+from models.calibration import (
+    LEAST_SPARED,
+    Calibrator,
+    Calibrators,
+    ReferenceScores,
+    combine,
+    shift,
+    shifted_probabilities,
+    spare_facts,
+)
 from models.evidence import EntryWeights, Evidence, Prior
 from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.permits import mark_permits
@@ -107,6 +116,7 @@ class RiskModel:
     _explainer: Explainer = field(init=False, repr=False)
     _calibrate_heads: Calibrators = field(init=False, repr=False)
     _calibrate_risk: Calibrators = field(init=False, repr=False)
+    _spares_facts: bool = field(init=False, repr=False)
     _substance_answers: SubstanceAnswers = field(init=False, repr=False)
     _last_shifts: _BaseRateShifts | None = field(init=False, repr=False, default=None)
     _last_rulebook: tuple[OfficeRules | None, Rulebook] | None = field(init=False, repr=False, default=None)
@@ -124,6 +134,7 @@ class RiskModel:
         self._explainer = Explainer.of(self._predictor, self._prior, self.space.features)
         self._calibrate_heads = Calibrators([self.calibrators[head] for head in self.heads])
         self._calibrate_risk = Calibrators([self.calibrators[RISK]])
+        self._spares_facts = self.calibrators[RISK].spares_facts
         self._substance_answers = SubstanceAnswers()
 
     def _check_heads(self) -> None:
@@ -178,12 +189,24 @@ class RiskModel:
             raw += self._prior.log_odds(rows)
         return raw
 
-    def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return log-odds calibrated at the training prevalence, per head (n, K) and of the risk (n,), for raw log-odds (n, K)."""
+    def calibrate(self, raw: FloatArray, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log-odds calibrated at the training prevalence, per head (n, K) and of the risk (n,).
+
+        Args:
+            raw: (n, K) raw log-odds of the feature matrix ``matrix`` (n, F).
+        """
         heads = self._calibrate_heads(raw)
         if self.heads == (RISK,):
             return heads, heads[:, 0]
-        return heads, self._calibrate_risk(combine(heads)[:, None])[:, 0]
+        if not self._spares_facts:
+            return heads, self._calibrate_risk(combine(heads)[:, None])[:, 0]
+        together = combine(raw)[:, None]
+        risk = self._calibrate_risk(together)
+        if raw.max(initial=-np.inf) > LEAST_SPARED:
+            facts = self._prior.facts(matrix)
+            heads = spare_facts(heads, raw, facts)
+            risk = spare_facts(risk, together, facts.any(axis=1, keepdims=True))
+        return heads, risk[:, 0]
 
     def score(
         self,
@@ -236,7 +259,7 @@ class RiskModel:
         register = settings.rules.register if settings.rules is not None else None
         mark_permits(table, matrix, self._explainer.by_reason.columns, register, substances)
         raw = self.predict_raw(matrix, threads)
-        head_log_odds, item_log_odds = self.calibrate(raw)
+        head_log_odds, item_log_odds = self.calibrate(raw, matrix)
         p = shifted_probabilities(head_log_odds, item_log_odds, shifts.log_odds)
         item_heads, item_risk = p[:, :-1], p[:, -1]
         risk_log_odds, riskiest_row = _largest_items(item_log_odds, table.shipment, table.first_row)
@@ -324,7 +347,7 @@ class RiskModel:
         rows = np.flatnonzero(red[table.shipment])
         neutral = matrix[rows]
         neutral[:, self.space.neutral_columns] = self.space.neutral_values
-        _, item_log_odds = self.calibrate(self.predict_raw(neutral))
+        _, item_log_odds = self.calibrate(self.predict_raw(neutral), neutral)
         largest = np.full(len(lanes), -np.inf)
         np.maximum.at(largest, table.shipment[rows], item_log_odds)
         return np.where(red & (self.lanes.assign(largest) != RED), np.int8(YELLOW), lanes).astype(np.int8)

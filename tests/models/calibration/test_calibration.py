@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.calibration import Calibrator, Calibrators, combine, logit, probability, shift, shifted_probabilities
+from models.calibration import (
+    Calibrator,
+    Calibrators,
+    combine,
+    logit,
+    probability,
+    shift,
+    shifted_probabilities,
+    spare_facts,
+)
 from models.calibration.calibrator import MAX_SLOPE, MIN_SLOPE
 
 log_odds = st.floats(-40.0, 40.0)
@@ -134,15 +143,35 @@ class TestCalibrator:
             ({"prevalence": 0.0}, r"prevalence must lie in \(0, 1\)"),
             ({"n_positive": 1.5}, "whole numbers"),
             ({"extra": 1}, "must have the keys"),
+            ({"spares_facts": 1}, "must be true or false"),
         ],
     )
     def test_invalid_json_of_a_calibrator_is_refused(self, change: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             Calibrator.from_json({**Calibrator.identity().to_json(), **change})
 
+    def test_a_calibrator_of_an_earlier_version_spares_nothing(self) -> None:
+        written = Calibrator.identity().to_json()
+        del written["spares_facts"]
+        assert Calibrator.from_json(written) == Calibrator.identity()
+
     def test_scores_that_are_not_finite_are_refused(self) -> None:
         with pytest.raises(ValueError, match="must be finite"):
             Calibrator.fit([0.0, np.nan], [1, 0])
+
+
+class TestSpareFacts:
+    @given(calibrators(), hnp.arrays(np.float64, st.tuples(st.integers(2, 20), st.just(1)), elements=log_odds))
+    def test_declared_content_rises_with_its_evidence_and_keeps_odds_above_even(
+        self, calibrator: Calibrator, raw: np.ndarray
+    ) -> None:
+        raw = np.sort(raw, axis=0)
+        calibrated = calibrator(raw)
+        spared = spare_facts(calibrated, raw, np.ones(raw.shape, dtype=np.bool_))
+        assert (np.diff(spared, axis=0) >= 0.0).all()
+        assert (spared >= calibrated).all()
+        assert (spared[raw > 0.0] >= raw[raw > 0.0]).all()
+        np.testing.assert_array_equal(spare_facts(calibrated, raw, np.zeros(raw.shape, dtype=np.bool_)), calibrated)
 
 
 class TestCombine:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from features.groups.history.history import History
+from features.manifest.records import read_record
 from features.table.table import ManifestTable
+from models.calibration import Calibrator
 from models.evidence import read_evidence
 from models.lanes import Lanes
 from models.scoring import RiskModel
@@ -76,6 +78,22 @@ def test_contributions_cover_features_and_entries(with_prior: RiskModel, matrix:
         np.testing.assert_allclose(contributions.sum(axis=1), raw[:, k], atol=1e-9, rtol=0)
 
 
+def test_declared_content_keeps_its_odds_where_the_calibrator_spares_facts(with_prior: RiskModel) -> None:
+    rows = [
+        {"shipment_id": "1", "goods_description": "fentanyl hydrochloride", "consignee_country": "US"},
+        {"shipment_id": "2", "goods_description": "cotton shirts", "consignee_country": "US"},
+    ]
+    table = ManifestTable.from_records([read_record(row) for row in rows], receipt=1_790_000_000)
+    lower = {head: Calibrator((0.0,), -7.0, (1.0, 1.0), "slope", 10, 100, 0.1, True) for head in (*HEADS, "risk")}
+    calibrators, same = {**with_prior.calibrators, **lower}, dict.fromkeys(HEADS, 0.1)
+    spared = replace(with_prior, calibrators=calibrators, prevalence={**with_prior.prevalence, **same}, base_rates=same)
+    declared, shirts = spared.score(table, History.empty()).item_heads[:, 0]
+    everything = {head: replace(one, spares_facts=False) for head, one in lower.items()}
+    lowered = replace(spared, calibrators={**calibrators, **everything}).score(table, History.empty()).item_heads[:, 0]
+    assert declared > 0.5 > lowered[0]
+    assert shirts == lowered[1]
+
+
 def test_a_route_that_counts_only_in_the_prior_does_not_make_a_shipment_red(
     with_prior: RiskModel, table: ManifestTable, matrix: np.ndarray
 ) -> None:
@@ -85,7 +103,7 @@ def test_a_route_that_counts_only_in_the_prior_does_not_make_a_shipment_red(
     changed[:, names.index("origin_is_export")] = 0.0
     neutral = changed.copy()
     neutral[:, with_prior.space.neutral_columns] = with_prior.space.neutral_values
-    high, low = (with_prior.calibrate(with_prior.predict_raw(rows))[1] for rows in (changed, neutral))
+    high, low = (with_prior.calibrate(with_prior.predict_raw(rows), rows)[1] for rows in (changed, neutral))
     one = int(np.argmax(high - low))
     assert high[one] > low[one]
     alone = table.take(np.flatnonzero(table.shipment == one)).accepted()
