@@ -211,9 +211,9 @@ class BusinessLines:
     Attributes:
         names: names of the lines. Line i is bit ``1 << i``.
         sold: (lines, CHAPTERS) fit of goods of a chapter with what a firm of the line sends: 1 for its own products, 0 for goods
-            that any firm sends, negative for others.
+            that any firm sends and for consumer goods of a line of shops, negative for others.
         bought: (lines, CHAPTERS) fit with what it receives: 1 for its own products and materials, 0 for goods that every firm
-            needs, -1 for others.
+            needs and for consumer goods of a line of shops, -1 for others.
     """
 
     def __init__(self) -> None:
@@ -223,10 +223,11 @@ class BusinessLines:
         self.sold, self.bought = (np.full((len(self.names), CHAPTERS), OUTSIDE) for _ in range(2))
         for line, name in enumerate(self.names):
             own, used = (_chapters(sections[name], key) for key in ("sells", "uses"))
-            self.bought[line, _chapters(any_line, "uses")] = 0.0
+            consumer = _chapters(any_line, "consumer") if name in any_line["shops"].split() else []
+            self.bought[line, _chapters(any_line, "uses") + consumer] = 0.0
             self.bought[line, own + used] = OWN_GOODS
             self.sold[line, used] = SENT_MATERIAL
-            self.sold[line, _chapters(any_line, "sells")] = 0.0
+            self.sold[line, _chapters(any_line, "sells") + consumer] = 0.0
             self.sold[line, own] = OWN_GOODS
         self.sold[:, _UNKNOWN_CHAPTER] = self.bought[:, _UNKNOWN_CHAPTER] = 0.0
 

@@ -71,7 +71,16 @@ def test_goods_fit_if_they_belong_to_any_line_in_the_name() -> None:
 
 def test_goods_that_every_firm_needs_are_neutral_and_others_do_not_fit() -> None:
     assert fit("Sample Bakery Ltd", 84, sent=False) == 0.0
-    assert fit("Sample Bakery Ltd", 61, sent=False) == OUTSIDE
+    assert fit("Sample Foundry Ltd", 61, sent=False) == OUTSIDE
+
+
+@pytest.mark.parametrize(
+    ("name", "chapter"),
+    [("Shenzhen Sample Electronics", 39), ("Sample Health Ltd", 21), ("Sample Home Store Ltd", 61)],
+)
+def test_a_word_of_a_shops_name_does_not_bound_its_consumer_goods(name: str, chapter: int) -> None:
+    assert fit(name, chapter, sent=True) == 0.0
+    assert fit(name, 29, sent=True) < -0.5
 
 
 def test_every_line_sells_chapters_of_the_nomenclature() -> None:

@@ -118,7 +118,17 @@ def test_character_rules_match_their_examples() -> None:
     patterns = {row.rule: re.compile(row.pattern, re.IGNORECASE) for row in trade.character_rules()}
     assert patterns["digits only"].search("123 456")
     assert patterns["three or more identical characters only"].search("xxxx")
-    assert not any(pattern.search("silicone phone case") for pattern in patterns.values())
+    assert patterns["special characters and digits only"].search("-- 12 /")
+    words = [
+        "silicone phone case",
+        "儿童玩具",
+        "детские игрушки",
+        "ألعاب أطفال",
+        "ของเล่นเด็ก",
+        "어린이 장난감",
+        "おもちゃ",
+    ]
+    assert not [text for text in words if any(pattern.search(text) for pattern in patterns.values())]
 
 
 def test_stop_words_are_lower_case() -> None:
