@@ -163,7 +163,7 @@ def plain(model: RiskModel, source: Path, target: Path, explained: int) -> dict[
         [np.asarray(one.predict(matrix, raw_score=True)) * model.factors[h] for h, one in model.boosters.items()],
         axis=1,
     )
-    heads, risk = model.calibrate(raw)
+    heads, risk = model.calibrate(raw, matrix)
     of_shipment = np.maximum.reduceat(risk, table.first_row)
     lanes = model.lanes.assign(of_shipment)
     scored = frame.loc[np.flatnonzero(~table.refused)] if len(frame) == table.n_rows else frame.iloc[: table.n_rows]

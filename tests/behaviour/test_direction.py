@@ -61,7 +61,7 @@ def test_risk_never_falls_as_the_evidence_grows(champion: RiskModel, matrix: np.
         changed = matrix.copy()
         changed[:, at] = value
         raw = champion.predict_raw(changed)
-        heads, risk = champion.calibrate(raw)
+        heads, risk = champion.calibrate(raw, changed)
         if before is not None:
             assert (raw >= before[0]).all()
             assert (heads >= before[1]).all()
