@@ -205,7 +205,7 @@ class RiskModel:
         if raw.max(initial=-np.inf) > LEAST_SPARED:
             facts = self._prior.facts(matrix)
             heads = spare_facts(heads, raw, facts)
-            risk = spare_facts(risk, together, facts.any(axis=1, keepdims=True))
+            risk = spare_facts(risk, together, np.asarray(facts.any(axis=1, keepdims=True)))
         return heads, risk[:, 0]
 
     def score(

@@ -210,8 +210,11 @@ class Score(Answer):
         description="Identifier of this answer", examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"]
     )
     shipment_id: str = SchemaField(examples=["HB-2026-000184"])
-    risk: Probability = SchemaField(description="Probability of illicit content if finds are as frequent in the traffic as the base rates say, calibrated on "
-        "worlds that the model did not see; near 1 where the declaration itself states controlled content without a permit")
+    risk: Probability = SchemaField(
+        description="Probability of illicit content if finds are as frequent in the traffic as the base rates say, "
+        "calibrated on worlds that the model did not see; near 1 where the declaration itself states controlled content "
+        "without a permit"
+    )
     percentile: Probability = SchemaField(description="Share of reference traffic that scores lower")
     one_in: int = SchemaField(
         description="1 / `risk`, rounded: of this many shipments with this risk, one is illicit; at most 10,000,000",

@@ -149,7 +149,7 @@ class LeftOut:
     def stated(self, calibrator: Calibrator) -> Floats:
         """Return the risk log-odds (s,) that a model with this calibrator states at the default base rates."""
         score = np.asarray(combined(self.raw))
-        return self.per_shipment(spare_facts(calibrator(score), score, self.facts.any(axis=1)))
+        return self.per_shipment(spare_facts(calibrator(score), score, np.asarray(self.facts.any(axis=1))))
 
 
 def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:

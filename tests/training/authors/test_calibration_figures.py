@@ -59,7 +59,7 @@ def test_declared_content_changes_neither_the_calibrator_nor_the_figures() -> No
 
 def test_each_world_has_the_same_weight() -> None:
     one = world(1)
-    many = Outcomes(*(np.tile(part, 3) for part in (one.score, one.illicit, one.declared)))
+    many = Outcomes(np.tile(one.score, 3), np.tile(one.illicit, 3), np.tile(one.declared, 3))
     scores = np.linspace(-20.0, -6.0, 50)
     np.testing.assert_allclose(fit([world(0), one])(scores), fit([world(0), many])(scores), atol=0.3)
 
