@@ -182,6 +182,40 @@ def test_a_job_continues_after_the_last_committed_chunk(
     assert {tuple(row)[1:] for row in stored} == {("job", False, None)}
 
 
+def test_a_job_that_continues_judges_changed_declarations_as_one_without_interruption(
+    database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    header, *others = goods_csv(100).decode().splitlines()
+    first = dict(zip(header.split(","), next(csv.reader(others[:1])), strict=True))
+    opioid = first | {"shipment_id": "CHANGED", "goods_description": "fentanyl hydrochloride powder"}
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, header.split(","), lineterminator="\n")
+    # The first declaration is in the first chunk, which the second attempt does not score again.
+    writer.writeheader()
+    writer.writerow(opioid)
+    out.write("\n".join(others) + "\n")
+    writer.writerow(opioid | {"goods_description": "baby dress"})
+    writer.writerow(opioid | {"shipment_id": "OTHER", "goods_description": "baby dress"})
+    content = out.getvalue().encode()
+    job = queue(jobs, settings, content)
+    interrupted = worker(database, settings, record=Interrupting(2))
+    with pytest.raises(DatabaseAway):
+        interrupted.work_once()
+    assert row_of(jobs, job).chunks_done == 1
+    jobs.release(interrupted.owner)
+    assert worker(database, settings).work_once()
+    result, rejects = results_of(jobs, settings, job)
+    assert (result, rejects) == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file", CHUNK)
+    lanes = [row["lane"] for row in csv.DictReader(io.StringIO(result.decode()))]
+    assert (lanes[0], lanes[-2]) == ("red", "red")
+    assert lanes[-1] in ("red", "yellow")
+    with database.read() as connection:
+        stored = connection.execute(
+            select(Decision.shipment_id, Decision.lane).order_by(Decision.position.desc()).limit(2)
+        ).all()
+    assert [tuple(one) for one in stored] == [("OTHER", lanes[-1]), ("CHANGED", "red")]
+
+
 def test_a_worker_that_ends_between_the_decisions_of_a_chunk_stores_each_once(
     database: Database, jobs: Jobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
