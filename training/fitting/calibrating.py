@@ -16,12 +16,11 @@ from typing import Final, Self
 import numpy as np
 
 from models.calibration import Calibrator, combine, logit, probability
-from models.calibration.calibrator import MAX_SLOPE, MIN_SLOPE
 from models.scoring import RISK
 from training.arrays import Bools, Floats, Ints
 from training.data.window_features import WindowFeatures
 from training.fitting.boosting import HeadFit, raw_score
-from training.fitting.residual import HALF_FINDS
+from training.fitting.residual import HALF_FINDS, combined
 
 #: Cap on the weight 1/p of a shipment that was selected with probability p. Without a cap, a few finds among random inspections
 #: would dominate. In a world of 300,000 goods items, the ratio of predicted to observed finds in the top 1 % was 1.05, 1.03, 0.92
@@ -117,11 +116,23 @@ def _towards_stated(calibrator: Calibrator, base_rate: float | None, slope: floa
     return replace(calibrator, anchor=anchor, slopes=slopes)
 
 
-def _of_raw(calibrator: Calibrator, scale: float) -> Calibrator:
-    """Return the calibrator of raw log-odds for one of ``scale`` times raw log-odds. Beyond the last knot the slope stays 1."""
-    slopes = [min(max(scale * slope, MIN_SLOPE), MAX_SLOPE) for slope in calibrator.slopes[:-1]]
-    knots = tuple(knot / scale for knot in calibrator.knots)
-    return replace(calibrator, knots=knots, slopes=(*slopes, calibrator.slopes[-1]))
+def _of_trees(pooled: Calibrator, slope: float, base_rate: float, scores: Floats, finds: int) -> Calibrator:
+    """Return the calibrator of a head whose trees start from a share ``slope`` of the prior: their own scale, at ``base_rate``.
+
+    Finds of one head are too few for a map of its own, and heads of different maps rank worse together. At a low base rate, odds of
+    heads add up. Beyond the last knot of ``pooled``, which all finds fit at that scale, the slope is 1 as in every calibrator.
+
+    Args:
+        scores: (n,) raw log-odds of the head: those of the share of the prior and of the trees, divided by ``slope``.
+    """
+    knot = pooled.knots[-1]
+    anchor = knot + logit(base_rate) - logit(pooled.prevalence)
+    head = replace(pooled, knots=(knot / slope,), anchor=anchor, slopes=(slope, 1.0), kind="slope", n_positive=finds)
+    return replace(head, prevalence=_mean_probability(head, scores))
+
+
+def _mean_probability(calibrator: Calibrator, scores: Floats) -> float:
+    return min(max(float(probability(calibrator(scores)).mean()), 1e-12), 1.0 - 1e-12)
 
 
 def fit_calibrators(
@@ -145,8 +156,8 @@ def fit_calibrators(
     ``stated`` contains the base rate of each head at which a prior of evidence states its odds. With more finds, calibrators move
     from these odds to the fitted map. None is for boosters without a prior.
 
-    ``slope`` is the share of the prior from which trees start (`training.fitting.search.fit_best_slope`). Raw log-odds are those of
-    that share and of the trees, divided by the slope. Calibrators are fitted at the scale of the trees.
+    ``slope`` is the share of the prior from which trees start (`training.fitting.search.fit_best_slope`). If it is below 1, heads
+    with finds keep the scale of the trees, and only the risk is fitted.
     """
     known = learnable(held_out)
     weight = np.minimum(held_out.weight[known], MOST_CALIBRATING_WEIGHT)
@@ -164,18 +175,22 @@ def fit_calibrators(
                 np.concatenate([y, maybe_missed[maybe_missed]]),
                 np.concatenate([weight * (1.0 - missed), weight[maybe_missed] * missed[maybe_missed]]),
             )
-        mean = float(probability(calibrator(scores)).mean())
-        prevalence = min(max(mean, 1e-12), 1.0 - 1e-12)
+        prevalence = _mean_probability(calibrator, scores)
         return replace(calibrator, n_positive=first.n_positive, n=first.n, prevalence=prevalence)
 
     largest = held_out.largest(held_out.raw)
     calibrators: dict[str, Calibrator] = {}
+    pooled = fit(held_out.largest(combined(slope * held_out.raw)), held_out.has_find) if slope < 1.0 else None
     for k, head in enumerate(heads):
-        one = _of_raw(fit(slope * largest[:, k], held_out.find[:, k]), slope)
-        calibrators[head] = one if stated is None else _towards_stated(one, stated[head], slope)
+        scores, find = largest[:, k], held_out.find[:, k]
+        finds = int(find[known].sum())
+        if finds and pooled is not None and stated is not None:
+            calibrators[head] = _of_trees(pooled, slope, fsum(stated.values()), scores, finds)
+        else:
+            one = fit(scores, find)
+            calibrators[head] = one if stated is None else _towards_stated(one, stated[head], slope)
     if RISK not in heads:
-        combined = _combined(held_out.raw, calibrators, heads)
-        of_risk = fit(held_out.largest(combined), held_out.has_find)
+        of_risk = fit(held_out.largest(_combined(held_out.raw, calibrators, heads)), held_out.has_find)
         if stated is not None:
             # Without a find, all heads are at their base rates.
             of_risk = _towards_stated(of_risk, None if of_risk.n_positive else fsum(stated.values()), slope)

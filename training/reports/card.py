@@ -173,7 +173,7 @@ def _parts(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> CardSection:
         calibrated = (
             "Its probabilities are those that the prior states"
             if not share
-            else "Its calibration is that of held-out finds"
+            else "Its probabilities have the scale of its trees; held-out finds calibrate the risk"
             if share == 1.0
             else f"In its calibration, finds have a weight of {share_text(share)} and the prior has the rest"
         )

@@ -57,16 +57,19 @@ def test_calibrators_give_the_true_rate_despite_selective_inspections_and_missed
     assert held.find.mean() < 0.85 * truth.mean()
 
 
-def test_the_scale_of_trees_that_start_from_a_share_of_the_prior_does_not_change_the_risk() -> None:
+def test_heads_of_trees_that_start_from_a_share_of_the_prior_keep_their_order_and_only_the_risk_is_calibrated() -> None:
     held, truth = office(60_000, 2)
-    wide = replace(held, raw=held.raw / 0.15)
-    plain = fit_calibrators(held, (RISK,))
-    scaled = fit_calibrators(wide, (RISK,), stated={RISK: 1e-4}, slope=0.15)
-    inside = np.argsort(held.raw[:, 0])[:-100]
-    both = [risk_log_odds(one, of, (RISK,))[inside] for one, of in ((held, plain), (wide, scaled))]
-    np.testing.assert_allclose(both[0], both[1], atol=1e-5)
-    p = probability(both[1])
-    assert p.sum() == pytest.approx(truth[inside].sum(), rel=0.15)
+    rng = np.random.default_rng(3)
+    # Odds of the heads are shares of the shipment's, and so are their finds.
+    share = rng.uniform(0.02, 0.98, len(truth))
+    raw = held.raw + np.log(np.column_stack([share, 1.0 - share]))
+    first = rng.random(len(truth)) < share
+    wide = replace(held, raw=raw / 0.15, find=held.find & np.column_stack([first, ~first]))
+    fitted = fit_calibrators(wide, HEADS, stated=dict.fromkeys(HEADS, 1e-6), slope=0.15)
+    risk = risk_log_odds(wide, fitted, HEADS)
+    in_order = risk[np.argsort(held.raw[:, 0])][:-200]
+    assert (np.diff(in_order) >= -1e-3).all()
+    assert probability(in_order).sum() == pytest.approx(truth[np.argsort(held.raw[:, 0])][:-200].sum(), rel=0.15)
 
 
 def test_learning_from_tips_raises_probabilities_and_ignoring_missed_finds_lowers_them() -> None:
