@@ -20,7 +20,9 @@ def new_ordered_ids(count: int) -> list[str]:
     """
     now = f"{time.time_ns() // 1_000_000:012x}"
     first = f"{now[:8]}-{now[8:]}"
-    return [f"{first}-7{one[13:16]}-{_variant(one)}{one[17:20]}-{one[20:]}" for one in _random_digits(count)]
+    ids = [f"{first}-7{one[13:16]}-{_variant(one)}{one[17:20]}-{one[20:]}" for one in _random_digits(count)]
+    # In ascending order they fill the pages of an index.
+    return sorted(ids)
 
 
 def _random_digits(count: int) -> list[str]:

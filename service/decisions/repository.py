@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from sqlalchemy import bindparam, func, select, tuple_
 
 from service.core.database import audit
 from service.core.database.audit import Fact
-from service.core.database.tables import Insertion, Lookup, locked_look_up, together
+from service.core.database.packing import pack
+from service.core.database.tables import AuditEntry, Insertion, Lookup, locked_look_up, together
 from service.history import log as history_log
 from service.inspections import queue
 from service.scoring.decision import NewDecision, Stored
-from service.scoring.tables import Decision, conditions_on, facts_of
+from service.scoring.tables import UNSTORED, Decision, conditions_on, facts_of, versions_of
 from service.search.finding import Finder, IndexBehind, Order, Wanted, page_of
 from service.webhooks.repository import Outbox
 
@@ -58,6 +60,7 @@ _REPEATABLE: Final = (
     select(
         Decision.shipment_id,
         Decision.content_digest,
+        Decision.model_version,
         Decision.model_digest,
         Decision.rules_digest,
         Decision.id,
@@ -146,11 +149,12 @@ def _add(
                 continue
         salt = salts[place * _SALT_BYTES : (place + 1) * _SALT_BYTES]
         earlier = known.latest(decision.shipment_id)
-        row = (*_values(decision), salt, earlier)
-        rows.append(row)
-        facts.append(
-            Fact("decision", decision.id, facts_of(dict(zip(_COLUMNS, row, strict=True)), salt), decision.caller)
-        )
+        row = {**dict(zip(_COLUMNS, (*_values(decision), salt, earlier), strict=True)), **UNSTORED}
+        values = facts_of(row, salt) | {"features": decision.features_digest}
+        facts.append(Fact("decision", decision.id, values, decision.caller))
+        row["manifest"] = pack(decision.manifest, "manifest")
+        row["answer"] = pack(decision.answer, "answer")
+        rows.append(tuple(row.values()))
         answers.append(Stored(decision.id, decision.answer, repeated=False))
         if not decision.what_if:
             if earlier is not None or decision.shipment_id in before.inspected:
@@ -241,7 +245,8 @@ def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dic
     found = connection.execute(_REPEATABLE, values)
     first: dict[Any, Stored] = {}
     for row in found:
-        sameness = (row.shipment_id, bytes(row.content_digest), row.model_digest, row.rules_digest)
+        _, *versions = versions_of(row)
+        sameness = (row.shipment_id, bytes(row.content_digest), *versions)
         first.setdefault(sameness, Stored(row.id, bytes(row.answer), repeated=True))
     return first
 
@@ -262,6 +267,8 @@ SUMMARY: Final = (
     Decision.via,
     Decision.caller,
     Decision.model_version,
+    Decision.model_digest,
+    Decision.rules_digest,
     Decision.earlier_id,
     Decision.manifest,
     Decision.answer,
@@ -363,6 +370,14 @@ def _page(rows: Sequence[Any], order: Order, last: int, total: int, *, has_more:
 def one(connection: Connection, decision_id: str) -> Row[Any] | None:
     """Return all columns of a decision; None if it does not exist."""
     return connection.execute(select(Decision.__table__).where(Decision.id == decision_id)).first()
+
+
+def features_of(connection: Connection, decision: Row[Any]) -> str:
+    """Return the digest of the features that a decision used."""
+    if decision.features_digest:
+        return str(decision.features_digest)
+    query = select(AuditEntry.facts).where(AuditEntry.kind == "decision", AuditEntry.subject == decision.id)
+    return str(orjson.loads(connection.execute(query).scalar_one())["features"])
 
 
 def later_ids(connection: Connection, decision: Row[Any]) -> list[str]:

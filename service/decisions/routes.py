@@ -162,12 +162,15 @@ def summary(row: Row[Any]) -> dict[str, Any]:
 
 
 def _listed(row: Row[Any]) -> dict[str, Any]:
-    return answer_of(ListedDecision, row, "microseconds", decision_id=row.id)
+    from service.scoring.tables import versions_of
+
+    return answer_of(ListedDecision, row, "microseconds", decision_id=row.id, model_version=versions_of(row).model)
 
 
 def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None:
     from service.decisions import repository
     from service.inspections import outcomes
+    from service.scoring.tables import versions_of
 
     row = repository.one(connection, decision_id)
     if row is None:
@@ -177,7 +180,7 @@ def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None
         **_listed(row),
         "answer": orjson.Fragment(bytes(row.answer)),
         "manifest": None if manifest is None else orjson.Fragment(bytes(manifest)),
-        "versions": answer_of(Versions, row, model=row.model_version),
+        "versions": versions_of(row)._asdict() | {"features_digest": repository.features_of(connection, row)},
         "duration_us": row.duration_us,
         "later": repository.later_ids(connection, row),
         "outcomes": [outcome_answer(one) for one in outcomes.outcomes_of(connection, [row.id]).get(row.id, [])],

@@ -96,11 +96,7 @@ class QueueEntry(Base):
     """
 
     __tablename__ = "queue_entries"
-    __table_args__ = (
-        Index(None, "rank", "minus_risk", "received_at"),
-        Index(None, "site", "rank", "minus_risk", "received_at"),
-        Index(None, "channel", "rank", "minus_risk", "received_at"),
-    )
+    __table_args__ = (Index(None, "rank", "minus_risk", "received_at"),)
 
     shipment_id: Mapped[str] = mapped_column(primary_key=True)
     decision_id: Mapped[str] = mapped_column(unique=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.core.database.audit import salted
+from service.core.database.packing import Packed
 from service.core.database.proof import Entry, RowCheck, Values, has_salt
 from service.core.database.tables import Base, RowNumber
 from service.scoring.decision import reference_of
@@ -34,6 +35,7 @@ class Decision(Base):
         what_if: whether the request left the history unchanged, or the job the queue. Such decisions do not enter the queue.
         channel: code of the shipment's channel; an unknown one as declared.
         site: ``unloading_location`` of the shipment as UN/LOCODE; an unknown one as declared.
+        model_version, model_digest, features_digest, rules_digest: empty in rows of this version, see `UNSTORED`.
         selected_by: reason of the lane, see CONTRACT.md; None for an ordinary green.
         via: ``score``, ``batch``, ``csv``, ``job`` or ``file``.
         duration_us: processor time of the table that the shipment was scored in, divided by its shipments.
@@ -47,7 +49,6 @@ class Decision(Base):
     __tablename__ = "decisions"
     __table_args__ = (
         Index(None, "shipment_id", "received_at"),
-        Index(None, "lane", "position"),
         Index(None, "received_at"),
         Index(None, "history_order"),
     )
@@ -75,8 +76,8 @@ class Decision(Base):
     caller: Mapped[str | None]
     earlier_id: Mapped[str | None]
     salt: Mapped[bytes | None]
-    manifest: Mapped[bytes | None]
-    answer: Mapped[bytes]
+    manifest: Mapped[bytes | None] = mapped_column(Packed("manifest"))
+    answer: Mapped[bytes] = mapped_column(Packed("answer"))
 
     erased: ClassVar = {"manifest": None, "content_digest": NO_DIGEST}
 
@@ -107,28 +108,61 @@ def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
     }
 
 
+#: Columns that only rows of earlier versions have. The answer names the versions too, and its digest proves them; the features are
+#: in the audit chain alone.
+UNSTORED: Final = {"model_version": "", "model_digest": "", "features_digest": "", "rules_digest": None}
+
+
+#: Fact of earlier versions -> its column.
+_VERSIONS: Final = {
+    "features": "features_digest",
+    "model": "model_digest",
+    "rules": "rules_digest",
+    "version": "model_version",
+}
+
+
+class Versions(NamedTuple):
+    """Versions of model and rules that a decision used."""
+
+    model: str
+    model_digest: str
+    rules_digest: str | None
+
+
+def versions_of(row: Any) -> Versions:
+    """Return the versions of a row with its answer."""
+    if row.model_version or row.model_digest:
+        return Versions(row.model_version, row.model_digest, row.rules_digest)
+    answer = orjson.loads(bytes(row.answer))
+    return Versions(answer["model"]["version"], answer["model"]["digest"], answer["rules_digest"])
+
+
 def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts without a salt, which can still be checked after an erasure."""
-    return {
+    versions = {fact: row[column] for fact, column in _VERSIONS.items() if row[column] != UNSTORED[column]}
+    return versions | {
         "declared_s": row["declared_s"],
         "duration_us": row["duration_us"],
         "earlier": row["earlier_id"],
-        "features": row["features_digest"],
         "history_order": row["history_order"],
         "lane": row["lane"],
-        "model": row["model_digest"],
         "percentile": row["percentile"],
         "received_at": row["received_at"],
         "risk": row["risk"],
-        "rules": row["rules_digest"],
         "selected_by": row["selected_by"],
-        "version": row["model_version"],
         "via": row["via"],
         "what_if": row["what_if"],
     }
 
 
-def _unerased(row: Values, _: Entry) -> str | None:
+def _unerased(row: Values, entry: Entry) -> str | None:
+    # Entries of this version have no fact of the model, and their rows no versions.
+    has_versions = "model" in entry.facts
+    for fact, column in _VERSIONS.items():
+        is_stored = row[column] != UNSTORED[column]
+        if is_stored > has_versions or (has_versions and not is_stored and entry.facts.get(fact)):
+            return f"the table holds other values of {fact}"
     if not has_salt(row) and row["manifest"] is not None:
         return "its salt is missing, but its manifest is not erased"
     if has_salt(row) and row["manifest"] is None:

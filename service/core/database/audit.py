@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import desc, select
 
+from service.core.database.packing import pack
 from service.core.database.tables import AuditEntry, Insertion, Lookup, locked_look_up, together
 from service.core.database.times import now_us
 from service.core.errors import DatabaseAway
@@ -80,7 +81,7 @@ def append_after(connection: Connection, last: Sequence[tuple[Any, ...]], facts:
         number += 1
         content = orjson.dumps(fact.facts, option=orjson.OPT_SORT_KEYS)
         digest = digest_of(number, at, fact.kind, fact.subject, fact.actor, content, previous)
-        rows.append((number, at, fact.kind, fact.subject, fact.actor, content, previous, digest))
+        rows.append((number, at, fact.kind, fact.subject, fact.actor, pack(content, "facts"), previous, digest))
         previous = digest
     _ENTRIES.add(connection, rows)
 

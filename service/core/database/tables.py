@@ -15,6 +15,8 @@ from sqlalchemy import BigInteger, Double, Index, Integer, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from service.core.database.packing import Packed
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -70,7 +72,7 @@ class AuditEntry(Base):
     kind: Mapped[str]
     subject: Mapped[str]
     actor: Mapped[str | None]
-    facts: Mapped[bytes]
+    facts: Mapped[bytes] = mapped_column(Packed("facts"))
     previous: Mapped[bytes]
     digest: Mapped[bytes]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from typing import Any
 
@@ -36,6 +37,11 @@ def new_decision(**changes: Any) -> NewDecision:
         "duration_us": 1,
         "caller": None,
         "manifest": b"{}",
-        "answer": b'{"reasons":[],"rule_ids":[]}',
+        "answer": b"",
     }
-    return NewDecision(**(values | changes))
+    values |= changes
+    if not values["answer"]:
+        model = {"version": values["model_version"], "digest": values["model_digest"]}
+        answer = {"reasons": [], "rule_ids": [], "rules_digest": values["rules_digest"], "model": model}
+        values["answer"] = json.dumps(answer).encode()
+    return NewDecision(**values)

@@ -98,7 +98,8 @@ def test_each_revision_goes_down_and_up_and_keeps_the_rows_of_other_tables(
         with database.write() as connection:
             migrations.downgrade(connection, "-1")
             below = contents(connection)
-        assert columns_of(below) < columns_of(full)
+        # A revision may change indexes alone.
+        assert columns_of(below) <= columns_of(full)
         assert all(below.values()), "a table has lost its rows"
         assert has_rows_of(full, below), sorted(below)
         with database.write() as connection:

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import Connection, Row, delete, insert, select, true, update
+from sqlalchemy import text as sql
 
 from service.audit.heads import BadHead, Head, read_head, sign_head, signed_heads
 from service.audit.proof import prove
@@ -26,7 +27,7 @@ from service.erasure.everywhere import erase_from_database
 from service.inspections.tables import Outcome, Override
 from service.keys.tables import ApiKey
 from service.scoring.decision import ToErase
-from service.scoring.tables import Decision
+from service.scoring.tables import Decision, facts_of
 from service.webhooks import repository as webhooks
 from service.webhooks.tables import EVENTS, Webhook
 from tests.service.store.chains import (
@@ -380,6 +381,29 @@ def test_tampering_breaks_the_first_entry_that_it_touches(
     filled: Database, tamper: Tamper, number: int | None, subject: str | None, problem: str
 ) -> None:
     assert_broken(filled, tamper, number, subject, problem)
+
+
+@pytest.mark.parametrize("column", ["features_digest", "model_digest", "model_version", "rules_digest"])
+@pytest.mark.parametrize("value", ["", "x"])
+def test_versions_in_rows_of_earlier_versions_are_proven(filled: Database, column: str, value: str) -> None:
+    """They were in the table and in the chain, and texts were not packed."""
+    versions = {"model_version": "1", "model_digest": "m", "features_digest": "f", "rules_digest": "r"}
+    salt = bytes(16)
+    with filled.write() as connection:
+        row = dict(connection.execute(select(Decision.__table__).where(Decision.id == "decision-5")).mappings().one())
+        row |= versions | {"id": "old", "position": 1_000, "salt": salt}
+        texts = {name: row.pop(name) for name in ("manifest", "answer")}
+        connection.execute(insert(Decision), [row | dict.fromkeys(texts, b"{}")])
+        for name, text in texts.items():
+            connection.execute(sql(f"UPDATE decisions SET {name} = :text WHERE id = 'old'"), {"text": text})
+        filled.lock_audit(connection)
+        audit.append(connection, [audit.Fact("decision", "old", facts_of(row | texts, salt))], 1)
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        given = None if column == "rules_digest" and not value else value
+        connection.execute(update(Decision).where(Decision.id == "old").values({column: given}))
+    fact = {"features_digest": "features", "model_digest": "model", "model_version": "version", "rules_digest": "rules"}
+    assert broken(prove(filled))[1:] == ("old", f"the table holds other values of {fact[column]}")
 
 
 def test_entries_of_earlier_versions_are_proven(filled: Database) -> None:

@@ -107,7 +107,7 @@ def another(name: str, column: ColumnElement[Any], value: Any, *, is_first: bool
         return not value
     if kind in (BigInteger, Double):
         return (value or 0) + 1
-    return (value or b"") + b"x" if kind is LargeBinary else (value or "") + "x"
+    return (value or b"") + b"x" if issubclass(kind, LargeBinary) else (value or "") + "x"
 
 
 def changes(database: Database, table: type[Base]) -> Iterator[str]:
