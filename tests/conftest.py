@@ -134,6 +134,7 @@ SLOW = (
 #: Folders and modules below tests/ of which `make test-long` runs every test. Others mark single tests with `pytest.mark.long`.
 LONG = (
     "fuzz/test_effort.py",
+    "fuzz/test_openapi_rest.py",
     "service/store/test_answered.py",
     "service/store/test_any_content.py",
     "service/store/test_full_disk.py",

@@ -125,15 +125,15 @@ def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
         assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("rows", [40, pytest.param(400, marks=pytest.mark.long)])
-def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path, small_bundle: Path, rows: int) -> None:
+@pytest.mark.long
+def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path, small_bundle: Path) -> None:
     from models.bundle import bundle
     from service.files.batch import score_file
     from service.files.options import ScoreOptions
     from training.worlds.own import write
 
     source, compiled, plain = tmp_path / "in.csv", tmp_path / "compiled.csv", tmp_path / "plain.csv"
-    write(source, None, rows, 3)
+    write(source, None, 400, 3)
     score_file(source, compiled, bundle.load(small_bundle), ScoreOptions(explain="all"))
     subprocess.run(
         [sys.executable, "-c", AS_PYTHON, str(ROOT), str(source), str(plain), str(small_bundle)],

@@ -93,7 +93,7 @@ def test_a_request_of_a_disconnected_client_no_longer_counts(settings: Settings,
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_serve_runs_until_it_is_interrupted(tmp_path: Path, bundle: Path, workers: int) -> None:
     store = tmp_path / "models"
     ModelStore(store).install(bundle)

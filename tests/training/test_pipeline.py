@@ -57,6 +57,10 @@ def test_the_same_data_and_seed_give_the_same_bundle_to_the_byte(
 ) -> None:
     again = train(TrainConfig(data=data_file, bundle=tmp_path / "b", track=False, threads=1, params=QUICK))
     assert again.digest == trained.digest
+
+
+@pytest.mark.long
+def test_another_seed_gives_another_bundle(trained: TrainResult, data_file: Path, tmp_path: Path) -> None:
     other = train(TrainConfig(data=data_file, bundle=tmp_path / "c", track=False, threads=1, params=QUICK, seed=1))
     assert other.digest != trained.digest
 

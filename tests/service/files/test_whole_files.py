@@ -58,7 +58,7 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sent", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("sent", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.long)])
 def test_signals_to_stop_remove_incomplete_files_and_end_with_143(folder: Path, bundle: Path, sent: str) -> None:
     ended = score(folder, bundle, f"os.kill(os.getpid(), signal.{sent})")
     assert ended.returncode == 143
@@ -67,6 +67,7 @@ def test_signals_to_stop_remove_incomplete_files_and_end_with_143(folder: Path, 
     assert (folder / "out.csv").read_text() == "of an earlier run"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_second_sigterm_does_not_interrupt_the_removal_of_incomplete_files(folder: Path, bundle: Path) -> None:
     again = "output._remove = lambda part: (os.kill(os.getpid(), signal.SIGTERM), remove(part))"
@@ -93,6 +94,7 @@ def test_the_run_after_a_kill_removes_the_files_of_the_killed_run(folder: Path, 
     assert files(folder) == ["in.csv", "out.csv", "out.csv.rejects.csv"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_full_disk_leaves_the_earlier_file_and_says_so(folder: Path, bundle: Path) -> None:
     full = "resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))"

@@ -33,13 +33,18 @@ MOSTLY_SQLITE = {
     "test_erasure.py",
     "test_file_decisions.py",
     "test_history_key.py",
+    "test_idempotency.py",
+    "test_inspections.py",
+    "test_jobs.py",
     "test_jobs_api.py",
     "test_keys_api.py",
     "test_list_commands.py",
     "test_lists.py",
     "test_odd_manifests.py",
     "test_outcome_import.py",
+    "test_proof.py",
     "test_proof_columns.py",
+    "test_search.py",
     "test_webhooks.py",
 }
 

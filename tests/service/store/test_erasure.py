@@ -376,7 +376,14 @@ def queued(client: Client, content: bytes, name: str) -> str:
     ],
     ids=["csv", "utf-16", "gzip", "jsonl"],
 )
-@pytest.mark.parametrize("by", ["shipment_id", "decision_id", "before"])
+@pytest.mark.parametrize(
+    "by",
+    [
+        pytest.param("shipment_id", marks=pytest.mark.long),
+        "decision_id",
+        pytest.param("before", marks=pytest.mark.long),
+    ],
+)
 def test_an_erasure_names_the_open_job_that_has_its_rows_and_erases_nothing(
     client: Client, name: str, content: bytes, by: str
 ) -> None:

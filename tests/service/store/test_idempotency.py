@@ -34,6 +34,7 @@ def count(client: Client, table: Any) -> int:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
+@pytest.mark.both_engines
 def test_the_first_answer_is_sent_again_even_for_a_what_if(stored_client: Client) -> None:
     first, again = (post(stored_client, "k", shipment(), params={"update_history": "false"}) for _ in range(2))
     assert first.status_code == again.status_code == 200
@@ -96,6 +97,7 @@ def test_a_second_request_waits_for_the_first(stored_client: Client, monkeypatch
         assert second.result().headers[REPLAYED] == "true"
 
 
+@pytest.mark.both_engines
 def test_a_request_that_another_process_works_on_gets_409(stored_client: Client) -> None:
     post(stored_client, "k", shipment())
     assert stored_client.state.store is not None
@@ -184,6 +186,7 @@ def begin(database: Database) -> Callable[..., Replay | None]:
     return begin
 
 
+@pytest.mark.both_engines
 def test_keys_belong_to_their_caller(database: Database, begin: Callable[..., Replay | None]) -> None:
     begin("one")
     with database.write() as connection:
@@ -192,6 +195,7 @@ def test_keys_belong_to_their_caller(database: Database, begin: Callable[..., Re
     assert begin("one") == ANSWER
 
 
+@pytest.mark.both_engines
 def test_answers_are_deleted_after_24_hours(database: Database, begin: Callable[..., Replay | None]) -> None:
     begin("one")
     begin("two")
@@ -204,6 +208,7 @@ def test_answers_are_deleted_after_24_hours(database: Database, begin: Callable[
         assert connection.execute(select(IdempotentRequest.caller)).scalars().all() == ["one"]
 
 
+@pytest.mark.both_engines
 def test_a_request_whose_process_ended_is_carried_out_again(begin: Callable[..., Replay | None]) -> None:
     begin()
     with pytest.raises(InWork):
@@ -213,6 +218,7 @@ def test_a_request_whose_process_ended_is_carried_out_again(begin: Callable[...,
         begin(now=IN_WORK + 1)
 
 
+@pytest.mark.both_engines
 def test_of_processes_that_begin_together_one_carries_the_request_out(
     url: str, database: Database, begin: Callable[..., Replay | None]
 ) -> None:

@@ -75,6 +75,7 @@ def outcome(client: Client, decision_id: str, **values: Any) -> httpx.Response:
     return client.post(f"/v1/decisions/{decision_id}/outcome", json=values)
 
 
+@pytest.mark.both_engines
 def test_an_outcome_is_stored_and_answered(stored_client: Client, opened: Database) -> None:
     decision_id = decided(stored_client, "A")
     answer = outcome(stored_client, decision_id, **FIND)
@@ -115,6 +116,7 @@ def test_a_correction_is_a_new_outcome_that_points_to_the_first(stored_client: C
     ]
 
 
+@pytest.mark.both_engines
 def test_an_outcome_is_corrected_once(stored_client: Client) -> None:
     decision_id = decided(stored_client, "A")
     first = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
@@ -184,6 +186,7 @@ def test_the_audit_chain_covers_outcomes_and_overrides_without_names(stored_clie
     assert not any(b"Officer" in entry.facts or b"a test" in entry.facts for entry in entries)
 
 
+@pytest.mark.both_engines
 def test_the_queue_lists_red_before_yellow_and_the_riskiest_first(stored_client: Client, opened: Database) -> None:
     risks = {"A": 0.1, "B": 0.3, "C": 0.9, "D": 0.3}
     ids = {name: decided(stored_client, name) for name in risks}
@@ -200,6 +203,7 @@ def test_the_queue_lists_red_before_yellow_and_the_riskiest_first(stored_client:
     assert answer["items"][0]["risk"] == 0.3
 
 
+@pytest.mark.both_engines
 def test_filters_of_the_queue_work_together(stored_client: Client) -> None:
     for name, lane in {"A": "red", "B": "yellow", "C": "red"}.items():
         in_lane(stored_client, lane, decided(stored_client, name, unloading_location="USLAX"))
@@ -301,6 +305,7 @@ def test_a_what_if_is_not_in_the_queue(stored_client: Client, opened: Database) 
     assert queued(stored_client) == []
 
 
+@pytest.mark.both_engines
 def test_a_claim_excludes_others_until_it_ends(stored_client: Client, opened: Database) -> None:
     decision_id = decided(stored_client, "A")
     in_lane(stored_client, "red", decision_id)
@@ -326,6 +331,7 @@ def test_a_released_shipment_is_free(stored_client: Client) -> None:
         assert stored_client.post(f"/v1/queue/{decision_id}/release", json={"by": name}).status_code == 204
 
 
+@pytest.mark.both_engines
 def test_a_claim_survives_a_new_decision_on_the_shipment(stored_client: Client) -> None:
     first = decided(stored_client, "A")
     in_lane(stored_client, "red", first)
@@ -452,6 +458,7 @@ def test_officers_who_share_a_key_do_not_share_their_claims(with_keys: WithKeys)
     assert with_keys.claim(one, by="desk 1").status_code == 409
 
 
+@pytest.mark.both_engines
 def test_two_officers_never_hold_the_same_shipment(database: Database) -> None:
     """Twelve officers claim all shipments of the queue at the same time, each through a separate database connection."""
     names = [f"S{number}" for number in range(25)]

@@ -216,6 +216,7 @@ def test_a_job_that_continues_judges_changed_declarations_as_one_without_interru
     assert [tuple(one) for one in stored] == [("OTHER", lanes[-1]), ("CHANGED", "red")]
 
 
+@pytest.mark.both_engines
 def test_a_worker_that_ends_between_the_decisions_of_a_chunk_stores_each_once(
     database: Database, jobs: Jobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_job_whose_results_are_missing_starts_again(
     assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file")
 
 
+@pytest.mark.both_engines
 def test_a_job_has_one_worker_at_a_time_and_a_worker_without_a_lease_changes_nothing(
     database: Database, jobs: Jobs, settings: Settings
 ) -> None:
@@ -299,6 +301,7 @@ def test_a_job_has_one_worker_at_a_time_and_a_worker_without_a_lease_changes_not
     assert row_of(jobs, job).rows_done == 0
 
 
+@pytest.mark.both_engines
 def test_workers_that_take_jobs_at_the_same_time_get_different_ones(jobs: Jobs, settings: Settings) -> None:
     expected = {queue(jobs, settings, goods_csv(2)) for _ in range(3)}
     taken: list[str] = []
@@ -316,6 +319,7 @@ def test_workers_that_take_jobs_at_the_same_time_get_different_ones(jobs: Jobs, 
     assert sorted(taken) == sorted(expected)
 
 
+@pytest.mark.both_engines
 def test_a_cancelled_job_ends_at_the_next_chunk_without_files(
     database: Database, jobs: Jobs, settings: Settings
 ) -> None:
@@ -397,6 +401,7 @@ def test_a_stopped_worker_returns_its_job_to_the_queue(
     assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file")
 
 
+@pytest.mark.both_engines
 def test_the_queue_has_a_limit(jobs: Jobs, settings: Settings) -> None:
     for _ in range(3):
         queue(jobs, settings, b"x")
@@ -408,6 +413,7 @@ def test_the_queue_has_a_limit(jobs: Jobs, settings: Settings) -> None:
     queue(jobs, settings, b"x")
 
 
+@pytest.mark.both_engines
 def test_old_files_of_ended_jobs_are_deleted_and_open_jobs_keep_their_files(
     database: Database, jobs: Jobs, settings: Settings
 ) -> None:

@@ -413,6 +413,7 @@ def test_jobs_need_the_store(settings: Settings) -> None:
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:tidewaiter:problem:store-off")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_service_starts_a_worker_process_and_ends_it(
     settings: Settings, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

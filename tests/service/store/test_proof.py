@@ -54,6 +54,7 @@ def test_an_empty_chain_is_proven(database: Database) -> None:
     assert (proof.fault, proof.number, proof.digest) == (None, 0, START)
 
 
+@pytest.mark.both_engines
 def test_an_untouched_chain_is_proven(filled: Database) -> None:
     proof = prove(filled)
     assert proof.fault is None
@@ -74,6 +75,7 @@ def test_an_untouched_chain_is_proven(filled: Database) -> None:
     }
 
 
+@pytest.mark.both_engines
 def test_the_proof_sees_one_state_while_others_write(filled: Database, store: Store) -> None:
     def write(_: int) -> None:
         store.decide([decision(6)]).result(60)
@@ -83,6 +85,7 @@ def test_the_proof_sees_one_state_while_others_write(filled: Database, store: St
     assert prove(filled).number == LAST + 1
 
 
+@pytest.mark.both_engines
 def test_erasure_leaves_the_chain_provable(filled: Database) -> None:
     with filled.write() as connection:
         connection.execute(
@@ -486,6 +489,7 @@ def test_the_first_of_several_broken_entries_is_named(filled: Database) -> None:
     assert broken(prove(filled))[0] == 2
 
 
+@pytest.mark.both_engines
 def test_a_changed_answer_of_an_erased_decision_is_found(filled: Database) -> None:
     answer_before = b'{"risk":0.1,"reasons":[{"code":"VALUE","weight":1.0}]}'
     with filled.write() as connection:
@@ -575,6 +579,7 @@ def test_a_cut_end_contradicts_a_signed_head(filled: Database) -> None:
     assert broken(prove(filled))[0] == LAST
 
 
+@pytest.mark.both_engines
 def test_a_rewritten_chain_contradicts_a_head(filled: Database) -> None:
     private, public = pair()
     proof = prove(filled)
@@ -622,6 +627,7 @@ def test_a_text_or_file_without_a_head_is_refused(tmp_path: Path, content: str) 
         read_head("0:" + "a" * 64)
 
 
+@pytest.mark.both_engines
 def test_entries_of_several_pages_are_proven(database: Database) -> None:
     facts: list[Any] = [Fact("settings", str(number), {"n": number}) for number in range(5_001)]
     with database.write() as connection:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from service.core.database import idempotency
 from service.core.database.engine import Database
@@ -49,26 +49,28 @@ def request(number: int, length: int) -> dict[str, Any]:
     return {"key": f"{mark} key", "status": 200, "body": mark.encode() * length}
 
 
-def fill(database: Database) -> set[int]:
+def is_request(number: int) -> tuple[ColumnElement[bool], ...]:
+    return IdempotentRequest.caller == "", IdempotentRequest.key == request(number, 1)["key"]
+
+
+def fill(database: Database, count: int = 6_000) -> set[int]:
     """Insert, lengthen, shorten and delete rows, so that SQLite splits and joins pages. Return the remaining numbers."""
     chance = random.Random(20261128)
-    alive: set[int] = set()
+    alive: list[int] = []
     with database.write() as connection:
-        for number in chance.sample(range(100_000), 6_000):
+        for number in chance.sample(range(100_000), count):
             row = request(number, chance.randint(1, chance.choice((10, 60, 600))))
             values = {**row, "caller": "", "digest": b"", "created_at": number}
             connection.execute(insert(IdempotentRequest).values(values))
-            alive.add(number)
+            alive.append(number)
             if chance.random() < 0.5:
-                other = chance.choice(sorted(alive))
-                body = request(other, chance.randint(1, chance.choice((10, 60, 600))))["body"]
-                connection.execute(
-                    update(IdempotentRequest).where(IdempotentRequest.created_at == other).values(body=body)
-                )
+                body = request(other := chance.choice(alive), chance.randint(1, chance.choice((10, 60, 600))))["body"]
+                connection.execute(update(IdempotentRequest).where(*is_request(other)).values(body=body))
             if chance.random() < 0.5:
-                other = chance.choice(sorted(alive))
-                connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at == other))
-                alive.remove(other)
+                chosen = chance.randrange(len(alive))
+                connection.execute(delete(IdempotentRequest).where(*is_request(alive[chosen])))
+                alive[chosen] = alive[-1]
+                alive.pop()
         # Delete many rows at once, which frees pages.
         connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < 30_000))
     return {number for number in alive if number >= 30_000}
@@ -127,7 +129,7 @@ def test_files_of_other_settings_are_scrubbed_too(page_size: int, auto_vacuum: i
 
 
 def test_scrubbing_fails_while_a_reader_uses_an_old_state(local: Database, tmp_path: Path) -> None:
-    fill(local)
+    fill(local, 50)
     with local.read() as connection:
         connection.execute(select(IdempotentRequest.key)).first()
         assert not scrub(local)
@@ -170,7 +172,7 @@ def test_shipments_erased_one_by_one_are_removed_from_the_files(local: Database,
                 answer = idempotency.Replay(200, "application/json", decision.answer)
                 idempotency.finish(connection, idempotency.Request("", f"key {number}", b"digest"), answer)
     gone: set[int] = set()
-    for number in chance.sample(range(400), 12):
+    for number in chance.sample(range(400), 6):
         assert erase_from_database(local, ToErase(shipment_id=f"S-{number:06}"), None).decisions == [
             f"decision {number:06}"
         ]

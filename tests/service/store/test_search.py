@@ -97,6 +97,7 @@ def expected(rows: list[Any], selection: Selection, order: str) -> list[int]:
     return [position for position, _ in (found if order == "oldest" else reversed(found))]
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("indexed", [0, 20, 70])
 def test_the_index_finds_what_a_look_at_every_row_finds(database: Database, short: None, indexed: int) -> None:
     stored(database, indexed)
@@ -134,6 +135,7 @@ def test_full_stretches_are_cut_into_parts_once(database: Database, short: None)
         assert connection.execute(select(SearchFrontier.decisions)).scalar_one() == 50
 
 
+@pytest.mark.both_engines
 def test_one_worker_at_a_time_extends_the_index(database: Database) -> None:
     stored(database, 3)
     first, second = IndexBuilder(database), IndexBuilder(database)
@@ -149,6 +151,7 @@ def test_one_worker_at_a_time_extends_the_index(database: Database) -> None:
         assert connection.execute(select(SearchFrontier.decisions)).scalar_one() == 6
 
 
+@pytest.mark.both_engines
 def test_decisions_of_an_earlier_version_are_found_after_the_upgrade(database: Database) -> None:
     stored(database, 6)
     with database.write() as connection:
@@ -177,6 +180,7 @@ def test_lists_work_and_words_wait_while_the_index_is_far_behind(
             repository.page(connection, Selection(q="cotton"), "newest", after=None, limit=2)
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_an_erasure_leaves_only_the_values_of_kept_columns(database: Database, short: None, is_closed: bool) -> None:
     stored(database, 20 if is_closed else 6)
@@ -206,6 +210,7 @@ def test_an_erasure_leaves_only_the_values_of_kept_columns(database: Database, s
     assert remaining == 2
 
 
+@pytest.mark.both_engines
 def test_an_erasure_during_a_pass_is_not_undone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     stored(database, 3)
     original = building.hashes_of_row
@@ -251,6 +256,7 @@ def found_by(client: Client, text: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.both_engines
 def test_a_search_finds_parties_and_shipments_in_any_script(stored_client: Client) -> None:
     first = scored(stored_client, shipment_id="A", consignor=QINGHE, consignee=MERIDIAN)
     scored(stored_client, shipment_id="B", consignor=OTHER, items=[{"goods_description": "лимонная кислота"}])
@@ -294,6 +300,7 @@ def test_an_erased_party_is_unknown(stored_client: Client) -> None:
     assert stored_client.get("/v1/decisions?shipment_id=A").json()["total"] == 1
 
 
+@pytest.mark.both_engines
 def test_pages_of_a_search_follow_each_other(stored_client: Client) -> None:
     for name in "ABC":
         scored(stored_client, shipment_id=name, consignor=QINGHE)

@@ -202,6 +202,7 @@ def test_the_champion_has_an_empty_history_and_its_card_names_its_worlds(
         )
 
 
+@pytest.mark.long
 def test_mlflow_has_a_run_per_left_out_author_below_one_parent(
     results: dict[str, LeftOut], best: dict[str, NDArray[np.float64]], figures: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from training.data.windows import NEVER
 
 @pytest.fixture(scope="module")
 def world() -> Dataset:
-    return simulated(12_000, 5)
+    return simulated(6_000, 5)
 
 
 def test_a_replayed_month_equals_a_month_of_daily_updates(world: Dataset) -> None:

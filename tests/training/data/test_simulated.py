@@ -9,8 +9,8 @@ from training.data.sources import simulated
 
 
 def test_an_office_finds_a_part_of_the_illicit_goods_and_nothing_else() -> None:
-    data = simulated(12_000, 4)
-    assert data.table.n_rows == 12_000
+    data = simulated(4_000, 4)
+    assert data.table.n_rows == 4_000
     assert data.truth is not None
     assert not (data.labels.find & ~data.truth).any()
     assert 0 < data.labels.find.sum() < data.truth.sum()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from models.bundle import ModelStore, load, save
 from models.scoring import RiskModel
 from tests.models.small_model import train
@@ -15,6 +17,7 @@ from training.registry.promotion import alias_bundle
 from training.registry.tracking import CHALLENGER, CHAMPION, REGISTERED_NAME, client, log_adapted
 
 
+@pytest.mark.long
 def test_an_adaptation_is_registered_with_its_parent(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     columns = office(1_200)

@@ -111,6 +111,7 @@ def test_it_scores_where_only_its_requirements_are_installed(model_uri: str, tra
     assert here["unread"].isna().all()
 
 
+@pytest.mark.long
 def test_its_signature_names_the_columns_that_it_returns(trained: TrainResult) -> None:
     returned = score_frame(trained.model, pd.DataFrame(MANIFESTS)).columns
     outputs = model_signature(trained.model).outputs

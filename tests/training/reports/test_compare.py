@@ -233,11 +233,13 @@ def test_two_runs_of_a_real_store_on_one_window_are_paired(
     assert "Comparison of two runs" in Page((tmp_path / "c.html").read_text()).text
 
 
+@pytest.mark.long
 def test_a_run_can_be_named_by_its_id(store: str) -> None:
     version = client(store).get_model_version("tidewaiter", "2")
     assert load_side(str(version.run_id), store).scores is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["9", "nobody", "0" * 32])
 def test_an_unknown_name_is_a_usage_error(store: str, name: str) -> None:
     with pytest.raises(UnknownRun, match=r"There is no (version|run|file, folder or alias)"):

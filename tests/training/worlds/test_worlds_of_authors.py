@@ -15,6 +15,8 @@ from training.worlds.writer import COLUMNS, CONTENTS, World
 
 FOLDER = Path("training/worlds")
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/world.py") if path.parent.name != "own")
+#: Worlds that `make test` builds; `make test-long` builds the others too.
+SHORT = ("northpost", "southharbour")
 ALLOWED = {"numpy", "pandas", "training.worlds.writer"}
 
 
@@ -28,7 +30,9 @@ def test_there_is_a_world_by_another_author() -> None:
     assert NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in NAMES]
+)
 class TestWorld:
     def test_has_the_form_of_a_world(self, name: str) -> None:
         built = world(name)

@@ -280,6 +280,7 @@ def test_a_killed_process_is_restarted_and_answers_correctly(make_reader: Reader
         assert reader.counters.restarts == n
 
 
+@pytest.mark.long
 def test_no_answer_is_lost_if_the_process_is_killed_during_a_batch(make_reader: ReaderFactory) -> None:
     reader = make_reader()
     assert reader.start()
@@ -615,7 +616,12 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
+_LONG_ENDS = [
+    pytest.param(end, marks=pytest.mark.long) for end in ("os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)")
+]
+
+
+@pytest.mark.parametrize("end", ["", *_LONG_ENDS])
 def test_the_java_process_ends_with_python(end: str) -> None:
     done = run(
         "import os, signal\nfrom features.substances.read.opsin import Limits, opsin\n"

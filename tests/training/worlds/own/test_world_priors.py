@@ -145,6 +145,7 @@ def test_every_prior_states_its_source() -> None:
             assert any(word in prior.source for word in ("statistics", "policy dates", "calibration")), prior.name
 
 
+@pytest.mark.long
 def test_every_prior_of_the_file_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     used: set[str] = set()
     get = Priors._get

@@ -174,7 +174,12 @@ def test_a_later_day_has_the_wordings_of_an_earlier_one_and_new_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last"), [("2017-01-01", "2017-12-31"), ("2021-06-01", "2022-05-31"), ("2027-01-01", "2027-03-31")]
+    ("first", "last"),
+    [
+        ("2017-01-01", "2017-12-31"),
+        pytest.param("2021-06-01", "2022-05-31", marks=pytest.mark.long),
+        pytest.param("2027-01-01", "2027-03-31", marks=pytest.mark.long),
+    ],
 )
 def test_the_calendar_may_begin_in_2017_or_later(first: str, last: str) -> None:
     days = date.fromisoformat(first), date.fromisoformat(last)
@@ -197,6 +202,7 @@ def test_a_calendar_of_one_day_gives_a_world(world: Whole) -> None:
     assert {text[:10] for text in _column(chunks, "declared_at")} == {"2024-02-29"}
 
 
+@pytest.mark.long
 def test_codes_and_filings_are_those_of_their_time() -> None:
     early = list(generate(12_000, 5, first_day=date(2018, 1, 1), last_day=date(2018, 5, 31)))
     late = list(generate(12_000, 5, first_day=date(2024, 7, 1), last_day=date(2024, 12, 31)))
@@ -209,6 +215,7 @@ def test_codes_and_filings_are_those_of_their_time() -> None:
     assert "382219" in codes[1]
 
 
+@pytest.mark.long
 def test_mail_without_advance_data_lacks_most_fields_and_other_channels_lack_none() -> None:
     chunks = list(generate(15_000, 5, first_day=date(2017, 1, 1), last_day=date(2017, 12, 31)))
     mail = _column(chunks, "channel") == "postal"
