@@ -219,9 +219,8 @@ def test_an_unknown_decision_is_not_found(stored_client: Client) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (404, "There is no decision 'unknown'.")
 
 
-@pytest.mark.parametrize(
-    ("parameter", "value", "problem"),
-    [
+def test_a_wrong_parameter_is_named(stored_client: Client) -> None:
+    cases: list[tuple[str, str, str]] = [
         ("lane", "blue", "'red', 'yellow' or 'green'"),
         ("since", "yesterday", "is not a time in ISO 8601"),
         ("until", "2026-13-01", "is not a time in ISO 8601"),
@@ -232,14 +231,13 @@ def test_an_unknown_decision_is_not_found(stored_client: Client) -> None:
         ("limit", "0", "greater than or equal to 1"),
         ("limit", "1001", "less than or equal to 1000"),
         ("shipment_id", "A\0", "should match pattern"),
-    ],
-)
-def test_a_wrong_parameter_is_named(stored_client: Client, parameter: str, value: str, problem: str) -> None:
-    answer = stored_client.get("/v1/decisions", params={parameter: value})
-    assert answer.status_code == 422
-    [error] = answer.json()["errors"]
-    assert error["field"] == parameter
-    assert problem in error["problem"]
+    ]
+    for parameter, value, problem in cases:
+        answer = stored_client.get("/v1/decisions", params={parameter: value})
+        assert answer.status_code == 422
+        [error] = answer.json()["errors"]
+        assert error["field"] == parameter
+        assert problem in error["problem"]
 
 
 def test_a_shipment_id_with_a_character_that_postgresql_refuses_is_stored(stored_client: Client) -> None:

@@ -136,9 +136,8 @@ def test_a_correction_names_an_outcome_of_the_same_decision(stored_client: Clien
     assert answer.json()["errors"][0]["field"] == "corrects"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "problem"),
-    [
+def test_a_wrong_field_of_an_outcome_is_named(stored_client: Client) -> None:
+    cases: list[tuple[str, Any, str]] = [
         ("content", "drugs", "Input should be 'none', 'fentanyl'"),
         ("content", "", "Only a correction may withdraw an outcome"),
         ("found_at", "yesterday", "expected ISO 8601"),
@@ -148,14 +147,13 @@ def test_a_correction_names_an_outcome_of_the_same_decision(stored_client: Clien
         ("quantity", -1, "greater than or equal to 0"),
         ("colour", "red", "Extra inputs are not permitted"),
         ("kind", "weapon", "belongs to the content other_contraband only"),
-    ],
-)
-def test_a_wrong_field_of_an_outcome_is_named(stored_client: Client, field: str, value: Any, problem: str) -> None:
-    answer = outcome(stored_client, decided(stored_client, "A"), **(FIND | {field: value}))
-    assert answer.status_code == 422
-    [error] = answer.json()["errors"]
-    assert error["field"] == field
-    assert problem in error["problem"]
+    ]
+    for field, value, problem in cases:
+        answer = outcome(stored_client, decided(stored_client, "A"), **(FIND | {field: value}))
+        assert answer.status_code == 422
+        [error] = answer.json()["errors"]
+        assert error["field"] == field
+        assert problem in error["problem"]
 
 
 @pytest.mark.parametrize(

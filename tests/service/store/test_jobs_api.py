@@ -129,26 +129,22 @@ def test_mapping_explain_and_format_are_taken_from_the_form(client: Client, sett
     assert all('"reason_1":null' in line and line.startswith('{"reference_of_ours":"HB-7-') for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("fields", "problem"),
-    [
+def test_a_wrong_field_is_named_and_no_file_remains(client: Client, settings: Settings) -> None:
+    cases: list[tuple[dict[str, str], str]] = [
         ({"mapping": "= nothing"}, "mapping: "),
         ({"mapping": '[fields]\nx = "y"'}, 'mapping: the mapping: fields.x: "numeric" or "categorical" is needed'),
         ({"explain": "some"}, "explain: expected one of none, shown, all, got 'some'"),
         ({"queue": "maybe"}, "queue: expected one of true, false, got 'maybe'"),
         ({"format": "xlsx"}, "format: expected one of csv, tsv, jsonl, parquet, got 'xlsx'"),
         ({"mapping": "x" * 70_000}, "mapping: longer than 65536 bytes"),
-    ],
-)
-def test_a_wrong_field_is_named_and_no_file_remains(
-    fields: dict[str, str], problem: str, client: Client, settings: Settings
-) -> None:
-    answer = client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(2))}, data=fields)
-    assert answer.status_code == 422
-    assert answer.json()["detail"].startswith(problem)
-    assert answer.json()["errors"][0]["field"] == next(iter(fields))
-    assert list(settings.jobs_dir.iterdir()) == []
-    assert client.get("/v1/jobs").json() == {"jobs": [], "next": None}
+    ]
+    for fields, problem in cases:
+        answer = client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(2))}, data=fields)
+        assert answer.status_code == 422
+        assert answer.json()["detail"].startswith(problem)
+        assert answer.json()["errors"][0]["field"] == next(iter(fields))
+        assert list(settings.jobs_dir.iterdir()) == []
+        assert client.get("/v1/jobs").json() == {"jobs": [], "next": None}
 
 
 def test_a_form_without_a_file_is_refused(client: Client) -> None:

@@ -85,9 +85,8 @@ def test_the_answer_to_a_request_without_a_key_explains_how_to_send_one(secured_
     assert "Authorization: Bearer KEY" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+def test_a_key_that_is_not_valid_is_refused(secured_client: Client) -> None:
+    cases: list[dict[str, Any]] = [
         {"Authorization": "Bearer tw_abcdefgh_" + "A" * 43},
         {"Authorization": "Bearer"},
         {"Authorization": "Bearer "},
@@ -95,12 +94,11 @@ def test_the_answer_to_a_request_without_a_key_explains_how_to_send_one(secured_
         {"Authorization": "Basic dXNlcjpwYXNz"},
         {"Authorization": b"Bearer tw_\xff\xfe\xfd"},
         {"Authorization": "Bearer " + "x" * 10_000},
-    ],
-)
-def test_a_key_that_is_not_valid_is_refused(secured_client: Client, headers: dict[str, Any]) -> None:
-    answer = secured_client.get("/v1/model", headers=headers)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == 'Bearer realm="tidewaiter", error="invalid_token"'
+    ]
+    for headers in cases:
+        answer = secured_client.get("/v1/model", headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == 'Bearer realm="tidewaiter", error="invalid_token"'
 
 
 def test_two_keys_in_one_request_are_refused(secured_client: Client, first_key: str) -> None:
@@ -278,9 +276,8 @@ def test_a_key_that_another_process_revokes_is_refused_after_the_next_reading(se
             assert time.monotonic() < until
 
 
-@pytest.mark.parametrize(
-    ("wishes", "field"),
-    [
+def test_wrong_properties_of_a_new_key_are_named(secured_client: Client, first_key: str) -> None:
+    cases: list[tuple[Any, str]] = [
         ({"name": "x"}, "scopes"),
         ({"name": "x", "scopes": ["all"]}, "scopes"),
         ({"name": "x", "scopes": []}, "scopes"),
@@ -291,16 +288,13 @@ def test_a_key_that_another_process_revokes_is_refused_after_the_next_reading(se
         ({"name": "x", "scopes": ["read"], "requests_per_minute": 0}, "requests_per_minute"),
         ({"name": "x", "scopes": ["read"], "admin": True}, "admin"),
         ([], ""),
-    ],
-)
-def test_wrong_properties_of_a_new_key_are_named(
-    secured_client: Client, first_key: str, wishes: Any, field: str
-) -> None:
-    answer = secured_client.post(
-        "/v1/keys", content=json.dumps(wishes), headers=bearer(first_key) | {"Content-Type": "application/json"}
-    )
-    assert answer.status_code == 422
-    assert [error["field"].partition(".")[0] for error in answer.json()["errors"]] == [field]
+    ]
+    for wishes, field in cases:
+        answer = secured_client.post(
+            "/v1/keys", content=json.dumps(wishes), headers=bearer(first_key) | {"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 422
+        assert [error["field"].partition(".")[0] for error in answer.json()["errors"]] == [field]
 
 
 def test_a_second_start_makes_no_second_first_key(secured: Settings) -> None:

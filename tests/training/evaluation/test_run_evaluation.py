@@ -176,6 +176,7 @@ def test_the_truth_does_not_apply_to_an_own_label(tmp_path: Path, later: tuple[P
         evaluate_predictions(path, label="seized", truth=later[1])
 
 
+@pytest.mark.long
 def test_a_world_with_a_tenth_of_the_illicit_traffic_is_scored_without_refitting(trained: TrainResult) -> None:
     calendar = [load_priors().day(f"calendar.{end}_day") for end in ("first", "last")]
     first, last = (int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in calendar)

@@ -13,8 +13,8 @@ from training.worlds.own import generate
 ROWS = 90_000
 SEED = 11
 
-#: Fixtures with simulated worlds that take half a minute.
-_WORLDS = {"world", "large_world", "compared"}
+#: Fixtures with simulated worlds that take five seconds to half a minute.
+_WORLDS = {"world", "large_world", "compared", "stubborn", "wary"}
 _FOLDER = Path(__file__).parent
 
 

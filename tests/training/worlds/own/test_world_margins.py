@@ -52,6 +52,7 @@ def test_the_margins_of_a_run_are_plain_json(compared: dict[str, dict[str, Any]]
     assert unknown["ok"] is False
 
 
+@pytest.mark.long
 def test_a_world_with_other_priors_misses_the_figures_concerned() -> None:
     priors = load_priors().replaced({"noise.all": 0.30, "noise.express": 0.2, "regime.postal_to_us_multiplier": 0.9})
     world = joined(list(generate(15_000, 3, priors=priors)))

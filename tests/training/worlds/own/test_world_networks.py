@@ -116,6 +116,7 @@ def test_a_network_does_not_react_before_the_office_knows_of_a_seizure(wary: _Se
     assert all(declared[i] > known[wary["network_id"][i]] + 6 for i in reacted)
 
 
+@pytest.mark.long
 def test_a_restarted_network_has_a_new_number_and_new_parties() -> None:
     sent = _Sent(_priors(illicit__reaction=_only("restart"), illicit__reacts_to_law=0.0), 4_000)
     again = sent["reaction"] == "seizure:restart"
