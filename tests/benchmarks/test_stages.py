@@ -32,6 +32,7 @@ def test_every_stage_names_an_existing_function(stage: str) -> None:
     assert all(find(target) for target in STAGES[stage]), STAGES[stage]
 
 
+@pytest.mark.long
 def test_every_stage_occurs_in_requests_or_a_file(small_bundle: Path) -> None:
     model = load(small_bundle)
     bodies = [to_json([record]) for record in simulated(60, 3)]

@@ -324,6 +324,7 @@ def test_predictions_with_a_missing_or_invalid_risk_are_refused(tmp_path: Path) 
         evaluate_predictions(path)
 
 
+@pytest.mark.long
 def test_data_without_times_is_split_at_random_and_a_note_mentions_it(tmp_path: Path) -> None:
     path = write(tmp_path / "timeless.csv", rows(4000), without=("declared_at", "inspected_at"))
     result = train(TrainConfig(data=path, bundle=tmp_path / "b", track=False, threads=1, params=QUICK))

@@ -10,7 +10,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(("policy", "expected"), [(None, "PASSIVE"), ("active", "ACTIVE")])
+@pytest.mark.parametrize(
+    ("policy", "expected"), [(None, "PASSIVE"), pytest.param("active", "ACTIVE", marks=pytest.mark.long)]
+)
 def test_openmp_threads_sleep_unless_the_environment_sets_another_policy(policy: str | None, expected: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     # Let OpenMP print its settings when it is loaded.

@@ -43,6 +43,7 @@ def test_an_invalid_calendar_is_wrong_use(
     assert not out.exists()
 
 
+@pytest.mark.long
 def test_the_report_says_whether_the_world_is_too_easy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, report = tmp_path / "world.csv", tmp_path / "report.json"
     assert run(["generate", "--rows", "2000", "--seed", "3", "--out", str(out), "--report", str(report)]) == 0

@@ -181,7 +181,7 @@ def orders_of_checkpoints(database: Database) -> list[int]:
 
 
 @pytest.mark.both_engines
-@pytest.mark.parametrize("damaged", [0, 1])
+@pytest.mark.parametrize("damaged", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_events_that_no_restart_needs_are_deleted_without_an_effect_on_restarts(
     served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, damaged: int
 ) -> None:
@@ -470,7 +470,7 @@ def journaling(client: Client) -> Iterator[None]:
     pytest.fail("the journal was not delivered")
 
 
-@pytest.mark.parametrize("is_saved_before", [True, False])
+@pytest.mark.parametrize("is_saved_before", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_checkpoint_does_not_lose_decisions_in_the_journal_of_another_worker(
     served: Callable[..., Any], database: Database, tmp_path: Path, is_saved_before: bool
 ) -> None:
@@ -610,6 +610,7 @@ def _learn(client: Client, keeper: DurableHistory) -> None:
         client.post("/v1/score?update_history=false", json=shipment(shipment_id="what-if"))
 
 
+@pytest.mark.long
 def test_the_snapshot_of_a_new_model_survives_a_kill(
     served: Callable[..., Any], database: Database, other_bundle: Path
 ) -> None:

@@ -154,7 +154,7 @@ def test_the_option_for_lists_needs_the_store(
 
 
 @pytest.mark.parametrize("name", ["goods.csv", "goods.parquet"])
-@pytest.mark.parametrize("chunk", [1, 4])
+@pytest.mark.parametrize("chunk", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_a_job_continues_after_the_last_committed_chunk(
     name: str, chunk: int, database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
 ) -> None:

@@ -271,6 +271,7 @@ def test_any_text_can_be_searched(text: str) -> None:
         assert match.distance in (1, 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "times"), [("fentnyl npp ", 3_000), ("n-phenetyl-4-piperidone-", 2_000), ("fen tan yl ", 3_000)]
 )
