@@ -44,6 +44,7 @@ MOSTLY_SQLITE = {
     "test_outcome_import.py",
     "test_proof.py",
     "test_proof_columns.py",
+    "test_routes_and_scopes.py",
     "test_search.py",
     "test_webhooks.py",
 }
