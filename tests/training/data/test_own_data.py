@@ -354,6 +354,7 @@ def test_data_without_times_trains(folder: Path, tmp_path: Path) -> None:
     assert auc(np.array(column(scored, "risk"), dtype=float), find) > 0.75
 
 
+@pytest.mark.long
 def test_with_many_rows_one_refit_scores_both_windows(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

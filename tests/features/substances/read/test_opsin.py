@@ -267,6 +267,7 @@ def test_the_child_process_does_not_inherit_the_environment(
     assert "JAVA_TOOL_OPTIONS" not in environment
 
 
+@pytest.mark.long
 def test_a_killed_process_is_restarted_and_answers_correctly(make_reader: ReaderFactory) -> None:
     reader = make_reader()
     assert reader.start()

@@ -160,6 +160,7 @@ def test_every_prior_of_the_file_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(load_priors().by_name) - used == set()
 
 
+@pytest.mark.long
 def test_other_priors_give_another_world() -> None:
     def shown(share: float) -> float:
         priors = load_priors().replaced({"shown.origin": share})

@@ -157,6 +157,7 @@ def test_any_legal_text_gives_a_short_name_or_an_empty_one(text: str) -> None:
     assert name == " ".join(name.split())
 
 
+@pytest.mark.long
 def test_a_later_day_has_the_wordings_of_an_earlier_one_and_new_ones() -> None:
     goods, rng = load_catalogue(load_priors()), np.random.default_rng(3)
     some = goods.of_family("consumer")[:40]
