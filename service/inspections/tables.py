@@ -96,7 +96,11 @@ class QueueEntry(Base):
     """
 
     __tablename__ = "queue_entries"
-    __table_args__ = (Index(None, "rank", "minus_risk", "received_at"),)
+    __table_args__ = (
+        Index(None, "rank", "minus_risk", "received_at"),
+        Index(None, "rank", "position"),
+        Index(None, "claimed_until"),
+    )
 
     shipment_id: Mapped[str] = mapped_column(primary_key=True)
     decision_id: Mapped[str] = mapped_column(unique=True)

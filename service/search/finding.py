@@ -134,12 +134,12 @@ class Finder:
         found = np.ones(self._end, np.bool_)
         if wanted.shipment_id is not None:
             query = select(Decision.position).where(Decision.shipment_id == reference_of(wanted.shipment_id))
-            found = self._mask([np.array(self._connection.execute(query).scalars().all(), np.int64)])
+            found = self.mask([np.array(self._connection.execute(query).scalars().all(), np.int64)])
         hashes = (*wanted.values, *wanted.words)
         for places in self._places(hashes):
-            found &= self._mask(places)
+            found &= self.mask(places)
         if wanted.since is not None or wanted.until is not None or not (hashes or wanted.shipment_id):
-            times = self._column(TIMES, NO_TIME)
+            times = self.times()
             found &= times != NO_TIME
             if wanted.since is not None:
                 found &= times >= wanted.since
@@ -151,11 +151,16 @@ class Finder:
         """Return the positions of all decisions with each hash, in ascending order."""
         return [np.sort(np.concatenate([*places, _NONE])) for places in self._places(words)]
 
+    def times(self) -> NDArray[np.int64]:
+        """Return the times of receipt by position; `NO_TIME` where there is no decision."""
+        return self._column(TIMES, NO_TIME)
+
     def risks(self) -> NDArray[np.float64]:
         """Return the risks by position; NaN where there is no decision."""
         return self._column(RISKS, np.nan)
 
-    def _mask(self, positions: Sequence[Positions]) -> NDArray[np.bool_]:
+    def mask(self, positions: Sequence[Positions]) -> NDArray[np.bool_]:
+        """Return which positions are among some."""
         mask = np.zeros(self._end, np.bool_)
         for some in positions:
             # A decision may have been stored since the frontier was read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,15 +24,18 @@ from service.core.database.engine import Database
 from service.core.database.tables import AuditEntry
 from service.core.http.openapi import Scope
 from service.core.settings import Settings
+from service.decisions.repository import record
 from service.inspections import queue as inspections
 from service.inspections.outcomes import outcomes_of, overrides_of
 from service.inspections.schemas import QueueAnswer
 from service.inspections.tables import Outcome, QueueEntry
 from service.keys import repository as keys
 from service.keys.key import KeyWishes
+from service.scoring.selecting import Selection
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
+from tests.service.store.decisions import new_decision
 
 FIND = {
     "content": "precursor",
@@ -199,6 +203,45 @@ def test_the_queue_lists_red_before_yellow_and_the_riskiest_first(stored_client:
     following = stored_client.get("/v1/queue", params={"limit": 2, "cursor": answer["next"]}).json()
     assert ([item["shipment_id"] for item in following["items"]], following["next"]) == (["A", "C"], None)
     assert answer["items"][0]["risk"] == 0.3
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("order", ["riskiest", "newest"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_pages_of_a_filtered_queue_have_each_shipment_once_in_order(
+    opened: Database, order: inspections.Order, limit: int
+) -> None:
+    chance = random.Random(limit)
+    # Few values, so that many shipments are equal but for their names.
+    rows = [
+        new_decision(
+            id=f"d{place}",
+            shipment_id=f"S{chance.random()}",
+            lane=chance.choice(["red", "yellow", "green"]),
+            risk=chance.choice([0.25, 0.5]),
+            received_at=chance.choice([1, 2]),
+            site=chance.choice(["USLAX", "USJFK"]),
+        )
+        for place in range(40)
+    ]
+    with opened.write() as connection:
+        record(connection, rows, 1)
+    wanted = [one for one in rows if one.lane != "green" and one.site == "USLAX"]
+    if order == "riskiest":
+        wanted.sort(key=lambda one: (one.lane, -one.risk, one.received_at, one.shipment_id))
+    else:
+        wanted.sort(key=lambda one: (one.received_at, one.shipment_id), reverse=True)
+    found: list[str] = []
+    after = None
+    while after is not None or not found:
+        with opened.read() as connection:
+            page = inspections.waiting(
+                connection, Selection(site="USLAX"), order, held=False, after=after, limit=limit, now=0
+            )
+        assert page.total == len(wanted)
+        found += [row.decision_id for row in page.rows]
+        after = page.following
+    assert found == [one.id for one in wanted]
 
 
 @pytest.mark.both_engines
