@@ -14,6 +14,7 @@ from math import fsum
 from typing import Final, Self
 
 import numpy as np
+from scipy.optimize import brentq
 
 from models.calibration import Calibrator, combine, logit, probability
 from models.scoring import RISK
@@ -116,19 +117,28 @@ def _towards_stated(calibrator: Calibrator, base_rate: float | None, slope: floa
     return replace(calibrator, anchor=anchor, slopes=slopes)
 
 
-def _of_trees(pooled: Calibrator, slope: float, base_rate: float, scores: Floats, finds: int) -> Calibrator:
+def _of_trees(
+    pooled: Calibrator, slope: float, base_rate: float, scores: Floats, find: Bools, weight: Floats
+) -> Calibrator:
     """Return the calibrator of a head whose trees start from a share ``slope`` of the prior: their own scale, at ``base_rate``.
 
     Finds of one head are too few for a map of its own, and heads of different maps rank worse together. At a low base rate, odds of
     heads add up. Beyond the last knot of ``pooled``, which all finds fit at that scale, the slope is 1 as in every calibrator.
 
+    The prevalence is that at which the head's finds are as many as stated, so that a base rate turns the odds into probabilities.
+
     Args:
-        scores: (n,) raw log-odds of the head: those of the share of the prior and of the trees, divided by ``slope``.
+        scores, find, weight: (n,) raw log-odds of the head (those of the share of the prior and of the trees, divided by
+            ``slope``), finds of the head and weights of the shipments with a known result.
     """
     knot = pooled.knots[-1]
     anchor = knot + logit(base_rate) - logit(pooled.prevalence)
-    head = replace(pooled, knots=(knot / slope,), anchor=anchor, slopes=(slope, 1.0), kind="slope", n_positive=finds)
-    return replace(head, prevalence=_mean_probability(head, scores))
+    head = replace(
+        pooled, knots=(knot / slope,), anchor=anchor, slopes=(slope, 1.0), kind="slope", n_positive=int(find.sum())
+    )
+    log_odds, found = head(scores), float(np.average(find, weights=weight))
+    lift = brentq(lambda by: float(np.average(probability(log_odds + by), weights=weight)) - found, -50.0, 50.0)
+    return replace(head, prevalence=float(probability(logit(found) - lift)))
 
 
 def _mean_probability(calibrator: Calibrator, scores: Floats) -> float:
@@ -183,9 +193,9 @@ def fit_calibrators(
     pooled = fit(held_out.largest(combined(slope * held_out.raw)), held_out.has_find) if slope < 1.0 else None
     for k, head in enumerate(heads):
         scores, find = largest[:, k], held_out.find[:, k]
-        finds = int(find[known].sum())
-        if finds and pooled is not None and stated is not None:
-            calibrators[head] = _of_trees(pooled, slope, fsum(stated.values()), scores, finds)
+        if find[known].any() and pooled is not None and stated is not None:
+            base_rate = fsum(stated.values())
+            calibrators[head] = _of_trees(pooled, slope, base_rate, scores[known], find[known], weight)
         else:
             one = fit(scores, find)
             calibrators[head] = one if stated is None else _towards_stated(one, stated[head], slope)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.calibration import probability
+from models.calibration import logit, probability
 from models.lanes import Lanes
 from models.scoring import RISK
 from training.data.labels import KnownLabels
@@ -70,6 +70,11 @@ def test_heads_of_trees_that_start_from_a_share_of_the_prior_keep_their_order_an
     in_order = risk[np.argsort(held.raw[:, 0])][:-200]
     assert (np.diff(in_order) >= -1e-3).all()
     assert probability(in_order).sum() == pytest.approx(truth[np.argsort(held.raw[:, 0])][:-200].sum(), rel=0.15)
+    # A base rate then gives each head's probability. Heads have no slope of their own, so it holds within a factor.
+    for k, head in enumerate(HEADS):
+        rate = float((truth & (first if k == 0 else ~first)).mean())
+        log_odds = fitted[head](wide.largest(wide.raw)[:, k]) + logit(rate) - logit(fitted[head].prevalence)
+        assert rate / 3.0 < probability(log_odds).mean() < 3.0 * rate
 
 
 def test_learning_from_tips_raises_probabilities_and_ignoring_missed_finds_lowers_them() -> None:
