@@ -75,7 +75,8 @@ Text = Annotated[
     Query(
         min_length=1,
         max_length=MAX_QUERY,
-        pattern=r"\S",
+        # Engines differ on whether these characters are blank.
+        pattern=r"[^\s\x1c-\x1f\x85\ufeff]",
         description="A name in one of twenty languages, a CAS number, SMILES, InChI or InChIKey, a systematic name, or a "
         "description that contains one of these",
         openapi_examples={

@@ -24,11 +24,12 @@ from features.groups.history.history import History
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
 from models.bundle import ModelStore, load
+from models.lanes import LANE_NAMES
 from service.core.database.engine import Database
 from service.history import key as history_key
 from service.history import log as history_log
 from service.history.key import Sealer
-from service.history.replay import Bounds, restore
+from service.history.replay import Bounds, keys_of_entries, restore
 from tests.service.served import Served, served
 
 _CLIENTS: Final = 3
@@ -149,6 +150,10 @@ def uninterrupted(database: Database, snapshot: History) -> History:
         for entry in page.entries:
             assert entry.manifest is not None
             history.advance(ManifestTable.from_records([read_record(orjson.loads(entry.manifest))]))
+            if entry.lane is not None:
+                _, _, content = keys_of_entries([entry])
+                lane = np.array([LANE_NAMES.index(entry.lane)], dtype=np.int8)
+                history.declarations.replay(np.ascontiguousarray(content), lane, np.array([entry.order]))
     return history
 
 
