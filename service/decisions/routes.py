@@ -14,7 +14,7 @@ from service.core.http.dependencies import AppDatabase, PlainJson, read_from
 from service.core.http.openapi import Scope, needs, problems
 from service.core.http.pages import CSV_CONTENT, Format, OpaqueCursor, csv_page, cursor_of, place_of
 from service.core.http.schemas import Answer, Lane, Probability, answer_of
-from service.inspections.schemas import OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
+from service.inspections.schemas import Content, OutcomeAnswer, OverrideAnswer, outcome_answer, override_answer
 from service.scoring.schemas import Score
 from service.scoring.selecting import TEXT, Selection, selection_of
 from service.scoring.summary import FLAT, Summary, flat, summary_of
@@ -78,6 +78,21 @@ class Versions(Answer):
     rules_digest: str | None = Field(description="SHA-256 of the rules; null without rules", examples=["c7a9..."])
 
 
+class EarlierFind(Answer):
+    """A find in an earlier shipment with the same party, address or contact."""
+
+    decision_id: str = Field(examples=["0b3c1d20-5c1e-7d55-8b1a-2a9d3f0c6e41"])
+    shipment_id: str = Field(examples=["HB-2026-000187"])
+    content: Content = Field(examples=["fentanyl"])
+    substance: str | None = Field(examples=["4-fluorofentanyl"])
+    found_at: str = Field(examples=["2026-04-12T08:40:00Z"])
+    shared: list[str] = Field(
+        description="What both shipments have in common: `consignor`, `consignee`, `address`, `consignor_phone`, "
+        "`consignor_email`, `consignee_phone`, `consignee_email`",
+        examples=[["consignee", "address"]],
+    )
+
+
 class StoredDecision(ListedDecision):
     """A decision with all its stored data."""
 
@@ -88,6 +103,10 @@ class StoredDecision(ListedDecision):
     versions: Versions
     duration_us: int = Field(description="Duration of scoring in microseconds", examples=[412])
     later: list[str] = Field(description="Ids of later decisions on the same shipment, oldest first", examples=[[]])
+    finds: list[EarlierFind] | None = Field(
+        description="If a reason is `EARLIER_FINDS` or `LINKED_FINDS`: the latest finds, at most 5, known when this decision was "
+        "made. Corrected finds and erased shipments are left out. Null while the index of decisions is being built"
+    )
     outcomes: list[OutcomeAnswer] = Field(description="Results of inspections, with all corrections", examples=[[]])
     overrides: list[OverrideAnswer] = Field(description="Lanes that officers set, with reasons", examples=[[]])
 
@@ -148,7 +167,7 @@ async def decision(
     ],
 ) -> Response:
     """Return a decision: the answer as it was sent, the manifest as received, the versions of model, features and rules, the ids of
-    the previous and all later decisions on the same shipment, outcomes and overrides.
+    the previous and all later decisions on the same shipment, the earlier finds that its reasons count, outcomes and overrides.
     """
     stored = await read_from(database, _detailed, decision_id)
     if stored is None:
@@ -169,13 +188,14 @@ def _listed(row: Row[Any]) -> dict[str, Any]:
 
 def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None:
     from service.decisions import repository
+    from service.decisions.finds import finds_before
     from service.inspections import outcomes
     from service.scoring.tables import versions_of
 
     row = repository.one(connection, decision_id)
     if row is None:
         return None
-    manifest = row.manifest
+    manifest, finds = row.manifest, finds_before(connection, row)
     return {
         **_listed(row),
         "answer": orjson.Fragment(bytes(row.answer)),
@@ -183,6 +203,7 @@ def _detailed(connection: Connection, decision_id: str) -> dict[str, Any] | None
         "versions": versions_of(row)._asdict() | {"features_digest": repository.features_of(connection, row)},
         "duration_us": row.duration_us,
         "later": repository.later_ids(connection, row),
+        "finds": None if finds is None else [answer_of(EarlierFind, one) for one in finds],
         "outcomes": [outcome_answer(one) for one in outcomes.outcomes_of(connection, [row.id]).get(row.id, [])],
         "overrides": [override_answer(one) for one in outcomes.overrides_of(connection, [row.id]).get(row.id, [])],
     }

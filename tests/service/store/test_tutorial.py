@@ -117,3 +117,7 @@ def _follow(shell: Shell, scripts: list[str], url: str, holder: str | None) -> N
     assert after["lane"] == "red"
     assert after["risk"] > before["risk"]
     assert after["reasons"][0]["code"] == "EARLIER_FINDS"
+    [find] = json.loads(shell.run(f"curl -s {url}/v1/decisions/{after['decision_id']}"))["finds"]
+    assert (find["decision_id"], find["shipment_id"]) == (waiting["decision_id"], waiting["shipment_id"])
+    assert (find["content"], find["found_at"][:10]) == ("precursor", "2026-05-04")
+    assert find["shared"] == ["consignor", "consignee"]
