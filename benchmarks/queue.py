@@ -21,7 +21,7 @@ from benchmarks.shipments import simulated
 from benchmarks.tables import Table, number
 from service.core.database.engine import Database
 from service.decisions import repository as decisions
-from service.inspections import queue
+from service.inspections import pages
 from service.inspections.tables import QueueEntry
 from service.parties.finding import search
 from service.scoring.selecting import Selection
@@ -137,8 +137,8 @@ def _requests(connection: Connection) -> dict[str, Callable[[Connection], Any]]:
     }
     asked: dict[str, Callable[[Connection], Any]] = {}
 
-    def queued(selection: Selection, order: queue.Order, *, held: bool | None = None) -> Callable[[Connection], Any]:
-        return lambda to: queue.waiting(to, selection, order, held=held, after=None, limit=_LIMIT, now=1)
+    def queued(selection: Selection, order: pages.Order, *, held: bool | None = None) -> Callable[[Connection], Any]:
+        return lambda to: pages.waiting(to, selection, order, held=held, after=None, limit=_LIMIT, now=1)
 
     def listed(selection: Selection, order: Order) -> Callable[[Connection], Any]:
         return lambda to: decisions.page(to, selection, order, after=None, limit=_LIMIT)

@@ -142,16 +142,16 @@ async def queue(
     """Return a page of the queue: the waiting shipments that meet all filters. It contains shipments with a declaration that is red
     or yellow since the latest override, which counts as one. Shipments with an outcome are left out, unless an override followed.
     """
-    from service.inspections import queue as waiting_shipments
+    from service.inspections import pages
 
     chosen = (selection, held, sort)
     page = await read_from(
         database,
-        waiting_shipments.waiting,
+        pages.waiting,
         selection,
         sort,
         held=held,
-        after=place_of(cursor, chosen, waiting_shipments.kinds_of(sort)),
+        after=place_of(cursor, chosen, pages.kinds_of(sort)),
         limit=limit,
         now=now_us(),
     )

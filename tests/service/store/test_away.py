@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -332,7 +333,8 @@ def test_a_full_sqlite_is_away(tmp_path: Path) -> None:
     # The limit applies to one connection. From here on the only one is that of the writer.
     store.database.engine.pool.dispose()
     event.listen(store.database.engine, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count={pages}"))
-    large = decision(1, answer=b'"' + b"x" * 1_000_000 + b'"')
+    # Random digits, because stored texts are packed.
+    large = decision(1, answer=b'"' + Random(1).randbytes(1_000_000).hex().encode() + b'"')
     with pytest.raises(DatabaseAway, match="full"):
         store.decide([large]).result()
     store.close()

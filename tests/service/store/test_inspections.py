@@ -25,6 +25,7 @@ from service.core.database.tables import AuditEntry
 from service.core.http.openapi import Scope
 from service.core.settings import Settings
 from service.decisions.repository import record
+from service.inspections import pages
 from service.inspections import queue as inspections
 from service.inspections.outcomes import outcomes_of, overrides_of
 from service.inspections.schemas import QueueAnswer
@@ -209,7 +210,7 @@ def test_the_queue_lists_red_before_yellow_and_the_riskiest_first(stored_client:
 @pytest.mark.parametrize("order", ["riskiest", "newest"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 def test_pages_of_a_filtered_queue_have_each_shipment_once_in_order(
-    opened: Database, order: inspections.Order, limit: int
+    opened: Database, order: pages.Order, limit: int
 ) -> None:
     chance = random.Random(limit)
     # Few values, so that many shipments are equal but for their names.
@@ -235,7 +236,7 @@ def test_pages_of_a_filtered_queue_have_each_shipment_once_in_order(
     after = None
     while after is not None or not found:
         with opened.read() as connection:
-            page = inspections.waiting(
+            page = pages.waiting(
                 connection, Selection(site="USLAX"), order, held=False, after=after, limit=limit, now=0
             )
         assert page.total == len(wanted)

@@ -13,7 +13,7 @@ from service.core.database.engine import Database
 from service.core.database.migrations import running
 from service.decisions import repository
 from service.erasure.everywhere import erase_from_database
-from service.inspections import queue
+from service.inspections import pages
 from service.parties.routes import PartyAnswer, SearchAnswer
 from service.scoring.decision import ToErase
 from service.scoring.selecting import Selection
@@ -161,7 +161,7 @@ def test_decisions_of_an_earlier_version_are_found_after_the_upgrade(database: D
     IndexBuilder(database).advance()
     with database.read() as connection:
         assert len(Finder(connection, words=True).find(Wanted.by(Selection(q="cotton")))) == 2
-        page = queue.waiting(connection, Selection(q="cotton"), "riskiest", held=None, after=None, limit=9, now=1)
+        page = pages.waiting(connection, Selection(q="cotton"), "riskiest", held=None, after=None, limit=9, now=1)
     assert {one.shipment_id for one in page.rows} == {"HB-1"}
 
 
