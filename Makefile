@@ -57,7 +57,7 @@ check: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types and the fast tests, in unde
 	@$(PYTEST) --quiet -m "not slow" $(PYTEST_ARGS)
 
 # mypy uses one core for two minutes, so lint and tests run side by side.
-test: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types, import contracts and the tests, in about 11 minutes on 2 cores
+test: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types, import contracts and the tests, in about 8 minutes on 2 cores
 	@$(MAKE) --no-print-directory --jobs=2 lint .tests
 
 .PHONY: .tests

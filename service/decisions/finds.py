@@ -12,6 +12,7 @@ from sqlalchemy import select
 from features.groups.history.state import CONTACTS, Entity, key_row
 from features.groups.reason_codes import ReasonCode
 from service.history.learning import DAY
+from service.history.log import Entry
 from service.history.replay import keys_of_entries
 from service.inspections.outcomes import finds
 from service.inspections.tables import Outcome
@@ -81,7 +82,7 @@ def finds_before(connection: Connection, decision: Row[Any]) -> list[EarlierFind
         .order_by(Outcome.found_at.desc(), Outcome.position.desc())
     )
     found = connection.execute(query.limit(_COMPARED)).all()
-    readable, keys, _ = keys_of_entries([decision, *found])
+    readable, keys, _ = keys_of_entries([Entry(0, one.manifest, one.declared_s) for one in (decision, *found)])
     if not len(readable) or readable[0] != 0:
         return []
     chosen: dict[str, EarlierFind] = {}
@@ -89,5 +90,5 @@ def finds_before(connection: Connection, decision: Row[Any]) -> list[EarlierFind
         one = found[place]
         shared = [label for label, row in _SHARED.items() if column[row] and column[row] == keys[row, 0]]
         if shared and one.shipment_id not in chosen:
-            chosen[one.shipment_id] = EarlierFind(*(getattr(one, name) for name in _OF_OUTCOME), shared)
+            chosen[one.shipment_id] = EarlierFind(**{name: getattr(one, name) for name in _OF_OUTCOME}, shared=shared)
     return [*chosen.values()][:_SHOWN]

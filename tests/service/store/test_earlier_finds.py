@@ -21,12 +21,12 @@ from tests.service.store.decisions import new_decision
 
 #: Start of a UTC day.
 TODAY = 20_000 * DAY
-SENT = {
+SENT: dict[str, Any] = {
     "consignor": {"name": "Qinghe Fine Chemical", "country": "CN", "phone": "+86 574 5555 0187"},
     "consignee": {"name": "Meridian Imports", "country": "MX", "city": "Puebla", "address": "Calle Cinco 5"},
     "items": [{"goods_description": "plastic samples"}],
 }
-NOTHING_SHARED = {"consignor": {"name": "A"}, "consignee": {"name": "B"}, "items": SENT["items"]}
+NOTHING_SHARED: dict[str, Any] = {"consignor": {"name": "A"}, "consignee": {"name": "B"}, "items": SENT["items"]}
 
 
 def changed(party: str, **fields: Any) -> dict[str, Any]:
