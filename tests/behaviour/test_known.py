@@ -159,8 +159,11 @@ def test_an_unverified_permit_lowers_no_risk_and_is_said_to_be_unverified(
 def test_words_about_a_permit_lower_no_risk(champion: RiskModel) -> None:
     plain: dict[str, Any] = {"goods_description": "carfentanil powder", "consignee": LABORATORY}
     named = plain | {"goods_description": "carfentanil powder, import permit no. 2026-77"}
+    answers = [scored(champion, **one) for one in (named, plain)]
+    assert [one.lane[0] for one in answers] == ["red", "red"]
+    assert [one.text for one in answers[0].explained[0].reasons if one.code == "PERMIT" and one.weight < 0.0] == []
     # More words change the evidence of the text's form by a little.
-    assert scored(champion, **named).risk[0] > 0.99 * scored(champion, **plain).risk[0]
+    assert answers[0].risk[0] > 0.99 * answers[1].risk[0]
 
 
 def test_only_a_registered_permit_of_the_party_on_the_day_lowers_the_risk(champion: RiskModel) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from features.groups.base import Column, declare
-from features.groups.shown import FLAG, LOG_COUNT, NUMBER, PERIOD, SHARE, TIMES
+from features.groups.shown import FLAG, LOG_COUNT, NUMBER, PERIOD, SHARE, TIMES, Shown, exp_of, number_text
+
+_CONSIGNOR_SEEN: Final = Shown(number_text, unknown="The consignor was not seen before")
+_CONSIGNEE_SEEN: Final = Shown(number_text, unknown="The consignee was not seen before")
+_GROWTH: Final = Shown(
+    lambda value: "as many as usual" if value == 0.0 else f"{number_text(exp_of(value))} times the usual number",
+    label="Shipments on this trade lane within 30 days",
+    before=TIMES.before,
+)
 
 
 class HistoryColumn(Column):
@@ -21,7 +29,7 @@ class HistoryColumn(Column):
     CONSIGNOR_VALUE_30 = "VALUE_HISTORY", "US dollars that the consignor sent within 30 days", LOG_COUNT
     CONSIGNOR_VALUE_365 = "VALUE_HISTORY", "US dollars that the consignor sent within 365 days", LOG_COUNT
     CONSIGNOR_FIRST_SEEN_DAYS = "NEW_CONSIGNOR", "Days since the consignor was first seen"
-    CONSIGNOR_LAST_SEEN_DAYS = "HISTORY_VOLUME", "Days since the consignor was last seen"
+    CONSIGNOR_LAST_SEEN_DAYS = "HISTORY_VOLUME", "Days since the consignor was last seen", _CONSIGNOR_SEEN
     CONSIGNOR_CONSIGNEES = "HISTORY_VOLUME", "Different consignees that the consignor has sent to"
     CONSIGNOR_NEW_CONSIGNEES_30 = (
         "HISTORY_VOLUME",
@@ -52,7 +60,7 @@ class HistoryColumn(Column):
     CONSIGNEE_RECENT_30 = "HISTORY_VOLUME", "Shipments to the consignee within 30 days", PERIOD
     CONSIGNEE_RECENT_365 = "HISTORY_VOLUME", "Shipments to the consignee within 365 days", PERIOD
     CONSIGNEE_VALUE_30 = "VALUE_HISTORY", "US dollars sent to the consignee within 30 days", LOG_COUNT
-    CONSIGNEE_FIRST_SEEN_DAYS = "HISTORY_VOLUME", "Days since the consignee was first seen"
+    CONSIGNEE_FIRST_SEEN_DAYS = "HISTORY_VOLUME", "Days since the consignee was first seen", _CONSIGNEE_SEEN
     CONSIGNEE_CONSIGNORS = "ADDRESS_SHARED", "Different consignors that have sent to the consignee"
     CONSIGNEE_NEW_CONSIGNORS_30 = (
         "ADDRESS_SHARED",
@@ -146,7 +154,7 @@ class HistoryColumn(Column):
         "day's values to the consignee or address, each below the duty threshold, over that threshold",
         TIMES,
     )
-    TRADE_LANE_GROWTH = "ROUTE_RARE", "trade lane's shipments within 30 days over its average in the past year", TIMES
+    TRADE_LANE_GROWTH = "ROUTE_RARE", "trade lane's shipments within 30 days over its average in the past year", _GROWTH
     TRADE_LANE_FIND_RATIO = (
         "TRADE_LANE_FINDS",
         "trade lane's finds per inspection over those of all trade lanes, as known at the time",

@@ -101,9 +101,9 @@ _PLAIN_SEARCHES = {
     "tooling": r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|"
     r"(?:candy|milk tablet) (?:maker|making|tools?|sets?|parts?)|spare parts?|machine)\b",
     "equipment": r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
-    r"(?<!french )\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)"
+    r"(?<!french )\b(?:press(?!ed\b)\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)"
     r"(?!s? ?(?:stand|holder|mount|case|cover|sleeve|bag|pc|computer|pen)\b)\w*|"
-    r"\b(?:ta(?:bl?e?l?t|belt)s?|caps?ul\w*|pil+s?)\b.{0,12}\b(?:press?\w*|fil+(?:ing|er)\w*|mou?ld\w*)|"
+    r"\b(?:ta(?:bl?e?l?t|belt)s?|caps?ul\w*|pil+s?)\b.{0,12}\b(?:pres(?!s?ed\b)\w*|fil+(?:ing|er)\w*|mou?ld\w*)|"
     r"(?<!french )\b(?:press?e?|prensa|pressa|prasa|pres|pers|press[eo]r?)\b.{0,16}"
     r"\b(?:comprim\w+|compress[ei]\b|tablet(?!s? ?(?:stand|holder|mount|case|cover|sleeve|bag|pc|computer|pen)\b)\w*|"
     r"tabletek|kapsul\w*|pastil\w*|pillol\w*)|"
@@ -162,8 +162,16 @@ def _compare_with_plain_searches(text: str) -> None:
         assert found[name] == (count if name in _COUNTED else min(count, 1)), name
 
 
-@pytest.mark.parametrize("text", ["french press coffee maker, tablet stand", "pressed leather tablet case"])
-def test_things_for_tablet_computers_are_no_tablet_presses(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "french press coffee maker, tablet stand",
+        "pressed leather tablet case",
+        "M30 blues pressed oxy pills",
+        "pills, pressed",
+    ],
+)
+def test_things_for_tablet_computers_and_pressed_pills_are_no_tablet_presses(text: str) -> None:
     assert described(text)["equipment"] == 0.0
 
 

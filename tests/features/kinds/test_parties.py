@@ -30,6 +30,10 @@ ORGANISATIONS = (
         "Taller Mecanico Ejemplo",
         "Tischlerei Muster",
         "Gemeente Voorbeeld",
+        "ТОО «Пример Агро»",
+        "Ayuda Ejemplo Frontera AC",
+        "李伟小吃店",
+        "Unit 7 Receiving",
     ),
 )
 PERSONS = (
@@ -81,6 +85,7 @@ KINDS = {
         "Sildchem AB",
         "Pigmentos Ejemplo S.A. de C.V.",
         "某某化工有限公司",
+        "例示試薬工業株式会社",
         "Örnek Kimya Ltd. Şti.",
         "주식회사 예시제약",
         "شركة المثال للأدوية",

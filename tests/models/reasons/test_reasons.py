@@ -444,6 +444,9 @@ class TestTexts:
             ("hs_text_contradiction", float(np.log(20.0)), "The words speak against the HS code: 20 to 1"),
             ("hs_text_agreement", 0.0, "The words speak for the HS code: no"),
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
+            ("consignor_last_seen_days", 0.0, "Days since the consignor was last seen: 0"),
+            ("trade_lane_growth", 0.0, "Shipments on this trade lane within 30 days: as many as usual"),
+            ("trade_lane_growth", float(np.log(2.0)), "Shipments on this trade lane within 30 days: 2 times the usual number"),
             ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),
             ("value_round", 2.0, "Declared value is round: whole tens"),
             ("description_dose", 0.0, "A clinical form (patch, ampoule, tablet) is named: no"),
@@ -468,6 +471,11 @@ class TestTexts:
     def test_stored_values_are_converted_to_readable_numbers(self, name: str, value: float, text: str) -> None:
         feature = next(feature for feature in SPACE.features if feature.name == name)
         assert measured(feature, value) == [text]
+
+    def test_a_party_without_a_history_is_said_to_be_new(self) -> None:
+        feature = next(feature for feature in SPACE.features if feature.name == "consignee_first_seen_days")
+        reason = explanation([feature], [1.0], [math.nan], context()).reasons[0]
+        assert reason.text.endswith(f". The consignee was not seen before{RAISES}")
 
     def test_the_text_for_a_value_does_not_depend_on_earlier_values(self) -> None:
         feature = Feature("some_share", "g", "Share of something", CODES[0], shown=SHARE)
