@@ -202,10 +202,11 @@ class RiskModel:
             return heads, self._calibrate_risk(combine(heads)[:, None])[:, 0]
         together = combine(raw)[:, None]
         risk = self._calibrate_risk(together)
-        if raw.max(initial=-np.inf) > LEAST_SPARED:
-            facts = self._prior.facts(matrix)
-            heads = spare_facts(heads, raw, facts)
-            risk = spare_facts(risk, together, np.asarray(facts.any(axis=1, keepdims=True)))
+        rows = np.flatnonzero(together[:, 0] > LEAST_SPARED)
+        if len(rows):
+            facts = self._prior.facts(matrix[rows])
+            heads[rows] = spare_facts(heads[rows], raw[rows], facts)
+            risk[rows] = spare_facts(risk[rows], together[rows], np.asarray(facts.any(axis=1, keepdims=True)))
         return heads, risk[:, 0]
 
     def score(

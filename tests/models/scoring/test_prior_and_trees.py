@@ -10,7 +10,7 @@ import pytest
 from features.groups.history.history import History
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
-from models.calibration import Calibrator
+from models.calibration import LEAST_SPARED, Calibrator
 from models.evidence import read_evidence
 from models.lanes import Lanes
 from models.scoring import RiskModel
@@ -92,6 +92,20 @@ def test_declared_content_keeps_its_odds_where_the_calibrator_spares_facts(with_
     lowered = replace(spared, calibrators={**calibrators, **everything}).score(table, History.empty()).item_heads[:, 0]
     assert declared > 0.5 > lowered[0]
     assert shirts == lowered[1]
+
+
+def test_the_calibration_of_a_row_does_not_depend_on_other_rows(with_prior: RiskModel, matrix: np.ndarray) -> None:
+    declared = matrix[[0, 0]]
+    assert with_prior.prior.facts(declared).any()
+    lower = {name: Calibrator((0.0,), -7.0, (1.0, 1.0), "slope", 10, 100, 0.1, True) for name in (*HEADS, "risk")}
+    spared = replace(with_prior, calibrators={**with_prior.calibrators, **lower})
+    # The heads of the second row together are above the least odds that are spared, but none of them is.
+    raw = np.full((2, len(HEADS)), -20.0)
+    raw[0, 0], raw[1] = 5.0, LEAST_SPARED - 0.2
+    together = spared.calibrate(raw, declared)
+    alone = [spared.calibrate(raw[[row]], declared[[row]]) for row in (0, 1)]
+    for of_all, of_each in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_array_equal(of_all, np.concatenate(of_each))
 
 
 def test_a_route_that_counts_only_in_the_prior_does_not_make_a_shipment_red(
