@@ -5,7 +5,8 @@ Its weight is the sum of their contributions to the raw log-odds of the explaine
 TreeSHAP for the trees (Lundberg, Erion and Lee 2018, arXiv:1802.03888). The base value plus all weights equals the raw score.
 Explanations contain the reasons against illicit content as well as those for it, because one side alone would mislead the officer.
 
-Texts state declared facts and usual ranges. The sign of the weight shows whether a reason counts for or against illicit content.
+Texts state declared facts and usual ranges, then whether the reason raises or lowers the score. Where trees decide, the text adds
+that this is more or less frequent among finds: to a tree, a usual value may be one of finds.
 Texts are built on demand, because most scores are never read.
 """
 
@@ -36,6 +37,8 @@ _MOST_SHOWN: Final = 12
 _SMALL_SHARE: Final = 0.1
 #: Bound of rounding errors in sums of weights.
 _ROUNDING: Final = 1e-9
+#: Why a reason that the trees learned raises the score.
+_LEARNED: Final = "more frequent among finds"
 #: Code of the reason that adds up the reasons that an answer omits.
 OTHER_CODE: Final = "OTHER"
 
@@ -146,7 +149,7 @@ class Explanations(Mapping[int, "Explanation"]):
             [
                 {
                     "code": codes[reason],
-                    "text": f"{text} ({'raises' if weights[reason] > 0.0 else 'lowers'} the score)",
+                    "text": f"{text} ({self._effect(weights[reason], leading[reason])})",
                     "weight": weights[reason],
                     "fields": fields[reason],
                     "source": by_reason.source(reason, leading[reason]),
@@ -165,6 +168,14 @@ class Explanations(Mapping[int, "Explanation"]):
         for of_shipment, other in zip(reasons, others, strict=False):
             of_shipment += other
         return reasons
+
+    def _effect(self, weight: float, leading: int) -> str:
+        """Return whether a reason raises or lowers the score.
+
+        The trees learned from what is frequent among finds, so that also a usual value may raise the score: the text says so.
+        """
+        effect, frequency = ("raises", _LEARNED) if weight > 0.0 else ("lowers", "less frequent among finds")
+        return f"{effect} the score: {frequency}" if leading < len(self.by_reason.names) else f"{effect} the score"
 
     def _enough(self, order: NDArray[np.intp]) -> IntArray:
         """Return per shipment (m,) how many of the reasons in ``order`` (m, R) make the sum of the others small."""
@@ -205,9 +216,14 @@ class Explanations(Mapping[int, "Explanation"]):
         is_positive = self.weights[shipments, order] > 0.0
         selected = np.zeros(self.weights.shape, dtype=bool)
         selected[shipments, order] = is_positive & (is_positive.cumsum(axis=1) <= count)
+        learned = self.leading < len(self.by_reason.names)
         return [
-            [text for reason in reasons if (text := texts[reason]) is not None]
-            for reasons, texts in zip(order.tolist(), self._texts(selected), strict=True)
+            [
+                f"{text} ({_LEARNED})" if is_learned[reason] else text
+                for reason in reasons
+                if (text := texts[reason]) is not None
+            ]
+            for reasons, is_learned, texts in zip(order.tolist(), learned.tolist(), self._texts(selected), strict=True)
         ]
 
     def _order(self) -> NDArray[np.intp]:

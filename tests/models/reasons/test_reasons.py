@@ -49,7 +49,7 @@ ITEM = {
 }
 
 #: End of the text of a reason for illicit content.
-RAISES = " (raises the score)"
+RAISES = " (raises the score: more frequent among finds)"
 
 
 def _space() -> FeatureSpace:
@@ -174,7 +174,8 @@ class TestWeights:
             == "Count of one thing: 3"
         )
         assert (
-            explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text == "Count of another: 4 (lowers the score)"
+            explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text
+            == "Count of another: 4 (lowers the score: less frequent among finds)"
         )
         assert (
             explanation(features, [1.0, 1.0], [3.0, 4.0]).reasons[0].text.removesuffix(RAISES)
@@ -218,7 +219,9 @@ class TestWeights:
         ]
         assert (
             explained.texts(5)
-            == [reason.text.removesuffix(RAISES) for reason in explained.reasons if reason.weight > 0.0][:5]
+            == [reason.text.replace("raises the score: ", "") for reason in explained.reasons if reason.weight > 0.0][
+                :5
+            ]
         )
 
 

