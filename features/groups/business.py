@@ -53,7 +53,7 @@ class BusinessGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        self._chapters = TextRows(lambda codes: [_chapter(code) for code in codes], np.array([_UNKNOWN]))
+        self._chapters = TextRows(lambda codes: [chapter_of(code) for code in codes], np.array([_UNKNOWN]))
         self._lines = business_lines()
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
@@ -89,7 +89,7 @@ def best_fits(marks: Codes, codes: Codes, chapters: Codes, table: FloatArray) ->
     return best
 
 
-def _chapter(code: str) -> int:
+def chapter_of(code: str) -> int:
     """Return the chapter of an HS code, or 0 if it is unknown."""
     chapter = int(code[:2]) if code[:2].isdecimal() else _UNKNOWN
     return chapter if chapter < CHAPTERS else _UNKNOWN

@@ -36,13 +36,13 @@ class ClassificationColumn(Column):
     HS_TEXT_CONTRADICTION = (
         "HS_CONTRADICTS_TEXT",
         "How far the words contradict the HS code: minus its log-likelihood ratio, 0 where they fit or say nothing",
-        Shown(ratio, "The words speak against the HS code"),
+        Shown(ratio, "The words speak against the HS code", denied="The words do not speak against the HS code"),
         1,
     )
     HS_TEXT_AGREEMENT = (
         "HS_TEXT",
         "How well the words fit the HS code: its log-likelihood ratio, 0 where they do not",
-        Shown(ratio, "The words speak for the HS code"),
+        Shown(ratio, "The words speak for the HS code", denied="The words do not speak for the HS code"),
         -1,
     )
     HS_TEXT_CERTAINTY = (
@@ -59,14 +59,22 @@ class ClassificationColumn(Column):
     CHEMICAL_TEXT_HARMLESS_CODE = (
         "HS_CONTRADICTS_TEXT",
         "Log-likelihood ratio of chemicals given the words, under a code outside the chemical chapters; otherwise 0",
-        Shown(ratio, "The words speak for chemicals, the HS code does not"),
+        Shown(
+            ratio,
+            "The words speak for chemicals, the HS code does not",
+            denied="The words do not speak for chemicals under a code of other goods",
+        ),
         1,
     )
     HARMLESS_TEXT_CHEMICAL_CODE = (
         "HS_CONTRADICTS_TEXT",
         "Minus the log-likelihood ratio of chemicals given the words, under a code of the chemical chapters; 0 for words that "
         "say nothing about their goods",
-        Shown(ratio, "The words speak for other goods than the HS code's chemicals"),
+        Shown(
+            ratio,
+            "The words speak for other goods than the HS code's chemicals",
+            denied="The words do not speak for other goods under a code of chemicals",
+        ),
     )
     TEXT_DOUBT = (
         "HS_TEXT",
@@ -85,13 +93,12 @@ FIRST_OF_PAIR: Final = ClassificationColumn.HS_TEXT_CONTRADICTION
 FEATURES: Final = declare("classification", ClassificationColumn)
 
 
-#: Role of a subheading of interest -> column.
+#: Role of a subheading of interest -> column. Those of general reagents (aniline) and of adulterants have none.
 _ROLES: Final = {
     "fentanyl": ClassificationColumn.HS_FENTANYL,
     "nitazene": ClassificationColumn.HS_PRECURSOR,
     "precursor": ClassificationColumn.HS_PRECURSOR,
     "residual": ClassificationColumn.HS_PRECURSOR,
-    "reagent": ClassificationColumn.HS_PRECURSOR,
     "equipment": ClassificationColumn.HS_EQUIPMENT,
     "equipment_lookalike": ClassificationColumn.HS_EQUIPMENT,
     "excipient": ClassificationColumn.HS_EXCIPIENT,

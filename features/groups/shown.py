@@ -83,6 +83,7 @@ class Shown:
         denied: sentence for the value 0, where the label with "no" does not read as a statement.
         unknown: sentence for a missing value, where that tells something of the declared facts beside it.
         in_facts: True if the declared facts contain the value, so that it needs no text.
+        usual_within: values of a smaller size are usual; 0 where no value is.
     """
 
     words: Callable[[float], str]
@@ -92,6 +93,7 @@ class Shown:
     denied: str | None = None
     unknown: str | None = None
     in_facts: bool = False
+    usual_within: float = 0.0
 
     def label_of(self, meaning: str) -> str:
         """Return the label of a feature with this meaning."""
@@ -109,7 +111,9 @@ LOG: Final = Shown(lambda value: number_text(exp_of(value)), after=" (log)")
 LOG_COUNT: Final = Shown(lambda value: number_text(round(exp_of(value) - 1.0)), after=" (log of one more)")
 LOG_SHARE: Final = Shown(log_share, before="Log ")
 TIMES: Final = Shown(
-    lambda value: "equal" if value == 0.0 else f"{number_text(exp_of(value))} times", before="Log of the "
+    lambda value: "equal" if value == 0.0 else f"{number_text(exp_of(value))} times",
+    before="Log of the ",
+    usual_within=0.1,
 )
 SHARE: Final = Shown(lambda value: percent(value) if 0.0 <= value <= 1.0 else number_text(value))
 #: A count in a sliding period.
@@ -119,6 +123,11 @@ PERIOD: Final = Shown(_in_period)
 def flag(denied: str | None = None) -> Shown:
     """Return how a flag is shown. A flag that is set needs no value, because its label states the fact."""
     return Shown(lambda value: {0.0: "no", 1.0: ""}.get(value, number_text(value)), before="Whether ", denied=denied)
+
+
+def distance(label: str, words: Callable[[float], str] = spreads) -> Shown:
+    """Return how a distance in spreads is shown."""
+    return Shown(words, label, usual_within=1.0)
 
 
 FLAG: Final = flag()

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import Column, FloatArray, Group, GroupInput, State, TextCache, declare, usual_by_hs
-from features.groups.shown import FLAG, LOG, LOG_COUNT, SHARE, Shown, one_of, spreads
+from features.groups.shown import FLAG, LOG, LOG_COUNT, SHARE, Shown, distance, one_of
 from features.reference import rate_table, usd_per_unit
 from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
 from features.reference.trade import JUST_BELOW, LIMIT_EUR, LIMIT_USD
@@ -37,18 +37,18 @@ class ValueColumn(Column):
     VALUE_PER_KG_UNUSUAL = (
         "VALUE_DENSITY",
         "Distance of the value per kilogram from the usual one for the HS heading",
-        Shown(spreads, "Value per kilogram against the HS heading"),
+        distance("Value per kilogram against the HS heading"),
     )
     VALUE_PER_UNIT = "VALUE_DENSITY", "US dollars per unit", LOG
     VALUE_UNUSUAL = (
         "VALUE_DENSITY",
         "Distance of the value from the usual one for the HS heading",
-        Shown(spreads, "Value against the HS heading"),
+        distance("Value against the HS heading"),
     )
     MASS_UNUSUAL = (
         "MASS_UNUSUAL",
         "Distance of the mass from the usual one for the HS heading",
-        Shown(spreads, "Mass against the HS heading"),
+        distance("Mass against the HS heading"),
     )
     MASS_PER_UNIT = "MASS_UNUSUAL", "Kilograms per unit", LOG
     MASS_NET_SHARE = "MASS_UNUSUAL", "Net mass of all items over gross mass", SHARE

@@ -65,6 +65,7 @@ BULK: Final = _cue("bulk")
 AFTER_ISO: Final = _cue("after_iso")
 AFTER_KOREAN: Final = _cue("after_korean")
 LINK: Final = _cue("link")
+BESIDE: Final = _cue("beside")
 STREET_TRADE: Final = _cue("street_trade")
 STREET_TAKEN: Final = _cue("street_taken")
 STREET_OTHER_GOODS: Final = _cue("street_other_goods")
@@ -180,10 +181,14 @@ class Surroundings:
         first, last = self._clause(start, end)
         goods = NAMED_AFTER.search(self._spelled, end, last)
         if goods is not None:
-            own = self._spelled[end : goods.start()]
-        elif NAMED_AFTER.search(self._spelled, first, start) is not None:
-            own = _SOFT.split(self._spelled[end:last], maxsplit=1)[0]
+            own = between = self._spelled[end : goods.start()]
         else:
+            goods = NAMED_AFTER.search(self._spelled, first, start)
+            if goods is None:
+                return False
+            own = _SOFT.split(self._spelled[end:last], maxsplit=1)[0]
+            between = self._spelled[goods.end() : start]
+        if BESIDE.search(between) is not None:
             return False
         return FORM.search(own) is None and AMOUNT.search(own) is None
 

@@ -14,7 +14,7 @@ from features.groups.base import Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from models.evidence import Entry
 from models.reasons.codes import ReasonKind, cited, fill, reason_kind, subject
-from models.reasons.items import Evidence, ExplainedItems
+from models.reasons.items import WITH_OTHERS, Evidence, ExplainedItems
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
@@ -22,6 +22,18 @@ IntArray: TypeAlias = NDArray[np.int32]
 
 #: Number of cached texts per feature.
 _MAX_CACHED: Final = 32
+
+
+#: Feature -> the feature that says whether its value is usual.
+_USUAL_BY: Final = {
+    "value_per_kg": "value_per_kg_unusual",
+    "value_usd": "value_unusual",
+    "mass_kg": "mass_unusual",
+    "price_deviation": "price_vs_description",
+    "mass_deviation": "mass_vs_description",
+}
+#: Factor of the contribution of a usual value in the choice of the leading feature of a reason that raises the score.
+_USUAL: Final = 1e-9
 
 
 class MeasuredText(dict[float, str]):
@@ -46,6 +58,12 @@ class MeasuredText(dict[float, str]):
             self.clear()
         text = self[value] = self._text(value)
         return text
+
+    def raising(self, value: float) -> str:
+        """Return the text for a value in a reason that raises the score."""
+        if abs(value) < self._shown.usual_within:
+            return f". {self._label}: {WITH_OTHERS}"
+        return self[value]
 
     def _text(self, value: float) -> str:
         if self._shown.in_facts:
@@ -84,20 +102,36 @@ class FeaturesByReason:
         self._starts = np.cumsum([0, *sizes[:-1]])
         self._reasons = np.repeat(np.arange(len(sizes)), sizes)
         self._positions = np.arange(len(self._members), dtype=np.int32)
+        usual = [
+            (position, self.columns[by], features[self.columns[by]].shown.usual_within)
+            for position, column in enumerate(self._members.tolist())
+            if column < len(features)
+            and (by := _USUAL_BY.get(self.names[column], self.names[column])) in self.columns
+            and features[self.columns[by]].shown.usual_within
+        ]
+        #: Positions among the members of the features with usual values, the features that tell, and the bounds of their sizes.
+        self._judged = np.array([position for position, _, _ in usual], dtype=np.int32)
+        self._judging = np.array([column for _, column, _ in usual], dtype=np.int32)
+        self._bounds = np.array([bound for _, _, bound in usual])
 
-    def weigh(self, contributions: FloatArray) -> tuple[FloatArray, IntArray]:
+    def weigh(self, contributions: FloatArray, features: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return weights and leading features of the reasons.
 
         Args:
             contributions: (n, F + E) contributions of features and entries to the raw log-odds of n goods items.
+            features: (n, F) their values.
 
         Returns:
             Weights (n, R): sums of the contributions of each reason's features and entries. Leading columns (n, R): the feature
-            or entry that contributes most in the direction of the weight; the first if several are equal.
+            or entry that contributes most in the direction of the weight; the first if several are equal. A usual value leads a
+            reason that raises the score only if no other feature or entry of the reason raises it.
         """
         ordered = contributions.take(self._members, axis=1)
         weights = np.add.reduceat(ordered, self._starts, axis=1)
-        ordered *= np.where(weights >= 0.0, 1.0, -1.0).take(self._reasons, axis=1)
+        signs = np.where(weights >= 0.0, 1.0, -1.0).take(self._reasons, axis=1)
+        ordered *= signs
+        is_usual = np.abs(features[:, self._judging]) < self._bounds
+        ordered[:, self._judged] *= np.where(is_usual & (signs[:, self._judged] > 0.0), _USUAL, 1.0)
         largest = np.maximum.reduceat(ordered, self._starts, axis=1).take(self._reasons, axis=1)
         positions = np.where(ordered == largest, self._positions, np.int32(len(self._positions)))
         return weights, self._members[np.minimum.reduceat(positions, self._starts, axis=1)]
@@ -139,7 +173,14 @@ class FeaturesByReason:
             f"{cited(entry.source)}. Entry {entry.id} of the evidence, {entry.basis}" for entry in self.entries
         )
 
-    def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], values: Sequence[float]) -> list[str]:
+    def texts(
+        self,
+        reason: int,
+        items: ExplainedItems,
+        leading: Sequence[int],
+        values: Sequence[float],
+        raises: Sequence[bool],
+    ) -> list[str]:
         """Return the texts of one reason.
 
         Args:
@@ -147,6 +188,7 @@ class FeaturesByReason:
             items: the items with this reason.
             leading: column of the leading feature or entry of each item.
             values: value of the leading feature of each item; any for an entry.
+            raises: whether the reason raises the score of each item.
         """
         by_entry: dict[int, list[int]] = {}
         for position, column in enumerate(leading):
@@ -160,8 +202,13 @@ class FeaturesByReason:
                 written = fill(self.entries[entry].text, Evidence(some))
             else:
                 columns = [leading[at] for at in positions]
-                measured = [self.measured[column][values[at]] for column, at in zip(columns, positions, strict=True)]
-                written = self.kinds[reason].texts(Evidence(some, [self.names[column] for column in columns], measured))
+                measured = [
+                    self.measured[column].raising(values[at]) if raises[at] else self.measured[column][values[at]]
+                    for column, at in zip(columns, positions, strict=True)
+                ]
+                names = [self.names[column] for column in columns]
+                evidence = Evidence(some, names, measured, [raises[at] for at in positions])
+                written = self.kinds[reason].texts(evidence)
             for position, text in zip(positions, written, strict=True):
                 texts[position] = text
         return texts

@@ -155,6 +155,7 @@ PLACES: Final[Mapping[str, FactWriter]] = MappingProxyType(
         "known_consignor": shipment_texts.known_consignor,
         "consignee_address": shipment_texts.consignee_address,
         "filing": shipment_texts.filing,
+        "filing_kind": shipment_texts.filing_kind,
     }
 )
 
@@ -269,7 +270,7 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
         ReasonCode.SPLIT_CONSIGNMENT: _kind(
             "consignor_name consignee_name declared_at", "From {consignor} to {consignee}{measured}", "M4"
         ),
-        ReasonCode.FILING_KIND: _kind("filing_type channel transport_mode marketplace", "{filing}{measured}"),
+        ReasonCode.FILING_KIND: _kind("filing_type channel transport_mode marketplace", "{filing_kind}{measured}"),
         ReasonCode.FILING_FAULT: _kind("house_id master_id transport_mode channel", "{filing}{measured}", "M5"),
         ReasonCode.FILING_COMPLETENESS: _kind("filing_type quantity quantity_unit", "{filing}{measured}", "M3"),
     }

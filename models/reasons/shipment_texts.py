@@ -9,6 +9,7 @@ import datetime as dt
 from operator import add
 from typing import Final
 
+from features.groups.business import chapter_of
 from features.groups.expected.columns import Target
 from features.groups.expected.group import ExpectedGroup
 from features.groups.expected.rows import FARTHEST
@@ -17,7 +18,7 @@ from features.groups.value import ValueGroup
 from features.kinds.parties import business_lines
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.table.table import TIME_MISSING
-from models.reasons.items import Evidence, ExplainedItems, FactWriter, day_of, quote
+from models.reasons.items import WITH_OTHERS, Evidence, ExplainedItems, FactWriter, day_of, quote
 
 
 def money(usd: float) -> str:
@@ -59,7 +60,7 @@ class _UsualRange:
         self._usual = group.usual_[quantity] if group else {}
         self._ranges: dict[str, tuple[float, float, str]] = {}
 
-    def compare(self, hs_code: str | None, log_value: float, fact: str) -> str:
+    def compare(self, hs_code: str | None, log_value: float, fact: str, *, raises: bool) -> str:
         """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
         for digits, label in ((4, "HS "), (2, "HS chapter "), (0, "all goods")):
             key = (hs_code or "")[:digits]
@@ -67,7 +68,7 @@ class _UsualRange:
                 low, high, usual = self._range(key)
                 value = exp_of(log_value)
                 level = "low" if value < low else "high" if value > high else "usual"
-                return f"{fact} is {level} for {label}{key} ({usual})"
+                return _compared(fact, level, f"{label}{key}", usual, raises=raises)
         return f"{fact} is declared"
 
     def _range(self, key: str) -> tuple[float, float, str]:
@@ -78,6 +79,13 @@ class _UsualRange:
             words = f"usual: {number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
             self._ranges[key] = low, high, words
         return self._ranges[key]
+
+
+def _compared(fact: str, level: str, goods: str, usual: str, *, raises: bool) -> str:
+    """Return a fact and its level among the goods. A usual value does not raise the score by itself."""
+    if raises and level == "usual":
+        return f"{fact} {WITH_OTHERS} ({goods}, {usual})"
+    return f"{fact} is {level} for {goods} ({usual})"
 
 
 def _two_digits(value: float) -> float:
@@ -95,10 +103,10 @@ def value_density(evidence: Evidence) -> list[str]:
         value, density = values[position], densities[position]
         if density is not None and leading in ("value_per_kg", "value_per_kg_unusual"):
             fact = f"Declared value of {money(exp_of(density))} per kg"
-            texts[position] = usual_density.compare(codes[position], density, fact)
+            texts[position] = usual_density.compare(codes[position], density, fact, raises=evidence.raises[position])
         elif value is not None and leading in ("value_usd", "value_unusual"):
             fact = f"Declared value of {money(exp_of(value))}"
-            texts[position] = usual_value.compare(codes[position], value, fact)
+            texts[position] = usual_value.compare(codes[position], value, fact, raises=evidence.raises[position])
     return texts
 
 
@@ -134,7 +142,7 @@ def mass(evidence: Evidence) -> list[str]:
         log_mass = log_masses[position]
         if log_mass is not None and leading in ("mass_kg", "mass_unusual"):
             fact = f"Mass of {number_text(_kilograms(log_mass))} kg"
-            texts[position] = usual.compare(codes[position], log_mass, fact)
+            texts[position] = usual.compare(codes[position], log_mass, fact, raises=evidence.raises[position])
     return texts
 
 
@@ -170,7 +178,7 @@ def _against_description(evidence: Evidence, texts: list[str]) -> list[str]:
         if target is not Target.MASS:
             fact, unit = f"Declared value of {money(exp_of(log))}", "USD "
         level = "low" if distance < -1.0 else "high" if distance > 1.0 else "usual"
-        texts[position] = f"{fact} is {level} for {goods} (usual: {unit}{usual})"
+        texts[position] = _compared(fact, level, goods, f"usual: {unit}{usual}", raises=evidence.raises[position])
     return texts
 
 
@@ -342,6 +350,14 @@ def nature(evidence: Evidence) -> list[str]:
     ]
 
 
+def filing_kind(items: ExplainedItems) -> list[str]:
+    """Write channel and filing type as the kind of the filing, which weighs as a whole."""
+    return [
+        f"Kind of filing: channel {channel or 'not declared'}, type {FILING_TYPES.get(code, code) if code else 'not declared'}"
+        for channel, code in zip(items.text("channel"), items.text("filing_type"), strict=True)
+    ]
+
+
 def filing(items: ExplainedItems) -> list[str]:
     """Write the filing type, channel and documents."""
     details = _labelled(items, ("channel", "channel"), ("house_id", "house document"), ("master_id", "master document"))
@@ -364,15 +380,18 @@ def counted(feature: str, noun: str) -> FactWriter:
 
 
 def business_line(field: str) -> FactWriter:
-    """Return a writer of the lines of business that a party's name suggests, and of nothing more."""
+    """Return a writer of the lines of business that a party's name suggests: those that the HS code fits, if it fits any."""
     lines = business_lines()
+    fits = lines.sold if field == "consignor_name" else lines.bought
 
     def write(items: ExplainedItems) -> list[str]:
-        of_names = [0 if name is None else lines.of_name(name) for name in items.text(field)]
-        return [
-            " or ".join(line for bit, line in enumerate(lines.names) if marks >> bit & 1) or "no line of business"
-            for marks in of_names
-        ]
+        texts = []
+        for name, code in zip(items.text(field), items.text("hs_code"), strict=True):
+            marks = 0 if name is None else lines.of_name(name)
+            of_name = [bit for bit in range(len(lines.names)) if marks >> bit & 1]
+            fitting = [bit for bit in of_name if fits[bit, chapter_of(code or "")] > 0.0]
+            texts.append(" or ".join(lines.names[bit] for bit in fitting or of_name) or "no line of business")
+        return texts
 
     return write
 

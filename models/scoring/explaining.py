@@ -90,7 +90,7 @@ class Explainer:
             for start in range(0, len(of_head), _BATCH):
                 batch = of_head[start : start + _BATCH]
                 contributions = self.contributions(features[batch], k)
-                weights[batch], leading[batch] = self.by_reason.weigh(contributions)
+                weights[batch], leading[batch] = self.by_reason.weigh(contributions, features[batch])
                 base_values[batch] = contributions[:, -1]
         return Explanations(
             scored=scored,

@@ -51,22 +51,22 @@ class DescriptionColumn(Column):
         "DESCRIPTION_CHEMICAL",
         "A clinical form (patch, ampoule, tablet) is named: 2 with an amount per dose, 1 without, 0 not named",
         Shown(
-            one_of("no", "without an amount per dose", "with an amount per dose"),
-            "A clinical form (patch, ampoule, tablet) is named",
+            one_of("none", "one without an amount per dose", "one with an amount per dose"),
+            "Clinical forms named, such as tablet, ampoule, patch or spray",
         ),
     )
     DESCRIPTION_STANDARD = (
         "DESCRIPTION_CHEMICAL",
         "The words are those of reference standards: 2 with an amount of one gram or more, 1 without, 0 they are not",
         Shown(
-            one_of("no", "without an amount of one gram or more", "with an amount of one gram or more"),
-            "The words are those of reference standards",
+            one_of("none", "without an amount of one gram or more", "with an amount of one gram or more"),
+            "Words of reference standards",
         ),
     )
     DESCRIPTION_GENERIC_CHEMISTRY = (
         "DESCRIPTION_CHEMICAL",
         "Words that could be any chemical (intermediate, powder, research chemical), in many languages; 0 with a CAS number",
-        Shown(number_text, "Words that could be any chemical, such as intermediate or powder"),
+        Shown(number_text, "General words, such as powder, sample or intermediate"),
     )
     DESCRIPTION_OPIOID_FRAGMENT = (
         "SUBSTANCE_SIMILAR",

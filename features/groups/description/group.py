@@ -30,6 +30,8 @@ _RESEARCH: Final = _PATTERNS["research"]["pattern"]
 _EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
 _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
 _PRINTED: Final = _PATTERNS["printed"]["pattern"]
+_NOT_BINDER: Final = _PATTERNS["not_binder"]["pattern"]
+_NAMED_DYE: Final = _PATTERNS["named_dye"]["pattern"]
 _GRAM: Final = _PATTERNS["gram"]["pattern"]
 # Token patterns that make costly searches rare: without a matching token (or, for grades, a percent sign) a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
@@ -66,8 +68,12 @@ _SEARCHES: Final = (
     | WordFlag.SEARCH_STOP_WORD
     | WordFlag.SEARCH_FRAGMENT
     | WordFlag.STANDARD
+    | WordFlag.GENERIC_CHEMISTRY
+    | WordFlag.BINDER
 )
-_KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM}
+_KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM} | {
+    "named_powder": 0
+}
 _KINDS: Final = KindWords("goods_kinds.toml", _KIND_FLAGS)
 # Plain integers, which index arrays faster than enum members.
 _EQUIPMENT_AND_TOOLING: Final = (
@@ -180,13 +186,16 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
     if flags & WordFlag.SEARCH_FRAGMENT:
         for column, patterns in _FRAGMENTS:
             row[column] = patterns["pattern"].search(low) is not None
+    if flags & WordFlag.BINDER and _NOT_BINDER.search(low) is not None:
+        rest = words(_NOT_BINDER.sub(" ", low))
+        row[DescriptionColumn.DESCRIPTION_BINDER] = any(_flags(word) & WordFlag.BINDER for word in rest)
     if flags & WordFlag.STANDARD and _GRAM.search(low) is not None:
         row[DescriptionColumn.DESCRIPTION_STANDARD] = 2.0
     if "-" in low:
         row[DescriptionColumn.DESCRIPTION_CAS] = _CAS.search(low) is not None
-        if row[DescriptionColumn.DESCRIPTION_CAS]:
-            # A CAS number says which chemical it is.
-            row[DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY] = 0.0
+    if flags & WordFlag.GENERIC_CHEMISTRY and (row[DescriptionColumn.DESCRIPTION_CAS] or _NAMED_DYE.search(low)):
+        # A CAS number, and the name of a dye, say which chemical it is.
+        row[DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY] = 0.0
 
 
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:

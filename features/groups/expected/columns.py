@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from features.groups.base import Column, declare
-from features.groups.shown import Shown, far, spreads
+from features.groups.shown import distance, far
 
 
 class ExpectedColumn(Column):
@@ -15,27 +15,27 @@ class ExpectedColumn(Column):
     MASS_VS_DESCRIPTION = (
         "MASS_UNUSUAL",
         "Distance of the mass from the usual mass of goods with this description and quantity",
-        Shown(spreads, "Mass against goods with this description and quantity"),
+        distance("Mass against goods with this description and quantity"),
     )
     VALUE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
         "Distance of the value from the usual value of goods with this description and quantity",
-        Shown(spreads, "Value against goods with this description and quantity"),
+        distance("Value against goods with this description and quantity"),
     )
     PRICE_VS_DESCRIPTION = (
         "VALUE_DENSITY",
         "Distance of the value from the usual value of goods with this description and mass",
-        Shown(spreads, "Value against goods with this description and mass"),
+        distance("Value against goods with this description and mass"),
     )
     MASS_DEVIATION = (
         "MASS_UNUSUAL",
         "How far the mass is above or below the usual mass of goods with this description, in spreads",
-        Shown(far, "Mass against goods with this description"),
+        distance("Mass against goods with this description", far),
     )
     PRICE_DEVIATION = (
         "VALUE_DENSITY",
         "How far the price is above or below the usual price of goods with this description, in spreads",
-        Shown(far, "Price against goods with this description"),
+        distance("Price against goods with this description", far),
     )
 
 

@@ -13,6 +13,7 @@ _GROWTH: Final = Shown(
     lambda value: "as many as usual" if value == 0.0 else f"{number_text(exp_of(value))} times the usual number",
     label="Shipments on this trade lane within 30 days",
     before=TIMES.before,
+    usual_within=TIMES.usual_within,
 )
 
 

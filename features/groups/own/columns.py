@@ -13,7 +13,7 @@ from typing import Final
 from features.groups.base import Feature
 from features.groups.own.keys import Key, OwnFields
 from features.groups.reason_codes import OwnReasonCode
-from features.groups.shown import LOG, LOG_COUNT, NUMBER, TIMES, Shown, spreads
+from features.groups.shown import LOG, LOG_COUNT, NUMBER, TIMES, Shown, distance
 
 
 class Statistic(IntEnum):
@@ -99,7 +99,7 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
         shown = _SHOWN.get(measure, NUMBER)
         if measure in (Measure.AMOUNT_UNUSUAL, Measure.FIELD_UNUSUAL):
             what = AMOUNTS[of] if measure is Measure.AMOUNT_UNUSUAL else repr(own.slugs[of].name)
-            shown = Shown(spreads, f"{what} against the HS code")
+            shown = distance(f"{what} against the HS code")
         columns.append(NumberColumn(_feature(name, meaning, reason, shown), measure, of))
 
     if "hs_code" in own.columns:

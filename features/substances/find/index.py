@@ -233,7 +233,7 @@ class Substances:
             readings.append(cut)
         for reading in readings:
             match = self._resolve_written(reading.text, chemical, EVERYTHING & ~NEAR)
-            if match is not None and (match.hit or match.kind == "mention"):
+            if match is not None and (match.hit or (match.kind == "mention" and match.group in WATCHED)):
                 shown = reading.shown(match)
                 if shown is not None:
                     return shown

@@ -69,6 +69,8 @@ _ENDINGS: Final = frozenset(map(fold, chemical_words()["attached"]["endings"]))
 # Words that German, and careless English, write as one word with a name although they are not part of it.
 _COMPOUNDED: Final = frozenset(chemical_words()["attached"]["words"])
 _COMPOUND_SIZES: Final = sorted({len(word) for word in _COMPOUNDED})
+# Plural endings. Chemists call the derivatives of a chemical by its plural: piperidines.
+_PLURALS: Final = tuple(map(fold, chemical_words()["attached"]["plurals"]))
 # Minimum number of letters of a name that may have an ending.
 _INFLECTED: Final = 6
 # Particles and the article that Arabic attaches to the noun.
@@ -100,6 +102,7 @@ class NameIndex:
         self._english: set[str] = set()
         self._watched: list[tuple[str, Entry]] = []
         self._primed: set[str] = set()
+        self._chemicals: set[str] = set()
         self._abbreviations: re.Pattern[str] | None = None
 
     def __len__(self) -> int:
@@ -158,6 +161,8 @@ class NameIndex:
             ReferenceDataError: as `add`.
         """
         exact = entry_of(substance, "exact")
+        if exact.group == CONTROLLED:
+            self._chemicals.add(exact.substance)
         for name in (substance.name, *substance.synonyms):
             self.add(name, exact)
         for name in substance.abbreviations:
@@ -171,6 +176,7 @@ class NameIndex:
         Raises:
             ReferenceDataError: as `add`.
         """
+        self._chemicals.add(chemical.name)
         for name in (chemical.name, *chemical.synonyms):
             self.add(name, Entry(chemical.name, BENIGN, chemical.cas, chemical.inchikey, "exact"))
 
@@ -349,6 +355,8 @@ class NameIndex:
         if key in self._one_word and entry.group == CONTROLLED and len(tokens(around.text[start:end])) > 1:
             # The letters of a drug's name in two words have other meanings: super hero in a box.
             return None
+        if entry.substance in self._chemicals and self._is_plural(around.text[start:end]):
+            return None
         longer = around.continue_name(start, end)
         if longer and (entry.group not in FAMILIES or entry.abbreviation or entry.kind in SYSTEMATIC):
             # A derivative of a precursor is another chemical. A derivative of a fentanyl or nitazene still counts as a relative.
@@ -360,6 +368,11 @@ class NameIndex:
         context, mention = around.context_of(entry.group, start, end)
         confidence = 0.6 if entry.abbreviation else 0.8 if ambiguous else 0.95 if disguised else 1.0
         return Found(entry, start, end, context, mention, ambiguous, confidence, disguised=disguised)
+
+    def _is_plural(self, text: str) -> bool:
+        return any(
+            text.endswith(ending) and "".join(tokens(text[: -len(ending)])) in self._names for ending in _PLURALS
+        )
 
 
 def _within(inner: Found, outer: Found) -> bool:

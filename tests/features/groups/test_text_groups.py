@@ -205,6 +205,11 @@ def test_a_book_about_presses_is_not_a_press() -> None:
     assert matrix[: len(texts), DescriptionColumn.DESCRIPTION_TOOLING].tolist() == [0.0] * len(texts)
 
 
+def test_the_code_of_a_general_reagent_is_no_code_of_precursors() -> None:
+    matrix = ClassificationGroup().transform(table([("goods", code) for code in ("292141", "293339")]), NO_HISTORY)
+    assert matrix[:, ClassificationColumn.HS_PRECURSOR].tolist() == [0.0, 1.0]
+
+
 def test_a_cas_number_makes_generic_words_precise() -> None:
     texts = ("organic intermediate powder", "organic intermediate powder, CAS 103-84-4")
     matrix = DescriptionGroup().transform(table([(text, None) for text in texts]), NO_HISTORY)

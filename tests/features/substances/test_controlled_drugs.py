@@ -123,6 +123,11 @@ def test_a_country_that_is_not_a_party_has_no_obligation(place: str, party: bool
         "caffeine powder",
         "whisky 12 bottles",
         "computer monitor 27 inch",
+        # The derivatives of a chemical, not the chemical.
+        "книга: пиперидины",
+        "учебник «Химия гетероциклических соединений: пиперидины и бензимидазолы»",
+        "piperidines, a textbook",
+        "les pipéridines",
     ],
 )
 def test_ordinary_goods_name_no_controlled_drug(text: str) -> None:
@@ -140,6 +145,11 @@ def test_ordinary_goods_name_no_controlled_drug(text: str) -> None:
         ("does not contain morphine", "denied"),
         ("Mighty Morphin ranger helmet", "publication"),
         ("heroine manga vol 3", "publication"),
+        ("压片机模具 冲头 XANAX 字样 一套", "denied"),
+        ("punch die with XANAX imprint", "denied"),
+        ("Prägestempel Xanax", "publication"),
+        ("штамп пресс-форма XANAX", "publication"),
+        ("mould Oxycontin 80", "publication"),
         ("hemp flower delta-9-THC below 0.3%", "denied"),
         ("cannabidiol with dronabinol < 0,2 %", "denied"),
         ("Adderall alternative focus supplement", "denied"),
@@ -167,6 +177,10 @@ def test_a_watched_substance_takes_precedence_over_a_drug_in_the_same_text() -> 
         "ketamine 0.5 %",
         "methadone 10 kg in lock box",
         "oxycodone 30 mg tablets, pill crusher",
+        "heroin in moulds",
+        "ketamine, dies and moulds",
+        "xanax 2 mg bars, pill mould",
+        "Xanax logo pills",
     ],
 )
 def test_an_amount_or_a_form_of_the_drug_declares_it_beside_other_goods(text: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.groups.base import Column, Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
-from features.groups.shown import CODE, SHARE, number_text, percent
+from features.groups.shown import CODE, NUMBER, SHARE, number_text, percent
 from features.groups.value import ValueGroup
 from features.manifest.fields import MANIFEST_NAMES
 from features.space import FeatureSpace
@@ -75,7 +75,7 @@ def explanations(
 ) -> Explanations:
     """Explain shipments 0, 10, 20 ... by the rows of a table. The last row stands in for missing rows."""
     by_reason, count = FeaturesByReason(features), len(contributions)
-    weights, leading = by_reason.weigh(np.array(contributions))
+    weights, leading = by_reason.weigh(np.array(contributions), np.array(values))
     return Explanations(
         scored=scored,
         by_reason=by_reason,
@@ -253,10 +253,14 @@ class TestTexts:
         ("per_kg", "hs", "text"),
         [
             (2.1, "392690", "Declared value of USD 2.10 per kg is low for HS 3926 (usual: 8 to 40)"),
-            (20.0, "3926", "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40)"),
+            (
+                20.0,
+                "3926",
+                "Declared value of USD 20.00 per kg counts together with other facts, not by itself (HS 3926, usual: 8 to 40)",
+            ),
             (4321.0, "392690", "Declared value of USD 4,321 per kg is high for HS 3926 (usual: 8 to 40)"),
-            (2.1, "610910", "Declared value of USD 2.10 per kg is usual for all goods (usual: 1 to 100)"),
-            (2.1, None, "Declared value of USD 2.10 per kg is usual for all goods (usual: 1 to 100)"),
+            (200.0, "610910", "Declared value of USD 200.00 per kg is high for all goods (usual: 1 to 100)"),
+            (200.0, None, "Declared value of USD 200.00 per kg is high for all goods (usual: 1 to 100)"),
         ],
     )
     def test_a_value_per_kilogram_comes_with_the_usual_range_for_the_goods(
@@ -265,6 +269,50 @@ class TestTexts:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
         explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
         assert explained.reasons[0].text.removesuffix(RAISES) == text
+
+    def test_a_usual_value_is_called_usual_only_where_it_lowers_the_score(self) -> None:
+        feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
+        (reason,) = explanation([feature], [-1.0], [np.log(20.0)], context()).reasons
+        assert reason.text == (
+            "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40) (lowers the score)"
+        )
+
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    def test_a_reason_that_raises_tells_what_is_unusual_and_not_what_is_usual(self, sign: float) -> None:
+        names = ["trade_lane_growth", "consignor_trade_lane_shipments"]
+        features = [next(feature for feature in SPACE.features if feature.name == name) for name in names]
+        (reason,) = explanation(features, [sign * 2.0, sign * 0.5], [0.0, 0.0], context()).reasons
+        assert ("as many as usual" in reason.text) is (sign < 0.0)
+        assert ("Shipments of the consignor on this trade lane so far: 0" in reason.text) is (sign > 0.0)
+        assert reason.weight == sign * 2.5
+
+    @pytest.mark.parametrize(
+        ("raw", "telling"),
+        [
+            ("value_per_kg", "value_per_kg_unusual"),
+            ("value_usd", "value_unusual"),
+            ("mass_kg", "mass_unusual"),
+            ("mass_deviation", "mass_vs_description"),
+            ("price_deviation", "price_vs_description"),
+        ],
+    )
+    def test_a_usual_amount_does_not_lead_a_reason_that_another_fact_raises(self, raw: str, telling: str) -> None:
+        by_name = {feature.name: feature for feature in SPACE.features}
+        other = dataclasses.replace(by_name[raw], name="other", shown=NUMBER)
+        features = [by_name[raw], by_name[telling], other]
+        for distance, leading in ((0.5, "other"), (-2.0, raw)):
+            weights, lead = FeaturesByReason(features).weigh(
+                np.array([[2.0, 0.0, 0.5]]), np.array([[1.0, distance, 0.0]])
+            )
+            assert features[lead[0, 0]].name == leading
+            assert weights[0, 0] == 2.5
+
+    @pytest.mark.parametrize("name", ["trade_lane_growth", "mass_unusual", "consignor_value_ratio"])
+    def test_a_usual_value_that_raises_alone_is_said_to_count_together_with_others(self, name: str) -> None:
+        feature = next(feature for feature in SPACE.features if feature.name == name)
+        (reason,) = explanation([feature], [1.0], [0.05], context()).reasons
+        assert reason.text.endswith(f"counts together with other facts, not by itself{RAISES}")
+        assert "usual" not in reason.text.partition("(")[0]
 
     def test_a_value_per_kilogram_beyond_the_largest_float_is_a_large_number(self) -> None:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
@@ -345,7 +393,9 @@ class TestTexts:
 
     def test_codes_are_shown_as_words(self) -> None:
         assert text_of(ReasonCode.NATURE_CLAIM, context()).startswith("Declared as gift by `Lianhe Novelty Trading`. ")
-        assert text_of(ReasonCode.FILING_KIND, context()).startswith("Filed as ACAS, e-commerce, channel express. ")
+        assert text_of(ReasonCode.FILING_KIND, context()).startswith(
+            "Kind of filing: channel express, type ACAS, e-commerce. "
+        )
         assert text_of(ReasonCode.KNOWN_CONSIGNOR, context(consignor_known="no")) == (
             "Consignor `Lianhe Novelty Trading` is not a verified known consignor"
         )
@@ -445,16 +495,20 @@ class TestTexts:
         [
             ("hs_missing", 0.0, "The HS code is missing: no"),
             ("hs_text_contradiction", float(np.log(20.0)), "The words speak against the HS code: 20 to 1"),
-            ("hs_text_agreement", 0.0, "The words speak for the HS code: no"),
+            ("hs_text_agreement", 0.0, "The words do not speak for the HS code"),
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
             ("consignor_last_seen_days", 0.0, "Days since the consignor was last seen: 0"),
             ("trade_lane_growth", 0.0, "Shipments on this trade lane within 30 days: as many as usual"),
             ("trade_lane_growth", float(np.log(2.0)), "Shipments on this trade lane within 30 days: 2 times the usual number"),
             ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),
             ("value_round", 2.0, "Declared value is round: whole tens"),
-            ("description_dose", 0.0, "A clinical form (patch, ampoule, tablet) is named: no"),
-            ("description_dose", 1.0, "A clinical form (patch, ampoule, tablet) is named: without an amount per dose"),
-            ("description_dose", 2.0, "A clinical form (patch, ampoule, tablet) is named: with an amount per dose"),
+            ("description_dose", 0.0, "Clinical forms named, such as tablet, ampoule, patch or spray: none"),
+            (
+                "description_dose",
+                1.0,
+                "Clinical forms named, such as tablet, ampoule, patch or spray: one without an amount per dose",
+            ),
+            ("description_dose", 2.0, "Clinical forms named, such as tablet, ampoule, patch or spray: one with an amount per dose"),
             ("consignor_fits_code", 1.0, "HS chapter against the business that the consignor's name suggests: fits it"),
             ("consignor_fits_code", -0.7, "HS chapter against the business that the consignor's name suggests: a material of it"),
             ("consignee_fits_code", 0.0, "HS chapter against the business that the consignee's name suggests: neutral"),

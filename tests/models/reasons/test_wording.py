@@ -131,7 +131,7 @@ def test_a_reason_led_by_an_entry_has_its_text_and_source_and_one_led_by_a_featu
     contributions = np.zeros((2, len(features) + 2))
     contributions[0, :2], contributions[0, -2] = (0.25, -0.5), 2.0
     contributions[1, 1], contributions[1, -2] = 3.0, 1.0
-    weights, leading = by_reason.weigh(contributions[:, :-1])
+    weights, leading = by_reason.weigh(contributions[:, :-1], np.zeros((2, len(features))))
     scored = context(goods_description="parts")
     scored = dataclasses.replace(scored, substances=[None])
     explained = Explanations(
@@ -187,6 +187,12 @@ def test_no_text_and_no_source_has_codes() -> None:
     ("template", "changes", "text"),
     [
         ("{hs} for {consignor_line}", {"consignor_name": "Shenzhen Yixing Electronics"}, "HS 392690 for electronics"),
+        # The name also tells of food; only the line that the code fits is named.
+        (
+            "{hs} is usual for {consignee_line}",
+            {"consignee_name": "Vina Electronics Co Ltd", "hs_code": "854232"},
+            "HS 854232 is usual for electronics",
+        ),
         ("{consignor_finds} of {consignor}", {"consignor_name": None}, "No earlier find of an unnamed consignor"),
     ],
 )
