@@ -274,7 +274,8 @@ class TestTexts:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
         (reason,) = explanation([feature], [-1.0], [np.log(20.0)], context()).reasons
         assert reason.text == (
-            "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40) (lowers the score)"
+            "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40)"
+            " (lowers the score: less frequent among finds)"
         )
 
     @pytest.mark.parametrize("sign", [1.0, -1.0])
