@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -21,16 +22,17 @@ from benchmarks.shipments import simulated
 from benchmarks.tables import Table, number
 from service.core.database.engine import Database
 from service.decisions import repository as decisions
+from service.decisions.finds import finds_before
 from service.inspections import pages
 from service.inspections.tables import QueueEntry
 from service.parties.finding import search
 from service.scoring.selecting import Selection
 from service.scoring.summary import record_of
 from service.scoring.tables import Decision
-from service.search.finding import Order
+from service.search.finding import Finder, Order
 from service.search.postings import STRETCH, Piece, Postings
 from service.search.tables import FILTERS, NEW, RISKS, TIMES, SearchBlock, SearchFrontier, filters_of
-from service.search.words import HASH_BITS, hashes_of
+from service.search.words import HASH_BITS, hash_of, hashes_of, of_party, parties_of
 from tests.service.store.decisions import new_decision
 from tests.service.store.engines import cluster, new_database
 
@@ -58,6 +60,13 @@ channel, position)
 SELECT shipment_id, id, CASE lane WHEN 'red' THEN 0 ELSE 1 END, lane, what_if, selected_by, -risk, percentile, received_at, site,
 channel, position FROM decisions WHERE lane <> 'green'
 """
+#: One decision in a thousand has a find; 1009 has no factor in common with the number of templates.
+_FINDS: Final = """
+INSERT INTO outcomes (id, decision_id, shipment_id, content, found_at, recorded_at, learned)
+SELECT id, id, shipment_id, 'fentanyl', received_at, received_at, true FROM decisions WHERE position % 1009 = 7
+"""
+#: Decisions of which the one with the best known parties is asked for its finds.
+_CANDIDATES: Final = 200
 
 
 def fill(database: Database, count: int) -> None:
@@ -68,6 +77,7 @@ def fill(database: Database, count: int) -> None:
         connection.execute(insert(Decision), [template | _row(at, one) for at, one in enumerate(manifests, 1)])
         connection.execute(text(_COPIES), {"turns": count // _TEMPLATES - 1})
         connection.execute(text(_QUEUE))
+        connection.execute(text(_FINDS))
         claim = update(QueueEntry).where(QueueEntry.position % 100 == 0)
         connection.execute(claim.values(claimed_by="officer", claimed_until=1 << 60))
         columns = [Decision.manifest, *(getattr(Decision, name) for name in FILTERS)]
@@ -99,6 +109,7 @@ def _row(position: int, manifest: bytes) -> dict[str, Any]:
         "manifest": manifest,
         "channel": shipment.get("channel"),
         "site": shipment.get("unloading_location"),
+        "answer": b'{"reasons": [{"code": "EARLIER_FINDS", "text": "", "weight": 1.0}], "rule_ids": []}',
     }
     one = new_decision(**changes)
     values = {name: getattr(one, name) for name in decisions._NAMES}
@@ -151,8 +162,22 @@ def _requests(connection: Connection) -> dict[str, Callable[[Connection], Any]]:
     asked["queue: words, newest"] = queued(given["words"], "newest")
     asked["decisions: newest"] = listed(Selection(), "newest")
     asked["search: one word"] = lambda to: search(to, "cotton", after=None, limit=_LIMIT)
+    asked["one decision, finds"] = partial(finds_before, decision=_best_known(connection, count))
     asked["search: three words"] = lambda to: search(to, "cotton shirt blue", after=None, limit=_LIMIT)
     return asked
+
+
+def _best_known(connection: Connection, count: int) -> Any:
+    """Return a decision whose parties, addresses and contacts are in many others."""
+    finder = Finder(connection, words=True)
+    query = select(Decision.__table__).where(Decision.position > count - _CANDIDATES)
+
+    def others(row: Any) -> int:
+        parties = parties_of(_record(row))
+        words = {of_party(one.id) for one in parties}.union(*(one.links for one in parties))
+        return sum(map(len, finder.positions([hash_of(word) for word in words])))
+
+    return max(connection.execute(query), key=others)
 
 
 def measure(size: Size) -> Result:

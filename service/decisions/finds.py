@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,11 +15,10 @@ from features.groups.reason_codes import ReasonCode
 from service.history.learning import DAY
 from service.history.log import Entry
 from service.history.replay import keys_of_entries
-from service.inspections.outcomes import finds
-from service.inspections.tables import Outcome
+from service.inspections.outcomes import finds_in
 from service.scoring.summary import record_of
 from service.scoring.tables import Decision
-from service.search.finding import Finder, IndexBehind, among
+from service.search.finding import Finder, IndexBehind
 from service.search.words import hash_of, of_party, parties_of
 from service.webhooks.repository import reason_codes
 
@@ -69,20 +69,23 @@ def finds_before(connection: Connection, decision: Row[Any]) -> list[EarlierFind
         places = Finder(connection, words=True).positions([hash_of(word) for word in words])
     except IndexBehind:
         return None
-    query = (
-        select(*(getattr(Outcome, name) for name in _OF_OUTCOME), Decision.manifest, Decision.declared_s)
-        .join(Decision, Decision.id == Outcome.decision_id)
-        .where(
-            finds(),
-            Outcome.recorded_at < decision.received_at,
-            Outcome.found_at < decision.received_at // DAY * DAY,
-            Decision.what_if.is_(False),
-            among(connection, Decision.position, np.unique(np.concatenate([np.empty(0, np.int64), *places]))),
-        )
-        .order_by(Outcome.found_at.desc(), Outcome.position.desc())
-    )
-    found = connection.execute(query.limit(_COMPARED)).all()
-    readable, keys, _ = keys_of_entries([Entry(0, one.manifest, one.declared_s) for one in (decision, *found)])
+    positions = np.unique(np.concatenate([np.empty(0, np.int64), *places]))
+    known = [
+        one
+        for one in finds_in(connection, positions)
+        if one.recorded_at < decision.received_at
+        and one.found_at < decision.received_at // DAY * DAY
+        and not one.what_if
+    ]
+    found = sorted(known, key=attrgetter("found_at"), reverse=True)[:_COMPARED]
+    query = select(Decision.id, Decision.manifest, Decision.declared_s)
+    declared = {
+        row.id: row for row in connection.execute(query.where(Decision.id.in_([one.decision_id for one in found])))
+    }
+    entries = [
+        Entry(0, one.manifest, one.declared_s) for one in (decision, *(declared[one.decision_id] for one in found))
+    ]
+    readable, keys, _ = keys_of_entries(entries)
     if not len(readable) or readable[0] != 0:
         return []
     chosen: dict[str, EarlierFind] = {}

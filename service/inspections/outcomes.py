@@ -17,12 +17,15 @@ from service.core.database.times import iso_time
 from service.core.identifiers import new_ids
 from service.inspections.tables import Outcome, Override
 from service.scoring.tables import Decision
+from service.search.finding import Positions, among
 from service.webhooks import repository as webhooks
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
 _SALT_BYTES: Final = 16
+#: Decisions that are looked up one by one; for more, all finds are read, which are far fewer than decisions.
+_FEW: Final = 2_000
 
 
 class NotRecorded(ValueError):
@@ -103,6 +106,24 @@ def holding() -> ColumnElement[bool]:
 def finds() -> ColumnElement[bool]:
     """Return the condition that an outcome is valid and a find."""
     return holding() & Outcome.content.not_in(("none", OTHER_CONTRABAND))
+
+
+def finds_in(connection: Connection, positions: Positions) -> list[Row[Any]]:
+    """Return the finds in decisions, the last recorded first, with the ``of`` and ``what_if`` of the decision.
+
+    Args:
+        positions: those of the decisions.
+    """
+    query = (
+        select(Outcome.__table__, Decision.position.label("of"), Decision.what_if)
+        .join(Decision, Decision.id == Outcome.decision_id)
+        .where(finds())
+        .order_by(Outcome.position.desc())
+    )
+    if len(positions) <= _FEW:
+        return [*connection.execute(query.where(among(connection, Decision.position, positions)))]
+    known = set(positions.tolist())
+    return [row for row in connection.execute(query) if row.of in known]
 
 
 def add_outcome(

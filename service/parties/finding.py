@@ -15,8 +15,7 @@ import numpy as np
 from sqlalchemy import select
 
 from service.decisions.repository import SUMMARY
-from service.inspections.outcomes import finds
-from service.inspections.tables import Outcome
+from service.inspections.outcomes import finds_in
 from service.scoring.recording import declared_code
 from service.scoring.summary import record_of
 from service.scoring.tables import Decision
@@ -35,8 +34,6 @@ _READ: Final = 200
 _SHOWN: Final = 50
 _FOLLOWED: Final = 20
 _READ_OF_LINK: Final = 10
-#: Positions that are looked up one by one; for more, all finds are read.
-_FEW: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -99,7 +96,7 @@ def _parties(connection: Connection, finder: Finder, found: Positions, words: se
                 rest = np.setdiff1d(rest, seen, assume_unique=True)
     chosen = [*parties.values()][:_PARTIES]
     for one, positions in zip(chosen, finder.positions([hash_of(of_party(one.id)) for one in chosen]), strict=True):
-        one.shipments, one.finds = len(positions), len(_finds(connection, positions))
+        one.shipments, one.finds = len(positions), len(finds_in(connection, positions))
     return chosen
 
 
@@ -126,21 +123,6 @@ def _declared(connection: Connection, positions: Positions) -> Iterator[PartyOf]
 
 def _rows(connection: Connection, columns: Sequence[Any], positions: Sequence[int] | Positions) -> Sequence[Row[Any]]:
     return connection.execute(select(*columns).where(among(connection, Decision.position, positions))).all()
-
-
-def _finds(connection: Connection, positions: Positions) -> list[Row[Any]]:
-    """Return the finds in decisions, the latest first."""
-    query: Any = (
-        select(Outcome, Decision.position.label("of"))
-        .join(Decision, Decision.id == Outcome.decision_id)
-        .where(finds())
-        .order_by(Outcome.position.desc())
-    )
-    if len(positions) <= _FEW:
-        query = query.where(among(connection, Decision.position, positions))
-        return [*connection.execute(query)]
-    known = set(positions.tolist())
-    return [row for row in connection.execute(query) if row.of in known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +188,7 @@ def known_of(connection: Connection, party_id: str) -> Known | None:
     links = [Link(_party(partners[one]), "shipment", count) for one, count in together.most_common(_FOLLOWED)]
     links += _links(connection, finder, party_id, positions, [link for link, _ in shared.most_common(_FOLLOWED)])
     names, roles = (list(dict.fromkeys(getattr(party, name) for party in own)) for name in ("name", "role"))
-    found = _finds(connection, positions)
+    found = finds_in(connection, positions)
     latest = _party(own[0])
     return Known(latest, names, roles, len(positions), shown[:_SHOWN], found, links)
 

@@ -19,7 +19,7 @@ from service.core.logs import logger
 from service.scoring.summary import record_of
 from service.scoring.tables import Decision
 from service.search.postings import STRETCH, Piece
-from service.search.tables import FILTERS, NEW, RISKS, TIMES, SearchBlock, SearchFrontier, filters_of
+from service.search.tables import BLOCKS, FILTERS, NEW, RISKS, TIMES, SearchBlock, SearchFrontier, filters_of
 from service.search.words import hashes_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ COLUMNS: Final = (
     Decision.risk,
     Decision.manifest,
 )
-_BLOCKS: Final = Insertion(SearchBlock, ("part", "first", "data"))
+_INSERTION: Final = Insertion(SearchBlock, ("part", "first", "data"))
 
 
 class IndexBuilder:
@@ -137,7 +137,7 @@ def _extend(connection: Connection, piece: Piece, stretch: int) -> None:
     ).scalar()
     if latest is not None and piece.first - latest < _FULL:
         piece = Piece.together([*_taken(connection, latest), piece])
-    _BLOCKS.add(connection, [(NEW, piece.first, piece.data())])
+    _INSERTION.add(connection, [(NEW, piece.first, piece.data())])
 
 
 def _close(connection: Connection, before: int) -> None:
@@ -147,7 +147,7 @@ def _close(connection: Connection, before: int) -> None:
         return
     closed = Piece.together(pieces)
     blocks = {**closed.postings.parts(), TIMES: closed.times.tobytes(), RISKS: closed.risks.tobytes()}
-    _BLOCKS.add(connection, [(part, closed.first, block) for part, block in blocks.items()])
+    _INSERTION.add(connection, [(part, closed.first, block) for part, block in blocks.items()])
 
 
 def _taken(connection: Connection, first: int, before: int | None = None) -> list[Piece]:
@@ -155,7 +155,7 @@ def _taken(connection: Connection, first: int, before: int | None = None) -> lis
     chosen = [SearchBlock.part == NEW, SearchBlock.first >= first]
     if before is not None:
         chosen.append(SearchBlock.first < before)
-    query = select(SearchBlock.first, SearchBlock.data).where(*chosen).order_by(SearchBlock.first)
-    pieces = [Piece.read(at, bytes(data)) for at, data in connection.execute(query)]
+    query = BLOCKS.where(*chosen).order_by(SearchBlock.first)
+    pieces = [Piece.read(at, data) for _, at, data in connection.execute(query)]
     connection.execute(delete(SearchBlock).where(*chosen))
     return pieces

@@ -15,7 +15,7 @@ from service.scoring.decision import reference_of
 from service.scoring.tables import Decision
 from service.search.building import COLUMNS, hashes_of_row
 from service.search.postings import NO_TIME, STRETCH, Piece, part_of, places_of
-from service.search.tables import NEW, RISKS, TIMES, SearchBlock, SearchFrontier, filters_of
+from service.search.tables import BLOCKS, NEW, RISKS, TIMES, SearchBlock, SearchFrontier, filters_of
 from service.search.words import hash_of, of_filter, words_of
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class Finder:
         #: Number of decisions, and position after the last one.
         self.count = frontier.decisions + len(rows)
         self._end = (rows[-1].position if rows else frontier.position) + 1
-        new = select(SearchBlock.first, SearchBlock.data).where(SearchBlock.part == NEW)
-        self._pieces = [Piece.read(first, bytes(data)) for first, data in connection.execute(new)]
+        new = BLOCKS.where(SearchBlock.part == NEW)
+        self._pieces = [Piece.read(first, data) for _, first, data in connection.execute(new)]
         by_stretch: dict[int, list[Any]] = {}
         for row in rows:
             by_stretch.setdefault(row.position // STRETCH, []).append(row)
@@ -170,19 +170,18 @@ class Finder:
     def _places(self, hashes: Sequence[int]) -> Iterator[list[Positions]]:
         """Yield the positions with each hash."""
         blocks: dict[int, list[tuple[int, bytes]]] = {part_of(number): [] for number in hashes}
-        query = select(SearchBlock.part, SearchBlock.first, SearchBlock.data).where(SearchBlock.part.in_([*blocks]))
+        query = BLOCKS.where(SearchBlock.part.in_([*blocks]))
         for part, first, data in self._connection.execute(query) if blocks else ():
-            blocks[part].append((first, bytes(data)))
+            blocks[part].append((first, data))
         for number in hashes:
             closed = [(first, places_of(data, number)) for first, data in blocks[part_of(number)]]
             new = [(piece.first, piece.postings.places_of(number)) for piece in self._pieces]
             yield [first // STRETCH * STRETCH + places.astype(np.int64) for first, places in (*closed, *new)]
 
     def _column(self, part: int, missing: float) -> NDArray[Any]:
-        query = select(SearchBlock.first, SearchBlock.data).where(SearchBlock.part == part)
         kind = np.dtype("<i8" if part == TIMES else "<f8")
         values = np.full(self._end, missing, kind)
-        for first, data in self._connection.execute(query):
+        for _, first, data in self._connection.execute(BLOCKS.where(SearchBlock.part == part)):
             some = np.frombuffer(data, kind)
             values[first : first + len(some)] = some
         for piece in self._pieces:

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.core.database.engine import BYTES
 from service.core.database.tables import Base
 from service.scoring.tables import Decision
 from service.search.postings import PARTS, STRETCH, Piece, Postings, read_block
@@ -58,10 +59,12 @@ class SearchFrontier(Base):
     lease_until: Mapped[int]
 
 
-_BLOCKS: Final[Any] = SearchBlock.__table__
+#: Reads blocks.
+BLOCKS: Final = select(SearchBlock.part, SearchBlock.first, SearchBlock.data).execution_options(**{BYTES: True})
+_TABLE: Final[Any] = SearchBlock.__table__
 _CHANGE: Final = (
-    update(_BLOCKS)
-    .where(_BLOCKS.c.part == bindparam("of_part"), _BLOCKS.c.first == bindparam("of_first"))
+    update(_TABLE)
+    .where(_TABLE.c.part == bindparam("of_part"), _TABLE.c.first == bindparam("of_first"))
     .values(data=bindparam("new"))
 )
 
@@ -88,15 +91,15 @@ def erase_with(connection: Connection, decisions: Sequence[Any]) -> None:
 
 def _replace(connection: Connection, stretch: int, kept: dict[int, set[int]]) -> None:
     """Give some places of a stretch other hashes, which they had among others."""
-    query = select(SearchBlock.part, SearchBlock.first, SearchBlock.data).where(
+    query = BLOCKS.where(
         SearchBlock.part.in_([NEW, *range(PARTS)]), SearchBlock.first.between(stretch, stretch + STRETCH - 1)
     )
     places = np.fromiter(kept, np.uint16)
     rest = Postings.of(kept)
     changed: list[dict[str, Any]] = []
     for part, first, data in connection.execute(query):
-        piece = Piece.read(first, bytes(data)) if part == NEW else None
-        postings = read_block(bytes(data), part) if piece is None else piece.postings
+        piece = Piece.read(first, data) if part == NEW else None
+        postings = read_block(data, part) if piece is None else piece.postings
         here = np.intersect1d(postings.places, places)
         if len(here):
             own = rest.of_part(part) if piece is None else rest

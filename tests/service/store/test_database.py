@@ -36,6 +36,14 @@ def test_the_schema_goes_down_to_nothing_and_up_again(database: Database) -> Non
     assert set(inspect(database.engine).get_table_names()) >= set(subjects.metadata().tables)
 
 
+def test_postgresql_stores_blocks_of_the_index_uncompressed(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite compresses nothing.")
+    query = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'search_blocks'::regclass AND attname = 'data'"
+    with database.read() as connection:
+        assert connection.execute(text(query)).scalar_one() in ("e", b"e")
+
+
 #: Tables that a migration itself fills.
 FILLED = frozenset({"list_revisions", "queue_entries", "search_frontier"})
 
