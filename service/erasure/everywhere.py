@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
 
 
+#: Seconds between attempts to empty the write-ahead log.
+_CHECKPOINT_PAUSE: Final = 0.05
 #: Decisions per transaction, which bounds the time that other writers wait.
 _AT_ONCE: Final = 500
 
@@ -286,7 +289,13 @@ def scrub(database: Database) -> bool | None:
         cursor = connection.cursor()
         try:
             cursor.execute("VACUUM")
+            [wait_ms] = cursor.execute("PRAGMA busy_timeout").fetchone()
+            end = time.monotonic() + wait_ms / 1000
             [busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            # A writer that waited for VACUUM may empty the log at the same time. SQLite then reports busy without waiting.
+            while busy and time.monotonic() < end:
+                time.sleep(_CHECKPOINT_PAUSE)
+                [busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except OperationalError:
             # Another process has read or written for too long, or the disk is full.
             return False
