@@ -34,6 +34,11 @@ ORGANISATIONS = (
         "Ayuda Ejemplo Frontera AC",
         "李伟小吃店",
         "Unit 7 Receiving",
+        "예시소재(주)",
+        "(株)サンプル",
+        "Χρώματα Παράδειγμα ΑΒΕΕ",
+        "Βιβλιοπωλείο Παράδειγμα",
+        "Distribuidora Mixta El Ejemplo",
     ),
 )
 PERSONS = (
