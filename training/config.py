@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from models.lanes import RED_SHARE, YELLOW_SHARE
 from models.scoring import RISK
 from training.data.dataset import BadData, Dataset
 from training.data.planning import FIVE, FOUR
@@ -17,6 +18,8 @@ DEFAULT_ROWS: Final = 600_000
 DEFAULT_THREADS: Final = 2
 #: Worlds in simulated training data. A model that sees one draw of the priors learns that draw.
 DEFAULT_DRAWS: Final = 4
+#: Largest default share of the red lane under an office's own label.
+_MOST_RED: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class TrainConfig:
         searches: Number of booster settings to compare for an office's own label.
         result_delay_s: Seconds from declaration to result, for results without a time; None for the assumed delay.
         windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
+        lanes: Shares of the traffic in the red and in the yellow lane; by default those of `lane_shares`.
         cache: A folder in which features are cached for later runs on the same data.
         track: Log the run to MLflow.
         params: Parameters of the boosters.
@@ -68,6 +72,7 @@ class TrainConfig:
     searches: int = MOST_SEARCHES
     result_delay_s: int | None = None
     windows: tuple[float, ...] | None = None
+    lanes: tuple[float | None, float | None] = (None, None)
     cache: Path | None = None
     track: bool = True
     params: BoostingParams = field(default_factory=BoostingParams)
@@ -97,10 +102,24 @@ class TrainConfig:
             raise BadData("--draws is at least 1, and at most as large as --rows")
         if not 1 <= self.seeds <= MOST_SEEDS or not 1 <= self.searches <= MOST_SEARCHES:
             raise BadData(f"--seeds is a number from 1 to {MOST_SEEDS}, and --searches from 1 to {MOST_SEARCHES}")
+        if any(share is not None and not 0.0 < share <= 0.5 for share in self.lanes):
+            raise BadData("--red and --yellow are shares of the traffic in percent, above 0 and at most 50")
         self._check_times()
         bundle = self.bundle
         if bundle is not None and bundle.exists() and (not bundle.is_dir() or any(bundle.iterdir())):
             raise BadData(f"{bundle}: exists and is not empty; give a new folder for the bundle")
+
+    def lane_shares(self, own_rate: float | None) -> tuple[float, float]:
+        """Return the shares of red and yellow: the given ones, otherwise defaults.
+
+        Args:
+            own_rate: the share of finds under an office's own label; None for the manifest's label. If finds are frequent, the
+                lanes grow with them: half of their share is red, and as much as their share is yellow.
+        """
+        rate = 0.0 if own_rate is None else own_rate
+        usual = max(RED_SHARE, min(_MOST_RED, rate / 2)), max(YELLOW_SHARE, min(2 * _MOST_RED, rate))
+        red, yellow = (one if given is None else given for one, given in zip(usual, self.lanes, strict=True))
+        return red, min(yellow, 1.0 - red)
 
     def _check_times(self) -> None:
         if self.result_delay_s is not None and self.result_delay_s < 0:

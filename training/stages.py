@@ -235,7 +235,9 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
     cross = _cross_fit(run, source, space, features, examples, first, log)
     with log.stage("Calibrate, and set lanes") as progress:
         calibration = _calibrate(run, cross, first.slope)
-        progress(", ".join(f"{name}: {c.kind}" for name, c in calibration.calibrators.items()))
+        lanes = calibration.lanes
+        kinds = ", ".join(f"{name}: {c.kind}" for name, c in calibration.calibrators.items())
+        progress(f"{kinds}; red {lanes.red_share:.2%} and yellow {lanes.yellow_share:.2%} of the traffic")
     result = Refit(space, first.evidence, examples, clean_share, calibration, history, None)
     if run.windows.test is not None:
         return result
@@ -328,7 +330,9 @@ def _calibrate(run: Run, cross: _CrossFit, slope: float) -> Calibration:
     on_lanes = cross.scores[run.windows.lanes.name]
     risk = risk_log_odds(on_lanes, calibrators, heads)
     traffic = base_rate_weights(illicit_probability(on_lanes, risk), sum(base_rates.values()))
-    lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
+    red, yellow = run.config.lane_shares(base_rates[RISK] if heads == (RISK,) else None)
+    lanes = Lanes.from_scores(risk, traffic, red_share=red, yellow_share=yellow)
+    reference = ReferenceScores.from_scores(risk, traffic)
     return Calibration(calibrators, base_rates, lanes, reference)
 
 
@@ -350,7 +354,14 @@ def _evaluate_lanes(run: Run, model: RiskModel, features: WindowFeatures, progre
         "Calibrators were fitted on it too, so its calibration figures flatter the model"
     )
     tested = EvaluatedWindow(run.windows.lanes, features, description)
-    return evaluate_run(run, model, tested, LearnedFrom(run.windows.fit, None), progress)
+    return evaluate_run(run, model, tested, LearnedFrom(_learned_without(run, run.windows.lanes), None), progress)
+
+
+def _learned_without(run: Run, left_out: Window) -> Window:
+    """Return what boosters refitted without a window learned from, for figures of declarations that they did not see."""
+    windows = [windows.calibrate, left_out] if (windows := run.windows) and run.many_rows else [left_out]
+    inside = np.any([_inside_refit(run, window) for window in windows], axis=0)
+    return replace(run.windows.refit, shipments=run.windows.refit.shipments[~inside])
 
 
 def fit_final(run: Run, refitted: Refit, first: FirstFit, log: StageLog) -> dict[str, HeadFit]:

@@ -203,6 +203,18 @@ def train(  # noqa: PLR0913  # its options are the interface
             help="Shares of the windows fit, stop, calibrate, lanes and test, such as 50,10,12,10,18.",
         ),
     ] = None,
+    red: Annotated[
+        float | None,
+        typer.Option(
+            "--red", metavar="PERCENT", help="Share of the traffic in red. Default: .5, more if finds are frequent."
+        ),
+    ] = None,
+    yellow: Annotated[
+        float | None,
+        typer.Option(
+            "--yellow", metavar="PERCENT", help="Share of the traffic in yellow. Default: 2, or the share of finds."
+        ),
+    ] = None,
     no_tracking: Annotated[
         bool, typer.Option("--no-tracking", help="Neither log the run to MLflow nor register the model.")
     ] = False,
@@ -237,6 +249,7 @@ def train(  # noqa: PLR0913  # its options are the interface
         searches=searches,
         result_delay_s=None if result_delay is None else round(result_delay * _DAY_S),
         windows=_shares(windows),
+        lanes=tuple(None if share is None else share / 100.0 for share in (red, yellow)),
         cache=cache,
         track=not no_tracking,
         params=_params(param or []),

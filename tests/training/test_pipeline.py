@@ -252,6 +252,9 @@ def test_an_own_label_trains_one_head_at_the_base_rate_of_its_data(own_label: tu
     rate = result.model.base_rates["risk"]
     assert 0.02 < rate < 0.1
     assert result.model.card["heads"]["risk"]["base_rate_is"] == "the share of finds in its data"
+    # Lanes of half a percent and two percent would leave most finds in green.
+    lanes = result.model.card["lanes"]
+    assert (lanes["red_share"], lanes["yellow_share"]) == pytest.approx((rate / 2, rate))
     assert result.windows.test is None
     assert result.metrics["evaluated_on"].startswith("the lanes window, by boosters refitted without it")
 
@@ -289,9 +292,13 @@ def test_a_labelled_holdout_has_metrics_baselines_and_figures_of_new_declaration
     assert set(holdout["baselines"]) == set(BASELINES)
     left_out = "1 of 1,200 rows could not be read and were left out. 1: shipment_id: is missing; "
     assert any(note.startswith(left_out) for note in holdout["notes"])
+    # A row without a result says nothing, so it is neither a find nor clean.
+    with (folder / "holdout.csv").open(encoding="utf-8") as stream:
+        known = sum(bool(row["seized"] and row["shipment_id"]) for row in csv.DictReader(stream))
+    assert f"{1199 - known} of 1,199 shipments have no result and are left out." in holdout["notes"]
     lines = holdout["capacity"]["lines"]
-    assert lines["all"]["rows"] == lines["never seen"]["rows"] == 1199
-    assert lines["all"]["at_capacity"]["0.01"]["rows"] == 12
+    assert lines["all"]["rows"] == lines["never seen"]["rows"] == known
+    assert lines["all"]["at_capacity"]["0.01"]["rows"] == round(known / 100)
     assert lines["all"]["at_capacity"]["0.1"]["best_recall"] == 1.0
     assert lines["seen before"]["reason"].startswith("0 finds among 0 rows")
     # The bundle does not depend on the holdout.

@@ -7,7 +7,7 @@ content; pandera checks them. An office's own binary column trains a single head
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,8 @@ ASSUMED_DELAY_S: Final = 14 * 86400
 _YES: Final = frozenset({"1", "1.0", "true", "t", "yes", "y", "positive"})
 _NO: Final = frozenset({"0", "0.0", "false", "f", "no", "n", "negative"})
 _LISTED_PROBLEMS: Final = 5
+#: Number of characters of a label value in a note.
+_SHOWN_LENGTH: Final = 40
 
 
 class BadLabels(ValueError):
@@ -65,6 +67,16 @@ class KnownLabels:
     def take(self, rows: Ints, shipments: Ints) -> KnownLabels:
         """Return the labels of the given shipments and rows."""
         return KnownLabels(self.find[rows], self.presumed[shipments], self.weight[shipments], self.stated[shipments])
+
+
+def judged(labels: KnownLabels, heads: tuple[str, ...]) -> KnownLabels:
+    """Return the labels for an evaluation: under an office's own label, a shipment without a result is left out.
+
+    Shipments that nobody inspected are nearly all clean. But a blank of an office's own label says nothing about the row.
+    """
+    if heads != (RISK,):
+        return labels
+    return replace(labels, weight=np.where(labels.presumed, 0.0, labels.weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +290,9 @@ def own_labels(
 ) -> Labels:
     """Read the labels of one head, ``risk``, from a binary ``column`` of an office's own.
 
-    A row with the positive value of ``label`` (the same text or an equal number) is a find. Every other value means clean,
-    and a blank means that the result is unknown. ``inspected_at`` and ``selection_probability`` are used if present;
-    ``delay_s`` is the delay of results without a time (`assumed_delay`).
+    A row with the positive value of ``label`` (the same text but for case and spaces, or an equal number) is a find. Every other
+    value means clean, and a blank means that the result is unknown. A note counts the rows of each value. ``inspected_at`` and
+    ``selection_probability`` are used if present; ``delay_s`` is the delay of results without a time (`assumed_delay`).
 
     Raises:
         BadLabels: No row has the positive value, or a value is neither yes nor no.
@@ -305,7 +317,24 @@ def own_labels(
                 )
     check_label_columns(columns.optional("inspected_at", "selection_probability"))
     find = np.asarray(column.lookup(np.array(is_find, dtype=np.bool_), False), dtype=np.bool_)[:, None]
-    return _labels(table, (RISK,), find, column, columns, has_times=has_times, delay_s=delay_s)
+    labels = _labels(table, (RISK,), find, column, columns, has_times=has_times, delay_s=delay_s)
+    return replace(labels, notes=(_values_note(column, label.name, is_find), *labels.notes))
+
+
+def _values_note(column: Coded, name: str, is_find: list[bool]) -> str:
+    """Return how many rows have each value of a label column, those of finds and of clean rows apart."""
+    rows = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values)).tolist()
+    parts = []
+    for of_finds, meaning in ((True, "finds"), (False, "clean")):
+        counted = [
+            (text, n) for text, n, one in zip(column.values, rows, is_find, strict=True) if n and one == of_finds
+        ]
+        counted.sort(key=lambda pair: (-pair[1], pair[0]))
+        shown = ", ".join(f"{text[:_SHOWN_LENGTH]!r} ({n:,})" for text, n in counted[:_LISTED_PROBLEMS])
+        more = len(counted) - _LISTED_PROBLEMS
+        parts.append(f"{meaning}: {shown or 'none'}" + (f" and {more} other values" if more > 0 else ""))
+    blank = int((column.codes < 0).sum())
+    return f"Label {name!r}, rows by value: {'; '.join(parts)}; unknown: {blank:,} blank."
 
 
 def _labels(
@@ -345,12 +374,17 @@ def _weights(table: ManifestTable, columns: LabelColumns, inspected: Bools) -> t
 
 
 def _same(text: str, positive: str) -> bool:
-    if text == positive.strip():
+    if _folded(text) == _folded(positive):
         return True
     try:
         return float(text) == float(positive)
     except ValueError:
         return False
+
+
+def _folded(text: str) -> str:
+    """Return the text without differences of case and spaces."""
+    return " ".join(text.split()).casefold()
 
 
 def _known_s(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -43,6 +43,17 @@ _LEAST_OF_FINDS: Final = 0.2
 #: values. Both numbers exclude one pair per kind of goods.
 _OF_GOODS_SHARE: Final = 0.75
 _COMPARED_ROWS: Final = 200_000
+#: A column of a file's parts: its name, or all its values, say so. It tells how the file was made, not what was declared.
+_PARTS: Final = frozenset({"split", "fold", "subset", "partition", "is_train", "is_test", "train_test"})
+_NAMES_OF_PARTS: Final = frozenset(
+    {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"}
+)
+#: A column alone nearly determines the label if its values with the most finds, chosen on half of the rows, cover at least the
+#: first share of the finds and at most the second share of the clean rows among the others.
+_NEAR_FINDS: Final = 0.6
+_NEAR_CLEAN: Final = 0.02
+_NEAR_LEAST_FINDS: Final = 20
+_NEAR_BINS: Final = 50
 #: Output columns of `tidewaiter score` and `--predictions`, which are not evidence.
 _MODEL_OUTPUTS: Final = frozenset(ALL_SCORE_COLUMNS)
 
@@ -115,13 +126,14 @@ def choose_fields(table: ManifestTable, candidates: FieldCandidates, labels: Lab
         numbers = table.further_number(name)
         kind = candidates.named.get(name)
         if kind is None:
-            reason = _unusable(column, numbers) or _determines_label(column, find, known)
+            reason = _unusable(name, column, numbers) or _determines_label(column, find, known)
             if reason is not None:
                 notes.append(f"Column {name!r} is left out: {reason}")
                 continue
             kind = _kind(column, numbers)
         of_goods = _describes_goods(table, column)
         fields.append(FurtherField(name, kind, of_goods))
+    notes += [note for name, column in _columns_used(table, fields) if (note := _near_label(name, column, find, known))]
     for kind in ("numeric", "categorical"):
         chosen = [repr(field.name) for field in fields if field.kind == kind]
         if chosen:
@@ -138,12 +150,14 @@ def _filled_columns(table: ManifestTable) -> tuple[str, ...]:
     )
 
 
-def _unusable(column: Coded, numbers: Floats) -> str | None:
+def _unusable(name: str, column: Coded, numbers: Floats) -> str | None:
     """Return the reason why a column cannot be evidence for any label, or None."""
     present = column.codes >= 0
     n, distinct = int(present.sum()), len(column.values)
     if distinct == 0:
         return "it is blank."
+    if name.strip().lower() in _PARTS or {text.strip().lower() for text in column.values} <= _NAMES_OF_PARTS:
+        return "it names parts of the file; name it under fields in the mapping if it was declared."
     if distinct == 1 and n == len(column):
         return f"it is {column.values[0][:40]!r} on every row."
     if n < _ID_LEAST_ROWS:
@@ -182,6 +196,56 @@ def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
         f"{'finds' if always[code] else 'clean'}, though {rate:.1%} of all rows are finds; it looks like another label. "
         "Name it under fields in the mapping if it is known when goods are declared."
     )
+
+
+def _columns_used(table: ManifestTable, fields: Sequence[FurtherField]) -> Iterator[tuple[str, Coded]]:
+    """Yield name and values of each declared column: the further fields, then those of the manifest."""
+    for field in fields:
+        yield field.name, table.further(field.name)
+    for name in _filled_columns(table):
+        if name not in REFERENCES:
+            yield name, table.raw[name]
+
+
+def _near_label(name: str, column: Coded, find: Bools, known: Bools) -> str | None:
+    """Return a warning if the column alone tells nearly all finds from clean rows, or None.
+
+    Values are ranked by their share of finds on every other row with a result, and judged on the rows between.
+    """
+    rows = np.flatnonzero(known)
+    if find[rows].sum() < _NEAR_LEAST_FINDS:
+        return None
+    used = column.take(rows).compact()
+    group = _groups(used)
+    learned, judged = slice(0, None, 2), slice(1, None, 2)
+    finds = find[rows]
+    n = int(group.max()) + 1
+    of_find = np.bincount(group[learned], finds[learned], n)
+    rate = of_find / (np.bincount(group[learned], minlength=n) + 1.0)
+    order = np.argsort(-rate, kind="stable")
+    covered = np.cumsum(np.bincount(group[judged], finds[judged], n)[order]) / max(1.0, finds[judged].sum())
+    clean = np.cumsum(np.bincount(group[judged], ~finds[judged], n)[order]) / max(1.0, (~finds[judged]).sum())
+    inside = np.flatnonzero((covered >= _NEAR_FINDS) & (clean <= _NEAR_CLEAN))
+    if not len(inside):
+        return None
+    last = int(inside[0])
+    first = int(order[0])
+    example = next((used.values[code][:_EXAMPLE_LENGTH] for code in used.codes[group == first] if code >= 0), "")
+    return (
+        f"COLUMN {name!r} NEARLY DETERMINES THE LABEL: {last + 1} of its values, such as {example!r}, are on "
+        f"{covered[last]:.0%} of the finds and {clean[last]:.1%} of the clean rows. If it is not known when goods are "
+        "declared, ignore it in the mapping."
+    )
+
+
+def _groups(column: Coded) -> Ints:
+    """Return the group (n,) of each row: its value, or for a column of many numbers one of at most 50 ranges; blank is 0."""
+    if not _mostly_numbers(column) or len(column.values) <= _NEAR_BINS:
+        return column.codes.astype(np.int64) + 1
+    number = column.lookup(np.array([normalise.signed_number(text) for text in column.values]), np.nan)
+    stated = ~np.isnan(number)
+    edges = np.unique(np.quantile(number[stated], np.linspace(0.0, 1.0, _NEAR_BINS + 1)[1:-1]))
+    return np.where(stated, np.searchsorted(edges, number, side="right") + 1, 0)
 
 
 def _kind(column: Coded, numbers: Floats) -> Kind:

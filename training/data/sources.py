@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from features.groups.own.keys import OwnFields
 from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
 from features.readers import ColumnMapping, TableReader, open_table
+from features.readers.chunk import Chunk
 from features.readers.headers import FurtherField, further_columns, missing_note
 from features.table.table import Coded, ManifestTable
 from training.arrays import Bools, Ints
@@ -41,6 +42,8 @@ _USED_NAMES: Final = frozenset(MANIFEST_NAMES) | frozenset(LABEL_NAMES)
 #: Prefixes that keep an office's own columns distinct from manifest columns of the same name.
 _FURTHER: Final = "further:"
 _LABEL: Final = "label:"
+#: Number of values that an error shows of each of several columns.
+_VALUES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +163,7 @@ def _read(
         for chunk in reader:
             columns = manifest_columns(chunk.columns, reader.recognised, label)
             if label is not None:
-                if label not in chunk.raw.column_names:
-                    raise BadData(f"{path}: no column {label!r}; the columns are {', '.join(chunk.raw.column_names)}")
-                columns[f"{_LABEL}{label}"] = Coded.from_arrow(chunk.raw.column(label))
+                columns[f"{_LABEL}{label}"] = _label_column(chunk, label, path)
             further = further_columns(chunk.native, wanted or ())
             columns |= {f"{_FURTHER}{name}": column for name, column in further.items()}
             builder.add(columns, chunk.n_rows)
@@ -184,6 +185,29 @@ def _read(
         candidates=candidates,
     )
     return raw, reader.names
+
+
+def _label_column(chunk: Chunk, label: str, path: Path) -> Coded:
+    """Return the label column of a chunk.
+
+    Raises:
+        BadData: The file has no column of this name, or several.
+    """
+    names = chunk.raw.column_names
+    at = [place for place, name in enumerate(names) if name == label]
+    if not at:
+        raise BadData(f"{path}: no column {label!r}; the columns are {', '.join(names)}")
+    columns = [Coded.from_arrow(chunk.raw.column(place)) for place in at]
+    if len(at) > 1:
+        seen = (
+            f"column {place + 1} ({', '.join(map(repr, column.values[:_VALUES_SHOWN])) or 'blank'})"
+            for place, column in zip(at, columns, strict=True)
+        )
+        raise BadData(
+            f"{path}: {len(at)} columns are named {label!r}: {'; '.join(seen)}. "
+            "The label must be one column: rename or remove the others."
+        )
+    return columns[0]
 
 
 def _candidates(

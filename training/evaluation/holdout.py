@@ -21,7 +21,7 @@ from models.scoring import RISK, RiskModel
 from training.arrays import Floats
 from training.config import Run
 from training.data.dataset import Dataset
-from training.data.labels import BadLabels
+from training.data.labels import BadLabels, judged
 from training.data.sources import from_file, manifest_columns
 from training.data.window_features import WindowFeatures, parts_of
 from training.data.windows import NEVER, Window
@@ -145,13 +145,15 @@ class _Writer:
 def evaluate_holdout(
     run: Run, model: RiskModel, rows: BaselineRows, mapping: ColumnMapping | None, progress: Progress
 ) -> dict[str, Any] | None:
-    """Return metrics of a model on the holdout file as JSON values; None without a holdout, a label column or a known result.
+    """Return metrics of a model on the holdout file as JSON values; None without a holdout.
 
-    ``rows`` are the training rows of the baselines. If the labels cannot be used, the only entry gives the reason.
+    ``rows`` are the training rows of the baselines. If there are no usable labels, the only entry gives the reason.
     """
     path = run.config.holdout
-    if path is None or not _has_labels(path, run, mapping):
+    if path is None:
         return None
+    if not _has_labels(path, run, mapping):
+        return {"evaluated_on": f"nothing: {path.name} has no column {run.config.label or 'content'!r}"}
     try:
         data = from_file(
             path,
@@ -163,10 +165,11 @@ def evaluate_holdout(
         )
     except BadLabels as error:
         return {"evaluated_on": f"nothing: {error}"}
-    if not data.labels.inspected.any():
-        return None
+    unknown = int((~data.labels.inspected).sum())
+    if unknown == data.table.n_shipments:
+        return {"evaluated_on": f"nothing: no row of {path.name} has a result"}
     progress("features")
-    table, labels = data.table, data.labels.known_at(data.table, NEVER)
+    table, labels = data.table, judged(data.labels.known_at(data.table, NEVER), run.heads)
     features = WindowFeatures(_features(model, data), labels, table.first_row, table.shipment)
     progress("scores")
     scored = scored_of_model(model, features.matrix, table, threads=run.threads)
@@ -175,7 +178,7 @@ def evaluate_holdout(
     tested = EvaluatedWindow(window, features, f"the holdout file {path.name}, by the final model")
     metrics: dict[str, Any] = {
         "evaluated_on": tested.description,
-        "notes": list(data.notes),
+        "notes": [*data.notes, *_unknown_note(run, unknown, table.n_shipments)],
         **score_sections(scored, scores.outcomes, table, run.seed, progress),
     }
     if scored.items is not None:
@@ -186,6 +189,13 @@ def evaluate_holdout(
         learned = LearnedFrom(run.windows.refit, rows)
         metrics |= baseline_sections(run, model, tested, learned, table, scores)
     return metrics
+
+
+def _unknown_note(run: Run, unknown: int, shipments: int) -> list[str]:
+    if not unknown:
+        return []
+    use = "are left out" if run.heads == (RISK,) else "count as clean"
+    return [f"{unknown:,} of {shipments:,} shipments have no result and {use}."]
 
 
 def _has_labels(path: Path, run: Run, mapping: ColumnMapping | None) -> bool:

@@ -18,10 +18,10 @@ from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel, ScoreSettings
 from training.arrays import Floats, Ints
 from training.config import Run
 from training.data.dataset import BadData, ColumnsBuilder, Dataset, Outcome
-from training.data.labels import OwnLabel
+from training.data.labels import OwnLabel, judged
 from training.data.sources import RawData, build, from_file, read_truth
 from training.data.window_features import WindowFeatures
-from training.data.windows import Window
+from training.data.windows import NEVER, Window
 from training.evaluation.baselines import BASELINES, BaselineRows, against, baseline_scores, misses_against
 from training.evaluation.calibration_check import checks_of
 from training.evaluation.capacity import lines_and_shipments, repeated
@@ -71,7 +71,8 @@ def evaluate_run(
     run: Run, model: RiskModel, tested: EvaluatedWindow, learned: LearnedFrom, progress: Progress = no_progress
 ) -> tuple[dict[str, Any], WindowScores]:
     """Evaluate a model on a window. Return the metrics as JSON values, and the scores and outcomes behind them."""
-    data, window, features = run.data, tested.window, tested.features
+    data, window = run.data, tested.window
+    features = replace(tested.features, labels=judged(tested.features.labels, run.heads))
     table = data.window_table(window)
     progress("scores")
     scored = scored_of_model(model, features.matrix, table, threads=run.threads)
@@ -223,8 +224,10 @@ def _with_truth(data: Dataset, truth: Path | None) -> Dataset:
 
 def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[str, Any]:
     """Return the sections for ``shipments`` (n,) of a file, with the scores ``scored`` (n,)."""
-    labels = data.labels
-    office = Outcome(labels.shipment_find(data.table)[shipments], labels.weight[shipments], labels.inspected[shipments])
+    labels = judged(data.labels.known_at(data.table, NEVER), data.labels.heads)
+    office = Outcome(
+        data.labels.shipment_find(data.table)[shipments], labels.weight[shipments], data.labels.inspected[shipments]
+    )
     outcomes = outcomes_of(data, shipments, office)
     has_all = len(shipments) == data.table.n_shipments
     table = data.table if has_all else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))

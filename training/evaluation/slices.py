@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.goods.answers import goods_reader
+from features.groups.own.keys import OwnFields
 from features.manifest.fields import MANIFEST_NAMES
 from features.reference import policy_dates
 from features.substances.rows import resolve
 from features.table.table import Coded, ManifestTable
 from models.lanes import RED
+from models.scoring import RISK
 from training.arrays import Bools, Floats, Ints, Texts
 from training.data.dataset import HONEST, Dataset, Outcome, WorldTruth
 from training.data.windows import NEVER, Window
@@ -53,6 +55,8 @@ _LEAST_ORIGIN: Final = 0.01
 #: Minimum number of clean shipments for a false-positive rate in the red lane. The rate is about 0.5 %, so fewer are too few.
 _LEAST_CLEAN: Final = 500
 _AUC_RESAMPLES: Final = 40
+#: Number of values of an office's own column that have a slice of their own.
+_MOST_VALUES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class Slicing:
 
 
 def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: ManifestTable) -> dict[str, Slicing]:
-    """Return all slicings of a window that the data supports.
+    """Return all slicings of a window that the data supports and that have more than one value.
+
+    Under an office's own label, substances and changes of the law say nothing; its own categorical columns do.
 
     Args:
         data: The whole data set.
@@ -83,7 +89,7 @@ def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: Manife
             values.
         table: The window's shipments.
     """
-    first = table.first_row
+    first, own_label = table.first_row, data.labels.heads == (RISK,)
     channel = table.text("channel")
     out = {
         "channel": Slicing.by(channel.lookup(np.array(channel.values, dtype=object), NO_KEY)[first]),
@@ -98,12 +104,29 @@ def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: Manife
         out["seen_consignor"] = Slicing.by(_seen(consignor, shipments, learned))
         out["seen_address"] = Slicing.by(_seen(address, shipments, learned))
         out["seen_declaration"] = Slicing.by(_seen_declaration(data, learned, table))
-        out["seen_substance"] = Slicing.by(_seen_substance(data.table, shipments, learned))
-    if data.has_times:
+        if not own_label:
+            out["seen_substance"] = Slicing.by(_seen_substance(data.table, shipments, learned))
+    if own_label:
+        out |= _of_own_fields(data.own, table)
+    elif data.has_times:
         out["after_regime_change"] = Slicing.by(_after_change(table.declared_s))
     if data.world is not None:
         out |= _of_world(data.world, shipments, learned)
-    return out
+    return {name: cut for name, cut in out.items() if len(cut.of_value) > 1}
+
+
+def _of_own_fields(own: OwnFields | None, table: ManifestTable) -> dict[str, Slicing]:
+    """Return a slicing by the most frequent values of each categorical field of the office."""
+    slicings = {}
+    for field in own.fields if own is not None else ():
+        if field.kind != "categorical":
+            continue
+        column = table.further(field.name).take(table.first_row).compact()
+        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+        often = set(np.argsort(-counts, kind="stable")[:_MOST_VALUES].tolist())
+        names = [text if code in often else "others" for code, text in enumerate(column.values)]
+        slicings[field.name] = Slicing.by(column.lookup(np.array(names, dtype=object), NO_KEY))
+    return slicings
 
 
 def _key(table: ManifestTable, *names: str) -> Ints:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.evidence import read_evidence
-from models.lanes import RED_SHARE, YELLOW_SHARE
 from models.scoring import RISK, RiskModel
 from training.config import Run
 from training.data.dataset import Dataset
@@ -363,7 +362,7 @@ def build_card(
             "largest_weight": MOST_WEIGHT,
             "largest_weight_while_learning": MOST_LEARNING_WEIGHT,
         },
-        "lanes": {"red_share": RED_SHARE, "yellow_share": YELLOW_SHARE},
+        "lanes": {"red_share": model.lanes.red_share, "yellow_share": model.lanes.yellow_share},
         "metrics": short_metrics(metrics),
         "monotone": {name: "rises" if sign > 0 else "falls" for name, sign in model.monotone_features.items()},
         "code": {"tidewaiter": code_version(), "libraries": {name: version(name) for name in _LIBRARIES}},

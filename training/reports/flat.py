@@ -2,7 +2,8 @@
 
 Names are ``<labels>.<score>.<metric>`` for the model and ``baseline.<name>.<labels>.<metric>`` for baselines. Other names start
 with their section: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``, ``ceiling.share``,
-``slice.<slice>.<value>.recall_at_1pct``, ``left_out.average_ratio``.
+``slice.<slice>.<value>.recall_at_1pct``, ``capacity.<level>.<declarations>.recall_at_1pct``, ``left_out.average_ratio``. Those of a
+holdout file start with ``holdout.``.
 """
 
 from __future__ import annotations
@@ -73,11 +74,18 @@ def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         for value, one in values.items():
             for share, estimate in part(one, "recall").items():
                 named[f"slice.{name}.{value}.recall_at_{percent(share)}"] = estimate
+    for level, slices in part(metrics, "capacity").items():
+        for name, one in slices.items():
+            for share, at in part(one, "at_capacity").items():
+                for figure in ("precision", "recall"):
+                    named[f"capacity.{level}.{name}.{figure}_at_{percent(share)}"] = at[figure]
     named["red_rate_ratio_between_origins"] = part(metrics, "false_positives_by_origin").get("ratio")
     for lane, share in part(metrics, "lanes").items():
         named[f"lane.{lane}.clean_traffic"] = share.get("clean_traffic")
     estimates = {_UNUSUAL.sub("_", name): _estimate(value) for name, value in named.items()}
-    return {name: value for name, value in estimates.items() if value is not None}
+    known = {name: value for name, value in estimates.items() if value is not None}
+    of_holdout = flat_estimates(holdout) if (holdout := part(metrics, "holdout")) else {}
+    return known | {f"holdout.{name}": value for name, value in of_holdout.items()}
 
 
 def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

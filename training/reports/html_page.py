@@ -263,8 +263,10 @@ def limits(run: Run) -> Section | None:
 #: Sections in order of importance.
 _SECTIONS: Final = (
     sections.summary,
+    sections.holdout,
     sections.inspected,
     sections.ranking,
+    sections.capacity,
     sections.baselines,
     sections.calibration,
     sections.slices,

@@ -27,7 +27,8 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
     """Print the metrics of a run or an evaluation: three tables per kind of label, then the other sections."""
     labels = labels_of(metrics)
     if not labels:
-        console.print("There are no evaluation results.")
+        on = f" Evaluated on {metrics['evaluated_on']}." if "evaluated_on" in metrics else ""
+        console.print(f"There are no evaluation results.{on}")
         return
     if "evaluated_on" in metrics:
         console.print(f"Evaluated on {metrics['evaluated_on']}.")

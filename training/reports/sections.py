@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.scoring import RISK
@@ -219,6 +219,57 @@ def baselines(run: Run) -> Section | None:
         blocks.append(Table("Missed finds", columns, ratios, note))
     words = ("A model that does not clearly beat these baselines is not worth its complexity.",)
     return Section("baselines", "Comparison with baselines", words, blocks)
+
+
+def capacity(run: Run) -> Section | None:
+    """Return the section on precision and recall by the share of the rows that an office can open."""
+    levels = {"shipments": "shipments", "lines": "goods items"}
+    of_run = part(run.metrics, "capacity")
+    if part(of_run, "lines") == part(of_run, "shipments"):
+        del levels["lines"]
+    blocks = []
+    for level, units in levels.items():
+        slices_of_level = part(of_run, level)
+        if not slices_of_level:
+            continue
+        rows = [
+            (
+                name,
+                share_text(float(share)),
+                number_text(at["rows"]),
+                *(share_text(round(at[key], 3)) for key in ("precision", "best_precision", "recall", "best_recall")),
+                f"{at['lift']:.1f}",
+            )
+            for name, one in slices_of_level.items()
+            for share, at in part(one, "at_capacity").items()
+        ]
+        columns = ("Declarations", "Opened", "Rows", "Precision", "Best", "Recall", "Best", "Lift")
+        lacking = "; ".join(f"{name}: {one['reason']}" for name, one in slices_of_level.items() if "reason" in one)
+        blocks.append(Table(f"If an office opens the first {units}", columns, rows, lacking, words=2))
+    if not blocks:
+        return None
+    words = (
+        "Each row counts once, as in a list that is worked off from the top. Best: the most that any order could reach. "
+        "A model can remember declarations of its training data, so new ones have figures of their own.",
+    )
+    return Section("capacity", "Finds by capacity", words, blocks)
+
+
+def holdout(run: Run) -> Section | None:
+    """Return the section on the holdout file, which nothing was fitted on."""
+    metrics = part(run.metrics, "holdout")
+    if not metrics:
+        return None
+    notes = [str(note) for note in metrics.get("notes") or ()]
+    if not labels_of(metrics):
+        return Section(
+            "holdout", "Holdout file", (f"The holdout has no figures. Evaluated on {metrics['evaluated_on']}.",)
+        )
+    of_holdout = replace(run, metrics=metrics, pictures={})
+    parts = [built for build in (inspected, ranking, capacity, baselines) if (built := build(of_holdout)) is not None]
+    blocks = [block for one in parts for block in one.blocks]
+    words = (f"Evaluated on {metrics['evaluated_on']}. Nothing was fitted on this file.", *notes)
+    return Section("holdout", "Holdout file", words, blocks)
 
 
 def calibration(run: Run) -> Section | None:

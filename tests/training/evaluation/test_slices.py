@@ -61,9 +61,10 @@ def _cuts(data: Dataset, learned: np.ndarray | None = LEARNED) -> dict[str, Slic
 
 def test_slices_by_stated_properties_partition_the_window(data: Dataset) -> None:
     cuts = _cuts(data)
+    # Each shipment of the window has one item, and none names a substance or repeats a declaration.
     assert {
-        "seen_consignor", "seen_address", "seen_substance", "seen_network", "typology", "strength", "reaction",
-        "after_regime_change", "channel", "language", "missing_data", "origin", "items", "seen_declaration",
+        "seen_consignor", "seen_address", "seen_network", "typology", "strength", "reaction", "after_regime_change", "channel",
+        "language", "origin",
     } == set(cuts)  # fmt: skip
     for name, cut in cuts.items():
         if not cut.of_finds:
@@ -101,6 +102,21 @@ def test_networks_and_parties_are_seen_if_the_model_learned_from_them(data: Data
     few = _cuts(data, np.arange(30))
     assert few["seen_consignor"].of_value[UNSEEN].sum() > 800
     assert set(_cuts(data, None)) & {"seen_consignor", "seen_address", "seen_substance", "seen_network"} == set()
+
+
+def test_slices_of_an_offices_own_label_are_its_own_columns_and_not_the_law(tmp_path: Path) -> None:
+    made = [
+        Row(row.declared_s, row.values | {"office": f"Office {k % 11}", "found": "no" if k % 4 else "yes"})
+        for k, row in enumerate(rows(400))
+    ]
+    data = from_file(write(tmp_path / "own.csv", made), label="found")
+    cuts = slicings(data, np.arange(200, 400), np.arange(200), data.table.take(np.arange(200, 400)))
+    assert set(cuts["office"].of_value) == {*(f"Office {k}" for k in range(11)), "others"} - {
+        "Office 8",
+        "Office 9",
+        "Office 10",
+    }
+    assert not set(cuts) & {"after_regime_change", "seen_substance"}
 
 
 def _edited(folder: Path, values: list[dict[str, str]]) -> Dataset:
