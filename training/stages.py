@@ -359,7 +359,7 @@ def _evaluate_lanes(run: Run, model: RiskModel, features: WindowFeatures, progre
 
 def _learned_without(run: Run, left_out: Window) -> Window:
     """Return what boosters refitted without a window learned from, for figures of declarations that they did not see."""
-    windows = [windows.calibrate, left_out] if (windows := run.windows) and run.many_rows else [left_out]
+    windows = [run.windows.calibrate, left_out] if run.many_rows else [left_out]
     inside = np.any([_inside_refit(run, window) for window in windows], axis=0)
     return replace(run.windows.refit, shipments=run.windows.refit.shipments[~inside])
 

@@ -249,7 +249,7 @@ def train(  # noqa: PLR0913  # its options are the interface
         searches=searches,
         result_delay_s=None if result_delay is None else round(result_delay * _DAY_S),
         windows=_shares(windows),
-        lanes=tuple(None if share is None else share / 100.0 for share in (red, yellow)),
+        lanes=(_share(red), _share(yellow)),
         cache=cache,
         track=not no_tracking,
         params=_params(param or []),
@@ -265,6 +265,10 @@ def train(  # noqa: PLR0913  # its options are the interface
     typer.echo(f"Model {result.model.version}, digest {result.digest}" + (f", bundle {bundle}" if bundle else ""))
     if result.registered_version is not None:
         typer.echo(f"Registered as version {result.registered_version}: tidewaiter promote {result.registered_version}")
+
+
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100.0
 
 
 def _shares(text: str | None) -> tuple[float, ...] | None:

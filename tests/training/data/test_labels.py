@@ -231,7 +231,9 @@ def test_columns_that_name_parts_of_the_file_are_left_out_and_near_leaks_reporte
     for name in ("set", "split"):
         assert any(note.startswith(f"Column {name!r} is left out: it names parts of the file") for note in data.notes)
     (leak,) = [note for note in data.notes if "NEARLY DETERMINES THE LABEL" in note]
-    assert leak.startswith("COLUMN 'note' NEARLY DETERMINES THE LABEL: 1 of its values, such as 'fined', are on 79% of the finds and 0.5% of")
+    assert leak.startswith(
+        "COLUMN 'note' NEARLY DETERMINES THE LABEL: 1 of its values, such as 'fined', are on 79% of the finds and 0.5% of"
+    )
 
 
 def test_an_ambiguous_value_of_an_own_label_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from features.reference import typologies
 from tests.training.metrics_example import example_card, example_metrics, nothing
 from training.reports.blocks import Picture
 from training.reports.card import card_sections, short_metrics
+from training.reports.flat import flat_metrics
 from training.reports.html_page import pictures, run_report
 from training.reports.plots import metric_figures
 from training.reports.sections import Run
@@ -238,3 +239,40 @@ def test_the_metrics_in_a_bundle_are_short() -> None:
     assert "reliability" not in short["labels"]["truth"]["risk"]
     assert short["calibration"]["truth"] == {"top": metrics["calibration"]["truth"]["top"]}
     assert short["left_out_typologies"].keys() == {"average_ratio"}
+
+
+def test_the_page_and_the_flat_names_have_the_holdout_and_the_capacity_tables() -> None:
+    level = {
+        "all": {
+            "rows": 4000,
+            "finds": 100,
+            "prevalence": 0.025,
+            "at_capacity": {
+                "0.01": {
+                    "rows": 40, "precision": 0.75, "recall": 0.3, "lift": 30.0, "best_precision": 1.0, "best_recall": 0.4,
+                }
+            },
+        },
+        "never seen": {"rows": 9, "finds": 0, "prevalence": 0.0, "reason": "0 finds among 9 rows"},
+    }  # fmt: skip
+    metrics = example_metrics()
+    holdout = {
+        "evaluated_on": "the holdout file later.csv, by the final model",
+        "notes": ["12 of 4,012 shipments have no result and are left out."],
+        "labels": {"office": {"risk": metrics["labels"]["office"]["risk"]}},
+        "capacity": {"lines": level, "shipments": level},
+    }
+    page = Page(written(metrics | {"holdout": holdout}))
+    assert {"holdout"} <= {section["id"] for section in page.of("section")}
+    for text in (
+        "later.csv",
+        "12 of 4,012 shipments have no result",
+        "75 % 100 % 30 % 40 % 30.0",
+        "0 finds among 9 rows",
+    ):
+        assert text in page.text, text
+    flat = flat_metrics(metrics | {"holdout": holdout})
+    assert flat["holdout.capacity.shipments.all.recall_at_1pct"] == 0.3
+    assert flat["holdout.office.risk.pr_auc"] == flat["office.risk.pr_auc"]
+    refused = {"evaluated_on": "nothing: later.csv has no column 'fraud'"}
+    assert "Evaluated on nothing: later.csv has no column 'fraud'." in Page(written({"holdout": refused})).text
