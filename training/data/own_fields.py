@@ -44,7 +44,7 @@ _LEAST_OF_FINDS: Final = 0.2
 _OF_GOODS_SHARE: Final = 0.75
 _COMPARED_ROWS: Final = 200_000
 #: A column of a file's parts: its name, or all its values, say so. It tells how the file was made, not what was declared.
-_PARTS: Final = frozenset({"split", "fold", "subset", "partition", "is_train", "is_test", "train_test"})
+_PARTS: Final = frozenset({"split", "fold", "partition", "is_train", "is_test", "train_test"})
 _NAMES_OF_PARTS: Final = frozenset(
     {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"}
 )

@@ -63,6 +63,8 @@ def value_of(column: DescriptionColumn, text: str) -> float:
         ("колер краситель синий", DescriptionColumn.DESCRIPTION_DYE, 1),
         ("silicone candy mould", DescriptionColumn.DESCRIPTION_HOBBY, 1),
         ("压片机", DescriptionColumn.DESCRIPTION_EQUIPMENT, 1),
+        ("TDP冲模 M30 模具", DescriptionColumn.DESCRIPTION_EQUIPMENT, 1),
+        ("冲模 汽车零件", DescriptionColumn.DESCRIPTION_EQUIPMENT, 0),
         ("타정기", DescriptionColumn.DESCRIPTION_EQUIPMENT, 1),
         ("N-(1-Phenethylpiperidin-4-yl)-", DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, 1),
         ("2-(4-ethoxybenzyl)-5-nitro-1H-benzimidazole", DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, 1),
