@@ -10,7 +10,6 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -27,11 +26,11 @@ GREEN, YELLOW, RED = range(3)
 RED_SHARE: Final = 0.005
 YELLOW_SHARE: Final = 0.02
 
-#: Lowest and highest share of the traffic that a lane may have, by name: half to twice its default share.
-FITTING: Final[Mapping[str, tuple[float, float]]] = MappingProxyType({"red": (0.0025, 0.01), "yellow": (0.01, 0.04)})
+#: Lowest and highest share of the traffic that a lane may have, as factors of the share that it was set for.
+_FITTING: Final = (0.5, 2.0)
 #: Part of a lane's share that is left to the score even if rules and unread items alone would fill the lane.
 _LEAST_BY_SCORE: Final = 0.5
-#: Fewest shipments for comparing lanes with `FITTING`: ten of them are red at the default share.
+#: Fewest shipments for comparing lanes with the shares that they were set for: ten of them are red at the default share.
 LEAST_JUDGED: Final = 2_000
 
 
@@ -103,6 +102,11 @@ class Lanes:
         red = threshold(red_share, RED)
         return cls(red, min(red, threshold(red_share + yellow_share, YELLOW)), red_share, yellow_share)
 
+    @property
+    def designed(self) -> dict[str, float]:
+        """Lane -> share of base-rate traffic that it was set for."""
+        return {"red": self.red_share, "yellow": self.yellow_share}
+
     def assign(self, risk_log_odds: ArrayLike) -> NDArray[np.int8]:
         """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape."""
         scores = np.asarray(risk_log_odds, dtype=np.float64)
@@ -127,8 +131,10 @@ class Lanes:
         return cls(*(float(value) for value in values))
 
 
-def misfitting(counts: Mapping[str, int]) -> list[str]:
-    """Return the lanes whose share of the shipments lies outside `FITTING`. Below `LEAST_JUDGED` shipments the list is empty.
+def misfitting(counts: Mapping[str, int], lanes: Lanes) -> list[str]:
+    """Return the lanes with less than half or more than twice the share of the shipments that they were set for.
+
+    Below `LEAST_JUDGED` shipments the list is empty.
 
     Args:
         counts: shipments per lane, without those of the random share.
@@ -136,7 +142,12 @@ def misfitting(counts: Mapping[str, int]) -> list[str]:
     total = sum(counts.values())
     if total < LEAST_JUDGED:
         return []
-    return [lane for lane, (least, most) in FITTING.items() if not least <= counts.get(lane, 0) / total <= most]
+    least, most = _FITTING
+    return [
+        lane
+        for lane, share in lanes.designed.items()
+        if not least * share <= counts.get(lane, 0) / total <= most * share
+    ]
 
 
 def misfit(counts: Mapping[str, int], lanes: Lanes) -> str | None:
@@ -148,10 +159,9 @@ def misfit(counts: Mapping[str, int], lanes: Lanes) -> str | None:
     Args:
         counts: shipments per lane, without those of the random share.
     """
-    designed = {"red": lanes.red_share, "yellow": lanes.yellow_share}
     wrong = [
-        f"{_percent(counts.get(lane, 0) / sum(counts.values()))} {lane}, designed for {_percent(designed[lane])}"
-        for lane in misfitting(counts)
+        f"{_percent(counts.get(lane, 0) / sum(counts.values()))} {lane}, designed for {_percent(lanes.designed[lane])}"
+        for lane in misfitting(counts, lanes)
     ]
     return f"{'; '.join(wrong)}: run `tidewaiter adapt`" if wrong else None
 

@@ -14,7 +14,7 @@ from features.groups.base import Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from models.evidence import Entry
 from models.reasons.codes import ReasonKind, cited, fill, reason_kind, subject
-from models.reasons.items import WITH_OTHERS, Evidence, ExplainedItems
+from models.reasons.items import Evidence, ExplainedItems
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
@@ -58,12 +58,6 @@ class MeasuredText(dict[float, str]):
             self.clear()
         text = self[value] = self._text(value)
         return text
-
-    def raising(self, value: float) -> str:
-        """Return the text for a value in a reason that raises the score."""
-        if abs(value) < self._shown.usual_within:
-            return f". {self._label}: {WITH_OTHERS}"
-        return self[value]
 
     def _text(self, value: float) -> str:
         if self._shown.in_facts:
@@ -173,14 +167,7 @@ class FeaturesByReason:
             f"{cited(entry.source)}. Entry {entry.id} of the evidence, {entry.basis}" for entry in self.entries
         )
 
-    def texts(
-        self,
-        reason: int,
-        items: ExplainedItems,
-        leading: Sequence[int],
-        values: Sequence[float],
-        raises: Sequence[bool],
-    ) -> list[str]:
+    def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], values: Sequence[float]) -> list[str]:
         """Return the texts of one reason.
 
         Args:
@@ -188,7 +175,6 @@ class FeaturesByReason:
             items: the items with this reason.
             leading: column of the leading feature or entry of each item.
             values: value of the leading feature of each item; any for an entry.
-            raises: whether the reason raises the score of each item.
         """
         by_entry: dict[int, list[int]] = {}
         for position, column in enumerate(leading):
@@ -202,13 +188,8 @@ class FeaturesByReason:
                 written = fill(self.entries[entry].text, Evidence(some))
             else:
                 columns = [leading[at] for at in positions]
-                measured = [
-                    self.measured[column].raising(values[at]) if raises[at] else self.measured[column][values[at]]
-                    for column, at in zip(columns, positions, strict=True)
-                ]
-                names = [self.names[column] for column in columns]
-                evidence = Evidence(some, names, measured, [raises[at] for at in positions])
-                written = self.kinds[reason].texts(evidence)
+                measured = [self.measured[column][values[at]] for column, at in zip(columns, positions, strict=True)]
+                written = self.kinds[reason].texts(Evidence(some, [self.names[column] for column in columns], measured))
             for position, text in zip(positions, written, strict=True):
                 texts[position] = text
         return texts

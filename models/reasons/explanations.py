@@ -238,14 +238,8 @@ class Explanations(Mapping[int, "Explanation"]):
         values = self.features[np.arange(len(self))[:, None], read]
         items = ExplainedItems(self.scored, self.rows, by_reason.columns, self.features, positions)
         columns: list[Sequence[str | None]] = []
-        for reason, (is_selected, leading, of_reason, raises) in enumerate(
-            zip(
-                selected.T.tolist(),
-                self.leading.T.tolist(),
-                values.T.tolist(),
-                (self.weights.T > 0.0).tolist(),
-                strict=True,
-            )
+        for reason, (is_selected, leading, of_reason) in enumerate(
+            zip(selected.T.tolist(), self.leading.T.tolist(), values.T.tolist(), strict=True)
         ):
             column: list[str | None] = [None] * len(self)
             if chosen := list(compress(positions, is_selected)):
@@ -254,7 +248,6 @@ class Explanations(Mapping[int, "Explanation"]):
                     items if len(chosen) == len(self) else items.take(chosen),
                     [leading[k] for k in chosen],
                     [of_reason[k] for k in chosen],
-                    [raises[k] for k in chosen],
                 )
                 for position, text in zip(chosen, texts, strict=True):
                     column[position] = text

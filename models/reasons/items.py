@@ -42,10 +42,6 @@ _NOT_DECLARED: Final = {
 }
 
 
-#: What is said of a usual value that raises the score, because no unusual one does.
-WITH_OTHERS: Final = "counts together with other facts, not by itself"
-
-
 def quote(text: str) -> str:
     """Return a declared text in backquotes, truncated if it is long."""
     return f"`{text}`" if len(text) <= _MAX_QUOTED else f"`{text[: _MAX_QUOTED - 3]}...`"
@@ -180,13 +176,11 @@ class Evidence:
         leading: per item the name of the leading feature, whose contribution in the direction of the weight is the largest; empty
             if an entry of evidence leads.
         measured: per item the text for the value of the leading feature, to append to the declared facts.
-        raises: per item whether the reason raises the score.
     """
 
     items: ExplainedItems
     leading: Sequence[str] = ()
     measured: Sequence[str] = ()
-    raises: Sequence[bool] = ()
 
 
 #: Function that writes a declared fact of goods items, one text per item.

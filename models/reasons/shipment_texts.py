@@ -18,7 +18,7 @@ from features.groups.value import ValueGroup
 from features.kinds.parties import business_lines
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.table.table import TIME_MISSING
-from models.reasons.items import WITH_OTHERS, Evidence, ExplainedItems, FactWriter, day_of, quote
+from models.reasons.items import Evidence, ExplainedItems, FactWriter, day_of, quote
 
 
 def money(usd: float) -> str:
@@ -60,7 +60,7 @@ class _UsualRange:
         self._usual = group.usual_[quantity] if group else {}
         self._ranges: dict[str, tuple[float, float, str]] = {}
 
-    def compare(self, hs_code: str | None, log_value: float, fact: str, *, raises: bool) -> str:
+    def compare(self, hs_code: str | None, log_value: float, fact: str) -> str:
         """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
         for digits, label in ((4, "HS "), (2, "HS chapter "), (0, "all goods")):
             key = (hs_code or "")[:digits]
@@ -68,7 +68,7 @@ class _UsualRange:
                 low, high, usual = self._range(key)
                 value = exp_of(log_value)
                 level = "low" if value < low else "high" if value > high else "usual"
-                return _compared(fact, level, f"{label}{key}", usual, raises=raises)
+                return f"{fact} is {level} for {label}{key} ({usual})"
         return f"{fact} is declared"
 
     def _range(self, key: str) -> tuple[float, float, str]:
@@ -79,13 +79,6 @@ class _UsualRange:
             words = f"usual: {number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
             self._ranges[key] = low, high, words
         return self._ranges[key]
-
-
-def _compared(fact: str, level: str, goods: str, usual: str, *, raises: bool) -> str:
-    """Return a fact and its level among the goods. A usual value does not raise the score by itself."""
-    if raises and level == "usual":
-        return f"{fact} {WITH_OTHERS} ({goods}, {usual})"
-    return f"{fact} is {level} for {goods} ({usual})"
 
 
 def _two_digits(value: float) -> float:
@@ -103,10 +96,10 @@ def value_density(evidence: Evidence) -> list[str]:
         value, density = values[position], densities[position]
         if density is not None and leading in ("value_per_kg", "value_per_kg_unusual"):
             fact = f"Declared value of {money(exp_of(density))} per kg"
-            texts[position] = usual_density.compare(codes[position], density, fact, raises=evidence.raises[position])
+            texts[position] = usual_density.compare(codes[position], density, fact)
         elif value is not None and leading in ("value_usd", "value_unusual"):
             fact = f"Declared value of {money(exp_of(value))}"
-            texts[position] = usual_value.compare(codes[position], value, fact, raises=evidence.raises[position])
+            texts[position] = usual_value.compare(codes[position], value, fact)
     return texts
 
 
@@ -142,7 +135,7 @@ def mass(evidence: Evidence) -> list[str]:
         log_mass = log_masses[position]
         if log_mass is not None and leading in ("mass_kg", "mass_unusual"):
             fact = f"Mass of {number_text(_kilograms(log_mass))} kg"
-            texts[position] = usual.compare(codes[position], log_mass, fact, raises=evidence.raises[position])
+            texts[position] = usual.compare(codes[position], log_mass, fact)
     return texts
 
 
@@ -178,7 +171,7 @@ def _against_description(evidence: Evidence, texts: list[str]) -> list[str]:
         if target is not Target.MASS:
             fact, unit = f"Declared value of {money(exp_of(log))}", "USD "
         level = "low" if distance < -1.0 else "high" if distance > 1.0 else "usual"
-        texts[position] = _compared(fact, level, goods, f"usual: {unit}{usual}", raises=evidence.raises[position])
+        texts[position] = f"{fact} is {level} for {goods} (usual: {unit}{usual})"
     return texts
 
 

@@ -161,7 +161,7 @@ class RiskModel:
 
     @property
     def identity(self) -> ModelIdentity:
-        return ModelIdentity(self.name, self.version, self.digest)
+        return ModelIdentity(self.name, self.version, self.digest, self.lanes)
 
     @property
     def predictor(self) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from features.manifest.fields import HEADS
 from features.substances import Match
 from features.table.table import ManifestTable
+from models.lanes import Lanes
 from models.reasons import Explanations, SubstanceAnswers, day_of
 from models.rules import Ruling, amended
 
@@ -46,11 +47,12 @@ MOST_ONE_IN: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Identity of the model that computed scores."""
+    """Identity of the model that computed scores, and its lanes."""
 
     name: str
     version: str
     digest: str
+    lanes: Lanes
 
 
 # Not frozen, because freezing doubles the time to create an instance, and each request creates one.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from models.lanes import FITTING, misfitting
+from models.lanes import Lanes, misfitting
 
 if TYPE_CHECKING:
     from models.scoring import Scores
@@ -35,6 +35,8 @@ class LaneShares:
 
     def __init__(self) -> None:
         self._digest = ""
+        #: Lanes of the model that scored the counted shipments; None before the first.
+        self.of_model: Lanes | None = None
         self._now: Counter_[str] = Counter_()
         self._before: Counter_[str] = Counter_()
         self._judged = 0
@@ -50,6 +52,7 @@ class LaneShares:
         with self._lock:
             if scores.model.digest != self._digest:
                 self._digest, self._now, self._before, self._judged = scores.model.digest, Counter_(), Counter_(), 0
+                self.of_model = scores.model.lanes
             elif self._judged >= _JUDGED:
                 self._now, self._before, self._judged = Counter_(), self._now, 0
             self._judged += len(lanes)
@@ -187,10 +190,11 @@ class Metrics:
     def _refresh_lanes(self) -> None:
         self._scored = 0
         counts = self.lanes.counts(self.lanes.digest)
-        misfits = misfitting(counts)
         for lane, count in counts.items():
             self.lane_share.labels(lane).set(count / sum(counts.values()))
-        for lane in FITTING:
+        lanes = self.lanes.of_model
+        misfits = [] if lanes is None else misfitting(counts, lanes)
+        for lane in ("red", "yellow"):
             self.lane_misfit.labels(lane).set(lane in misfits)
 
     def text(self) -> bytes:

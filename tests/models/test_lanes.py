@@ -201,8 +201,13 @@ class TestMisfit:
     )
     def test_lanes_fit_up_to_half_and_twice_their_shares(self, red: int, yellow: int, wrong: list[str]) -> None:
         counts = {"red": red, "yellow": yellow, "green": 10_000 - red - yellow}
-        assert misfitting(counts) == wrong
+        assert misfitting(counts, self.lanes) == wrong
         assert (misfit(counts, self.lanes) is None) == (not wrong)
+
+    def test_lanes_are_compared_with_their_own_shares(self) -> None:
+        wide = Lanes(red=2.0, yellow=1.0, red_share=0.12, yellow_share=0.24)
+        assert misfit({"red": 1_200, "yellow": 2_400, "green": 6_400}, wide) is None
+        assert misfitting({"red": 50, "yellow": 200, "green": 9_750}, wide) == ["red", "yellow"]
 
     def test_few_shipments_are_not_judged(self) -> None:
         assert misfit({"red": 1_000, "green": 999}, self.lanes) is None

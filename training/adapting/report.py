@@ -69,7 +69,7 @@ def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str,
                 "yellow": {"before": parent.lanes.yellow, "after": measured.lanes.yellow},
             },
             "lanes": {
-                "designed": {"red": parent.lanes.red_share, "yellow": parent.lanes.yellow_share},
+                "designed": parent.lanes.designed,
                 "before": _shares(parent.lanes.assign(scored.before), scored.floor),
                 "after": _shares(measured.lanes.assign(scored.after), scored.floor),
                 "without_score": _shares(np.full_like(scored.floor, GREEN), scored.floor),

@@ -253,11 +253,7 @@ class TestTexts:
         ("per_kg", "hs", "text"),
         [
             (2.1, "392690", "Declared value of USD 2.10 per kg is low for HS 3926 (usual: 8 to 40)"),
-            (
-                20.0,
-                "3926",
-                "Declared value of USD 20.00 per kg counts together with other facts, not by itself (HS 3926, usual: 8 to 40)",
-            ),
+            (20.0, "3926", "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40)"),
             (4321.0, "392690", "Declared value of USD 4,321 per kg is high for HS 3926 (usual: 8 to 40)"),
             (200.0, "610910", "Declared value of USD 200.00 per kg is high for all goods (usual: 1 to 100)"),
             (200.0, None, "Declared value of USD 200.00 per kg is high for all goods (usual: 1 to 100)"),
@@ -269,14 +265,6 @@ class TestTexts:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
         explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
         assert explained.reasons[0].text.removesuffix(RAISES) == text
-
-    def test_a_usual_value_is_called_usual_only_where_it_lowers_the_score(self) -> None:
-        feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
-        (reason,) = explanation([feature], [-1.0], [np.log(20.0)], context()).reasons
-        assert reason.text == (
-            "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40)"
-            " (lowers the score: less frequent among finds)"
-        )
 
     @pytest.mark.parametrize("sign", [1.0, -1.0])
     def test_a_reason_that_raises_tells_what_is_unusual_and_not_what_is_usual(self, sign: float) -> None:
@@ -307,13 +295,6 @@ class TestTexts:
             )
             assert features[lead[0, 0]].name == leading
             assert weights[0, 0] == 2.5
-
-    @pytest.mark.parametrize("name", ["trade_lane_growth", "mass_unusual", "consignor_value_ratio"])
-    def test_a_usual_value_that_raises_alone_is_said_to_count_together_with_others(self, name: str) -> None:
-        feature = next(feature for feature in SPACE.features if feature.name == name)
-        (reason,) = explanation([feature], [1.0], [0.05], context()).reasons
-        assert reason.text.endswith(f"counts together with other facts, not by itself{RAISES}")
-        assert "usual" not in reason.text.partition("(")[0]
 
     def test_a_value_per_kilogram_beyond_the_largest_float_is_a_large_number(self) -> None:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
