@@ -22,7 +22,8 @@ RUN := $$(test -e $(OPENMP)/libgomp.so.1 && echo env LD_LIBRARY_PATH=$(CURDIR)/$
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # One process per core: NumPy's own threads would compete with them. Bytecode halves the time for which tests are collected.
 PYTEST = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(RUN) $(BIN)/python -m pytest
-INSTALL := $(PIP) install --require-hashes --only-binary :all:
+# The lock files list all dependencies. pip would refuse an extra that one of them asks for, such as uvicorn[standard].
+INSTALL := $(PIP) install --no-deps --require-hashes --only-binary :all:
 
 # The name of a stamp contains a checksum of its inputs. Changed requirements are therefore installed again, also after a git
 # checkout of older files, whose times are older too.
