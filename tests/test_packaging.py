@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,13 @@ from service.core.settings import Settings
 from service.history import key as history_key
 from service.keys.key import read_keys
 from service.keys.ring import KeyRing
+from tests.training.adapting.conftest import office, write
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+OURS = ("tidewaiter", "benchmarks", "features", "models", "service", "tests", "tools", "training")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -73,6 +77,29 @@ def test_requirements_include_the_dependencies_of_pyproject() -> None:
 def test_the_serving_requirements_contain_no_training_library() -> None:
     serve = set(pins(ROOT / "requirements" / "serve.txt"))
     assert serve.isdisjoint({"mlflow", "mlflow-skinny", "scikit-learn", "matplotlib", "pandera", "faker", "pytest"})
+
+
+@pytest.mark.slow
+def test_adapting_needs_only_the_serving_requirements(small_store: Path, tmp_path: Path) -> None:
+    """Adapt, put the bundle into service, score with it and roll back, without the packages that are not in serve.txt."""
+    write(tmp_path / "earlier.csv", office(1_100))
+    serve = set(pins(ROOT / "requirements" / "serve.txt")) | {"setuptools"}
+    installed = packages_distributions().items()
+    blocked = [name for name, of in installed if {name, *of}.isdisjoint(OURS) and named(of).isdisjoint(serve)]
+    assert {"faker", "mlflow", "pandera", "sklearn"} <= set(blocked)
+    commands = f"""
+import sys
+sys.modules.update(dict.fromkeys({blocked!r}))
+from service.cli import run
+for command in ("adapt --data earlier.csv --bundle adapted", "promote --bundle adapted",
+                "score earlier.csv scores.csv", "rollback"):
+    assert run(command.split()) == 0, command
+"""
+    environment = os.environ | {"TIDEWAITER_MODELS_DIR": str(small_store), "PYTHONPATH": str(ROOT)}
+    run = [sys.executable, "-c", commands]
+    done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "MLflow is not installed" in done.stderr
 
 
 def test_the_makefile_accepts_the_same_python_versions_as_pyproject() -> None:

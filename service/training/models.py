@@ -58,29 +58,31 @@ def promote(
 
 
 def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None, reason: str | None) -> None:
-    """Put a bundle into service, by force if there is a reason. Without MLflow, no alias is moved."""
+    """Put a bundle into service, by force if there is a reason."""
+    folder = store.install(bundle, another_label=reason is not None)
+    _entered(folder, "In service", "tidewaiter promote", tracking_uri, reason)
+
+
+def rollback(tracking_uri: TrackingUri = None) -> None:
+    """Put the previous version back into service."""
+    from service.core.commands import environment
+
+    _entered(environment().store().rollback(), "In service again", "tidewaiter rollback", tracking_uri)
+
+
+def _entered(folder: Path, action: str, actor: str, tracking_uri: str | None, reason: str | None = None) -> None:
+    """Record and print a bundle that has entered service, and move the alias to it. Without MLflow, no alias is moved."""
     from models.bundle import describe
 
-    folder = store.install(bundle, another_label=reason is not None)
     info = describe(folder)
-    _note(info.digest, info.version, folder, "tidewaiter promote", reason)
+    _note(info.digest, info.version, folder, actor, reason)
     try:
         from training.registry.promotion import alias_bundle
 
         version = alias_bundle(info.digest, tracking_uri)
     except ModuleNotFoundError:
         version = None
-    _print_in_service("In service", version, info.version, info.digest, folder)
-
-
-def rollback(tracking_uri: TrackingUri = None) -> None:
-    """Put the previous version back into service."""
-    from service.core.commands import environment
-    from training.registry.promotion import rollback as roll_back
-
-    promotion = roll_back(environment().models_dir, tracking_uri)
-    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter rollback")
-    _print_promotion("In service again", promotion)
+    _print_in_service(action, version, info.version, info.digest, folder)
 
 
 def _note(digest: str, version: str, folder: Path, actor: str, reason: str | None = None) -> None:

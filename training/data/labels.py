@@ -6,13 +6,12 @@ content; pandera checks them. An office's own binary column trains a single head
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from features.manifest.fields import CONTENT_LEVELS, CONTENTS, HEADS, INSPECTIONS, OTHER_CONTRABAND
 from features.table import normalise
@@ -20,6 +19,9 @@ from features.table.table import Coded, ManifestTable
 from models.scoring import RISK
 from training.arrays import Bools, Floats, Ints
 from training.data.windows import MOST_GAP_OF_SPAN, NEVER
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 #: Cap on the weight 1/p of a shipment that was selected with probability p. Without a cap, one find at p = 0.002 would weigh
 #: as much as 500 others, and the model would overfit to it.
@@ -168,11 +170,6 @@ def assumed_delay(declared_s: Ints, stated_s: int | None = None) -> int:
     return int(min(ASSUMED_DELAY_S, MOST_GAP_OF_SPAN * span))
 
 
-def _code_check(codes: Mapping[str, str]) -> pa.Check:
-    allowed = sorted(codes)
-    return pa.Check(lambda s: s.isin(allowed), error=f"one of {', '.join(allowed)}, or blank")
-
-
 def seconds_of(text: str) -> int | None:
     """Parse a manifest time (ISO 8601, UTC by default) to seconds since 1970; None if it cannot be parsed."""
     return normalise.time(text)[0]
@@ -185,25 +182,29 @@ def _is_probability(text: str) -> bool:
         return False
 
 
-_SCHEMA: Final = pa.DataFrameSchema(
-    {
-        "content": pa.Column(object, _code_check(CONTENTS), nullable=True),
-        "content_level": pa.Column(object, _code_check(CONTENT_LEVELS), nullable=True),
-        "inspection": pa.Column(object, _code_check(INSPECTIONS), nullable=True),
-        "inspected_at": pa.Column(
-            object,
-            pa.Check(
-                lambda s: s.map(lambda v: seconds_of(v) is not None).astype(bool), error="an ISO 8601 time, or blank"
-            ),
-            nullable=True,
-        ),
-        "selection_probability": pa.Column(
-            object,
-            pa.Check(lambda s: s.map(_is_probability).astype(bool), error="a number above 0 and at most 1, or blank"),
-            nullable=True,
-        ),
-    }
-)
+def _schema() -> DataFrameSchema:
+    """Return the schema of the label columns. Adapting reads no labels, so it must not need pandera."""
+    import pandera.pandas as pa
+
+    def codes(allowed: Mapping[str, str]) -> pa.Column:
+        check = pa.Check(lambda s: s.isin(sorted(allowed)), error=f"one of {', '.join(sorted(allowed))}, or blank")
+        return pa.Column(object, check, nullable=True)
+
+    def texts(is_valid: Callable[[str], bool], expected: str) -> pa.Column:
+        check = pa.Check(lambda s: s.map(is_valid).astype(bool), error=expected)
+        return pa.Column(object, check, nullable=True)
+
+    return pa.DataFrameSchema(
+        {
+            "content": codes(CONTENTS),
+            "content_level": codes(CONTENT_LEVELS),
+            "inspection": codes(INSPECTIONS),
+            "inspected_at": texts(lambda v: seconds_of(v) is not None, "an ISO 8601 time, or blank"),
+            "selection_probability": texts(_is_probability, "a number above 0 and at most 1, or blank"),
+        }
+    )
+
+
 _CODES: Final = ("content", "content_level", "inspection")
 
 
@@ -217,16 +218,19 @@ def check_label_columns(columns: LabelColumns) -> None:
     Raises:
         BadLabels: A value is not allowed.
     """
+    from pandera.errors import SchemaErrors
+
+    schema = _schema()
     problems: list[str] = []
-    for name in _SCHEMA.columns:
+    for name in schema.columns:
         column = columns.by_name.get(name)
         if column is None:
             continue
         texts = _distinct(column, lower=name in _CODES)
         frame = pd.DataFrame({name: pd.Series(texts, dtype=object)})
         try:
-            _SCHEMA.select_columns([name]).validate(frame, lazy=True)
-        except pa.errors.SchemaErrors as error:
+            schema.select_columns([name]).validate(frame, lazy=True)
+        except SchemaErrors as error:
             for case in error.failure_cases.itertuples():
                 code = int(str(case.index)) if case.index is not None else 0
                 row = columns.first_row_with(column, code)

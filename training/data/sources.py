@@ -23,8 +23,6 @@ from training.data.dataset import (
     BadData,
     ColumnsBuilder,
     Dataset,
-    TruthColumns,
-    WorldTruth,
     as_text,
     columns_digest,
     file_digest,
@@ -33,6 +31,7 @@ from training.data.dataset import (
 )
 from training.data.labels import LabelColumns, Labels, OwnLabel, manifest_labels, own_labels
 from training.data.own_fields import FieldCandidates, choose_fields, find_candidates, unread_columns
+from training.data.world_truth import TruthColumns, WorldTruth
 from training.progress import RowProgress
 from training.worlds.own import generate
 from training.worlds.own.priors import Priors

@@ -25,8 +25,9 @@ from features.table.table import Coded, ManifestTable
 from models.lanes import RED
 from models.scoring import RISK
 from training.arrays import Bools, Floats, Ints, Texts
-from training.data.dataset import HONEST, Dataset, Outcome, WorldTruth
+from training.data.dataset import Dataset, Outcome
 from training.data.windows import NEVER, Window
+from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.capacity import repeated
 from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of

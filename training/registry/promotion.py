@@ -1,4 +1,4 @@
-"""Promotion, rollback and download of registered versions.
+"""Promotion and download of registered versions.
 
 `promote` and `pull` download the bundle, verify it, and compare its digest with the digest in the registry before they
 change anything. The service follows the pointer of the model store, never the registry.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.bundle import AnotherLabel, BundleInfo, BundleRefused, ModelStore, StoreError, describe, verify
+from models.bundle import AnotherLabel, BundleInfo, BundleRefused, ModelStore, StoreError, verify
 from training.registry.tracking import (
     BUNDLE_ARTIFACT,
     CHAMPION,
@@ -37,9 +37,9 @@ class PromotionRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Result of a promotion, rollback or download. ``version`` is None if the registry does not contain the bundle."""
+    """Result of a promotion or download."""
 
-    version: str | None
+    version: str
     model_version: str
     digest: str
     folder: Path
@@ -66,31 +66,15 @@ def promote(
     return Promotion(version, info.version, info.digest, installed)
 
 
-def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
-    """Put the previous version back into service and move the alias ``champion`` to it.
-
-    The bundled champion precedes the first promotion. After a rollback to it, no registered version has the alias.
-    Raises `PromotionRefused` if there is no previous version or if it is damaged.
-    """
-    registry = _registry(tracking_uri)
-    try:
-        folder = ModelStore(store_root).rollback()
-        info = describe(folder)
-    except (StoreError, BundleRefused, OSError) as error:
-        raise PromotionRefused(str(error)) from error
-    return Promotion(_alias_of(registry, info.digest), info.version, info.digest, folder)
-
-
 def alias_bundle(digest: str, tracking_uri: str | None = None) -> str | None:
     """Move the alias ``champion`` to the registered version of a bundle that was put into service. Return the version.
 
     If the registry does not contain the bundle, the alias is removed. Without a registry nothing happens.
     """
     uri = tracking_uri or default_tracking_uri()
-    return None if missing_store(uri) is not None else _alias_of(client(uri), digest)
-
-
-def _alias_of(registry: MlflowClient, digest: str) -> str | None:
+    if missing_store(uri) is not None:
+        return None
+    registry = client(uri)
     version = version_of(registry, digest)
     if version is not None:
         registry.set_registered_model_alias(REGISTERED_NAME, CHAMPION, version)

@@ -189,7 +189,7 @@ def test_rejected_rows_end_with_1_only_when_strict(tmp_path: Path, bundle: Path)
         (["evaluate"], 2, "--predictions"),
         (["evaluate", "--predictions", "none.csv"], 3, "none.csv"),
         (["evaluate", "--bundle", "altered", "--data", "manifests.csv"], 4, "booster_"),
-        (["rollback"], 2, "MLflow"),
+        (["rollback"], 4, "Nothing to roll back"),
         (["promote", "1"], 2, "MLflow"),
         (["pull", "--to", "."], 2, "not empty"),
         (["serve", "--port", "70000"], 2, "65535"),

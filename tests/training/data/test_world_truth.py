@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.data.dataset import HONEST, BadData, Dataset, TruthColumns, WorldTruth
+from training.data.dataset import BadData, Dataset
 from training.data.sources import from_file, read_truth, simulated
+from training.data.world_truth import HONEST, TruthColumns, WorldTruth
 from training.worlds.own import generate, write
 from training.worlds.own.trade.plan import CONTENTS, STRENGTHS, TRACES, T
 

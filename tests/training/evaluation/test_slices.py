@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED
 from tests.training.small_data import Row, iso, rows, write
-from training.data.dataset import HONEST, Dataset, Outcome, WorldTruth
+from training.data.dataset import Dataset, Outcome
 from training.data.sources import from_file
+from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import Ranking
 from training.evaluation.slices import NONE_NAMED, SEEN, UNSEEN, Slicing, evaluate_slices, slicings, taken_at
