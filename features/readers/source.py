@@ -204,6 +204,7 @@ MAX_LINE_BYTES: Final = 8 << 20
 
 #: Control codes of Latin-1 -> characters of Windows-1252.
 _WINDOWS: Final = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", "ignore"))}
+_WINDOWS_CODES: Final = frozenset(_WINDOWS)
 
 
 class LineBlocks:
@@ -221,8 +222,10 @@ class LineBlocks:
         self._source, self._block_bytes = source, block_bytes
         self._codec = self._checked(encoding) if encoding else _by_mark(source.peek(64))
         self._multibyte = False
-        #: Number of lines read as Latin-1, because they were not valid UTF-8.
+        #: Number of lines read as Latin-1 or Windows-1252, because they were not valid UTF-8.
         self.latin_lines = 0
+        #: Whether one of them has a character that only Windows-1252 has.
+        self._windows = False
 
     def _checked(self, encoding: str) -> str:
         try:
@@ -240,7 +243,8 @@ class LineBlocks:
         """Encoding detected so far, final at the end of the file."""
         if not self.latin_lines or self._codec not in ("utf-8", "utf-8-sig"):
             return self._codec
-        return f"{self._codec}, {self.latin_lines} lines latin-1" if self._multibyte else "latin-1"
+        name = "cp1252" if self._windows else "latin-1"
+        return f"{self._codec}, {self.latin_lines} lines {name}" if self._multibyte else name
 
     def __iter__(self) -> Iterator[bytes]:
         is_utf8 = self._codec in ("utf-8", "utf-8-sig")
@@ -292,7 +296,9 @@ class LineBlocks:
             line.decode("utf-8")
         except UnicodeDecodeError:
             self.latin_lines += 1
-            return line.decode("latin-1").translate(_WINDOWS).encode("utf-8")
+            text = line.decode("latin-1")
+            self._windows = self._windows or not _WINDOWS_CODES.isdisjoint(line)
+            return text.translate(_WINDOWS).encode("utf-8")
         self._multibyte = True
         return line
 

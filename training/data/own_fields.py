@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from features.groups.own.counts import Results, first_results
-from features.groups.own.keys import DECLARATION, Key, OwnFields, hashed, mixed
-from features.manifest.fields import FIELD, MANIFEST_NAMES
+from features.groups.own.keys import COUNTED, DECLARATION, NATIONAL_DIGITS, Key, OwnFields, hashed, mixed
+from features.manifest.fields import FIELD, MANIFEST_NAMES, Level
 from features.manifest.fields import Kind as ManifestKind
 from features.manifest.records import REFERENCES
 from features.readers import ColumnMapping
@@ -54,6 +54,10 @@ _NEAR_FINDS: Final = 0.6
 _NEAR_CLEAN: Final = 0.02
 _NEAR_LEAST_FINDS: Final = 20
 _NEAR_BINS: Final = 50
+#: Manifest columns that are counted in any case: those of the parties, the goods and their origin, which identify declarations.
+_ALWAYS_COUNTED: Final = frozenset(
+    {"consignor_name", "consignee_name", "goods_description", "origin_country", "export_country"}
+)
 #: Output columns of `tidewaiter score` and `--predictions`, which are not evidence.
 _MODEL_OUTPUTS: Final = frozenset(ALL_SCORE_COLUMNS)
 
@@ -141,13 +145,43 @@ def choose_fields(table: ManifestTable, candidates: FieldCandidates, labels: Lab
     goods_fields = [repr(field.name) for field in fields if field.of_goods]
     if goods_fields:
         notes.append(f"Further fields that describe the goods: {', '.join(goods_fields)}.")
-    return OwnFields(tuple(fields), _filled_columns(table), labels.heads != (RISK,)), notes
+    columns, not_counted = _counted_columns(table)
+    return OwnFields(tuple(fields), columns, labels.heads != (RISK,)), [*notes, *not_counted]
 
 
 def _filled_columns(table: ManifestTable) -> tuple[str, ...]:
     return tuple(
         name for name in MANIFEST_NAMES if name in table.raw and name in FIELD and (table.raw[name].codes >= 0).any()
     )
+
+
+def _counted_columns(table: ManifestTable) -> tuple[tuple[str, ...], list[str]]:
+    """Return the manifest columns for `OwnFields`, and notes on those whose values are not counted."""
+    columns, notes = [], []
+    for name in _filled_columns(table):
+        reason = None
+        if name in COUNTED and name not in _ALWAYS_COUNTED:
+            column = table.text(name)
+            of_item = FIELD[name].level is Level.ITEM
+            reason = _says_nothing((column if of_item else column.take(table.first_row)).compact())
+        if reason is None:
+            columns.append(name)
+        else:
+            notes.append(f"Values of {name} are not counted: {reason}")
+    hs = table.text("hs_code")
+    length = hs.lookup(np.array([len(code) for code in hs.values], dtype=np.int64), 0)
+    columns += [f"hs{n}" for n in reversed(NATIONAL_DIGITS) if np.count_nonzero(length >= n) >= _ID_LEAST_ROWS][:1]
+    return tuple(columns), notes
+
+
+def _says_nothing(column: Coded) -> str | None:
+    """Return the reason why the values of a manifest column (n,) tell nothing about other rows, or None."""
+    n, distinct = int(np.count_nonzero(column.codes >= 0)), len(column.values)
+    if distinct == 1 and n == len(column):
+        return f"it is {column.values[0][:_EXAMPLE_LENGTH]!r} on every row."
+    if n >= _ID_LEAST_ROWS and distinct > _ID_SHARE * n:
+        return "nearly every row has a different value."
+    return None
 
 
 def _unusable(name: str, column: Coded, numbers: Floats) -> str | None:

@@ -41,6 +41,9 @@ class Measure(Enum):
     FIELD_UNUSUAL = auto()
     FIELD_PER_KG = auto()
     FIELD_PER_VALUE = auto()
+    #: Hour (0 to 23) and weekday (0 is Monday) of the declaration, UTC.
+    HOUR = auto()
+    WEEKDAY = auto()
 
 
 #: How officers read the measures that are not plain numbers.
@@ -71,7 +74,11 @@ AMOUNTS: Final = {
     "mass": "mass",
     "value_per_kg": "value per kilogram",
     "value_per_unit": "value per unit",
+    "quantity": "quantity",
+    "freight_charge": "freight charge",
 }
+#: Amounts with columns only if the data fills the manifest column of the same name.
+_ONLY_IF_FILLED: Final = ("quantity", "freight_charge")
 
 
 def key_columns(keys: tuple[Key, ...]) -> tuple[KeyColumn, ...]:
@@ -104,7 +111,12 @@ def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
 
     if "hs_code" in own.columns:
         add("hs_number", "The HS code's first six digits as a number", "hs_number", Measure.HS_NUMBER)
+    if "declared_at" in own.columns:
+        add("hour", "The hour of the declaration (UTC)", "declared_at", Measure.HOUR)
+        add("weekday", "The weekday of the declaration (0 is Monday)", "declared_at", Measure.WEEKDAY)
     for name, what in AMOUNTS.items():
+        if name in _ONLY_IF_FILLED and name not in own.columns:
+            continue
         add(name, f"The {what}, as declared (log)", name, Measure.AMOUNT, name)
         unusual = f"Distance of the {what} from the usual one for the HS code"
         add(f"{name}_unusual", unusual, name, Measure.AMOUNT_UNUSUAL, name)

@@ -45,6 +45,10 @@ _LEAST_SPREAD: Final = 0.05
 _ROWS_AT_A_TIME: Final = 50_000
 #: Upper bound of the size of distances from the median, in spreads.
 _FURTHEST: Final = 20.0
+_HOUR: Final = 3600
+_DAY: Final = 24 * _HOUR
+#: Weekday of the first day of 1970, counted from Monday.
+_FIRST_WEEKDAY: Final = 3
 
 
 class OwnGroup(Group):
@@ -192,6 +196,7 @@ class OwnGroup(Group):
         """Return the values (n,) of the columns of numbers."""
         amounts, fields = _amounts(table), self.own.slugs
         mass, value = table.amounts.mass, table.number("customs_value")
+        declared_s = table.declared_s[table.shipment]
 
         def values(column: NumberColumn) -> FloatArray:
             match column.measure:
@@ -201,10 +206,14 @@ class OwnGroup(Group):
                     return amounts[column.of]
                 case Measure.AMOUNT_UNUSUAL:
                     return self._distance(column.of, table, amounts[column.of])
+                case Measure.HOUR:
+                    return (declared_s % _DAY // _HOUR).astype(np.float64)
+                case Measure.WEEKDAY:
+                    return ((declared_s // _DAY + _FIRST_WEEKDAY) % 7).astype(np.float64)
             numbers = table.further_number(fields[column.of].name)
             match column.measure:
                 case Measure.FIELD_UNUSUAL:
-                    return self._distance(column.of, table, _signed_log(numbers))
+                    return self._distance(f"field_{column.of}", table, _signed_log(numbers))
                 case Measure.FIELD_PER_KG:
                     return numbers / np.where(mass > 0, mass, np.nan)
                 case Measure.FIELD_PER_VALUE:
@@ -219,7 +228,7 @@ class OwnGroup(Group):
         quantities = _amounts(table)
         for slug, field in self.own.slugs.items():
             if field.kind == "numeric":
-                quantities[slug] = _signed_log(table.further_number(field.name))
+                quantities[f"field_{slug}"] = _signed_log(table.further_number(field.name))
         hs = table.text("hs_code")
         self.usual_ = {}
         for name, values in quantities.items():
@@ -352,12 +361,15 @@ def _hs_number(table: ManifestTable) -> FloatArray:
 
 def _amounts(table: ManifestTable) -> dict[str, FloatArray]:
     """Return the amounts of `features.groups.own.columns.AMOUNTS` (n,), as logarithms."""
-    value, mass = log_or_nan(table.number("customs_value")), log_or_nan(table.amounts.mass)
+    value, quantity = (log_or_nan(table.number(name)) for name in ("customs_value", "quantity"))
+    mass = log_or_nan(table.amounts.mass)
     return {
         "value": value,
         "mass": mass,
         "value_per_kg": value - mass,
-        "value_per_unit": value - log_or_nan(table.number("quantity")),
+        "value_per_unit": value - quantity,
+        "quantity": quantity,
+        "freight_charge": log_or_nan(table.number("freight_charge")),
     }
 
 

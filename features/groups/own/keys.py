@@ -18,7 +18,7 @@ from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Counted manifest column -> its name in meanings of features.
+#: Counted manifest column -> its name in meanings of features. The first are combined in pairs before the others.
 COUNTED: Final[Mapping[str, str]] = {
     "consignor_name": "consignor",
     "consignee_name": "consignee",
@@ -34,9 +34,33 @@ COUNTED: Final[Mapping[str, str]] = {
     "transaction_nature": "nature of transaction",
     "package_type": "package type",
     "goods_description": "description",
+    "consignee_country": "consignee's country",
+    "routing_countries": "countries on the way",
+    "channel": "channel",
+    "filing_type": "kind of filing",
+    "currency": "currency",
+    "quantity_unit": "unit of quantity",
+    "undg_number": "number of dangerous goods",
+    "consignor_city": "consignor's city",
+    "consignee_city": "consignee's city",
+    "consignor_postcode": "consignor's postcode",
+    "consignee_postcode": "consignee's postcode",
+    "consignor_address": "consignor's address",
+    "consignee_address": "consignee's address",
+    "consignor_phone": "consignor's telephone number",
+    "consignee_phone": "consignee's telephone number",
+    "consignor_email": "consignor's e-mail address",
+    "consignee_email": "consignee's e-mail address",
+    "declared_chemical": "declared chemical",
+    "cas_number": "CAS number",
+    "cus_number": "CUS number",
+    "permit_number": "permit",
+    "master_id": "master document",
+    "house_id": "house document",
 }
-#: Lengths of the counted HS prefixes, ascending.
+#: Lengths of the counted HS prefixes, ascending, and longer ones that are counted if the data has such codes.
 HS_DIGITS: Final = (2, 4, 6)
+NATIONAL_DIGITS: Final = (8, 10)
 #: Columns of the goods and their origin. Together with mass, value and quantity they identify a declaration.
 _GOODS: Final = ("goods_description", "hs_code", "origin_country", "export_country")
 _AMOUNTS: Final = ("net_mass_kg", "gross_mass_kg", "customs_value", "quantity")
@@ -50,7 +74,11 @@ _PAIRS: Final = (
     ("agent_name", "origin_country"),
 )
 #: Manifest columns of countries and places.
-PLACES: Final = ("consignor_country", "origin_country", "export_country", "loading_location", "unloading_location")
+PLACES: Final = (
+    *("consignor_country", "origin_country", "export_country", "loading_location", "unloading_location"),
+    *("consignee_country", "routing_countries", "consignor_city", "consignee_city"),
+    *("consignor_postcode", "consignee_postcode"),
+)
 #: Names of the keys for goods from a place, and for identical declarations.
 GOODS: Final = "goods"
 DECLARATION: Final = "declaration"
@@ -93,7 +121,7 @@ class OwnFields:
 
     Attributes:
         fields: columns of the data that the manifest does not have.
-        columns: manifest columns that have values in the data.
+        columns: manifest columns that the data fills, and ``hs8`` or ``hs10`` for national codes of that length.
         known_label: True if the label is that of the manifest, for which the directions of features are known.
         pairs: pairs of simple keys, by name, whose combinations are also counted (`training.data.own_fields` chooses them).
     """
@@ -143,7 +171,7 @@ class OwnFields:
         keys += self._pairs({key.name: key for key in keys})
         goods, declared = self._goods(), self._declaration()
         names = {key.name for key in keys}
-        parent = "hs6_x_origin_country" if "hs6_x_origin_country" in names else None
+        parent = next((name for name in ("hs6_x_origin_country", "hs6") if name in names), None)
         if len(goods) > 1:
             keys.append(Key(GOODS, "combination of goods, origin and related fields", goods, parent))
         if declared:
@@ -154,12 +182,13 @@ class OwnFields:
         return tuple(keys)
 
     def simple(self) -> list[Key]:
-        """Return the keys of single columns, and of the HS code at 2, 4 and 6 digits."""
+        """Return the keys of single columns, and of the HS code at 2, 4 and 6 digits and at its full length."""
         keys = [Key(name, COUNTED[name], (name,)) for name in COUNTED if name in self.columns]
         if "hs_code" in self.columns:
+            lengths = (*HS_DIGITS, *(digits for digits in NATIONAL_DIGITS if f"hs{digits}" in self.columns))
             keys += [
                 Key(f"hs{digits}", f"HS code at {digits} digits", (f"hs{digits}",), f"hs{before}" if before else None)
-                for before, digits in zip((0, *HS_DIGITS), HS_DIGITS, strict=False)
+                for before, digits in zip((0, *lengths), lengths, strict=False)
             ]
         keys += [
             Key(f"field_{slug}", f"value of {field.name!r}", (f"field_{slug}",))

@@ -106,8 +106,10 @@ def test_a_line_in_another_encoding_does_not_affect_other_lines() -> None:
         assert reader.encoding == "utf-8, 1 lines latin-1"
 
 
-def test_windows_quotation_marks_in_a_latin_1_file_are_read() -> None:
-    assert rows(read(HEADER.encode() + b"A,1,\x93cup\x94 \x80 5\n"))[0][2] == "“cup” € 5"
+def test_windows_quotation_marks_are_read_and_name_the_encoding() -> None:
+    with open_table(io.BytesIO(HEADER.encode() + b"A,1,\x93cup\x94 \x80 5\n")) as reader:
+        assert rows(list(reader))[0][2] == "“cup” € 5"
+        assert reader.encoding == "cp1252"
 
 
 def test_gzip_is_detected_without_a_file_name_suffix(tmp_path: Path) -> None:
