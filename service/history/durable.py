@@ -27,7 +27,7 @@ from service.history import checkpoints, learning, log
 from service.history import key as history_key
 from service.history.key import Sealer, WrongKey
 from service.history.replay import Bounds, keys_of_entries, replayed, restore
-from service.scoring.live_history import Lesson, LiveHistory, Moment
+from service.scoring.live_history import NOT_COUNTED, Lesson, LiveHistory, Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -320,6 +320,8 @@ class DurableHistory:
                 logged += log.count_late(connection, self._position, self._base)
             if logged != moment.counted:
                 return self._merge(logged - moment.counted)
+        # All these shipments have lanes now, because their decisions are in the log.
+        live.finish(moment, NOT_COUNTED if self._base is None else self._base)
         self._save(moment.history, moment.order, position)
         live.settle(moment)
         self._base, self._position = moment.order, position

@@ -321,6 +321,15 @@ class LiveHistory:
         with self._lock:
             return Moment(self._history.copy(), self._order, self._counted)
 
+    def finish(self, moment: Moment, after: int) -> None:
+        """Add the declarations of shipments that were counted before ``moment`` and got their lanes after it.
+
+        Args:
+            after: an order up to which all shipments had their lanes at the moment.
+        """
+        with self._lock:
+            moment.history.declarations.absorb(self._history.declarations, after, moment.order)
+
     def settle(self, moment: Moment) -> None:
         """Count shipments from ``moment`` on, because it became a checkpoint."""
         with self._lock:

@@ -32,8 +32,9 @@ IntArray: TypeAlias = NDArray[np.int64]
 LaneArray: TypeAlias = NDArray[np.int8]
 
 GREEN, YELLOW = 0, 1
-#: Order of a declaration that is in no log.
+#: Order of a declaration that is in no log, and the highest order.
 NO_ORDER: Final = -1
+LAST_ORDER: Final = 2**63 - 1
 
 
 class Content(IntEnum):
@@ -210,11 +211,12 @@ class Declarations:
         if f"{_NAME}_keys" in arrays:
             restore_store(_NAME, self._store, arrays)
 
-    def absorb(self, other: Declarations, after: int) -> None:
-        """Add what another memory remembers of declarations with orders above ``after``."""
+    def absorb(self, other: Declarations, after: int, until: int = LAST_ORDER) -> None:
+        """Add what another memory remembers of declarations with orders above ``after``, up to ``until``."""
         count = other._store.count
         wide = np.asarray(other._store.wide)[:count]
-        later = np.flatnonzero(wide[:, Content.ORDER] > after)
+        orders = wide[:, Content.ORDER]
+        later = np.flatnonzero((orders > after) & (orders <= until))
         self._store.reserve(len(later), self._capacity)
         slots = self._store.find(np.asarray(other._store.keys)[later], add=True)
         np.asarray(self._store.wide)[slots] = wide[later]

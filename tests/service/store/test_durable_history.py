@@ -32,6 +32,7 @@ from service.history.durable import DurableHistory, DurableSettings, durable_his
 from service.history.log import Entry
 from service.history.replay import keys_of_entries, replayed
 from service.history.tables import CheckpointPart, HistoryCheckpoint, HistoryEvent
+from service.scoring.live_history import LiveHistory
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -163,6 +164,29 @@ def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
             # A replay of entries before the checkpoint would give other times.
             order = connection.execute(select(HistoryCheckpoint.history_order)).scalar_one()
             connection.execute(update(Decision).where(Decision.history_order <= order).values(declared_s=1_000_000_000))
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+@pytest.mark.both_engines
+def test_a_checkpoint_remembers_a_declaration_that_got_its_lane_while_the_checkpoint_was_made(
+    served: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed(), served() as client:
+        keeper = keeper_of(client, database)
+        judge = LiveHistory.judge
+
+        def meanwhile(live: LiveHistory, *arguments: Any) -> Any:
+            # The shipment is counted and has no lane yet. Its decision is not in the log, so the checkpoint has to wait.
+            assert not keeper.checkpoint()
+            monkeypatch.setattr(LiveHistory, "judge", judge)
+            return judge(live, *arguments)
+
+        monkeypatch.setattr(LiveHistory, "judge", meanwhile)
+        send(client, [shipment(shipment_id="in flight")])
+        assert keeper.checkpoint()
+        before = live_of(client)
+        assert len(before.declarations) > 0
     with served() as client:
         assert_equal(live_of(client), before)
 
