@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 
-from features.groups.history.history import History
+from features.groups.history.history import SAVED, History
 from features.space import FeatureSpace
 from models.bundle.audit import (
     CHECK,
@@ -65,10 +65,13 @@ T = TypeVar("T")
 __all__ = ["PROTOCOL", "BundleInfo", "BundleRefused", "describe", "load", "save", "verify"]
 
 
-def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
+def save(model: RiskModel, folder: str | Path, *, replace: bool = False, entities: int = SAVED) -> str:
     """Write a model as a bundle and return its digest. Equal models give equal bytes.
 
     The bundle is written to a temporary folder next to the target, verified, and then renamed to the target.
+
+    Args:
+        entities: maximum number of entities per kind in the history.
 
     Raises:
         FileExistsError: the folder exists, is not empty, and ``replace`` is not set.
@@ -78,7 +81,7 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     if not replace and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} exists and is not empty; choose a new folder for the bundle.")
     boosters = _booster_files(model)
-    files = _content(model, boosters)
+    files = _content(model, boosters, entities)
     manifest: dict[str, Any] = {
         "protocol": PROTOCOL,
         "name": model.name,
@@ -168,14 +171,14 @@ def _booster_files(model: RiskModel) -> dict[str, str]:
     return {head: first.setdefault(model.boosters[head], booster_file(head)) for head in model.heads}
 
 
-def _content(model: RiskModel, boosters: Mapping[str, str]) -> dict[str, bytes]:
+def _content(model: RiskModel, boosters: Mapping[str, str], entities: int) -> dict[str, bytes]:
     """Return the bytes of all files except ``bundle.json``."""
     space, space_arrays = model.space.to_state()
     files = {name: model.boosters[head].model_to_string(num_iteration=-1).encode() for head, name in boosters.items()}
     files["space.json"] = json_bytes(space)
     files["space.npz"] = npz_bytes(space_arrays)
     files["reference.npz"] = npz_bytes({"log_odds": model.reference.log_odds, "below": model.reference.below})
-    files["history.npz"] = npz_bytes(model.history.to_arrays())
+    files["history.npz"] = npz_bytes(model.history.to_arrays(entities))
     files[RULES] = model.rules.text.encode()
     files["card.json"] = json_bytes(model.card, sort_keys=False)
     if model.evidence is not None:

@@ -14,6 +14,7 @@ import typer
 from service.core.commands import FILE_FORMATS, ExcelSafe
 
 if TYPE_CHECKING:
+    from features.groups.history.history import History
     from models.scoring import Explain, RiskModel, ScoreSettings
     from service.core.settings import Settings
     from service.files.batch import BatchReport
@@ -70,8 +71,9 @@ def score(  # noqa: PLR0913  # its options are the interface
         str,
         typer.Option(
             "--history",
-            metavar="bundle|none|FILE",
-            help="Start with the history of the bundle, without history, or after replaying an earlier manifest file.",
+            metavar="bundle|none|store|FILE",
+            help="Start with the history of the bundle, without history, with that of the service in the database "
+            "(TIDEWAITER_DATABASE_URL), or after replaying an earlier manifest file.",
         ),
     ] = "bundle",
     sort: Annotated[
@@ -156,7 +158,8 @@ class Past:
     """History with which a file is scored.
 
     Attributes:
-        start: ``bundle`` (its snapshot), ``none``, or the path of an earlier manifest file, which is replayed after the snapshot.
+        start: ``bundle`` (its snapshot), ``none``, ``store`` (that of the service), or the path of an earlier manifest file, which
+            is replayed after the snapshot.
         in_time_order: whether the history advances in order of ``declared_at``.
     """
 
@@ -199,7 +202,6 @@ def score_into(
     """
     import os
 
-    from features.groups.history.history import History
     from features.readers import ColumnMapping
     from service.core.chemistry import set_up
     from service.core.commands import environment, row_progress
@@ -224,14 +226,26 @@ def score_into(
                 threads=min(8, os.cpu_count() or 1),
                 top=options.top,
                 excel_safe=settings.excel_safe,
-                history_file=None if past.start in ("bundle", "none") else Path(past.start),
+                history_file=None if past.start in ("bundle", "none", "store") else Path(past.start),
                 in_time_order=past.in_time_order,
                 keep=keep,
             ),
-            history=History.empty() if past.start == "none" else model.history,
+            history=_first_history(past.start, model, settings),
             rejects_path=options.rejects,
             progress=progress,
         )
+
+
+def _first_history(start: str, model: RiskModel, settings: Settings) -> History:
+    """Return the history before the first row, without an earlier file (`Past.start`)."""
+    from service.core.commands import open_database
+
+    if start == "store":
+        from service.history.replay import stored_history
+
+        with open_database(existing=True) as database:
+            return stored_history(database, settings, model.history)
+    return type(model.history).empty() if start == "none" else model.history
 
 
 def _with_lists(settings: Settings) -> ScoreSettings:

@@ -27,14 +27,16 @@ from features.table import normalise
 from features.table.table import ManifestTable
 from models.lanes import LANE_NAMES
 from models.scoring.isolating import failing
+from service.core.database.times import now_us
 from service.core.logs import logger
-from service.history import checkpoints, log
+from service.history import checkpoints, key, log
 from service.history.checkpoints import Checkpoint
 from service.scoring.live_history import Lesson, LiveHistory
 from service.scoring.portions import tables_of_distinct
 
 if TYPE_CHECKING:
     from service.core.database.engine import Database
+    from service.core.settings import Settings
     from service.history.checkpoints import Checkpoint
     from service.history.key import Sealer
     from service.history.log import Block, Entry, Page
@@ -84,6 +86,19 @@ def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bound
         # As with a new model in a running service, use the snapshot, because it has later traffic.
         return LiveHistory(snapshot.copy(), order=order, is_logged=True), position
     return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True), position
+
+
+def stored_history(database: Database, settings: Settings, snapshot: History) -> History:
+    """Return the history that a service with these settings would restore now.
+
+    Raises:
+        WrongKey, BadKeyFile, OSError: the key of the history is missing or a different one.
+    """
+    secret = key.secret_of(settings)
+    with database.read() as connection:
+        key.check(connection, secret)
+    live, _ = restore(database, key.Sealer(secret), snapshot, Bounds(settings.history_replay_days, now_us()))
+    return live.copy()
 
 
 def replayed(

@@ -79,6 +79,15 @@ def adapt(  # noqa: PLR0913  # its options are the interface
     from_log: FromLog = None,
     mapping: MappingFile = None,
     bundle_from: BundleFrom = None,
+    entities: Annotated[
+        int | None,
+        typer.Option(
+            "--entities",
+            min=1,
+            metavar="N",
+            help="Parties, addresses and links of each kind to keep in the history. Default: 8,000.",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the report as JSON.")
     ] = None,
@@ -107,8 +116,8 @@ def adapt(  # noqa: PLR0913  # its options are the interface
     from features.readers import ColumnMapping
     from models.bundle import save
     from service.core.commands import load_model
+    from training.adapting.adapt import ENTITIES, reading_names
     from training.adapting.adapt import adapt as adapt_model
-    from training.adapting.adapt import reading_names
     from training.adapting.report import summary
     from training.adapting.traffic import created_s, read_traffic, recorded_files
 
@@ -124,8 +133,14 @@ def adapt(  # noqa: PLR0913  # its options are the interface
         )
     release_free_memory()
     with row_progress("Scoring", total=traffic.table.n_rows) as progress, reading_names():
-        adapted = adapt_model(parent, traffic, threads=_threads(), progress=lambda rows: progress(0, 0, rows))
-    digest = save(adapted.model, bundle)
+        adapted = adapt_model(
+            parent,
+            traffic,
+            entities=entities or ENTITIES,
+            threads=_threads(),
+            progress=lambda rows: progress(0, 0, rows),
+        )
+    digest = save(adapted.model, bundle, entities=adapted.entities)
     adapted.model.digest = digest
     for note in traffic.notes:
         console.print(f"Note: {note}", markup=False)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.groups.history.history import History
+from features.groups.history.history import SAVED, History
 from features.substances import opsin
 from features.table.table import ManifestTable
 from models.calibration import ReferenceScores, probability
@@ -30,6 +30,8 @@ from training.adapting.traffic import Traffic
 from training.data.dataset import rows_of
 from training.progress import RowProgress
 
+#: Number of entities per kind that an adapted bundle's history keeps by default.
+ENTITIES: Final = SAVED
 _MARK: Final = "-adapted."
 _DIGITS: Final = 8
 #: Time limits of OPSIN for its start and for each name, in seconds.
@@ -40,9 +42,10 @@ CARD_KEY: Final = "adapted"
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """The adapted model, and the report as JSON values."""
+    """The adapted model, the maximum number of entities per kind in its bundle's history, and the report as JSON values."""
 
     model: RiskModel
+    entities: int
     report: dict[str, Any]
 
 
@@ -67,7 +70,14 @@ def reading_names() -> Iterator[None]:
         raise RuntimeError(f"OPSIN did not read {unread} systematic names: {reader.problem or 'too slow'}")
 
 
-def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: RowProgress | None = None) -> Adapted:
+def adapt(
+    parent: RiskModel,
+    traffic: Traffic,
+    *,
+    entities: int = ENTITIES,
+    threads: int = 1,
+    progress: RowProgress | None = None,
+) -> Adapted:
     """Return the parent refitted to the traffic. Equal inputs give equal bytes.
 
     For the thresholds, each shipment has the weight 1 - p, where p is its probability at the training prevalence. Illicit shipments
@@ -76,6 +86,7 @@ def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: Ro
 
     Args:
         parent: a model loaded from a bundle.
+        entities: maximum number of parties, addresses and of each other kind of entity that the bundle's history keeps.
     """
     table = traffic.table
     concentration = Concentration.of(table)
@@ -90,7 +101,8 @@ def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: Ro
         red_share=parent.lanes.red_share,
         yellow_share=parent.lanes.yellow_share,
     )
-    document = report(parent, traffic, Measured(concentration, scored, lanes))
+    continued = _continued(parent.history, table, history)
+    document = report(parent, traffic, Measured(concentration, scored, lanes, continued.sizes(), entities))
     model = replace(
         parent,
         version=_version(parent, traffic),
@@ -98,11 +110,11 @@ def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: Ro
         space=space,
         lanes=lanes,
         reference=ReferenceScores.from_scores(scored.after, weight),
-        history=_continued(parent.history, table, history),
+        history=continued,
         card=_card(parent, document),
         digest="",
     )
-    return Adapted(model, document)
+    return Adapted(model, entities, document)
 
 
 def _continued(snapshot: History, table: ManifestTable, fresh: History) -> History:

@@ -1,4 +1,7 @@
-"""Report of an adaptation, as JSON values: lanes, features, missing data, top scores, distances, calibration and concentration."""
+"""Report of an adaptation, as JSON values.
+
+It covers lanes, features, history, missing data, top scores, distances, calibration and concentration.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,20 @@ NEVER_FILLED: Final = "never filled"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Subjects of the report: concentration, scores before and after, and the new lanes."""
+    """Subjects of the report.
+
+    Attributes:
+        scored: scores before and after.
+        lanes: the new lanes.
+        known: number of entities per kind in the new history.
+        entities: maximum number of these that the bundle keeps.
+    """
 
     concentration: Concentration
     scored: Scored
     lanes: Lanes
+    known: Mapping[str, int]
+    entities: int
 
 
 def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str, Any]:
@@ -75,6 +87,13 @@ def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str,
                 "without_score": _shares(np.full_like(scored.floor, GREEN), scored.floor),
             },
             "features": _features(parent, scored),
+        },
+        "history": {
+            "at_most": measured.entities,
+            "kinds": [
+                {"kind": kind, "known": known, "kept": min(known, measured.entities)}
+                for kind, known in measured.known.items()
+            ],
         },
         "not_judged": not_judged,
         "top": _tops(scored),
@@ -231,6 +250,13 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         )
     for top in report["top"]:
         yield f"Of the {top['shipments']:,} highest scores ({top['share']:.1%}), {top['new']:,} are new."
+    cut = [kind for kind in report["history"]["kinds"] if kind["kept"] < kind["known"]]
+    if cut:
+        most = max(cut, key=lambda kind: kind["known"])
+        yield (
+            f"History: {len(cut)} kinds of entities have more than the {most['kept']:,} that the bundle keeps (most: "
+            f"{most['known']:,} of kind {most['kind']}); --entities N keeps more."
+        )
     distance = report["distance"]
     yield (
         f"Distance of the scores from the reference: PSI {distance['before']['psi']:.3f} before, "

@@ -47,6 +47,8 @@ __all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
 IntArray = NDArray[np.int64]
 
 DAY: Final = 86400
+#: Number of entities per kind in a bundle's history by default.
+SAVED: Final = 8000
 #: Maximum number of shipments per batch, which limits the work buffers and keeps them in the processor's cache.
 _CHUNK: Final = 4096
 #: Number of shipments between evictions. It is fixed, so that values do not depend on the chunk size.
@@ -132,7 +134,7 @@ class History:
         """Return the number of entities per kind."""
         return {entity.label: store.count for entity, store in self._stores.by_entity.items()}
 
-    def to_arrays(self, entities: int = 8000) -> dict[str, NDArray[Any]]:
+    def to_arrays(self, entities: int = SAVED) -> dict[str, NDArray[Any]]:
         """Return a snapshot of the ``entities`` most important entities per kind, without recent shipments."""
         arrays = self._numbers()
         for entity, store in self._stores.by_entity.items():

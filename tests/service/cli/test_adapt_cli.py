@@ -49,6 +49,13 @@ def test_an_adapted_bundle_is_promoted_and_scores(
     assert "tidewaiter promote --bundle adapted" in output
     assert json.loads(Path("report.json").read_text())["parent"]["digest"] == load(bundle).digest
     assert not Path("mlflow.db").exists()
+    assert run([*arguments, "--bundle", "small", "--entities", "30"]) == 0
+    assert (
+        max(load(tmp_path / "small").history.sizes().values())
+        == 30
+        < load(tmp_path / "adapted").history.sizes()["consignor"]
+    )
+    capsys.readouterr()
     assert run(["promote", "--bundle", "adapted"]) == 0
     assert ModelStore(tmp_path / "var" / "models").load().digest == digest
     output = capsys.readouterr().out

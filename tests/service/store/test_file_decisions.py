@@ -23,6 +23,7 @@ from service.scoring import recording
 from service.webhooks import repository as webhooks
 from service.webhooks.tables import Delivery
 from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
 from tests.service.store.conftest import rows_of
 
 CSV = (
@@ -178,3 +179,31 @@ def test_score_stores_nothing_if_the_store_is_off(
     assert "--store: the store is switched off by TIDEWAITER_STORE." in capsys.readouterr().err.replace("\n", " ")
     assert not (tmp_path / "out.csv").exists()
     assert not (tmp_path / "store.db").exists()
+
+
+@pytest.mark.usefixtures("store_on")
+def test_a_file_is_scored_against_the_history_of_the_store(
+    tmp_path: Path, models: Path, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The service has seen the parties of the file many times. After a stop, the file gets the scores that the service gave."""
+    earlier = [shipment(shipment_id=f"E{number}", declared_at=f"2026-11-04T11:{number:02}:00Z") for number in range(12)]
+    later = shipment(shipment_id="L", declared_at="2026-11-05T11:00:00Z")
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    with serving(create_app(settings)) as client:
+        assert client.post("/v1/score/batch", json={"shipments": earlier}).status_code == 200
+        answer = client.post("/v1/score?update_history=false", json=later).json()
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", str(models))
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    (tmp_path / "later.jsonl").write_bytes(orjson.dumps(later))
+    risks = {}
+    for history in ("store", "bundle"):
+        assert run(["score", str(tmp_path / "later.jsonl"), str(tmp_path / "out.jsonl"), "--history", history]) == 0
+        risks[history] = orjson.loads((tmp_path / "out.jsonl").read_bytes())["risk"]
+    assert risks["store"] == pytest.approx(answer["risk"], rel=1e-8)
+    assert risks["bundle"] != pytest.approx(answer["risk"], rel=1e-3)
+    monkeypatch.setenv("TIDEWAITER_HISTORY_KEY", "another")
+    assert run(["score", str(tmp_path / "later.jsonl"), str(tmp_path / "out.jsonl"), "--history", "store"]) == 2
+    assert "has another key" in capsys.readouterr().err
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", f"sqlite:///{tmp_path / 'none.db'}")
+    assert run(["score", str(tmp_path / "later.jsonl"), str(tmp_path / "out.jsonl"), "--history", "store"]) == 3
+    assert "There is no database" in capsys.readouterr().err

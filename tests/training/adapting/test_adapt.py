@@ -15,6 +15,7 @@ from models.scoring import RiskModel
 from tests.models.small_model import table_of
 from tests.training.adapting.conftest import office, write
 from training.adapting.adapt import Adapted, adapt
+from training.adapting.report import summary
 from training.adapting.traffic import LEAST_SHIPMENTS, Traffic, created_s, read_traffic
 from training.data.dataset import BadData
 
@@ -89,6 +90,21 @@ def test_history_continues_after_loading(traffic: Traffic, adapted: Adapted, tmp
     history = load(tmp_path / "bundle").history
     assert history.sequence == traffic.table.n_shipments
     assert history.watermark == traffic.table.declared_s[-1]
+
+
+def test_the_bundle_keeps_as_many_entities_as_chosen(parent: RiskModel, traffic: Traffic, tmp_path: Path) -> None:
+    few = adapt(parent, traffic, entities=20)
+    save(few.model, tmp_path / "few", entities=few.entities)
+    known, kept = few.model.history.sizes(), load(tmp_path / "few").history.sizes()
+    assert known["consignor"] == 150
+    assert kept == {kind: min(number, 20) for kind, number in known.items()}
+    reported = few.model.card["adapted"]["history"]
+    assert reported == few.report["history"]
+    assert reported["at_most"] == 20
+    assert {one["kind"]: (one["known"], one["kept"]) for one in reported["kinds"]} == {
+        kind: (number, kept[kind]) for kind, number in known.items()
+    }
+    assert any("more than the 20 that the bundle keeps" in line for line in summary(few.report))
 
 
 def test_the_history_of_an_adapted_parent_continues_with_later_shipments_only(
