@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter as Counter_
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from models.lanes import Lanes, misfitting
+from models.lanes import Lanes, misfit, misfitting
+from service.core.logs import logger
 
 if TYPE_CHECKING:
     from models.scoring import Scores
 
 #: Number of shipments after which the shares of the lanes are set anew. Requests for metrics reach only one of several workers.
 _REFRESHED: Final = 500
+#: Seconds between two log entries on lanes that do not fit the traffic.
+_NOTED_EVERY: Final = 86_400.0
 #: Upper bounds of the histogram buckets in seconds. A POST takes less than a millisecond, a CSV up to minutes.
 _SECONDS: Final = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 
@@ -145,6 +149,7 @@ class Metrics:
         )
         self._add_journal()
         self._scored = 0
+        self._next_note = 0.0
         # Cache the results of `labels`: it validates its arguments on every call, which takes longer than counting.
         self._counter_of_lane = cache(self.shipments.labels)
         self._counter_of_response = cache(self.requests.labels)
@@ -194,6 +199,9 @@ class Metrics:
             self.lane_share.labels(lane).set(count / sum(counts.values()))
         lanes = self.lanes.of_model
         misfits = [] if lanes is None else misfitting(counts, lanes)
+        if lanes is not None and misfits and time.monotonic() >= self._next_note:
+            self._next_note = time.monotonic() + _NOTED_EVERY
+            logger().warning("lanes_do_not_fit", problem=misfit(counts, lanes), shipments=sum(counts.values()))
         for lane in ("red", "yellow"):
             self.lane_misfit.labels(lane).set(lane in misfits)
 

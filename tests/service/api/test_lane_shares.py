@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from models.bundle import ModelStore, save
 from models.lanes import Lanes
@@ -54,6 +57,22 @@ def test_misfitting_lanes_are_reported_after_two_thousand_shipments(client: Clie
     assert 'tidewaiter_lane_share{lane="red"} 1.0' in metrics
     assert 'tidewaiter_lane_misfit{lane="red"} 1.0' in metrics
     assert 'tidewaiter_lane_misfit{lane="yellow"} 1.0' in metrics
+
+
+def test_the_log_advises_once_a_day_to_adapt(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def notes() -> list[str]:
+        return [entry["problem"] for entry in logs if entry["event"] == "lanes_do_not_fit"]
+
+    with capture_logs() as logs:
+        score(client, 1_000)
+        assert notes() == []
+        score(client, 1_000, first=1_000)
+        score(client, 1_000, first=2_000)
+        assert notes() == ["100 % red, designed for 0.5 %; 0 % yellow, designed for 2 %: run `tidewaiter adapt`"]
+        tomorrow = time.monotonic() + 86_400.0
+        monkeypatch.setattr("service.core.metrics.time", SimpleNamespace(monotonic=lambda: tomorrow))
+        score(client, 1_000, first=3_000)
+        assert len(notes()) == 2
 
 
 def test_the_shares_of_a_new_model_count_only_its_own_shipments(
