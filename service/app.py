@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Depends, FastAPI
@@ -18,7 +21,7 @@ from features.compiled import slowness
 from models.scoring import ScoreSettings
 from service import subjects
 from service.core import chemistry
-from service.core.errors import install_handlers
+from service.core.errors import DatabaseAway, install_handlers
 from service.core.http.dependencies import DATABASE, Budgets, known_parameters, provide
 from service.core.http.idempotency import Idempotent
 from service.core.http.limits import Connections, Limits
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
     # The oldest supported FastAPI lacks this module and ignores the telemetry settings.
     from fastapi.telemetry import TelemetryConfig
 
+    from features.groups.history.history import History
+    from models.scoring import RiskModel
     from service.core.database.audit import Changes
     from service.core.database.engine import Database
     from service.decisions.store import Store
@@ -88,6 +93,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     host = _host(settings, metrics, lists, changes, loaded)
     job_worker = InServiceWorker(settings, database, host) if database is not None and settings.job_worker else None
     durable = None if store is None else _durable(store, settings, host)
+    if settings.history_file is not None:
+        host.begin_with(partial(_filled, settings.history_file, settings, database))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -239,6 +246,33 @@ def _durable(store: Store, settings: Settings, host: ModelHost) -> DurableHistor
 
     host.look_with(EarlierDecisions(store))
     return durable_history(store.database, lambda: store.waiting, settings, host)
+
+
+def _filled(file: Path, settings: Settings, database: Database | None, model: RiskModel) -> History:
+    """Return the model's history after an earlier manifest file. A store with a checkpoint has the past already.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+    """
+    from features.groups.history.state import VERSION
+    from features.readers import ColumnMapping
+    from service.files.batch import replay_file
+    from service.files.options import ScoreOptions
+
+    if database is not None:
+        from service.history import checkpoints
+
+        with contextlib.suppress(DatabaseAway):
+            if checkpoints.is_any(database, VERSION):
+                logger().info("history_file_not_replayed", why="the store has a history already")
+                return model.history
+    started = time.monotonic()
+    mapping = ColumnMapping.load(settings.history_mapping) if settings.history_mapping else None
+    history = model.history.copy()
+    replay_file(file, model, history, ScoreOptions(mapping=mapping, settings=settings.score_settings()))
+    seconds = round(time.monotonic() - started, 1)
+    logger().info("history_file_replayed", shipments=history.sequence - model.history.sequence, seconds=seconds)
+    return history
 
 
 def _host(

@@ -80,7 +80,8 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
         # Export command-line options, because worker processes read their settings from the environment.
         os.environ |= {
             f"TIDEWAITER_{name.upper()}": str(getattr(settings, name))
-            for name in ("host", "port", "workers", "log_level", "models_dir")
+            for name in ("host", "port", "workers", "log_level", "models_dir", "history_file", "history_mapping")
+            if getattr(settings, name) is not None
         }
         # Workers share metrics in files. prometheus-client reads this variable at import.
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tidewaiter-metrics-"))

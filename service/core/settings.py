@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     history_checkpoint_seconds: float = Field(default=300.0, ge=1.0, le=86_400.0)
     # Period that is replayed without a checkpoint. Most history features use windows of up to 30 days.
     history_replay_days: float = Field(default=30.0, gt=0.0, le=3660.0)
+    # Earlier manifest file that fills the history of a service whose store has no checkpoint yet, and the mapping of its columns.
+    history_file: Path | None = None
+    history_mapping: Path | None = None
     # Key that encrypts checkpoints, which contain hashes of names and addresses. None: the key is in a file.
     history_key: SecretStr | None = None
     # File of the key, such as a container secret. The first start with a store creates it. None: `history-key` beside the SQLite

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlalchemy import delete, desc, func, insert, select
+from sqlalchemy import delete, desc, exists, func, insert, select
 
 from service.history.key import Sealer, WrongKey
 from service.history.tables import CheckpointPart, HistoryCheckpoint
@@ -149,6 +149,12 @@ def check_key(connection: Connection, sealer: Sealer) -> None:
 def _content(connection: Connection, checkpoint_id: int) -> bytes:
     query = select(CheckpointPart.content).where(CheckpointPart.checkpoint_id == checkpoint_id)
     return b"".join(connection.execute(query.order_by(CheckpointPart.number)).scalars())
+
+
+def is_any(database: Database, version: int) -> bool:
+    """Return whether there is a checkpoint of a version of the history's state."""
+    with database.read() as connection:
+        return bool(connection.execute(select(exists().where(HistoryCheckpoint.version == version))).scalar())
 
 
 def oldest_order(database: Database) -> int | None:

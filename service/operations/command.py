@@ -30,6 +30,18 @@ def serve(
         int | None,
         typer.Option("--workers", min=1, help="Number of processes, each with a separate history. Default: 1."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            "--history",
+            metavar="FILE",
+            help="Earlier manifests that fill the history first, unless the store has a history already.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of --history."),
+    ] = None,
 ) -> None:
     """Serve the API until Ctrl-C. Its documentation is at /docs."""
     from models.bundle import resolve, verify
@@ -38,7 +50,7 @@ def serve(
     from service.scoring.model_host import load_current
     from service.server import PortTaken, run
 
-    settings = environment(host=host, port=port, workers=workers)
+    settings = environment(host=host, port=port, workers=workers, history_file=history, history_mapping=mapping)
     for name in unknown_variables():
         to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
     if (problem := settings.access_problem()) is not None:
@@ -57,12 +69,26 @@ def serve(
         scoring.rates_for(heads, bundled)
     except ValueError as error:
         raise WrongUse(f"TIDEWAITER_BASE_RATES: {error}") from None
+    if settings.history_file is not None:
+        _check_readable(settings.history_file, settings.history_mapping)
     if settings.keeps_decisions:
         _prepare(settings)
     try:
         run(settings, loaded)
     except PortTaken as error:
         raise WrongUse(str(error)) from None
+
+
+def _check_readable(file: Path, mapping: Path | None) -> None:
+    """Read the head of an earlier manifest file, so that an error ends the command with one line.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+    """
+    from features.readers import ColumnMapping, open_table
+
+    with open_table(file, mapping=ColumnMapping.load(mapping) if mapping else None):
+        pass
 
 
 def _prepare(settings: Settings) -> None:

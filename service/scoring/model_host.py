@@ -113,6 +113,7 @@ class ModelHost:
         self._signature: object = None
         self._log = logger()
         self.refused: Refusal | None = None
+        self._first_history: Callable[[RiskModel], History] = lambda model: model.history
         self._restore: Callable[[History], LiveHistory] = lambda snapshot: LiveHistory(snapshot.copy())
         self._earlier: LooksAtEarlier | None = None
 
@@ -207,7 +208,7 @@ class ModelHost:
             return None
         carried = before is not None and before.history.supersedes(model.history)
         if before is None:
-            history = self._restore(model.history)
+            history = self._restore(self._first_history(model))
             history.earlier = self._earlier
             is_restored = history.is_complete and history.order > 0
             return ServedModel(model, history, folder, _now(), "restored" if is_restored else "snapshot")
@@ -224,8 +225,12 @@ class ModelHost:
         """Set what live histories ask about earlier declarations."""
         self._earlier = earlier
 
+    def begin_with(self, first_history: Callable[[RiskModel], History]) -> None:
+        """Set the function that returns the history of the first model, by default its snapshot."""
+        self._first_history = first_history
+
     def restore_with(self, restore: Callable[[History], LiveHistory]) -> None:
-        """Set the function that returns the first live history, given the snapshot of the first model."""
+        """Set the function that returns the first live history, given the history of the first model."""
         self._restore = restore
 
     def _exchange(self, served: ServedModel) -> None:

@@ -193,6 +193,8 @@ def test_rejected_rows_end_with_1_only_when_strict(tmp_path: Path, bundle: Path)
         (["promote", "1"], 2, "MLflow"),
         (["pull", "--to", "."], 2, "not empty"),
         (["serve", "--port", "70000"], 2, "65535"),
+        (["serve", "--history", "none.csv"], 3, "none.csv"),
+        (["serve", "--history", "manifests.csv", "--mapping", "none.toml"], 2, "none.toml"),
         (["no-such-command"], 2, "no-such-command"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),

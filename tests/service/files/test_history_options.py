@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from features.groups.history.history import History
+from models.bundle import ModelStore
 from models.lanes import Lanes
 from models.scoring import RiskModel, ScoreSettings
+from service.app import create_app
+from service.core.settings import Settings
 from service.files.batch import BatchReport, score_file
 from service.files.options import ScoreOptions
 from tests.models.small_model import train
+from tests.service.api_client import serving
 from tests.service.files.test_batch import as_csv, goods
 
 Rows = list[dict[str, str]]
@@ -82,6 +86,26 @@ def test_an_earlier_file_is_replayed_first(tmp_path: Path, model: RiskModel) -> 
     assert by_row(rows) == by_row(whole[cut:])
     assert by_row(rows) != by_row(scored(tmp_path, later, model, ScoreOptions(), History.empty())[1])
     assert history.sequence == 80
+
+
+def test_a_service_begins_with_an_earlier_file_as_score_does(tmp_path: Path, models: Path) -> None:
+    header, *lines = as_csv(goods(80)).splitlines()
+    cut = next(place for place, line in enumerate(lines) if line.startswith("HB-7-000040"))
+    earlier, later = ("\n".join([header, *part]) + "\n" for part in (lines[:cut], lines[cut:]))
+    (tmp_path / "earlier.csv").write_text(earlier, encoding="utf-8")
+    (tmp_path / "office.csv").write_text(earlier.replace("net_mass_kg", "kilos"), encoding="utf-8")
+    (tmp_path / "office.toml").write_text('[columns]\nnet_mass_kg = "kilos"\n', encoding="utf-8")
+    model = ModelStore(models).load()
+    options = ScoreOptions(history_file=tmp_path / "earlier.csv")
+    _, expected = scored(tmp_path, later, model, options, model.history.copy())
+    _, without = scored(tmp_path, later, model, ScoreOptions(), model.history.copy())
+    office, mapping = tmp_path / "office.csv", tmp_path / "office.toml"
+    with serving(create_app(Settings(models_dir=models, history_file=office, history_mapping=mapping))) as client:
+        assert client.get("/v1/model").json()["history"] == "snapshot"
+        answer = client.post("/v1/score/csv", content=later.encode(), headers={"Content-Type": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert by_row(rows) == by_row(expected) != by_row(without)
+    assert [row["lane"] for row in rows] == [row["lane"] for row in expected]
 
 
 def with_lanes(model: RiskModel, red: float, yellow: float) -> RiskModel:

@@ -130,6 +130,28 @@ def test_a_replay_from_the_beginning_equals_the_uninterrupted_worker(served: Cal
     assert again == expected
 
 
+def test_an_earlier_file_fills_the_history_once(
+    served: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start after a kill replays the file and the log; a start with a checkpoint does not read the file."""
+    earlier = tmp_path / "earlier.jsonl"
+    earlier.write_bytes(b"\n".join(orjson.dumps(one) for one in shipments(4, 30)))
+    records = shipments(1, 20)
+    with killed(), served(history_file=earlier) as client:
+        begun = live_of(client)
+        assert begun.sequence > 0
+        send(client, records)
+        before = live_of(client)
+        assert before.sequence > begun.sequence
+    with served(history_file=earlier) as client:
+        assert_equal(live_of(client), before)
+        send(client, shipments(2, 1))
+        before = live_of(client)
+    earlier.unlink()
+    with served(history_file=earlier) as client:
+        assert_equal(live_of(client), before)
+
+
 @contextmanager
 def killed() -> Iterator[None]:
     """Make services end as if they were killed, without a last checkpoint. Only keepers of the tests read the log."""
