@@ -233,11 +233,12 @@ class SubstanceResolver:
         chosen = np.empty(table.n_rows, dtype=np.int32)
         chosen.fill(-1)
         best = np.zeros(table.n_rows, dtype=np.int32)
+        at: Sequence[int] = ()
         for name in ("declared_chemical", "cas_number", "goods_description"):
             column = table.text(name)
-            if not column.values:
+            at = range(len(column.values))
+            if not at:
                 continue
-            at: Sequence[int] = range(len(column.values))
             if name == "cas_number":
                 resolved = [index.match_cas(text) for text in column.values]
             elif name == "declared_chemical":
@@ -254,7 +255,7 @@ class SubstanceResolver:
                 continue
             _choose_by_code(column, named, matches, chosen, best)
         for column, named in (
-            *_abbreviated(table, index),
+            *_abbreviated(table, index, at),
             *_other_writings(table, index),
             *matches_elsewhere(table, index),
         ):
@@ -289,10 +290,16 @@ def _other_writings(table: ManifestTable, index: Substances) -> list[tuple[Coded
     return [(column, named)] if named else []
 
 
-def _abbreviated(table: ManifestTable, index: Substances) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
-    """Yield the descriptions that consist of an abbreviation, in the rows without an HS code of other goods, with its substance."""
+def _abbreviated(
+    table: ManifestTable, index: Substances, at: Sequence[int]
+) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
+    """Yield the descriptions that consist of an abbreviation, in the rows without an HS code of other goods, with its substance.
+
+    Args:
+        at: the descriptions that may name a substance.
+    """
     column, codes = table.text("goods_description"), table.text("hs_code")
-    named = [(code, match) for code, text in enumerate(column.values) if (match := index.match_abbreviation(text))]
+    named = [(code, match) for code in at if (match := index.match_abbreviation(column.values[code]))]
     if named:
         may_be = np.array([code[:2] in _CHAPTERS_OF_CHEMICALS for code in codes.values], dtype=np.bool_)
         yield Coded(np.where(codes.lookup(may_be, True), column.codes, -1).astype(np.int32), column.values), named
@@ -351,8 +358,12 @@ def _rank(match: Match) -> int:
 
 
 def _name_substance(texts: list[str]) -> list[float]:
-    """Return 1 for each text that names a substance or was not read, and 0 for the others."""
-    matches = Substances.load().match_all(texts)
+    """Return 1 for each text that names a substance, also by an abbreviation alone, or was not read, and 0 for the others."""
+    index = Substances.load()
+    matches, may_name = index.match_all(texts), index.may_name(texts)
     budget = current_budget()
     unread = budget.unread if budget is not None else ()
-    return [float(match is not None or text in unread) for text, match in zip(texts, matches, strict=True)]
+    return [
+        float(match is not None or text in unread or (may and index.match_abbreviation(text) is not None))
+        for text, match, may in zip(texts, matches, may_name, strict=True)
+    ]

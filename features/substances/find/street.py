@@ -28,7 +28,11 @@ class StreetNames:
     def __init__(self, names: Sequence[StreetName]) -> None:
         self._names = {_key(row.name): row for row in names}
         words = sorted((fold(row.name) for row in names), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_pattern, words)))
+        latin, others = (
+            "|".join(_written(word) for word in words if word.isascii() == ascii) for ascii in (True, False)
+        )
+        # One look around all names instead of one per name. Scripts without blanks put no blank around a name of Latin letters.
+        self._pattern = re.compile(rf"(?<![a-z\d])(?:{latin})(?![a-z\d])|(?<![^\W_])(?:{others})(?![^\W_])")
         self._rarest_words = frozenset(filter(None, map(_rarest_word, words)))
 
     def suggested_by(self, word: str) -> bool:
@@ -63,11 +67,10 @@ def _means_a_drug(row: StreetName, beside: str, folded: str) -> bool:
     return (taken or STREET_TRADE.search(beside) is not None) and STREET_OTHER_GOODS.search(folded) is None
 
 
-def _pattern(name: str) -> str:
-    """Return the pattern of a folded name. Scripts without blanks put no blank around a name of Latin letters either."""
+def _written(name: str) -> str:
+    """Return the pattern of a folded name: with or without blanks and hyphens."""
     written = re.escape(name).replace(r"\ ", "[ -]?").replace(r"\-", "-?")
-    written = _BEFORE_NUMBER.sub("-?", written)
-    return rf"(?<![a-z\d]){written}(?![a-z\d])" if name.isascii() else rf"(?<![^\W_]){written}(?![^\W_])"
+    return _BEFORE_NUMBER.sub("-?", written)
 
 
 def _rarest_word(name: str) -> str:
