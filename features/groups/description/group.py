@@ -32,6 +32,7 @@ _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
 _PRINTED: Final = _PATTERNS["printed"]["pattern"]
 _NOT_BINDER: Final = _PATTERNS["not_binder"]["pattern"]
 _NAMED_DYE: Final = _PATTERNS["named_dye"]["pattern"]
+_NAMED_POWDER: Final = _PATTERNS["named_powder"]["pattern"]
 _GRAM: Final = _PATTERNS["gram"]["pattern"]
 # Token patterns that make costly searches rare: without a matching token (or, for grades, a percent sign) a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
@@ -57,6 +58,12 @@ _OF_ANY: Final = re.compile(
         )
     )
 )
+#: Features that count words: the flag of the words, and the one that counts matches of a pattern.
+_FLAG_OF: Final = {
+    "description_chemical_words": WordFlag.CHEMICAL,
+    "description_generic_chemistry": WordFlag.GENERIC_CHEMISTRY,
+}
+_GRADE_NAME: Final = "description_grade"
 #: Number of words whose shares are learned: the most frequent words of the fit window.
 _VOCABULARY: Final = 4000
 #: Flags that require a search.
@@ -169,6 +176,10 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
     low = texts.folded[at]
     if flags & WordFlag.SEARCH_STOP_WORD:
         row[DescriptionColumn.DESCRIPTION_STOP_WORD] = _vagueness(texts.tokens_of(at))
+    if "powder" in low:
+        # The kind of a powder says what it is: cosmetic powder is no chemistry in general words.
+        low, named = _NAMED_POWDER.subn(" ", low)
+        row[DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY] *= not named
     if flags & WordFlag.SEARCH_GRADE or "%" in low:
         row[DescriptionColumn.DESCRIPTION_GRADE] = len(_GRADE.findall(low))
     if flags & WordFlag.SEARCH_RESEARCH:
@@ -264,6 +275,20 @@ class DescriptionGroup(Group):
         """
         of_substances = _words_of_substances()
         return [self.log_share_.get(word, self._rarest if word in of_substances else np.nan) for word in words]
+
+    def shares_of_words(self, text: str) -> dict[str, float]:
+        """Return each word of a text with its log share of past descriptions; NaN for an unknown word."""
+        tokens = list(dict.fromkeys(words(text)))
+        return dict(zip(tokens, self._word_shares(tokens), strict=True))
+
+    @staticmethod
+    def counted_words(column: str, text: str) -> list[str]:
+        """Return the words of a text that a feature counts, folded; empty for a feature that counts no words."""
+        low = _NAMED_POWDER.sub(" ", folded(text))
+        if column == _GRADE_NAME:
+            return list(dict.fromkeys(_GRADE.findall(low)))
+        flag = _FLAG_OF.get(column, 0)
+        return [token for token in dict.fromkeys(re.findall(r"\w+", low)) if _flags(token) & flag]
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

@@ -155,6 +155,8 @@ def _compare_with_plain_searches(text: str) -> None:
     found = described(text)
     for name, pattern in _PLAIN_SEARCHES.items():
         searched = re.sub(_NOT_CHEMICAL, " ", text) if name == "chemical_words" else text
+        if name == "grade":
+            searched = re.sub(_PATTERNS["named_powder"]["pattern"], " ", text)
         count = len(re.findall(pattern, searched))
         if name == "equipment":
             # The model name of a tablet press counts on its own.
@@ -216,6 +218,30 @@ def test_a_cas_number_makes_generic_words_precise() -> None:
     generic, precise = matrix[:, DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY].tolist()
     assert generic > 0.0
     assert precise == 0.0
+
+
+def test_a_powder_of_a_named_kind_is_no_chemistry_in_general_words() -> None:
+    texts = (
+        "cosmetic powder sample",
+        "化妝粉樣品 face powder",
+        "milk powder 25 kg",
+        "powder coated steel shelf sample",
+    )
+    general = ("chemical powder sample", "intermediate powder", "white powder sample")
+    matrix = DescriptionGroup().transform(table([(text, None) for text in (*texts, *general)]), NO_HISTORY)
+    chemistry = matrix[:, DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY]
+    assert chemistry[: len(texts)].tolist() == [0.0] * len(texts)
+    assert (chemistry[len(texts) :] >= 2.0).all()
+    # A sample stays a sample.
+    assert matrix[0, DescriptionColumn.DESCRIPTION_GRADE] == 1.0
+
+
+def test_press_in_other_senses_is_no_press() -> None:
+    texts = ("穿戴甲 press on nails 24pcs", "press-on nails", "press studs brass", "press kit brochure", "garlic press")
+    presses = ("hydraulic press 20 t", "press tools", "manual press machine", "press")
+    matrix = DescriptionGroup().transform(table([(text, None) for text in (*texts, *presses)]), NO_HISTORY)
+    tooling = matrix[:, DescriptionColumn.DESCRIPTION_TOOLING].tolist()
+    assert tooling == [0.0] * len(texts) + [1.0] * len(presses)
 
 
 def test_words_of_substances_are_known_to_every_office() -> None:
