@@ -16,6 +16,19 @@ from features.groups.shown import CODE, FLAG, Shown, percent, ratio
 from features.reference import hs_exists, hs_of_interest
 from features.texts.cache import TextIndex, TextPairs, TextRows, weak_method
 
+#: Probability of a chemical that the words of two in three goods stay below, measured in three of the authors' worlds.
+_MOST_GOODS: Final = 0.02
+
+
+def _chemical(value: float) -> str:
+    """Return the probability that words name a chemical in words."""
+    probability = f"probability {percent(value)}"
+    if value < _MOST_GOODS:
+        return f"no chemical ({probability})"
+    if value < 0.3:
+        return f"a chemical cannot be ruled out ({probability}, for most goods under {percent(_MOST_GOODS)})"
+    return f"{'probably' if value >= 0.5 else 'possibly'} a chemical ({probability})"
+
 
 class ClassificationColumn(Column):
     """Columns of the group, in order."""
@@ -54,7 +67,7 @@ class ClassificationColumn(Column):
     TEXT_CHEMICAL_PROBABILITY = (
         "HS_TEXT",
         "P(chemical chapters given the words of the description)",
-        Shown(percent, "Probability that these words name a chemical"),
+        Shown(_chemical, "Automatic reading of the words", usual_within=_MOST_GOODS),
     )
     CHEMICAL_TEXT_HARMLESS_CODE = (
         "HS_CONTRADICTS_TEXT",

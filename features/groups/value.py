@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import Column, FloatArray, Group, GroupInput, State, TextCache, declare, usual_by_hs
-from features.groups.shown import FLAG, LOG, LOG_COUNT, SHARE, Shown, distance, one_of
+from features.groups.shown import FLAG, LOG, LOG_COUNT, SHARE, Shown, distance, number_text, one_of
 from features.reference import rate_table, usd_per_unit
 from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
 from features.reference.trade import JUST_BELOW, LIMIT_EUR, LIMIT_USD
@@ -62,19 +62,32 @@ class ValueColumn(Column):
     )
     SHIPMENT_VALUE_USD = "CONSIGNMENT_SIZE", "Declared value of the whole shipment in US dollars", LOG
     SHIPMENT_MASS_KG = "CONSIGNMENT_SIZE", "Gross mass of the shipment in kilograms", LOG
-    SHIPMENT_ITEMS = "CONSIGNMENT_SIZE", "Goods items of the shipment"
+    SHIPMENT_ITEMS = "CONSIGNMENT_SIZE", "Goods items of the shipment", Shown(number_text, usual_within=1.5)
     PACKAGE_COUNT = "CONSIGNMENT_SIZE", "Packages of the shipment", LOG_COUNT
     MASS_PER_PACKAGE = "CONSIGNMENT_SIZE", "Kilograms per package", LOG
 
 
 class Quantity(IntEnum):
-    """Quantities with learned usual values. Names in lower case are keys of the group's state."""
+    """Quantities with learned usual values. Names in lower case are keys of the group's state.
+
+    Features measure the distance from those of the first three. Texts of reasons state the others, of shipments with one item.
+    """
 
     VALUE_PER_KG = 0
     VALUE = 1
     MASS = 2
+    VALUE_PER_UNIT = 3
+    MASS_PER_UNIT = 4
+    GROSS_MASS = 5
+    SHIPMENT_VALUE = 6
+    PACKAGES = 7
+    MASS_PER_PACKAGE = 8
+    FREIGHT_TO_VALUE = 9
+    FREIGHT_PER_KG = 10
 
 
+#: Quantities whose distance from the usual value is a feature.
+_MEASURED: Final = (Quantity.VALUE_PER_KG, Quantity.VALUE, Quantity.MASS)
 FEATURES: Final = declare("value", ValueColumn)
 
 
@@ -104,10 +117,20 @@ class ValueGroup(Group):
 
     def fit(self, table: ManifestTable) -> None:
         log = table.amounts.log
+        alone = np.bincount(table.shipment, minlength=table.n_shipments)[table.shipment] == 1
+        whole = np.where(alone, log, np.nan)
         values = {
             Quantity.VALUE_PER_KG: log[Amount.VALUE] - log[Amount.MASS],
             Quantity.VALUE: log[Amount.VALUE],
             Quantity.MASS: log[Amount.MASS],
+            Quantity.VALUE_PER_UNIT: log[Amount.VALUE] - log[Amount.UNITS],
+            Quantity.MASS_PER_UNIT: log[Amount.MASS] - log[Amount.UNITS],
+            Quantity.GROSS_MASS: whole[Amount.GROSS],
+            Quantity.SHIPMENT_VALUE: whole[Amount.TOTAL],
+            Quantity.PACKAGES: whole[Amount.PACKAGES],
+            Quantity.MASS_PER_PACKAGE: whole[Amount.GROSS] - whole[Amount.PACKAGES],
+            Quantity.FREIGHT_TO_VALUE: whole[Amount.FREIGHT] - whole[Amount.TOTAL],
+            Quantity.FREIGHT_PER_KG: whole[Amount.FREIGHT] - whole[Amount.GROSS],
         }
         hs = table.text("hs_code")
         for quantity in Quantity:
@@ -121,14 +144,15 @@ class ValueGroup(Group):
 
     def _prepare(self) -> None:
         """Arrange the usual values in rows. Row 0 has those of the whole window."""
-        keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
+        measured = [quantity.name.lower() for quantity in _MEASURED]
+        keys = dict.fromkeys(("", *(key for name in measured for key in self.usual_[name])))
         missing = (np.nan, np.nan)
         row_of = {key: row for row, key in enumerate(keys)}
         self._usual_row = TextRows(
             lambda codes: [row_of.get(code[:4]) or row_of.get(code[:2]) or 0 for code in codes], np.zeros(1)
         )
         #: Quantity -> median and spread per row.
-        self._usual = [[self.usual(quantity.name.lower(), key) or missing for key in keys] for quantity in Quantity]
+        self._usual = [[self.usual(name, key) or missing for key in keys] for name in measured]
 
     def usual(self, quantity: str, code: str) -> tuple[float, float] | None:
         """Return median and spread of the log of ``value_per_kg``, ``value`` or ``mass`` for an HS code."""
@@ -190,7 +214,8 @@ class ValueGroup(Group):
         return {"usual": {name: {k: list(v) for k, v in usual.items()} for name, usual in self.usual_.items()}}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        self.usual_ = {
+        # A bundle may lack the quantities that only texts state.
+        self.usual_ = {quantity.name.lower(): {} for quantity in Quantity} | {
             name: {key: (float(median), float(spread)) for key, (median, spread) in usual.items()}
             for name, usual in data["usual"].items()
         }

@@ -34,6 +34,7 @@ PLACES: Final = frozenset(
         "hs",
         "items",
         "mass",
+        "mass_for_goods",
         "gross_mass",
         "value",
         "freight",

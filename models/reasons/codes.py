@@ -15,7 +15,7 @@ from typing import Final
 
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from features.reference import statistics, typologies
-from models.reasons import goods_texts, law_texts, shipment_texts
+from models.reasons import goods_texts, law_texts, shipment_texts, value_texts
 from models.reasons.items import Evidence, FactWriter, Renderer
 
 #: Source of a relation without a published typology.
@@ -124,6 +124,7 @@ PLACES: Final[Mapping[str, FactWriter]] = MappingProxyType(
         "hs": goods_texts.hs,
         "items": shipment_texts.item_count,
         "mass": shipment_texts.kilograms("net_mass_kg", "gross_mass_kg"),
+        "mass_for_goods": value_texts.mass_for_goods,
         "gross_mass": shipment_texts.kilograms("gross_mass_kg", "net_mass_kg"),
         "value": shipment_texts.amount("customs_value"),
         "freight": shipment_texts.amount("freight_charge", "Freight of "),
@@ -148,7 +149,7 @@ PLACES: Final[Mapping[str, FactWriter]] = MappingProxyType(
         "hs_and_description": goods_texts.hs_and_description,
         "hs_chapter": goods_texts.hs_chapter,
         "hs_digits": goods_texts.hs_digits,
-        "declared_value": shipment_texts.declared_value,
+        "declared_value": value_texts.declared_value,
         "package": shipment_texts.package,
         "route_fact": shipment_texts.route_fact,
         "trade_lane": shipment_texts.trade_lane,
@@ -181,8 +182,8 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
         ReasonCode.SUBSTANCE_HS: _kind("hs_code declared_chemical cas_number", goods_texts.substance_and_hs, "D6 D4"),
         ReasonCode.PERMIT: _kind("permit_number", "{permit_fact}"),
         ReasonCode.DESCRIPTION_VAGUE: _kind("goods_description", "{description}{measured}", "D1 D2"),
-        ReasonCode.DESCRIPTION_FORM: _kind("goods_description", "{description}{measured}", "D2"),
-        ReasonCode.DESCRIPTION_CHEMICAL: _kind("goods_description hs_code", "{description}{measured}", "D3 D7 D8"),
+        ReasonCode.DESCRIPTION_FORM: _kind("goods_description", goods_texts.description_words, "D2"),
+        ReasonCode.DESCRIPTION_CHEMICAL: _kind("goods_description hs_code", goods_texts.description_words, "D3 D7 D8"),
         ReasonCode.EQUIPMENT_DECLARED: _kind(
             "goods_description hs_code consignee_name", "{hs_and_description}{measured}", "E1 E2"
         ),
@@ -195,9 +196,7 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
         ReasonCode.HS_OF_INTEREST: _kind("hs_code", "{hs_fact}{measured}", "D6 E1 E3"),
         ReasonCode.HS_CHAPTER: _kind("hs_code", "{hs_chapter}{measured}", "D3 D6"),
         ReasonCode.HS_FORM: _kind("hs_code", "{hs_digits}{measured}", "M5"),
-        ReasonCode.VALUE_DENSITY: _kind(
-            "customs_value currency net_mass_kg hs_code", shipment_texts.value_density, "V1"
-        ),
+        ReasonCode.VALUE_DENSITY: _kind("customs_value currency net_mass_kg hs_code", value_texts.value_density, "V1"),
         ReasonCode.VALUE_MISSING: _kind("customs_value currency", "{declared_value}{measured}", "M3"),
         ReasonCode.VALUE_THRESHOLD: _kind("customs_value currency", "{declared_value}{measured}", "V4 V5"),
         ReasonCode.VALUE_HISTORY: _kind(
@@ -205,9 +204,9 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
             "{declared_value}, consignor is {consignor}{measured}",
             "V5",
         ),
-        ReasonCode.FREIGHT_VALUE: _kind("freight_charge customs_value currency", shipment_texts.freight, "V2"),
-        ReasonCode.MASS_UNUSUAL: _kind("net_mass_kg gross_mass_kg quantity hs_code", shipment_texts.mass, "V3"),
-        ReasonCode.CONSIGNMENT_SIZE: _kind("package_count gross_mass_kg customs_value", shipment_texts.size),
+        ReasonCode.FREIGHT_VALUE: _kind("freight_charge customs_value currency", value_texts.freight, "V2"),
+        ReasonCode.MASS_UNUSUAL: _kind("net_mass_kg gross_mass_kg quantity hs_code", value_texts.mass, "V3"),
+        ReasonCode.CONSIGNMENT_SIZE: _kind("package_count gross_mass_kg customs_value", value_texts.size),
         ReasonCode.PACKAGE_KIND: _kind("package_type undg_number channel", "{package}{measured}", "V6"),
         ReasonCode.ROUTE_TRANSIT: _kind(
             "origin_country export_country consignor_country routing_countries", "{route_fact}{measured}", "R1"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
 
+from features.groups.description.group import DescriptionGroup
+from features.groups.shown import log_share
 from features.reference import Group, hs_text
 from features.substances import ADULTERANT, BENIGN, Match, Substances
 from models.permit_numbers import form_fault, is_placeholder
@@ -226,12 +229,50 @@ def hs_fact(items: ExplainedItems) -> list[str]:
     return [f"HS {code} is declared" if code else "No HS code is declared" for code in items.text("hs_code")]
 
 
-#: Short titles of chapters whose full title, up to its first semicolon, names goods unlike most of the chapter.
+#: Short titles of chapters whose full title, up to its first semicolon, is long or names goods unlike most of the chapter.
 _CHAPTER_TITLES: Final = {
+    "01": "live animals",
+    "04": "dairy products, eggs, honey and other products of animals",
+    "05": "other products of animal origin",
+    "06": "live plants and cut flowers",
+    "07": "vegetables",
+    "11": "milled products, malt and starches",
+    "12": "oil seeds, other seeds, medicinal plants and fodder",
+    "13": "gums, resins and plant extracts",
+    "14": "plant materials for plaiting and other plant products",
+    "15": "fats, oils and waxes",
+    "16": "prepared meat and fish",
+    "19": "preparations of cereals and bakers' wares",
+    "23": "animal feed and residues of the food industry",
+    "25": "salt, sulphur, earths, stone, lime and cement",
+    "32": "dyes, pigments, paints and inks",
+    "33": "perfumery, cosmetics and essential oils",
+    "34": "soap, cleaning agents, waxes and candles",
+    "35": "proteins, modified starches, glues and enzymes",
+    "36": "explosives, fireworks and matches",
+    "38": "miscellaneous chemical products",
+    "42": "leather goods, bags and suitcases",
+    "43": "furs",
+    "54": "man-made filaments and their fabrics",
+    "56": "wadding, felt, nonwovens, ropes and cords",
+    "58": "special fabrics, lace and embroidery",
+    "59": "coated and technical textiles",
+    "60": "knitted or crocheted fabrics",
+    "61": "knitted or crocheted clothing",
+    "62": "clothing that is not knitted or crocheted",
+    "63": "other made-up textiles and worn clothing",
     "66": "umbrellas and sticks",
-    "71": "pearls, precious stones and precious metals",
+    "67": "feathers, artificial flowers and articles of human hair",
+    "68": "articles of stone, plaster and cement",
+    "71": "jewellery, precious stones and precious metals",
+    "81": "other base metals",
+    "82": "tools and cutlery of base metal",
+    "83": "miscellaneous articles of base metal",
     "84": "machines and their parts",
+    "85": "electrical and electronic equipment",
+    "87": "vehicles and their parts",
     "90": "optical, measuring and medical instruments",
+    "94": "furniture, bedding and lamps",
 }
 
 
@@ -248,6 +289,44 @@ def hs_chapter(items: ExplainedItems) -> list[str]:
 
 def _chapter_title(chapter: str) -> str:
     return _CHAPTER_TITLES.get(chapter) or (hs_text(chapter) or "").partition(";")[0].lower()
+
+
+def description_words(evidence: Evidence) -> list[str]:
+    """Write the goods description and what is unusual about its words."""
+    items = evidence.items
+    group = next((group for group in items.scored.space.groups if isinstance(group, DescriptionGroup)), None)
+    texts = []
+    for declared, text, measured, leading in zip(
+        items.facts(description), items.text("goods_description"), evidence.measured, evidence.leading, strict=True
+    ):
+        words = "" if group is None or text is None else _unusual_words(group, text, leading)
+        texts.append(f"{declared}{words or measured}")
+    return texts
+
+
+def _unusual_words(group: DescriptionGroup, text: str, leading: str) -> str:
+    """Return what a feature says of the words of a text by naming them; empty if it says nothing of single words."""
+    if leading in _COUNTED_WORDS:
+        counted = group.counted_words(leading, text)
+        return f". {_COUNTED_WORDS[leading]}: {', '.join(map(quote, counted[:_WORDS_NAMED]))}" if counted else ""
+    shares = group.shares_of_words(text)
+    if leading == "description_unknown_words":
+        unknown = [word for word, share in shares.items() if math.isnan(share)]
+        return f". Past descriptions never used {', '.join(map(quote, unknown[:_WORDS_NAMED]))}" if unknown else ""
+    known = {word: share for word, share in shares.items() if not math.isnan(share)}
+    if leading != "description_rarest_word" or not known:
+        return ""
+    rarest = min(known, key=known.__getitem__)
+    return f". Its rarest known word, {quote(rarest)}, stands in {log_share(known[rarest])} of past descriptions"
+
+
+#: Feature that counts words -> what these are.
+_COUNTED_WORDS: Final = {
+    "description_chemical_words": "Words built like chemical names",
+    "description_generic_chemistry": "General words that could mean any chemical",
+    "description_grade": "Words of grade and purpose",
+}
+_WORDS_NAMED: Final = 3
 
 
 def hs_digits(items: ExplainedItems) -> list[str]:

@@ -1,4 +1,4 @@
-"""Writers of facts about the shipment: value, mass, package, route and parties. `models.reasons.codes` says where they stand.
+"""Writers of facts about the shipment: package, route, filing and parties. `models.reasons.codes` says where they stand.
 
 Texts contain no judgement: the sign of the weight shows whether the reason counts for or against illicit content.
 """
@@ -10,22 +10,12 @@ from operator import add
 from typing import Final
 
 from features.groups.business import chapter_of
-from features.groups.expected.columns import Target
-from features.groups.expected.group import ExpectedGroup
-from features.groups.expected.rows import FARTHEST
-from features.groups.shown import HUGE, exp_of, number_text
-from features.groups.value import ValueGroup
+from features.groups.shown import number_text
 from features.kinds.parties import business_lines
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.table.table import TIME_MISSING
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, day_of, quote
-
-
-def money(usd: float) -> str:
-    """Format an amount in US dollars, with cents only below 1,000."""
-    if not usd < HUGE:
-        return f"USD {usd:.3g}"
-    return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
+from models.reasons.value_texts import counted_things, money
 
 
 def _after(evidence: Evidence, facts: list[str]) -> list[str]:
@@ -47,187 +37,6 @@ def package(items: ExplainedItems) -> list[str]:
     """Write the package type, dangerous goods number and channel."""
     facts = _labelled(items, ("package_type", "package type"), ("undg_number", "UN number"), ("channel", "channel"))
     return [f"Declared: {fact}" if fact else "No package type is declared" for fact in facts]
-
-
-# -- value and mass ---------------------------------------------------------------------------------------------------
-
-
-class _UsualRange:
-    """Usual range of a quantity per HS code: the middle two thirds of past traffic."""
-
-    def __init__(self, items: ExplainedItems, quantity: str) -> None:
-        group = next((group for group in items.scored.space.groups if isinstance(group, ValueGroup)), None)
-        self._usual = group.usual_[quantity] if group else {}
-        self._ranges: dict[str, tuple[float, float, str]] = {}
-
-    def compare(self, hs_code: str | None, log_value: float, fact: str) -> str:
-        """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
-        for digits, label in ((4, "HS "), (2, "HS chapter "), (0, "all goods")):
-            key = (hs_code or "")[:digits]
-            if key in self._usual and (key or not digits):
-                low, high, usual = self._range(key)
-                value = exp_of(log_value)
-                level = "low" if value < low else "high" if value > high else "usual"
-                return f"{fact} is {level} for {label}{key} ({usual})"
-        return f"{fact} is declared"
-
-    def _range(self, key: str) -> tuple[float, float, str]:
-        """Return the bounds of the usual range for an HS code, and the range as text."""
-        if key not in self._ranges:
-            median, spread = self._usual[key]
-            low, high = exp_of(median - spread), exp_of(median + spread)
-            words = f"usual: {number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
-            self._ranges[key] = low, high, words
-        return self._ranges[key]
-
-
-def _two_digits(value: float) -> float:
-    # The range is precise to two significant digits only.
-    return float(f"{value:.2g}")
-
-
-def value_density(evidence: Evidence) -> list[str]:
-    """Write the value per kilogram, or the value, and the usual range for the HS heading."""
-    items = evidence.items
-    texts = _against_description(evidence, _after(evidence, items.facts(declared_value)))
-    values, densities, codes = items.feature("value_usd"), items.feature("value_per_kg"), items.text("hs_code")
-    usual_value, usual_density = _UsualRange(items, "value"), _UsualRange(items, "value_per_kg")
-    for position, leading in enumerate(evidence.leading):
-        value, density = values[position], densities[position]
-        if density is not None and leading in ("value_per_kg", "value_per_kg_unusual"):
-            fact = f"Declared value of {money(exp_of(density))} per kg"
-            texts[position] = usual_density.compare(codes[position], density, fact)
-        elif value is not None and leading in ("value_usd", "value_unusual"):
-            fact = f"Declared value of {money(exp_of(value))}"
-            texts[position] = usual_value.compare(codes[position], value, fact)
-    return texts
-
-
-def declared_value(items: ExplainedItems) -> list[str]:
-    """Write the declared value in its own currency."""
-    return [
-        "No value is declared"
-        if amount is None
-        else f"Declared value is {currency} {amount:,.2f}"
-        if currency
-        else f"Declared value is {amount:,.2f} without a currency"
-        for amount, currency in zip(items.number("customs_value"), items.text("currency"), strict=True)
-    ]
-
-
-def freight(evidence: Evidence) -> list[str]:
-    """Write the freight charge and the value of the goods."""
-    charges, values = evidence.items.usd("freight_charge"), evidence.items.usd("customs_value")
-    return [
-        "No freight charge is declared"
-        if charge is None
-        else f"Freight of {money(charge)} on goods of {'unknown value' if value is None else money(value)}{measured}"
-        for charge, value, measured in zip(charges, values, evidence.measured, strict=True)
-    ]
-
-
-def mass(evidence: Evidence) -> list[str]:
-    """Write the mass and the usual range for the HS heading."""
-    items = evidence.items
-    texts = _against_description(evidence, _after(evidence, items.facts(declared_mass)))
-    log_masses, codes, usual = items.feature("mass_kg"), items.text("hs_code"), _UsualRange(items, "mass")
-    for position, leading in enumerate(evidence.leading):
-        log_mass = log_masses[position]
-        if log_mass is not None and leading in ("mass_kg", "mass_unusual"):
-            fact = f"Mass of {number_text(_kilograms(log_mass))} kg"
-            texts[position] = usual.compare(codes[position], log_mass, fact)
-    return texts
-
-
-#: Feature of `ExpectedGroup` -> its target, the feature with the signed distance, and the goods that it is compared with.
-_DESCRIBED: Final = {
-    "mass_vs_description": (Target.MASS, "mass_vs_description", "goods with this description and quantity"),
-    "mass_deviation": (Target.MASS, "mass_vs_description", "goods with this description and quantity"),
-    "value_vs_description": (Target.VALUE, "value_vs_description", "goods with this description and quantity"),
-    "price_vs_description": (Target.PRICE, "price_vs_description", "goods with this description and mass"),
-    "price_deviation": (Target.PRICE, "price_vs_description", "goods with this description and mass"),
-}
-
-
-def _against_description(evidence: Evidence, texts: list[str]) -> list[str]:
-    """Return the texts, with the usual range for the description where a feature of `ExpectedGroup` leads."""
-    items = evidence.items
-    group = next((group for group in items.scored.space.groups if isinstance(group, ExpectedGroup)), None)
-    if group is None or not any(leading in _DESCRIBED for leading in evidence.leading):
-        return texts
-    described = items.scored.table.description_or_chemical
-    for position, leading in enumerate(evidence.leading):
-        if leading not in _DESCRIBED:
-            continue
-        target, signed, goods = _DESCRIBED[leading]
-        log = items.feature("mass_kg" if target is Target.MASS else "value_usd")[position]
-        distance, text = items.feature(signed)[position], items.of_row(described)[position]
-        if log is None or distance is None or text is None or abs(distance) >= FARTHEST:
-            continue
-        spread = group.spread(text, target)
-        low, high = (exp_of(log - (distance + side) * spread) for side in (1.0, -1.0))
-        fact, unit = (f"Mass of {number_text(_kilograms(log))} kg", "")
-        usual = f"{number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
-        if target is not Target.MASS:
-            fact, unit = f"Declared value of {money(exp_of(log))}", "USD "
-        level = "low" if distance < -1.0 else "high" if distance > 1.0 else "usual"
-        texts[position] = f"{fact} is {level} for {goods} (usual: {unit}{usual})"
-    return texts
-
-
-def _kilograms(log_mass: float) -> float:
-    # Round, because the exponential of a logarithm has a rounding error. Declared masses are precise to a gram at most.
-    return round(exp_of(log_mass), 4)
-
-
-def declared_mass(items: ExplainedItems) -> list[str]:
-    """Write the net and gross mass."""
-    masses = [", ".join(filter(None, both)) for both in zip(*_masses(items), strict=True)]
-    return [f"Mass declared: {text}" if text else "No mass is declared" for text in masses]
-
-
-def _masses(items: ExplainedItems) -> tuple[list[str], list[str]]:
-    """Return the texts of the net mass of the item and of the gross mass of the shipment, empty where missing."""
-    counts = [count if count is not None and count > 1 else None for count in items.feature("shipment_items")]
-    net, gross = (
-        [
-            ""
-            if value is None
-            else f"{label} {number_text(value)} kg{'' if count is None else of.format(number_text(count))}"
-            for value, count in zip(items.number(name), counts, strict=True)
-        ]
-        for name, label, of in (
-            ("net_mass_kg", "net", " for this item"),
-            ("gross_mass_kg", "gross", " for all {} items"),
-        )
-    )
-    return net, gross
-
-
-def size(evidence: Evidence) -> list[str]:
-    """Write the masses, packages and goods items. The value of the leading feature follows unless these facts contain it."""
-    items = evidence.items
-    facts = [
-        ", ".join(filter(None, parts))
-        for parts in zip(
-            *_masses(items),
-            _counted(items.number("package_count"), "package"),
-            _counted(items.feature("shipment_items"), "goods item"),
-            strict=True,
-        )
-    ]
-    return [
-        f"Size of the consignment: {fact}{'' if leading in _IN_SIZE else measured}"
-        for fact, leading, measured in zip(facts, evidence.leading, evidence.measured, strict=True)
-    ]
-
-
-#: Features whose values are among the facts that `size` writes.
-_IN_SIZE: Final = frozenset({"shipment_mass_kg", "shipment_items", "package_count"})
-
-
-def _counted(numbers: list[float | None], noun: str) -> list[str]:
-    return ["" if number is None else f"{number_text(number)} {noun}{'' if number == 1 else 's'}" for number in numbers]
 
 
 # -- route and parties ------------------------------------------------------------------------------------------------
@@ -369,7 +178,7 @@ FINDS: Final = (
 
 def counted(feature: str, noun: str) -> FactWriter:
     """Return a writer of a feature that counts things, with their noun."""
-    return lambda items: [text or f"No {noun}" for text in _counted(items.feature(feature), noun)]
+    return lambda items: [text or f"No {noun}" for text in counted_things(items.feature(feature), noun)]
 
 
 def business_line(field: str) -> FactWriter:
@@ -426,10 +235,14 @@ def item_count(items: ExplainedItems) -> list[str]:
 
 
 def route(items: ExplainedItems) -> list[str]:
-    """Write the countries of the route in order."""
-    fields = ("origin_country", "export_country", "routing_countries", "consignee_country")
-    routes = [
-        list(dict.fromkeys(code for text in texts if text for code in text.split(";")))
-        for texts in zip(*map(items.text, fields), strict=True)
-    ]
-    return [" to ".join(route) for route in routes]
+    """Write the countries of the route in order, and the origin of the goods if it is not among them."""
+    legs = zip(*map(items.text, ("export_country", "routing_countries", "consignee_country")), strict=True)
+    routes = []
+    for origin, sender, texts in zip(items.text("origin_country"), items.text("consignor_country"), legs, strict=True):
+        codes = [code for text in texts if text for code in text.split(";")]
+        if texts[0] is None and (first := sender or origin):
+            codes.insert(0, first)
+        way = " to ".join(dict.fromkeys(codes))
+        # Goods are not always sent from where they were made.
+        routes.append(way if origin is None or origin in codes else f"{way} (goods of {origin})")
+    return routes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from features.groups.base import Column, declare
@@ -9,6 +10,7 @@ from features.groups.shown import FLAG, LOG_COUNT, NUMBER, PERIOD, SHARE, TIMES,
 
 _CONSIGNOR_SEEN: Final = Shown(number_text, unknown="The consignor was not seen before")
 _CONSIGNEE_SEEN: Final = Shown(number_text, unknown="The consignee was not seen before")
+_OF_CONSIGNOR: Final = replace(SHARE, after=" (smoothed)", unknown="No earlier shipment of the consignor is known")
 _GROWTH: Final = Shown(
     lambda value: "as many as usual" if value == 0.0 else f"{number_text(exp_of(value))} times the usual number",
     label="Shipments on this trade lane within 30 days",
@@ -117,13 +119,13 @@ class HistoryColumn(Column):
     CONSIGNOR_CHAPTERS = "GOODS_HISTORY", "Different HS chapters that the consignor has sent"
     CONSIGNOR_CHAPTER_SHARE = (
         "GOODS_HISTORY",
-        "Share of the consignor's earlier shipments with the HS chapter of this one (smoothed)",
-        SHARE,
+        "Share of the consignor's earlier shipments with the HS chapter of this one",
+        _OF_CONSIGNOR,
     )
     CONSIGNOR_HEADING_SHARE = (
         "GOODS_HISTORY",
-        "Share of the consignor's earlier shipments with the HS heading of this one (smoothed)",
-        SHARE,
+        "Share of the consignor's earlier shipments with the HS heading of this one",
+        _OF_CONSIGNOR,
     )
     CONSIGNOR_HEADING_SHIPMENTS = "GOODS_HISTORY", "Shipments of the consignor with this HS heading so far", LOG_COUNT
     CONSIGNOR_CHEMISTRY_SHARE = (

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.base import Column, Feature
+from features.groups.description.group import DescriptionGroup
+from features.groups.expected.group import ExpectedGroup
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from features.groups.shown import CODE, NUMBER, SHARE, number_text, percent
 from features.groups.value import ValueGroup
@@ -22,6 +24,7 @@ from features.table.table import Coded, ManifestTable
 from models.reasons import Explanation, Explanations, FeaturesByReason, ScoredTable
 from models.reasons.by_reason import MeasuredText
 from models.reasons.codes import PLACES, REASON_KINDS, published
+from models.reasons.items import ExplainedItems
 
 ITEM = {
     "shipment_id": "HB-1",
@@ -48,6 +51,8 @@ ITEM = {
     "package_type": "DR",
 }
 
+MASS = "Mass declared: net 2 kg, gross 2.5 kg"
+SIZE = "Size of the consignment: net 2 kg, gross 2.5 kg, 1 goods item"
 #: End of the text of a reason for illicit content.
 RAISES = " (raises the score: more frequent among finds)"
 
@@ -255,8 +260,8 @@ class TestTexts:
             (2.1, "392690", "Declared value of USD 2.10 per kg is low for HS 3926 (usual: 8 to 40)"),
             (20.0, "3926", "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40)"),
             (4321.0, "392690", "Declared value of USD 4,321 per kg is high for HS 3926 (usual: 8 to 40)"),
-            (200.0, "610910", "Declared value of USD 200.00 per kg is high for all goods (usual: 1 to 100)"),
-            (200.0, None, "Declared value of USD 200.00 per kg is high for all goods (usual: 1 to 100)"),
+            (200.0, "610910", "Declared value of USD 200.00 per kg is somewhat high for all goods (usual: 1 to 100)"),
+            (200.0, None, "Declared value of USD 200.00 per kg is somewhat high for all goods (usual: 1 to 100)"),
         ],
     )
     def test_a_value_per_kilogram_comes_with_the_usual_range_for_the_goods(
@@ -306,7 +311,7 @@ class TestTexts:
         [
             ("392690", "HS 392690 is of chapter 39, plastics and articles thereof", "HS 392690 has 6 digits"),
             ("847930", "HS 847930 is of chapter 84, machines and their parts", "HS 847930 has 6 digits"),
-            ("6109", "HS 6109 is of chapter 61, apparel and clothing accessories", "HS 6109 has 4 digits"),
+            ("6109", "HS 6109 is of chapter 61, knitted or crocheted clothing", "HS 6109 has 4 digits"),
             (None, "No HS code is declared", "No HS code is declared"),
         ],
     )
@@ -329,6 +334,91 @@ class TestTexts:
             explained.reasons[0].text.removesuffix(RAISES)
             == "Mass of 9.75 kg is high for HS chapter 39 (usual: 1 to 4)"
         )
+
+    @pytest.mark.parametrize(
+        ("feature", "value", "text"),
+        [
+            ("mass_per_unit", 0.5, f"{MASS}. Kilograms per unit: 0.5 (usual for HS 3926: 1 to 4 kg per unit)"),
+            ("package_count", 3.0, f"{SIZE} (usual for HS 3926: 1 to 4 packages)"),
+            ("shipment_mass_kg", 2.5, f"{SIZE} (usual for HS 3926: 1 to 4 kg gross)"),
+            ("freight_to_value", 18.0, "Freight of USD 75.00 on goods of USD 4.20 (usual for HS 3926: 1 to 4 times the value)"),
+        ],
+    )  # fmt: skip
+    def test_sizes_come_with_the_usual_range(
+        self, monkeypatch: pytest.MonkeyPatch, feature: str, value: float, text: str
+    ) -> None:
+        group = next(group for group in SPACE.groups if isinstance(group, ValueGroup))
+        for quantity in ("mass_per_unit", "packages", "gross_mass", "freight_to_value"):
+            monkeypatch.setitem(group.usual_, quantity, {"3926": (np.log(2.0), np.log(2.0))})
+        features = [one for one in SPACE.features if one.name in (feature, "shipment_items")]
+        values = {feature: np.log(value), "shipment_items": 1.0}
+
+        def text_with(items: float) -> str:
+            values["shipment_items"] = items
+            contributions = [float(one.name == feature) for one in features]
+            explained = explanation(features, contributions, [values[one.name] for one in features])
+            return explained.reasons[0].text.removesuffix(RAISES)
+
+        assert text_with(1.0) == text
+        # The usual values of whole shipments are those of shipments with one item.
+        assert ("usual" in text_with(2.0)) is (feature == "mass_per_unit")
+
+    def test_unusual_words_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        group = next(group for group in SPACE.groups if isinstance(group, DescriptionGroup))
+        monkeypatch.setattr(group, "log_share_", {"phone": np.log(0.2), "case": np.log(0.1)})
+        by_name = {one.name: one for one in SPACE.features}
+        for name, words in (
+            ("description_rarest_word", "Its rarest known word, `case`, stands in 10 % of past descriptions"),
+            ("description_unknown_words", "Past descriptions never used `silicone`"),
+        ):
+            text = explanation([by_name[name]], [1.0], [0.5]).reasons[0].text
+            assert text == f"Goods are described as `silicone phone case`. {words}{RAISES}"
+
+    @pytest.mark.parametrize(
+        ("feature", "words"),
+        [
+            ("description_chemical_words", "Words built like chemical names: `benzoyl`"),
+            ("description_generic_chemistry", "General words that could mean any chemical: `powder`, `sample`"),
+            ("description_grade", "Words of grade and purpose: `99%`, `powder`, `sample`"),
+        ],
+    )
+    def test_counted_words_are_named(self, feature: str, words: str) -> None:
+        (column,) = (one for one in SPACE.features if one.name == feature)
+        scored = context(goods_description="Benzoyl 99%, powder sample")
+        text = explanation([column], [1.0], [2.0], scored).reasons[0].text
+        assert text == f"Goods are described as `Benzoyl 99%, powder sample`. {words}{RAISES}"
+
+    @pytest.mark.parametrize(
+        ("probability", "words"),
+        [
+            (0.003, "no chemical (probability 0.3 %)"),
+            (0.04, "a chemical cannot be ruled out (probability 4 %, for most goods under 2 %)"),
+            (0.4, "possibly a chemical (probability 40 %)"),
+            (0.97, "probably a chemical (probability 97 %)"),
+        ],
+    )
+    def test_the_probability_of_a_chemical_is_stated_in_words(self, probability: float, words: str) -> None:
+        (feature,) = (one for one in SPACE.features if one.name == "text_chemical_probability")
+        assert measured(feature, probability) == [f"Automatic reading of the words: {words}"]
+
+    @pytest.mark.parametrize(("unknown", "goods"), [(0.5, "this description and quantity"), (1.0, "this quantity")])
+    def test_a_mass_comes_with_the_usual_range_for_the_description(
+        self, monkeypatch: pytest.MonkeyPatch, unknown: float, goods: str
+    ) -> None:
+        monkeypatch.setattr(ExpectedGroup, "spread", lambda self, text, target: np.log(2.0))
+        names = {"mass_kg": np.log(42.0), "mass_vs_description": 3.0, "description_unknown_words": unknown}
+        features = np.array([[*names.values()]])
+        items = ExplainedItems(context(), [0], {name: at for at, name in enumerate(names)}, features, [0])
+        assert PLACES["mass_for_goods"](items) == [f"Mass of 42 kg is high for goods with {goods} (usual: 2.6 to 11)"]
+
+    def test_the_origin_of_goods_is_no_leg_of_their_route(self) -> None:
+        way = {"routing_countries": None, "export_country": "NL", "consignee_country": "DE"}
+        route = PLACES["route"]
+        for origin, text in (("CN", "NL to DE (goods of CN)"), ("NL", "NL to DE"), (None, "NL to DE")):
+            scored = context(**way, origin_country=origin)
+            assert route(ExplainedItems(scored, [0], {}, np.empty((1, 0)), [0])) == [text]
+        scored = context(**{**way, "export_country": None}, origin_country="CN", consignor_country="HK")
+        assert route(ExplainedItems(scored, [0], {}, np.empty((1, 0)), [0])) == ["HK to DE (goods of CN)"]
 
     def test_a_value_without_currency_is_shown_without_one(self) -> None:
         text = text_of(ReasonCode.VALUE_THRESHOLD, context(currency=None))

@@ -17,7 +17,7 @@ from models.reasons.by_reason import MeasuredText
 from models.reasons.codes import PLACES as WRITERS
 from models.reasons.codes import REASON_KINDS, cited, fill
 from models.reasons.items import Evidence, ExplainedItems
-from models.reasons.shipment_texts import declared_mass
+from models.reasons.value_texts import declared_mass
 from models.rules.ruling import ListHit, Ruling
 from tests.models.reasons.test_reasons import ITEM, SPACE, context, explanations, text_of
 
