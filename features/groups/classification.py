@@ -55,7 +55,11 @@ class ClassificationColumn(Column):
     HS_TEXT_AGREEMENT = (
         "HS_TEXT",
         "How well the words fit the HS code: its log-likelihood ratio, 0 where they do not",
-        Shown(ratio, "The words speak for the HS code", denied="The words do not speak for the HS code"),
+        Shown(
+            ratio,
+            "The words speak for the HS code",
+            denied="It is not certain that the words fit the HS code",
+        ),
         -1,
     )
     HS_TEXT_CERTAINTY = (

@@ -6,6 +6,7 @@ origin alone must not move a shipment into the red lane.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 from typing import Any, Final
 
@@ -13,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import Column, FloatArray, Group, GroupInput, State, TextCache, declare
-from features.groups.shown import FLAG, LOG_SHARE, flag
+from features.groups.shown import FLAG, LOG_SHARE, flag, log_share
 from features.table.coded import Coded, ColumnWriter
 from features.table.table import ManifestTable
+
+_NO_ORIGIN: Final = "No country of origin is declared"
 
 
 class RouteColumn(Column):
@@ -24,32 +27,45 @@ class RouteColumn(Column):
     ORIGIN_IS_EXPORT = (
         "ROUTE_TRANSIT",
         "the goods come from the country that exports them",
-        flag("The goods do not come from the country that exports them"),
+        replace(flag("The goods do not come from the country that exports them"), unknown=_NO_ORIGIN),
     )
     EXPORT_IS_CONSIGNOR = (
         "ROUTE_TRANSIT",
         "they are exported from the consignor's country",
-        flag("They are not exported from the consignor's country"),
+        replace(
+            flag("They are not exported from the consignor's country"),
+            unknown="No country of the consignor is declared",
+        ),
     )
     ORIGIN_IS_CONSIGNOR = (
         "ROUTE_TRANSIT",
         "they come from the consignor's country",
-        flag("They do not come from the consignor's country"),
+        replace(flag("They do not come from the consignor's country"), unknown=_NO_ORIGIN),
     )
     LOADING_IS_EXPORT = (
         "ROUTE_TRANSIT",
         "the place of loading is in the country of export",
-        flag("The place of loading is not in the country of export"),
+        replace(
+            flag("The place of loading is not in the country of export"), unknown="No place of loading is declared"
+        ),
     )
     UNLOADING_IS_CONSIGNEE = (
         "ROUTE_TRANSIT",
         "the place of unloading is in the consignee's country",
-        flag("The place of unloading is not in the consignee's country"),
+        replace(
+            flag("The place of unloading is not in the consignee's country"),
+            unknown="No place of unloading is declared",
+        ),
     )
     ROUTING_COUNTRIES = "ROUTE_TRANSIT", "Countries passed on the way"
     ROUTING_THIRD_COUNTRY = "ROUTE_TRANSIT", "a country on the way is neither exporter, origin nor destination", FLAG
     TRADE_LANE_SHARE = "ROUTE_RARE", "share of traffic on the trade lane from loading to unloading place", LOG_SHARE
-    EXPORT_CHAPTER_SHARE = "ROUTE_RARE", "share of the HS chapter among the traffic of the country of export", LOG_SHARE
+    EXPORT_CHAPTER_SHARE = (
+        "ROUTE_RARE",
+        "share of the HS chapter among the traffic of the country of export",
+        # There are 96 chapters in use.
+        replace(LOG_SHARE, words=lambda value: f"{log_share(value)} (the average chapter has 1 %)"),
+    )
     CHANNEL_CARRIER_SHARE = "ROUTE_RARE", "share of the carrier among the traffic of the channel", LOG_SHARE
     ORIGIN_MISSING = "ROUTE_TRANSIT", "the country of origin is missing", FLAG
 

@@ -167,7 +167,14 @@ class FeaturesByReason:
             f"{cited(entry.source)}. Entry {entry.id} of the evidence, {entry.basis}" for entry in self.entries
         )
 
-    def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], values: Sequence[float]) -> list[str]:
+    def texts(
+        self,
+        reason: int,
+        items: ExplainedItems,
+        leading: Sequence[int],
+        values: Sequence[float],
+        raises: Sequence[bool],
+    ) -> list[str]:
         """Return the texts of one reason.
 
         Args:
@@ -175,6 +182,7 @@ class FeaturesByReason:
             items: the items with this reason.
             leading: column of the leading feature or entry of each item.
             values: value of the leading feature of each item; any for an entry.
+            raises: whether the reason raises the score of each item.
         """
         by_entry: dict[int, list[int]] = {}
         for position, column in enumerate(leading):
@@ -189,7 +197,9 @@ class FeaturesByReason:
             else:
                 columns = [leading[at] for at in positions]
                 measured = [self.measured[column][values[at]] for column, at in zip(columns, positions, strict=True)]
-                written = self.kinds[reason].texts(Evidence(some, [self.names[column] for column in columns], measured))
+                names = [self.names[column] for column in columns]
+                evidence = Evidence(some, names, measured, [raises[at] for at in positions])
+                written = self.kinds[reason].texts(evidence)
             for position, text in zip(positions, written, strict=True):
                 texts[position] = text
         return texts

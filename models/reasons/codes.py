@@ -190,7 +190,7 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
         ReasonCode.HS_CONTRADICTS_TEXT: _kind("hs_code goods_description", "{hs_and_description}{measured}", "D4 D3"),
         ReasonCode.HS_TEXT: _kind(
             "goods_description hs_code",
-            "{hs_and_description}{measured}",
+            goods_texts.reading,
             learned="learned from the words of goods and the HS codes under which they were declared",
         ),
         ReasonCode.HS_OF_INTEREST: _kind("hs_code", "{hs_fact}{measured}", "D6 E1 E3"),

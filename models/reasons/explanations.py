@@ -238,6 +238,7 @@ class Explanations(Mapping[int, "Explanation"]):
         values = self.features[np.arange(len(self))[:, None], read]
         items = ExplainedItems(self.scored, self.rows, by_reason.columns, self.features, positions)
         columns: list[Sequence[str | None]] = []
+        raises = (self.weights > 0.0).T.tolist()
         for reason, (is_selected, leading, of_reason) in enumerate(
             zip(selected.T.tolist(), self.leading.T.tolist(), values.T.tolist(), strict=True)
         ):
@@ -248,6 +249,7 @@ class Explanations(Mapping[int, "Explanation"]):
                     items if len(chosen) == len(self) else items.take(chosen),
                     [leading[k] for k in chosen],
                     [of_reason[k] for k in chosen],
+                    [raises[reason][k] for k in chosen],
                 )
                 for position, text in zip(chosen, texts, strict=True):
                     column[position] = text

@@ -10,12 +10,12 @@ from typing import Final
 
 from features.groups.description.group import DescriptionGroup
 from features.groups.shown import log_share
-from features.reference import Group, hs_text
+from features.reference import hs_text
 from features.substances import ADULTERANT, BENIGN, Match, Substances
 from models.permit_numbers import form_fault, is_placeholder
 from models.permits import FEATURE, REGISTERED, Party, Register, identity
 from models.reasons.items import Evidence, ExplainedItems, FactWriter, quote
-from models.reasons.law_texts import legal_status, routes
+from models.reasons.law_texts import KINDS, legal_status, routes
 
 #: Kind of match -> the way in which a text names the substance.
 _HOW: Final = {
@@ -25,14 +25,6 @@ _HOW: Final = {
     "translated": "in another language",
     "misspelt": "by a misspelt name",
     "class": "by name",
-}
-#: Group of a substance -> what it is.
-_KINDS: Final[dict[str, str]] = {
-    Group.FENTANYL: "a fentanyl",
-    Group.NITAZENE: "a nitazene",
-    Group.OTHER_OPIOID: "an opioid",
-    Group.PRECURSOR: "a precursor",
-    Group.ADULTERANT: "an adulterant of opioids",
 }
 _CAS: Final = re.compile(r"\d{2,7}-\d{2}-\d")
 _CAPITAL: Final = re.compile(r"\b[A-Z](?=[a-z]{2})")
@@ -48,7 +40,7 @@ def substance(items: ExplainedItems) -> list[str]:
     """Write the named substance, the field that names it, and its legal status on the route."""
     declared = zip(*map(items.text, _NAMED_IN), strict=True)
     return [
-        "No known substance is named in description, declared chemical or CAS number"
+        "No watched substance is named in description, declared chemical or CAS number"
         if match is None
         else _substance(match, texts, on, route) + contradiction
         for match, texts, on, route, contradiction in zip(
@@ -66,8 +58,8 @@ def _substance(match: Match, declared: Sequence[str | None], on: dt.date, route:
     matched = match.matched_text.casefold()
     # The matched text may already contain the substance's name or what it is.
     details = [match.substance] if match.substance.casefold() not in matched else []
-    if match.group in _KINDS and str(match.group) not in matched:
-        details.append(_KINDS[match.group])
+    if match.group in KINDS and str(match.group) not in matched:
+        details.append(KINDS[match.group])
     meaning = f" ({', '.join(details)})" if details and match.group != BENIGN else ""
     verb = "mentioned" if match.kind == "mention" else "declared"
     fields = [
@@ -291,6 +283,26 @@ def _chapter_title(chapter: str) -> str:
     return _CHAPTER_TITLES.get(chapter) or (hs_text(chapter) or "").partition(";")[0].lower()
 
 
+def reading(evidence: Evidence) -> list[str]:
+    """Write the HS code and the goods description, and what the automatic reading of the words says.
+
+    What it says is left out where it is no ground: a low probability of a chemical, or that words fit the code, that raises.
+    """
+    texts = []
+    values = {name: evidence.items.feature(name) for name in set(evidence.leading) & _NO_GROUND.keys()}
+    for position, (declared, measured, leading) in enumerate(
+        zip(evidence.items.facts(hs_and_description), evidence.measured, evidence.leading, strict=True)
+    ):
+        value = values[leading][position] if leading in values else None
+        is_ground = value is None or not evidence.raises[position] or not 0.0 < value < _NO_GROUND[leading]
+        texts.append(f"{declared}{measured}" if is_ground else declared)
+    return texts
+
+
+#: Feature -> value below which it is no ground for a reason that raises the score. The value 0 has words of its own.
+_NO_GROUND: Final = {"text_chemical_probability": 0.2, "hs_text_agreement": math.inf, "hs_text_certainty": math.inf}
+
+
 def description_words(evidence: Evidence) -> list[str]:
     """Write the goods description and what is unusual about its words."""
     items = evidence.items
@@ -299,22 +311,27 @@ def description_words(evidence: Evidence) -> list[str]:
     for declared, text, measured, leading in zip(
         items.facts(description), items.text("goods_description"), evidence.measured, evidence.leading, strict=True
     ):
-        words = "" if group is None or text is None else _unusual_words(group, text, leading)
-        texts.append(f"{declared}{words or measured}")
+        words = None if group is None or text is None else _unusual_words(group, text, leading)
+        texts.append(f"{declared}{measured if words is None else words}")
     return texts
 
 
-def _unusual_words(group: DescriptionGroup, text: str, leading: str) -> str:
-    """Return what a feature says of the words of a text by naming them; empty if it says nothing of single words."""
+def _unusual_words(group: DescriptionGroup, text: str, leading: str) -> str | None:
+    """Return what a feature says of the words of a text by naming them; None if it says nothing of single words.
+
+    Of rare and unknown words, only those like names of chemicals are named. Others are words of another language or brands.
+    """
     if leading in _COUNTED_WORDS:
         counted = group.counted_words(leading, text)
-        return f". {_COUNTED_WORDS[leading]}: {', '.join(map(quote, counted[:_WORDS_NAMED]))}" if counted else ""
-    shares = group.shares_of_words(text)
+        return f". {_COUNTED_WORDS[leading]}: {', '.join(map(quote, counted[:_WORDS_NAMED]))}" if counted else None
+    if leading not in ("description_unknown_words", "description_rarest_word"):
+        return None
+    shares = {word: share for word, share in group.shares_of_words(text).items() if group.is_chemical(word)}
+    unknown = [word for word, share in shares.items() if math.isnan(share)]
     if leading == "description_unknown_words":
-        unknown = [word for word, share in shares.items() if math.isnan(share)]
         return f". Past descriptions never used {', '.join(map(quote, unknown[:_WORDS_NAMED]))}" if unknown else ""
-    known = {word: share for word, share in shares.items() if not math.isnan(share)}
-    if leading != "description_rarest_word" or not known:
+    known = {word: share for word, share in shares.items() if word not in unknown}
+    if not known:
         return ""
     rarest = min(known, key=known.__getitem__)
     return f". Its rarest known word, {quote(rarest)}, stands in {log_share(known[rarest])} of past descriptions"

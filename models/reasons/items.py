@@ -176,11 +176,13 @@ class Evidence:
         leading: per item the name of the leading feature, whose contribution in the direction of the weight is the largest; empty
             if an entry of evidence leads.
         measured: per item the text for the value of the leading feature, to append to the declared facts.
+        raises: per item whether the reason raises the score.
     """
 
     items: ExplainedItems
     leading: Sequence[str] = ()
     measured: Sequence[str] = ()
+    raises: Sequence[bool] = ()
 
 
 #: Function that writes a declared fact of goods items, one text per item.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from features.reference import Listing
+from features.reference import Group, Listing
 from features.substances import BENIGN, ClassControl, Match, applies, era, listed_in_place, listings, status
 from models.reasons.items import ExplainedItems
 
@@ -41,6 +41,15 @@ _PLACES: Final = {
     "HK": "Hong Kong",
     "MO": "Macao",
     "UN": "the UN conventions",
+}
+
+#: Group of a substance -> what it is.
+KINDS: Final[dict[str, str]] = {
+    Group.FENTANYL: "a fentanyl",
+    Group.NITAZENE: "a nitazene",
+    Group.OTHER_OPIOID: "an opioid",
+    Group.PRECURSOR: "a precursor",
+    Group.ADULTERANT: "an adulterant of opioids",
 }
 
 
@@ -213,7 +222,8 @@ def _control(match: Match, on: dt.date, route: dict[str, str]) -> str:
             part = f" ({route[place]})" if place in others else ""
             return f"controlled {where} {place_name(place)}{part}{as_class}{since}"
     if any(listed_in_place(match, era(on), place) is None for place in (*route, "UN")):
-        return f"law of this route not fully recorded for it on {on}"
+        kind = f"{KINDS[match.group]}; " if match.group in KINDS else ""
+        return f"{kind}law of this route not fully recorded for it on {on}, so check it"
     return f"no listing on record for this route on {on}"
 
 

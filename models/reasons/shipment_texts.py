@@ -181,6 +181,15 @@ def counted(feature: str, noun: str) -> FactWriter:
     return lambda items: [text or f"No {noun}" for text in counted_things(items.feature(feature), noun)]
 
 
+#: Lines of business that contain more than their short name says.
+_LINES: Final = {
+    "plastics": "rubber or plastics",
+    "farming": "farming or agrochemicals",
+    "vehicles": "vehicles or parts of machines",
+    "clothing": "clothing or footwear",
+}
+
+
 def business_line(field: str) -> FactWriter:
     """Return a writer of the lines of business that a party's name suggests: those that the HS code fits, if it fits any."""
     lines = business_lines()
@@ -192,7 +201,8 @@ def business_line(field: str) -> FactWriter:
             marks = 0 if name is None else lines.of_name(name)
             of_name = [bit for bit in range(len(lines.names)) if marks >> bit & 1]
             fitting = [bit for bit in of_name if fits[bit, chapter_of(code or "")] > 0.0]
-            texts.append(" or ".join(lines.names[bit] for bit in fitting or of_name) or "no line of business")
+            named = (_LINES.get(lines.names[bit], lines.names[bit]) for bit in fitting or of_name)
+            texts.append(" or ".join(named) or "no line of business")
         return texts
 
     return write

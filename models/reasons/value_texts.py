@@ -2,10 +2,14 @@
 
 A text states the declared amount and the usual ones: the middle two thirds of past traffic with this HS heading, or of goods with
 this description. An amount beyond the usual ones by up to as much again is called somewhat low or high.
+
+The comparison is left out where it speaks against the reason. The trees learned that finds have such an amount, but it is no ground
+that an officer can follow.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,21 +35,21 @@ class _UsualRange:
         group = next((group for group in items.scored.space.groups if isinstance(group, ValueGroup)), None)
         self._usual = group.usual_[quantity.name.lower()] if group else {}
 
-    def compare(self, hs_code: str | None, log_value: float, fact: str) -> str:
+    def compare(self, hs_code: str | None, log_value: float, fact: str, raises: bool) -> str:
         """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
         found = self._of(hs_code or "")
-        if found is None:
+        if found is None or not _is_ground(log_value - found[1], found[2], raises):
             return f"{fact} is declared"
         goods, median, spread = found
         return f"{fact} is {_level(log_value - median, spread)} for {goods} (usual: {_range(median, spread)})"
 
-    def words(self, hs_code: str | None, unit: str, *, integer: bool) -> str:
-        """Return the range in words, such as ``usual for HS 3926: USD 8 to 40 per kg``; empty if it is unknown."""
+    def words(self, hs_code: str | None, log_value: float, raises: bool, unit: str) -> str:
+        """Return the range in words, such as ``usual for HS 3926: USD 8 to 40 per kg``; empty if it is unknown or no ground."""
         found = self._of(hs_code or "")
-        if found is None:
+        if found is None or not _is_ground(log_value - found[1], found[2], raises):
             return ""
         goods, median, spread = found
-        usual = unit.format(_range(median, spread, integer=integer))
+        usual = unit.format(_range(median, spread, integer=unit == _PACKAGES))
         return f"usual for {goods}: {'1 package' if usual == '1 packages' else usual}"
 
     def _of(self, hs_code: str) -> tuple[str, float, float] | None:
@@ -55,6 +59,11 @@ class _UsualRange:
             if key in self._usual and (key or not digits):
                 return f"{label}{key}", *self._usual[key]
         return None
+
+
+def _is_ground(distance: float, spread: float, raises: bool) -> bool:
+    """Return whether an unusual amount raises, or a usual one lowers."""
+    return raises == (abs(distance) > spread)
 
 
 def _level(distance: float, spread: float) -> str:
@@ -75,17 +84,19 @@ def _range(median: float, spread: float, *, integer: bool = False) -> str:
 def value_density(evidence: Evidence) -> list[str]:
     """Write the value per kilogram or per unit, or the value, and the usual range."""
     items = evidence.items
-    texts = _against_description(items, evidence.leading, _with_usual(evidence, items.facts(declared_value)))
+    texts = _against_description(
+        items, evidence.leading, evidence.raises, _with_usual(evidence, items.facts(declared_value))
+    )
     values, densities, codes = items.feature("value_usd"), items.feature("value_per_kg"), items.text("hs_code")
     usual_value, usual_density = (_UsualRange(items, quantity) for quantity in (Quantity.VALUE, Quantity.VALUE_PER_KG))
     for position, leading in enumerate(evidence.leading):
         value, density = values[position], densities[position]
         if density is not None and leading in ("value_per_kg", "value_per_kg_unusual"):
             fact = f"Declared value of {money(exp_of(density))} per kg"
-            texts[position] = usual_density.compare(codes[position], density, fact)
+            texts[position] = usual_density.compare(codes[position], density, fact, evidence.raises[position])
         elif value is not None and leading in ("value_usd", "value_unusual"):
             fact = f"Declared value of {money(exp_of(value))}"
-            texts[position] = usual_value.compare(codes[position], value, fact)
+            texts[position] = usual_value.compare(codes[position], value, fact, evidence.raises[position])
     return texts
 
 
@@ -119,13 +130,15 @@ def freight(evidence: Evidence) -> list[str]:
 def mass(evidence: Evidence) -> list[str]:
     """Write the mass, in all or per unit, and the usual range."""
     items = evidence.items
-    texts = _against_description(items, evidence.leading, _with_usual(evidence, items.facts(declared_mass)))
+    texts = _against_description(
+        items, evidence.leading, evidence.raises, _with_usual(evidence, items.facts(declared_mass))
+    )
     log_masses, codes, usual = items.feature("mass_kg"), items.text("hs_code"), _UsualRange(items, Quantity.MASS)
     for position, leading in enumerate(evidence.leading):
         log_mass = log_masses[position]
         if log_mass is not None and leading in ("mass_kg", "mass_unusual"):
             fact = f"Mass of {number_text(_kilograms(log_mass))} kg"
-            texts[position] = usual.compare(codes[position], log_mass, fact)
+            texts[position] = usual.compare(codes[position], log_mass, fact, evidence.raises[position])
     return texts
 
 
@@ -142,16 +155,19 @@ _DESCRIBED: Final = {
 def mass_for_goods(items: ExplainedItems) -> list[str]:
     """Write the mass and the usual range for the description."""
     named = [f"Mass for {goods}" for goods in items.quoted("goods_description")]
-    return _against_description(items, ["mass_vs_description"] * len(items), named)
+    every = len(items)
+    return _against_description(items, ["mass_vs_description"] * every, [True] * every, named)
 
 
-def _against_description(items: ExplainedItems, leading: Sequence[str], texts: list[str]) -> list[str]:
+def _against_description(
+    items: ExplainedItems, leading: Sequence[str], raises: Sequence[bool], texts: list[str]
+) -> list[str]:
     """Return the texts, with the usual range for the description where a feature of `ExpectedGroup` leads."""
     group = next((group for group in items.scored.space.groups if isinstance(group, ExpectedGroup)), None)
     if group is None or not any(one in _DESCRIBED for one in leading):
         return texts
     described, unknown = items.of_row(items.scored.table.description_or_chemical), items.feature(_UNKNOWN_WORDS)
-    written = list(texts)
+    written, quantities = list(texts), items.number("quantity")
     for position, one in enumerate(leading):
         if one not in _DESCRIBED:
             continue
@@ -166,8 +182,13 @@ def _against_description(items: ExplainedItems, leading: Sequence[str], texts: l
         if target is not Target.MASS:
             fact, usual = f"Declared value of {money(exp_of(log))}", f"USD {usual}"
         # No past description has words like these, so the range is that of all goods.
-        goods = f"goods with this {by}" if unknown[position] == 1.0 else f"goods with this description and {by}"
-        written[position] = f"{fact} is {_level(distance, 1.0)} for {goods} (usual: {usual})"
+        known = [] if unknown[position] == 1.0 else ["description"]
+        declared = [] if by == "quantity" and quantities[position] is None else [by]
+        alike = " and ".join([*known, *declared])
+        if alike and _is_ground(distance, 1.0, raises[position]):
+            written[position] = f"{fact} is {_level(distance, 1.0)} for goods with this {alike} (usual: {usual})"
+        else:
+            written[position] = f"{fact} is declared"
     return written
 
 
@@ -220,13 +241,14 @@ def size(evidence: Evidence) -> list[str]:
 
 #: Features whose values are among the declared facts.
 _IN_FACTS: Final = frozenset({"shipment_mass_kg", "shipment_items", "package_count", "freight_to_value"})
+_PACKAGES: Final = "{} packages"
 #: Feature -> its usual values by HS code, their unit, and whether they are of the whole shipment.
 _USUAL: Final = {
     "value_per_unit": (Quantity.VALUE_PER_UNIT, "USD {} per unit", False),
     "mass_per_unit": (Quantity.MASS_PER_UNIT, "{} kg per unit", False),
     "shipment_mass_kg": (Quantity.GROSS_MASS, "{} kg gross", True),
     "shipment_value_usd": (Quantity.SHIPMENT_VALUE, "USD {}", True),
-    "package_count": (Quantity.PACKAGES, "{} packages", True),
+    "package_count": (Quantity.PACKAGES, _PACKAGES, True),
     "mass_per_package": (Quantity.MASS_PER_PACKAGE, "{} kg per package", True),
     "freight_to_value": (Quantity.FREIGHT_TO_VALUE, "{} times the value", True),
     "freight_per_kg": (Quantity.FREIGHT_PER_KG, "USD {} per kg", True),
@@ -240,15 +262,24 @@ def _with_usual(evidence: Evidence, facts: list[str]) -> list[str]:
     """
     items = evidence.items
     codes, counts = items.text("hs_code"), items.feature("shipment_items")
+    # Where packages are counted as units, a unit is not what the heading counts.
+    in_packages = [
+        units is not None and units == packages
+        for units, packages in zip(items.number("quantity"), items.number("package_count"), strict=True)
+    ]
     ranges: dict[Quantity, _UsualRange] = {}
     texts = []
     for position, (leading, fact, measured) in enumerate(zip(evidence.leading, facts, evidence.measured, strict=True)):
         text = fact if leading in _IN_FACTS else f"{fact}{measured}"
         if leading in _USUAL:
             quantity, unit, whole = _USUAL[leading]
-            if not whole or counts[position] in (None, 1.0):
+            value = items.feature(leading)[position]
+            is_alike = counts[position] in (None, 1.0) if whole else not in_packages[position]
+            if is_alike and value is not None:
+                # Packages are counted as the logarithm of one more.
+                log_value = math.log(max(exp_of(value) - 1.0, 1e-9)) if quantity is Quantity.PACKAGES else value
                 usual = ranges.setdefault(quantity, _UsualRange(items, quantity))
-                words = usual.words(codes[position], unit, integer=quantity is Quantity.PACKAGES)
+                words = usual.words(codes[position], log_value, evidence.raises[position], unit)
                 text = f"{text} ({words})" if words else text
         texts.append(text)
     return texts

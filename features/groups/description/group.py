@@ -282,6 +282,11 @@ class DescriptionGroup(Group):
         return dict(zip(tokens, self._word_shares(tokens), strict=True))
 
     @staticmethod
+    def is_chemical(word: str) -> bool:
+        """Return whether a folded word is built like a chemical name, or is one in a name of a substance."""
+        return bool(_flags(word) & WordFlag.CHEMICAL) or word in _words_of_substances()
+
+    @staticmethod
     def counted_words(column: str, text: str) -> list[str]:
         """Return the words of a text that a feature counts, folded; empty for a feature that counts no words."""
         low = _NAMED_POWDER.sub(" ", folded(text))

@@ -11,6 +11,7 @@ from features.groups.shown import FLAG, LOG_COUNT, NUMBER, PERIOD, SHARE, TIMES,
 _CONSIGNOR_SEEN: Final = Shown(number_text, unknown="The consignor was not seen before")
 _CONSIGNEE_SEEN: Final = Shown(number_text, unknown="The consignee was not seen before")
 _OF_CONSIGNOR: Final = replace(SHARE, after=" (smoothed)", unknown="No earlier shipment of the consignor is known")
+_ON_LANE: Final = replace(LOG_COUNT, unknown="Whether the consignor used this trade lane before is not known")
 _GROWTH: Final = Shown(
     lambda value: "as many as usual" if value == 0.0 else f"{number_text(exp_of(value))} times the usual number",
     label="Shipments on this trade lane within 30 days",
@@ -161,9 +162,15 @@ class HistoryColumn(Column):
     TRADE_LANE_FIND_RATIO = (
         "TRADE_LANE_FINDS",
         "trade lane's finds per inspection over those of all trade lanes, as known at the time",
-        TIMES,
+        replace(
+            TIMES,
+            label="Finds per inspection on this trade lane, as known at the time",
+            words=lambda value: (
+                "as many as elsewhere" if value == 0.0 else f"{number_text(exp_of(value))} times as many as elsewhere"
+            ),
+        ),
     )
-    CONSIGNOR_TRADE_LANE_SHIPMENTS = "ROUTE_RARE", "Shipments of the consignor on this trade lane so far", LOG_COUNT
+    CONSIGNOR_TRADE_LANE_SHIPMENTS = "ROUTE_RARE", "Shipments of the consignor on this trade lane so far", _ON_LANE
     CONSIGNOR_CONTACT_NAMES = "CONTACT_SHARED", "Changes of the name declared with the consignor's telephone or e-mail"
     CONSIGNEE_CONTACT_NAMES = "CONTACT_SHARED", "Changes of the name declared with the consignee's telephone or e-mail"
     CONSIGNOR_CONTACT_FINDS = (

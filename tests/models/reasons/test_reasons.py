@@ -268,8 +268,12 @@ class TestTexts:
         self, per_kg: float, hs: str | None, text: str
     ) -> None:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
-        explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
-        assert explained.reasons[0].text.removesuffix(RAISES) == text
+        usual = " is usual " in text
+        (reason,) = explanation([feature], [-1.0 if usual else 1.0], [np.log(per_kg)], context(hs_code=hs)).reasons
+        assert reason.text.partition(" (raises")[0].partition(" (lowers")[0] == text
+        # What speaks against the reason is left out.
+        (reason,) = explanation([feature], [1.0 if usual else -1.0], [np.log(per_kg)], context(hs_code=hs)).reasons
+        assert reason.text.startswith(f"{text.partition(' is ')[0]} is declared (")
 
     @pytest.mark.parametrize("sign", [1.0, -1.0])
     def test_a_reason_that_raises_tells_what_is_unusual_and_not_what_is_usual(self, sign: float) -> None:
@@ -339,8 +343,8 @@ class TestTexts:
         ("feature", "value", "text"),
         [
             ("mass_per_unit", 0.5, f"{MASS}. Kilograms per unit: 0.5 (usual for HS 3926: 1 to 4 kg per unit)"),
-            ("package_count", 3.0, f"{SIZE} (usual for HS 3926: 1 to 4 packages)"),
-            ("shipment_mass_kg", 2.5, f"{SIZE} (usual for HS 3926: 1 to 4 kg gross)"),
+            ("package_count", 8.0, f"{SIZE} (usual for HS 3926: 1 to 4 packages)"),
+            ("shipment_mass_kg", 0.5, f"{SIZE} (usual for HS 3926: 1 to 4 kg gross)"),
             ("freight_to_value", 18.0, "Freight of USD 75.00 on goods of USD 4.20 (usual for HS 3926: 1 to 4 times the value)"),
         ],
     )  # fmt: skip
@@ -365,14 +369,18 @@ class TestTexts:
 
     def test_unusual_words_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         group = next(group for group in SPACE.groups if isinstance(group, DescriptionGroup))
-        monkeypatch.setattr(group, "log_share_", {"phone": np.log(0.2), "case": np.log(0.1)})
+        monkeypatch.setattr(group, "log_share_", {"phone": np.log(0.2), "chloride": np.log(0.1)})
         by_name = {one.name: one for one in SPACE.features}
         for name, words in (
-            ("description_rarest_word", "Its rarest known word, `case`, stands in 10 % of past descriptions"),
-            ("description_unknown_words", "Past descriptions never used `silicone`"),
+            ("description_rarest_word", ". Its rarest known word, `chloride`, stands in 10 % of past descriptions"),
+            ("description_unknown_words", ". Past descriptions never used `benzoylxyl`"),
         ):
-            text = explanation([by_name[name]], [1.0], [0.5]).reasons[0].text
-            assert text == f"Goods are described as `silicone phone case`. {words}{RAISES}"
+            scored = context(goods_description="phone benzoylxyl chloride")
+            text = explanation([by_name[name]], [1.0], [0.5], scored).reasons[0].text
+            assert text == f"Goods are described as `phone benzoylxyl chloride`{words}{RAISES}"
+            # Words of another language, and brands, are no ground.
+            text = explanation([by_name[name]], [1.0], [0.5], context(goods_description="phone hülle")).reasons[0].text
+            assert text == f"Goods are described as `phone hülle`{RAISES}"
 
     @pytest.mark.parametrize(
         ("feature", "words"),
@@ -408,8 +416,24 @@ class TestTexts:
         monkeypatch.setattr(ExpectedGroup, "spread", lambda self, text, target: np.log(2.0))
         names = {"mass_kg": np.log(42.0), "mass_vs_description": 3.0, "description_unknown_words": unknown}
         features = np.array([[*names.values()]])
-        items = ExplainedItems(context(), [0], {name: at for at, name in enumerate(names)}, features, [0])
+        items = ExplainedItems(context(quantity="1"), [0], {name: at for at, name in enumerate(names)}, features, [0])
         assert PLACES["mass_for_goods"](items) == [f"Mass of 42 kg is high for goods with {goods} (usual: 2.6 to 11)"]
+
+    def test_a_low_probability_of_a_chemical_is_no_ground_that_raises(self) -> None:
+        (feature,) = (one for one in SPACE.features if one.name == "text_chemical_probability")
+        for value, sign, stated in ((0.04, 1.0, False), (0.04, -1.0, True), (0.6, 1.0, True)):
+            (reason,) = explanation([feature], [sign], [value]).reasons
+            assert ("Automatic reading of the words" in reason.text) is stated
+
+    def test_a_rate_per_unit_has_no_usual_range_where_packages_are_the_units(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        group = next(group for group in SPACE.groups if isinstance(group, ValueGroup))
+        monkeypatch.setitem(group.usual_, "mass_per_unit", {"3926": (np.log(2.0), np.log(2.0))})
+        (feature,) = (one for one in SPACE.features if one.name == "mass_per_unit")
+        for packages, stated in (("4", True), ("7", False)):
+            scored = context(quantity="7", package_count=packages)
+            assert ("usual" in explanation([feature], [1.0], [np.log(25.0)], scored).reasons[0].text) is stated
 
     def test_the_origin_of_goods_is_no_leg_of_their_route(self) -> None:
         way = {"routing_countries": None, "export_country": "NL", "consignee_country": "DE"}
@@ -520,14 +544,13 @@ class TestTexts:
         )
 
     def test_the_absence_of_a_substance_is_stated(self) -> None:
-        assert text_of(ReasonCode.SUBSTANCE_DECLARED, context()).startswith("No known substance is named")
+        assert text_of(ReasonCode.SUBSTANCE_DECLARED, context()).startswith("No watched substance is named")
 
     def test_words_that_past_descriptions_did_not_use_are_stated(self) -> None:
         feature = next(feature for feature in SPACE.features if feature.name == "description_rarest_word")
         (reason,) = explanation([feature], [1.0], [np.nan], context(goods_description="Zyx")).reasons
-        assert (
-            reason.text.removesuffix(RAISES) == "Goods are described as `Zyx`. Past descriptions used none of its words"
-        )
+        # It is a word of another language, or a brand.
+        assert reason.text.removesuffix(RAISES) == "Goods are described as `Zyx`"
 
     def test_long_texts_are_cut(self) -> None:
         text = text_of(ReasonCode.DESCRIPTION_VAGUE, context(goods_description="word " * 60))
@@ -567,7 +590,7 @@ class TestTexts:
         [
             ("hs_missing", 0.0, "The HS code is missing: no"),
             ("hs_text_contradiction", float(np.log(20.0)), "The words speak against the HS code: 20 to 1"),
-            ("hs_text_agreement", 0.0, "The words do not speak for the HS code"),
+            ("hs_text_agreement", 0.0, "It is not certain that the words fit the HS code"),
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
             ("consignor_last_seen_days", 0.0, "Days since the consignor was last seen: 0"),
             ("trade_lane_growth", 0.0, "Shipments on this trade lane within 30 days: as many as usual"),
