@@ -39,7 +39,7 @@ class _UsualRange:
         """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
         found = self._of(hs_code or "")
         if found is None or not _is_ground(log_value - found[1], found[2], raises):
-            return f"{fact} is declared"
+            return _alone(fact)
         goods, median, spread = found
         return f"{fact} is {_level(log_value - median, spread)} for {goods} (usual: {_range(median, spread)})"
 
@@ -59,6 +59,11 @@ class _UsualRange:
             if key in self._usual and (key or not digits):
                 return f"{label}{key}", *self._usual[key]
         return None
+
+
+def _alone(fact: str) -> str:
+    """Return a fact without a comparison as a sentence."""
+    return fact.replace(" of ", " is ", 1) if fact.startswith("Declared") else f"{fact} is declared"
 
 
 def _is_ground(distance: float, spread: float, raises: bool) -> bool:
@@ -188,7 +193,7 @@ def _against_description(
         if alike and _is_ground(distance, 1.0, raises[position]):
             written[position] = f"{fact} is {_level(distance, 1.0)} for goods with this {alike} (usual: {usual})"
         else:
-            written[position] = f"{fact} is declared"
+            written[position] = _alone(fact)
     return written
 
 

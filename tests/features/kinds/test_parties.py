@@ -39,6 +39,7 @@ ORGANISATIONS = (
         "Χρώματα Παράδειγμα ΑΒΕΕ",
         "Βιβλιοπωλείο Παράδειγμα",
         "Distribuidora Mixta El Ejemplo",
+        "Schuhwerk24 Retourenlager",
     ),
 )
 PERSONS = (
