@@ -43,7 +43,7 @@ class TrainConfig:
         study: Add the studies that need many refits: ablation and left-out typologies. For simulated data, also check that the
             world is not too easy, and compare it with published figures.
         ceiling_rows: Number of simulated rows for a reference model trained on true contents; None for no such model.
-        seeds: Number of boosters with other random seeds that the model averages.
+        seeds: Number of boosters with other random seeds that the model averages; by default 1, or up to 4 of an own label.
         searches: Number of booster settings to compare for an office's own label.
         result_delay_s: Seconds from declaration to result, for results without a time; None for the assumed delay.
         windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
@@ -68,7 +68,7 @@ class TrainConfig:
     tracking_uri: str | None = None
     study: bool = False
     ceiling_rows: int | None = None
-    seeds: int = 1
+    seeds: int | None = None
     searches: int = MOST_SEARCHES
     result_delay_s: int | None = None
     windows: tuple[float, ...] | None = None
@@ -100,7 +100,7 @@ class TrainConfig:
             raise BadData("--rows and --threads are at least 1, and --seed is a whole number from 0 to 2147482647")
         if not 1 <= self.draws <= self.rows:
             raise BadData("--draws is at least 1, and at most as large as --rows")
-        if not 1 <= self.seeds <= MOST_SEEDS or not 1 <= self.searches <= MOST_SEARCHES:
+        if not 1 <= (1 if self.seeds is None else self.seeds) <= MOST_SEEDS or not 1 <= self.searches <= MOST_SEARCHES:
             raise BadData(f"--seeds is a number from 1 to {MOST_SEEDS}, and --searches from 1 to {MOST_SEARCHES}")
         if any(share is not None and not 0.0 < share <= 0.5 for share in self.lanes):
             raise BadData("--red and --yellow are shares of the traffic in percent, above 0 and at most 50")
@@ -166,4 +166,5 @@ class Run:
     def booster_spec(self, names: tuple[str, ...], monotone: tuple[int, ...]) -> BoosterSpec:
         """Return the booster settings for features with these names and monotone constraints."""
         config = self.config
-        return BoosterSpec(self.heads, names, monotone, config.params, self.seed, self.threads, config.seeds)
+        seeds = config.seeds if config.seeds is not None else int(self.heads != (RISK,) or self.many_rows)
+        return BoosterSpec(self.heads, names, monotone, config.params, self.seed, self.threads, seeds)

@@ -23,7 +23,7 @@ from models.trees import StoredRows
 from training.arrays import Bools, Ints
 from training.config import Run, TrainConfig
 from training.data.dataset import Dataset
-from training.data.own_fields import choose_pairs, pairs_note
+from training.data.pairs import choose_pairs, pairs_note
 from training.data.planning import plan
 from training.data.sources import from_file, simulated
 from training.data.window_features import FeatureCache, FeatureSource, WindowFeatures, replay_history
@@ -41,7 +41,7 @@ from training.fitting.calibrating import (
     raw_scores,
     risk_log_odds,
 )
-from training.fitting.examples import Examples, even_seen, sample_examples
+from training.fitting.examples import Examples, even_seen, sample_examples, sampled_rows
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.fitting.residual import choose_evidence, directions
 from training.fitting.search import fit_best_slope, fit_searched
@@ -140,9 +140,9 @@ def plan_run(config: TrainConfig, data: Dataset, log: StageLog) -> Run:
 
 
 def _with_pairs(data: Dataset, windows: Windows, seed: int, log: StageLog) -> Dataset:
-    """Return the data with pairs of columns chosen on the fit window, if the label is an office's own."""
+    """Return the data with pairs of columns chosen on the fit window, if it has fields of an office's own."""
     own = data.own
-    if own is None or own.known_label:
+    if own is None:
         return data
     with log.stage("Choose pairs of columns"):
         table, results = data.window_table(windows.fit), data.window_results(windows.fit)
@@ -173,7 +173,10 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
         progress(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
         stop = source.transform(windows.stop, space, fitted_on=windows.fit)
         on_stop, _ = sample_examples(stop, run.seed + 1)
-        on_stop = even_seen(on_stop, space.seen(on_stop.matrix))
+        seen = run.data.near_repeats(
+            sampled_rows(run.data, windows.stop, run.seed + 1), run.data.window_rows(windows.fit)
+        )
+        on_stop = even_seen(on_stop, seen)
         own_label = run.heads == (RISK,)
         held_out = [on_stop]
         if not own_label and windows.calibrate is not windows.stop:
@@ -198,7 +201,7 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
             log.note(chosen.note)
         if run.data.own is not None:
             of_train, of_stop = (rows.on(rows.prior, slope) for rows in (examples, on_stop))
-            searched = fit_searched(spec, of_train, of_stop, run.config.searches, quick=run.many_rows)
+            searched = fit_searched(spec, of_train, of_stop, run.config.searches, new=~seen, quick=run.many_rows)
             fits, params = searched.fits, searched.params
             log.note(searched.note)
         alone: dict[str, HeadFit] = {}

@@ -175,8 +175,14 @@ def train(  # noqa: PLR0913  # its options are the interface
         typer.Option("--cache", metavar="DIR", help="Folder of cached features for later runs on the same data."),
     ] = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Average the boosters of N seeds; helps with few finds.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=1,
+            metavar="N",
+            help="Average the boosters of N seeds; helps with few finds. By default 1, or up to 4 of an own label.",
+        ),
+    ] = None,
     searches: Annotated[
         int,
         typer.Option(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.own.counts import Results
-from features.groups.own.keys import OwnFields
+from features.groups.own.keys import OwnFields, near_declarations
 from features.table.table import Coded, ManifestTable
 from training.arrays import Bools, Floats, Ints
 from training.data.labels import KnownLabels, Labels, any_of_shipment
@@ -98,6 +98,17 @@ class Dataset:
         """Return the labels of a window's rows and shipments, as known at the window's cut."""
         labels = self.labels.known_at(self.table, window.cut_s)
         return labels.take(self.window_rows(window), window.shipments)
+
+    def near_repeats(self, rows: Ints, earlier: Ints) -> Bools:
+        """Return whether each of the data's ``rows`` (m,) repeats a declaration of the ``earlier`` rows, or nearly so.
+
+        Both ascend. Without own fields all are False.
+        """
+        if self.own is None:
+            return np.zeros(len(rows), dtype=np.bool_)
+        both = np.union1d(earlier, rows)
+        number = near_declarations(self.table.take(both), self.own)
+        return np.isin(number[np.searchsorted(both, rows)], number[np.searchsorted(both, earlier)])
 
     def window_results(self, window: Window) -> Results:
         """Return the results of a window's rows as known at its cut, for rates learned from an office's own data."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.trees import scaled
 from training.arrays import Bools, Floats, Ints
 from training.fitting.examples import Examples, any_head
+from training.fitting.linear import LinearRows
 from training.fitting.params import BoosterSpec
 from training.fitting.residual import boosted, combined, intercept, set_label_and_start, shrinkage
 
@@ -23,6 +24,9 @@ from training.fitting.residual import boosted, combined, intercept, set_label_an
 MIN_HEAD_FINDS: Final = 20
 #: Maximum factor by which a refit on more data increases the number of trees. The stop window does not validate larger numbers.
 MOST_TREES_MORE: Final = 1.2
+#: Number of averaged boosters of an own label, and of trees up to which there are several. More trees vary less, and cost more.
+_USUAL_SEEDS: Final = 4
+_TREES_OF_SEEDS: Final = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class HeadFit:
         common_finds: Number of training rows with a find for the common trees.
         shrinkage: Factor of all leaf values that shrinks them towards the prior.
         slope: Factor of the prior's log-odds from which the trees start; leaf values are divided by it.
+        linear: Share and strength of a logistic regression in the booster (`training.fitting.linear`); a share of 0 for none. Its
+            trees come first, and ``trees`` does not count them.
     """
 
     booster: lgb.Booster
@@ -48,6 +54,13 @@ class HeadFit:
     common_finds: int = 0
     shrinkage: float = 1.0
     slope: float = 1.0
+    linear: tuple[float, float] = (0.0, 1.0)
+
+    def with_linear(self, regression: lgb.Booster, share: float, strength: float) -> HeadFit:
+        """Return the weighted mean of the trees and a regression, which is shrunk as the trees are."""
+        trees = shrunk(self.booster, 1.0 - share)
+        booster = join_trees(shrunk(regression, share * self.shrinkage), trees, trees.num_trees())
+        return replace(self, booster=booster, linear=(share, strength))
 
 
 def fit_heads(spec: BoosterSpec, train: Examples, stop: Examples) -> dict[str, HeadFit]:
@@ -113,9 +126,14 @@ def refit_heads(
         own = _more_trees(before.trees - before.common, int(head_find.sum()), before.finds)
         start = learner.with_prior(trees, head_find, k=k)
         booster = learner.fit(head_find, spec.params.unstopped_trees if before.constant else own, start, number=k + 1)
-        fits[head] = learner.shrunk(
+        fit = learner.shrunk(
             HeadFit(booster, booster.num_trees(), int(head_find.sum()), False, n_common, finds if n_common else 0)
         )
+        share, strength = before.linear
+        if share:
+            linear = LinearRows.of(train, train.find[:, k], rows, spec.seed)
+            fit = fit.with_linear(linear.fit(strength, spec.names, spec.threads), share, strength)
+        fits[head] = fit
     return fits
 
 
@@ -244,6 +262,7 @@ class _Learner:
     def fit(self, find: Bools, trees: int, start: _Start | None = None, *, number: int = 0) -> lgb.Booster:
         """Fit a booster with ``trees`` trees, in addition to those of ``start``."""
         on_train = self._repeated(start.on_train) if start is not None else None
+        seeds = self._spec.seeds or min(_USUAL_SEEDS, max(1, _TREES_OF_SEEDS // trees))
         boosters = [
             boosted(
                 self._data,
@@ -253,7 +272,7 @@ class _Learner:
                 self._spec.lightgbm(number, one),
                 self._spec.callbacks(),
             )
-            for one in range(self._spec.seeds)
+            for one in range(seeds)
         ]
         return _joined(start, *boosters)
 

@@ -97,7 +97,8 @@ class BoosterSpec:
     """Settings that all boosters of a model share.
 
     ``names`` and ``monotone`` (-1, 0 or 1) describe the F columns of the feature matrix. ``seeds`` is the number of boosters with
-    other seeds that a refit averages. ``watch`` is called with the number of trees, every `TREES_PER_CALL` trees.
+    other seeds that a refit averages; 0 lets it depend on the number of trees. ``watch`` is called with the number of trees, every
+    `TREES_PER_CALL` trees.
     """
 
     heads: tuple[str, ...]

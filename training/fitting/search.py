@@ -7,14 +7,17 @@ The comparison does not use later windows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
+from models.scoring import RISK
 from training.arrays import Bools, Floats
 from training.fitting.boosting import HeadFit, fit_heads, raw_score
-from training.fitting.examples import Examples, any_head
+from training.fitting.examples import LEAST_STOP_FINDS, Examples, any_head
+from training.fitting.linear import SHARES, STRENGTHS, LinearRows
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.fitting.residual import combined, intercept
 
@@ -32,6 +35,10 @@ _LEAST_FINDS: Final = 200
 _COMPARED_ROWS: Final = 60_000
 #: Largest number of trees for the quick comparison.
 _COMPARED_TREES: Final = 150
+#: Share of the regression if there are too few finds for a choice.
+_USUAL_SHARE: Final = 0.5
+
+_Choice = TypeVar("_Choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,26 @@ class SearchResult:
 
 
 def fit_searched(
-    spec: BoosterSpec, train: Examples, stop: Examples, searches: int = MOST_SEARCHES, *, quick: bool = False
+    spec: BoosterSpec,
+    train: Examples,
+    stop: Examples,
+    searches: int = MOST_SEARCHES,
+    *,
+    new: Bools | None = None,
+    quick: bool = False,
 ) -> SearchResult:
     """Fit heads (`training.fitting.boosting.fit_heads`) with the best of a few parameters.
 
-    The best has the smallest weighted logarithmic loss on ``stop``, summed over heads; ties go to the first. ``searches`` is the
-    number of settings to compare, at most `MOST_SEARCHES`; the first setting is that of ``spec``. ``quick`` limits the trees in the
-    comparison.
+    The best has the smallest weighted logarithmic loss on ``stop``, summed over heads. The given setting stays unless another is
+    better by more than a standard error.
+
+    Args:
+        searches: number of settings to compare, at most `MOST_SEARCHES`; the first setting is that of ``spec``.
+        new: whether each stop row (n,) is a declaration that ``train`` does not have. With enough finds among them, only these
+            are compared.
+        quick: limits the trees in the comparison.
     """
+    rows = _judged(stop, new)
     finds, stop_finds = int(any_head(train.find).sum()), int(any_head(stop.find).sum())
     lacking = None
     if searches == 1:
@@ -61,17 +80,16 @@ def fit_searched(
     elif not stop_finds:
         lacking = "no find in the stop window; a choice needs 1"
     if lacking is not None:
-        return SearchResult(fit_heads(spec, train, stop), spec.params, f"One setting of the boosters: {lacking}.")
+        chosen, linear = _with_linear(spec, fit_heads(spec, train, stop), train, stop, rows)
+        return SearchResult(chosen, spec.params, f"One setting of the boosters: {lacking}.{linear}")
     alternatives = _ALTERNATIVES[: searches - 1]
     settings = [spec.params, *(replace(spec.params, **changes) for changes in alternatives)]  # type: ignore[arg-type]
     specs = [replace(spec, params=params) for params in settings]
     sample = _sample(train, spec.seed)
     fits = [fit_heads(_for_sample(one) if quick else one, sample, stop) for one in specs]
-    losses = [
-        sum(_loss(fit[head], stop, k, spec.threads) for k, head in enumerate(spec.heads)) for fit in fits
-    ]  # fmt: skip
-    best = int(np.argmin(losses))
-    compared = ", ".join(f"{p.num_leaves} leaves {loss:.4f}" for p, loss in zip(settings, losses, strict=True))
+    losses = {number: _heads_losses(spec, fit, stop, rows) for number, fit in enumerate(fits)}
+    best = _best(losses, 0)
+    compared = ", ".join(f"{p.num_leaves} leaves {losses[number].sum():.4f}" for number, p in enumerate(settings))
     chosen = fits[best]
     if quick or sample is not train:
         # Free the bins of the comparison, because those of all rows need the memory.
@@ -79,7 +97,60 @@ def fit_searched(
         stop.drop_bins()
         del sample, fits
         chosen = fit_heads(specs[best], train, stop)
-    return SearchResult(chosen, settings[best], f"Settings of the boosters, by loss on the stop window: {compared}.")
+    chosen, linear = _with_linear(spec, chosen, train, stop, rows)
+    note = f"Settings of the boosters, by loss on the stop window: {compared}.{linear}"
+    return SearchResult(chosen, settings[best], note)
+
+
+def _judged(stop: Examples, new: Bools | None) -> Bools:
+    """Return the stop rows (n,) that are new declarations; all rows if these have too few finds."""
+    if new is None or any_head(stop.find)[new].sum() < LEAST_STOP_FINDS:
+        return np.ones(len(stop.matrix), dtype=np.bool_)
+    return new
+
+
+def _best(losses: Mapping[_Choice, Floats], usual: _Choice) -> _Choice:
+    """Return the choice with the least sum of `_losses`, or the usual one if it is worse by at most a standard error."""
+    best = min(losses, key=lambda choice: float(losses[choice].sum()))
+    gain = losses[usual] - losses[best]
+    return best if gain.sum() > np.sqrt(np.square(gain).sum()) else usual
+
+
+def _with_linear(
+    spec: BoosterSpec, fits: dict[str, HeadFit], train: Examples, stop: Examples, rows: Bools
+) -> tuple[dict[str, HeadFit], str]:
+    """Return the fits with the best share of a logistic regression, and a note that begins with a blank.
+
+    The best is that for the new declarations, ``rows`` (n,) of the stop window, among those that are not worse than trees alone on
+    all of them. Its share and strength are the usual ones if finds cannot tell. Only an own label has a regression.
+    """
+    ((head, fit), *others) = fits.items()
+    if others or head != RISK or fit.constant:
+        return fits, ""
+    learned = LinearRows.of(train, train.find[:, 0], None, spec.seed)
+    usual, none = (_USUAL_SHARE, STRENGTHS[0]), (0.0, 1.0)
+    finds = int(stop.find[rows].sum())
+    if finds < LEAST_STOP_FINDS:
+        blend = fit.with_linear(learned.fit(usual[1], spec.names, spec.threads), *usual)
+        return {head: blend}, f" Logistic regression has its usual share: {finds} finds in the stop window."
+    of_trees = raw_score(fit.booster, stop.matrix, spec.threads)
+    everywhere = np.ones(len(of_trees), dtype=np.bool_)
+    before = _head_losses(of_trees, stop, 0, everywhere)
+    losses = {none: _head_losses(of_trees, stop, 0, rows)}
+    regressions = {strength: learned.fit(strength, spec.names, spec.threads) for strength in STRENGTHS}
+    for strength, regression in regressions.items():
+        of_regression = fit.shrinkage * raw_score(regression, stop.matrix, spec.threads)
+        for share in SHARES:
+            raw = (1.0 - share) * of_trees + share * of_regression
+            more = _head_losses(raw, stop, 0, everywhere) - before
+            if more.sum() <= np.sqrt(np.square(more).sum()):
+                losses[share, strength] = _head_losses(raw, stop, 0, rows)
+    share, strength = _best(losses, usual if usual in losses else none)
+    if not share:
+        return fits, " Logistic regression has no share, as it raises the loss."
+    compared = f"{losses[none].sum():.4f} becomes {losses[share, strength].sum():.4f}"
+    note = f" Logistic regression (strength {strength:g}) has the share {share:g}: loss {compared}."
+    return {head: fit.with_linear(regressions[strength], share, strength)}, note
 
 
 def _for_sample(spec: BoosterSpec) -> BoosterSpec:
@@ -99,13 +170,23 @@ def _sample(examples: Examples, seed: int) -> Examples:
     return Examples(examples.matrix[rows], examples.find[rows], examples.weight[rows], prior=prior, as_new=as_new)
 
 
-def _loss(fit: HeadFit, stop: Examples, k: int, threads: int) -> float:
-    raw = raw_score(fit.booster, stop.matrix, threads)
+def _heads_losses(spec: BoosterSpec, fits: Mapping[str, HeadFit], stop: Examples, rows: Bools) -> Floats:
+    """Return `_losses` of the chosen stop rows, summed over heads."""
+    of_heads = [
+        _head_losses(raw_score(fits[head].booster, stop.matrix, spec.threads), stop, k, rows)
+        for k, head in enumerate(spec.heads)
+    ]
+    return np.asarray(np.sum(of_heads, axis=0))
+
+
+def _head_losses(raw: Floats, stop: Examples, k: int, rows: Bools) -> Floats:
+    """Return `_losses` of the chosen stop rows for head ``k``, whose trees give ``raw`` (n,) on all stop rows."""
+    raw, find, weight = raw[rows], stop.find[rows, k], stop.weight[rows]
     if stop.prior is not None:
         # The only intercept is that of the prior, whose base rate differs from that of these rows.
-        raw = raw + stop.prior[:, k]
-        raw = raw + intercept(raw, stop.find[:, k], stop.weight)
-    return float(_losses(raw, stop.find[:, k], stop.weight).sum())
+        raw = raw + stop.prior[rows, k]
+        raw = raw + intercept(raw, find, weight)
+    return _losses(raw, find, weight)
 
 
 def _losses(log_odds: Floats, find: Bools, weight: Floats) -> Floats:

@@ -29,7 +29,7 @@ from features.groups.own.counts import (
     by_fold,
     first_results,
 )
-from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, KeyHasher, OwnFields
+from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, KeyHasher, OwnFields, near_declarations
 from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -306,7 +306,7 @@ class _Rows:
         signature: (n,) equal numbers for identical declarations.
         known_at: (n,) times of results in seconds; without times, positions in a random order.
         moments: the order of these times and of the times of the rows.
-        fold: (n,) fold of each row. Identical declarations are in the same fold.
+        fold: (n,) fold of each row. Identical declarations and near copies are in the same fold.
     """
 
     table: ManifestTable
@@ -329,7 +329,7 @@ class _Rows:
         else:
             moment = known_at = np.random.default_rng(seed).permutation(n).astype(np.int64)
         moments = Moments.of(moment, known_at)
-        return cls(table, results, hasher, signature, known_at, moments, _folds(signature, seed))
+        return cls(table, results, hasher, signature, known_at, moments, _folds(near_declarations(table, own), seed))
 
     def values(self, key: Key) -> KeyValues:
         """Return the rows' values of a key."""

@@ -64,7 +64,8 @@ NATIONAL_DIGITS: Final = (8, 10)
 #: Columns of the goods and their origin. Together with mass, value and quantity they identify a declaration.
 _GOODS: Final = ("goods_description", "hs_code", "origin_country", "export_country")
 _AMOUNTS: Final = ("net_mass_kg", "gross_mass_kg", "customs_value", "quantity")
-_PAIRS: Final = (
+#: Pairs that often interact.
+_USUAL_PAIRS: Final = (
     ("consignee_name", "hs4"),
     ("consignor_name", "hs4"),
     ("agent_name", "hs4"),
@@ -79,6 +80,14 @@ PLACES: Final = (
     *("consignee_country", "routing_countries", "consignor_city", "consignee_city"),
     *("consignor_postcode", "consignee_postcode"),
 )
+#: Columns that number single declarations, so that copies differ in them.
+_NUMBERING: Final = frozenset({"master_id", "house_id"})
+#: Largest difference between logarithms of amounts of near copies, number that stands for a missing amount, and largest sets of
+#: near copies, in rows and as a share of all rows.
+_NEAR: Final = 0.02
+_NO_AMOUNT: Final = 1e-300
+_LEAST_JOINED: Final = 50
+_MOST_JOINED: Final = 0.005
 #: Names of the keys for goods from a place, and for identical declarations.
 GOODS: Final = "goods"
 DECLARATION: Final = "declaration"
@@ -161,6 +170,13 @@ class OwnFields:
         return MappingProxyType(dict(zip(names, self.fields, strict=True)))
 
     @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Parts of keys in which near copies of a declaration agree: all texts and codes, and numbers that describe the goods."""
+        manifest = (name for name in (*COUNTED, "hs_code") if name in self.columns and name not in _NUMBERING)
+        own = (f"field_{slug}" for slug, field in self.slugs.items() if field.kind == "categorical" or field.of_goods)
+        return (*manifest, *own)
+
+    @cached_property
     def counted(self) -> tuple[Key, ...]:
         """All keys, with parents before children.
 
@@ -197,22 +213,23 @@ class OwnFields:
         ]
         return keys
 
+    def usual_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return the pairs of simple keys, by name, that often interact: `_USUAL_PAIRS`, and HS headings with further fields."""
+        names = {key.name for key in self.simple()}
+        fields = [slug for slug, field in self.slugs.items() if not field.of_goods and field.kind == "categorical"]
+        pairs = (*_USUAL_PAIRS, *(("hs4", f"field_{slug}") for slug in fields))
+        return tuple(pair for pair in pairs if names.issuperset(pair))
+
     def _pairs(self, simple: Mapping[str, Key]) -> list[Key]:
         """Return the keys that combine two simple keys.
 
         Raises:
             ValueError: a chosen pair names a key that does not exist.
         """
-        pairs = [_pair_key(pair, _meaning(pair, simple)) for pair in _PAIRS if all(part in simple for part in pair)]
-        if "hs6" in simple:
-            for slug, field in self.slugs.items():
-                if not field.of_goods and field.kind == "categorical":
-                    pairs.append(_pair_key(("hs4", f"field_{slug}"), f"HS heading and value of {field.name!r}"))
         for pair in self.pairs:
             if not all(part in simple for part in pair):
                 raise ValueError(f"The pair {' and '.join(pair)} names a key that the fields do not have.")
-            pairs.append(_pair_key(pair, _meaning(pair, simple)))
-        return pairs
+        return [_pair_key(pair, " and ".join(simple[part].meaning for part in pair)) for pair in self.pairs]
 
     def _goods(self) -> tuple[str, ...]:
         """Return the parts of the key for goods from a place: the manifest columns and further fields that describe goods."""
@@ -235,10 +252,6 @@ class OwnFields:
 def _pair_key(pair: tuple[str, str], meaning: str) -> Key:
     """Return the key that combines two simple keys. Its rate is smoothed towards that of the first key."""
     return Key("_x_".join(pair), meaning, pair, pair[0])
-
-
-def _meaning(pair: tuple[str, str], simple: Mapping[str, Key]) -> str:
-    return " and ".join(simple[part].meaning for part in pair)
 
 
 def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dict[str, IntArray]:
@@ -297,6 +310,32 @@ def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
     keys = declaration_hashes(table, own)
     number = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     return np.where(keys == 0, len(number) + np.arange(table.n_rows), number)
+
+
+def near_declarations(table: ManifestTable, own: OwnFields) -> IntArray:
+    """Return equal numbers (n_rows,) for identical declarations and their near copies.
+
+    Near copies have equal texts and codes in all columns, and differ by at most 2 % in mass and in value.
+    """
+    # Imported here because only the training extra installs scipy.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, same = table.n_rows, np.unique(declarations(table, own), return_inverse=True)[1]
+    if not own.texts or not n:
+        return same.astype(np.int64)
+    texts = KeyHasher(table, own).hashes(Key("texts", "", own.texts))
+    near = np.unique(texts, return_inverse=True)[1]
+    for amount in (table.amounts.mass, table.number("customs_value")):
+        size = np.log(np.where(amount > 0.0, amount, _NO_AMOUNT))
+        order = np.lexsort((size, near))
+        apart = (np.diff(near[order]) != 0) | (np.diff(size[order]) > _NEAR)
+        near[order] = np.concatenate(([0], np.cumsum(apart)))
+    # Many rows with few columns differ gradually, so that chains of near copies would join them all.
+    joined = (texts != 0) & (np.bincount(near)[near] <= max(_LEAST_JOINED, _MOST_JOINED * n))
+    near = np.where(joined, near, n + np.arange(n))
+    links = coo_array((np.ones(n, dtype=np.bool_), (same, n + near)), shape=(3 * n, 3 * n))
+    return np.asarray(connected_components(links, directed=False)[1][same], dtype=np.int64)
 
 
 def declaration_hashes(table: ManifestTable, own: OwnFields) -> IntArray:

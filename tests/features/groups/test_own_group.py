@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.groups.own import group as own_module
 from features.groups.own.counts import Count, Counts, Results, by_fold, first_results, in_time
 from features.groups.own.group import FOLDS, OwnGroup, _folds
-from features.groups.own.keys import DECLARATION, OwnFields, declarations, hashed
+from features.groups.own.keys import DECLARATION, OwnFields, declarations, hashed, near_declarations
 from features.readers.headers import FurtherField, missing_note, slugs
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
@@ -341,3 +341,32 @@ def test_lookups_return_zero_for_unknown_keys() -> None:
     assert out.tolist() == [[1, 2, 0, 0, 0], [1, 1, 0, 0, 0], [0, 1, 0, 0, 0]]
     Counts.empty().look_up(np.array([7]), out[:, :1])
     assert out[:, 0].tolist() == [0, 0, 0]
+
+
+def test_near_copies_of_a_declaration_share_its_number() -> None:
+    columns = {
+        "shipment_id": list("ABCDEFG"),
+        "hs_code": ["390110"] * 6 + ["390120"],
+        "consignee_name": ["Importer 1"] * 5 + ["Importer 2", "Importer 1"],
+        "net_mass_kg": ["10", "10.1", "10", "10", "", "10", "10"],
+        "customs_value": ["100", "101.5", "110", "100", "100", "100", "100"],
+    }
+    rows = ManifestTable.from_columns({name: Coded.from_list(v) for name, v in columns.items()}, 7)
+    own = OwnFields((), ("hs_code", "consignee_name", "net_mass_kg", "customs_value"))
+    a, near, dear, same, unknown, importer, goods = near_declarations(rows, own).tolist()
+    # A near copy of another importer is none, but the same goods, mass and value are the same declaration.
+    assert a == near == same == importer
+    assert len({a, dear, unknown, goods}) == 4
+    assert len(set(near_declarations(rows, OwnFields((), ("net_mass_kg", "customs_value"))).tolist())) == 4
+
+
+def test_many_rows_that_differ_gradually_are_no_near_copies() -> None:
+    n = 400
+    columns = {
+        "shipment_id": [f"S{i}" for i in range(n)],
+        "consignee_name": ["Importer"] * n,
+        "customs_value": [str(100 + i) for i in range(n)],
+    }
+    rows = ManifestTable.from_columns({name: Coded.from_list(v) for name, v in columns.items()}, n)
+    own = OwnFields((), ("consignee_name", "customs_value"))
+    assert len(np.unique(near_declarations(rows, own))) == n

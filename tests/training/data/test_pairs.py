@@ -9,7 +9,7 @@ from features.groups.own.counts import Results
 from features.groups.own.keys import OwnFields, hashed
 from features.readers.headers import FurtherField
 from features.table.table import Coded, ManifestTable
-from training.data.own_fields import MOST_PAIRS, choose_pairs, pairs_note
+from training.data.pairs import MOST_PAIRS, choose_pairs, pairs_note
 
 FIELDS = tuple(FurtherField(name, "categorical") for name in ("Genus", "Port", "Noise"))
 OWN = OwnFields(FIELDS, ("origin_country",))
@@ -69,3 +69,23 @@ def test_a_chosen_pair_is_counted_saved_and_listed() -> None:
 def test_a_pair_of_a_missing_column_is_refused() -> None:
     with pytest.raises(ValueError, match="names a key that the fields do not have"):
         _ = OwnFields(FIELDS, (), pairs=(("field_genus", "agent_name"),)).counted
+
+
+@pytest.mark.parametrize("interact", [True, False])
+def test_a_usual_pair_is_counted_only_if_it_gains(interact: bool) -> None:
+    n, rng = 4000, np.random.default_rng(5)
+    code, origin = rng.integers(0, 4, n), rng.integers(0, 4, n)
+    high = (code + origin) % 4 == 0 if interact else code == 0
+    columns = {
+        "shipment_id": [f"S{row}" for row in range(n)],
+        "hs_code": [f"39269{one}" for one in code],
+        "origin_country": [("CN", "DE", "US", "IN")[one] for one in origin],
+        "customs_value": [f"{row}.5" for row in range(n)],
+    }
+    table = ManifestTable.from_columns({name: Coded.from_list(values) for name, values in columns.items()}, n)
+    find = rng.random(n) < np.where(high, 0.3, 0.1)
+    own = OwnFields((), ("hs_code", "origin_country", "customs_value"))
+    assert own.usual_pairs() == (("hs6", "origin_country"),)
+    assert not any("_x_" in key.name for key in own.counted)
+    results = Results(find, np.ones(n, dtype=bool), np.arange(n), False)
+    assert choose_pairs(table, own, results, seed=0) == (own.usual_pairs() if interact else ())
