@@ -84,8 +84,9 @@ def adapt(  # noqa: PLR0913  # its options are the interface
         typer.Option(
             "--entities",
             min=1,
+            max=200_000,
             metavar="N",
-            help="Parties, addresses and links of each kind to keep in the history. Default: 8,000.",
+            help="Parties, addresses and links of each kind to keep in the history. Default: 50,000.",
         ),
     ] = None,
     json_file: Annotated[

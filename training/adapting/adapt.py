@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.groups.history.history import SAVED, History
+from features.groups.history.history import History
 from features.substances import opsin
 from features.table.table import ManifestTable
 from models.calibration import ReferenceScores, probability
@@ -30,8 +30,10 @@ from training.adapting.traffic import Traffic
 from training.data.dataset import rows_of
 from training.progress import RowProgress
 
-#: Number of entities per kind that an adapted bundle's history keeps by default.
-ENTITIES: Final = SAVED
+#: Number of entities per kind that an adapted bundle's history keeps by default. After 214,000 simulated shipments (127,000
+#: consignees), bundles with 8,000, 50,000 and all of them have 4, 14 and 29 MB and load in 0.4, 0.9 and 1.0 s. A party that
+#: is left out is said to be new. After 98,000 shipments of gateway_hub, recall at 1 % was .373, .389 and .389.
+ENTITIES: Final = 50_000
 _MARK: Final = "-adapted."
 _DIGITS: Final = 8
 #: Time limits of OPSIN for its start and for each name, in seconds.

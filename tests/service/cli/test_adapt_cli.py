@@ -109,6 +109,7 @@ def test_too_few_shipments_end_with_3_and_write_nothing(
         (["--bundle", "out"], 2, "Name the earlier manifests with --data FILE..."),
         (["--data", "earlier.csv", "--from-log", "x.jsonl", "--bundle", "out"], 2, "Name the earlier manifests"),
         (["--from-log", "x.jsonl", "--mapping", "m.toml", "--bundle", "out"], 2, "--mapping needs --data"),
+        (["--data", "earlier.csv", "--bundle", "out", "--entities", "200001"], 2, "200000"),
         (["--data", "earlier.csv", "--bundle", "full"], 2, "full exists and is not empty"),
         (["--data", "missing.csv", "--bundle", "out"], 3, "missing.csv"),
         (["--from-log", "missing.jsonl", "--bundle", "out"], 3, "missing.jsonl: no such file"),
