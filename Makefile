@@ -38,7 +38,7 @@ COMPILED_STAMP := $(call stamp,compiled,setup.py features/compiled.py $(sort $(C
 SOURCES := benchmarks features models service tests tools training
 PYTHON_FILES := $(SOURCES) setup.py
 
-.PHONY: help demo dev check test test-long lint bounds coverage pythons champion authors worlds readme pages benchmarks lock sbom pip-audit fuzz compose-secrets clean
+.PHONY: help demo dev check test test-long lint bounds coverage pythons champion authors learning worlds readme pages benchmarks lock sbom pip-audit fuzz compose-secrets clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -106,15 +106,20 @@ lint: $(DEV_STAMP) $(COMPILED_STAMP) ## ruff, mypy --strict and the import contr
 	@$(BIN)/lint-imports
 
 # Trains into out/champion first, so that a failed run leaves the old champion in place.
-champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again on the worlds of all authors, and write its answers into the README
+champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again on the worlds of all authors, write its lessons, and its answers into the README
 	@rm -rf out/champion && mkdir -p out
 	@$(RUN) $(BIN)/python -m training.authors --bundle out/champion --json out/authors.json --tracking-uri sqlite:///out/champion.db
 	@rm -rf models/champion && mv out/champion models/champion
+	@$(RUN) $(BIN)/python -m training.authors --lessons models/lessons
 	@$(MAKE) --no-print-directory readme
 
 authors: $(DEV_STAMP) $(COMPILED_STAMP) ## leave each author's world out in turn, and measure models of the other worlds on it
 	@mkdir -p out
 	@$(RUN) $(BIN)/tidewaiter evaluate --authors --json out/authors.json
+
+learning: $(DEV_STAMP) $(COMPILED_STAMP) ## let each open world play an office, and write what its finds teach into docs/learning.md
+	@mkdir -p out/learning
+	@$(RUN) $(BIN)/python -m training.office.curve --folder out/learning --page docs/learning.md
 
 worlds: $(DEV_STAMP) $(COMPILED_STAMP) ## check the worlds of all authors at full size
 	@$(RUN) $(BIN)/python -m tools.check_worlds

@@ -18,6 +18,17 @@ DEFAULT_ROWS: Final = 600_000
 DEFAULT_THREADS: Final = 2
 #: Worlds in simulated training data. A model that sees one draw of the priors learns that draw.
 DEFAULT_DRAWS: Final = 4
+#: What training starts from: the prior of evidence, or the champion.
+PRIOR, CHAMPION = "prior", "champion"
+#: Options that only training from the prior has, with their names on the command line.
+_OF_PRIOR: Final = {
+    "seeds": "--seeds",
+    "searches": "--searches",
+    "windows": "--windows",
+    "cache": "--cache",
+    "study": "--study",
+    "params": "--param",
+}
 #: Largest default share of the red lane under an office's own label.
 _MOST_RED: Final = 0.2
 
@@ -48,6 +59,8 @@ class TrainConfig:
         result_delay_s: Seconds from declaration to result, for results without a time; None for the assumed delay.
         windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
         lanes: Shares of the traffic in the red and in the yellow lane; by default those of `lane_shares`.
+        start: `PRIOR`, or `CHAMPION` to learn together with the lessons of the bundled champion (`training.office`).
+        champion, lessons: Folders of the champion and of its lessons; by default the bundled ones.
         cache: A folder in which features are cached for later runs on the same data.
         track: Log the run to MLflow.
         params: Parameters of the boosters.
@@ -73,6 +86,9 @@ class TrainConfig:
     result_delay_s: int | None = None
     windows: tuple[float, ...] | None = None
     lanes: tuple[float | None, float | None] = (None, None)
+    start: str = PRIOR
+    champion: Path | None = None
+    lessons: Path | None = None
     cache: Path | None = None
     track: bool = True
     params: BoostingParams = field(default_factory=BoostingParams)
@@ -104,6 +120,7 @@ class TrainConfig:
             raise BadData(f"--seeds is a number from 1 to {MOST_SEEDS}, and --searches from 1 to {MOST_SEARCHES}")
         if any(share is not None and not 0.0 < share <= 0.5 for share in self.lanes):
             raise BadData("--red and --yellow are shares of the traffic in percent, above 0 and at most 50")
+        self._check_start()
         self._check_times()
         bundle = self.bundle
         if bundle is not None and bundle.exists() and (not bundle.is_dir() or any(bundle.iterdir())):
@@ -120,6 +137,20 @@ class TrainConfig:
         usual = max(RED_SHARE, min(_MOST_RED, rate / 2)), max(YELLOW_SHARE, min(2 * _MOST_RED, rate))
         red, yellow = (one if given is None else given for one, given in zip(usual, self.lanes, strict=True))
         return red, min(yellow, 1.0 - red)
+
+    def _check_start(self) -> None:
+        if self.start not in (PRIOR, CHAMPION):
+            raise BadData(f"--from is {CHAMPION} or {PRIOR}, not {self.start!r}")
+        if self.start == PRIOR:
+            return
+        if self.data is None or self.label is not None:
+            raise BadData(
+                f"--from {CHAMPION} needs --data FILE with the label column `content`: the champion knows no other label; "
+                f"use --from {PRIOR}"
+            )
+        changed = [option for name, option in _OF_PRIOR.items() if getattr(self, name) != getattr(TrainConfig(), name)]
+        if changed:
+            raise BadData(f"{', '.join(changed)} belongs to --from {PRIOR}: the champion's parameters are fixed")
 
     def _check_times(self) -> None:
         if self.result_delay_s is not None and self.result_delay_s < 0:

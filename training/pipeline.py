@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.groups.history.history import SAVED
 from features.readers import ColumnMapping
 from models.bundle import load as load_bundle
 from models.bundle import save as save_bundle
 from models.scoring import RiskModel
 from training import stages
-from training.config import Run, TrainConfig
+from training.adapting.adapt import ENTITIES
+from training.config import CHAMPION, Run, TrainConfig
 from training.data.dataset import left_out_note
 from training.evaluation.baselines import BaselineRows
 from training.evaluation.calibration_check import calibration_in_tenth
@@ -21,7 +23,7 @@ from training.evaluation.ceiling import ceiling, truth_world
 from training.evaluation.evaluation import TrainResult, WindowScores
 from training.evaluation.holdout import evaluate_holdout as holdout_metrics
 from training.evaluation.holdout import predict_file
-from training.fitting.boosting import HeadFit
+from training.office.learn import learn
 from training.progress import StageLog
 from training.registry.tracking import log_run
 from training.reports.card import build_card, run_document
@@ -42,14 +44,13 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     config.check()
     log = StageLog(console)
     loaded = stages.load(config, log)
-    run = stages.plan_run(config, loaded.data, log)
-    fitted = _fit_and_evaluate(run, loaded, log)
+    fitted = _from_champion(config, loaded, log) if config.start == CHAMPION else _from_prior(config, loaded, log)
     run = fitted.run
-    fitted.metrics.update(evaluate_other_worlds(run, fitted.model, fitted.evaluated, log))
-    fitted.model.card = build_card(fitted.model, run, fitted.metrics, fitted.first, fitted.final, fitted.clean_shares)
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = config.bundle if config.bundle is not None else Path(scratch) / "bundle"
-        model, digest = write_bundle(fitted.model, folder, log)
+        # An adapted model keeps as many entities as `tidewaiter adapt`.
+        entities = ENTITIES if config.start == CHAMPION else SAVED
+        model, digest = write_bundle(fitted.model, folder, log, entities)
         result = TrainResult(model, fitted.metrics, digest, config.bundle, fitted.evaluated, run.windows, log.seconds)
         score_holdout(run, model, loaded.mapping, log)
         # The model card does not depend on the holdout.
@@ -62,24 +63,32 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """Fitted and evaluated model, without the feature matrices."""
+    """Evaluated model with its card, without the feature matrices."""
 
     run: Run
     model: RiskModel
-    first: dict[str, HeadFit]
-    final: dict[str, HeadFit]
-    clean_shares: dict[str, float]
     metrics: dict[str, Any]
     evaluated: WindowScores
     holdout: dict[str, Any] | None
 
 
-def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fitted:
+def _from_champion(config: TrainConfig, loaded: stages.LoadedData, log: StageLog) -> _Fitted:
+    """Learn from the office's finds together with the lessons of the champion."""
+    for note in loaded.data.notes:
+        log.note(note)
+    learned = learn(config, loaded.data, log)
+    learned.model.card = learned.card()
+    holdout = evaluate_holdout(learned.run, learned.model, BaselineRows.none(), loaded, log)
+    return _Fitted(learned.run, learned.model, learned.metrics, learned.evaluated, holdout)
+
+
+def _from_prior(config: TrainConfig, loaded: stages.LoadedData, log: StageLog) -> _Fitted:
     """Fit the model on everything before the test window, and evaluate it.
 
     Matrices of a million rows take more than a gigabyte each. Every stage frees its own matrices on return, and this function
     frees the others.
     """
+    run = stages.plan_run(config, loaded.data, log)
     source, history = stages.replay(run, log)
     first = stages.fit_first(run, source, log)
     run = run.with_params(first.params)
@@ -96,7 +105,9 @@ def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fi
     rows = rows_for_baselines(run, model, refit)
     del refit
     holdout = evaluate_holdout(run, model, rows, loaded, log)
-    return _Fitted(run, model, first.fits, final, clean_shares, metrics, evaluated, holdout)
+    metrics.update(evaluate_other_worlds(run, model, evaluated, log))
+    model.card = build_card(model, run, metrics, first.fits, final, clean_shares)
+    return _Fitted(run, model, metrics, evaluated, holdout)
 
 
 def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, log: StageLog) -> dict[str, Any]:
@@ -133,10 +144,10 @@ def evaluate_holdout(
         return holdout_metrics(run, model, rows, loaded.mapping, progress)
 
 
-def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskModel, str]:
+def write_bundle(model: RiskModel, folder: Path, log: StageLog, entities: int = SAVED) -> tuple[RiskModel, str]:
     """Write the bundle and load it again, as the service will. Return the loaded model and the digest."""
     with log.stage("Bundle") as progress:
-        digest = save_bundle(model, folder)
+        digest = save_bundle(model, folder, entities=entities)
         model = load_bundle(folder, expected_digest=digest)
         progress(f"digest {digest[:12]}")
     return model, digest

@@ -231,6 +231,7 @@ _STATUSES: Final = (
     (UNREADABLE, "service.keys.key", "BadKeysFile"),
     (WRONG_USE, "service.backup.content", "NotEmpty"),
     (UNREADABLE, "service.backup.content", "BadBackup"),
+    (BUNDLE_REFUSED, "training.authors.lessons_file", "LessonsRefused"),
     (UNREADABLE, "training.data.dataset", "BadData"),
     (UNREADABLE, "training.data.labels", "BadLabels"),
     (UNREADABLE, "training.data.windows", "TooLittleData"),

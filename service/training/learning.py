@@ -136,6 +136,14 @@ def train(  # noqa: PLR0913  # its options are the interface
     mapping: MappingFile = None,
     label: Label = None,
     positive: Positive = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="champion|prior",
+            help="What training starts from. Default: champion with --data and the label `content`, otherwise prior.",
+        ),
+    ] = None,
     holdout: Annotated[
         Path | None,
         typer.Option(
@@ -230,7 +238,7 @@ def train(  # noqa: PLR0913  # its options are the interface
     from service.core.memory import keep_memory_small
 
     keep_memory_small()
-    from training.config import DEFAULT_ROWS, TrainConfig
+    from training.config import CHAMPION, DEFAULT_ROWS, PRIOR, TrainConfig
     from training.data.dataset import BadData
     from training.pipeline import train as train_model
     from training.reports.report import print_metrics
@@ -240,6 +248,7 @@ def train(  # noqa: PLR0913  # its options are the interface
         mapping=mapping,
         label=label,
         positive=positive,
+        start=start or (CHAMPION if data is not None and label is None else PRIOR),
         holdout=holdout,
         predictions=predictions,
         bundle=bundle,

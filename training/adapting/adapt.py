@@ -25,7 +25,7 @@ from models.calibration import ReferenceScores, probability
 from models.lanes import Lanes
 from models.scoring import RiskModel
 from training.adapting.report import Measured, report
-from training.adapting.scoring import Concentration, score_blocks, usual_space
+from training.adapting.scoring import Concentration, Replayed, score_blocks, usual_space
 from training.adapting.traffic import Traffic
 from training.data.dataset import rows_of
 from training.progress import RowProgress
@@ -77,6 +77,7 @@ def adapt(
     traffic: Traffic,
     *,
     entities: int = ENTITIES,
+    replayed: Replayed | None = None,
     threads: int = 1,
     progress: RowProgress | None = None,
 ) -> Adapted:
@@ -89,12 +90,14 @@ def adapt(
     Args:
         parent: a model loaded from a bundle.
         entities: maximum number of parties, addresses and of each other kind of entity that the bundle's history keeps.
+        replayed: history of the traffic that contains its finds; by default one without finds.
     """
     table = traffic.table
     concentration = Concentration.of(table)
     space = usual_space(parent.space, table, concentration.counted)
-    history = History.empty()
-    scored = score_blocks(parent, table, concentration, history, threads=threads, progress=progress)
+    history = History.empty() if replayed is None else replayed.history
+    past = history if replayed is None else replayed
+    scored = score_blocks(parent, table, concentration, past, threads=threads, progress=progress)
     weight = concentration.weight[scored.shipments] * (1.0 - probability(scored.after))
     lanes = Lanes.from_scores(
         scored.after,

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.history import History
+from features.groups.history.history import History, HistoryRows
 from features.groups.history.keys import keys_of
 from features.groups.history.state import Entity, key_row
 from features.space import FeatureSpace, Measured
@@ -123,11 +123,25 @@ def usual_space(parent: FeatureSpace, table: ManifestTable, counted: Bools) -> F
     return parent.refitted(table.take(rows_of(table, np.flatnonzero(counted))).compact())
 
 
+@dataclass(slots=True)
+class Replayed:
+    """History features (S, H) of S shipments, which `advance` returns in order, and the history after the last shipment."""
+
+    values: Floats
+    history: History
+    _done: int = 0
+
+    def advance(self, table: ManifestTable) -> HistoryRows:
+        """Return the features of the next shipments, which are those of the table."""
+        start, self._done = self._done, self._done + table.n_shipments
+        return HistoryRows(self.values[start : self._done], np.zeros(table.n_shipments, dtype=np.bool_))
+
+
 def score_blocks(
     model: RiskModel,
     table: ManifestTable,
     concentration: Concentration,
-    history: History,
+    history: History | Replayed,
     *,
     threads: int,
     progress: RowProgress | None = None,

@@ -1,6 +1,10 @@
-"""Train the champion on worlds by several authors: ``python -m training.authors --bundle DIR [--json FILE]``.
+"""Train the champion on worlds by several authors, or write their lessons.
 
-First, each author is left out in turn. The figures of the left-out worlds go into the card, the JSON file and MLflow.
+``python -m training.authors --bundle DIR [--json FILE]`` leaves each author out in turn, and then learns from all. The figures of
+the left-out worlds go into the card, the JSON file and MLflow.
+
+``python -m training.authors --lessons DIR`` writes the lessons from which `tidewaiter train --from champion` learns together with
+an office's finds. Sealed worlds are left out of them, so that they can play offices of which nothing was seen.
 """
 
 from __future__ import annotations
@@ -26,9 +30,12 @@ from models.trees import StoredRows
 from training.authors.calibrating import BASE_RATE, fit
 from training.authors.learning import ResidualParams, fit_residual
 from training.authors.leaving_out import Authors, LeftOut, best_scores, leave_each_out, report
+from training.authors.lessons_file import StoredLessons
 from training.authors.report import further_tables, log_authors, table_of
+from training.authors.views import SEALED
 from training.fitting.boosting import importances
 from training.progress import StageLog
+from training.worlds.writer import author_names
 
 MODEL_NAME: Final = "tidewaiter"
 _CHECKED_ROWS: Final = 4_000
@@ -157,12 +164,15 @@ def _card(model: RiskModel, authors: Authors, params: ResidualParams, report: Ma
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.authors", description=__doc__.partition("\n")[0])
-    parser.add_argument("--bundle", type=Path, required=True, help="folder to write; it must not exist")
+    parser.add_argument("--bundle", type=Path, help="folder of the champion to write; it must not exist")
+    parser.add_argument("--lessons", type=Path, help="folder of the lessons to write")
     parser.add_argument("--json", type=Path, help="also write the figures as JSON")
     parser.add_argument("--tracking-uri", help="MLflow store; by default none")
     parser.add_argument("--threads", type=int, default=2, help="number of threads")
     options = parser.parse_args()
-    if options.bundle.exists():
+    if (options.bundle is None) == (options.lessons is None):
+        parser.error("name either --bundle or --lessons")
+    if options.bundle is not None and options.bundle.exists():
         sys.stderr.write(f"{options.bundle}: exists; name a new folder\n")
         return 2
     from rich.console import Console
@@ -170,6 +180,12 @@ def main() -> int:
     console = Console(stderr=True)
     log = StageLog(console)
     params = ResidualParams(threads=options.threads)
+    if options.lessons is not None:
+        with log.stage("Worlds") as progress:
+            open_worlds = [name for name in author_names() if name not in SEALED]
+            lessons = StoredLessons.of(Authors.load(open_worlds, progress=progress)).sampled()
+        Console().print(f"{options.lessons}: {len(lessons.weight):,} lessons, digest {lessons.save(options.lessons)}")
+        return 0
     with log.stage("Worlds") as progress:
         authors = Authors.load(progress=progress)
     with log.stage("Leaving each author out") as progress:

@@ -37,6 +37,11 @@ CLEAN_SHARE: Final = 0.4
 UNSEEN: Final = ("substance_opioid", "substance_precursor", "hs_precursor", "substance_listed_months")
 
 
+def hide_unseen(matrix: Floats, names: Sequence[str]) -> None:
+    """Set the features of `UNSEEN` to 0 in a matrix (n, F) with these columns, so that trees cannot use them."""
+    matrix[:, [names.index(name) for name in UNSEEN]] = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class ResidualParams:
     """Parameters of the trees. The values were chosen by leaving one author out (docs/worlds.md).
@@ -188,9 +193,15 @@ class Taught:
         )
 
     def lessons(
-        self, pooled: FeatureSpace, prior: Prior, *, slope: float = 1.0, matrix: Floats | None = None
+        self,
+        pooled: FeatureSpace,
+        prior: Prior,
+        *,
+        slope: float = 1.0,
+        matrix: Floats | None = None,
+        blind: bool = True,
     ) -> Lessons:
-        """Return the lessons. The features of `UNSEEN` are 0 in them, so trees cannot use them.
+        """Return the lessons. If they are ``blind``, the features of `UNSEEN` are 0 in them, so trees cannot use them.
 
         Args:
             pooled: statistics of a new office.
@@ -208,7 +219,8 @@ class Taught:
         start = slope * prior.log_odds(matrix)
         # The same score means different odds in different worlds. An intercept per author keeps trees from learning the difference.
         start += intercept(combined(start), is_find, share)
-        matrix[:, [pooled.names.index(name) for name in UNSEEN]] = 0.0
+        if blind:
+            hide_unseen(matrix, pooled.names)
         # Scale weights to a mean of 1, because LightGBM's regularisation is relative to the weight of a row.
         return Lessons(matrix, start, self.find, share * len(matrix))
 

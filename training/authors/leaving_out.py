@@ -104,14 +104,16 @@ class Authors:
         others = frozenset(self.views) - {name, without}
         return self.pooled(others or frozenset({name}))
 
-    def lessons(self, *, slope: float, without: str = "") -> Lessons:
+    def lessons(self, *, slope: float, without: str = "", blind: bool = True) -> Lessons:
         """Return the lessons of all authors except ``without``. Trees start from ``slope`` times the prior."""
         every = [(name, taught) for name, of_author in self.taught.items() if name != without for taught in of_author]
         # The features of all rows take most of the memory. Write them in place instead of joining copies.
         ends = np.cumsum([0, *(len(taught.find) for _, taught in every)]).tolist()
         matrix = np.empty((ends[-1], len(self.names)))
         parts = [
-            taught.lessons(self.usual(name, without=without), self.prior, slope=slope, matrix=matrix[start:end])
+            taught.lessons(
+                self.usual(name, without=without), self.prior, slope=slope, matrix=matrix[start:end], blind=blind
+            )
             for (name, taught), (start, end) in zip(every, pairwise(ends), strict=True)
         ]
         return Lessons.join(parts, matrix)

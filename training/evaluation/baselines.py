@@ -177,6 +177,11 @@ class BaselineRows:
         matrix = examples.matrix if len(rows) == len(find) else examples.matrix[rows]
         return cls(find, examples.weight, rows, matrix, sampled, price_columns(examples.matrix, names))
 
+    @classmethod
+    def none(cls) -> BaselineRows:
+        """Return no rows, for runs without baselines."""
+        return cls(np.zeros(0, np.bool_), np.zeros(0), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros(0), {})
+
 
 def baseline_scores(
     train: Examples | BaselineRows, train_table: ManifestTable, test: Floats, test_table: ManifestTable, names: Sequence[str], *,

@@ -109,6 +109,8 @@ def summary(run: Run) -> Section | None:
         words.append(
             "The truth is known because the trade is simulated. The figures hold for the simulated world only."
         )
+    if learned := part(run.metrics, "adapted_champion"):
+        words.append(str(learned["text"]))
     checked = bars(run.metrics)
     rows = [(b.name, b.measured, b.required, mark(b.met)) for b in checked]
     told = [b.met for b in checked if b.met is not None]

@@ -186,6 +186,8 @@ def test_rejected_rows_end_with_1_only_when_strict(tmp_path: Path, bundle: Path)
         (["model", "show", "altered"], 4, "booster_"),
         (["train", "--label", "found"], 2, "--data"),
         (["train", "--data", "none.csv"], 3, "none.csv"),
+        (["train", "--data", "manifests.csv", "--from", "champion", "--label", "found"], 2, "--from prior"),
+        (["train", "--from", "nothing"], 2, "champion or prior"),
         (["evaluate"], 2, "--predictions"),
         (["evaluate", "--predictions", "none.csv"], 3, "none.csv"),
         (["evaluate", "--bundle", "altered", "--data", "manifests.csv"], 4, "booster_"),

@@ -57,6 +57,30 @@ def test_options_out_of_range_are_refused(options: dict[str, object], message: s
         TrainConfig(**options).check()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("options", "start"),
+    [
+        (["--data", "DATA"], "champion"),
+        (["--data", "DATA", "--from", "prior"], "prior"),
+        (["--data", "DATA", "--label", "found"], "prior"),
+        (["--rows", "1000"], "prior"),
+    ],
+)
+def test_training_starts_from_the_champion_where_it_knows_the_label(
+    options: list[str], start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data.csv").write_text("shipment_id\n")
+    given: list[TrainConfig] = []
+
+    def train(config: TrainConfig, **_: object) -> None:
+        given.append(config)
+        raise BadData("stop")
+
+    monkeypatch.setattr("training.pipeline.train", train)
+    CliRunner().invoke(app, ["train", *(one.replace("DATA", str(tmp_path / "data.csv")) for one in options)])
+    assert [config.start for config in given] == [start]
+
+
 def test_every_option_of_train_is_documented() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
     shown = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).output
