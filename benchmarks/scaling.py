@@ -177,6 +177,8 @@ def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int 
         calibrators=of_heads(model.calibrators),
         prevalence=of_heads(model.prevalence),
         base_rates={head: model.base_rates[head] for head in chosen},
+        # The stored rows belong to the boosters of all heads.
+        check=None,
     )
 
 
