@@ -151,9 +151,9 @@ def table_of_worlds(curves: Sequence[Curve]) -> Iterator[str]:
     """Yield the lines of a table with a row per world: recall of the champion without finds, then the gains by learning."""
     sizes = curves[0].finds[1:]
     yield f"| world | without finds | {' | '.join(f'{finds:,} finds' for finds in sizes)} |"
-    yield f"|---|---:|{'---|' * len(sizes)}"
+    yield f"|---|---:|{'---:|' * len(sizes)}"
     for curve in curves:
-        gains = (_gain(curve, at) for at in range(len(sizes)))
+        gains = (_gain(curve, at).partition(" ")[0] for at in range(len(sizes)))
         yield f"| {curve.name} | {_short(curve.champion[0])} | {' | '.join(gains)} |"
 
 
