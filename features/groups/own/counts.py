@@ -97,12 +97,14 @@ class Moments:
         n_times: number of distinct times of rows.
         row: (n,) number of each row's time.
         known: (n,) number of the first time after the row's result.
+        by_row: (n,) rows in the order of their times.
         by_known: (n,) rows in the order in which their results became known.
     """
 
     n_times: int
     row: IntArray
     known: IntArray
+    by_row: IntArray
     by_known: IntArray
 
     @classmethod
@@ -110,7 +112,8 @@ class Moments:
         """Order the times of rows and of results (n,), both in the same unit."""
         times, row = np.unique(moment, return_inverse=True)
         known = np.searchsorted(times, known_at, "right")
-        return cls(len(times), row, known, np.argsort(known_at, kind="stable"))
+        by_row, by_known = (np.argsort(time, kind="stable") for time in (row, known_at))
+        return cls(len(times), row, known, by_row, by_known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,22 +242,32 @@ def before(keys: IntArray | KeyValues, moments: Moments, weight: IntArray, find:
     values = KeyValues.of(keys)
     code, span = values.code, np.int64(moments.n_times + 1)
     start = np.arange(len(values.distinct), dtype=np.int64) * span
-    own_event = code * span + moments.row
-    # Searching for sorted events is several times faster, because successive searches read the same memory.
-    order = np.argsort(own_event)
-    rows = own_event[order]
-    counted = np.flatnonzero(weight > 0)
-    # A result counts from the first moment after it.
-    event = code[counted] * span + moments.known[counted]
-    by_time = np.argsort(event)
-    event, finds = event[by_time], np.concatenate([[0], np.cumsum(find[counted][by_time])])
+    order = _by_code(code, moments.by_row)
     of_row = code[order]
-    first, last = np.searchsorted(rows, start)[of_row], np.searchsorted(rows, rows)
+    rows = of_row * span + moments.row[order]
+    # A result counts from the first moment after it.
+    by_time = _by_code(code, moments.by_known[weight[moments.by_known] > 0])
+    event = code[by_time] * span + moments.known[by_time]
+    finds = np.concatenate([[0], np.cumsum(find[by_time])])
+    # Rows of one value and moment follow each other; the rows before the first of them count.
+    position = np.arange(len(rows))
+    last = np.maximum.accumulate(np.where(np.diff(rows, prepend=-1) > 0, position, 0))
+    first = np.searchsorted(rows, start)[of_row]
     begin, end = np.searchsorted(event, start)[of_row], np.searchsorted(event, rows, "right")
     counts = np.zeros((len(Count), len(code)))
     counts[:, order] = last - first, end - begin, finds[end] - finds[begin]
     counts[:, values.missing] = 0.0
     return KeyCounts(*counts)
+
+
+def _by_code(code: IntArray, rows: IntArray) -> IntArray:
+    """Return ``rows`` sorted by their codes, which are less than 2**32; rows of one code stay in order."""
+    for shift in (0, 16):
+        # Numpy sorts numbers of 16 bits ten times as fast.
+        part = (code[rows] >> shift).astype(np.uint16)
+        if shift == 0 or part.any():
+            rows = rows[np.argsort(part, kind="stable")]
+    return rows
 
 
 def by_fold(
