@@ -19,7 +19,7 @@ _MOST_COLUMNS: Final = 26
 #: Minimum numbers of rows and of finds for a choice, and maximum number of rows. If there are more rows, the last ones are used.
 _LEAST_ROWS: Final = 500
 _LEAST_FINDS: Final = 50
-_MOST_ROWS: Final = 150_000
+_MOST_ROWS: Final = 80_000
 #: Share of the rows used to learn rates. The other rows measure their loss.
 _LEARNED: Final = 0.7
 #: Weight, in results, of the parent's rate in a smoothed rate, as in `features.groups.own.keys`.

@@ -332,6 +332,7 @@ def build_card(
             "prior_factor": evidence.factors.get(head, 1.0),
             "shrinkage_of_trees": round(fit.shrinkage, 3),
             "slope_of_prior": round(fit.slope, 3),
+            **({"share_of_logistic_regression": fit.linear[0]} if fit.linear[0] else {}),
             **({"constant": "no find to learn from: it returns the prior of evidence"} if fit.constant else {}),
         }
         for head, fit in final.items()
