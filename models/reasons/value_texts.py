@@ -173,12 +173,14 @@ def _against_description(
         return texts
     described, unknown = items.of_row(items.scored.table.description_or_chemical), items.feature(_UNKNOWN_WORDS)
     written, quantities = list(texts), items.number("quantity")
+    names = {"mass_kg", "value_usd", *(signed for _, signed, _ in _DESCRIBED.values())}
+    values = {name: items.feature(name) for name in names}
     for position, one in enumerate(leading):
         if one not in _DESCRIBED:
             continue
         target, signed, by = _DESCRIBED[one]
-        log = items.feature("mass_kg" if target is Target.MASS else "value_usd")[position]
-        distance, text = items.feature(signed)[position], described[position]
+        log = values["mass_kg" if target is Target.MASS else "value_usd"][position]
+        distance, text = values[signed][position], described[position]
         if log is None or distance is None or text is None or abs(distance) >= FARTHEST:
             continue
         spread = group.spread(text, target)
@@ -272,13 +274,14 @@ def _with_usual(evidence: Evidence, facts: list[str]) -> list[str]:
         units is not None and units == packages
         for units, packages in zip(items.number("quantity"), items.number("package_count"), strict=True)
     ]
+    values = {name: items.feature(name) for name in set(evidence.leading) & _USUAL.keys()}
     ranges: dict[Quantity, _UsualRange] = {}
     texts = []
     for position, (leading, fact, measured) in enumerate(zip(evidence.leading, facts, evidence.measured, strict=True)):
         text = fact if leading in _IN_FACTS else f"{fact}{measured}"
         if leading in _USUAL:
             quantity, unit, whole = _USUAL[leading]
-            value = items.feature(leading)[position]
+            value = values[leading][position]
             is_alike = counts[position] in (None, 1.0) if whole else not in_packages[position]
             if is_alike and value is not None:
                 # Packages are counted as the logarithm of one more.
