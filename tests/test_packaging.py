@@ -83,6 +83,7 @@ def test_the_serving_requirements_contain_no_training_library() -> None:
 def test_adapting_needs_only_the_serving_requirements(small_store: Path, tmp_path: Path) -> None:
     """Adapt, put the bundle into service, score with it and roll back, without the packages that are not in serve.txt."""
     write(tmp_path / "earlier.csv", office(1_100))
+    models = shutil.copytree(small_store, tmp_path / "models")
     serve = set(pins(ROOT / "requirements" / "serve.txt")) | {"setuptools"}
     installed = packages_distributions().items()
     blocked = [name for name, of in installed if {name, *of}.isdisjoint(OURS) and named(of).isdisjoint(serve)]
@@ -95,7 +96,7 @@ for command in ("adapt --data earlier.csv --bundle adapted", "promote --bundle a
                 "score earlier.csv scores.csv", "rollback"):
     assert run(command.split()) == 0, command
 """
-    environment = os.environ | {"TIDEWAITER_MODELS_DIR": str(small_store), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"TIDEWAITER_MODELS_DIR": str(models), "PYTHONPATH": str(ROOT)}
     run = [sys.executable, "-c", commands]
     done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
