@@ -97,6 +97,9 @@ _QUALIFIERS: Final = re.compile(
 # Digits and signs that imitate letters. The letters i and l, and the digit that resembles both, become the same letter.
 _SKELETON: Final = str.maketrans("0134@$!|578962€+i", "oleaasllstbggzetl")
 _DISGUISED: Final = re.compile(r"[a-z0-9@$!|€+]{5,}")
+# A word whose parts single signs separate: f3nt.anyl.
+_PARTED: Final = re.compile(r"[a-z0-9@$!|€+]+(?:[._*-][a-z0-9@$!|€+]+)+")
+_PARTING: Final = re.compile(r"[._*-]")
 _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 
@@ -267,8 +270,8 @@ def skeleton(word: str) -> str:
 def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
     """Return the text with letters in place of digits and signs within words, or None if this gives no known word.
 
-    Only words that mix letters with digits or signs are rewritten. A leading locant stays: ``4piperid0ne`` is 4-piperidone.
-    The length and all positions stay the same.
+    Only words that mix letters with digits or signs are rewritten, also if single signs part them: ``f3nt.anyl`` is fent.anyl. A
+    leading locant stays: ``4piperid0ne`` is 4-piperidone. The length and all positions stay the same.
 
     Args:
         spelled: the output of `spell`.
@@ -276,27 +279,37 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
     """
     if not mixes_letters_and_figures(spelled):
         return None
+    revealed = _rewritten(spelled, _DISGUISED, words)
+    return _rewritten(revealed or spelled, _PARTED, words) or revealed
+
+
+def _rewritten(spelled: str, pattern: re.Pattern[str], words: Mapping[str, str]) -> str | None:
     parts: list[str] = []
     at = 0
-    for found in _DISGUISED.finditer(spelled):
-        word = found[0]
+    for found in pattern.finditer(spelled):
+        written = found[0]
+        word = _PARTING.sub("", written)
         if word.isalpha() or len(_LETTER.findall(word)) < 3:
             continue
-        start, plain = found.start(), words.get(skeleton(word)) or _ending_in_il(word, words)
+        plain = words.get(skeleton(word)) or _ending_in_il(word, words)
         if plain is None:
             locant = _LEADING_LOCANT.match(word)
             if locant is None:
                 continue
-            start += locant.end()
             rest = word[locant.end() :]
             plain = None if rest.isalpha() else words.get(skeleton(rest))
             if plain is None:
                 continue
-        parts += (spelled[at:start], plain)
-        at = start + len(plain)
-    if not parts:
-        return None
-    return "".join(parts) + spelled[at:]
+            plain = locant[0] + plain
+        parts += (spelled[at : found.start()], _parted(plain, written))
+        at = found.end()
+    return "".join(parts) + spelled[at:] if parts else None
+
+
+def _parted(word: str, written: str) -> str:
+    """Return the word with the signs that part it as it is written."""
+    letters = iter(word)
+    return "".join(char if _PARTING.match(char) else next(letters) for char in written)
 
 
 def _ending_in_il(word: str, words: Mapping[str, str]) -> str | None:

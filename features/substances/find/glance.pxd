@@ -30,6 +30,8 @@ cdef class Glance:
 
 @cython.locals(size=Py_ssize_t, char=Py_UCS4)
 cdef int _of_mark(str text, Py_ssize_t at) noexcept
+@cython.locals(size=Py_ssize_t, letters=Py_ssize_t, masked=bint, place=Py_ssize_t, step=Py_ssize_t)
+cdef bint _is_masked(str text, Py_ssize_t at) noexcept
 @cython.locals(changes=Py_ssize_t, small=bint, char=Py_UCS4)
 cdef bint _changes_case(str text) noexcept
 @cython.locals(at=Py_ssize_t, char=Py_UCS4)

@@ -245,14 +245,32 @@ def _of_mark(text: str, at: int) -> int:
         return 0
     char = text[at]
     if char == "-" or char == "_":
-        return _of_hyphen(text, at)
-    if char == " " or char == "." or char == "/" or char == "," or char == ":" or char == "*":
+        return _of_hyphen(text, at) | (_DISGUISE if _is_masked(text, at) else 0)
+    if char == "." or char == "*":
+        return (_NUMBER if _is_first_separator(text, at) else 0) | (_DISGUISE if _is_masked(text, at) else 0)
+    if char == " " or char == "/" or char == "," or char == ":":
         return _NUMBER if _is_first_separator(text, at) else 0
     if char == "=":
         return _STRUCTURE | _OTHERWISE
     if char == "\\" or (char == "%" and at + 2 < size and "2" <= text[at + 1] <= "7" and text[at + 2].isalnum()):
         return _OTHERWISE
     return 0
+
+
+def _is_masked(text: str, at: int) -> bool:
+    """Return whether a sign may part a disguised word: five letters around it, and a digit between two of them (f3nt.anyl)."""
+    size = len(text)
+    letters = 0
+    masked = False
+    for step in (-1, 1):
+        place = at + step
+        while 0 <= place < size and ("a" <= text[place] <= "z" or "0" <= text[place] <= "9"):
+            if "a" <= text[place] <= "z":
+                letters += 1
+            elif 0 < place < size - 1 and _is_letter(text[place - 1]) and _is_letter(text[place + 1]):
+                masked = True
+            place += step
+    return masked and letters >= _DISGUISED
 
 
 def _changes_case(text: str) -> bool:

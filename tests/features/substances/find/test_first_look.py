@@ -141,7 +141,7 @@ def test_numbers_structures_and_digits_in_words_are_detected() -> None:
         ("c1 cccc", 0), ("ccccc (x)", 0), ("cc(c)cl", STRUCTURE), ("(c)cc b", 0), ("[13xe]cco#c", STRUCTURE), ("[a b]cc#n", 0),
         ("[cc(c)nc]", STRUCTURE), ("[x-c1ccccc", STRUCTURE | DISGUISE), ("[x c1ccc", DISGUISE),
         ("a=b", STRUCTURE | OTHERWISE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", STRUCTURE), ("abcdefghijklm-", 0),
-        ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
+        ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0), ("f3nt.anyl", DISGUISE), ("f3nt anyl", 0), ("usb.c3-p", 0),
         ("fentx", 0), ("3-abc", 0),
     ):  # fmt: skip
         assert look.read(text) == flags, text

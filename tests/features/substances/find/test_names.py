@@ -144,6 +144,8 @@ def test_an_inverted_name_differs_from_a_list_of_goods() -> None:
     ("text", "substance"),
     [
         ("f3ntanyl 5g", "Fentanyl"),
+        ("f3nt.anyl 5g", "Fentanyl"),
+        ("carf3nt-anil", "Carfentanil"),
         ("c4rfentanil", "Carfentanil"),
         ("4-pip3rid0ne", "4-Piperidone"),
         ("propionyl chl0ride", "Propionyl chloride"),
