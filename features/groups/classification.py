@@ -26,7 +26,7 @@ def _chemical(value: float) -> str:
     if value < _MOST_GOODS:
         return f"no chemical ({probability})"
     if value < 0.3:
-        return f"a chemical cannot be ruled out ({probability}, for most goods under {percent(_MOST_GOODS)})"
+        return f"less sure than for most goods that this is no chemical ({probability}, for most under {percent(_MOST_GOODS)})"
     return f"{'probably' if value >= 0.5 else 'possibly'} a chemical ({probability})"
 
 
@@ -49,7 +49,11 @@ class ClassificationColumn(Column):
     HS_TEXT_CONTRADICTION = (
         "HS_CONTRADICTS_TEXT",
         "How far the words contradict the HS code: minus its log-likelihood ratio, 0 where they fit or say nothing",
-        Shown(ratio, "The words speak against the HS code", denied="The words do not speak against the HS code"),
+        Shown(
+            ratio,
+            "The automatic reading of the words speaks against the HS code",
+            denied="The automatic reading of the words does not speak against the HS code",
+        ),
         1,
     )
     HS_TEXT_AGREEMENT = (
@@ -78,7 +82,7 @@ class ClassificationColumn(Column):
         "Log-likelihood ratio of chemicals given the words, under a code outside the chemical chapters; otherwise 0",
         Shown(
             ratio,
-            "The words speak for chemicals, the HS code does not",
+            "The automatic reading of the words speaks for chemicals, the HS code does not",
             denied="The words do not speak for chemicals under a code of other goods",
         ),
         1,
@@ -89,7 +93,7 @@ class ClassificationColumn(Column):
         "say nothing about their goods",
         Shown(
             ratio,
-            "The words speak for other goods than the HS code's chemicals",
+            "The automatic reading of the words speaks for other goods than the HS code's chemicals",
             denied="The words do not speak for other goods under a code of chemicals",
         ),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import Column, FloatArray, Group, GroupInput, TextCache, declare
-from features.groups.shown import FLAG, SHARE, Shown, one_of, percent
+from features.groups.shown import FLAG, SHARE, Shown, flag, one_of, percent
 from features.reference import controlled_drugs, substances
 from features.substances import BENIGN, CONTROLLED, ClassMatch, Kind, Match, era, months, status
 from features.substances.rows import Resolution
@@ -83,7 +83,11 @@ class SubstanceColumn(Column):
     )
     SUBSTANCE_CHEMICAL_DECLARED = "SUBSTANCE_DECLARED", "the field for a declared chemical is filled", FLAG
     SUBSTANCE_CAS_DECLARED = "SUBSTANCE_DECLARED", "the field for a CAS number is filled", FLAG
-    SUBSTANCE_HS_AGREES = "SUBSTANCE_HS", "the declared HS code is that of the named substance", FLAG
+    SUBSTANCE_HS_AGREES = (
+        "SUBSTANCE_HS",
+        "the declared HS code is that of the named substance",
+        flag("The declared HS code is that of other goods"),
+    )
     SUBSTANCE_LISTED_DESTINATION = (
         "SUBSTANCE_DECLARED",
         "it is listed in the consignee's country on the day of declaration, by name or class",

@@ -108,7 +108,7 @@ def substance_and_hs(evidence: Evidence) -> list[str]:
     return [
         "No known substance is named that the HS code could agree with"
         if match is None
-        else f"{declared} for {match.substance}{measured}"
+        else f"{declared}, and {quote(match.matched_text)} names {match.substance}{measured}"
         for match, declared, measured in zip(items.substances(), items.facts(hs_fact), evidence.measured, strict=True)
     ]
 
@@ -286,7 +286,7 @@ def _chapter_title(chapter: str) -> str:
 def reading(evidence: Evidence) -> list[str]:
     """Write the HS code and the goods description, and what the automatic reading of the words says.
 
-    What it says is left out where it is no ground: a low probability of a chemical, or that words fit the code, that raises.
+    What it says is left out where it is no ground: the usual low probability of a chemical, or words that fit the code, and raises.
     """
     texts = []
     values = {name: evidence.items.feature(name) for name in set(evidence.leading) & _NO_GROUND.keys()}
@@ -300,7 +300,7 @@ def reading(evidence: Evidence) -> list[str]:
 
 
 #: Feature -> value below which it is no ground for a reason that raises the score. The value 0 has words of its own.
-_NO_GROUND: Final = {"text_chemical_probability": 0.2, "hs_text_agreement": math.inf, "hs_text_certainty": math.inf}
+_NO_GROUND: Final = {"text_chemical_probability": 0.02, "hs_text_agreement": math.inf, "hs_text_certainty": math.inf}
 
 
 def description_words(evidence: Evidence) -> list[str]:

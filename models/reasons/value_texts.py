@@ -28,29 +28,55 @@ def money(usd: float) -> str:
     return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
 
 
+#: Quantities that grow with the size of a shipment.
+_SIZES: Final = frozenset(
+    {
+        Quantity.MASS,
+        Quantity.VALUE,
+        Quantity.GROSS_MASS,
+        Quantity.SHIPMENT_VALUE,
+        Quantity.PACKAGES,
+        Quantity.MASS_PER_PACKAGE,
+    }
+)
+_PARCELS: Final = frozenset({"postal", "express"})
+_MUCH_SMALLER: Final = math.log(20.0)
+
+
 class _UsualRange:
     """Usual ranges of a quantity by HS code."""
 
     def __init__(self, items: ExplainedItems, quantity: Quantity) -> None:
         group = next((group for group in items.scored.space.groups if isinstance(group, ValueGroup)), None)
         self._usual = group.usual_[quantity.name.lower()] if group else {}
+        self._codes, self._channels = items.text("hs_code"), items.text("channel")
+        self._is_size = quantity in _SIZES
 
-    def compare(self, hs_code: str | None, log_value: float, fact: str, raises: bool) -> str:
+    def compare(self, position: int, log_value: float, fact: str, raises: bool) -> str:
         """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
-        found = self._of(hs_code or "")
-        if found is None or not _is_ground(log_value - found[1], found[2], raises):
+        found = self._ground(position, log_value, raises)
+        if found is None:
             return _alone(fact)
         goods, median, spread = found
         return f"{fact} is {_level(log_value - median, spread)} for {goods} (usual: {_range(median, spread)})"
 
-    def words(self, hs_code: str | None, log_value: float, raises: bool, unit: str) -> str:
+    def words(self, position: int, log_value: float, raises: bool, unit: str) -> str:
         """Return the range in words, such as ``usual for HS 3926: USD 8 to 40 per kg``; empty if it is unknown or no ground."""
-        found = self._of(hs_code or "")
-        if found is None or not _is_ground(log_value - found[1], found[2], raises):
+        found = self._ground(position, log_value, raises)
+        if found is None:
             return ""
         goods, median, spread = found
         usual = unit.format(_range(median, spread, integer=unit == _PACKAGES))
         return f"usual for {goods}: {'1 package' if usual == '1 packages' else usual}"
+
+    def _ground(self, position: int, log_value: float, raises: bool) -> tuple[str, float, float] | None:
+        """Return `_of` the item's code if the comparison is a ground, otherwise None."""
+        found = self._of(self._codes[position] or "")
+        if found is None or not _is_ground(log_value - found[1], found[2], raises):
+            return None
+        # Freight is the usual trade of many headings. A parcel is small beside it whatever it holds.
+        is_parcel = self._is_size and self._channels[position] in _PARCELS
+        return None if is_parcel and log_value - found[1] < -_MUCH_SMALLER else found
 
     def _of(self, hs_code: str) -> tuple[str, float, float] | None:
         """Return the goods that the code is compared with, and median and spread of the quantity's logarithm."""
@@ -92,16 +118,16 @@ def value_density(evidence: Evidence) -> list[str]:
     texts = _against_description(
         items, evidence.leading, evidence.raises, _with_usual(evidence, items.facts(declared_value))
     )
-    values, densities, codes = items.feature("value_usd"), items.feature("value_per_kg"), items.text("hs_code")
+    values, densities = items.feature("value_usd"), items.feature("value_per_kg")
     usual_value, usual_density = (_UsualRange(items, quantity) for quantity in (Quantity.VALUE, Quantity.VALUE_PER_KG))
     for position, leading in enumerate(evidence.leading):
         value, density = values[position], densities[position]
         if density is not None and leading in ("value_per_kg", "value_per_kg_unusual"):
             fact = f"Declared value of {money(exp_of(density))} per kg"
-            texts[position] = usual_density.compare(codes[position], density, fact, evidence.raises[position])
+            texts[position] = usual_density.compare(position, density, fact, evidence.raises[position])
         elif value is not None and leading in ("value_usd", "value_unusual"):
             fact = f"Declared value of {money(exp_of(value))}"
-            texts[position] = usual_value.compare(codes[position], value, fact, evidence.raises[position])
+            texts[position] = usual_value.compare(position, value, fact, evidence.raises[position])
     return texts
 
 
@@ -138,12 +164,12 @@ def mass(evidence: Evidence) -> list[str]:
     texts = _against_description(
         items, evidence.leading, evidence.raises, _with_usual(evidence, items.facts(declared_mass))
     )
-    log_masses, codes, usual = items.feature("mass_kg"), items.text("hs_code"), _UsualRange(items, Quantity.MASS)
+    log_masses, usual = items.feature("mass_kg"), _UsualRange(items, Quantity.MASS)
     for position, leading in enumerate(evidence.leading):
         log_mass = log_masses[position]
         if log_mass is not None and leading in ("mass_kg", "mass_unusual"):
             fact = f"Mass of {number_text(_kilograms(log_mass))} kg"
-            texts[position] = usual.compare(codes[position], log_mass, fact, evidence.raises[position])
+            texts[position] = usual.compare(position, log_mass, fact, evidence.raises[position])
     return texts
 
 
@@ -188,18 +214,20 @@ def _against_description(
         fact = f"Mass of {number_text(_kilograms(log))} kg"
         if target is not Target.MASS:
             fact, usual = f"Declared value of {money(exp_of(log))}", f"USD {usual}"
-        # No past description has words like these, so the range is that of all goods.
-        known = [] if unknown[position] == 1.0 else ["description"]
-        declared = [] if by == "quantity" and quantities[position] is None else [by]
-        alike = " and ".join([*known, *declared])
-        if alike and _is_ground(distance, 1.0, raises[position]):
-            written[position] = f"{fact} is {_level(distance, 1.0)} for goods with this {alike} (usual: {usual})"
+        # Of words that are mostly unknown, the range is that of all goods, which says nothing of these.
+        is_known = unknown[position] is not None and unknown[position] <= _MOSTLY_UNKNOWN
+        if is_known and _is_ground(distance, 1.0, raises[position]):
+            declared = f" and {by}" if by == "mass" or quantities[position] is not None else ""
+            level = _level(distance, 1.0)
+            compared = "close to" if level == "usual" else f"{level} against"
+            written[position] = f"{fact} is {compared} an estimate from description{declared} ({usual})"
         else:
             written[position] = _alone(fact)
     return written
 
 
 _UNKNOWN_WORDS: Final = "description_unknown_words"
+_MOSTLY_UNKNOWN: Final = 0.5
 
 
 def _kilograms(log_mass: float) -> float:
@@ -268,7 +296,7 @@ def _with_usual(evidence: Evidence, facts: list[str]) -> list[str]:
     The usual values of whole shipments are those of shipments with one item, and are compared with no other.
     """
     items = evidence.items
-    codes, counts = items.text("hs_code"), items.feature("shipment_items")
+    counts = items.feature("shipment_items")
     # Where packages are counted as units, a unit is not what the heading counts.
     in_packages = [
         units is not None and units == packages
@@ -287,7 +315,7 @@ def _with_usual(evidence: Evidence, facts: list[str]) -> list[str]:
                 # Packages are counted as the logarithm of one more.
                 log_value = math.log(max(exp_of(value) - 1.0, 1e-9)) if quantity is Quantity.PACKAGES else value
                 usual = ranges.setdefault(quantity, _UsualRange(items, quantity))
-                words = usual.words(codes[position], log_value, evidence.raises[position], unit)
+                words = usual.words(position, log_value, evidence.raises[position], unit)
                 text = f"{text} ({words})" if words else text
         texts.append(text)
     return texts

@@ -400,7 +400,7 @@ class TestTexts:
         ("probability", "words"),
         [
             (0.003, "no chemical (probability 0.3 %)"),
-            (0.04, "a chemical cannot be ruled out (probability 4 %, for most goods under 2 %)"),
+            (0.04, "less sure than for most goods that this is no chemical (probability 4 %, for most under 2 %)"),
             (0.4, "possibly a chemical (probability 40 %)"),
             (0.97, "probably a chemical (probability 97 %)"),
         ],
@@ -589,7 +589,7 @@ class TestTexts:
         ("name", "value", "text"),
         [
             ("hs_missing", 0.0, "The HS code is missing: no"),
-            ("hs_text_contradiction", float(np.log(20.0)), "The words speak against the HS code: 20 to 1"),
+            ("hs_text_contradiction", np.log(20.0), "The automatic reading of the words speaks against the HS code: 20 to 1"),
             ("hs_text_agreement", 0.0, "It is not certain that the words fit the HS code"),
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
             ("consignor_last_seen_days", 0.0, "Days since the consignor was last seen: 0"),

@@ -61,7 +61,8 @@ def office(finds: int, n: int = 3_000) -> OwnRows:
 
 def value_of_office(booster: lgb.Booster) -> float:
     """Return by how much trees raise a row with a large second feature."""
-    rows = np.array([[0.5, 0.95, 0.5, 0, 0, 0, 0], [0.5, 0.5, 0.5, 0, 0, 0, 0]])
+    rows = np.zeros((2, len(NAMES)))
+    rows[:, :3] = [[0.5, 0.95, 0.5], [0.5, 0.5, 0.5]]
     high, low = np.asarray(booster.predict(rows, raw_score=True))
     return float(high - low)
 
