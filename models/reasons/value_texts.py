@@ -187,13 +187,21 @@ def mass_for_goods(items: ExplainedItems) -> list[str]:
     """Write the mass and the usual range for the description."""
     named = [f"Mass for {goods}" for goods in items.quoted("goods_description")]
     every = len(items)
-    return _against_description(items, ["mass_vs_description"] * every, [True] * every, named)
+    return _against_description(items, ["mass_vs_description"] * every, [True] * every, named, of_entry=True)
 
 
 def _against_description(
-    items: ExplainedItems, leading: Sequence[str], raises: Sequence[bool], texts: list[str]
+    items: ExplainedItems,
+    leading: Sequence[str],
+    raises: Sequence[bool],
+    texts: list[str],
+    *,
+    of_entry: bool = False,
 ) -> list[str]:
-    """Return the texts, with the usual range for the description where a feature of `ExpectedGroup` leads."""
+    """Return the texts, with the estimate from the description where a feature of `ExpectedGroup` leads.
+
+    Where words are mostly unknown, an estimate is that for all goods. Then only an entry of the evidence states it.
+    """
     group = next((group for group in items.scored.space.groups if isinstance(group, ExpectedGroup)), None)
     if group is None or not any(one in _DESCRIBED for one in leading):
         return texts
@@ -214,13 +222,13 @@ def _against_description(
         fact = f"Mass of {number_text(_kilograms(log))} kg"
         if target is not Target.MASS:
             fact, usual = f"Declared value of {money(exp_of(log))}", f"USD {usual}"
-        # Of words that are mostly unknown, the range is that of all goods, which says nothing of these.
         is_known = unknown[position] is not None and unknown[position] <= _MOSTLY_UNKNOWN
-        if is_known and _is_ground(distance, 1.0, raises[position]):
-            declared = f" and {by}" if by == "mass" or quantities[position] is not None else ""
+        known = ["description"] if is_known else []
+        alike = " and ".join([*known, *([] if by == "quantity" and quantities[position] is None else [by])])
+        if alike and (is_known or of_entry) and _is_ground(distance, 1.0, raises[position]):
             level = _level(distance, 1.0)
             compared = "close to" if level == "usual" else f"{level} against"
-            written[position] = f"{fact} is {compared} an estimate from description{declared} ({usual})"
+            written[position] = f"{fact} is {compared} an estimate from {alike} ({usual})"
         else:
             written[position] = _alone(fact)
     return written

@@ -409,19 +409,29 @@ class TestTexts:
         (feature,) = (one for one in SPACE.features if one.name == "text_chemical_probability")
         assert measured(feature, probability) == [f"Automatic reading of the words: {words}"]
 
-    @pytest.mark.parametrize(("unknown", "goods"), [(0.5, "this description and quantity"), (1.0, "this quantity")])
-    def test_a_mass_comes_with_the_usual_range_for_the_description(
+    @pytest.mark.parametrize(("unknown", "goods"), [(0.5, "description and quantity"), (1.0, "quantity")])
+    def test_a_mass_comes_with_the_estimate_for_the_description(
         self, monkeypatch: pytest.MonkeyPatch, unknown: float, goods: str
     ) -> None:
         monkeypatch.setattr(ExpectedGroup, "spread", lambda self, text, target: np.log(2.0))
         names = {"mass_kg": np.log(42.0), "mass_vs_description": 3.0, "description_unknown_words": unknown}
         features = np.array([[*names.values()]])
         items = ExplainedItems(context(quantity="1"), [0], {name: at for at, name in enumerate(names)}, features, [0])
-        assert PLACES["mass_for_goods"](items) == [f"Mass of 42 kg is high for goods with {goods} (usual: 2.6 to 11)"]
+        assert PLACES["mass_for_goods"](items) == [
+            f"Mass of 42 kg is high against an estimate from {goods} (2.6 to 11)"
+        ]
+
+    def test_a_parcel_is_not_measured_by_the_freight_of_its_heading(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        group = next(group for group in SPACE.groups if isinstance(group, ValueGroup))
+        monkeypatch.setitem(group.usual_, "mass", {"3926": (np.log(2_000.0), np.log(2.0))})
+        (feature,) = (one for one in SPACE.features if one.name == "mass_kg")
+        for channel, kilograms, stated in (("postal", 1.0, False), ("ocean", 1.0, True), ("postal", 500.0, True)):
+            scored = context(channel=channel)
+            assert ("usual" in explanation([feature], [1.0], [np.log(kilograms)], scored).reasons[0].text) is stated
 
     def test_a_low_probability_of_a_chemical_is_no_ground_that_raises(self) -> None:
         (feature,) = (one for one in SPACE.features if one.name == "text_chemical_probability")
-        for value, sign, stated in ((0.04, 1.0, False), (0.04, -1.0, True), (0.6, 1.0, True)):
+        for value, sign, stated in ((0.01, 1.0, False), (0.01, -1.0, True), (0.04, 1.0, True), (0.6, 1.0, True)):
             (reason,) = explanation([feature], [sign], [value]).reasons
             assert ("Automatic reading of the words" in reason.text) is stated
 
