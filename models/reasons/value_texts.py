@@ -40,7 +40,7 @@ _SIZES: Final = frozenset(
     }
 )
 _PARCELS: Final = frozenset({"postal", "express"})
-_MUCH_SMALLER: Final = math.log(20.0)
+_OTHER_TRADE: Final = math.log(20.0)
 
 
 class _UsualRange:
@@ -74,15 +74,16 @@ class _UsualRange:
         found = self._of(self._codes[position] or "")
         if found is None or not _is_ground(log_value - found[1], found[2], raises):
             return None
-        # Freight is the usual trade of many headings. A parcel is small beside it whatever it holds.
-        is_parcel = self._is_size and self._channels[position] in _PARCELS
-        return None if is_parcel and log_value - found[1] < -_MUCH_SMALLER else found
+        # A heading goes mostly by freight or mostly by parcel. A shipment of the other kind is small or large whatever it holds.
+        is_parcel, distance = self._channels[position] in _PARCELS, log_value - found[1]
+        is_other_trade = self._is_size and abs(distance) > _OTHER_TRADE and is_parcel == (distance < 0.0)
+        return None if is_other_trade else found
 
     def _of(self, hs_code: str) -> tuple[str, float, float] | None:
         """Return the goods that the code is compared with, and median and spread of the quantity's logarithm."""
-        for digits, label in ((4, "HS "), (2, "HS chapter "), (0, "all goods")):
+        for digits, label in ((4, "HS "), (2, "HS chapter ")):
             key = hs_code[:digits]
-            if key in self._usual and (key or not digits):
+            if key and key in self._usual:
                 return f"{label}{key}", *self._usual[key]
         return None
 
@@ -200,13 +201,15 @@ def _against_description(
 ) -> list[str]:
     """Return the texts, with the estimate from the description where a feature of `ExpectedGroup` leads.
 
-    Where words are mostly unknown, an estimate is that for all goods. Then only an entry of the evidence states it.
+    Where words are mostly unknown, an estimate is that for all goods. Then only an entry of the evidence states it, and the usual
+    range for the HS code takes its place.
     """
     group = next((group for group in items.scored.space.groups if isinstance(group, ExpectedGroup)), None)
     if group is None or not any(one in _DESCRIBED for one in leading):
         return texts
     described, unknown = items.of_row(items.scored.table.description_or_chemical), items.feature(_UNKNOWN_WORDS)
     written, quantities = list(texts), items.number("quantity")
+    ranges: dict[Quantity, _UsualRange] = {}
     names = {"mass_kg", "value_usd", *(signed for _, signed, _ in _DESCRIBED.values())}
     values = {name: items.feature(name) for name in names}
     for position, one in enumerate(leading):
@@ -230,7 +233,9 @@ def _against_description(
             compared = "close to" if level == "usual" else f"{level} against"
             written[position] = f"{fact} is {compared} an estimate from {alike} ({usual})"
         else:
-            written[position] = _alone(fact)
+            quantity = Quantity.MASS if target is Target.MASS else Quantity.VALUE
+            by_code = ranges.setdefault(quantity, _UsualRange(items, quantity))
+            written[position] = by_code.compare(position, log, fact, raises[position])
     return written
 
 
