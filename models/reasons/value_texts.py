@@ -225,7 +225,8 @@ def _against_description(
         fact = f"Mass of {number_text(_kilograms(log))} kg"
         if target is not Target.MASS:
             fact, usual = f"Declared value of {money(exp_of(log))}", f"USD {usual}"
-        is_known = unknown[position] is not None and unknown[position] <= _MOSTLY_UNKNOWN
+        share = unknown[position]
+        is_known = share is not None and share <= _MOSTLY_UNKNOWN
         known = ["description"] if is_known else []
         alike = " and ".join([*known, *([] if by == "quantity" and quantities[position] is None else [by])])
         if alike and (is_known or of_entry) and _is_ground(distance, 1.0, raises[position]):
