@@ -97,8 +97,8 @@ _QUALIFIERS: Final = re.compile(
 # Digits and signs that imitate letters. The letters i and l, and the digit that resembles both, become the same letter.
 _SKELETON: Final = str.maketrans("0134@$!|578962€+i", "oleaasllstbggzetl")
 _DISGUISED: Final = re.compile(r"[a-z0-9@$!|€+]{5,}")
-# A word whose parts single signs separate: f3nt.anyl.
-_PARTED: Final = re.compile(r"[a-z0-9@$!|€+]+(?:[._*-][a-z0-9@$!|€+]+)+")
+# A word whose parts single signs separate: f3nt.anyl. It begins where a run does and never backtracks: texts may be one long run.
+_PARTED: Final = re.compile(r"(?<![a-z0-9@$!|€+])[a-z0-9@$!|€+]++(?:[._*-][a-z0-9@$!|€+]++)++")
 _PARTING: Final = re.compile(r"[._*-]")
 _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")

@@ -22,6 +22,7 @@ from features.substances.normalise import (
     tokens,
 )
 from tests.effort import examples
+from tests.growth import cost_grows_linearly
 
 WORDS = {
     skeleton(word): word
@@ -165,6 +166,11 @@ def test_digits_that_imitate_letters_are_read_as_letters_if_that_gives_a_name(te
     revealed = reveal(text, WORDS)
     assert revealed == read
     assert len(revealed) == len(text)
+
+
+@pytest.mark.parametrize("run", ["a1", "a1.", "a-"])
+def test_the_cost_of_reading_one_long_run_grows_linearly(run: str) -> None:
+    assert cost_grows_linearly(lambda text: reveal(text, WORDS), lambda times: run * times, 8_000)
 
 
 @pytest.mark.parametrize(
