@@ -107,10 +107,15 @@ class Lanes:
         """Lane -> share of base-rate traffic that it was set for."""
         return {"red": self.red_share, "yellow": self.yellow_share}
 
-    def assign(self, risk_log_odds: ArrayLike) -> NDArray[np.int8]:
-        """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape."""
+    def assign(self, risk_log_odds: ArrayLike, red: ArrayLike | None = None) -> NDArray[np.int8]:
+        """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape.
+
+        Args:
+            red: lower bound of the red lane instead of these lanes' own, of the shape of the log-odds. Yellow ends below it.
+        """
         scores = np.asarray(risk_log_odds, dtype=np.float64)
-        return np.asarray(np.add(scores >= self.yellow, scores >= self.red, dtype=np.int8))
+        red = self.red if red is None else np.asarray(red, dtype=np.float64)
+        return np.asarray(np.add(scores >= np.minimum(self.yellow, red), scores >= red, dtype=np.int8))
 
     def to_json(self) -> dict[str, float]:
         return {"red": self.red, "yellow": self.yellow, "red_share": self.red_share, "yellow_share": self.yellow_share}

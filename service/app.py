@@ -20,6 +20,7 @@ from starlette.types import Lifespan
 from features.compiled import slowness
 from models.scoring import ScoreSettings
 from service import subjects
+from service.capacity.current import CurrentCapacity
 from service.core import chemistry
 from service.core.errors import DatabaseAway, install_handlers
 from service.core.http.dependencies import DATABASE, Budgets, known_parameters, provide
@@ -89,8 +90,9 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     database = None if store is None else store.database
     ring = ring_of(settings, database, Scope)
     lists = CurrentLists(settings.score_settings(), database)
+    capacity = CurrentCapacity(settings, database, lists)
     changes = _changes_of(database)
-    host = _host(settings, metrics, lists, changes, loaded)
+    host = _host(settings, metrics, (lists, capacity), changes, loaded)
     job_worker = InServiceWorker(settings, database, host) if database is not None and settings.job_worker else None
     durable = None if store is None else _durable(store, settings, host)
     if settings.history_file is not None:
@@ -111,6 +113,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 lists.watching(needed=store is not None and not store.has_journal),
                 _webhooks(store, settings),
                 host.watching(settings.pointer_poll_seconds),
+                capacity.watching(host),
                 _warmed_up(starting),
                 keys_in_use(ring, settings),
                 _in_background(durable, job_worker, database, settings),
@@ -134,6 +137,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         QueryCache: query_cache,
         TrafficRecord: record,
         CurrentLists: lists,
+        CurrentCapacity: capacity,
         KeyRing: ring,
         DecisionStore: store,
         DATABASE: database,
@@ -276,13 +280,23 @@ def _filled(file: Path, settings: Settings, database: Database | None, model: Ri
 
 
 def _host(
-    settings: Settings, metrics: Metrics, lists: CurrentLists, changes: Changes | None, loaded: LoadedModel | None
+    settings: Settings,
+    metrics: Metrics,
+    office: tuple[CurrentLists, CurrentCapacity],
+    changes: Changes | None,
+    loaded: LoadedModel | None,
 ) -> ModelHost:
     """Return the host of the model, which records each exchange of the model in the audit chain."""
+    lists, capacity = office
+
+    def prepare(served: ServedModel) -> None:
+        capacity.prepare(served.model)
+        warm_up(served, lists.settings)
+
     return ModelHost(
         settings.store(),
         metrics,
-        lambda served: warm_up(served, lists.settings),
+        prepare,
         loaded,
         lambda served: _note_model(changes, served, lists.settings),
     )

@@ -5,8 +5,10 @@ Commands import their modules when they run, so that ``tidewaiter --help`` is fa
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Never
 
@@ -32,8 +34,16 @@ def _options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; allowed anywhere on the command line.")
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Settings. Default: tidewaiter.toml, if there is one."),
+    ] = None,
 ) -> None:
-    pass
+    if config is not None:
+        from service.core.config_file import CONFIG
+
+        # Processes that the command starts read it too.
+        os.environ[CONFIG] = str(config)
 
 
 for _module in subjects.parts("command"):

@@ -35,6 +35,7 @@ SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "history": ("tables",),
     "trials": ("command",),
     "inspections": ("routes", "command", "tables"),
+    "capacity": ("routes", "tables"),
     "lists": ("routes", "command", "tables"),
     "webhooks": ("routes", "tables"),
     "status": ("routes",),

@@ -37,8 +37,8 @@ class LaneReason(StrEnum):
 
 
 #: Cause of the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to green.
-SELECTED_BY: Final = (None, "score", "rule", "unread", "random", "watch_list")
-NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST = range(6)
+SELECTED_BY: Final = (None, "score", "rule", "unread", "random", "watch_list", "exploration")
+NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST, EXPLORATION = range(7)
 _NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
 #: Cause of the lane by the score, by lane code.
 _BY_SCORE: Final = np.array([NOTHING, SCORE, SCORE], dtype=np.int8)
@@ -227,6 +227,21 @@ class Ruling:
             drawn: (S,) members of the random share; None if there are none.
             rules: positions of the rules to apply; by default all.
         """
+        floors = self._floors(len(score), rules)
+        lanes, by = decide(score, None if self.fired is None else self.fired.exempt(rules), floors, drawn)
+        return lanes, _NAMES[by]
+
+    def is_floored(self, count: int) -> BoolArray:
+        """Return whether each of ``count`` shipments is red whatever its score."""
+        floored = np.zeros(count, dtype=np.bool_)
+        for required, _ in self._floors(count):
+            floored |= required == RED
+        for shipment, one in self.earlier.items():
+            floored[shipment] |= one.floor == RED
+        return floored
+
+    def _floors(self, count: int, rules: Sequence[int] | slice = slice(None)) -> list[tuple[LaneArray, int]]:
+        """Return the steps that may raise the lanes of ``count`` shipments, see `decide`."""
         floors: list[tuple[LaneArray, int]] = []
         if self.fired is not None:
             floors.append((self.fired.floor(rules), RULE))
@@ -235,11 +250,10 @@ class Ruling:
                 shipment: max([GREEN, *(hit.lane for hit in hits if hit.counts)])
                 for shipment, hits in self.hits.items()
             }
-            floors.append((_lanes_of(watched, len(score)), WATCH_LIST))
+            floors.append((_lanes_of(watched, count), WATCH_LIST))
         if self.unread:
-            floors.append((_lanes_of(dict.fromkeys(self.unread, YELLOW), len(score)), UNREAD))
-        lanes, by = decide(score, None if self.fired is None else self.fired.exempt(rules), floors, drawn)
-        return lanes, _NAMES[by]
+            floors.append((_lanes_of(dict.fromkeys(self.unread, YELLOW), count), UNREAD))
+        return floors
 
     def amend(self, earlier: Mapping[int, Earlier], lanes: LaneArray, selected_by: NDArray[np.object_]) -> None:
         """Raise ``lanes`` (S,) to what earlier declarations of the shipments require, and set ``selected_by`` (S,) there."""

@@ -28,8 +28,9 @@ from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.permits import mark_permits
 from models.reasons import ScoredTable, SubstanceAnswers
 from models.rules import OfficeRules, Rulebook, RuleSet, default_rules
+from models.rules.ruling import EXPLORATION, RANDOM, SELECTED_BY
 from models.scoring.explaining import Explain, Explainer, ScoredItems, shipments_to_explain
-from models.scoring.scores import ModelIdentity, Scores
+from models.scoring.scores import Chosen, ModelIdentity, Scores
 from models.scoring.settings import RISK, ScoreSettings
 from models.trees import Predictor, StoredRows
 
@@ -264,11 +265,19 @@ class RiskModel:
         p = shifted_probabilities(head_log_odds, item_log_odds, shifts.log_odds)
         item_heads, item_risk = p[:, :-1], p[:, -1]
         risk_log_odds, riskiest_row = _largest_items(item_log_odds, table.shipment, table.first_row)
-        by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
+        capacity = None if settings.capacity is None else settings.capacity.get(self.digest)
+        cuts = None if capacity is None else capacity.rows(table)
+        red = None if cuts is None else cuts.red
+        by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds, red), matrix, table, red)
         evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
         ruling = self.rulebook(settings).rule_on(table, matrix, substances, evidence, settings.lists)
         lanes, selected_by = ruling.lanes(by_score, _randomly_selected(table, settings))
         ruling.amend(rows.amend(table, lanes), lanes, selected_by)
+        probability = None
+        if cuts is not None:
+            # Last, so that a later declaration does not keep a lane that exploration chose.
+            explored, probability = cuts.explore(risk_log_odds, lanes == RED)
+            lanes[explored], selected_by[explored] = RED, SELECTED_BY[EXPLORATION]
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,
@@ -294,7 +303,18 @@ class RiskModel:
             substance_answers=self._substance_answers,
             ruling=ruling,
             lane_by_score=by_score,
+            chosen=Chosen(
+                self.lanes.red if cuts is None else cuts.red,
+                None if cuts is None else cuts.group,
+                _probability(lanes, selected_by, settings) if probability is None else probability,
+                float(shifts.log_odds[-1]),
+            ),
         )
+
+    def risk_of(self, risk_log_odds: FloatArray, settings: ScoreSettings | None = None) -> FloatArray:
+        """Return the risk (n,) at the base rates of given settings, from uncorrected log-odds (n,)."""
+        log_odds = np.clip(risk_log_odds + self._shifts(settings).log_odds[-1], -700.0, 700.0)
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
     def rulebook(self, settings: ScoreSettings | None = None) -> Rulebook:
         """Return the rules in force under given settings, compiled for this model. The last result is cached.
@@ -335,12 +355,19 @@ class RiskModel:
         return shifts
 
     def not_by_country_alone(
-        self, lanes: NDArray[np.int8], matrix: FloatArray, table: ManifestTable
+        self,
+        lanes: NDArray[np.int8],
+        matrix: FloatArray,
+        table: ManifestTable,
+        threshold: FloatArray | None = None,
     ) -> NDArray[np.int8]:
         """Return lane codes (S,) with yellow for shipments that are red only because of countries and places.
 
         A red shipment must stay red with every feature of `FeatureSpace.country_neutral` at its neutral value. Risk, percentile
         and reasons do not change.
+
+        Args:
+            threshold: (S,) lower bound of the red lane; default that of the model's lanes.
         """
         red = lanes == RED
         if not np.count_nonzero(red):
@@ -351,7 +378,8 @@ class RiskModel:
         _, item_log_odds = self.calibrate(self.predict_raw(neutral), neutral)
         largest = np.full(len(lanes), -np.inf)
         np.maximum.at(largest, table.shipment[rows], item_log_odds)
-        return np.where(red & (self.lanes.assign(largest) != RED), np.int8(YELLOW), lanes).astype(np.int8)
+        least = self.lanes.red if threshold is None else threshold
+        return np.where(red & (largest < least), np.int8(YELLOW), lanes).astype(np.int8)
 
     def explain_rows(self, matrix: FloatArray, head: str) -> FloatArray:
         """Return the contributions (n, F + E + 1) to one head's raw log-odds for a feature matrix (n, F).
@@ -390,6 +418,15 @@ def _largest_per_shipment(items: FloatArray, first_row: IntArray) -> FloatArray:
 def _check_accepted(table: ManifestTable) -> None:
     if table.refusals():
         raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
+
+
+def _probability(lanes: NDArray[np.int8], selected_by: NDArray[np.object_], settings: ScoreSettings) -> FloatArray:
+    """Return the probability (S,) with which each shipment was to be inspected, without a capacity.
+
+    A red shipment is to be inspected, and each other one if it belongs to the random share.
+    """
+    certain = (lanes == RED) & (selected_by != SELECTED_BY[RANDOM]) if settings.random_share else lanes == RED
+    return np.where(certain, 1.0, settings.random_share)
 
 
 def _randomly_selected(table: ManifestTable, settings: ScoreSettings) -> NDArray[np.bool_] | None:

@@ -55,6 +55,33 @@ class ModelIdentity:
     lanes: Lanes
 
 
+@dataclass(slots=True, eq=False)
+class Chosen:
+    """How the capacity of the office chose among S shipments.
+
+    Attributes:
+        threshold: (S,) lower bound of the red lane by score, on the uncorrected log-odds; one number if it is the model's own.
+        group: (S,) groups of the capacity (`models.capacity`); None if no capacity is configured.
+        probability: (S,) probability with which each shipment was to be inspected.
+        shift: shift of log-odds to the base rate in use.
+    """
+
+    threshold: FloatArray | float
+    group: NDArray[np.object_] | None
+    probability: FloatArray
+    shift: float
+
+    def add_to(self, answers: Iterable[dict[str, Any]], start: int) -> None:
+        """Write the threshold as a risk, the group and the probability into answers of shipments from ``start`` on."""
+        if self.group is None:
+            return
+        thresholds = 1.0 / (1.0 + np.exp(-np.clip(np.asarray(self.threshold) + self.shift, -700.0, 700.0)))
+        for shipment, answer in enumerate(answers, start):
+            answer["threshold"] = float(thresholds[shipment])
+            answer["capacity_group"] = self.group[shipment]
+            answer["inspection_probability"] = float(self.probability[shipment])
+
+
 # Not frozen, because freezing doubles the time to create an instance, and each request creates one.
 @dataclass(slots=True, eq=False)
 class Scores:
@@ -67,9 +94,9 @@ class Scores:
         item_risk: (n,), item_heads: (n, K) the same per goods item, heads in the model's order.
         risk_log_odds: (S,) uncorrected risk log-odds, which decide lane and percentile.
         lane: (S,) ``red``, ``yellow`` or ``green``.
-        selected_by: (S,) origin of the final lane: ``score``, ``rule``, ``watch_list``, ``unread``, ``random`` or None. It is
-            ``random`` for the whole random share, even where the score alone is red, so that the random share is a fair sample of
-            all traffic.
+        selected_by: (S,) origin of the final lane: ``score``, ``rule``, ``watch_list``, ``unread``, ``random``, ``exploration``
+            or None. It is ``random`` for the whole random share, even where the score alone is red, so that the random share is a
+            fair sample of all traffic.
         riskiest_row: (S,) row of the riskiest item; the first of equal ones.
         explained: shipment -> explanation, for the explained shipments.
         substances: (n,) the substance that each row's declared chemical, CAS number or description names.
@@ -78,6 +105,7 @@ class Scores:
         substance_answers: the model's cache of substances as JSON values.
         ruling: the rules that fired, the hits on watch lists, and the items that could not be read.
         lane_by_score: (S,) lane codes before rules, watch lists, unread items and the random share.
+        chosen: thresholds and probabilities of inspection.
     """
 
     table: ManifestTable
@@ -98,9 +126,15 @@ class Scores:
     substance_answers: SubstanceAnswers
     ruling: Ruling
     lane_by_score: NDArray[np.int8]
+    chosen: Chosen
 
     def __len__(self) -> int:
         return len(self.risk)
+
+    @property
+    def is_drawn(self) -> NDArray[np.bool_]:
+        """Whether chance alone chose the lane (S,) of each shipment: the random share, or exploration."""
+        return np.asarray((self.selected_by == "random") | (self.selected_by == "exploration"), dtype=np.bool_)
 
     @property
     def one_in(self) -> NDArray[np.int64]:
@@ -202,6 +236,7 @@ class Scores:
             self._add_reasons(answers, items, (start, first), reasons)
         if not self.ruling.is_empty:
             self._add_rules(answers, start)
+        self.chosen.add_to(answers, start)
         for position, warnings in self._warnings(rows).items():
             answers[position]["warnings"] = warnings
         return answers

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.calibration import is_number
+from models.capacity import CapacityLanes
 from models.rules import OfficeRules, Screening
 
 #: Name of the combined risk, and of the only head of a model that is trained on an office's own binary label.
@@ -49,6 +50,8 @@ class ScoreSettings:
             costs about a hundred times as much as a score.
         rules: the office's rules and register; None for the rules of the bundle alone.
         lists: the office's watch lists, dismissals and suppressions; None if the office has none.
+        capacity: digest of a model -> its lanes by the office's capacity; None if no capacity is configured. Other models have the
+            lanes of their bundles.
     """
 
     base_rates: Mapping[str, float] | None = None
@@ -57,6 +60,7 @@ class ScoreSettings:
     max_explained: int | None = None
     rules: OfficeRules | None = None
     lists: Screening | None = None
+    capacity: Mapping[str, CapacityLanes] | None = None
 
     def __post_init__(self) -> None:
         for head, rate in (self.base_rates or {}).items():
@@ -67,6 +71,8 @@ class ScoreSettings:
             raise ValueError(
                 "A random share above 0 needs a random key: without a key, anyone can compute the selection."
             )
+        if self.random_share > 0.0 and self.capacity is not None:
+            raise ValueError("Exploration replaces the random share where a capacity is configured; set one of them.")
         if self.max_explained is not None and self.max_explained < 0:
             raise ValueError(f"max_explained must be 0 or more, got {self.max_explained!r}.")
 

@@ -49,6 +49,9 @@ def environment(**options: Any) -> Settings:
             origin = (
                 f"--{name}" if options.get(name) is not None else f"TIDEWAITER_{name.removeprefix(_PREFIX).upper()}"
             )
+            # Parts of a setting are keys of its section in the file.
+            inner = ".".join(str(one) for one in part["loc"][1:2])
+            origin += f" (key {inner})" if inner else ""
             messages.append(f"{origin}: {part['msg']}, got {part.get('input')!r}" if name else part["msg"])
         raise WrongUse("; ".join(messages)) from None
     except ValueError as error:
@@ -116,6 +119,17 @@ def to_stdout() -> Console:
 
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=max(console.width, 140))
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write a report as JSON, to standard output for ``-``."""
+    import orjson
+
+    content = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if file == Path("-"):
+        typer.echo(content, nl=False)
+    else:
+        file.write_bytes(content)
 
 
 @contextlib.contextmanager
@@ -209,7 +223,7 @@ def _status_of_cause(cause: Exception, default: int) -> int:
     return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else default
 
 
-_TRAINING_PACKAGES: Final = frozenset({"faker", "jinja2", "matplotlib", "mlflow", "pandera", "scipy", "sklearn"})
+_TRAINING_PACKAGES: Final = frozenset({"faker", "jinja2", "matplotlib", "mlflow", "pandera", "sklearn"})
 _STATUSES: Final = (
     (WRONG_USE, "service.core.commands", "WrongUse"),
     (WRONG_USE, "features.readers.errors", "MappingError"),

@@ -47,7 +47,9 @@ class LaneShares:
         self._lock = threading.Lock()
 
     def add(self, scores: Scores) -> None:
-        """Count the shipments by lane. Start anew when the model changes."""
+        """Count the shipments by lane. Start anew when the model changes. Lanes by capacity fit the traffic by themselves."""
+        if scores.chosen.group is not None:
+            return
         lanes = [
             lane
             for lane, selected_by in zip(scores.lane.tolist(), scores.selected_by.tolist(), strict=True)

@@ -1,25 +1,91 @@
 """Settings for administrators. Each has an environment variable with the prefix ``TIDEWAITER_``, such as ``TIDEWAITER_PORT``.
 
-`Settings()` reads the environment; importing this module does not. Pass the settings to `create_app`.
+A file ``tidewaiter.toml`` may have them too (`service.core.config_file`).
+`Settings()` reads both; importing this module does not. Pass the settings to `create_app`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import ipaddress
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.readers.source import read_small
 from models.bundle import BadKey, ModelStore, check_public_key
+from models.capacity import ALL, EXPLORATION, PARTS
 from models.rules import office_rules
 from models.scoring import ScoreSettings
+from service.core.config_file import CONFIG, ConfigFile
 
 KIB = 1024
 MIB = 1024 * KIB
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+#: Names of weekdays, in the order of `datetime.date.weekday`.
+DAYS: tuple[Day, ...] = get_args(Day)
+
+
+class Capacity(BaseModel):
+    """What an office can inspect: the section ``[capacity]`` of ``tidewaiter.toml``.
+
+    Attributes:
+        per_day: inspections on a working day, of the whole office or of each group. Groups share a single number in proportion to
+            their traffic. Groups that a table leaves out have the threshold of the whole office.
+        by: whether sites, channels or both have thresholds of their own.
+        exploration: share of the inspections that explore.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_day: Annotated[float, Field(ge=0.0)] | dict[str, Annotated[float, Field(ge=0.0)]]
+    by: Literal["none", "site", "channel", "both"] = "none"
+    working_days: tuple[Day, ...] = Field(default=DAYS[:5], min_length=1)
+    exploration: float = Field(default=EXPLORATION, ge=0.0, le=0.5)
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> Self:
+        if isinstance(self.per_day, dict):
+            if self.by == "none":
+                raise ValueError("per_day: a table of groups needs by = 'site', 'channel' or 'both'")
+            parts = len(PARTS[self.by])
+            wrong = [name for name in self.per_day if len(name.split("/")) != parts or not name]
+            if wrong:
+                example = "USLAX/express" if parts == 2 else {"site": "USLAX", "channel": "express"}[self.by]
+                raise ValueError(f"per_day: {wrong[0]!r} is not a group; with by = {self.by!r}, one is {example!r}")
+        return self
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of a group (`models.capacity.FIELD_OF`)."""
+        return PARTS[self.by]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all values."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def daily(self, shipments: Mapping[str, float]) -> dict[str, float]:
+        """Return the inspections on a working day of each group, and of all (`models.capacity.ALL`).
+
+        Args:
+            shipments: number of recent shipments of each group.
+        """
+        if isinstance(self.per_day, dict):
+            return {**self.per_day, ALL: sum(self.per_day.values())}
+        total = sum(shipments.values())
+        return {**{group: self.per_day * count / total for group, count in shipments.items()}, ALL: self.per_day}
+
+    def is_working(self, day: dt.date) -> bool:
+        """Return whether the office inspects on a day."""
+        return DAYS[day.weekday()] in self.working_days
 
 
 class Settings(BaseSettings):
@@ -121,6 +187,9 @@ class Settings(BaseSettings):
     # Share of shipments that are raised to red at random, for labels without selection bias.
     random_share: float = Field(default=0.0, ge=0.0, le=1.0)
     random_key: SecretStr | None = None
+    # What the office can inspect, as JSON: '{"per_day": 40, "by": "site"}', or the section [capacity] of tidewaiter.toml. Red is
+    # then what it can open. None: lanes by the thresholds of the bundle.
+    capacity: Capacity | None = None
 
     # A file of rules in addition to those of the bundle, or `none`: no rules at all.
     rules: str | None = None
@@ -186,6 +255,24 @@ class Settings(BaseSettings):
             rules=office_rules(self.rules, self.permit_register),
         )
         return self
+
+    @model_validator(mode="after")
+    def _check_capacity(self) -> Self:
+        if self.capacity is not None and self.random_share > 0.0:
+            raise ValueError("capacity: its exploration replaces the random share; set one of them.")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources of settings: the command line, the environment, and the file."""
+        return init_settings, env_settings, ConfigFile(settings_cls, variables())
 
     @model_validator(mode="after")
     def _check_history_key(self) -> Self:
@@ -279,7 +366,7 @@ def variables() -> dict[str, str]:
 def unknown_variables() -> list[str]:
     """Return environment variables that have the prefix but match no setting. They are probably misspelt."""
     prefix = Settings.model_config.get("env_prefix", "")
-    known = variables()
+    known = {*variables(), CONFIG}
     return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
 
 

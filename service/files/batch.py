@@ -155,7 +155,7 @@ def score_file(
         by_lane={lane: totals.lanes.get(lane, 0) for lane in ("red", "yellow", "green")},
         rows_warned=totals.warned,
         rows_late=totals.late,
-        lane_warning=misfit(totals.not_random, model.lanes),
+        lane_warning=misfit(totals.by_model, model.lanes),
         rejects_path=rejects_file if rejects.rows else None,
         replaced=layout.replaced,
         notes=(*_guesses(reader), *reader.notes, *layout.notes, *([missing] if missing else []), *totals.notes),
@@ -182,7 +182,7 @@ class _Totals:
     warned: int = 0
     faults: int = 0
     late: int = 0
-    not_random: Counter[str] = field(default_factory=Counter)
+    by_model: Counter[str] = field(default_factory=Counter)
     lanes: Counter[str] = field(default_factory=Counter)
     riskiest: list[RiskyShipment] = field(default_factory=list)
 
@@ -193,7 +193,7 @@ class _Totals:
         self.warned += scored.warned
         self.faults += scored.faults
         self.late += scored.late
-        self.not_random.update(scored.not_random)
+        self.by_model.update(scored.by_model)
         self.lanes.update(scored.lanes)
         self.riskiest = sorted([*self.riskiest, *scored.riskiest], key=lambda one: -one.risk)[: self.top]
 

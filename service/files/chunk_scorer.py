@@ -130,7 +130,7 @@ class ScoredChunk:
         faults: number of rows that are refused because of a fault in the program.
         shipments: number of accepted shipments.
         lanes: number of shipments per triage lane.
-        not_random: the same without random selections.
+        by_model: the same without random selections; empty if the lanes are those of a capacity instead of the model's.
         warned: number of accepted rows with a warning.
         late: number of accepted rows of late shipments.
         riskiest: the riskiest shipments of the chunk.
@@ -144,7 +144,7 @@ class ScoredChunk:
     faults: int = 0
     shipments: int = 0
     lanes: Counter[str] = field(default_factory=Counter)
-    not_random: Counter[str] = field(default_factory=Counter)
+    by_model: Counter[str] = field(default_factory=Counter)
     warned: int = 0
     late: int = 0
     riskiest: tuple[RiskyShipment, ...] = ()
@@ -324,7 +324,7 @@ class ChunkScorer:
             faults=prepared.faults,
             shipments=len(scores),
             lanes=Counter(scores.lane.tolist()),
-            not_random=Counter(scores.lane[scores.selected_by != "random"].tolist()),
+            by_model=Counter(scores.lane[~scores.is_drawn].tolist() if scores.chosen.group is None else ()),
             warned=len(warnings),
             late=int(scores.late[table.shipment].sum()),
             riskiest=_riskiest(prepared, scores, table, self._options.top),

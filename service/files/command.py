@@ -212,7 +212,7 @@ def score_into(
     past, office = options.past, options.office
     settings = environment() if settings is None else settings
     set_up(settings)
-    score_settings = _with_lists(settings) if office.lists else settings.score_settings()
+    score_settings = _office_settings(settings, model, lists=office.lists)
     storing = _storing(model, settings, what_if=not office.queue) if office.store else contextlib.nullcontext()
     with storing as keep, long_lived_objects(), row_progress(source.name) as progress:
         return score_file(
@@ -248,14 +248,32 @@ def _first_history(start: str, model: RiskModel, settings: Settings) -> History:
     return type(model.history).empty() if start == "none" else model.history
 
 
-def _with_lists(settings: Settings) -> ScoreSettings:
-    """Return the score settings with the lists that are in force now. The lists apply to the whole file."""
-    from service.core.commands import open_database
+def _office_settings(settings: Settings, model: RiskModel, *, lists: bool) -> ScoreSettings:
+    """Return the score settings with the lists and the plan of a capacity that are in force now. They apply to the whole file.
+
+    A store that does not exist has no plan. A note then says so.
+    """
+    from service.capacity.current import CurrentCapacity
+    from service.core.commands import open_database, to_stderr
+    from service.core.database.engine import NoDatabase
     from service.lists.current import CurrentLists
 
-    with open_database(existing=True) as database:
-        current = CurrentLists(settings.score_settings(), database)
-        current.refresh()
+    planned = settings.capacity is not None and settings.keeps_decisions
+    if not lists and not planned:
+        return settings.score_settings()
+    current = CurrentLists(settings.score_settings(), None)
+    with (
+        contextlib.nullcontext() if lists else contextlib.suppress(NoDatabase),
+        open_database(existing=True) as database,
+    ):
+        if lists:
+            current = CurrentLists(settings.score_settings(), database)
+            current.refresh()
+        CurrentCapacity(settings, database, current).prepare(model)
+    if planned and current.settings.capacity is None:
+        to_stderr().print(
+            "Note: the store has no day of traffic for a plan of the capacity yet; lanes are those of the bundle."
+        )
     return current.settings
 
 

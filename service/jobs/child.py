@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from service.core.errors import DatabaseAway
 from service.core.logs import configure, logger
@@ -154,6 +154,8 @@ def exported(settings: Settings) -> dict[str, str]:
 def _text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
     if isinstance(value, dict):
         return orjson.dumps(value).decode()
     return str(value)

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.readers import ROWS_PER_CHUNK, ColumnMapping, open_pieces, open_table
 from models.bundle.audit import features_digest
+from service.capacity.current import CurrentCapacity
 from service.core.errors import DatabaseAway
 from service.decisions.repository import record_with_deliveries
 from service.files.chunk_scorer import ChunkScorer, scored_chunks
@@ -208,7 +209,7 @@ def run(context: JobContext, lease: Lease, model: RiskModel) -> None:
     if not upload.is_file():
         raise missing_upload(job.file_name or _UPLOAD)
     mapping = ColumnMapping.from_text(job.mapping.decode()) if job.mapping else None
-    score = _score_settings(context)
+    score = _score_settings(context, model)
     setup = setup_of(model, context.settings, score)
     rows_total = job.rows_total if job.rows_total is not None else _count(context, upload, mapping, job.file_name)
     lease = jobs.begin(lease, setup, rows_total, anew=job.setup != setup or not contain_committed(files, lease))
@@ -226,10 +227,11 @@ def run(context: JobContext, lease: Lease, model: RiskModel) -> None:
         upload.unlink(missing_ok=True)
 
 
-def _score_settings(context: JobContext) -> ScoreSettings:
-    """Return the score settings with the current lists of the office. They do not change while the job is scored."""
+def _score_settings(context: JobContext, model: RiskModel) -> ScoreSettings:
+    """Return the score settings with the current lists and capacity of the office. They do not change while the job is scored."""
     current = CurrentLists(context.settings.score_settings(), context.database)
     current.refresh()
+    CurrentCapacity(context.settings, context.database, current).prepare(model)
     return current.settings
 
 
@@ -243,6 +245,7 @@ def setup_of(model: RiskModel, settings: Settings, score: ScoreSettings) -> str:
         model.digest,
         model.rulebook(score).digest,
         score.lists and score.lists.digest,
+        sorted(lanes.id for lanes in (score.capacity or {}).values()),
         sorted(settings.base_rates.items()),
         settings.random_share,
         key and hashlib.sha256(key.encode()).hexdigest(),

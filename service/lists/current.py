@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from features.table.table import ManifestTable
+    from models.capacity import CapacityLanes
     from models.rules import ListHit
     from models.scoring import ScoreSettings
     from service.core.database.engine import Database
@@ -145,6 +146,11 @@ class CurrentLists:
             rules = self._base.rules if register is None else replace(base, register=joined)
         self._state = state
         self.settings = replace(before, rules=rules, lists=None if screening.is_empty else screening)
+
+    def set_capacity(self, lanes: Mapping[str, CapacityLanes]) -> None:
+        """Exchange the lanes by capacity (`ScoreSettings.capacity`)."""
+        with self._lock:
+            self.settings = replace(self.settings, capacity=lanes)
 
     @contextlib.asynccontextmanager
     async def watching(self, every: float = POLL_SECONDS, *, needed: bool = False) -> AsyncIterator[None]:

@@ -12,6 +12,9 @@ from typing import Final, Protocol
 import orjson
 from pydantic_core import to_json
 
+#: Digits of a model's digest in `NewDecision.scorer`.
+SCORER_DIGITS: Final = 12
+
 
 @dataclass(frozen=True, slots=True)
 class NewDecision:
@@ -39,6 +42,12 @@ class NewDecision:
     caller: str | None
     manifest: bytes
     answer: bytes
+    scorer: str | None = None
+    log_odds: float | None = None
+    floored: bool | None = None
+    threshold: float | None = None
+    capacity_group: str | None = None
+    inspection_probability: float | None = None
 
     @property
     def sameness(self) -> tuple[str, bytes, str, str | None]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
@@ -21,6 +22,7 @@ from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
 from service.scoring.decision import (
     NUL,
     REPLACED,
+    SCORER_DIGITS,
     DecisionStore,
     NewDecision,
     Stored,
@@ -84,13 +86,16 @@ def decisions_of(
     duration = int(seconds * 1e6 / max(len(scored), 1))
     decisions = []
     ids: dict[int | None, str] = {}
-    for index, answer, (declared_s, order, before) in zip(scored, _all_answers(outcome), _times(outcome), strict=True):
+    choices = (choice for scores in outcome.scores for choice in _choices(scores))
+    for index, answer, (declared_s, order, before), choice in zip(
+        scored, _all_answers(outcome), _times(outcome), choices, strict=True
+    ):
         ids[order] = answer["decision_id"]
         if before in ids and answer["earlier"]["decision_id"] is None:
             # The earlier declaration is in this request, so the store did not know it.
             answer["earlier"]["decision_id"] = ids[before]
         receipt = receipts[index if len(receipts) > 1 else 0]
-        circumstances = _Circumstances(declared_s, order, what_if, served.features_digest, duration)
+        circumstances = _Circumstances(declared_s, order, what_if, served.features_digest, duration, choice)
         decisions.append(_decision(answer, records[index], receipt, circumstances))
     return decisions
 
@@ -102,10 +107,30 @@ class _Circumstances:
     what_if: bool
     features_digest: str
     duration_us: int
+    choice: _Choice
+
+
+#: Values of `service.scoring.decision.NewDecision` from ``log_odds`` on.
+_Choice = tuple[float, bool, float, str | None, float]
+
+
+def _choices(scores: Scores) -> Iterator[_Choice]:
+    """Yield how each shipment was chosen for inspection."""
+    chosen, count = scores.chosen, len(scores)
+    threshold = chosen.threshold
+    return zip(
+        scores.risk_log_odds.tolist(),
+        scores.ruling.is_floored(count).tolist(),
+        repeat(threshold, count) if isinstance(threshold, float) else threshold.tolist(),
+        repeat(None, count) if chosen.group is None else chosen.group.tolist(),
+        chosen.probability.tolist(),
+        strict=True,
+    )
 
 
 def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstances: _Circumstances) -> NewDecision:
     model = answer["model"]
+    log_odds, floored, threshold, group, probability = circumstances.choice
     return NewDecision(
         id=answer["decision_id"],
         shipment_id=reference_of(answer["shipment_id"]),
@@ -129,6 +154,12 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
         caller=receipt.caller,
         manifest=manifest_json(record),
         answer=orjson.dumps(answer),
+        scorer=model["digest"][:SCORER_DIGITS],
+        log_odds=log_odds,
+        floored=floored,
+        threshold=threshold,
+        capacity_group=group,
+        inspection_probability=probability,
     )
 
 
@@ -148,14 +179,14 @@ def decisions_of_table(
     """
     duration = int(seconds * 1e6 / max(len(scores), 1))
     times = iter(zip(scores.table.declared_s.tolist(), orders, strict=True))
-    shipments = iter(scores.table.to_shipments())
+    shipments, choices = iter(scores.table.to_shipments()), _choices(scores)
     for answers in pieces_of(scores, Options(), MOST_ROWS_AT_ONCE):
         yield [
             _decision(
                 answer,
                 shipment_to_json(next(shipments)),
                 receipt,
-                _Circumstances(*next(times), what_if, features, duration),
+                _Circumstances(*next(times), what_if, features, duration, next(choices)),
             )
             for answer in answers
         ]

@@ -14,7 +14,7 @@ from features.manifest.fields import FIELDS, Field, Kind, Level
 from features.manifest.records import FURTHER
 from service.core.http.schemas import Answer, FieldProblem, Lane, Listing, Probability, RejectedShipment
 
-SelectedBy = Literal["score", "rule", "watch_list", "unread", "random"]
+SelectedBy = Literal["score", "rule", "watch_list", "unread", "random", "exploration"]
 _TYPES: Final[dict[Kind, list[str]]] = {
     Kind.NUMBER: ["number", "string", "null"],
     Kind.FLAG: ["boolean", "string", "number", "null"],
@@ -252,6 +252,20 @@ class Score(Answer):
         default=None,
         description="Only if an earlier declaration of the shipment had other content. Until an officer decides, the shipment "
         "keeps at least its lane (rule `changed-declaration`)",
+    )
+    threshold: Probability | None = SchemaField(
+        default=None,
+        description="Only with a configured capacity: least `risk` at which the score alone makes a shipment of this group red",
+    )
+    capacity_group: str | None = SchemaField(
+        default=None,
+        description="Only with a configured capacity: site, channel or both; empty if all shipments share one capacity",
+        examples=["USLAX"],
+    )
+    inspection_probability: Probability | None = SchemaField(
+        default=None,
+        description="Only with a configured capacity: probability with which this shipment was to be inspected; 1 if it is red "
+        "without exploration",
     )
     items: list[Item]
     warnings: list[FieldProblem] = SchemaField(description="Problems of fields that did not prevent scoring")

@@ -44,12 +44,22 @@ class Decision(Base):
         salt: random bytes that the audit chain's digests of manifest and answer contain; None after erasure.
         manifest: JSON of the manifest as received; None after erasure.
         answer: JSON of the answer as sent, without personal fields after erasure.
+        scorer: first digits of the digest of the model that scored; None in rows of earlier versions, like all that follow.
+        log_odds: uncorrected log-odds of the risk, which decide the lane.
+        floored: whether rules, lists or an earlier declaration make the shipment red whatever its score.
+        threshold: least ``log_odds`` at which the score alone makes it red.
+        capacity_group: group of the office's capacity; None if no capacity was configured.
+        inspection_probability: probability with which the shipment was to be inspected.
     """
 
     __tablename__ = "decisions"
     __table_args__ = (
         Index(None, "shipment_id", "received_at"),
-        Index(None, "received_at"),
+        # All columns that a plan by capacity reads. In SQLite, columns after a manifest and an answer are slow to reach.
+        Index(
+            "ix_decisions_received_at_scores",
+            *("received_at", "what_if", "scorer", "log_odds", "floored", "site", "channel"),
+        ),
         Index(None, "history_order"),
     )
 
@@ -78,6 +88,12 @@ class Decision(Base):
     salt: Mapped[bytes | None]
     manifest: Mapped[bytes | None] = mapped_column(Packed("manifest"))
     answer: Mapped[bytes] = mapped_column(Packed("answer"))
+    scorer: Mapped[str | None]
+    log_odds: Mapped[float | None]
+    floored: Mapped[bool | None]
+    threshold: Mapped[float | None]
+    capacity_group: Mapped[str | None]
+    inspection_probability: Mapped[float | None]
 
     erased: ClassVar = {"manifest": None, "content_digest": NO_DIGEST}
 
@@ -122,6 +138,10 @@ _VERSIONS: Final = {
 }
 
 
+#: Columns of how a decision was chosen for inspection. A group consists of codes alone, so it is no personal text.
+CHOSEN: Final = ("scorer", "log_odds", "floored", "threshold", "capacity_group", "inspection_probability")
+
+
 class Versions(NamedTuple):
     """Versions of model and rules that a decision used."""
 
@@ -142,6 +162,7 @@ def plain_facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts without a salt, which can still be checked after an erasure."""
     versions = {fact: row[column] for fact, column in _VERSIONS.items() if row[column] != UNSTORED[column]}
     return versions | {
+        **{name: row[name] for name in CHOSEN},
         "declared_s": row["declared_s"],
         "duration_us": row["duration_us"],
         "earlier": row["earlier_id"],

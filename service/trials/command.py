@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.files.command import BundleDir, In, MappingFile, RegisterFile
 from service.lists.command import lists_app, table
+from service.trials.capacity_command import plan
 
 if TYPE_CHECKING:
-    from models.scoring import RiskModel, ScoreSettings
     from service.core.settings import Settings
-    from service.files.options import Progress, ScoreOptions
     from service.lists.screening import ListScreening
     from service.trials.trial import ListsTrial, RuleTrial
-
-Trial = TypeVar("Trial", "RuleTrial", "ListsTrial")
 
 rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A TOML file of rules.")]
@@ -62,41 +58,13 @@ def try_rules_file(
     from models.rules import known_names, load_rules
     from service.core.commands import environment, to_stdout
     from service.trials.trial import try_rules
+    from service.trials.trying import tried
 
     trial_rules = load_rules(rules, known_names())
     settings = environment(permit_register=register)
-    trial = _tried(partial(try_rules, trial_rules), source, settings, settings.score_settings(), bundle, mapping)
+    trial = tried(partial(try_rules, trial_rules), source, settings, settings.score_settings(), bundle, mapping)
     _write(trial, json_file)
     to_stdout().print(_table(trial))
-
-
-def _tried(
-    work: Callable[[Path, RiskModel, ScoreOptions, Progress], Trial],
-    source: Path,
-    settings: Settings,
-    settings_of_scores: ScoreSettings,
-    bundle: Path | None,
-    mapping: Path | None,
-) -> Trial:
-    """Return the trial of a file."""
-    import os
-
-    from features.readers import ColumnMapping
-    from service.core.chemistry import set_up
-    from service.core.commands import load_model, row_progress
-    from service.core.memory import keep_memory_small, long_lived_objects
-    from service.files.options import ScoreOptions
-
-    set_up(settings)
-    keep_memory_small()
-    model = load_model(bundle)
-    options = ScoreOptions(
-        mapping=ColumnMapping.load(mapping) if mapping else None,
-        settings=settings_of_scores,
-        threads=min(8, os.cpu_count() or 1),
-    )
-    with long_lived_objects(), row_progress(source.name) as progress:
-        return work(source, model, options, progress)
 
 
 def _write(trial: RuleTrial | ListsTrial, json_file: Path | None) -> None:
@@ -141,10 +109,11 @@ def try_entries(
     """Show how many shipments of a file each entry would match, and how many it would raise in addition to the rules in force."""
     from service.core.commands import environment, to_stdout
     from service.trials.trial import try_lists
+    from service.trials.trying import tried
 
     settings = environment()
     screening, settings_of_scores = _entries_to_try(settings, lists_file)
-    trial = _tried(partial(try_lists, screening), source, settings, settings_of_scores, bundle, mapping)
+    trial = tried(partial(try_lists, screening), source, settings, settings_of_scores, bundle, mapping)
     _write(trial, json_file)
     hitting = sorted((one for one in trial.to_json()["entries"] if one["shipments"]), key=lambda one: -one["shipments"])
     title = f"{trial.shipments:,} shipments, {trial.raised:,} raised, {len(hitting):,} of {len(trial.entries):,} entries hit"
@@ -192,4 +161,4 @@ def _entries_to_try(settings: Settings, source: Path | None) -> tuple[ListScreen
     return ListScreening((Segment(entries),)), settings.score_settings()
 
 
-COMMANDS = (rules_app,)
+COMMANDS = (rules_app, plan)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class RuleTrial:
     def add(self, scores: Scores) -> None:
         """Count the shipments of a table whose rulings have the rules in force followed by the rules on trial."""
         self.shipments += len(scores)
-        ruling, by_score, drawn = scores.ruling, scores.lane_by_score, scores.selected_by == "random"
+        ruling, by_score, drawn = scores.ruling, scores.lane_by_score, scores.is_drawn
         if ruling.fired is None:
             return
         origins = np.array(_origins_of(scores.table), dtype=np.object_)
@@ -169,7 +169,7 @@ class ListsTrial:
         if not ruling.hits:
             return
         without = Ruling(ruling.digest, ruling.fired, ruling.unread)
-        lanes, _ = without.lanes(scores.lane_by_score, scores.selected_by == "random")
+        lanes, _ = without.lanes(scores.lane_by_score, scores.is_drawn)
         before = lanes.tolist()
         for shipment, hits in ruling.hits.items():
             counting = {hit.entry: hit.lane for hit in hits if hit.counts}
@@ -209,7 +209,7 @@ def try_rules(
     # Raise errors in the rules before the file is read.
     model.rulebook(settings)
     trial = RuleTrial(tuple(rule.id for rule in rules.rules))
-    _score(trial, path, model, replace(options, settings=settings), progress)
+    score_each(trial, path, model, replace(options, settings=settings), progress)
     return trial
 
 
@@ -223,20 +223,37 @@ def try_lists(
     """
     settings = replace(options.settings or ScoreSettings(), lists=screening)
     trial = ListsTrial(entries={entry.id: EntryTrial(entry) for entry in screening.entries})
-    _score(trial, path, model, replace(options, settings=settings), progress)
+    score_each(trial, path, model, replace(options, settings=settings), progress)
     return trial
 
 
-def _score(
-    trial: RuleTrial | ListsTrial,
+class Collector(Protocol):
+    """What collects the scores of a file.
+
+    Attributes:
+        rows_rejected: number of rows that could not be read.
+    """
+
+    rows_rejected: int
+
+    def add(self, scores: Scores) -> None:
+        """Take the scores of a table."""
+        ...
+
+
+def score_each(
+    trial: Collector,
     path: str | os.PathLike[str],
     model: RiskModel,
     options: ScoreOptions,
     progress: Progress,
 ) -> None:
-    """Score a file with a copy of the model's history, and count its shipments."""
+    """Score a file with a copy of the model's history, and give its scores to ``trial``.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+    """
     settings = options.settings
-    assert settings is not None
     rows = 0
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(

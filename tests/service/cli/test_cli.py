@@ -49,6 +49,7 @@ COMMANDS = (
     "permits",
     "keys",
     "outcomes",
+    "plan",
     "audit",
 )
 HEADER = "shipment_id,goods_description,net_mass_kg\n"

@@ -27,6 +27,7 @@ from service.core.database.migrations import running as migrations
 from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
 from service.history.tables import HistoryCheckpoint
+from service.scoring.decision import NewDecision
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -162,6 +163,11 @@ def test_an_older_backup_gets_the_present_schema(database: Database, empty: Data
     header = orjson.loads(lines[0]) | {"schema": "0001"}
     wanted = {"audit_entries", "decisions"}
     tables = [line for line in lines[1:-1] if line.startswith(b"{") and orjson.loads(line)["table"] in wanted]
+    later = {"scorer", *NewDecision.__slots__[-5:]}
+    tables = [
+        orjson.dumps(one | {"columns": [name for name in one["columns"] if name not in later]})
+        for one in map(orjson.loads, tables)
+    ]
     restored = restore(empty, _sealed([orjson.dumps(header), *tables], dict.fromkeys(wanted, 0)))
     assert restored.schema == "0001"
     assert set(content_of(empty)) == set(subjects.metadata().tables)

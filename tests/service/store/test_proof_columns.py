@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, select, update
 
 from service.audit.proof import all_checks, prove
+from service.capacity.planning import store_plan
 from service.core.database.engine import Database
 from service.core.database.tables import Base
 from service.decisions.store import Store
@@ -78,6 +79,10 @@ def fill(store: Store) -> None:
     finding = Finding("none", 1, "An Officer", "a substance", 0.5, "KGM", "by hand")
     found = record_outcome(database, "decision-1", finding, caller="someone", at=2)
     record_outcome(database, "decision-1", Finding("none", 1, "An Officer", corrects=found.id), caller=None, at=3)
+    with database.write() as connection:
+        for day in (1, 20):
+            plan = {"id": f"plan-{day}", "day": day, "model": "m", "settings": "s", "made_at": 3, "content": "{}"}
+            store_plan(connection, plan)
     for lane in ("red", "green"):
         record_override(database, "decision-1", lane, "a text", caller="someone", at=4)
     wishes = KeyWishes("a test", frozenset({"read"}), 4_000_000_000_000_000, 60)

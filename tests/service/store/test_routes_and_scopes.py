@@ -63,6 +63,7 @@ read    GET    /v1/permits
 plan    POST   /v1/permits
 plan    POST   /v1/permits/import
 plan    DELETE /v1/permits/{id}
+read    GET    /v1/capacity
 read    GET    /v1/queue
 read    GET    /v1/search
 read    GET    /v1/parties/{party_id}
