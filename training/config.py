@@ -59,6 +59,7 @@ class TrainConfig:
         result_delay_s: Seconds from declaration to result, for results without a time; None for the assumed delay.
         windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
         lanes: Shares of the traffic in the red and in the yellow lane; by default those of `lane_shares`.
+        stored: Whether the data are the decisions of a store instead of a file.
         start: `PRIOR`, or `CHAMPION` to learn together with the lessons of the bundled champion (`training.office`).
         champion, lessons: Folders of the champion and of its lessons; by default the bundled ones.
         cache: A folder in which features are cached for later runs on the same data.
@@ -86,6 +87,7 @@ class TrainConfig:
     result_delay_s: int | None = None
     windows: tuple[float, ...] | None = None
     lanes: tuple[float | None, float | None] = (None, None)
+    stored: bool = False
     start: str = PRIOR
     champion: Path | None = None
     lessons: Path | None = None
@@ -95,6 +97,8 @@ class TrainConfig:
 
     def check(self) -> None:
         """Raise `BadData` for missing files and contradictory options."""
+        if self.stored and self.data is not None:
+            raise BadData("--from-store reads the store of the service, and --data a file: leave out one of them")
         if self.data is None:
             for name in ("mapping", "label", "positive"):
                 if getattr(self, name) is not None:
@@ -142,8 +146,10 @@ class TrainConfig:
         if self.start not in (PRIOR, CHAMPION):
             raise BadData(f"--from is {CHAMPION} or {PRIOR}, not {self.start!r}")
         if self.start == PRIOR:
+            if self.stored:
+                raise BadData(f"--from-store learns from the {CHAMPION}: leave out --from {PRIOR}")
             return
-        if self.data is None or self.label is not None:
+        if (self.data is None and not self.stored) or self.label is not None:
             raise BadData(
                 f"--from {CHAMPION} needs --data FILE with the label column `content`: the champion knows no other label; "
                 f"use --from {PRIOR}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from training.evaluation.holdout import evaluate_holdout as holdout_metrics
 from training.evaluation.holdout import predict_file
 from training.office.learn import learn
 from training.progress import StageLog
-from training.registry.tracking import log_run
+from training.registry.tracking import STORE_KEY, log_run
 from training.reports.card import build_card, run_document
 from training.stages import LoadedData, Refit
 
@@ -33,8 +34,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult:
+def train(
+    config: TrainConfig, *, console: Console | None = None, source: Callable[[StageLog], LoadedData] | None = None
+) -> TrainResult:
     """Train, evaluate, bundle and track one model.
+
+    Args:
+        source: reads the data; by default that of the file in ``config``, or simulated.
 
     Raises:
         BadData: Options contradict each other, or the data cannot be used.
@@ -43,7 +49,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     """
     config.check()
     log = StageLog(console)
-    loaded = stages.load(config, log)
+    loaded = stages.load(config, log) if source is None else source(log)
     fitted = _from_champion(config, loaded, log) if config.start == CHAMPION else _from_prior(config, loaded, log)
     run = fitted.run
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
@@ -76,8 +82,8 @@ def _from_champion(config: TrainConfig, loaded: stages.LoadedData, log: StageLog
     """Learn from the office's finds together with the lessons of the champion."""
     for note in loaded.data.notes:
         log.note(note)
-    learned = learn(config, loaded.data, log)
-    learned.model.card = learned.card()
+    learned = learn(config, loaded.data, log, replayed=loaded.replayed)
+    learned.model.card = learned.card() | ({} if loaded.lineage is None else {STORE_KEY: dict(loaded.lineage)})
     holdout = evaluate_holdout(learned.run, learned.model, BaselineRows.none(), loaded, log)
     return _Fitted(learned.run, learned.model, learned.metrics, learned.evaluated, holdout)
 

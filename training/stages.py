@@ -5,7 +5,7 @@ Names of stages are a public interface: MLflow logs their times as ``seconds.<na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from models.evidence import Evidence, Prior
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
+from training.adapting.scoring import Replayed
 from training.arrays import Bools, Ints
 from training.config import Run, TrainConfig
 from training.data.dataset import Dataset
@@ -57,10 +58,17 @@ Evaluation = tuple[dict[str, Any], WindowScores]
 
 @dataclass(frozen=True, slots=True)
 class LoadedData:
-    """Training data, and the mapping of its file."""
+    """Training data, and the mapping of its file.
+
+    Attributes:
+        replayed: history of the data; by default to be replayed.
+        lineage: where the decisions of a store come from, as JSON values.
+    """
 
     data: Dataset
-    mapping: ColumnMapping | None
+    mapping: ColumnMapping | None = None
+    replayed: Replayed | None = None
+    lineage: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

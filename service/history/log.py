@@ -47,6 +47,7 @@ class Entry:
         find: for a lesson, whether the result is a find; None for a shipment.
         undo: for a lesson, whether it takes an earlier one back.
         lane: name of the lane of a shipment's own decision; None for others.
+        position: position of a shipment's own decision; None for others.
     """
 
     order: int
@@ -55,6 +56,7 @@ class Entry:
     find: bool | None = None
     undo: bool = False
     lane: str | None = None
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -295,7 +297,7 @@ def _block(row: Any, sealer: Sealer) -> Block | None:
 
 
 def _decided(row: Any) -> Entry:
-    return Entry(row.history_order, _bytes(row.manifest), row.declared_s, lane=row.lane)
+    return Entry(row.history_order, _bytes(row.manifest), row.declared_s, lane=row.lane, position=row.position)
 
 
 def _bytes(content: Any) -> bytes | None:

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from features.groups.base import FloatArray
+from features.groups.history.columns import WIDTH
 from features.groups.history.declarations import CONTENT_ROWS, contents
 from features.groups.history.history import History
 from features.groups.history.keys import history_keys
@@ -49,11 +51,6 @@ _DAY: Final = 86_400 * 1_000_000
 #: Seconds between progress entries in the service's log.
 _PROGRESS_EVERY: Final = 10.0
 _DECLARED_AT: Final = HEAD_NAMES.index("declared_at")
-_NO_ENTRIES: Final = (
-    np.empty(0, dtype=np.int64),
-    np.empty((KEY_ROWS, 0), dtype=np.int64),
-    np.empty((CONTENT_ROWS, 0), dtype=np.int64),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,46 +143,91 @@ def _replay(history: History, pages: Iterator[Page]) -> tuple[int, int, int]:
     last, shipments, lost = -1, 0, 0
     reported = time.perf_counter()
     for page in pages:
-        counted, missing, order = _advance(history, page)
-        last, shipments, lost = max(last, order), shipments + counted, lost + missing
+        advanced = advance(history, page)
+        last, shipments, lost = max(last, advanced.last), shipments + advanced.shipments, lost + advanced.lost
         if time.perf_counter() - reported >= _PROGRESS_EVERY:
             reported = time.perf_counter()
             logger().info("history_replaying", shipments=shipments, at=_iso(history.watermark))
     return last, shipments, lost
 
 
-def _advance(history: History, page: Page) -> tuple[int, int, int]:
-    """Advance a history with a page. Return the numbers of shipments and of entries that cannot be read, and the last order."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Advanced:
+    """What a history did with a page of its log.
+
+    Attributes:
+        entries, records: entries that could be read, and their manifests with the times that the history used.
+        values: (n, H) history features of the entries, as of the moment before each; NaN for lessons.
+        shipments: number of shipments, including those of blocks.
+        lost: number of entries that cannot be read.
+        last: last order of the page.
+    """
+
+    entries: list[Entry]
+    records: list[Record]
+    values: FloatArray
+    shipments: int
+    lost: int
+    last: int
+
+
+def advance(history: History, page: Page) -> Advanced:
+    """Advance a history with a page of its log."""
     in_blocks = {order for block in page.blocks for order in block.orders.tolist()}
     entries = [entry for entry in page.entries if entry.find is not None or entry.order not in in_blocks]
-    readable, keys, content = keys_of_entries(entries)
-    read = [entries[k] for k in readable.tolist()]
-    orders, lessons, all_keys = _in_order(read, keys, page.blocks)
+    found = _read(entries)
+    read = [entries[k] for k in found.places.tolist()]
+    orders, source, all_keys = _in_order(read, found.keys, page.blocks)
+    is_lesson = np.array([*(entry.find is not None for entry in read), False])
+    lessons = np.flatnonzero(is_lesson[source])
+    values = np.full((len(read), WIDTH), np.nan)
     start = 0
-    for place in [*np.flatnonzero(lessons >= 0).tolist(), len(orders)]:
+    for place in [*lessons.tolist(), len(orders)]:
         if place > start:
-            history.advance_keys(np.ascontiguousarray(all_keys[:, start:place]))
+            rows = history.advance_keys(np.ascontiguousarray(all_keys[:, start:place]))
+            of_entries = source[start:place] >= 0
+            values[source[start:place][of_entries]] = rows.values[of_entries]
         if place < len(orders):
-            entry = read[lessons[place]]
+            entry = read[source[place]]
             Lesson(entry.order, all_keys[:, place : place + 1], bool(entry.find), entry.undo).teach(history)
         start = place + 1
     decided = [k for k, entry in enumerate(read) if entry.lane is not None]
     lanes = np.array([LANE_NAMES.index(read[k].lane or LANE_NAMES[0]) for k in decided], dtype=np.int8)
     of_decided = np.array([read[k].order for k in decided], dtype=np.int64)
-    history.declarations.replay(np.ascontiguousarray(content[:, decided]), lanes, of_decided)
+    history.declarations.replay(np.ascontiguousarray(found.content[:, decided]), lanes, of_decided)
     last = max([entry.order for entry in page.entries] + [int(block.orders[-1]) for block in page.blocks])
-    return len(orders) - int((lessons >= 0).sum()), len(entries) - len(read), last
+    return Advanced(read, found.records, values, len(orders) - len(lessons), len(entries) - len(read), last)
 
 
 def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) -> tuple[IntArray, IntArray, IntArray]:
-    """Return entries and blocks together, in order: orders, index of the entry of each lesson (-1 for shipments), and keys."""
+    """Return entries and blocks together, in order: orders, index of each entry (-1 for shipments of a block), and keys."""
     of_entries = np.array([entry.order for entry in read], dtype=np.int64)
-    lessons = np.array([k if entry.find is not None else -1 for k, entry in enumerate(read)], dtype=np.int64)
     orders = np.concatenate([of_entries, *(block.orders for block in blocks)])
-    lessons = np.concatenate([lessons, np.full(len(orders) - len(read), -1, dtype=np.int64)])
+    source = np.full(len(orders), -1, dtype=np.int64)
+    source[: len(read)] = np.arange(len(read))
+    is_shipment = np.ones(len(orders), dtype=np.bool_)
+    is_shipment[: len(read)] = [entry.find is None for entry in read]
     together = np.concatenate([keys, *(block.keys for block in blocks)], axis=1)
-    place = np.lexsort((lessons < 0, orders))
-    return orders[place], lessons[place], together[:, place]
+    place = np.lexsort((is_shipment, orders))
+    return orders[place], source[place], together[:, place]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Entries whose manifests can be read: indices (n,), records, keys (KEY_ROWS, n) and contents (CONTENT_ROWS, n)."""
+
+    places: IntArray
+    records: list[Record]
+    keys: IntArray
+    content: IntArray
+
+
+_NOTHING: Final = _Read(
+    np.empty(0, dtype=np.int64),
+    [],
+    np.empty((KEY_ROWS, 0), dtype=np.int64),
+    np.empty((CONTENT_ROWS, 0), dtype=np.int64),
+)
 
 
 def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray, IntArray]:
@@ -193,6 +235,12 @@ def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray, IntAr
 
     An erased manifest is missing. A manifest that this version cannot read is reported in the service's log.
     """
+    found = _read(entries)
+    return found.places, found.keys, found.content
+
+
+def records_of(entries: Sequence[Entry]) -> tuple[list[int], list[Record], list[bool]]:
+    """Return the indices of the entries whose manifests can be read, their records, and which declare no plausible time."""
     places: list[int] = []
     records: list[Record] = []
     undeclared: list[bool] = []
@@ -203,8 +251,13 @@ def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray, IntAr
                 places.append(place)
                 records.append(record)
                 undeclared.append(is_undeclared)
+    return places, records, undeclared
+
+
+def _read(entries: Sequence[Entry]) -> _Read:
+    places, records, undeclared = records_of(entries)
     if not records:
-        return _NO_ENTRIES
+        return _NOTHING
     receipt = max(entry.declared_s for entry in entries)
     try:
         keys = _keys(records, receipt)
@@ -215,10 +268,10 @@ def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray, IntAr
         records = [record for k, record in enumerate(records) if k not in faults]
         undeclared = [one for k, one in enumerate(undeclared) if k not in faults]
         if not records:
-            return _NO_ENTRIES
+            return _NOTHING
         keys = _keys(records, receipt)
     keys[KeyRow.TIME, undeclared] += UNDECLARED
-    return np.array(places, dtype=np.int64), keys[:KEY_ROWS], keys[KEY_ROWS:]
+    return _Read(np.array(places, dtype=np.int64), records, keys[:KEY_ROWS], keys[KEY_ROWS:])
 
 
 def _record(entry: Entry) -> tuple[Record | None, bool]:

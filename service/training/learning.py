@@ -162,6 +162,18 @@ def train(  # noqa: PLR0913  # its options are the interface
     ] = None,
     tracking_uri: TrackingUri = None,
     threads: Threads = 2,
+    from_store: Annotated[
+        bool, typer.Option("--from-store", help="Learn from the decisions and outcomes in the store of the service.")
+    ] = False,
+    known_at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--known-at",
+            metavar="DAY",
+            formats=["%Y-%m-%d"],
+            help="With --from-store: use only what was recorded before this day (UTC). Default: all until now.",
+        ),
+    ] = None,
     rows: Annotated[
         int | None, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate without --data.")
     ] = None,
@@ -206,7 +218,10 @@ def train(  # noqa: PLR0913  # its options are the interface
     result_delay: Annotated[
         float | None,
         typer.Option(
-            "--result-delay", min=0, metavar="DAYS", help="Days until a result is known, if inspected_at is missing."
+            "--result-delay",
+            min=0,
+            metavar="DAYS",
+            help="Days until a result is known, if inspected_at is missing; with --from-store, days to wait for one.",
         ),
     ] = None,
     windows: Annotated[
@@ -248,7 +263,8 @@ def train(  # noqa: PLR0913  # its options are the interface
         mapping=mapping,
         label=label,
         positive=positive,
-        start=start or (CHAMPION if data is not None and label is None else PRIOR),
+        stored=from_store,
+        start=start or (CHAMPION if (from_store or data is not None) and label is None else PRIOR),
         holdout=holdout,
         predictions=predictions,
         bundle=bundle,
@@ -269,13 +285,20 @@ def train(  # noqa: PLR0913  # its options are the interface
         track=not no_tracking,
         params=_params(param or []),
     )
+    if known_at is not None and not from_store:
+        raise WrongUse("--known-at needs --from-store; a file states in inspected_at when its results were known.")
     _check_readable(data, mapping, holdout)
     try:
         config.check()
     except BadData as error:
         # The files exist, so the cause is a contradiction between options.
         raise WrongUse(str(error)) from None
-    result = train_model(config, console=to_stderr())
+    source = None
+    if from_store:
+        from service.training.from_store import source_of
+
+        source = source_of(known_at, config.result_delay_s)
+    result = train_model(config, console=to_stderr(), source=source)
     print_metrics(result.metrics, to_stdout())
     typer.echo(f"Model {result.model.version}, digest {result.digest}" + (f", bundle {bundle}" if bundle else ""))
     if result.registered_version is not None:

@@ -58,6 +58,9 @@ class OwnRows:
         find: (r, K) whether the row is a find for the head. A find is represented by one item.
         inspected: (r,) whether the result of the row is known.
         times: (r,) number of rows that each row represents.
+        selection: (r,) inverse of the probability with which a row was selected for inspection, capped; 1 where it is unknown; None
+            if all are alike. Only its differences count: the finds together weigh as much as without it, and so do the clean
+            inspections.
     """
 
     matrix: Floats
@@ -65,6 +68,7 @@ class OwnRows:
     find: Bools
     inspected: Bools
     times: Floats
+    selection: Floats | None = None
 
     @property
     def is_find(self) -> Bools:
@@ -73,7 +77,10 @@ class OwnRows:
 
     def take(self, rows: Ints | Bools) -> OwnRows:
         """Return some of the rows."""
-        return OwnRows(self.matrix[rows], self.prior[rows], self.find[rows], self.inspected[rows], self.times[rows])
+        selection = None if self.selection is None else self.selection[rows]
+        return OwnRows(
+            self.matrix[rows], self.prior[rows], self.find[rows], self.inspected[rows], self.times[rows], selection
+        )
 
     def lessons(self, stored: StoredLessons, slope: float, params: JointParams) -> Lessons:
         """Return the rows as further lessons that start from ``slope`` times the prior, with an intercept of the office."""
@@ -81,6 +88,10 @@ class OwnRows:
         weight = np.where(self.inspected, 1.0, params.presumed) * self.times
         find = self.is_find
         weight[find] = params.find * float(stored.weight[stored.find.any(axis=1)].mean())
+        if self.selection is not None:
+            for rows in (find, self.inspected & ~find):
+                if rows.any():
+                    weight[rows] *= self.selection[rows] / self.selection[rows].mean()
         start = combined(slope * self.prior)
         start = start + intercept(start, find, weight / weight.sum())
         matrix = stored.rounded(self.matrix)

@@ -29,6 +29,7 @@ from training.authors.learning import ResidualParams
 from training.authors.lessons_file import DEFAULT, StoredLessons, read_lessons
 from training.config import Run, TrainConfig
 from training.data.dataset import BadData, Dataset
+from training.data.selection import selection_figures
 from training.data.window_features import replay_history
 from training.evaluation.evaluation import WindowScores, scored_of_model
 from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run
@@ -127,13 +128,17 @@ class Learned:
                 f"Its trees learned from own finds ({told}) together with the lessons of the authors' worlds. Statistics of usual "
                 "trade, history, percentiles and lanes are the office's. Calibrators are the champion's.",
                 comparison["text"],
+                self.metrics["selection"]["text"],
             ],
         }
         return {CARD_KEY: learned, ADAPTED: self.model.card[ADAPTED], **card, "sections": [section, *card["sections"]]}
 
 
-def learn(config: TrainConfig, data: Dataset, log: StageLog) -> Learned:
+def learn(config: TrainConfig, data: Dataset, log: StageLog, *, replayed: Replayed | None = None) -> Learned:
     """Learn from labelled data.
+
+    Args:
+        replayed: history features of the data; by default its history is replayed.
 
     Raises:
         BadData: the data states no times, or has too few shipments.
@@ -144,11 +149,12 @@ def learn(config: TrainConfig, data: Dataset, log: StageLog) -> Learned:
         parent = Parent.load(config)
         progress(f"{parent.model.version}; {len(parent.lessons.weight):,} lessons")
     run = Run(config, data, later_weeks(data))
-    with log.stage("Replay the history"):
-        history, after = replay_history(data)
+    if replayed is None:
+        with log.stage("Replay the history"):
+            replayed = Replayed(*replay_history(data))
     with reading_names():
         with log.stage("Compute features") as progress:
-            office = OfficeRows.of(data, history, parent.model, run.windows, seed=run.seed, progress=progress)
+            office = OfficeRows.of(data, replayed.values, parent.model, run.windows, seed=run.seed, progress=progress)
             progress(f"{len(office.rows):,} goods items")
         with log.stage("Learn from the earlier weeks") as progress:
             before = office.own(run.windows.fit.cut_s, before=len(run.windows.fit.shipments))
@@ -159,7 +165,7 @@ def learn(config: TrainConfig, data: Dataset, log: StageLog) -> Learned:
             boosters, finds = parent.learned(own)
             progress(f"{finds:,} finds")
         with log.stage("Adapt to the traffic"):
-            model = _adapted(parent, run, boosters, own, Replayed(history, after))
+            model = _adapted(parent, run, boosters, own, replayed)
     metrics, evaluated = _evaluate(run, model, parent, candidate, office, learned_from, log)
     return Learned(run, parent, model, own, learned_from, metrics, evaluated)
 
@@ -226,4 +232,5 @@ def _evaluate(
         metrics["adapted_champion"] = compared(
             evaluated.scored.risk, theirs, features.outcome, sum(model.base_rates.values()), learned_from, run.seed
         )
+        metrics["selection"] = selection_figures(run.data.labels, run.data.table)
     return metrics, evaluated

@@ -12,6 +12,7 @@ from models.scoring import RiskModel
 from training.adapting.scoring import Concentration, usual_space
 from training.arrays import Floats, Ints
 from training.data.dataset import Dataset, rows_of
+from training.data.labels import MOST_LEARNING_WEIGHT
 from training.data.planning import label_delay
 from training.data.window_features import WindowFeatures, parts_of
 from training.data.windows import NEVER, Window, Windows
@@ -128,7 +129,12 @@ class OfficeRows:
         kept = np.flatnonzero(learned)
         of = shipment[kept]
         return OwnRows(
-            self.matrix[kept], self.prior[kept], find[kept], ~labels.presumed[of], np.maximum(self.times[of], 1.0)
+            self.matrix[kept],
+            self.prior[kept],
+            find[kept],
+            ~labels.presumed[of],
+            np.maximum(self.times[of], 1.0),
+            np.minimum(labels.weight[of], MOST_LEARNING_WEIGHT),
         )
 
     def later(self, window: Window) -> WindowFeatures:

@@ -42,6 +42,8 @@ CHAMPION: Final = "champion"
 #: Names of the tags of a registered version.
 DIGEST_TAG: Final = "bundle_digest"
 MODEL_VERSION_TAG: Final = "model_version"
+#: Key of the card's section on the decisions of a store that a model learned from.
+STORE_KEY: Final = "from_store"
 #: Folder of the bundle among the files of a registered model, and of a run.
 BUNDLE_ARTIFACT: Final = "bundle"
 
@@ -177,12 +179,17 @@ def log_run(result: TrainResult, bundle: Path, data: Dataset, config: TrainConfi
         "data_sha256": data.digest,
         DIGEST_TAG: result.digest,
         MODEL_VERSION_TAG: model.version,
+        **_parent_tags(tracking, model.card.get("learned", {}).get("parent")),
     }
+    lineage = model.card.get(STORE_KEY)
     with mlflow.start_run(
         experiment_id=experiment_id(tracking, uri), run_name=model.version, tags=tags, log_system_metrics=False
     ) as run:
         run_id = str(run.info.run_id)
         mlflow.log_params(_parameters(result, data, config))
+        if lineage is not None:
+            mlflow.log_params(_flat(lineage, "store"))
+            mlflow.log_dict({**lineage, **model.card["learned"]}, "lineage.json")
         _log_metrics(flat_metrics(result.metrics))
         _log_metrics({f"seconds.{name.replace(',', '')}": value for name, value in result.seconds.items()})
         mlflow.log_dict(run_document(model, result.digest, result.metrics), "metrics.json")
@@ -194,6 +201,26 @@ def log_run(result: TrainResult, bundle: Path, data: Dataset, config: TrainConfi
             version = register_bundle(model, bundle, Path(scratch))
     mark_challenger(tracking, version, {DIGEST_TAG: result.digest, MODEL_VERSION_TAG: model.version})
     return run_id, version
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return JSON values by dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}.{name}") if isinstance(value, Mapping) else {f"{prefix}.{name}": value}
+    return flat
+
+
+def _parent_tags(tracking: MlflowClient, parent: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the tags that name the parent of a model, if it has one: digest, version and, if registered, its number."""
+    if parent is None:
+        return {}
+    number = version_of(tracking, parent["digest"])
+    return {
+        PARENT_DIGEST_TAG: parent["digest"],
+        PARENT_VERSION_TAG: parent["version"],
+        **({PARENT_NUMBER_TAG: number} if number is not None else {}),
+    }
 
 
 def mark_challenger(tracking: MlflowClient, version: str, tags: Mapping[str, str]) -> None:
@@ -339,14 +366,7 @@ def log_adapted(model: RiskModel, report: Mapping[str, Any], bundle: Path, track
     import mlflow
 
     parent, data = report["parent"], report["data"]
-    number = version_of(tracking, parent["digest"])
-    tags = {
-        DIGEST_TAG: model.digest,
-        MODEL_VERSION_TAG: model.version,
-        PARENT_DIGEST_TAG: parent["digest"],
-        PARENT_VERSION_TAG: parent["version"],
-        **({PARENT_NUMBER_TAG: number} if number is not None else {}),
-    }
+    tags = {DIGEST_TAG: model.digest, MODEL_VERSION_TAG: model.version, **_parent_tags(tracking, parent)}
     of_data = {
         "code_version": code_version(),
         "data_sha256": ",".join(file["sha256"] for file in data["files"])[:_TAG_LENGTH],

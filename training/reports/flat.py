@@ -79,6 +79,9 @@ def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             for share, at in part(one, "at_capacity").items():
                 for figure in ("precision", "recall"):
                     named[f"capacity.{level}.{name}.{figure}_at_{percent(share)}"] = at[figure]
+    for use in ("learning", "figures"):
+        for name in ("effective", "effective_finds"):
+            named[f"selection.{use}.{name}"] = part(metrics, "selection", use).get(name)
     named["red_rate_ratio_between_origins"] = part(metrics, "false_positives_by_origin").get("ratio")
     for lane, share in part(metrics, "lanes").items():
         named[f"lane.{lane}.clean_traffic"] = share.get("clean_traffic")

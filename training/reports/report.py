@@ -34,6 +34,8 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
         console.print(f"Evaluated on {metrics['evaluated_on']}.")
     if learned := part(metrics, "adapted_champion"):
         console.print(learned["text"])
+    if selection := part(metrics, "selection"):
+        console.print(selection["text"])
     for kind, scores in labels.items():
         baselines = [(name, kinds[kind]) for name, kinds in part(metrics, "baselines").items() if kind in kinds]
         rows: Rows = [*scores.items(), *baselines]

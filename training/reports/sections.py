@@ -111,6 +111,8 @@ def summary(run: Run) -> Section | None:
         )
     if learned := part(run.metrics, "adapted_champion"):
         words.append(str(learned["text"]))
+    if selection := part(run.metrics, "selection"):
+        words.append(str(selection["text"]))
     checked = bars(run.metrics)
     rows = [(b.name, b.measured, b.required, mark(b.met)) for b in checked]
     told = [b.met for b in checked if b.met is not None]

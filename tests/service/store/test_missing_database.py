@@ -23,6 +23,7 @@ COMMANDS = (
     ("outcomes", "import", "outcomes.csv"),
     ("permits", "show"),
     ("score", "in.csv", "out.csv", "--lists"),
+    ("train", "--from-store", "--no-tracking"),
 )
 
 
