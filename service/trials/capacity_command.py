@@ -41,7 +41,8 @@ def plan(
 ) -> None:
     """Show what a capacity finds, and what each share of exploration buys.
 
-    Finds follow from calibrated risks at the base rates of the settings, so they are as sure as these.
+    Finds follow from calibrated risks at the base rates of the settings, so they are as sure as these. Hidden finds are those that
+    no declaration states: only they depend on the capacity.
     """
     from service.core.commands import WrongUse, to_stdout, write_json
     from service.trials.capacity_report import explored, plot, rows_of, to_json
@@ -116,15 +117,16 @@ def _tables(rows: list[Row], exploration: list[Explored], scored: Scored) -> lis
 
     a_day = len(scored.risk) / scored.days
     finds = Table(title=f"Finds a year of {a_day:,.0f} shipments a day, with an interval of 90 %", title_justify="left")
-    for name in ("group", "a working day", "least risk", "finds a year", "interval", "one find in"):
+    for name in ("group", "a working day", "least risk", "finds a year", "interval", "hidden", "one find in"):
         finds.add_column(name, justify="left" if name == "group" else "right")
     for row in rows:
         finds.add_row(
             row.group or "all",
             f"{row.capacity:,.4g}",
             "-" if row.threshold is None else f"{row.threshold:.2g}",
-            f"{row.expected_finds:,.3g}",
+            _number(row.expected_finds),
             f"{row.low:,.0f} to {row.high:,.0f}",
+            _number(row.hidden_finds),
             "-" if row.precision <= 0.0 else f"{1 / row.precision:,.0f}",
         )
     explores = Table(title="What exploration buys", title_justify="left")
@@ -132,7 +134,7 @@ def _tables(rows: list[Row], exploration: list[Explored], scored: Scored) -> lis
         "share",
         "finds a year",
         "given up",
-        "recall",
+        "of hidden",
         "known as",
         "weeks to a new scheme",
         "if it scores low",
@@ -142,10 +144,15 @@ def _tables(rows: list[Row], exploration: list[Explored], scored: Scored) -> lis
         weeks = ["never" if value is None else f"{value:,.3g}" for value in (one.weeks_near, one.weeks_far)]
         explores.add_row(
             f"{one.share:.0%}",
-            f"{one.finds_a_year:,.2g}",
-            f"{one.given_up:,.2g}",
+            _number(one.finds_a_year),
+            _number(one.given_up),
             f"{one.recall:.2f}",
             f"{one.recall_low:.2f} to {one.recall_high:.2f}",
             *weeks,
         )
     return [finds, explores]
+
+
+def _number(value: float) -> str:
+    """Return a number of finds."""
+    return f"{value:.1g}" if value < 0.01 else f"{value:,.2f}" if value < 10.0 else f"{value:,.0f}"

@@ -27,6 +27,8 @@ SCHEME: Final = 5
 #: had not seen: .41 to 1.88 (docs/worlds.md). An interval that ignores it would be too narrow.
 MISCALIBRATION: Final = 2.0
 _LEVEL: Final = 0.9
+#: Least risk of a shipment whose declaration states controlled content without a permit.
+_STATED: Final = 0.5
 _YEAR: Final = 365.0
 
 
@@ -48,6 +50,11 @@ class Scored:
     floored: NDArray[np.bool_]
     days: float
 
+    @property
+    def is_hidden(self) -> NDArray[np.bool_]:
+        """Whether the declaration does not itself state what is illicit (n,). Those that do rank first, whatever the capacity."""
+        return ~self.floored & (self.risk < _STATED)
+
     def of(self, group: str) -> Scored:
         """Return the shipments of a group."""
         if group == ALL:
@@ -64,6 +71,7 @@ class Row:
         capacity: inspections on a working day.
         threshold: least risk at which the score alone makes a shipment red; None if no score does.
         expected_finds, low, high: finds a year, and an interval of 90 %.
+        hidden_finds: those of them that no declaration states.
         precision: finds per inspection.
     """
 
@@ -73,6 +81,7 @@ class Row:
     expected_finds: float
     low: float
     high: float
+    hidden_finds: float
     precision: float
 
 
@@ -83,8 +92,8 @@ class Explored:
     Attributes:
         share: share of the inspections.
         finds_a_year: finds of exploration, and ``given_up``: expected finds that its inspections would make by score instead.
-        recall: expected share of the illicit shipments that are found; ``recall_low`` and ``recall_high`` are the interval of 90 %
-            that a year's finds give, on average.
+        recall: expected share of the hidden illicit shipments that are found; ``recall_low`` and ``recall_high`` are the interval
+            of 90 % that a year's finds give, on average.
         weeks_near, weeks_far: weeks to the first find of a new scheme of `SCHEME` shipments a week, if it scores in the riskiest
             tenth below the threshold, or lower; None if never.
     """
@@ -103,10 +112,14 @@ def rows_of(scored: Scored, capacity: Capacity) -> Iterator[Row]:
     """Yield the rows of the office, then those of each group, for capacities around the given one."""
     names, counts = np.unique(scored.group.astype(str), return_counts=True)
     shipments = dict(zip(names.tolist(), (counts / scored.days).tolist(), strict=True))
-    for group, per_day in capacity.daily(shipments).items():
+    per_day = capacity.daily(shipments)
+    for group in (ALL, *sorted({*per_day} - {ALL})):
         here = scored.of(group)
         for multiple in MULTIPLES if len(here.risk) else ():
-            yield _row(here, group, per_day * multiple, capacity)
+            yield _row(here, group, per_day[group] * multiple, capacity)
+            if _share(here, per_day[group] * multiple, capacity) >= 1.0:
+                # All traffic is opened.
+                break
 
 
 def _share(scored: Scored, per_day: float, capacity: Capacity) -> float:
@@ -129,6 +142,7 @@ def _row(scored: Scored, group: str, per_day: float, capacity: Capacity) -> Row:
         a_year,
         float(poisson.ppf(tail, a_year / MISCALIBRATION)),
         float(poisson.ppf(1.0 - tail, a_year * MISCALIBRATION)),
+        float((probability * scored.risk)[scored.is_hidden].sum()) * _YEAR / scored.days,
         finds / opened if opened else 0.0,
     )
 
@@ -144,7 +158,7 @@ def explored(scored: Scored, capacity: Capacity) -> list[Explored]:
     per_day = capacity.daily({})[ALL]
     share = _share(scored, per_day, capacity)
     without = Cut.from_scores(scored.log_odds, share, 0.0, floored=scored.floored)
-    most = float((_probability(scored, without) * scored.risk).sum()) * _YEAR / scored.days
+    most = float((_probability(scored, without) * scored.risk)[scored.is_hidden].sum()) * _YEAR / scored.days
     return [_explored(scored, share, one, most) for one in SHARES]
 
 
@@ -152,7 +166,7 @@ def _explored(scored: Scored, share: float, exploration: float, most: float) -> 
     cut = Cut.from_scores(scored.log_odds, share, exploration, floored=scored.floored)
     per_year = _YEAR / scored.days
     red = (scored.log_odds >= cut.red) | scored.floored
-    found = float(scored.risk[red].sum()) * per_year
+    found = float(scored.risk[red & scored.is_hidden].sum()) * per_year
     near = ~red & (scored.log_odds >= cut.near)
     strata = [
         (p, float(scored.risk[here].sum()) * per_year) for p, here in ((cut.p_near, near), (cut.p_far, ~red & ~near))
@@ -199,20 +213,23 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 640, 360, 70, 40
 
 
 def plot(rows: list[Row]) -> str:
-    """Return a drawing (SVG) of the finds a year of the whole office over its capacity, with intervals."""
+    """Return a drawing (SVG) of the hidden finds a year of the whole office over its capacity.
+
+    The band allows for calibration that is wrong by `MISCALIBRATION`; chance adds to it.
+    """
     office = [row for row in rows if row.group == ALL]
-    most_finds, most = max(row.high for row in office) or 1.0, max(row.capacity for row in office) or 1.0
+    most_finds = MISCALIBRATION * max(row.hidden_finds for row in office) or 1.0
+    most = max(row.capacity for row in office) or 1.0
 
     def place(capacity: float, finds: float) -> str:
         x = _LEFT + (_WIDTH - _LEFT - 20) * capacity / most
         return f"{x:.1f},{_HEIGHT - 50 - (_HEIGHT - 50 - _TOP) * finds / most_finds:.1f}"
 
-    band = [place(row.capacity, row.low) for row in office] + [
-        place(row.capacity, row.high) for row in reversed(office)
-    ]
-    line = " ".join(place(row.capacity, row.expected_finds) for row in office)
+    band = [place(row.capacity, row.hidden_finds / MISCALIBRATION) for row in office]
+    band += [place(row.capacity, row.hidden_finds * MISCALIBRATION) for row in reversed(office)]
+    line = " ".join(place(row.capacity, row.hidden_finds) for row in office)
     texts: list[tuple[float, float, int, str, str]] = [
-        (_LEFT, 22, 15, "start", "Expected finds a year, with an interval of 90 %")
+        (_LEFT, 22, 15, "start", "Expected finds a year that no declaration states; band: calibration")
     ]
     texts += [(_LEFT + (_WIDTH - _LEFT) // 2, _HEIGHT - 10, 13, "middle", "inspections on a working day")]
     for row in office:
