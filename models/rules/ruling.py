@@ -34,6 +34,7 @@ class LaneReason(StrEnum):
     SUPPRESSED = "SUPPRESSED"
     UNREAD = "UNREAD"
     CHANGED = "CHANGED"
+    EXPLORATION = "EXPLORATION"
 
 
 #: Cause of the lane, by the code that `decide` returns; None for green, unless an exemption lowered the lane to green.
@@ -46,6 +47,7 @@ _BY_SCORE: Final = np.array([NOTHING, SCORE, SCORE], dtype=np.int8)
 _FLOORS: Final = {Effect.AT_MOST_GREEN: GREEN, Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
 _UNREAD_SOURCE: Final = "an item that could not be read is at least yellow"
 _DEMOTED: Final = "; yellow instead of red, because it depends on countries or places"
+_EXPLORED_SOURCE: Final = "exploration of the office"
 _DISMISSED_SOURCE: Final = "dismissal by an officer"
 _SUPPRESSED_SOURCE: Final = "suppression of the office"
 #: Prefix of an entry's id in `Ruling.rule_ids`. Ids of rules contain no colon.
@@ -204,6 +206,7 @@ class Ruling:
         unread: shipment -> the fields of its items that could not be read.
         hits: shipment -> its hits on watch lists, including dismissed and suppressed ones.
         earlier: shipment -> an earlier declaration of it with other content.
+        explored: shipment that exploration selected -> the probability of that.
     """
 
     digest: str | None
@@ -211,11 +214,12 @@ class Ruling:
     unread: Mapping[int, tuple[UnreadItem, ...]]
     hits: Mapping[int, tuple[ListHit, ...]] = field(default_factory=dict)
     earlier: Mapping[int, Earlier] = field(default_factory=dict)
+    explored: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        """True if no rule fired, no list was hit, every item was read and no shipment was declared otherwise before."""
-        return self.fired is None and not self.unread and not self.hits and not self.earlier
+        """True if nothing but the score decides on any shipment."""
+        return self.fired is None and not (self.unread or self.hits or self.earlier or self.explored)
 
     def lanes(
         self, score: LaneArray, drawn: BoolArray | None, rules: Sequence[int] | slice = slice(None)
@@ -267,11 +271,12 @@ class Ruling:
         earlier = self.earlier.get(shipment)
         return None if earlier is None or earlier.floor == GREEN else earlier
 
-    def changed_texts(self) -> dict[int, str]:
-        """Return the text about the earlier declaration of each shipment whose lane it may have raised."""
-        return {
+    def first_texts(self) -> dict[int, str]:
+        """Return the text that stands before all reasons of a shipment: exploration, or an earlier declaration."""
+        changed = {
             shipment: amended.text(one) for shipment in self.earlier if (one := self._changed(shipment)) is not None
         }
+        return changed | {shipment: _explored_text(p) for shipment, p in self.explored.items()}
 
     def rule_ids(self, shipment: int) -> list[str]:
         """Return the ids of the rules that fired for a shipment, then those of its watch-list hits that are not dismissed."""
@@ -317,9 +322,19 @@ class Ruling:
         return [{"item_number": one.item_number, "field": one.field} for one in self.unread.get(shipment, ())]
 
     def reasons(self, shipment: int) -> list[dict[str, Any]]:
-        """Return the reasons of a changed declaration, rules, watch lists and unread items for a shipment as plain JSON values, in
-        this order."""
+        """Return the reasons of exploration, a changed declaration, rules, watch lists and unread items for a shipment as plain
+        JSON values, in this order."""
         reasons: list[dict[str, Any]] = []
+        if shipment in self.explored:
+            reasons.append(
+                {
+                    "code": LaneReason.EXPLORATION.value,
+                    "text": _explored_text(self.explored[shipment]),
+                    "weight": None,
+                    "fields": ["shipment_id"],
+                    "source": _EXPLORED_SOURCE,
+                }
+            )
         changed = self._changed(shipment)
         if changed is not None:
             reasons.append(
@@ -362,8 +377,8 @@ class Ruling:
         return reasons
 
     def shipments_with_reasons(self) -> list[int]:
-        """Return the shipments with a rule that fired, a list that was hit, an unread item or an earlier declaration, ascending."""
-        shipments = {*self.unread, *self.hits, *self.earlier}
+        """Return the shipments on which more than the score decides, ascending."""
+        shipments = {*self.unread, *self.hits, *self.earlier, *self.explored}
         if self.fired is not None:
             shipments.update(np.flatnonzero(self.fired.fired.any(axis=0)).tolist())
         return sorted(shipments)
@@ -374,6 +389,13 @@ def _lanes_of(shipments: Mapping[int, int], count: int) -> LaneArray:
     lanes = np.full(count, GREEN, dtype=np.int8)
     lanes[list(shipments)] = list(shipments.values())
     return lanes
+
+
+def _explored_text(probability: float) -> str:
+    return (
+        f"Chosen by chance, not by its score: about 1 in {round(1.0 / probability):,} shipments that score like this is opened, to "
+        "find what the score misses"
+    )
 
 
 def _hit_reason(hit: ListHit) -> dict[str, Any]:

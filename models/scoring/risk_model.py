@@ -278,6 +278,8 @@ class RiskModel:
             # Last, so that a later declaration does not keep a lane that exploration chose.
             explored, probability = cuts.explore(risk_log_odds, lanes == RED)
             lanes[explored], selected_by[explored] = RED, SELECTED_BY[EXPLORATION]
+            chosen = np.flatnonzero(explored)
+            ruling.explored = dict(zip(chosen.tolist(), probability[chosen].tolist(), strict=True))
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,

@@ -148,14 +148,15 @@ class Scores:
         return _one_in(1.0 - self.percentile)
 
     def reason_texts(self, shipment: int, count: int = 3) -> list[str]:
-        """Return the texts of a changed declaration and of the strongest reasons for illicit content, at most ``count``.
+        """Return the texts of exploration or a changed declaration and of the strongest reasons for illicit content, at most
+        ``count``.
 
         A shipment that is not explained has only the former.
         """
         explanation = self.explained.get(shipment)
-        changed = self.ruling.changed_texts().get(shipment)
+        first = self.ruling.first_texts().get(shipment)
         texts = explanation.texts(count) if explanation else []
-        return texts if changed is None else [changed, *texts][:count]
+        return texts if first is None else [first, *texts][:count]
 
     def shipment(self, index: int) -> dict[str, Any]:
         """Return the answer for one shipment; see `answers`.

@@ -52,8 +52,8 @@ def columns_of(
         return pa.DictionaryArray.from_arrays(first_rows, pa.array([value]))
 
     by_shipment = dict(zip(scores.explained, scores.explained.texts(N_REASONS), strict=True))
-    for shipment, changed in scores.ruling.changed_texts().items():
-        by_shipment[shipment] = [changed, *by_shipment.get(shipment, [])]
+    for shipment, first in scores.ruling.first_texts().items():
+        by_shipment[shipment] = [first, *by_shipment.get(shipment, [])]
     reasons = list(by_shipment.values())
     reason_codes = _codes(list(by_shipment), len(scores))[table.shipment]
     matches = [match for match in scores.substances if match is not None]

@@ -99,8 +99,8 @@ class Reason(Answer):
     text: str = SchemaField(examples=["Declared at 0.9 USD per kg; goods described like this usually declare 18 to 60"])
     weight: float | None = SchemaField(
         description="Change in the raw log-odds of the explained head; positive: evidence for illicit content. Null for rules "
-        "(`RULE`), watch lists (`WATCH_LIST`, `DISMISSED`), suppressions (`SUPPRESSED`), unread items (`UNREAD`) and changed "
-        "declarations (`CHANGED`), which "
+        "(`RULE`), watch lists (`WATCH_LIST`, `DISMISSED`), suppressions (`SUPPRESSED`), unread items (`UNREAD`), changed "
+        "declarations (`CHANGED`) and exploration (`EXPLORATION`), which "
         "concern the lane and never the score",
         examples=[0.84],
     )

@@ -127,6 +127,8 @@ class TestScoring:
                 assert answer["lane"] == "red"
                 assert answer["risk"] < answer["threshold"]
                 assert 0.0 < answer["inspection_probability"] < 1.0
+                assert answer["reasons"][0]["code"] == "EXPLORATION"
+                assert f"1 in {round(1 / answer['inspection_probability'])}" in answer["reasons"][0]["text"]
             elif answer["lane"] == "red":
                 assert answer["inspection_probability"] == 1.0
             json.dumps(answer)
