@@ -1,20 +1,23 @@
-"""``tidewaiter audit verify`` and ``audit sign``."""
+"""``tidewaiter audit verify``, ``audit sign`` and ``audit at``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from service.audit.proof import Proof
     from service.core.database.engine import Database
 
 audit_app = typer.Typer(
-    name="audit", help="Verify and sign the audit chain.", no_args_is_help=True, rich_markup_mode=None
+    name="audit",
+    help="Verify, sign and ask the audit chain.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -82,6 +85,58 @@ def sign(
         write_durably(out, orjson.dumps(signed.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     typer.echo(f"Signed: entry {signed.number}, digest {signed.digest.hex()}, with the key {signed.key[:12]}")
     return 0
+
+
+@audit_app.command("at")
+def at_time(
+    time: Annotated[
+        str | None, typer.Argument(metavar="TIME", help="ISO 8601, in UTC unless it has an offset. Default: now.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Say which model, rules, lists and proposals were in service at a time, and what the chain cannot tell."""
+    import orjson
+
+    from service.audit.served import served_at
+    from service.core.commands import WrongUse, open_database
+    from service.scoring.selecting import read_time
+
+    try:
+        at = None if time is None else read_time(time)
+    except ValueError as error:
+        raise WrongUse(f"TIME {error}") from None
+    with open_database(existing=True) as database, database.snapshot() as connection:
+        answer = served_at(connection, at)
+    if as_json:
+        typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+    else:
+        typer.echo("\n".join(_served_lines(answer)))
+
+
+def _served_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the answer of `service.audit.served` in words."""
+    yield f"At {answer['at']}:"
+    model, rules, settings = answer["model"], answer["rules"], answer["settings"]
+    for name, state, what in (
+        ("model", model, "" if model is None else f"{model['name']} {model['version']}, "),
+        ("rules", rules, "" if rules is None else f"{rules['rules']} rules, "),
+        ("settings", settings, ""),
+        *((kind, state, "") for kind, state in answer["further"].items()),
+    ):
+        known = "not known" if state is None else f"{what}{state['digest'][:12] or 'none'}, since {state['since']}"
+        yield f"  {name.replace('_', ' ')}: {known}"
+    for name, one in answer["lists"].items():
+        if one["revision"]:
+            yield f"  {name.replace('_', ' ')}: {one['entries']:,} in force, revision {one['revision']}, since {one['since']}"
+    for one in answer["proposals"]:
+        yield f"  proposal: {one['id']}, accepted by {one['by'] or 'a command'} at {one['since']}"
+    for one in answer["promotions"]:
+        reason = f", because: {one['reason']}" if one["reason"] else ""
+        yield f"  {one['by']}: {one['version']}, {one['digest'][:12]}, at {one['at']}{reason}"
+    for name, one in answer["decisions"].items():
+        if one is not None:
+            yield f"  decision {name}: {one['at']}, model {one['version']}, {one['digest'][:12]}"
+    yield from answer["notes"]
 
 
 def _proof(database: Database, heads: Sequence[str], public_key: Path | None) -> Proof:

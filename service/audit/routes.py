@@ -1,4 +1,4 @@
-"""Route ``GET /v1/audit``, which lists the entries of the audit chain."""
+"""Routes ``GET /v1/audit``, which lists the entries of the audit chain, and ``GET /v1/served``, what was in service at a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from service.audit.schemas import Served
 from service.core.database.times import iso_time
 from service.core.http.dependencies import AppDatabase, PlainJson, read_from
 from service.core.http.openapi import Scope, needs, problems
 from service.core.http.schemas import Answer, answer_of, page_of
+from service.scoring.selecting import Time
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"])
+router = APIRouter(prefix="/v1", tags=["audit"])
 
 #: Default and maximum number of entries per page. A page of 1,000 entries has about 500 kB.
 _DEFAULT_LIMIT: Final = 100
@@ -48,7 +50,11 @@ class AuditEntries(Answer):
 
 
 @router.get(
-    "", name="audit", summary="List audit entries", response_model=AuditEntries, responses=problems(409, 422, 500, 503)
+    "/audit",
+    name="audit",
+    summary="List audit entries",
+    response_model=AuditEntries,
+    responses=problems(409, 422, 500, 503),
 )
 @needs(Scope.ADMIN)
 async def entries(
@@ -62,6 +68,24 @@ async def entries(
 
     rows = await read_from(database, audit.page, after=cursor, limit=limit + 1)
     return PlainJson(page_of("entries", rows, limit, _entry, "number"))
+
+
+@router.get(
+    "/served",
+    name="served",
+    summary="Say what was in service at a time",
+    response_model=Served,
+    responses=problems(409, 422, 500, 503),
+)
+@needs(Scope.READ)
+async def served(
+    database: AppDatabase,
+    at: Annotated[Time | None, Query(description="ISO 8601; by default now", examples=["2026-05-04T09:30:00Z"])] = None,
+) -> Response:
+    """Return the model, rules, settings, lists and proposals in force, as the audit chain records them, and what it cannot tell."""
+    from service.audit.served import served_at
+
+    return PlainJson(await read_from(database, served_at, at))
 
 
 def _entry(row: Any) -> dict[str, Any]:

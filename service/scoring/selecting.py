@@ -56,7 +56,8 @@ def read_time(text: str) -> int:
         raise ValueError("is not a time in ISO 8601, such as 2026-05-04T09:30:00Z or 2026-05-04") from None
 
 
-_Time = Annotated[int, checked(read_time), WithJsonSchema({"type": "string", "maxLength": 40})]
+#: Type of a query parameter with a time, in microseconds since 1970.
+Time = Annotated[int, checked(read_time), WithJsonSchema({"type": "string", "maxLength": 40})]
 
 
 def _contents(
@@ -116,10 +117,10 @@ def selection_of(
     contents: Annotated[dict[str, str | None], Depends(_contents)],
     columns: Annotated[dict[str, str | None], Depends(_columns)],
     since: Annotated[
-        _Time | None, Query(description="Received at or after this time, ISO 8601", examples=["2026-05-04"])
+        Time | None, Query(description="Received at or after this time, ISO 8601", examples=["2026-05-04"])
     ] = None,
     until: Annotated[
-        _Time | None, Query(description="Received before this time, ISO 8601", examples=["2026-05-05T00:00:00Z"])
+        Time | None, Query(description="Received before this time, ISO 8601", examples=["2026-05-05T00:00:00Z"])
     ] = None,
 ) -> Selection:
     """Return the filters of a request, for `fastapi.Depends`."""

@@ -44,6 +44,7 @@ score   POST   /v1/goods/batch
 read    GET    /v1/decisions
 read    GET    /v1/decisions/{decision_id}
 admin   GET    /v1/audit
+read    GET    /v1/served
 admin   GET    /v1/keys
 admin   POST   /v1/keys
 admin   DELETE /v1/keys/{key_id}
