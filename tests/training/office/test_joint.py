@@ -98,6 +98,26 @@ def test_own_rows_have_weights_by_what_is_known_and_an_intercept_of_the_office()
     assert mean == pytest.approx(of_office.weight[find].sum(), rel=1e-6)
 
 
+def test_rare_selection_weighs_more_and_finds_and_clean_inspections_keep_their_total() -> None:
+    lessons, own = stored(), office(20)
+    own = replace(own, inspected=np.arange(len(own.matrix)) < 1_500)
+    alike = own.lessons(lessons, 0.3, JointParams())
+    selection = np.where(np.arange(len(own.matrix)) % 2 == 0, 1.0, 3.0)
+    rare = replace(own, selection=selection).lessons(lessons, 0.3, JointParams())
+    find, clean = own.is_find, own.inspected & ~own.is_find
+    for rows in (find, clean):
+        assert rare.weight[rows].sum() == pytest.approx(alike.weight[rows].sum())
+        low, high = sorted(set(rare.weight[rows].round(12)))
+        assert high == pytest.approx(3.0 * low)
+    presumed = ~own.inspected & ~find
+    np.testing.assert_array_equal(rare.weight[presumed], alike.weight[presumed])
+    same = replace(own, selection=np.full(len(own.matrix), 2.0)).lessons(lessons, 0.3, JointParams())
+    np.testing.assert_allclose(same.weight, alike.weight)
+    taken = replace(own, selection=selection).take(np.array([1, 4])).selection
+    assert taken is not None
+    assert taken.tolist() == [3.0, 1.0]
+
+
 def test_trees_do_not_see_features_that_tell_opioids_from_precursors() -> None:
     own = office(20)
     own.matrix[:, 3:] = own.find[:, :1]

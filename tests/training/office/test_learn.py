@@ -111,6 +111,18 @@ def test_a_find_is_one_row_and_uninspected_shipments_are_marked(small: Small, tm
     assert 400 < (~own.inspected).sum() < 800
 
 
+def test_rows_have_the_capped_inverse_of_the_probability_of_selection(small: Small, tmp_path: Path) -> None:
+    data = rows(1_200)
+    for number, row in enumerate(data):
+        row.values["selection_probability"] = ("0.01", "0.5", "")[number % 3] if row.values["content"] else ""
+    stated = from_file(write(tmp_path / "stated.csv", data))
+    history = small.model.history.empty().advance(stated.table).values
+    own = OfficeRows.of(stated, history, small.model, later_weeks(stated), seed=0).own()
+    assert own.selection is not None
+    assert set(own.selection[own.inspected]) == {1.0, 2.0, 3.0}
+    assert set(own.selection[~own.inspected]) == {1.0}
+
+
 def test_many_clean_shipments_are_sampled_and_represent_the_others(
     small: Small, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
