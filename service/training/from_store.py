@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,9 +25,10 @@ from features.table.table import Coded
 from service.core.database.times import iso_time, microseconds_of, now_us
 from service.history import log
 from service.history.learning import DAY
-from service.history.log import Entry
+from service.history.log import Entry, Page
 from service.history.replay import PAGE, advance, records_of
-from service.scoring.tables import Decision
+from service.scoring.decision import SCORER_DIGITS
+from service.scoring.tables import Decision, versions_of
 from service.training.known import DELAY_QUANTILE, FILES, NO_RESULT, RESULTS, Cut, Decided, Results, decisions, results
 from training.adapting.scoring import Replayed
 from training.adapting.traffic import LEAST_SHIPMENTS
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numpy.typing import NDArray
+    from sqlalchemy import Connection
 
+    from models.bundle import ModelStore
     from service.core.database.engine import Database
     from service.history.key import Sealer
     from training.arrays import Bools, Floats, Ints
@@ -76,20 +79,22 @@ def source_of(known_at: datetime | None, delay_s: int | None) -> Callable[[Stage
     cut = Cut(tomorrow if known_at is None else microseconds_of(known_at.replace(tzinfo=UTC)), delay_s)
     if cut.known_at > tomorrow:
         raise WrongUse(f"--known-at: {cut.day} lies in the future.")
-    sealer = Sealer(secret_of(environment()))
+    settings = environment()
+    sealer = Sealer(secret_of(settings))
 
     def read(log: StageLog) -> LoadedData:
         with log.stage("Data") as progress, open_database(existing=True) as database:
-            return load(database, sealer, cut, progress)
+            return load(database, sealer, settings.store(), cut, progress)
 
     return read
 
 
-def load(database: Database, sealer: Sealer, cut: Cut, progress: Progress) -> LoadedData:
+def load(database: Database, sealer: Sealer, models: ModelStore, cut: Cut, progress: Progress) -> LoadedData:
     """Read the store.
 
     Args:
         sealer: opens what the service kept of shipments that it could not store.
+        models: bundles of the service, which may have the history with which it began.
 
     Raises:
         BadData: the store has too few shipments, or no outcome of one of them.
@@ -97,6 +102,7 @@ def load(database: Database, sealer: Sealer, cut: Cut, progress: Progress) -> Lo
     with database.snapshot() as connection:
         decided = decisions(connection, cut)
         found = results(connection, decided, cut)
+        began = _beginning(connection, models, decided.in_log)
     if len(decided.position) < LEAST_SHIPMENTS:
         raise BadData(
             f"the store: {len(decided.position):,} shipments with a manifest were received before {cut.day}; --from-store adapts "
@@ -108,7 +114,11 @@ def load(database: Database, sealer: Sealer, cut: Cut, progress: Progress) -> Lo
             "`tidewaiter outcomes import`"
         )
     manifests = _Manifests(decided)
-    history = _replay_log(database, sealer, manifests, (cut.known_at, decided.last), progress)
+    if True in began:
+        pages = log.pages(
+            database, sealer, after=-1, since=None, size=PAGE, until=cut.known_at - 1, stored=decided.last
+        )
+        _replay_log(began[True].history, pages, manifests, progress)
     for entries in _file_pages(database, decided, cut):
         places, records, _ = records_of(entries)
         manifests.add([entries[place].position or 0 for place in places], records)
@@ -126,8 +136,17 @@ def load(database: Database, sealer: Sealer, cut: Cut, progress: Progress) -> Lo
     lineage = _lineage(decided, found, of, cut)
     data = replace(data, labels=labels, notes=(*_notes(lineage, cut), *data.notes))
     progress(f"{data.table.n_shipments:,} shipments, {int(data.shipment_has_find().sum()):,} with a find")
-    replayed = _replayed(data, decided, of, manifests.values[of], history)
+    lineage["history_began_with"] = {("files", "service")[one]: began[one].model for one in began if began[one].model}
+    replayed = _replayed(data, decided, of, manifests.values[of], began)
     return LoadedData(data, replayed=replayed, lineage=lineage | {"sha256": raw.digest})
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """History with which decisions began, and the digest of the model that had it; None for an empty history."""
+
+    history: History
+    model: str | None
 
 
 class _Manifests:
@@ -171,23 +190,39 @@ class _Manifests:
         return np.concatenate(self._number)
 
 
-def _replay_log(
-    database: Database, sealer: Sealer, manifests: _Manifests, end: tuple[int, int], progress: Progress
-) -> History:
-    """Replay the history of the service, and add the manifests of its decisions.
+def _beginning(connection: Connection, models: ModelStore, in_log: Bools) -> dict[bool, Began]:
+    """Return the history with which the service (True) and files (False) began: that of the bundle of the first decision.
+
+    It is empty if that bundle is not installed. The bundled champion has none.
 
     Args:
-        end: order at which the replay ends, and position of the last decision.
+        in_log: (n,) whether a decision is in the history of the service.
     """
-    history = History.empty()
-    until, stored = end
-    for page in log.pages(database, sealer, after=-1, since=None, size=PAGE, until=until - 1, stored=stored):
+    folders = {folder.name[-SCORER_DIGITS:]: folder for folder in models.versions()}
+    began: dict[bool, Began] = {}
+    for of_service in np.unique(in_log).tolist():
+        order = Decision.history_order
+        of_kind = order.is_not(None) if of_service else order.is_(None) & Decision.via.in_(FILES)
+        columns = (Decision.model_version, Decision.model_digest, Decision.rules_digest, Decision.answer)
+        first = connection.execute(
+            select(*columns).where(of_kind, Decision.what_if.is_(False)).order_by(order, Decision.position).limit(1)
+        ).one()
+        model = versions_of(first).model_digest
+        folder = folders.get(model[:SCORER_DIGITS])
+        began[of_service] = Began(History.empty(), None)
+        if folder is not None and (history := models.load_version(folder).history).sequence:
+            began[of_service] = Began(history, model)
+    return began
+
+
+def _replay_log(history: History, pages: Iterator[Page], manifests: _Manifests, progress: Progress) -> None:
+    """Replay the log of the service, and add the manifests of its decisions."""
+    for page in pages:
         done = advance(history, page)
         shipments = [k for k, entry in enumerate(done.entries) if entry.position is not None]
         positions = [done.entries[k].position or 0 for k in shipments]
         manifests.add(positions, [done.records[k] for k in shipments], done.values[shipments])
         progress(f"{manifests.rows:,} goods items")
-    return history
 
 
 def _file_pages(database: Database, decided: Decided, cut: Cut) -> Iterator[list[Entry]]:
@@ -237,7 +272,7 @@ def _label_columns(decided: Decided, found: Results, number: Ints) -> dict[str, 
     }
 
 
-def _replayed(data: Dataset, decided: Decided, of: Ints, values: Floats, history: History) -> Replayed:
+def _replayed(data: Dataset, decided: Decided, of: Ints, values: Floats, began: dict[bool, Began]) -> Replayed:
     """Return the history features of the data's shipments, and the history after them with all results.
 
     The history of the service goes on, because files do not enter it. Without decisions of the service, that of the files does.
@@ -245,18 +280,22 @@ def _replayed(data: Dataset, decided: Decided, of: Ints, values: Floats, history
     Args:
         of: (S,) decision of each shipment.
         values: (S, H) history features of the shipments in the history of the service. Those of the others are written here.
-        history: history of the service.
+        began: histories of the service after its replay, and of files before it.
     """
     table, find, known_s = data.table, data.shipment_has_find(), data.labels.known_s
     in_log = decided.in_log[of]
     files = np.flatnonzero(~in_log)
     if len(files):
-        of_files = History.empty()
+        of_files = began[False].history
         part = table.take(rows_of(table, files))
+        if of_files.watermark > part.declared_s[0]:
+            # It may have counted these shipments.
+            of_files = History.empty()
         known = known_s[files]
         values[files] = of_files.replay(part, find[files], np.where(known == NEVER, -1, known)).values
         if not in_log.any():
             return Replayed(values, of_files)
+    history = began[True].history
     # The next service learns these results when it starts.
     new = np.flatnonzero(in_log & (known_s != NEVER) & ~np.isin(of, decided.learned))
     if len(new):

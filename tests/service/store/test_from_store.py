@@ -27,7 +27,7 @@ from service.inspections.outcomes import add_override
 from service.scoring.tables import Decision
 from service.training import from_store, known
 from service.training.known import Cut
-from tests.models.small_model import train
+from tests.models.small_model import table_of, train
 from tests.service.api_client import Client, serving
 from tests.service.store.conftest import rows_of
 from tests.service.store.stored_traffic import SECOND, add, fill
@@ -49,8 +49,10 @@ def _few_shipments_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(from_store, "LEAST_SHIPMENTS", 10)
 
 
-def load(database: Database, known_at: int = LATER, delay_s: int | None = None) -> LoadedData:
-    return from_store.load(database, Sealer(None), Cut(known_at, delay_s), lambda _: None)
+def load(
+    database: Database, known_at: int = LATER, delay_s: int | None = None, models: Path = Path("none")
+) -> LoadedData:
+    return from_store.load(database, Sealer(None), ModelStore(models), Cut(known_at, delay_s), lambda _: None)
 
 
 def ids_of(loaded: LoadedData) -> list[str | None]:
@@ -91,6 +93,8 @@ def test_a_store_gives_the_data_of_the_labelled_file(database: Database, via: st
     assert sum(loaded.lineage["results"].values()) == sum(inspected)
     assert loaded.lineage["left_out"] == {}
     assert load(database).data.digest == loaded.data.digest
+    assert loaded.replayed is not None
+    assert loaded.replayed.history._finds == sum(found)
 
 
 def test_files_are_replayed_as_training_from_a_file_replays_them(database: Database) -> None:
@@ -107,10 +111,15 @@ def test_files_are_replayed_as_training_from_a_file_replays_them(database: Datab
     assert loaded.replayed.history._finds == data.shipment_has_find().sum()
 
 
-@pytest.fixture
-def client(tmp_path: Path, url: str) -> Iterator[Client]:
-    """Client of a service whose model has no history yet."""
+@pytest.fixture(params=["no history", "a history"])
+def client(tmp_path: Path, url: str, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Client of a service whose model has no history, or that of earlier traffic."""
     model = replace(train(), history=History.empty())
+    if request.param == "a history":
+        earlier = [Row(row.declared_s - 600 * DAY, row.values | {"shipment_id": f"E{n}"}) for n, row in enumerate(ROWS)]
+        for row in earlier:
+            row.values["declared_at"] = iso(row.declared_s)
+        model.history.advance(table_of({name: [row.values[name] for row in earlier] for name in earlier[0].values}))
     save(model, tmp_path / "bundle")
     ModelStore(tmp_path / "models").install(tmp_path / "bundle")
     settings = Settings(models_dir=tmp_path / "models", keeps_decisions=True, database_url=SecretStr(url))
@@ -140,7 +149,7 @@ def test_the_replayed_features_give_the_scores_of_the_service(client: Client, da
         wrong = client.post(paths[3], json=body | {"content": "precursor"}).json()["outcome_id"]
         _learn(client, keeper)
         client.post(paths[3], json=body | {"content": "none", "corrects": wrong})
-    loaded = load(database, now_us() + 10 * DAY * SECOND)
+    loaded = load(database, now_us() + 10 * DAY * SECOND, models=client.state.settings.models_dir)
     stored = {row.shipment_id: row.risk for row in reversed(rows_of(url)) if not row.what_if}
     model, table = client.state.host.served.model, loaded.data.table
     assert loaded.replayed is not None
@@ -150,6 +159,8 @@ def test_the_replayed_features_give_the_scores_of_the_service(client: Client, da
     assert loaded.lineage is not None
     assert loaded.lineage["left_out"] == {"what_if": 10, "without_a_time": 1}
     assert {name: risk[name] for name in risk} == {name: stored[name or ""] for name in risk}
+    model = client.state.host.served.model
+    assert loaded.lineage["history_began_with"] == ({"service": model.digest} if model.history.sequence else {})
     # The bundle continues with the history of the service, and with the results that it has not learned yet.
     live = client.state.host.served.history.copy()
     assert loaded.replayed.history.sequence == live.sequence

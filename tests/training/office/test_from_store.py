@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from models.bundle import ModelStore
 from service.core.database.engine import Database
 from service.history.key import Sealer
 from service.training import from_store
@@ -40,7 +41,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 def trained(small: Small, database: Database, folder: Path, known_at: int = AFTER, **options: object) -> TrainResult:
     def source(_: StageLog) -> LoadedData:
-        return from_store.load(database, Sealer(None), Cut(known_at), lambda _: None)
+        return from_store.load(database, Sealer(None), ModelStore(Path("none")), Cut(known_at), lambda _: None)
 
     config = small.config(folder, stored=True, bundle=folder / "bundle", **options)
     return train(replace(config, data=None), source=source)
@@ -73,7 +74,9 @@ def test_the_same_store_and_day_give_the_same_bundle_and_its_lineage(
     again.mkdir()
     assert trained(small, database, again).digest == first.digest
     assert (again / "bundle").is_dir()
-    earlier = from_store.load(database, Sealer(None), Cut(AFTER - 200 * DAY * SECOND), lambda _: None)
+    earlier = from_store.load(
+        database, Sealer(None), ModelStore(Path("none")), Cut(AFTER - 200 * DAY * SECOND), lambda _: None
+    )
     assert earlier.data.digest != lineage["sha256"]
 
 
