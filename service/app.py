@@ -39,6 +39,7 @@ from service.goods.answers import warm_up as warm_up_goods
 from service.jobs.child import InServiceWorker
 from service.keys.ring import Authenticated, KeyRing, keys_in_use, ring_of
 from service.lists.current import CurrentLists
+from service.proposals.current import CurrentProposals
 from service.scoring import routes as scoring
 from service.scoring.decision import DecisionStore
 from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
@@ -91,12 +92,11 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     ring = ring_of(settings, database, Scope)
     lists = CurrentLists(settings.score_settings(), database)
     capacity = CurrentCapacity(settings, database, lists)
+    proposals = CurrentProposals(database, lists)
     changes = _changes_of(database)
-    host = _host(settings, metrics, (lists, capacity), changes, loaded)
+    host = _host(settings, metrics, (lists, capacity), changes, loaded, database)
     job_worker = InServiceWorker(settings, database, host) if database is not None and settings.job_worker else None
     durable = None if store is None else _durable(store, settings, host)
-    if settings.history_file is not None:
-        host.begin_with(partial(_filled, settings.history_file, settings, database))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -114,6 +114,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 _webhooks(store, settings),
                 host.watching(settings.pointer_poll_seconds),
                 capacity.watching(host),
+                proposals.watching(),
                 _warmed_up(starting),
                 keys_in_use(ring, settings),
                 _in_background(durable, job_worker, database, settings),
@@ -138,6 +139,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         TrafficRecord: record,
         CurrentLists: lists,
         CurrentCapacity: capacity,
+        CurrentProposals: proposals,
         KeyRing: ring,
         DecisionStore: store,
         DATABASE: database,
@@ -285,6 +287,7 @@ def _host(
     office: tuple[CurrentLists, CurrentCapacity],
     changes: Changes | None,
     loaded: LoadedModel | None,
+    database: Database | None,
 ) -> ModelHost:
     """Return the host of the model, which records each exchange of the model in the audit chain."""
     lists, capacity = office
@@ -293,13 +296,16 @@ def _host(
         capacity.prepare(served.model)
         warm_up(served, lists.settings)
 
-    return ModelHost(
+    host = ModelHost(
         settings.store(),
         metrics,
         prepare,
         loaded,
         lambda served: _note_model(changes, served, lists.settings),
     )
+    if settings.history_file is not None:
+        host.begin_with(partial(_filled, settings.history_file, settings, database))
+    return host
 
 
 @contextlib.asynccontextmanager

@@ -37,6 +37,7 @@ SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "inspections": ("routes", "command", "tables"),
     "capacity": ("routes", "tables"),
     "lists": ("routes", "command", "tables"),
+    "proposals": ("routes", "command", "tables"),
     "webhooks": ("routes", "tables"),
     "status": ("routes",),
     "keys": ("routes", "command", "tables"),

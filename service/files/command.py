@@ -257,6 +257,7 @@ def _office_settings(settings: Settings, model: RiskModel, *, lists: bool) -> Sc
     from service.core.commands import open_database, to_stderr
     from service.core.database.engine import NoDatabase
     from service.lists.current import CurrentLists
+    from service.proposals.current import CurrentProposals
 
     planned = settings.capacity is not None and settings.keeps_decisions
     if not lists and not planned:
@@ -269,6 +270,7 @@ def _office_settings(settings: Settings, model: RiskModel, *, lists: bool) -> Sc
         if lists:
             current = CurrentLists(settings.score_settings(), database)
             current.refresh()
+            CurrentProposals(database, current).refresh()
         CurrentCapacity(settings, database, current).prepare(model)
     if planned and current.settings.capacity is None:
         to_stderr().print(

@@ -36,6 +36,7 @@ from service.files.output import BY_NAME, DelimitedWriter, TableWriter, format_o
 from service.jobs.files import JobFiles, missing_upload, open_private
 from service.jobs.repository import Jobs, Lease, Lost, Progress, digest_of, now
 from service.lists.current import CurrentLists
+from service.proposals.current import CurrentProposals
 from service.scoring.recording import Receipt, decisions_of_table
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def _score_settings(context: JobContext, model: RiskModel) -> ScoreSettings:
     current = CurrentLists(context.settings.score_settings(), context.database)
     current.refresh()
     CurrentCapacity(context.settings, context.database, current).prepare(model)
+    CurrentProposals(context.database, current).refresh()
     return current.settings
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from features.table.table import ManifestTable
     from models.capacity import CapacityLanes
-    from models.rules import ListHit
+    from models.rules import ListHit, RuleSet
     from models.scoring import ScoreSettings
     from service.core.database.engine import Database
     from service.lists.repository import Revision
@@ -92,6 +92,7 @@ class CurrentLists:
         self.settings = base if database is None else replace(base, lists=UnreadLists())
         self._database = database
         self._state = _State()
+        self._added: RuleSet | None = None
         self._next_expiry: int | None = None
         self._lock = threading.Lock()
 
@@ -137,15 +138,28 @@ class CurrentLists:
             return _read(connection, self._state, revisions)
 
     def _exchange(self, state: _State, at: int) -> None:
-        before, register = self.settings, state.register
+        before, changed = self.settings, state.register is not self._state.register
         screening, self._next_expiry = _screening(state, at)
-        rules = before.rules
-        if register is not self._state.register:
-            base = self._base.rules or OfficeRules()
-            joined = register if base.register is None or register is None else base.register.with_permits_of(register)
-            rules = self._base.rules if register is None else replace(base, register=joined)
         self._state = state
+        rules = self._rules() if changed else before.rules
         self.settings = replace(before, rules=rules, lists=None if screening.is_empty else screening)
+
+    def _rules(self) -> OfficeRules | None:
+        """Return the office's rules, with the accepted proposals and the register of the database."""
+        register, added = self._state.register, self._added
+        if register is None and added is None:
+            return self._base.rules
+        base = self._base.rules or OfficeRules()
+        joined = base.register if register is None else register
+        if base.register is not None and register is not None:
+            joined = base.register.with_permits_of(register)
+        return replace(base, register=joined, added=base.added if added is None else (*base.added, added))
+
+    def set_rules(self, added: RuleSet | None) -> None:
+        """Exchange the accepted proposals, which are rules in addition to those of the settings."""
+        with self._lock:
+            self._added = added
+            self.settings = replace(self.settings, rules=self._rules())
 
     def set_capacity(self, lanes: Mapping[str, CapacityLanes]) -> None:
         """Exchange the lanes by capacity (`ScoreSettings.capacity`)."""

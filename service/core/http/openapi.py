@@ -47,7 +47,7 @@ MEANINGS: Final[Mapping[Scope, str]] = {
     Scope.SCORE: "score shipments and files, and ask about chemicals and goods",
     Scope.READ: "read decisions, queue, jobs, lists, model and metrics",
     Scope.OUTCOME: "record outcomes and overrides, claim and release shipments",
-    Scope.PLAN: "change watch lists, dismissals, suppressions and the register of permits",
+    Scope.PLAN: "change watch lists, dismissals, suppressions and the register of permits; draft, accept and decline proposals",
     Scope.PROMOTE: "promote models; no route needs it yet",
     Scope.ADMIN: "manage keys and webhooks, read the audit chain, erase personal data",
 }

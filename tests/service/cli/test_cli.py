@@ -50,6 +50,8 @@ COMMANDS = (
     "keys",
     "outcomes",
     "plan",
+    "propose",
+    "proposals",
     "audit",
 )
 HEADER = "shipment_id,goods_description,net_mass_kg\n"

@@ -6,15 +6,20 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from orjson import dumps
 from pydantic import SecretStr
 
 from models.bundle import ModelStore
 from service.app import create_app
+from service.core.database.engine import Database
 from service.core.settings import Settings
+from service.proposals.past import Backtest
+from service.proposals.repository import store_proposals
 from tests.service.api_client import Client, serving
 
 #: Bodies that generators of clients can send.
@@ -93,6 +98,7 @@ class Page:
                 "key_id": "keys id",
                 "delivery_id": "deliveries id",
                 "party_id": "search id",
+                "proposal_id": "proposals id",
             }.get(parameter[1], parameter[1])
             return self.ids[name].pop() if method == "delete" else self.ids[name][-1]
 
@@ -132,7 +138,11 @@ class Page:
 
     def pasted(self, members: dict[str, Any]) -> dict[str, Any]:
         """Return the members of an example with the id of an entry that exists."""
-        return members | {name: self.ids["watch-lists id"][-1] for name in members if name == "entry_id"}
+        known: dict[str, list[Any]] = {
+            "entry_id": self.ids["watch-lists id"],
+            "outcome_ids": [self.ids["outcome_id"][-1:]],
+        }
+        return members | {name: known[name][-1] for name in members if name in known}
 
 
 def shown(parameter: dict[str, Any]) -> Any:
@@ -154,11 +164,28 @@ def test_every_example_of_the_page_can_be_sent_twice(bundle: Path, tmp_path: Pat
     )
     with serving(create_app(settings)) as client:
         page = Page(client)
+        page.ids["proposals id"].append(a_proposal(settings))
         for method, path, operation in sorted(operations(document), key=order):
             if path.endswith("/result"):
                 page.wait_for_the_job()
             for _ in range(2):
                 page.send(method, path, operation)
+
+
+def a_proposal(settings: Settings) -> str:
+    """Store a proposal, and return its id. A handful of shipments gives none."""
+    database = Database(settings.database_url.get_secret_value())
+    drafted = {"outcome_ids": "[]", "text": "a text", "conditions": "[]", "weight": 1.0, "until": 2**52, "floor": 0.1}
+    leaf = '[{"field": "hs_code", "op": "eq", "value": "730791"}]'
+    row = drafted | {"id": "drafted", "created_at": 3, "created_by": None, "conditions": leaf, "backtest": TRIED}
+    with database.write() as connection:
+        store_proposals(connection, [row])
+    database.close()
+    return "drafted"
+
+
+#: JSON of a trial on the past that opened nothing.
+TRIED = dumps(asdict(Backtest(0, 0, 0, None, None, None, 0.0, 100, 9.0))).decode()
 
 
 def order(operation: Operation) -> tuple[int, int]:

@@ -21,6 +21,8 @@ from service.keys import repository as keys
 from service.keys.key import KeyWishes
 from service.lists import repository as lists
 from service.lists.matching import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES
+from service.proposals import repository as proposals
+from service.proposals.repository import store_proposals
 from service.scoring.decision import ToErase
 from service.scoring.tables import Decision
 from service.webhooks import repository as webhooks
@@ -79,6 +81,17 @@ def fill(store: Store) -> None:
     finding = Finding("none", 1, "An Officer", "a substance", 0.5, "KGM", "by hand")
     found = record_outcome(database, "decision-1", finding, caller="someone", at=2)
     record_outcome(database, "decision-1", Finding("none", 1, "An Officer", corrects=found.id), caller=None, at=3)
+    drafted = {"outcome_ids": "[]", "text": "a text", "conditions": "[]", "weight": 1.0, "until": 9, "floor": 0.1}
+    with database.write() as connection:
+        store_proposals(
+            connection,
+            [
+                {"id": f"proposal-{k}", "created_at": 3, "created_by": "someone", "backtest": "{}"} | drafted
+                for k in (1, 2)
+            ],
+        )
+    for k in (1, 2):
+        proposals.decide(database, f"proposal-{k}", "declined", "a text", caller="another", now=4)
     with database.write() as connection:
         for day in (1, 20):
             plan = {"id": f"plan-{day}", "day": day, "model": "m", "settings": "s", "made_at": 3, "content": "{}"}

@@ -48,6 +48,10 @@ read    GET    /v1/served
 admin   GET    /v1/keys
 admin   POST   /v1/keys
 admin   DELETE /v1/keys/{key_id}
+plan    POST   /v1/proposals
+plan    GET    /v1/proposals
+plan    POST   /v1/proposals/{proposal_id}/accept
+plan    POST   /v1/proposals/{proposal_id}/decline
 read    GET    /v1/watch-lists
 plan    POST   /v1/watch-lists
 plan    POST   /v1/watch-lists/import

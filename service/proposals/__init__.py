@@ -1,0 +1,1 @@
+"""Proposals: rules drafted from finds, which a person accepts or declines."""
