@@ -253,8 +253,12 @@ def _file_pages(database: Database, decided: Decided, cut: Cut) -> Iterator[list
 
 
 def _label_columns(decided: Decided, found: Results, number: Ints) -> dict[str, Coded]:
-    """Return the label columns of goods items. An outcome concerns the whole shipment."""
-    content, probability = found.content[number], decided.probability[number]
+    """Return the label columns of goods items. An outcome concerns the whole shipment.
+
+    If a person chose another lane before the result was known, the probability of selection is unknown.
+    """
+    content = found.content[number]
+    probability = np.where(decided.overridden_at <= found.found_at, np.nan, decided.probability)[number]
     times, of_time = np.unique(found.found_at[number], return_inverse=True)
     probabilities, of_probability = np.unique(probability, return_inverse=True)
     has_result = content != NO_RESULT

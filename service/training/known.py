@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
 from features.manifest.fields import CONTENTS, OTHER_CONTRABAND
@@ -19,6 +19,7 @@ from service.history.replay import PAGE
 from service.history.tables import HistoryEvent
 from service.inspections.tables import Outcome, Override
 from service.scoring.tables import Decision
+from training.data.windows import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +65,7 @@ class Decided:
         time: time from which the result was waited for, in microseconds: of receipt, or of a file, if earlier, of declaration.
         in_log: whether the shipment is in the history of the service.
         probability: probability with which the shipment was selected for inspection; NaN if it is unknown.
+        overridden_at: time at which a person first chose another lane, in microseconds; `NEVER` if nobody did.
         learned: those whose results the history of the service has learned, as indices.
         left_out: number of decisions that are left out, by cause.
         last: position of the latest decision of the store.
@@ -75,6 +77,7 @@ class Decided:
     time: Ints
     in_log: Bools
     probability: Floats
+    overridden_at: Ints
     learned: Ints
     left_out: dict[str, int]
     last: int
@@ -140,21 +143,22 @@ def decisions(connection: Connection, cut: Cut) -> Decided:
         received,
         np.where(is_file, np.minimum(received, declared), received),
         ~is_file,
-        _probability(frame, _overridden(connection, cut)),
+        _probability(frame),
+        np.asarray(_overridden(connection, cut).reindex(frame["position"], fill_value=NEVER), dtype=np.int64),
         pd.Index(frame["shipment_id"]).get_indexer(pd.Index(_learned(connection, cut), dtype=object)),
         left_out,
         last,
     )
 
 
-def _probability(frame: pd.DataFrame, overridden: Ints) -> Floats:
+def _probability(frame: pd.DataFrame) -> Floats:
     """Return the probabilities (n,) with which shipments were selected for inspection.
 
-    That of a green or yellow shipment, or of one whose lane a person chose, is unknown: if it was inspected, a person selected it.
+    That of a green or yellow shipment is unknown: if it was inspected, a person selected it.
     Decisions of earlier versions state none.
     """
     stated = np.full(len(frame), np.nan)
-    chosen = (frame["lane"] == LANE_NAMES[RED]).to_numpy() & ~np.isin(frame["position"].to_numpy(), overridden)
+    chosen = (frame["lane"] == LANE_NAMES[RED]).to_numpy()
     probability, log_odds, threshold, floored = (
         pd.to_numeric(frame[name]).to_numpy(dtype=np.float64, na_value=np.nan)
         for name in ("inspection_probability", "log_odds", "threshold", "floored")
@@ -177,14 +181,16 @@ def _learned(connection: Connection, cut: Cut) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _overridden(connection: Connection, cut: Cut) -> Ints:
-    """Return the positions of the decisions whose lane a person chose."""
+def _overridden(connection: Connection, cut: Cut) -> pd.Series[int]:
+    """Return when a person first chose another lane, by position of the decision."""
     query = (
-        select(Decision.position)
+        select(Decision.position, func.min(Override.recorded_at).label("first_at"))
         .join(Override, Override.decision_id == Decision.id)
         .where(Override.recorded_at < cut.known_at)
+        .group_by(Decision.position)
     )
-    return np.array(connection.execute(query).scalars().all(), dtype=np.int64)
+    found = {row.position: row.first_at for row in connection.execute(query)}
+    return pd.Series(found, index=list(found), dtype=np.int64)
 
 
 def results(connection: Connection, decided: Decided, cut: Cut) -> Results:

@@ -312,8 +312,8 @@ def test_a_store_from_which_nothing_can_be_learned_is_refused(
         load(database)
 
 
-def test_the_probability_of_selection_is_that_of_chance_unless_a_person_chose() -> None:
-    """Red by score, by exploration, red in any case, by a person, not red, and unknown."""
+def test_the_probability_of_selection_is_that_of_chance_for_what_only_chance_made_red() -> None:
+    """Red by score, by exploration, red in any case, by score again, not red, unknown, and by a rule."""
     frame = pd.DataFrame(
         {
             "position": [1, 2, 3, 4, 5, 6, 7],
@@ -324,8 +324,7 @@ def test_the_probability_of_selection_is_that_of_chance_unless_a_person_chose() 
             "floored": [False, False, False, False, False, None, True],
         }
     ).astype({"floored": object})
-    stated = known._probability(frame, np.array([4]))
-    np.testing.assert_array_equal(stated, [1.0, 0.02, 1.0, np.nan, np.nan, np.nan, 1.0])
+    np.testing.assert_array_equal(known._probability(frame), [1.0, 0.02, 1.0, 1.0, np.nan, np.nan, 1.0])
 
 
 @pytest.mark.both_engines
@@ -338,17 +337,19 @@ def test_a_result_weighs_by_the_probability_with_which_it_was_selected(database:
     fill(
         database, traffic[29:], lane="green", log_odds=-5.0, threshold=0.0, floored=False, inspection_probability=0.001
     )
-    person = decision_of(database, traffic[1])
-    with database.write() as connection:
-        database.lock_audit(connection)
-        _, fact = add_override(connection, person, "red", "asked for", caller=None, at=START * SECOND)
-        audit.append(connection, [fact], START * SECOND)
-    for number in (0, 1, 10, 20, 29):
+    # A person chose shipment 11 before its inspection, and released shipment 10 after it.
+    for number, at in ((11, START * SECOND), (10, LATER - 1)):
+        with database.write() as connection:
+            database.lock_audit(connection)
+            decision = decision_of(database, traffic[number])
+            _, fact = add_override(connection, decision, "green", "known", caller=None, at=at)
+            audit.append(connection, [fact], at)
+    for number in (0, 10, 11, 20, 29):
         content = "precursor" if number == 20 else "none"
         add(database, decision_of(database, traffic[number]), content, iso(traffic[number].declared_s + DAY))
     loaded = load(database)
     weight = dict(enumerate(loaded.data.labels.weight.tolist()))
-    assert [weight[number] for number in (0, 1, 10, 20, 29)] == pytest.approx([1.0, 1.0, 10.0, MOST_WEIGHT, 1.0])
+    assert [weight[number] for number in (0, 10, 11, 20, 29)] == pytest.approx([1.0, 10.0, 1.0, MOST_WEIGHT, 1.0])
     assert np.flatnonzero(loaded.data.labels.stated).tolist() == [0, 10, 20]
     figures = selection_figures(loaded.data.labels, loaded.data.table)
     assert (figures["inspected"], figures["finds"], figures["stated"]) == (5, 1, 3)
