@@ -239,6 +239,10 @@ class EntryWeights:
         self._prior, self._matrix = prior, matrix
         self._strengths: FloatArray | None = None
 
+    def __contains__(self, name: str) -> bool:
+        """Return whether there is an entry with this id."""
+        return any(one.id == name for one in self._prior.entries)
+
     def column(self, name: str) -> FloatArray:
         """Return the log-odds of an entry times its strength for each row (n,); NaN where it does not fire.
 

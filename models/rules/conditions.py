@@ -138,8 +138,10 @@ class Source:
         return values
 
     def weight(self, entry: str) -> FloatArray:
-        """Return the weight of an entry of evidence (n,); NaN also if the model has no evidence."""
-        return np.full(self.table.n_rows, np.nan) if self.evidence is None else self.evidence.column(entry)
+        """Return the weight of an entry of evidence (n,); NaN also if the model has no such entry."""
+        if self.evidence is None or entry not in self.evidence:
+            return np.full(self.table.n_rows, np.nan)
+        return self.evidence.column(entry)
 
     def time(self, name: str) -> FloatArray:
         """Return a time field (n,) in seconds since 1970 (UTC). Floats are exact for all years up to 9999."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.evidence import EntryWeights, Prior
 from models.lanes import GREEN, RED, YELLOW
 from models.rules import OfficeRules, Rulebook, RulesError, default_rules, known_names, parse_rules
 from models.rules.conditions import Source, compiled
@@ -89,6 +90,18 @@ def test_a_missing_value_makes_every_leaf_but_missing_false(op: str, name: str) 
     assert ruling_on(record, office=office).rule_ids(0) == []
     missing = only(f'{{field = "{name}", op = "missing"}}', "at_least_yellow")
     assert ruling_on(record, office=missing).rule_ids(0) == ["own"]
+
+
+def test_an_entry_of_evidence_that_a_model_lacks_is_missing_and_stops_no_shipment() -> None:
+    # The rules of a store outlive the model with which they were made.
+    items = source(5, 0)
+    items.evidence = EntryWeights(Prior(None, ("risk",), list(COLUMNS)), items.matrix)
+    for op, holds in (("gt", False), ("missing", True)):
+        value = "" if op == "missing" else ", value = 0.0"
+        leaf = f'{{evidence = "of_another_model", op = "{op}"{value}}}'
+        text = f"[[rule]]\nid = 'one'\nwhen = {leaf}\neffect = 'at_least_red'\nreason = 'Because'"
+        when = compiled(parse_rules(text, known_names()).rules[0].when)
+        assert when(items, None).tolist() == [holds] * items.table.n_rows
 
 
 def test_texts_compare_without_regard_to_case_and_lists_by_their_entries() -> None:
