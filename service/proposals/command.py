@@ -111,11 +111,9 @@ def _print(proposals: list[Proposed], json_file: Path | None, nothing: str) -> N
 def _card(one: Proposed) -> str:
     """Return a proposal as some lines."""
     tried: dict[str, Any] = one.backtest
-    results = "none inspected"
+    results = "no other one inspected"
     if tried["inspected"]:
-        results = (
-            f"{tried['finds']} finds in {tried['inspected']} inspections ({tried['low']:.0%} to {tried['high']:.0%})"
-        )
+        results = f"{tried['finds']} finds in {tried['inspected']} other inspections ({tried['low']:.0%} to {tried['high']:.0%})"
     why = f": {one.reason}" if one.reason else ""
     return (
         f"{one.id}  {one.state}{why}\n  {one.text}.\n"

@@ -64,6 +64,8 @@ class _Candidate:
 def drafts_of(literals: Sequence[Literal], of_find: BoolArray, shipment: IntArray) -> list[Draft]:
     """Return the best drafts, which differ from each other in all conditions but one, the best first.
 
+    Of several finds, each draft meets at least two and at least half.
+
     Args:
         of_find: (n,) whether the item belongs to a find; the other items are other traffic.
         shipment: (n,) shipment of each item, in ascending order.
@@ -84,7 +86,7 @@ def drafts_of(literals: Sequence[Literal], of_find: BoolArray, shipment: IntArra
         every += beam
     chosen: list[_Candidate] = []
     for one in sorted(every, key=_order):
-        if one.share > LARGEST or not one.found:
+        if one.share > LARGEST or one.found < search.fewest:
             continue
         if all(len(set(one.parts) & set(other.parts)) <= 1 and one.parts != other.parts for other in chosen):
             chosen.append(one)
@@ -108,6 +110,7 @@ class _Search:
         self._finds = [one.holds[of_find] for one in literals]
         self._of_finds = shipment[of_find]
         self._count = len(np.unique(self._of_finds))
+        self.fewest = min(self._count, max(2, -(-self._count // 2)))
         self._others = np.packbits(np.array([one.holds[~of_find] for one in literals]), axis=1)
         # Shipments of other traffic have few items, so items stand for them.
         self._total = int((~of_find).sum())

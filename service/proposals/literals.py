@@ -47,6 +47,8 @@ _MOST_WORDS: Final = 40
 #: Expected share of later shipments of the same scheme that meet a condition which the finds meet, by kind of condition. ASSUMED:
 #: senders change words sooner than the kind of goods, and kinds of goods sooner than the way.
 STABLE_WORD, STABLE_CODE, STABLE_FEATURE, STABLE_AMOUNT = 0.65, 0.7, 0.8, 0.75
+#: The same for a word that no other shipment has, which may be a slip of the pen.
+STABLE_UNIQUE: Final = 0.25
 #: Factor by which an amount may differ from those of the finds.
 _MARGIN: Final = 1.5
 #: Largest share of other traffic that may meet a condition. A more common one says nothing.
@@ -109,11 +111,12 @@ def _words(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
         pattern = rf"\b{re.escape(word)}\b"
         search = re.compile(pattern, re.IGNORECASE).search
         of_text = np.array([*(search(text) is not None for text in column.values), False])
+        holds = of_text[column.codes]
         yield Literal(
             {"field": "goods_description", "op": "matches", "value": pattern},
             f"the goods words contain `{word}`",
-            of_text[column.codes],
-            STABLE_WORD,
+            holds,
+            STABLE_WORD if holds[~of_find].any() else STABLE_UNIQUE,
             f"word {word}",
         )
 
@@ -190,7 +193,7 @@ def _features(model: RiskModel, matrix: NDArray[np.float64], of_find: BoolArray)
         holds = matrix[:, column] == 1.0
         text = feature.meaning.removeprefix("Whether ")
         leaf = {"feature": feature.name, "op": "eq", "value": 1.0}
-        yield Literal(leaf, f"it holds that {text}", holds, STABLE_FEATURE, feature.name)
+        yield Literal(leaf, text, holds, STABLE_FEATURE, feature.name)
 
 
 def _amounts(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
@@ -230,7 +233,7 @@ def _entries(model: RiskModel, matrix: NDArray[np.float64], of_find: BoolArray) 
             holds = weights.column(entry.id) > 0.0
             yield Literal(
                 {"evidence": entry.id, "op": "gt", "value": 0.0},
-                f"the evidence counts `{entry.id.replace('_', ' ')}`",
+                f"the evidence `{entry.id.replace('_', ' ')}` holds",
                 holds,
                 STABLE_FEATURE,
                 f"evidence {entry.id}",

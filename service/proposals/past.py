@@ -47,13 +47,15 @@ class Backtest:
 
     Attributes:
         opened: shipments that it would have made red.
-        inspected: those of them with a result, and ``finds``: those with a find.
+        drafted_from: those of them from which the rule was drafted. They prove nothing, so the following figures leave them out.
+        inspected: those with a result, and ``finds``: those with a find.
         precision: finds per inspection; ``low`` and ``high``: Jeffreys interval of 90 %; all None without an inspection.
         already_red: share of the opened shipments that were red without it.
         shipments: shipments on which it was tried, of ``days`` days.
     """
 
     opened: int
+    drafted_from: int
     inspected: int
     finds: int
     precision: float | None
@@ -92,10 +94,16 @@ class Past:
         ruling = Rulebook(columns, rules).rule_on(self.table, matrix, self.measured.substances, evidence)
         count = self.table.n_shipments
         opened = np.zeros(count, np.bool_) if ruling.fired is None else ruling.fired.fired[0]
-        results, found = int((opened & self.inspected).sum()), int((opened & self.found).sum())
+        own = np.zeros(count, np.bool_)
+        own[self.table.shipment[self.of_find]] = True
+        others = opened & ~own
+        results, found = int((others & self.inspected).sum()), int((others & self.found).sum())
         precision, low, high = interval(found, results)
         already = float(self.red[opened].mean()) if opened.any() else 0.0
-        return Backtest(int(opened.sum()), results, found, precision, low, high, already, count, self.days)
+        drafted_from = int((opened & own).sum())
+        return Backtest(
+            int(opened.sum()), drafted_from, results, found, precision, low, high, already, count, self.days
+        )
 
 
 def interval(found: int, inspected: int) -> tuple[float | None, float | None, float | None]:

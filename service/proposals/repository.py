@@ -134,9 +134,9 @@ def _text(draft: Draft, past: Past, tried: Backtest) -> str:
     finds_said = "the find" if shipments == 1 else f"{draft.found} of {shipments} finds"
     parts = [one.text for one in draft.literals]
     shared = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    others = max(0, tried.opened - draft.found)
+    others = max(0, tried.opened - tried.drafted_from)
     return (
-        f"{shared[:1].upper()}{shared[1:]}: so did {finds_said}, and {others:,} of {tried.shipments - shipments:,} other "
+        f"{shared[:1].upper()}{shared[1:]}: so in {finds_said}, and in {others:,} of {tried.shipments - shipments:,} other "
         f"shipments of {tried.days:,.0f} days"
     )
 

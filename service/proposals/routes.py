@@ -47,8 +47,9 @@ class BacktestAnswer(Answer):
     """What the proposal would have opened in the past."""
 
     opened: int = Field(description="Shipments that it would have made red", examples=[12])
-    inspected: int = Field(description="Those of them with a result", examples=[5])
-    finds: int = Field(description="Those with a find, including the finds that it was drafted from", examples=[4])
+    drafted_from: int = Field(description="Those of them from which it was drafted", examples=[2])
+    inspected: int = Field(description="Others with a result", examples=[5])
+    finds: int = Field(description="Others with a find", examples=[4])
     precision: Probability | None = Field(description="Finds per inspection; null without an inspection")
     low: Probability | None = Field(description="Interval of 90 %")
     high: Probability | None

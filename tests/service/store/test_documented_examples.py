@@ -185,7 +185,7 @@ def a_proposal(settings: Settings) -> str:
 
 
 #: JSON of a trial on the past that opened nothing.
-TRIED = dumps(asdict(Backtest(0, 0, 0, None, None, None, 0.0, 100, 9.0))).decode()
+TRIED = dumps(asdict(Backtest(0, 0, 0, 0, None, None, None, 0.0, 100, 9.0))).decode()
 
 
 def order(operation: Operation) -> tuple[int, int]:

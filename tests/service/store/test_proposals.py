@@ -76,8 +76,8 @@ def test_from_a_find_to_a_rule_in_force_and_to_its_end(office: Settings, url: st
         best = drafts[0]
         assert len(best["conditions"]) <= 3
         assert best["state"] == "drafted"
-        assert best["backtest"]["opened"] == 2
-        assert best["backtest"]["finds"] == 2
+        assert best["backtest"]["opened"] == best["backtest"]["drafted_from"] == 2
+        assert best["backtest"]["inspected"] == best["backtest"]["finds"] == 0
         assert best["backtest"]["already_red"] == 0.0
         # A draft changes nothing.
         assert scored(client, of_the_scheme(3))[0]["lane"] != "red"
