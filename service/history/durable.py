@@ -139,7 +139,7 @@ class DurableHistory:
         """
         self._snapshot = snapshot
         try:
-            live, self._position = restore(self._database, self._sealer, snapshot, self._bounds())
+            live, self._position = restore(self._database, self._sealer, snapshot, self._bounds(), self._now)
             with self._database.read() as connection:
                 self._lesson = learning.last_position(connection)
         except (SQLAlchemyError, DatabaseAway, WrongKey) as error:

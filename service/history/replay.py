@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -71,18 +71,21 @@ class Bounds:
         return self.now - round(self.days * _DAY)
 
 
-def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bounds) -> tuple[LiveHistory, int]:
+def restore(
+    database: Database, sealer: Sealer, snapshot: History, bounds: Bounds, clock: Callable[[], int] = now_us
+) -> tuple[LiveHistory, int]:
     """Return the live history from the newest valid checkpoint and the log after it, and the position of `replayed`.
 
     Args:
         snapshot: history of the bundle. A replay without a checkpoint starts from it. It is also the result if it is later than the
             whole log.
+        clock: clock of the live history, in microseconds since 1970.
     """
     history, order, position = replayed(database, sealer, snapshot, bounds)
     if history.watermark < snapshot.watermark:
         # As with a new model in a running service, use the snapshot, because it has later traffic.
-        return LiveHistory(snapshot.copy(), order=order, is_logged=True), position
-    return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True), position
+        return LiveHistory(snapshot.copy(), order=order, is_logged=True, now=clock), position
+    return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True, now=clock), position
 
 
 def stored_history(database: Database, settings: Settings, snapshot: History) -> History:
