@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.loop.traffic import Progress, Traffic
-from models.bundle import champion_dir, load, save
+from models.bundle import ModelStore, champion_dir, load, save
 from models.trees import StoredRows
 from training.adapting.adapt import ENTITIES, adapt, reading_names
 from training.adapting.traffic import read_traffic
@@ -29,24 +29,29 @@ class Beginning:
     Attributes:
         champion, lessons: folders of the model of the other authors, and of their lessons, from which an office learns.
         adapted: folder of the champion, adapted to the traffic before the year.
+        models: the service's bundles, with the adapted one, because training begins with its history.
     """
 
     champion: Path
     lessons: Path
     adapted: Path
+    models: ModelStore
 
 
 def beginning(traffic: Traffic, root: Path, progress: Progress) -> Beginning:
     """Return what the year begins with, from the disk if it is there."""
     authors = traffic.plan.authors
     folder = root / f"without-{'-'.join(sorted(authors))}"
-    found = Beginning(folder / "champion", folder / "lessons", traffic.folder / "adapted")
+    found = Beginning(
+        folder / "champion", folder / "lessons", traffic.folder / "adapted", ModelStore(traffic.folder / "models")
+    )
     if not (found.champion / "bundle.json").is_file():
         progress(f"champion without {', '.join(authors)}")
         _leave_out(authors, found)
     if not (found.adapted / "bundle.json").is_file():
         progress("adapting to the traffic before the year")
         adapt_to(traffic.warm_up, found.champion, found.adapted)
+        found.models.install(found.adapted)
     return found
 
 

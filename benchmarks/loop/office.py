@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from benchmarks.loop.arms import Arm
 from benchmarks.loop.models import Beginning
+from benchmarks.loop.proposing import propose
 from benchmarks.loop.schemes import SCHEMES
 from benchmarks.loop.traffic import DAYS_A_WEEK, START, Progress, Traffic
 from features.groups.history.history import History
@@ -42,6 +43,7 @@ from service.history.key import Sealer
 from service.inspections import queue
 from service.inspections.outcomes import Finding, add_outcome
 from service.inspections.tables import QueueEntry
+from service.proposals import repository as proposals
 from service.scoring.live_history import LiveHistory
 from service.scoring.recording import Receipt, keeper
 from service.scoring.tables import Decision
@@ -102,6 +104,7 @@ class State:
         due: results that are not known yet: day, id of the decision, content.
         trained: verdict of each training.
         entries: entries in force, in TOML.
+        accepted: week and text of each accepted proposal.
         left: part of an inspection that was left of the capacity of the last day.
     """
 
@@ -111,10 +114,11 @@ class State:
     due: list[tuple[int, str, str]] = field(default_factory=list)
     trained: list[dict[str, Any]] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)
+    accepted: list[dict[str, Any]] = field(default_factory=list)
     left: float = 0.0
 
     def save(self, folder: Path) -> None:
-        names = ("week", "model", "due", "trained", "entries", "left", "opened")
+        names = ("week", "model", "due", "trained", "entries", "accepted", "left", "opened")
         text = json.dumps({name: getattr(self, name) for name in names})
         (folder / "state.json.new").write_text(text, encoding="utf-8")
         (folder / "state.json.new").replace(folder / "state.json")
@@ -163,7 +167,10 @@ class Office:
         if job.arm.entry:
             for scheme, change in zip(SCHEMES, job.traffic.plan.changes, strict=True):
                 if state.week == change + BY_HAND:
-                    self._accept(scheme.entry)
+                    state.entries.append(scheme.entry)
+        if job.arm.proposes and state.week:
+            self._propose()
+        self._rules = self._rules_in_force()
         for number in range(state.week * DAYS_A_WEEK, (state.week + 1) * DAYS_A_WEEK):
             self._now = START_US + number * DAY
             self._results(number)
@@ -256,7 +263,9 @@ class Office:
         shutil.rmtree(bundle, ignore_errors=True)
 
         def source(_: StageLog) -> LoadedData:
-            return load_store(self._store.database, Sealer(_KEY), Cut(self._now_of_week()), lambda _: None)
+            return load_store(
+                self._store.database, Sealer(_KEY), job.beginning.models, Cut(self._now_of_week()), lambda _: None
+            )
 
         config = TrainConfig(
             stored=True,
@@ -281,15 +290,26 @@ class Office:
     def _now_of_week(self) -> int:
         return START_US + self._state.week * DAYS_A_WEEK * DAY
 
-    def _accept(self, entry: str) -> None:
-        if entry not in self._state.entries:
-            self._state.entries.append(entry)
-        self._rules = self._rules_in_force()
+    def _propose(self) -> None:
+        state, now = self._state, self._now_of_week()
+        # Results of the last day were recorded before it ended.
+        accepted = propose(
+            self._store.database,
+            self._model,
+            since=now - DAYS_A_WEEK * DAY,
+            now=now,
+            inspections=cast(float, self._job.inspections.per_day) * 5.0 / DAYS_A_WEEK,
+        )
+        state.accepted += [{"week": state.week, "text": text} for text in accepted]
 
     def _rules_in_force(self) -> OfficeRules | None:
-        if not self._state.entries:
-            return None
-        return OfficeRules(added=(parse_rules("\n".join(self._state.entries), known_names(), "the entries"),))
+        state = self._state
+        sets = [parse_rules("\n".join(state.entries), known_names(), "the entries")] if state.entries else []
+        if self._job.arm.proposes:
+            with self._store.database.read() as connection:
+                proposed = proposals.in_force(connection, self._now_of_week())
+            sets += [] if proposed is None else [proposed]
+        return OfficeRules(added=tuple(sets)) if sets else None
 
 
 def live_through(job: Job) -> Path:

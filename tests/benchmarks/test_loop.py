@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,15 +17,17 @@ from benchmarks.loop.coverage import GOAL, World, measure
 from benchmarks.loop.figures import Capacity, difference, outcome, tables
 from benchmarks.loop.models import Beginning
 from benchmarks.loop.office import DAY, HOLD, START_US, Job, live_through
+from benchmarks.loop.proposing import passes
 from benchmarks.loop.schemes import SCHEMES
 from benchmarks.loop.traffic import Plan, Traffic, traffic
 from features.groups.history.history import History
-from models.bundle import load, save
+from models.bundle import ModelStore, load, save
 from models.rules.office import known_names
 from models.rules.reading import parse_rules
 from service.core.database.engine import Database
 from service.history.tables import HistoryEvent
 from service.inspections.tables import Outcome
+from service.proposals.repository import Proposed
 from service.scoring.tables import Decision
 from training.authors.views import SEALED
 
@@ -40,11 +44,12 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
 def begun(year: Traffic, small_bundle: Path) -> Beginning:
     # The history of the small model is of a later year.
     save(replace(load(small_bundle), history=History.empty()), year.folder / "adapted")
-    return Beginning(small_bundle, year.folder / "none", year.folder / "adapted")
+    models = ModelStore(year.folder / "models")
+    return Beginning(small_bundle, year.folder / "none", year.folder / "adapted", models)
 
 
 def job(year: Traffic, begun: Beginning, name: str, **changes: object) -> Job:
-    arm = replace(ARMS["entry"], learns=False, exploration=0.3)
+    arm = replace(ARMS["entry"], learns=False, proposes=True, exploration=0.3)
     return Job(year, begun, replace(arm, **changes), CAPACITY, year.folder / name, lambda _: None)  # type: ignore[arg-type]
 
 
@@ -122,6 +127,19 @@ def test_the_same_seed_gives_the_same_figures_also_after_an_interruption(
     with pytest.raises(Stop):
         live_through(replace(stopped, progress=stop))
     assert live_through(stopped).read_text() == lived.read_text()
+
+
+def test_a_proposal_passes_only_with_further_finds_and_little_other_traffic() -> None:
+    tried = {"finds": 2, "low": 0.2, "opened": 9, "days": 90.0, "already_red": 0.5}
+
+    def passing(**changes: float) -> bool:
+        return passes(cast(Proposed, SimpleNamespace(backtest=tried | changes)), 5.0)
+
+    assert passing()
+    assert not passing(finds=1)
+    assert not passing(low=0.05)
+    assert not passing(opened=100)
+    assert not passing(already_red=0.9)
 
 
 def test_figures_of_two_arms(year: Traffic, lived: Path) -> None:
