@@ -394,6 +394,7 @@ async def _in_background(
         contextlib.nullcontext() if durable is None else durable.running(),
         _retention(database, settings),
         _indexing(database),
+        _shadowing(database, settings),
         contextlib.nullcontext() if worker is None else worker.running(),
     ):
         yield
@@ -415,6 +416,22 @@ def _indexing(database: Database | None) -> contextlib.AbstractAsyncContextManag
     from service.search.building import EVERY, IndexBuilder
 
     return repeated(IndexBuilder(database).advance, EVERY, "index")
+
+
+@contextlib.asynccontextmanager
+async def _shadowing(database: Database | None, settings: Settings) -> AsyncIterator[None]:
+    """During the context, run the process of a shadow while there is one. Without the worker of jobs, it runs elsewhere."""
+    if database is None or not settings.job_worker:
+        yield
+        return
+    from service.backtests.process import EVERY, ShadowProcess
+
+    process = ShadowProcess(database, settings)
+    try:
+        async with repeated(process.check, EVERY, "shadow"):
+            yield
+    finally:
+        await asyncio.to_thread(process.close)
 
 
 def _version() -> str:

@@ -34,6 +34,7 @@ SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "parties": ("routes",),
     "history": ("tables",),
     "trials": ("command",),
+    "backtests": ("command", "tables"),
     "inspections": ("routes", "command", "tables"),
     "capacity": ("routes", "tables"),
     "lists": ("routes", "command", "tables"),

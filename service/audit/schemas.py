@@ -58,8 +58,8 @@ class ProposalState(Answer):
     id: str
     by: str | None = Field(description="Who accepted it", examples=["3c2f8a52"])
     since: str = Field(examples=[_TIME])
+    until: str = Field(description="Its end", examples=[_TIME])
     entry: int = Field(examples=[812])
-    facts: dict[str, Any] = Field(description="Facts of the entry", examples=[{"state": "accepted"}])
 
 
 class Promotion(Answer):

@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 #: Kinds of entries whose latest one says what is in service.
 STATES: Final = ("model", "rules", "settings", "history_key", "keys_file", "capacity")
 PROMOTION: Final = "promotion"
-PROPOSAL: Final = "proposal"
-#: State of a proposal in force, in the facts of its latest entry.
-_ACCEPTED: Final = "accepted"
+PROPOSALS: Final = ("proposal", "proposal_decided")
 _LISTS: Final = tuple(f"{topic.kind}_{change}" for topic in TOPICS for change in ("added", "removed"))
 #: Kinds of few entries, which one query reads by the index of kinds. There may be a million decisions.
-_KINDS: Final = (*STATES, PROMOTION, PROPOSAL, *_LISTS)
+_KINDS: Final = (*STATES, PROMOTION, *PROPOSALS, *_LISTS)
 #: Promotions to show before the time; one after it is shown too.
 _PROMOTIONS_BEFORE: Final = 3
 #: Most ids of entries of a list to show.
@@ -125,15 +123,25 @@ def _list(connection: Connection, topic: Topic, until: Iterable[Row[Any]], at: i
 
 def _proposals(until: Iterable[Row[Any]], at: int) -> list[dict[str, Any]]:
     """Return the accepted proposals that had not ended, in the order of their acceptance."""
-    latest = {entry.subject: entry for entry in until if entry.kind == PROPOSAL}
-    found = []
-    for entry in sorted(latest.values(), key=lambda entry: entry.number):
-        facts = _facts(entry)
-        end = facts.get("until")
-        if facts.get("state") == _ACCEPTED and (not isinstance(end, str) or end >= iso_time(at)[: len(end)]):
-            found.append({"id": entry.subject, "by": entry.actor, "since": iso_time(entry.at), "entry": entry.number})
-            found[-1]["facts"] = facts
-    return found
+    ends: dict[str, int] = {}
+    decided: dict[str, tuple[Row[Any], str]] = {}
+    for entry in until:
+        if entry.kind == PROPOSALS[0]:
+            ends[entry.subject] = _facts(entry)["until"]
+        elif entry.kind == PROPOSALS[1]:
+            facts = _facts(entry)
+            decided[facts["proposal"]] = entry, facts["state"]
+    return [
+        {
+            "id": proposal,
+            "by": entry.actor,
+            "since": iso_time(entry.at),
+            "until": iso_time(ends[proposal]),
+            "entry": entry.number,
+        }
+        for proposal, (entry, state) in sorted(decided.items(), key=lambda one: one[1][0].number)
+        if state == "accepted" and ends.get(proposal, at) > at
+    ]
 
 
 def _promotions(entries: Iterable[Row[Any]], at: int) -> list[dict[str, Any]]:

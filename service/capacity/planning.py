@@ -140,7 +140,7 @@ def in_force(
     now = time.time_ns() // 1000 if now is None else now
     day = now // DAY
     with database.read() as connection:
-        secret = key or _secret(connection)
+        secret = key or exploration_key(connection)
         found = _stored(connection, capacity, model, day)
         if found is not None:
             return _plan_of(found, secret)
@@ -180,7 +180,7 @@ def store_plan(connection: Connection, row: dict[str, Any]) -> None:
     audit.append(connection, [audit.Fact("capacity", row["id"], facts_of(row), "service")], row["made_at"])
 
 
-def _secret(connection: Connection) -> bytes:
+def exploration_key(connection: Connection) -> bytes:
     """Return the key of the exploration, from the secret that the store has made for itself."""
     from service.lists.matching import DISMISSALS
     from service.lists.repository import revisions

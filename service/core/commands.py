@@ -231,6 +231,7 @@ _STATUSES: Final = (
     (WRONG_USE, "models.permits", "RegisterError"),
     (WRONG_USE, "models.bundle.signature", "BadKey"),
     (WRONG_USE, "service.audit.heads", "BadHead"),
+    (WRONG_USE, "service.backtests.shadow", "ShadowRefused"),
     (UNREADABLE, "features.readers.errors", "Unreadable"),
     (WRONG_USE, "service.files.output", "OutputRefused"),
     (FAILED, "service.files.output", "OutputFailed"),

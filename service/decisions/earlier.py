@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from features.groups.history.declarations import NO_ORDER, Change, Earlier
+from features.groups.history.declarations import LAST_ORDER, NO_ORDER, Change, Earlier
 from features.manifest.fields import FIELDS, Level
 from features.manifest.records import Refused, read_record
 from features.table.parts import alone
@@ -80,17 +80,29 @@ class EarlierDecisions:
         return replace(earlier, floor=floor, changes=changes, decision_id=decision.id)
 
 
-def _floor(connection: Connection, shipment_id: str, since: int) -> int | None:
-    """Return the code of the lane that officers have left to a shipment since a time; None if they have not decided."""
+def floor_until(connection: Connection, order: int, until: int) -> int | None:
+    """Return the lane that officers had left by a time to the shipment of an order of the history; None if they had not decided."""
+    query = select(Decision.shipment_id, Decision.received_at).where(Decision.history_order == order).limit(1)
+    decision = connection.execute(query).first()
+    return None if decision is None else _floor(connection, decision.shipment_id, decision.received_at, until)
+
+
+def _floor(connection: Connection, shipment_id: str, since: int, until: int = LAST_ORDER) -> int | None:
+    """Return the code of the lane that officers have left to a shipment since a time; None if they have not decided.
+
+    Args:
+        until: what they recorded later does not count.
+    """
     overrides = connection.execute(
         select(Override.lane, Override.recorded_at)
         .join(Decision, Decision.id == Override.decision_id)
-        .where(Decision.shipment_id == shipment_id, Override.recorded_at >= since)
+        .where(Decision.shipment_id == shipment_id, Override.recorded_at.between(since, until))
         .order_by(Override.position.desc())
         .limit(1)
     ).first()
     after = since if overrides is None else overrides.recorded_at
-    inspected = select(exists().where(Outcome.shipment_id == shipment_id, Outcome.recorded_at >= after, holding()))
+    recorded = Outcome.recorded_at.between(after, until)
+    inspected = select(exists().where(Outcome.shipment_id == shipment_id, recorded, holding()))
     if connection.execute(inspected).scalar_one():
         return GREEN
     return None if overrides is None else LANE_NAMES.index(overrides.lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,6 +29,8 @@ UNLEARNED: Final = "unlearned"
 # Conditions are constants, because `in_` leaves cyclic garbage, and the service looks at the log every two seconds.
 _OF_SHIPMENTS: Final = HistoryEvent.kind.in_((REPEATED, UNANSWERED))
 OF_LESSONS: Final = HistoryEvent.kind.in_((LEARNED, UNLEARNED))
+#: Ways of decisions that have no place in the history of the service.
+FILES: Final = ("file", "job")
 #: First byte before the keys of an unanswered block: sealed or open.
 _SEALED: Final = b"\x01"
 _OPEN: Final = b"\x00"
@@ -228,26 +230,64 @@ def pages(
             last = found[-1].history_order if full else until
             # Events of the last order belong to this page. Further decisions of that order are on the next page, by position.
             events = connection.execute(_events(order, last, since)).all()
-        entries = [_decided(row) for row in found]
-        entries += [
-            Entry(
-                row.history_order,
-                _bytes(row.manifest),
-                row.of_decision if row.declared_s is None else row.declared_s,
-                row.find,
-                row.kind == UNLEARNED,
-            )
-            for row in events
-            if row.kind != UNANSWERED
-        ]
-        # Lessons come before the shipments of their order.
-        entries.sort(key=lambda entry: (entry.order, entry.find is None))
-        blocks = [block for row in events if row.kind == UNANSWERED and (block := _block(row, sealer)) is not None]
+        entries, blocks = _of_page(found, events, sealer)
         if entries or blocks:
             yield Page(entries, blocks)
         if not full:
             return
         order, position = found[-1].history_order, found[-1].position
+
+
+def page_after(
+    database: Database, sealer: Sealer, *, position: int, order: int, size: int
+) -> tuple[Page, list[Entry], int]:
+    """Return the next decisions after a position: a page of the log, those on shipments of files, and the last position.
+
+    Args:
+        order: highest order so far. Lessons and shipments without decisions above it belong to the page, up to its highest order.
+    """
+    query = (
+        select(
+            *(Decision.history_order, Decision.position, Decision.declared_s, Decision.lane, Decision.manifest),
+            *(Decision.what_if, Decision.via),
+        )
+        .where(Decision.position > position)
+        .order_by(Decision.position)
+    )
+    with database.read() as connection:
+        found = connection.execute(query.limit(size)).all()
+        if not found:
+            return Page([], []), [], position
+        counted = [row for row in found if row.history_order is not None]
+        last = max((row.history_order for row in counted), default=order)
+        events = connection.execute(_events(order, last, None)).all() if last > order else []
+    entries, blocks = _of_page(counted, events, sealer)
+    files = [
+        replace(_decided(row), lane=None)
+        for row in found
+        if row.history_order is None and not row.what_if and row.via in FILES
+    ]
+    return Page(entries, blocks), files, found[-1].position
+
+
+def _of_page(found: Sequence[Any], events: Sequence[Any], sealer: Sealer) -> tuple[list[Entry], list[Block]]:
+    """Return the entries of decisions and events in the order of the history, and the blocks of shipments without decisions."""
+    entries = [_decided(row) for row in found]
+    entries += [
+        Entry(
+            row.history_order,
+            _bytes(row.manifest),
+            row.of_decision if row.declared_s is None else row.declared_s,
+            row.find,
+            row.kind == UNLEARNED,
+        )
+        for row in events
+        if row.kind != UNANSWERED
+    ]
+    # Lessons come before the shipments of their order.
+    entries.sort(key=lambda entry: (entry.order, entry.find is None))
+    blocks = [block for row in events if row.kind == UNANSWERED and (block := _block(row, sealer)) is not None]
+    return entries, blocks
 
 
 def _decisions(order: int, position: int, since: int | None, until: int | None) -> Any:
@@ -297,7 +337,8 @@ def _block(row: Any, sealer: Sealer) -> Block | None:
 
 
 def _decided(row: Any) -> Entry:
-    return Entry(row.history_order, _bytes(row.manifest), row.declared_s, lane=row.lane, position=row.position)
+    order = -1 if row.history_order is None else row.history_order
+    return Entry(order, _bytes(row.manifest), row.declared_s, lane=row.lane, position=row.position)
 
 
 def _bytes(content: Any) -> bytes | None:

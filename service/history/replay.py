@@ -160,6 +160,7 @@ class Advanced:
 
     Attributes:
         entries, records: entries that could be read, and their manifests with the times that the history used.
+        undeclared: whether each manifest declares no plausible time.
         values: (n, H) history features of the entries, as of the moment before each; NaN for lessons.
         shipments: number of shipments, including those of blocks.
         lost: number of entries that cannot be read.
@@ -168,6 +169,7 @@ class Advanced:
 
     entries: list[Entry]
     records: list[Record]
+    undeclared: list[bool]
     values: FloatArray
     shipments: int
     lost: int
@@ -199,7 +201,9 @@ def advance(history: History, page: Page) -> Advanced:
     of_decided = np.array([read[k].order for k in decided], dtype=np.int64)
     history.declarations.replay(np.ascontiguousarray(found.content[:, decided]), lanes, of_decided)
     last = max([entry.order for entry in page.entries] + [int(block.orders[-1]) for block in page.blocks])
-    return Advanced(read, found.records, values, len(orders) - len(lessons), len(entries) - len(read), last)
+    return Advanced(
+        read, found.records, found.undeclared, values, len(orders) - len(lessons), len(entries) - len(read), last
+    )
 
 
 def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) -> tuple[IntArray, IntArray, IntArray]:
@@ -217,16 +221,19 @@ def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) ->
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """Entries whose manifests can be read: indices (n,), records, keys (KEY_ROWS, n) and contents (CONTENT_ROWS, n)."""
+    """Entries whose manifests can be read: indices (n,), records, whether each declares no plausible time, keys (KEY_ROWS, n) and
+    contents (CONTENT_ROWS, n)."""
 
     places: IntArray
     records: list[Record]
+    undeclared: list[bool]
     keys: IntArray
     content: IntArray
 
 
 _NOTHING: Final = _Read(
     np.empty(0, dtype=np.int64),
+    [],
     [],
     np.empty((KEY_ROWS, 0), dtype=np.int64),
     np.empty((CONTENT_ROWS, 0), dtype=np.int64),
@@ -274,7 +281,7 @@ def _read(entries: Sequence[Entry]) -> _Read:
             return _NOTHING
         keys = _keys(records, receipt)
     keys[KeyRow.TIME, undeclared] += UNDECLARED
-    return _Read(np.array(places, dtype=np.int64), records, keys[:KEY_ROWS], keys[KEY_ROWS:])
+    return _Read(np.array(places, dtype=np.int64), records, undeclared, keys[:KEY_ROWS], keys[KEY_ROWS:])
 
 
 def _record(entry: Entry) -> tuple[Record | None, bool]:

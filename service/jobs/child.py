@@ -42,7 +42,7 @@ _GRACE_SECONDS: Final = 10.0
 _NICE: Final = 10
 _LOCK_NAME: Final = ".worker.lock"
 #: Exit status of a child if another process holds the lock.
-_EXIT_LOCKED: Final = 3
+EXIT_LOCKED: Final = 3
 
 
 class InServiceWorker:
@@ -107,7 +107,7 @@ class InServiceWorker:
             status = self._child.poll()
             if status is None:
                 return
-            if status not in (0, _EXIT_LOCKED):
+            if status not in (0, EXIT_LOCKED):
                 logger().error("job_worker_ended", status=status)
             self._jobs.release(owner_of(self._child.pid))
             self._child = None
@@ -172,28 +172,31 @@ def main() -> int:
     settings = Settings()
     configure(settings.log_level)
     os.nice(_NICE)
-    with _folder_lock(settings.jobs_dir) as lock:
+    with folder_lock(settings.jobs_dir, _LOCK_NAME) as lock:
         if lock is None:
-            return _EXIT_LOCKED
+            return EXIT_LOCKED
         chemistry.set_up(settings)
         database = Database(settings.database_url.get_secret_value())
         worker = Worker(database, settings, owner_of(os.getpid()))
-        threading.Thread(target=_stop_at_end_of_input, args=(worker.stop,), daemon=True).start()
+        threading.Thread(target=stop_at_end_of_input, args=(worker.stop,), daemon=True).start()
         worker.work(_IDLE_SECONDS)
         database.close()
     return 0
 
 
-def _stop_at_end_of_input(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+def stop_at_end_of_input(stop: threading.Event) -> None:
+    """Wait for the end of standard input, and set an event."""
+    # Not through a buffer, whose lock would abort a process that ends meanwhile.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     stop.set()
 
 
 @contextlib.contextmanager
-def _folder_lock(folder: Path) -> Iterator[IO[bytes] | None]:
-    """Hold the lock of the folder; yield None if another process holds it."""
+def folder_lock(folder: Path, name: str) -> Iterator[IO[bytes] | None]:
+    """Hold the lock of a name in the folder; yield None if another process holds it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / _LOCK_NAME).open("ab") as file:
+    with (folder / name).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

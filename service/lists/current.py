@@ -246,8 +246,8 @@ def _screening(state: _State, at: int) -> tuple[ListScreening, int | None]:
     screening = ListScreening(
         state.segments,
         state.gone | expired,
-        {(row.entry_id, bytes(row.party)): _dismissal_reason(row) for row in state.dismissals if row.id in in_force},
-        tuple(_suppressed(row) for row in state.suppressions if row.id in in_force and row.consignor is not None),
+        {(row.entry_id, bytes(row.party)): dismissal_reason(row) for row in state.dismissals if row.id in in_force},
+        tuple(suppressed_of(row) for row in state.suppressions if row.id in in_force and row.consignor is not None),
         state.secret,
     )
     return screening, min(coming, default=None)
@@ -279,11 +279,13 @@ def register_of(rows: list[Row[Any]]) -> Register | None:
     )
 
 
-def _dismissal_reason(row: Row[Any]) -> str:
+def dismissal_reason(row: Row[Any]) -> str:
+    """Return the reason of a dismissal, with who gave it."""
     return f"{row.reason}{f' (dismissed by {row.added_by})' if row.added_by else ''}"
 
 
-def _suppressed(row: Row[Any]) -> Suppressed:
+def suppressed_of(row: Row[Any]) -> Suppressed:
+    """Return the suppression of a row."""
     return Suppressed(
         Suppression(row.id, row.reason, iso_time_or_none(row.expires_at) or "", row.added_by or ""),
         row.rule_id,

@@ -205,7 +205,7 @@ def try_rules(
         RulesError: a rule does not fit the model, or has the id of another rule of the office.
     """
     settings = options.settings or ScoreSettings()
-    settings = replace(settings, rules=_with_trial(rules, model.rules, settings.rules or OfficeRules()))
+    settings = replace(settings, rules=with_trial(rules, model.rules, settings.rules or OfficeRules()))
     # Raise errors in the rules before the file is read.
     model.rulebook(settings)
     trial = RuleTrial(tuple(rule.id for rule in rules.rules))
@@ -270,8 +270,8 @@ def score_each(
             progress(prepared.chunk.bytes_read, reader.approx_bytes, rows)
 
 
-def _with_trial(rules: RuleSet, bundled: RuleSet, office: OfficeRules) -> OfficeRules:
-    """Return the rules in force followed by those on trial."""
+def with_trial(rules: RuleSet, bundled: RuleSet, office: OfficeRules) -> OfficeRules:
+    """Return the rules in force followed by those on trial, which replace bundled ones with the same id."""
     tried = {rule.id for rule in rules.rules}
     kept = tuple(rule for rule in bundled.rules if rule.id not in tried)
     in_force = () if office.off else (replace(bundled, rules=kept),)

@@ -50,6 +50,8 @@ COMMANDS = (
     "keys",
     "outcomes",
     "plan",
+    "backtest",
+    "shadow",
     "propose",
     "proposals",
     "audit",

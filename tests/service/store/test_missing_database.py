@@ -13,6 +13,9 @@ from tests.service.store.engines import new_database
 COMMANDS = (
     ("audit", "verify"),
     ("audit", "sign", "--key", "office.pem"),
+    ("audit", "at", "2026-01-01"),
+    ("shadow", "stop"),
+    ("shadow", "report"),
     ("erase", "--before", "2026-01-01"),
     ("erase", "--shipment", "A"),
     ("keys", "list"),

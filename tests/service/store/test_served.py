@@ -145,9 +145,11 @@ def test_lists_proposals_and_thresholds_are_those_in_force(database: Database) -
     lists.remove(database, WATCH_ENTRIES, ids[:1], None)
     removed = now_us()
     with database.write() as connection:
-        for place, state in enumerate(("accepted", "retired")):
-            facts = {"state": state, "until": "2999-01-01"}
-            append(connection, [Fact("proposal", "P1", facts, "lead")], removed + place)
+        append(connection, [Fact("proposal", "P1", {"until": removed + 9}, "lead")], before)
+        append(connection, [Fact("proposal", "P2", {"until": removed + 9}, "lead")], before)
+        for place, (name, state) in enumerate((("P1", "accepted"), ("P1", "retired"), ("P2", "accepted"))):
+            facts = {"proposal": name, "state": state}
+            append(connection, [Fact("proposal_decided", f"E{place}", facts, "lead")], removed + place)
         append(connection, [Fact("capacity", "plan-1", {"day": 1}, "service")], removed + 2)
     with database.read() as connection:
         found = [
@@ -161,9 +163,9 @@ def test_lists_proposals_and_thresholds_are_those_in_force(database: Database) -
             (0, 1, 1, 2),
         ]
         assert [one["ids"] for one in found] == [[], ids, ids[1:], []]
-        assert [one["id"] for one in served_at(connection, removed)["proposals"]] == ["P1"]
+        proposals = [served_at(connection, removed + later)["proposals"] for later in (-1, 0, 1, 2, 9)]
+        assert [[one["id"] for one in some] for some in proposals] == [[], ["P1"], [], ["P2"], []]
         latest = served_at(connection, removed + 2)
-    assert latest["proposals"] == []
     assert latest["further"]["capacity"]["digest"] == "plan-1"
 
 
