@@ -267,7 +267,7 @@ class Declarations:
         shipment = 0
         while (shipment := self._store.add_unknown(content, kinds, state, len(_KEYS), shipment)) < n:
             lane = int(lanes[shipment])
-            earlier, is_kept = self._earlier(content[:, shipment], lane)
+            earlier, is_kept, is_repeated = self._earlier(content[:, shipment], lane)
             kept = slice(is_kept, len(_KEYS) if lane > GREEN else Content.HOUSE)
             if earlier is not None:
                 found[shipment] = looked = look(earlier, shipment)
@@ -276,7 +276,7 @@ class Declarations:
                 is_kept &= looked.floor >= earlier.floor
                 kept = slice(is_kept, len(_KEYS) if lane > earlier.floor else Content.HOUSE)
                 lane = max(lane, looked.floor)
-            if counted is None or counted[shipment]:
+            if not is_repeated and (counted is None or counted[shipment]):
                 self._replace(content[:, shipment], kept, state[shipment], lane)
             shipment += 1
         return found
@@ -289,10 +289,14 @@ class Declarations:
 
         self.judge(content, lanes, orders=orders, look=as_decided)
 
-    def _earlier(self, content: IntArray, lane: int) -> tuple[Earlier | None, bool]:
-        """Return the earlier declaration with the highest floor, and whether what is remembered of the ``shipment_id`` stays."""
+    def _earlier(self, content: IntArray, lane: int) -> tuple[Earlier | None, bool, bool]:
+        """Return the earlier declaration with the highest floor, and whether the remembered one of the ``shipment_id`` stays.
+
+        The last value is whether this is that declaration once more. Its order would then be that of no decision, because a
+        repeated request gets the first decision again.
+        """
         found: Earlier | None = None
-        is_kept = False
+        is_kept = is_repeated = False
         wide, narrow = np.asarray(self._store.wide), np.asarray(self._store.narrow)
         for kind, slot in enumerate(self._store.find(np.ascontiguousarray(content[: len(_KEYS)])).tolist()):
             if slot < 0:
@@ -301,6 +305,8 @@ class Declarations:
             differs = record[_COMPARED] != content[_COMPARED]
             if kind == Content.SHIPMENT:
                 is_kept = of_record >= lane
+                days_apart = abs(int(content[Content.TIME]) - int(record[Content.TIME])) / _DAY
+                is_repeated = is_kept and days_apart <= 1 and not differs.any()
                 floor = of_record
             elif _same_goods(kind, record, content, differs):
                 floor = YELLOW
@@ -310,7 +316,7 @@ class Declarations:
                 changes = tuple(Change(_FIELDS[k]) for k in np.flatnonzero(differs).tolist())
                 order, moment = int(record[Content.ORDER]), int(record[Content.TIME])
                 found = Earlier(_BY[kind], of_record, floor, moment, order, changes)
-        return found, is_kept
+        return found, is_kept, is_repeated
 
     def _replace(self, content: IntArray, kinds: slice, state: NDArray[np.int32], lane: int) -> None:
         """Remember a shipment in a lane, with its content and state, under some of its keys."""

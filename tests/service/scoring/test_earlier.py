@@ -166,6 +166,16 @@ def test_an_outcome_ends_it_and_an_override_sets_it(stored: Client) -> None:
     assert "changed-declaration" not in post(stored, "baby dress", **changes)["rule_ids"]
 
 
+def test_a_repeated_request_leaves_the_decision_that_officers_decide_on(stored: Client) -> None:
+    first = post(stored)
+    assert post(stored)["decision_id"] == first["decision_id"]
+    renamed = post(stored, "baby dress", shipment_id="S2", house_id="H2", query="?update_history=false")
+    assert renamed["earlier"]["decision_id"] == first["decision_id"]
+    found = {"content": "none", "found_at": "2026-11-02T00:00:00Z", "by": "Officer"}
+    assert stored.post(f"/v1/decisions/{first['decision_id']}/outcome", json=found).status_code == 201
+    assert "changed-declaration" not in post(stored, "baby dress", shipment_id="S2", house_id="H2")["rule_ids"]
+
+
 def test_an_erased_declaration_keeps_its_lane_but_shows_no_words(stored: Client) -> None:
     first = post(stored)
     assert stored.post("/v1/erasures", json={"decision_id": first["decision_id"]}).status_code == 200
@@ -219,6 +229,16 @@ def test_a_file_sees_earlier_rows_and_those_of_the_file_before(tmp_path: Path, b
     last = pd.read_csv(tmp_path / "out.csv", dtype=str).iloc[-1]
     assert (last["lane"], last["selected_by"]) == ("red", "rule")
     assert last["reason_1"].startswith("Declared with the same shipment_id and other content on 2026-11-01, red.")
+
+
+@pytest.mark.parametrize(("later_s", "remembered"), [(0, 1), (86_400, 1), (86_401, 2)])
+def test_a_declaration_that_comes_again_within_a_day_is_remembered_once(later_s: int, remembered: int) -> None:
+    content = np.zeros((CONTENT_ROWS, 3), dtype=np.int64)
+    content[Content.SHIPMENT], content[Content.PARTIES], content[Content.GOODS] = [1, 1, 2], 200, [5, 5, 6]
+    content[Content.GRAMS], content[Content.TIME] = 500, [1_000, 1_000 + later_s, 1_000]
+    declared = Declarations(1000)
+    [renamed] = declared.judge(content, np.array([1, 1, 0], dtype=np.int8), orders=np.array([1, 2, 3])).values()
+    assert renamed.order == remembered
 
 
 CONTENT = st.lists(

@@ -72,7 +72,7 @@ def assert_equal(one: History, other: History) -> None:
 
 
 def shipments(seed: int, count: int) -> list[dict[str, Any]]:
-    """Return invented shipments between few parties, some of them repeated, late, without a time, or far from the present."""
+    """Return invented shipments between few parties, some of them red, repeated, late, without a time, or far from the present."""
     draw = random.Random(seed)
     made: list[dict[str, Any]] = []
     for number in range(count):
@@ -95,6 +95,7 @@ def shipments(seed: int, count: int) -> list[dict[str, Any]]:
                 [f"2026-05-{draw.randrange(1, 28):02d}T0{draw.randrange(9)}:30:00Z", None, "2199-01-01", "1980-01-01"]
             ),
             "gross_mass_kg": draw.choice([1.25, "2,5", 7, None]),
+            "items": [{"goods_description": draw.choice(["phone case", "fentanyl powder"])}],
         }
         made.append(shipment(**changes))
     return made
