@@ -31,8 +31,8 @@ class Outcome:
         illicit: its illicit shipments, with columns of `Traffic.truth`, ``quarter`` and ``found``.
         opened: its inspections.
         weeks_to_first: scheme -> weeks from its start to its first find; NaN if there was none.
-        explored: share of the shipments that exploration chose which were opened.
         trained, promoted: numbers of trainings, and of those whose model entered service.
+        unclear: number of trainings whose verdict had too few finds to tell.
     """
 
     arm: str
@@ -42,6 +42,7 @@ class Outcome:
     weeks_to_first: dict[str, float]
     trained: int
     promoted: int
+    unclear: int
 
     @property
     def finds(self) -> int:
@@ -74,8 +75,8 @@ def outcome(traffic: Traffic, arm: str, opened: pd.DataFrame, trained: Sequence[
     for scheme, change in zip(SCHEMES, plan.changes, strict=True):
         days = opened_on.reindex(illicit.index[illicit["scheme"] == scheme.name]).dropna()
         first[scheme.name] = float(days.min()) / DAYS_A_WEEK - change if len(days) else float("nan")
-    promoted = sum(one["recommended"] is True for one in trained)
-    return Outcome(arm, plan.seed, illicit, opened, first, len(trained), promoted)
+    promoted, unclear = (sum(one["recommended"] is verdict for one in trained) for verdict in (True, None))
+    return Outcome(arm, plan.seed, illicit, opened, first, len(trained), promoted, unclear)
 
 
 def difference(
@@ -160,11 +161,13 @@ def _table(of: Capacity) -> str:
         if name == "never":
             gains = ["", ""]
         weeks = [_weeks([one.weeks_to_first[scheme] for one in outcomes]) for scheme in first]
-        trained, promoted = (sum(getattr(one, key) for one in outcomes) for key in ("trained", "promoted"))
+        trained, promoted, unclear = (
+            sum(getattr(one, key) for one in outcomes) for key in ("trained", "promoted", "unclear")
+        )
         cells = [
             ARMS[name].title, *map(_number, recalls), *gains, f"{_mean([one.finds for one in outcomes]):.0f}",
             f"{_mean([one.explored_finds() for one in outcomes]):.0f}", ", ".join(weeks),
-            f"{promoted} of {trained}" if trained else "",
+            f"{promoted} of {trained} ({unclear} with too few finds)" if trained else "",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
