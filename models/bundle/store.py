@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from models.bundle.audit import read_manifest
-from models.bundle.bundle import BundleInfo, BundleRefused, load, verify
+from models.bundle.bundle import BundleInfo, BundleRefused, load, verify, verify_again
 from models.bundle.files import parse_json, sync_folder, write_durably
 from models.scoring import RISK, RiskModel
 
@@ -221,6 +221,8 @@ class ModelStore:
     def rollback(self) -> Path:
         """Make the previous version current and return its folder. The champion precedes the first installed version.
 
+        The previous version was verified when it was installed, so only what may have changed is checked: a rollback is urgent.
+
         Raises:
             StoreError: there is no previous version.
             BundleRefused: the previous version is damaged.
@@ -232,11 +234,11 @@ class ModelStore:
             if not names and self.lost_pointer() is None:
                 raise StoreError("Nothing to roll back: the bundled champion is in use.")
             if len(names) <= 1:
-                verify(champion_dir())
+                verify_again(champion_dir())
                 self._write_pointer([])
                 return champion_dir()
             previous = self._versions / names[1]
-            verify(previous, expected_digest=_digest_of(names[1]))
+            verify_again(previous, expected_digest=_digest_of(names[1]))
             self._write_pointer(names[1:])
             return previous
 

@@ -176,8 +176,8 @@ class Settings(BaseSettings):
     models_dir: Path = Path("var/models")
     # PEM file of the Ed25519 public key that verifies every bundle, including the bundled champion. None: no signature is needed.
     bundle_key: Path | None = None
-    # Interval between checks for a new bundle. A check reads one small file.
-    pointer_poll_seconds: float = Field(default=1.0, gt=0.0, le=3600.0)
+    # Interval between checks for a new bundle. A check reads one small file, and a rollback waits for it.
+    pointer_poll_seconds: float = Field(default=0.25, gt=0.0, le=3600.0)
     # True: use the project's own tree kernels if they reproduce LightGBM's scores bit for bit. False: use LightGBM.
     kernels: bool = True
 

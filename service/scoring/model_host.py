@@ -1,5 +1,7 @@
 """The model in service, and its replacement while the service runs.
 
+The model that was in service before stays in memory, so that a rollback takes effect at once.
+
 Model and history form an immutable `ServedModel`, which a single assignment replaces. A request reads the reference once, so the
 same model scores the whole request. Each worker process watches the store's pointer.
 
@@ -109,8 +111,11 @@ class ModelHost:
         self._metrics = metrics
         self._warm_up = warm_up
         self._loaded = loaded
+        self._kept: LoadedModel | None = None
         self._served: ServedModel | None = None
+        # Of the bundle that was checked last, and of the bundle of the model in service.
         self._signature: object = None
+        self._served_as: object = None
         self._log = logger()
         self.refused: Refusal | None = None
         self._first_history: Callable[[RiskModel], History] = lambda model: model.history
@@ -149,7 +154,7 @@ class ModelHost:
             return False
         try:
             served = self._load(current, folder, signature)
-            if served is not None:
+            if served is not None and not (self._kept and served.model is self._kept.model):
                 self._warm_up(served)
         except BundleRefused as error:
             self._refuse(str(folder), tuple(error.problems), signature)
@@ -163,11 +168,13 @@ class ModelHost:
         if self.refused is not None:
             self.refused = None
             self._metrics.model_refused.set(0)
+        served_as, self._served_as = self._served_as, signature
         if served is None:
             return False
-        is_first = self._served is None
+        replaced = self._served
         self._exchange(served)
-        if not is_first:
+        if replaced is not None:
+            self._kept = LoadedModel(replaced.model, served_as)
             after_exchange()
         return True
 
@@ -200,10 +207,13 @@ class ModelHost:
         """
         loaded, self._loaded = self._loaded, None
         before = self._served
-        if loaded is not None and loaded.signature == signature:
-            model = loaded.model
+        known = [one for one in (loaded, self._kept) if one is not None and one.signature == signature]
+        if known:
+            model = known[0].model
+        elif before is None:
+            model = self._store.load()
         else:
-            model = self._store.load() if before is None else self._store.load_version(current)
+            model = self._store.load_version(current)
         if before is not None and before.model.digest == model.digest:
             return None
         carried = before is not None and before.history.supersedes(model.history)

@@ -15,7 +15,7 @@ from weakref import ref
 import httpx
 import pytest
 
-from models.bundle import ModelStore, load
+from models.bundle import ModelStore, load, save
 from service.app import create_app
 from service.core.errors import NotReady
 from service.core.metrics import Metrics
@@ -80,10 +80,42 @@ def test_a_new_bundle_is_served_without_a_restart(
     wait_until(lambda: digest_of(client) == load(bundle).digest)
 
 
-def test_a_replaced_model_leaves_memory_without_a_garbage_collection(
+def test_the_model_in_service_before_returns_at_once_without_being_loaded(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, store = client.state.host, ModelStore(settings.models_dir)
+    first = host.served.model
+    store.install(other_bundle)
+    wait_until(lambda: host.served.model.digest == load(other_bundle).digest)
+    second = host.served.model
+    monkeypatch.setattr(ModelStore, "load_version", lambda *_: pytest.fail("it loads"))
+    for model in (first, second):
+        store.rollback() if model is first else store.install(other_bundle)
+        wait_until(lambda: host.served.model is model)  # noqa: B023  # the condition holds before the next model
+    assert client.get("/v1/model").json()["digest"] == second.digest
+
+
+def test_a_damaged_bundle_does_not_return_although_its_model_is_kept(
     client: Client, settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:
+    host, store = client.state.host, ModelStore(settings.models_dir)
+    first = store.current()
+    assert first is not None
+    store.install(other_bundle)
+    wait_until(lambda: host.served.model.digest == load(other_bundle).digest)
+    (first / "bundle.json").write_text("{}")
+    point_to(settings.models_dir, f"{first.name}\n")
+    wait_until(lambda: host.refused is not None)
+    assert host.served.model.digest == load(other_bundle).digest
+
+
+def test_a_replaced_model_leaves_memory_without_a_garbage_collection(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path, tmp_path: Path
+) -> None:
     """Objects that existed at the start are exempt from garbage collection, so that a cycle would keep the model forever."""
+    third = load(other_bundle)
+    third.version = "3"
+    save(third, tmp_path / "three")
     assert digest_of(client) == load(bundle).digest
     model = client.state.host.served.model
     parts: list[ref[Any]] = [ref(model.space), ref(model.space.groups[0].texts)]
@@ -92,6 +124,9 @@ def test_a_replaced_model_leaves_memory_without_a_garbage_collection(
     try:
         ModelStore(settings.models_dir).install(other_bundle)
         wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+        # The previous model is kept for a rollback, until the next one enters service.
+        ModelStore(settings.models_dir).install(tmp_path / "three")
+        wait_until(lambda: digest_of(client) == load(tmp_path / "three").digest)
         wait_until(lambda: not any(part() is not None for part in parts))
     finally:
         gc.enable()
