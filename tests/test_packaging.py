@@ -92,15 +92,29 @@ def test_adapting_needs_only_the_serving_requirements(small_store: Path, tmp_pat
 import sys
 sys.modules.update(dict.fromkeys({blocked!r}))
 from service.cli import run
-for command in ("adapt --data earlier.csv --bundle adapted", "promote --bundle adapted",
+from training.gate import worlds
+worlds.SHIPMENTS, worlds.open_worlds = 300, lambda: ["northpost"]
+for command in ("adapt --data earlier.csv --bundle adapted", "promote --bundle adapted --json gate.json --force --reason small",
                 "score earlier.csv scores.csv", "rollback"):
     assert run(command.split()) == 0, command
 """
-    environment = os.environ | {"TIDEWAITER_MODELS_DIR": str(models), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {
+        "TIDEWAITER_MODELS_DIR": str(models),
+        "TIDEWAITER_STORE": "on",
+        "PYTHONPATH": str(ROOT),
+    }
     run = [sys.executable, "-c", commands]
     done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "MLflow is not installed" in done.stderr
+    checks = {check["check"]: check for check in json.loads((tmp_path / "gate.json").read_text())["checks"]}
+    # A check that needs those packages says so. All others are made.
+    assert [name for name, check in checks.items() if check["text"] == "Needs the packages for training."] == [
+        "office's labels"
+    ]
+    assert set(checks) == {
+        "label", "speed", "office's labels", "test sets", "calibration", "origins", "officer's cases"
+    }  # fmt: skip
 
 
 def test_the_makefile_accepts_the_same_python_versions_as_pyproject() -> None:

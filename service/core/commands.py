@@ -237,6 +237,7 @@ _STATUSES: Final = (
     (FAILED, "service.files.output", "OutputFailed"),
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
     (CHECK_FAILED, "models.bundle.store", "AnotherLabel"),
+    (CHECK_FAILED, "service.training.gate", "GateRefused"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
     (WRONG_USE, "service.core.database.engine", "BadDatabase"),
     (WRONG_USE, "service.history.key", "WrongKey"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from models.bundle import ModelStore
     from training.registry.promotion import Promotion
 
 TrackingUri = Annotated[
@@ -29,38 +29,43 @@ def promote(
         Path | None, typer.Option("--bundle", metavar="DIR", help="Folder of a bundle, for example from `adapt`.")
     ] = None,
     tracking_uri: TrackingUri = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the verdicts as JSON.")
+    ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also put a model of another label into service; needs --reason.")
+        bool, typer.Option("--force", help="Put it into service although checks fail; needs --reason.")
     ] = False,
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why --force is used, for the audit chain.")
     ] = None,
 ) -> None:
-    """Put a registered version or a bundle into service, and move the alias "champion" to it.
+    """Check a registered version or a bundle against the model in service, and put it into service.
 
-    A model that predicts another label than the one in service is refused.
+    The alias "champion" moves to it. A candidate that fails a check is refused.
     """
     from service.core.commands import WrongUse, environment
+    from service.training.gate import Gate
 
     if (version is None) == (bundle is None):
         raise WrongUse("Name a VERSION of the registry, or a bundle with --bundle DIR.")
     if force != bool(reason):
         raise WrongUse("--force and --reason TEXT go together.")
+    settings = environment()
+    gate = Gate(settings, reason, json_file)
     if version is None:
+        from models.bundle import verify
+
         assert bundle is not None
-        _promote_bundle(bundle, environment().store(), tracking_uri, reason)
+        verify(bundle)
+        facts = gate.examine(bundle)
+        folder = settings.store().install(bundle, another_label=force)
+        _entered(folder, "In service", "tidewaiter promote", tracking_uri, facts)
         return
     from training.registry.promotion import promote as promote_version
 
-    promotion = promote_version(version, environment().models_dir, tracking_uri, another_label=force)
-    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter promote", reason)
+    promotion, facts = promote_version(version, settings.models_dir, tracking_uri, gate.examine, another_label=force)
+    _note(promotion.digest, promotion.model_version, promotion.folder, "tidewaiter promote", facts)
     _print_promotion("In service", promotion)
-
-
-def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None, reason: str | None) -> None:
-    """Put a bundle into service, by force if there is a reason."""
-    folder = store.install(bundle, another_label=reason is not None)
-    _entered(folder, "In service", "tidewaiter promote", tracking_uri, reason)
 
 
 def rollback(tracking_uri: TrackingUri = None) -> None:
@@ -70,12 +75,14 @@ def rollback(tracking_uri: TrackingUri = None) -> None:
     _entered(environment().store().rollback(), "In service again", "tidewaiter rollback", tracking_uri)
 
 
-def _entered(folder: Path, action: str, actor: str, tracking_uri: str | None, reason: str | None = None) -> None:
+def _entered(
+    folder: Path, action: str, actor: str, tracking_uri: str | None, facts: Mapping[str, Any] | None = None
+) -> None:
     """Record and print a bundle that has entered service, and move the alias to it. Without MLflow, no alias is moved."""
     from models.bundle import describe
 
     info = describe(folder)
-    _note(info.digest, info.version, folder, actor, reason)
+    _note(info.digest, info.version, folder, actor, facts)
     try:
         from training.registry.promotion import alias_bundle
 
@@ -85,8 +92,8 @@ def _entered(folder: Path, action: str, actor: str, tracking_uri: str | None, re
     _print_in_service(action, version, info.version, info.digest, folder)
 
 
-def _note(digest: str, version: str, folder: Path, actor: str, reason: str | None = None) -> None:
-    """Record a promotion in the audit chain, if there is one, with the reason of a forced one.
+def _note(digest: str, version: str, folder: Path, actor: str, facts: Mapping[str, Any] | None = None) -> None:
+    """Record a promotion in the audit chain, if there is one, with ``facts`` about its checks.
 
     The model is in service even if this fails.
     """
@@ -101,8 +108,7 @@ def _note(digest: str, version: str, folder: Path, actor: str, reason: str | Non
     try:
         database = open_existing(settings.database_url.get_secret_value())
         try:
-            forced = {} if reason is None else {"forced_because": reason}
-            note_promotion(database, digest, {"version": version, "folder": folder.name, **forced}, actor)
+            note_promotion(database, digest, {"version": version, "folder": folder.name, **(facts or {})}, actor)
         finally:
             database.close()
     except NoDatabase:

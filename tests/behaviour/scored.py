@@ -11,7 +11,7 @@ from models.rules import office_rules
 from models.scoring import RiskModel, ScoreSettings
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
-from tests.behaviour.cases import LANES, REGISTER, Case, Pair, Row
+from training.gate.cases import REGISTER, Case, Pair, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,6 @@ def score_pairs(model: RiskModel, pairs: Sequence[Pair], folder: Path) -> list[t
         for side in sides
     ]
     return list(zip(pairs, risks[::2], risks[1::2], strict=True))
-
-
-def is_below(lane: str, least: str) -> bool:
-    return LANES.index(lane) < LANES.index(least)
 
 
 def table_of(cases: Iterable[Case], scores: dict[str, Score], word: str) -> str:

@@ -13,12 +13,14 @@ from stdnum import casrn
 
 from models.permits import Register
 from models.scoring import RiskModel
-from tests.behaviour.cases import GRID, LANES, PER_CELL, REGISTER, Case, load_cases, load_pairs
-from tests.behaviour.scored import is_below, score_cases, score_pairs, table_of
+from tests.behaviour.scored import score_cases, score_pairs, table_of
+from training.gate.cases import GRID, LANES, REGISTER, Case, is_below, load_cases, load_pairs
 
 CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 #: Cases that the score alone must bring to their lane.
 LEAST_WITHOUT_RULES = 135
+#: Maximum number of cases per cell of the grid.
+PER_CELL = 2
 #: Bounds of the account's age at the declaration in days.
 NEW_DAYS, OLD_DAYS = 90, 730
 _CAS = re.compile(r"\b\d{2,7}-\d{2}-\d\b")

@@ -20,8 +20,10 @@ from service.core.logs import configure
 from service.core.settings import Settings
 from service.scoring import scorer
 from service.scoring.answers import Outcome, score
+from service.training import gate
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
+from training.gate.checks import Verdict
 
 Shipments = Callable[..., dict[str, Any]]
 
@@ -48,6 +50,14 @@ def _no_waits_of_sqlite_for_the_disk() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bundle(small_bundle: Path) -> Path:
     return small_bundle
+
+
+@pytest.fixture
+def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
+    """Verdicts of the gate on each bundle that a test puts into service, at first none. They take the place of the checks."""
+    found: list[Verdict] = []
+    monkeypatch.setattr(gate, "verdicts_on", lambda folder, settings: found)
+    return found
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,8 +14,6 @@ from typing import Any, Final
 import lightgbm as lgb
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.metrics import average_precision_score
-from sklearn.model_selection import StratifiedGroupKFold
 
 from models.lanes import GREEN, RED, YELLOW, Lanes
 from training.arrays import Bools, Floats, Ints
@@ -53,6 +51,9 @@ def figures(score: Floats, illicit: Bools, hard: Bools, lanes: Lanes | None = No
         illicit, hard: (n,) truth of each shipment.
         lanes: thresholds on the scores; None leaves out the figures of lanes.
     """
+    # Imported here, because the gate compares rankings without the packages for training.
+    from sklearn.metrics import average_precision_score
+
     order = ranked(score)
     measured = {"pr_auc": float(average_precision_score(illicit, score))}
     for share in SHARES:
@@ -72,6 +73,8 @@ def best_of_author(data: AuthorData, threads: int) -> Floats:
 
     No model that reads manifests has more information, so this score shows how much can be found in a world.
     """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     scored = data.scored
     evidence, illicit = data.evidence[scored], data.illicit[scored]
     consignor = data.table.text("consignor_name").codes[data.table.first_row[scored]]

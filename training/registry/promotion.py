@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.bundle import AnotherLabel, BundleInfo, BundleRefused, ModelStore, StoreError, verify
 from training.registry.tracking import (
@@ -46,15 +46,24 @@ class Promotion:
 
 
 def promote(
-    version: str, store_root: Path, tracking_uri: str | None = None, *, another_label: bool = False
-) -> Promotion:
-    """Put a registered version into service and move the alias ``champion`` to it.
+    version: str,
+    store_root: Path,
+    tracking_uri: str | None = None,
+    examine: Callable[[Path], dict[str, Any]] = lambda _: {},
+    *,
+    another_label: bool = False,
+) -> tuple[Promotion, dict[str, Any]]:
+    """Put a registered version into service and move the alias ``champion`` to it. Return also what ``examine`` returned.
+
+    Args:
+        examine: checks the verified bundle before it is installed, and raises an error to refuse it.
 
     Raises `PromotionRefused` if the version is unknown, its bundle is refused, or its digest differs from the registry's, and
     `models.bundle.AnotherLabel` if it predicts another label than the model in service, unless ``another_label``.
     """
     registry = _registry(tracking_uri)
     with _downloaded(registry, version, tracking_uri) as (folder, info):
+        facts = examine(folder)
         try:
             installed = ModelStore(store_root).install(folder, another_label=another_label)
         except AnotherLabel:
@@ -63,7 +72,7 @@ def promote(
             raise PromotionRefused(f"Version {version} could not be installed in {store_root}: {error}") from error
     # Move the alias last, so that it always names a version in service.
     registry.set_registered_model_alias(REGISTERED_NAME, CHAMPION, version)
-    return Promotion(version, info.version, info.digest, installed)
+    return Promotion(version, info.version, info.digest, installed), facts
 
 
 def alias_bundle(digest: str, tracking_uri: str | None = None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from models.bundle import ModelStore, load, save
 from service.cli import run
 from service.scoring.record import TrafficRecord
+from service.training.gate import foreign
 from tests.models.small_model import table_of, train
 from tests.training.adapting.conftest import office, write
+from training.gate.checks import Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +30,7 @@ def earlier(tmp_path: Path) -> Path:
 
 
 def test_an_adapted_bundle_is_promoted_and_scores(
-    earlier: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    earlier: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verdicts: list[Verdict]
 ) -> None:
     arguments = [
         "adapt",
@@ -146,7 +149,7 @@ def test_a_bundle_of_another_label_ends_with_5_unless_it_is_forced_with_a_reason
     save(model, tmp_path / "fraud")
     store = ModelStore(tmp_path / "var" / "models")
     assert run(["promote", "--bundle", "fraud"]) == 5
-    assert "The check `label` failed: fraud predicts column 'fraud'" in capsys.readouterr().err
+    assert "the check `label` failed. label: fraud predicts column 'fraud'" in capsys.readouterr().err
     assert store.current() is None
     for wrong in (["--force"], ["--reason", "a new task"]):
         assert run(["promote", "--bundle", "fraud", *wrong]) == 2
@@ -155,3 +158,47 @@ def test_a_bundle_of_another_label_ends_with_5_unless_it_is_forced_with_a_reason
     assert "Predicts column 'fraud'" in capsys.readouterr().out
     assert store.load().heads == ("risk",)
     assert run(["promote", "--bundle", str(bundle)]) == 5
+
+
+BAD = Verdict("test sets", "fail", "It finds .2 of 400 finds, the model in service .3.", {"finds": 400})
+GOOD = Verdict("speed", "pass", "30 ms.")
+
+
+def test_a_candidate_that_fails_a_check_is_refused_by_name(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verdicts: list[Verdict]
+) -> None:
+    verdicts += [GOOD, BAD]
+    store = ModelStore(tmp_path / "var" / "models")
+    assert run(["promote", "--bundle", str(bundle), "--json", "gate.json"]) == 5
+    captured = capsys.readouterr()
+    assert "Not put into service: the check `test sets` failed. test sets: It finds .2 of 400" in captured.err
+    assert max(map(len, captured.out.splitlines())) <= 100
+    assert "test sets │ fail" in captured.out
+    assert json.loads(Path("gate.json").read_text()) == {
+        "failed": ["test sets"],
+        "checks": [
+            {"check": "speed", "answer": "pass", "text": "30 ms."},
+            {"check": "test sets", "answer": "fail", "text": BAD.text, "finds": 400},
+        ],
+    }
+    assert store.current() is None
+    assert run(["promote", "--bundle", str(bundle), "--force", "--reason", "the old one is broken"]) == 0
+    assert store.load().digest == load(bundle).digest
+    verdicts.remove(BAD)
+    assert run(["promote", "--bundle", str(bundle)]) == 0
+
+
+def test_the_bundle_in_service_is_not_checked_again(bundle: Path, tmp_path: Path) -> None:
+    ModelStore(tmp_path / "var" / "models").install(bundle)
+    assert run(["promote", "--bundle", str(bundle), "--json", "gate.json"]) == 0
+    assert json.loads(Path("gate.json").read_text()) == {"failed": [], "checks": []}
+
+
+def test_calibrators_that_are_not_those_of_the_parent_are_foreign(earlier: Path, bundle: Path, tmp_path: Path) -> None:
+    assert run(["adapt", "--data", str(earlier), "--bundle-from", str(bundle), "--bundle", "one", "--no-tracking"]) == 0
+    adapted = load(tmp_path / "one")
+    assert foreign(adapted, [bundle]) is None
+    risk = adapted.calibrators["risk"]
+    adapted.calibrators = {**adapted.calibrators, "risk": replace(risk, anchor=risk.anchor + 1.0)}
+    assert "Its calibrators are not those of model 1" in (foreign(adapted, [bundle]) or "")
+    assert foreign(adapted, [tmp_path / "one"]) is None

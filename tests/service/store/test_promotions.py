@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -19,16 +20,22 @@ from service.core.database.tables import AuditEntry
 from service.core.settings import Settings
 from service.keys.key import KeyWishes, new_key, write_keys
 from tests.service.api_client import serving
+from training.gate.checks import Verdict
 
 
-def entries(database: Database, kind: str) -> list[tuple[str, str | None, dict[str, str]]]:
+def entries(database: Database, kind: str) -> list[tuple[str, str | None, dict[str, Any]]]:
     query = select(AuditEntry.__table__).where(AuditEntry.kind == kind).order_by(AuditEntry.number)
     with database.read() as connection:
         return [(row.subject, row.actor, orjson.loads(row.facts)) for row in connection.execute(query)]
 
 
 def test_promotions_have_entries_while_no_service_runs(
-    database: Database, url: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    url: str,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdicts: list[Verdict],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
@@ -37,6 +44,7 @@ def test_promotions_have_entries_while_no_service_runs(
         assert run(["promote", "--bundle", str(bundle)]) == 0
     info = describe(bundle)
     found = entries(database, "promotion")
+    assert [facts["checks"] for _, _, facts in found] == [{}, {}]
     assert [(digest, actor, facts["version"]) for digest, actor, facts in found] == [
         (info.digest, "tidewaiter promote", info.version)
     ] * 2
@@ -47,7 +55,12 @@ def test_promotions_have_entries_while_no_service_runs(
 
 
 def test_a_rollback_has_an_entry(
-    database: Database, url: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    url: str,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdicts: list[Verdict],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
@@ -58,18 +71,33 @@ def test_a_rollback_has_an_entry(
 
 
 def test_the_reason_of_a_forced_promotion_is_in_the_chain(
-    database: Database, url: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    url: str,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdicts: list[Verdict],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
     monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    verdicts += [
+        Verdict("speed", "pass", "30 ms."),
+        Verdict("calibration", "fail", "Mean risk is 9 times the base rate."),
+    ]
+    assert run(["promote", "--bundle", str(bundle)]) == 5
+    assert entries(database, "promotion") == []
     assert run(["promote", "--bundle", str(bundle), "--force", "--reason", "decided on 1 December"]) == 0
     ((_, _, facts),) = entries(database, "promotion")
     assert facts["forced_because"] == "decided on 1 December"
+    assert facts["failed_checks"] == ["calibration"]
+    assert facts["checks"] == {"speed": "pass", "calibration": "fail"}
     assert prove(database).fault is None
 
 
-def test_a_promotion_creates_no_database(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_promotion_creates_no_database(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdicts: list[Verdict]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEWAITER_STORE", "on")
     assert run(["promote", "--bundle", str(bundle)]) == 0

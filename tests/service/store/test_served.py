@@ -27,6 +27,7 @@ from service.lists.matching import WATCH_ENTRIES
 from service.scoring.tables import Decision, versions_of
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
+from training.gate.checks import Verdict
 
 
 @pytest.fixture
@@ -69,7 +70,12 @@ def scored(client: Client, name: str) -> int:
 
 @pytest.mark.both_engines
 def test_after_a_promotion_and_a_rollback_each_time_has_its_model(
-    client: Client, database: Database, bundle: Path, other_bundle: Path, capsys: pytest.CaptureFixture[str]
+    client: Client,
+    database: Database,
+    bundle: Path,
+    other_bundle: Path,
+    capsys: pytest.CaptureFixture[str],
+    verdicts: list[Verdict],
 ) -> None:
     first, second = describe(bundle), describe(other_bundle)
     begun = now_us()

@@ -236,11 +236,11 @@ def test_promotion_puts_a_bundle_into_service_and_rollback_restores_the_previous
     tracked: Tracked, tmp_path: Path
 ) -> None:
     root, store = _store(tmp_path)
-    first = promote("1", root, tracked.uri)
+    first, _ = promote("1", root, tracked.uri)
     assert store.current() == first.folder
     assert describe(first.folder).digest == tracked.first.digest == first.digest
     assert _champion(tracked.uri) == "1"
-    second = promote("2", root, tracked.uri)
+    second, _ = promote("2", root, tracked.uri)
     assert store.current() == second.folder
     assert store.load().digest == tracked.second.digest
     assert _champion(tracked.uri) == "2"
@@ -257,7 +257,7 @@ def test_a_version_of_another_label_is_refused_unless_it_is_forced(tracked: Trac
     model = small_model(heads=("risk",))
     model.card = {"label": {"column": "fraud", "positive": None}}
     model.digest = save(model, tmp_path / "fraud")
-    before = promote("2", root, tracked.uri)
+    before, _ = promote("2", root, tracked.uri)
     (scratch := tmp_path / "scratch").mkdir()
     with mlflow.start_run(experiment_id=experiment_id(server, tracked.uri)):
         version = register_bundle(model, tmp_path / "fraud", scratch)
@@ -266,7 +266,7 @@ def test_a_version_of_another_label_is_refused_unless_it_is_forced(tracked: Trac
         promote(version, root, tracked.uri)
     assert store.current() == before.folder
     assert _champion(tracked.uri) == "2"
-    forced = promote(version, root, tracked.uri, another_label=True)
+    forced, _ = promote(version, root, tracked.uri, another_label=True)
     assert store.load().digest == forced.digest == model.digest
     assert _champion(tracked.uri) == version
 
