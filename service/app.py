@@ -39,6 +39,7 @@ from service.goods.answers import warm_up as warm_up_goods
 from service.jobs.child import InServiceWorker
 from service.keys.ring import Authenticated, KeyRing, keys_in_use, ring_of
 from service.lists.current import CurrentLists
+from service.monitoring.current import CurrentMonitoring
 from service.proposals.current import CurrentProposals
 from service.scoring import routes as scoring
 from service.scoring.decision import DecisionStore
@@ -86,7 +87,6 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     settings = Settings() if settings is None else settings
     metrics = Metrics()
     connections = _connections(settings, metrics)
-
     store = _store_of(settings, metrics)
     database = None if store is None else store.database
     ring = ring_of(settings, database, Scope)
@@ -95,6 +95,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     proposals = CurrentProposals(database, lists)
     changes = _changes_of(database)
     host = _host(settings, metrics, (lists, capacity), changes, loaded, database)
+    monitoring = CurrentMonitoring(database, host, metrics)
     job_worker = InServiceWorker(settings, database, host) if database is not None and settings.job_worker else None
     durable = None if store is None else _durable(store, settings, host)
 
@@ -117,7 +118,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 proposals.watching(),
                 _warmed_up(starting),
                 keys_in_use(ring, settings),
-                _in_background(durable, job_worker, database, settings),
+                _in_background(durable, job_worker, database, settings, monitoring),
                 repeated(collect_recent_garbage, COLLECT_EVERY, "garbage"),
             ):
                 with long_lived_objects():
@@ -140,6 +141,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         CurrentLists: lists,
         CurrentCapacity: capacity,
         CurrentProposals: proposals,
+        CurrentMonitoring: monitoring,
         KeyRing: ring,
         DecisionStore: store,
         DATABASE: database,
@@ -387,14 +389,20 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
 
 @contextlib.asynccontextmanager
 async def _in_background(
-    durable: DurableHistory | None, worker: InServiceWorker | None, database: Database | None, settings: Settings
+    durable: DurableHistory | None,
+    worker: InServiceWorker | None,
+    database: Database | None,
+    settings: Settings,
+    monitoring: CurrentMonitoring,
 ) -> AsyncIterator[None]:
-    """During the context, save checkpoints of the history, index decisions, score jobs, and erase data past its retention time."""
+    """During the context, save checkpoints of the history, index decisions, score jobs, make the reports of monitoring, and erase
+    data past its retention time."""
     async with (
         contextlib.nullcontext() if durable is None else durable.running(),
         _retention(database, settings),
         _indexing(database),
         _shadowing(database, settings),
+        monitoring.watching(),
         contextlib.nullcontext() if worker is None else worker.running(),
     ):
         yield

@@ -37,6 +37,7 @@ SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "backtests": ("command", "tables"),
     "inspections": ("routes", "command", "tables"),
     "capacity": ("routes", "tables"),
+    "monitoring": ("routes", "command", "tables"),
     "lists": ("routes", "command", "tables"),
     "proposals": ("routes", "command", "tables"),
     "webhooks": ("routes", "tables"),

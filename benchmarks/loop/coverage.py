@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from models.capacity import Cut
-from service.trials.capacity_report import weighted_interval
+from models.intervals import weighted_interval
 from training.arrays import Bools, Floats
 
 #: Least share of the runs whose interval contains the truth.
@@ -88,6 +88,6 @@ def _interval(
     counts = [
         (w, float((illicit & explored & part & np.isclose(probability, 1.0 / w)).sum())) for w in weights.tolist()
     ]
-    low, high = weighted_interval(counts)
+    low, high = weighted_interval(counts, 0.9)
     truth = found / max(1.0, found + float((illicit & part).sum()))
     return found / max(1.0, found + high), truth, found / max(1.0, found + low)

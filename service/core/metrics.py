@@ -77,6 +77,36 @@ class LaneShares:
         return self._digest
 
 
+class MonitoringGauges:
+    """Gauges of the report of monitoring (`service.monitoring.report`). NaN: not known yet."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"tidewaiter_{name}", meaning, labels, registry=registry, multiprocess_mode="mostrecent")
+
+        self.precision = gauge(
+            "inspection_precision", "Finds per inspected shipment of the last 365 days", "lane", "by_chance", "group"
+        )
+        self.top_decile_recall = gauge(
+            "top_decile_recall", "Share of the illicit shipments of the top decile that was found", "bound"
+        )
+        self.recall_at_least = gauge("recall_at_least", "Lower bound of the share of illicit shipments that was found")
+        self.finds = gauge("finds", "Finds of the last 365 days, and those that risks expect", "kind")
+        self.finds_disagree = gauge("finds_disagree", "1 while expected finds lie outside the interval of the observed")
+        self.label_delay = gauge("label_delay_days", "Days from receipt to the first result", "quantile")
+        self.without_outcome = gauge(
+            "red_without_outcome_share", "Share of red decisions without an outcome, by least age in days", "from_days"
+        )
+        self.drift = gauge("drift_statistic", "Statistic of a series divided by its threshold", "series")
+        self.drift_alarm = gauge("drift_alarm", "1 while a series differs from its reference", "series")
+        self.reports = Counter(
+            "tidewaiter_monitoring_reports_total",
+            "Reports of monitoring made, or failed",
+            ("outcome",),
+            registry=registry,
+        )
+
+
 class Metrics:
     """Counters and gauges of one application in its own registry."""
 
@@ -149,6 +179,7 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self.monitoring = MonitoringGauges(self.registry)
         self._add_journal()
         self._scored = 0
         self._next_note = 0.0

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, poisson
+from scipy.stats import poisson
 
 from models.capacity import ALL, Cut
+from models.intervals import weighted_interval
 
 if TYPE_CHECKING:
     from service.core.settings import Capacity
@@ -172,7 +173,7 @@ def _explored(scored: Scored, share: float, exploration: float, most: float) -> 
         (p, float(scored.risk[here].sum()) * per_year) for p, here in ((cut.p_near, near), (cut.p_far, ~red & ~near))
     ]
     finds = sum(p * illicit for p, illicit in strata)
-    missed_low, missed_high = weighted_interval([(1.0 / p, p * illicit) for p, illicit in strata if p > 0.0])
+    missed_low, missed_high = weighted_interval([(1.0 / p, p * illicit) for p, illicit in strata if p > 0.0], _LEVEL)
     total = found + sum(illicit for _, illicit in strata)
     return Explored(
         exploration,
@@ -183,24 +184,6 @@ def _explored(scored: Scored, share: float, exploration: float, most: float) -> 
         found / (found + missed_low) if found + missed_low else 1.0,
         *(1.0 / (SCHEME * p) if p > 0.0 else None for p in (cut.p_near, cut.p_far)),
     )
-
-
-def weighted_interval(counts: list[tuple[float, float]], level: float = _LEVEL) -> tuple[float, float]:
-    """Return the interval of a sum of weighted Poisson counts (gamma method of Fay and Feuer, 1997).
-
-    It contains the truth at least as often as it says, also for a few finds with large weights.
-
-    Args:
-        counts: weight and number of each kind of find.
-    """
-    if not counts:
-        return 0.0, float("inf")
-    weights, numbers = (np.array(one) for one in zip(*counts, strict=True))
-    estimate, variance, largest = float(weights @ numbers), float(weights**2 @ numbers), float(weights.max())
-    tail = (1.0 - level) / 2.0
-    low = variance / (2 * estimate) * chi2.ppf(tail, 2 * estimate**2 / variance) if estimate > 0.0 else 0.0
-    upper, spread = estimate + largest, variance + largest**2
-    return float(low), float(spread / (2 * upper) * chi2.ppf(1.0 - tail, 2 * upper**2 / spread))
 
 
 def to_json(rows: list[Row], exploration: list[Explored]) -> dict[str, Any]:

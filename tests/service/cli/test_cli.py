@@ -52,6 +52,7 @@ COMMANDS = (
     "plan",
     "backtest",
     "shadow",
+    "monitor",
     "propose",
     "proposals",
     "audit",

@@ -11,7 +11,7 @@ import pytest
 
 from service.cli import run
 from service.core.settings import Capacity
-from service.trials.capacity_report import Scored, explored, plot, rows_of, weighted_interval
+from service.trials.capacity_report import Scored, explored, plot, rows_of
 from tests.models.small_model import manifest
 
 
@@ -50,17 +50,6 @@ def test_more_exploration_finds_new_schemes_sooner_and_gives_up_more() -> None:
         assert (less.weeks_near or 0) > (more.weeks_near or 0)
         assert more.recall_high - more.recall_low < less.recall_high - less.recall_low
     assert all(one.recall_low <= one.recall <= one.recall_high for one in shares)
-
-
-def test_the_interval_of_weighted_counts_contains_the_truth_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(7)
-    weights, rates = np.array([1.0, 20.0, 150.0]), np.array([8.0, 1.0, 0.05])
-    truth = float(weights @ rates)
-    inside = 0
-    for _ in range(400):
-        low, high = weighted_interval([*zip(weights, rng.poisson(rates), strict=True)], 0.9)
-        inside += low <= truth <= high
-    assert inside / 400 >= 0.9
 
 
 def test_the_plot_is_a_drawing() -> None:

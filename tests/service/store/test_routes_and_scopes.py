@@ -69,6 +69,7 @@ plan    POST   /v1/permits
 plan    POST   /v1/permits/import
 plan    DELETE /v1/permits/{id}
 read    GET    /v1/capacity
+read    GET    /v1/monitoring
 read    GET    /v1/queue
 read    GET    /v1/search
 read    GET    /v1/parties/{party_id}
