@@ -208,3 +208,39 @@ def location_country(text: str) -> str | None:
     """
     code = location(text)
     return None if code is None else code[:2]
+
+
+#: Letters of a country's name that the name of its people keeps ("Chinese", "Mexican"), and its endings.
+_STEM: Final = 4
+_OF_PEOPLES: Final = ("ese", "ian", "ians", "an", "ans", "ean", "eans", "ish", "ic", "i", "is", "er", "ers")
+#: Names of peoples and parts of the world that do not follow.
+_OTHER_PEOPLES: Final = """
+africa african america american arab arabian arabic asia asian australasian british briton dutch dutchman europe european
+filipino filipina finn dane swede pole turk greek scot scottish england english wales oriental orient western eastern northern
+southern swiss thai uae usa emirati latin latino hispanic caribbean balkan nordic scandinavian mainland
+"""
+
+
+@cache
+def place_words() -> frozenset[str]:
+    """Return the words of names of countries, their parts, peoples, languages, currencies and cities with airports, in ``a-z``.
+
+    Words of goods that are also names of places, such as "orange", are among them.
+    """
+    import pycountry
+
+    countries = {word for name in _countries() for word in name.split()}
+    names = [
+        *(one.name for one in pycountry.subdivisions),
+        *(one.name for one in pycountry.languages if hasattr(one, "alpha_2")),
+        *(one.name for one in pycountry.currencies),
+        *_airportsdata("airports.csv", "city", "country"),
+    ]
+    others = {word for name in names for word in _key(name).split()}
+    stems = {
+        word.rstrip("aeiouy") if len(word.rstrip("aeiouy")) >= _STEM else word
+        for word in countries
+        if len(word) > _STEM
+    }
+    peoples = {stem + end for stem in stems for end in _OF_PEOPLES}
+    return frozenset(countries | others | peoples | set(_OTHER_PEOPLES.split()))

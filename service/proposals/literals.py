@@ -6,44 +6,35 @@ Features of history are left out too, because a trial on the past would need eac
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pycountry
 from numpy.typing import NDArray
 
 from features.groups.history.history import HistoryGroup
 from features.manifest.fields import FIELD
+from features.reference.codes import place_words
 from features.table.table import ManifestTable
+from models.evidence import EntryWeights
+from models.rules.conditions import FACTS, Source
 from models.rules.rulebook import PLACE_FEATURES
+from service.proposals.wording import ABSENT, CODES, ENTRIES, FEATURES, NAMES, goods_words, listed, titled, words_in
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel
 
 BoolArray = NDArray[np.bool_]
 
-#: Fields with codes that a condition may compare. A marketplace, a carrier or an agent is a party; a currency stands for a country.
-_CODES: Final = (
-    "channel",
-    "transport_mode",
-    "filing_type",
-    "package_type",
-    "transaction_nature",
-    "quantity_unit",
-    "cas_number",
-)
 #: Fields whose words may name a party or a place.
 _OF_PARTIES: Final = (
     *(f"{role}_{part}" for role in ("consignor", "consignee") for part in ("name", "address", "city", "email")),
     *("agent_name", "marketplace", "carrier_id"),
 )
-_WORD: Final = re.compile(r"[^\W\d_]{4,24}")
-_MOST_WORDS: Final = 40
+#: Largest share of other traffic with a word or a code that is an alternative to others, and most alternatives.
+_RARE: Final = 0.01
+_MOST_ALTERNATIVES: Final = 4
 #: Expected share of later shipments of the same scheme that meet a condition which the finds meet, by kind of condition. ASSUMED:
 #: senders change words sooner than the kind of goods, and kinds of goods sooner than the way.
 STABLE_WORD, STABLE_CODE, STABLE_FEATURE, STABLE_AMOUNT = 0.65, 0.7, 0.8, 0.75
@@ -65,6 +56,7 @@ class Literal:
         holds: (n,) whether it holds for each item of the table.
         stable: expected share of later shipments of the scheme that meet it.
         about: what it is about. A proposal has at most one condition about a subject.
+        single: (n,) whether the item meets it by an alternative that only one find meets; None without alternatives.
     """
 
     leaf: dict[str, Any]
@@ -72,6 +64,7 @@ class Literal:
     holds: BoolArray
     stable: float
     about: str
+    single: BoolArray | None = None
 
 
 def literals_of(
@@ -89,7 +82,7 @@ def literals_of(
         *_words(table, of_find),
         *_codes(table, of_find),
         *_headings(table, of_find),
-        *_features(model, matrix, of_find),
+        *_features(model, table, matrix, of_find),
         *_amounts(table, of_find),
         *_entries(model, matrix, of_find),
     ):
@@ -99,26 +92,62 @@ def literals_of(
 
 
 def _words(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
+    """Yield the goods words of the finds, and together those that few other shipments have."""
     column = table.text("goods_description")
     parties = _party_words(table, of_find)
-    counts: Counter[str] = Counter()
-    for code in column.codes[of_find].tolist():
-        if code >= 0:
-            counts.update({word.casefold() for word in _WORD.findall(column.values[code])})
-    for word, _ in counts.most_common(_MOST_WORDS):
-        if word in parties or is_place(word):
-            continue
-        pattern = rf"\b{re.escape(word)}\b"
-        search = re.compile(pattern, re.IGNORECASE).search
-        of_text = np.array([*(search(text) is not None for text in column.values), False])
-        holds = of_text[column.codes]
+    of_value = [words_in(text) for text in column.values]
+    declared = {word for code in set(column.codes[of_find].tolist()) if code >= 0 for word in of_value[code]}
+    words = sorted((declared & goods_words()) - parties)
+    holds = {
+        word: np.array([*(word in known for known in of_value), False], dtype=np.bool_)[column.codes] for word in words
+    }
+    for word in words:
         yield Literal(
-            {"field": "goods_description", "op": "matches", "value": pattern},
+            {"field": "goods_description", "op": "matches", "value": rf"\b{word}\b"},
             f"the goods words contain `{word}`",
-            holds,
-            STABLE_WORD if holds[~of_find].any() else STABLE_UNIQUE,
+            holds[word],
+            STABLE_WORD if holds[word][~of_find].any() else STABLE_UNIQUE,
             f"word {word}",
         )
+    chosen = _alternatives(holds, of_find, table)
+    if len(chosen) > 1:
+        yield Literal(
+            {"field": "goods_description", "op": "matches", "value": rf"\b({'|'.join(chosen)})\b"},
+            f"the goods words contain {listed([f'`{word}`' for word in chosen])}",
+            np.logical_or.reduce([holds[word] for word in chosen]),
+            STABLE_WORD,
+            "words",
+            _single(holds, chosen, of_find, table),
+        )
+
+
+def _alternatives(holds: dict[str, BoolArray], of_find: BoolArray, table: ManifestTable) -> list[str]:
+    """Return the fewest rare words or codes that together meet the most finds (greedy set cover)."""
+    finds = {word: set(table.shipment[of_find & rows].tolist()) for word, rows in holds.items()}
+    shares = {word: float(rows[~of_find].mean()) if (~of_find).any() else 0.0 for word, rows in holds.items()}
+    rare = [word for word in holds if shares[word] <= _RARE]
+    met: set[int] = set()
+    chosen: list[str] = []
+    while len(chosen) < _MOST_ALTERNATIVES and rare:
+        best = max(rare, key=lambda word: (len(finds[word] - met), -shares[word], word))
+        if not finds[best] - met:
+            break
+        chosen.append(best)
+        met |= finds[best]
+    return sorted(chosen)
+
+
+def _single(holds: dict[str, BoolArray], chosen: Sequence[str], of_find: BoolArray, table: ManifestTable) -> BoolArray:
+    """Return the items (n,) that meet alternatives only by one that a single find meets.
+
+    As many further finds as these would need an alternative that is not known yet (Good 1953, after Turing).
+    """
+    finds = {word: len(np.unique(table.shipment[of_find & holds[word]])) for word in chosen}
+    nothing = np.zeros(table.n_rows, dtype=np.bool_)
+    by_several: BoolArray = np.logical_or.reduce([nothing, *(holds[word] for word in chosen if finds[word] > 1)])
+    by_any: BoolArray = np.logical_or.reduce([holds[word] for word in chosen])
+    single: BoolArray = by_any & ~by_several
+    return single
 
 
 def _party_words(table: ManifestTable, of_find: BoolArray) -> set[str]:
@@ -128,72 +157,75 @@ def _party_words(table: ManifestTable, of_find: BoolArray) -> set[str]:
         column = table.text(name)
         for code in set(column.codes[of_find].tolist()):
             if code >= 0:
-                words.update(word.casefold() for word in _WORD.findall(column.values[code]))
+                words |= words_in(column.values[code])
     return words
-
-
-@cache
-def _place_stems() -> frozenset[str]:
-    """Return the first letters of countries, their nationalities and languages, and the names of cities with airports."""
-    import airportsdata
-
-    names = {
-        name
-        for country in pycountry.countries
-        for name in (country.name, getattr(country, "common_name", ""), getattr(country, "official_name", ""))
-    }
-    names |= {language.name for language in pycountry.languages if hasattr(language, "alpha_2")}
-    names |= {airport["city"] for airport in airportsdata.load("IATA").values()}
-    return frozenset(word.casefold()[:5] for name in names for word in _WORD.findall(name) if len(word) > 3)
 
 
 def is_place(word: str) -> bool:
     """Return whether a word may name a country, a nationality, a language or a city. It errs on the side of yes."""
-    return word.casefold()[:5] in _place_stems()
+    return word.casefold() in place_words()
 
 
 def _codes(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
-    for name in _CODES:
+    for name, words in CODES.items():
         column = table.text(name)
-        meanings: Mapping[str, str] = FIELD[name].codes or {}
+        meanings = {**(FIELD[name].codes or {}), **NAMES.get(name, {})}
         for code in sorted(set(column.codes[of_find].tolist())):
             if code >= 0:
                 value = column.values[code]
-                meaning = f" ({meanings[value]})" if value in meanings and meanings[value] != value else ""
+                meaning = meanings.get(value)
+                text = f"{words} {value}" if meaning is None else f"{words} {meaning} ({value})"
                 yield Literal(
-                    {"field": name, "op": "eq", "value": value},
-                    f"the {name.replace('_', ' ')} is {value}{meaning}",
-                    column.codes == code,
-                    STABLE_CODE,
-                    name,
+                    {"field": name, "op": "eq", "value": value}, text, column.codes == code, STABLE_CODE, name
                 )
 
 
 def _headings(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
+    """Yield the headings and subheadings of the finds, and together those that few other shipments have."""
     column = table.text("hs_code")
-    for digits in (4, 6):
+    for digits, stable in ((4, STABLE_CODE), (6, STABLE_CODE * STABLE_CODE)):
         codes = {column.values[code][:digits] for code in set(column.codes[of_find].tolist()) if code >= 0}
-        for prefix in sorted(code for code in codes if len(code) == digits and code.isdigit()):
-            of_text = np.array([*(text.startswith(prefix) for text in column.values), False])
+        holds = {
+            prefix: np.array([*(text.startswith(prefix) for text in column.values), False], dtype=np.bool_)[
+                column.codes
+            ]
+            for prefix in sorted(code for code in codes if len(code) == digits and code.isdigit())
+        }
+        for prefix, rows in holds.items():
             yield Literal(
                 {"field": "hs_code", "op": "matches", "value": f"^{prefix}"},
-                f"the HS code begins with {prefix}",
-                of_text[column.codes],
-                STABLE_CODE if digits == 4 else STABLE_CODE * STABLE_CODE,
+                f"the HS code begins with {titled(prefix)}",
+                rows,
+                stable,
                 "hs_code",
+            )
+        chosen = _alternatives(holds, of_find, table)
+        if len(chosen) > 1:
+            yield Literal(
+                {"field": "hs_code", "op": "matches", "value": f"^({'|'.join(chosen)})"},
+                f"the HS code begins with {listed([titled(prefix) for prefix in chosen])}",
+                np.logical_or.reduce([holds[prefix] for prefix in chosen]),
+                stable,
+                "hs_code",
+                _single(holds, chosen, of_find, table),
             )
 
 
-def _features(model: RiskModel, matrix: NDArray[np.float64], of_find: BoolArray) -> Iterator[Literal]:
-    """Yield the conditions that a feature which says whether something is so is 1."""
-    history = {feature.name for feature in HistoryGroup.features}
-    for column, feature in enumerate(model.space.features):
-        if feature.name in history or feature.name in PLACE_FEATURES or not feature.meaning.startswith("Whether "):
-            continue
-        holds = matrix[:, column] == 1.0
-        text = feature.meaning.removeprefix("Whether ")
-        leaf = {"feature": feature.name, "op": "eq", "value": 1.0}
-        yield Literal(leaf, text, holds, STABLE_FEATURE, feature.name)
+def _features(
+    model: RiskModel, table: ManifestTable, matrix: NDArray[np.float64], of_find: BoolArray
+) -> Iterator[Literal]:
+    """Yield the conditions on features that a proposal may use."""
+    columns = {name: column for column, name in enumerate(model.space.names)}
+    source = Source(table, matrix, columns)
+    for op, known in (("ge", FEATURES), ("le", ABSENT)):
+        for name, (about, bound, text) in known.items():
+            if name not in columns and name not in FACTS:
+                continue
+            values = source.feature(name)
+            holds = values >= bound if op == "ge" else values <= bound
+            if holds[of_find].any():
+                leaf = {"feature": name, "op": op, "value": float(bound)}
+                yield Literal(leaf, text, holds, STABLE_FEATURE, about)
 
 
 def _amounts(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
@@ -209,10 +241,10 @@ def _amounts(table: ManifestTable, of_find: BoolArray) -> Iterator[Literal]:
         about = next(iter(leaf.values()))
         if most > 0.0:
             bound = leaf | {"op": "le", "value": most}
-            yield Literal(bound, f"{text} at most {most:g} {unit}", values <= most, STABLE_AMOUNT, about)
+            yield Literal(bound, f"{text} at most {most:,.12g} {unit}", values <= most, STABLE_AMOUNT, about)
         if least > 0.0:
             bound = leaf | {"op": "ge", "value": least}
-            yield Literal(bound, f"{text} at least {least:g} {unit}", values >= least, STABLE_AMOUNT, about)
+            yield Literal(bound, f"{text} at least {least:,.12g} {unit}", values >= least, STABLE_AMOUNT, about)
 
 
 def _rounded(value: float) -> float:
@@ -225,16 +257,11 @@ def _entries(model: RiskModel, matrix: NDArray[np.float64], of_find: BoolArray) 
     if model.evidence is None:
         return
     unusable = {feature.name for feature in HistoryGroup.features} | PLACE_FEATURES
-    from models.evidence import EntryWeights
-
     weights = EntryWeights(model.prior, matrix)
     for entry in model.prior.entries:
-        if entry.direction == "for" and unusable.isdisjoint(entry.features):
+        text = ENTRIES.get(entry.id)
+        if text is not None and unusable.isdisjoint(entry.features):
             holds = weights.column(entry.id) > 0.0
-            yield Literal(
-                {"evidence": entry.id, "op": "gt", "value": 0.0},
-                f"the evidence `{entry.id.replace('_', ' ')}` holds",
-                holds,
-                STABLE_FEATURE,
-                f"evidence {entry.id}",
-            )
+            if holds[of_find].any():
+                leaf = {"evidence": entry.id, "op": "gt", "value": 0.0}
+                yield Literal(leaf, text, holds, STABLE_FEATURE, f"evidence {entry.group}")

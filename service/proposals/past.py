@@ -12,7 +12,8 @@ from scipy.stats import beta
 from sqlalchemy import select
 
 from features.groups.history.history import History
-from features.table.table import ManifestTable
+from features.manifest.fields import FIELDS, Kind
+from features.table.table import Coded, ManifestTable
 from models.evidence import EntryWeights
 from models.rules.rulebook import Rulebook
 from service.inspections.outcomes import finds, holding
@@ -32,8 +33,13 @@ BoolArray = NDArray[np.bool_]
 #: Days of the past on which a proposal is tried.
 DAYS: Final = 90
 _DAY: Final = 86_400 * 1_000_000
-#: Largest number of shipments that are read. Of more, the latest.
-MOST: Final = 20_000
+#: Largest number of shipments that are read: six weeks of an office with 10,000 a week. Of more, the latest.
+MOST: Final = 60_000
+_ORIGINS: Final = tuple(
+    field.name
+    for field in FIELDS
+    if field.kind in (Kind.COUNTRY, Kind.COUNTRIES, Kind.LOCATION, Kind.CURRENCY) or field.key in ("city", "postcode")
+)
 _LEVEL: Final = 0.9
 
 
@@ -85,6 +91,11 @@ class Past:
     inspected: BoolArray
     found: BoolArray
     days: float
+
+    @property
+    def origins(self) -> list[Coded]:
+        """Columns of countries, places and currencies, for which no proposal may stand."""
+        return [self.table.text(name) for name in _ORIGINS]
 
     def tried(self, rules: RuleSet) -> Backtest:
         """Return what the only rule of a set would have opened."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 from sqlalchemy import func, insert, select
 
-from models.rules import RuleSet, known_names, parse_rules
+from models.rules import RulesError, RuleSet, known_names, parse_rules
 from service.core.database import audit
 from service.core.identifiers import new_ids
+from service.core.logs import logger
 from service.inspections.outcomes import finds, holding
 from service.inspections.tables import Outcome
 from service.proposals.drafting import Draft, drafts_of
@@ -90,7 +91,7 @@ def propose(
     with database.snapshot() as connection:
         past = past_of(connection, model, outcome_ids, now)
     literals = literals_of(model, past.table, past.measured.matrix, past.of_find)
-    drafts = drafts_of(literals, past.of_find, past.table.shipment)
+    drafts = drafts_of(literals, past.of_find, past.table.shipment, past.origins)
     rows = [_row(draft, past, outcome_ids, caller, now) for draft in drafts]
     with database.write() as connection:
         database.lock_audit(connection)
@@ -241,9 +242,17 @@ def revision(connection: Connection) -> int:
 def in_force(connection: Connection, now: int) -> RuleSet | None:
     """Return the accepted proposals that have not ended, as rules; None if there are none."""
     accepted = [one for one in reversed(every(connection)) if one.state == "accepted" and one.until > now]
-    if not accepted:
-        return None
-    return rule_set([(one.rule_id, one.conditions, one.text, one.until) for one in accepted])
+    rules = []
+    for one in accepted:
+        rule = (one.rule_id, one.conditions, one.text, one.until)
+        try:
+            rule_set([rule])
+        except RulesError as error:
+            # A later version may lack a feature. The other proposals stay in force.
+            logger().error("proposal_not_read", proposal=one.id, problem=str(error))
+        else:
+            rules.append(rule)
+    return rule_set(rules) if rules else None
 
 
 def retire(database: Database, now: int) -> list[str]:

@@ -130,9 +130,10 @@ async def propose(request: Request, database: AppDatabase, host: Annotated[Model
 @router.get("", summary="List proposals", response_model=ProposalsAnswer, responses=problems(409, 422, 500, 503))
 @needs(Scope.PLAN)
 async def list_proposals(request: Request, database: AppDatabase) -> Response:
-    """Return all proposals, the latest first."""
+    """Return all proposals, the latest first. Those that have ended or find too little are retired first."""
     from service.proposals import repository
 
+    await to_thread.run_sync(repository.retire, database, now_us())
     known = await read_from(database, repository.every)
     return PlainJson({"proposals": [shown(one) for one in known]})
 
