@@ -202,7 +202,15 @@ def _plan_of(row: Any, key: bytes) -> Plan:
 
 
 #: Columns of the index that has all that a plan reads.
-_COLUMNS: Final = (Decision.site, Decision.channel, Decision.scorer, Decision.log_odds, Decision.floored)
+_COLUMNS: Final = (
+    Decision.site,
+    Decision.channel,
+    Decision.scorer,
+    Decision.log_odds,
+    Decision.floored,
+    Decision.threshold,
+    Decision.lane,
+)
 
 
 def traffic_before(connection: Connection, capacity: Capacity, model: RiskModel, end: int) -> Traffic | None:
@@ -230,7 +238,10 @@ def _traffic(rows: Any, capacity: Capacity, model: RiskModel, days: int, each: i
     parts = [_codes(part, of_part[part]) for part in capacity.parts]
     names = [group_name(one) for one in zip(*parts, strict=True)] if parts else [ALL] * len(rows)
     groups = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    log_odds = np.array([np.nan if value is None else value for value in columns[3]])
+    log_odds, threshold = (np.array([np.nan if value is None else value for value in columns[k]]) for k in (3, 5))
+    # Exemptions and countries keep some shipments from red whatever their score. They take no inspection.
+    unopened = (log_odds >= threshold) & np.array([lane != "red" for lane in columns[6]])
+    log_odds[unopened] = log_odds.min(initial=0.0, where=~np.isnan(log_odds))
     return Traffic(
         [*groups],
         np.array([groups[name] for name in names], dtype=np.int64),

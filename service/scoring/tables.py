@@ -58,7 +58,7 @@ class Decision(Base):
         # All columns that a plan by capacity reads. In SQLite, columns after a manifest and an answer are slow to reach.
         Index(
             "ix_decisions_received_at_scores",
-            *("received_at", "what_if", "scorer", "log_odds", "floored", "site", "channel"),
+            *("received_at", "what_if", "scorer", "log_odds", "floored", "site", "channel", "threshold", "lane"),
         ),
         Index(None, "history_order"),
     )

@@ -67,6 +67,21 @@ def test_the_threshold_meets_the_capacity_of_the_working_days(database: Database
     assert explored == pytest.approx(7.0 * 5 / 7 * 10 * 0.1, abs=0.1)
 
 
+def test_what_an_exemption_keeps_from_red_takes_no_inspection(database: Database, model: RiskModel) -> None:
+    fill(database, model, 4_000)
+    capacity = Capacity(per_day=7.0, exploration=0.0)
+    with database.write() as connection:
+        # The riskiest of every two hundred stayed yellow although the score reached the threshold.
+        connection.execute(
+            update(Decision).where(Decision.log_odds >= 2.0).values(threshold=2.0, lane="yellow", selected_by="rule")
+        )
+    plan = in_force(database, capacity, model, now=NOW)
+    assert plan is not None
+    with database.read() as connection:
+        scores = connection.execute(select(Decision.log_odds).where(Decision.log_odds < 2.0)).scalars().all()
+    assert sum(score is not None and score >= plan.lanes.cuts[ALL].red for score in scores) == pytest.approx(50, abs=1)
+
+
 def test_every_process_has_the_plan_of_the_first_and_the_next_day_has_another(
     database: Database, model: RiskModel
 ) -> None:

@@ -16,7 +16,7 @@ _COLUMNS = (
     ("capacity_group", sa.String),
     ("inspection_probability", sa.Double),
 )
-_INDEX = ["received_at", "what_if", "scorer", "log_odds", "floored", "site", "channel"]
+_INDEX = ["received_at", "what_if", "scorer", "log_odds", "floored", "site", "channel", "threshold", "lane"]
 
 
 def upgrade() -> None:
