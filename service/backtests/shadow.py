@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 #: Decisions per step. A small step holds the database for milliseconds.
 _STEP: Final = 1_024
 #: Seconds without a decision before the next look, and after an error.
-POLL_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 5.0
 _ERROR_SECONDS: Final = 30.0
 
 

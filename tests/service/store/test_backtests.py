@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from models.bundle import describe, load
 from service.app import create_app
@@ -22,7 +22,7 @@ from service.backtests import shadow
 from service.backtests.backtest import Past, Period, contender
 from service.backtests.contender import Again
 from service.backtests.decided import CLEAN, FIND, UNKNOWN
-from service.backtests.process import ShadowProcess
+from service.backtests.process import ShadowProcess, relax
 from service.backtests.shadow import Follower, ShadowRefused
 from service.backtests.swap import compare
 from service.backtests.tables import Shadow, ShadowScore
@@ -294,3 +294,12 @@ def test_the_service_runs_a_process_for_the_shadow(past: Past, client: Client, o
         process.close()
     with past.database.read() as connection:
         assert connection.execute(select(Shadow.followed)).scalar_one() == 1
+
+
+def test_commits_of_the_shadow_do_not_wait_for_the_disk(database: Database) -> None:
+    other = Database(database.engine.url.render_as_string(hide_password=False))
+    relax(other)
+    query = "PRAGMA synchronous" if other.is_sqlite else "SHOW synchronous_commit"
+    with other.read() as connection:
+        assert str(connection.execute(text(query)).scalar()) in ("1", "off", "b'off'")
+    other.close()
