@@ -1,8 +1,9 @@
 """Drift: shares of the latest weeks against those of the reference, with thresholds set by the time between false alarms.
 
 The reference has four weeks. A share of the latest week, and of the latest three together, is compared with that of the reference:
-the difference, divided by its standard deviation. Real traffic varies more than random draws do: shipments come in batches, from
-the same senders. So the variance of a random draw is multiplied by the largest of these factors of the reference:
+the part of the difference that a change of the odds by a tenth would not explain, divided by its standard deviation. Real traffic
+varies more than random draws do: shipments come in batches, from the same senders. So the variance of a random draw is multiplied
+by the largest of these factors of the reference:
 
 - that between the days, the same weekdays compared, and that between the weeks, of the group itself;
 - that between the weeks of all groups of the series, and of all series: four weeks say little about one group. These assume that
@@ -32,6 +33,8 @@ REFERENCE: Final = 4
 PERIODS: Final = (1, 3)
 #: Expected false alarms a year over all series.
 FALSE_ALARMS: Final = 1.0
+#: Change of the log-odds of a share that is no drift. Seasons, and a history that learns more senders, change shares by as much.
+TOLERANCE: Final = 0.1
 _WEEKS_A_YEAR: Final = 52.0
 #: Least share of a value in the reference for a group of its own. All rarer values form one.
 _RARE: Final = 0.005
@@ -196,14 +199,20 @@ def _moves(counts: Counted, factor: FloatArray) -> list[Moved]:
             continue
         of_now = of[-weeks:].sum()
         now = count[-weeks:].sum(0) / of_now
+        low, high = (_odds_times(share, np.exp(sign * TOLERANCE)) for sign in (-1.0, 1.0))
         variance = np.maximum(share * (1.0 - share), _FEW / of_now) * (1.0 / of_now + 1.0 / of_before)
-        moved = (now - share) / np.sqrt(factor * variance)
-        found.append((np.maximum(moved, 0.0) if counts.one_sided else np.abs(moved), now, weeks))
+        beyond = np.maximum(now - high, 0.0 if counts.one_sided else low - now)
+        found.append((np.maximum(beyond, 0.0) / np.sqrt(factor * variance), now, weeks))
     return [
         Moved(group, float(share[at]), float(now[at]), weeks, float(moved[at]))
         for at, group in enumerate(counts.groups)
         for moved, now, weeks in [max(found, key=lambda one: float(one[0][at]))]
     ]
+
+
+def _odds_times(share: FloatArray, factor: float) -> FloatArray:
+    """Return the shares whose odds are those of given shares, times a factor."""
+    return share * factor / (1.0 - share + share * factor)
 
 
 def drift_of(of_model: Sequence[Week], of_inputs: Sequence[Week]) -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ class Moved(Answer):
     reference: float = Field(description="Its share of the shipments of the reference", examples=[0.05])
     latest: float = Field(description="Its share of those of the latest weeks", examples=[0.11])
     weeks: int = Field(description="Number of latest weeks", examples=[1])
-    statistic: float = Field(description="Difference in standard deviations", examples=[17.2])
+    statistic: float = Field(description="Standard deviations beyond a change of the odds by a tenth", examples=[17.2])
     names: list[str] = Field(description="Most frequent members of a group of several")
 
 

@@ -81,6 +81,16 @@ def test_a_planted_shift_is_found_within_three_weeks(changes: dict[str, Any], se
     assert found[series]["advice"]
 
 
+def test_a_change_of_the_odds_by_a_tenth_is_no_drift() -> None:
+    rng = np.random.default_rng(4)
+    n = 400_000
+    reference = [week(rng, number, n=n) for number in range(REFERENCE)]
+    shifted = [week(rng, REFERENCE + number, n=n, postal=0.318) for number in range(3)]
+    assert not alarms(reference + shifted)
+    shifted = [week(rng, REFERENCE + number, n=n, postal=0.34) for number in range(3)]
+    assert set(alarms(reference + shifted)) == {"channel"}
+
+
 def test_a_small_office_needs_several_weeks() -> None:
     rng = np.random.default_rng(6)
     reference = [week(rng, number, n=800) for number in range(REFERENCE)]
