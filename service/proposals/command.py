@@ -25,8 +25,9 @@ JsonFile = Annotated[
 def propose(
     finds: Annotated[
         list[str],
-        typer.Option("--from-find", metavar="OUTCOME_ID", help="Outcome that is a find; repeat it for finds alike."),
+        typer.Option("--from-find", metavar="OUTCOME_ID...", help="Outcomes that are finds, alike if several."),
     ],
+    further: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     json_file: JsonFile = None,
     bundle: Annotated[
         Path | None, typer.Option("--bundle", metavar="DIR", help="Bundle; default: the version in service.")
@@ -46,7 +47,9 @@ def propose(
     model = load_model(bundle)
     with open_database(existing=True) as database:
         try:
-            proposed = repository.propose(database, model, finds, caller="tidewaiter propose", now=now_us())
+            proposed = repository.propose(
+                database, model, [*finds, *(further or ())], caller="tidewaiter propose", now=now_us()
+            )
         except BadOutcomes as error:
             raise WrongUse(f"--from-find: {error}.") from None
     _print(proposed, json_file, "The finds share nothing that other traffic does not. Give finds of one scheme.")
@@ -113,11 +116,12 @@ def _card(one: Proposed) -> str:
     tried: dict[str, Any] = one.backtest
     results = "no other one inspected"
     if tried["inspected"]:
-        results = f"{tried['finds']} finds in {tried['inspected']} other inspections ({tried['low']:.0%} to {tried['high']:.0%})"
+        results = f"finds in {tried['finds']} of {tried['inspected']} other inspections ({tried['low']:.0%} to {tried['high']:.0%})"
+    days = "a day" if round(tried["days"]) == 1 else f"{tried['days']:,.0f} days"
     why = f": {one.reason}" if one.reason else ""
     return (
         f"{one.id}  {one.state}{why}\n  {one.text}.\n"
-        f"  It would have opened {tried['opened']:,} of {tried['shipments']:,} shipments in {tried['days']:.0f} days: {results}, "
+        f"  It would have opened {tried['opened']:,} of {tried['shipments']:,} shipments in {days}: {results}, "
         f"{tried['already_red']:.0%} red without it. Weight {one.weight:.1f}.\n"
     )
 

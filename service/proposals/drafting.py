@@ -39,6 +39,8 @@ LARGEST: Final = 0.01
 #: Overlap (F1) with the traffic of an origin from which a draft stands for it, and the fewest items of such traffic.
 _DISGUISED: Final = 0.8
 _LEAST_TRAFFIC: Final = 5
+#: Overlap with an earlier draft from which a draft says the same in other words.
+_SAME: Final = 0.8
 #: Drafts of one size that are kept for the next.
 _BEAM: Final = 60
 
@@ -72,7 +74,7 @@ class _Candidate:
 def drafts_of(
     literals: Sequence[Literal], of_find: BoolArray, shipment: IntArray, origins: Sequence[Coded] = ()
 ) -> list[Draft]:
-    """Return the best drafts, which differ from each other in all conditions but one, the best first.
+    """Return the best drafts, which differ from each other in conditions and shipments, the best first.
 
     Of several finds, each draft meets at least two and at least half.
 
@@ -95,14 +97,17 @@ def drafts_of(
         }
         beam = sorted((search.candidate(parts) for parts in sorted(larger)), key=_order)[:_BEAM]
         every += beam
-    chosen: list[_Candidate] = []
+    chosen: dict[_Candidate, BoolArray] = {}
     for one in sorted(every, key=_order):
         if one.share > LARGEST or one.found < search.fewest:
             continue
-        differs = all(len(set(one.parts) & set(other.parts)) <= 1 and one.parts != other.parts for other in chosen)
         rows = np.logical_and.reduce([literals[part].holds for part in one.parts])
+        differs = all(
+            len(set(one.parts) & set(other.parts)) <= 1 and _overlap(rows, opened) <= _SAME
+            for other, opened in chosen.items()
+        )
         if differs and not any(_is_origin(rows, column) for column in origins):
-            chosen.append(one)
+            chosen[one] = rows
         if len(chosen) == MOST_DRAFTS:
             break
     return [
@@ -113,6 +118,11 @@ def drafts_of(
 
 def _order(one: _Candidate) -> tuple[float, int, tuple[int, ...]]:
     return -one.score, len(one.parts), one.parts
+
+
+def _overlap(rows: BoolArray, others: BoolArray) -> float:
+    """Return the share of the items in either selection that are in both."""
+    return float((rows & others).sum() / max(int((rows | others).sum()), 1))
 
 
 def _is_origin(rows: BoolArray, column: Coded) -> bool:

@@ -40,6 +40,9 @@ _ORIGINS: Final = tuple(
     for field in FIELDS
     if field.kind in (Kind.COUNTRY, Kind.COUNTRIES, Kind.LOCATION, Kind.CURRENCY) or field.key in ("city", "postcode")
 )
+_COLUMNS: Final = (Decision.shipment_id, Decision.id, Decision.lane, Decision.declared_s, Decision.manifest)
+_SECOND: Final = 1_000_000
+_DAY_S: Final = 86_400
 _LEVEL: Final = 0.9
 
 
@@ -80,7 +83,7 @@ class Past:
         of_find: (n,) whether the item belongs to one of the finds to draft from.
         red: (S,) whether the shipment was red.
         inspected, found: (S,) whether it has a result, and a find.
-        days: days from the first to the last.
+        days: days from the first declaration to the last.
     """
 
     model: RiskModel
@@ -128,7 +131,7 @@ def interval(found: int, inspected: int) -> tuple[float | None, float | None, fl
 
 
 def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str], now: int) -> Past:
-    """Read the finds, and the latest shipments of the last `DAYS` days.
+    """Read the finds, and the latest shipments of the last `DAYS` days, by receipt and by declaration.
 
     Args:
         now: time in microseconds since 1970.
@@ -138,12 +141,15 @@ def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str]
     """
     wanted = _finds(connection, outcome_ids)
     latest = (
-        select(Decision.shipment_id, Decision.id, Decision.lane, Decision.received_at, Decision.manifest)
+        select(*_COLUMNS)
         .where(Decision.received_at >= now - DAYS * _DAY, Decision.received_at < now, Decision.what_if.is_(False))
         .order_by(Decision.received_at.desc())
         .limit(MOST)
     )
-    rows = {row.shipment_id: row for row in reversed(connection.execute(latest).all())}
+    received = connection.execute(latest).all()[::-1]
+    # A file may have the traffic of years, which was received in a day.
+    last = max((row.declared_s for row in received if row.declared_s * _SECOND <= now), default=0)
+    rows = {row.shipment_id: row for row in received if last - DAYS * _DAY_S < row.declared_s <= last}
     missing = [decision for shipment, decision in wanted.items() if shipment not in rows]
     rows |= {row.shipment_id: row for row in _decisions(connection, missing)}
     results = {
@@ -164,7 +170,7 @@ def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str]
     history = History.empty().advance(table, update=False)
     measured = model.space.measure(table, history.values)
     ids = [row.shipment_id for row, _ in readable]
-    times = [row.received_at for row, _ in readable]
+    times = [row.declared_s for row, _ in readable]
     return Past(
         model,
         table,
@@ -173,7 +179,7 @@ def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str]
         np.array([row.lane == "red" for row, _ in readable]),
         np.array([one in results for one in ids]),
         np.array([results.get(one, False) for one in ids]),
-        max(1.0, (max(times) - min(times)) / _DAY),
+        min(max(1.0, (max(times) - min(times)) / _DAY_S), DAYS),
     )
 
 
@@ -203,5 +209,5 @@ def _finds(connection: Connection, outcome_ids: Sequence[str]) -> dict[str, str]
 
 
 def _decisions(connection: Connection, ids: Iterable[str]) -> Sequence[Any]:
-    query = select(Decision.shipment_id, Decision.id, Decision.lane, Decision.received_at, Decision.manifest)
+    query = select(*_COLUMNS)
     return connection.execute(query.where(Decision.id.in_(list(ids)))).all()

@@ -138,7 +138,7 @@ def _text(draft: Draft, past: Past, tried: Backtest) -> str:
     others = max(0, tried.opened - tried.drafted_from)
     return (
         f"{shared[:1].upper()}{shared[1:]}: so in {finds_said}, and in {others:,} of {tried.shipments - shipments:,} other "
-        f"shipments of {tried.days:,.0f} days"
+        f"shipments of {'a day' if round(tried.days) == 1 else f'{tried.days:,.0f} days'}"
     )
 
 

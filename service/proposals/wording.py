@@ -242,9 +242,9 @@ def words_in(text: str) -> set[str]:
 
 def titled(prefix: str) -> str:
     """Return the digits of an HS code with their title in brackets, if they have one."""
-    title = (hs_text(prefix) or "").split(";")[0].split(":")[0].strip().lower()
+    title = (hs_text(prefix) or "").lower()
     if len(title) > _TITLE:
-        title = f"{title[:_TITLE].rsplit(' ', 1)[0].rstrip(',')} ..."
+        title = f"{title[:_TITLE].rsplit(' ', 1)[0].rstrip(',;:')} ..."
     return f"{prefix} ({title})" if title else prefix
 
 

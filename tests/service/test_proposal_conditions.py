@@ -92,3 +92,10 @@ def test_a_draft_that_selects_the_traffic_of_a_country_is_left_out() -> None:
     for in_country, is_left_out in ((numbers < 7, True), (numbers < 20, False), (numbers % 2 == 0, False)):
         country = Coded.from_list(["VN" if one else None for one in in_country])
         assert (drafts_of(literals, of_find, numbers, [country]) == []) is is_left_out
+
+
+def test_drafts_that_select_the_same_shipments_are_one() -> None:
+    numbers = np.arange(1_000)
+    leaf = {"feature": "consignee_unit", "op": "ge", "value": 1.0}
+    same = [Literal(leaf, text, numbers < 6, STABLE_FEATURE, text) for text in ("a unit is named", "a flat is named")]
+    assert len(drafts_of(same, numbers < 2, numbers)) == 1
