@@ -317,7 +317,7 @@ def read_mapping(text: str) -> None:
                 ManifestTable.from_columns(chunk.columns, chunk.n_rows, decimal=reader.decimal)
 
 
-REGISTER: Final = (ROOT / "tests" / "behaviour" / "register.csv").read_bytes()
+REGISTER: Final = (ROOT / "training" / "gate" / "officer" / "register.csv").read_bytes()
 
 
 @fuzzed()
