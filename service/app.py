@@ -21,6 +21,7 @@ from features.compiled import slowness
 from models.scoring import ScoreSettings
 from service import subjects
 from service.capacity.current import CurrentCapacity
+from service.console.site import Console, Site, is_of_console
 from service.core import chemistry
 from service.core.errors import DatabaseAway, install_handlers
 from service.core.http.dependencies import DATABASE, Budgets, known_parameters, provide
@@ -153,8 +154,11 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     # From the innermost to the outermost.
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=query_cache, parts=(scorer, settings, budgets))
     app.add_middleware(Idempotent, store=store, bodies=budgets.bodies, most_bytes=settings.max_batch_bytes)
+    if settings.console:
+        app.add_middleware(Console, site=Site(settings, database))
     if ring is not None:
-        app.add_middleware(Authenticated, ring=ring, table=ScopeTable(checked_scopes(app)))
+        others = is_of_console if settings.console else None
+        app.add_middleware(Authenticated, ring=ring, table=ScopeTable(checked_scopes(app)), others=others)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
     return app

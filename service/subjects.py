@@ -43,6 +43,7 @@ SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     "webhooks": ("routes", "tables"),
     "status": ("routes",),
     "keys": ("routes", "command", "tables"),
+    "console": ("command", "tables"),
     "backup": ("command",),
     "erasure": ("routes", "command"),
     "audit": ("routes", "command", "tables"),

@@ -13,8 +13,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.readers.source import read_small
@@ -150,6 +151,9 @@ class Settings(BaseSettings):
     # File of the key, such as a container secret. The first start with a store creates it. None: `history-key` beside the SQLite
     # file. With PostgreSQL, it is beside the folder of the journal, which must also outlive the process.
     history_key_file: Path | None = None
+    # Whether the service has the officers' console at `/`, and the time zone of its times, such as America/New_York.
+    console: bool = True
+    time_zone: str = "UTC"
     # Duration of an officer's claim on a queued shipment. Opening a parcel takes minutes; a claim can be renewed.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
 
@@ -255,6 +259,15 @@ class Settings(BaseSettings):
             rules=office_rules(self.rules, self.permit_register),
         )
         return self
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone; expected a name such as Europe/Paris") from None
+        return name
 
     @model_validator(mode="after")
     def _check_capacity(self) -> Self:

@@ -48,6 +48,10 @@ class AlreadyCorrected(NotRecorded):
     """The outcome already has a correction."""
 
 
+class NewerOutcome(NotRecorded):
+    """Another outcome of the shipment was recorded since the officer looked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Result of an inspection; attributes are those of `service.inspections.tables.Outcome`."""
@@ -232,6 +236,26 @@ def _shipment_of(connection: Connection, decision_id: str) -> str:
     if found is None:
         raise UnknownDecision("decision_id", f"there is no decision {decision_id}")
     return found
+
+
+def check_seen(connection: Connection, decision_id: str, seen: str) -> None:
+    """Check that nobody has recorded an outcome of the shipment of a decision since an officer looked.
+
+    Args:
+        seen: id of the latest outcome that the officer saw; empty for none.
+
+    Raises:
+        UnknownDecision: there is no such decision.
+        NewerOutcome: there is a later outcome.
+    """
+    query = select(Outcome.id, Outcome.content, Outcome.by).where(
+        Outcome.shipment_id == _shipment_of(connection, decision_id)
+    )
+    latest = connection.execute(query.order_by(Outcome.position.desc()).limit(1)).first()
+    if latest is not None and latest.id != seen:
+        what = latest.content.replace("_", " ") or "a withdrawal"
+        who = f" by {latest.by}" if latest.by else ""
+        raise NewerOutcome("seen", f"another outcome was recorded meanwhile: {what}{who}; look at it first")
 
 
 def _check_correction(connection: Connection, decision_id: str, corrected: str) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from service.core.database import audit
 from service.core.database.tables import Insertion, Lookup
 from service.core.database.times import now_us
-from service.inspections.outcomes import Finding, Overridden, Recorded, add_outcome, add_override, holding
+from service.inspections.outcomes import Finding, Overridden, Recorded, add_outcome, add_override, check_seen, holding
 from service.inspections.tables import Outcome, Override, QueueEntry
 from service.scoring.summary import summary_of
 from service.scoring.tables import Decision
@@ -254,6 +254,17 @@ def release(database: Database, decision_id: str, holder: str, *, now: int) -> W
         return _waiting(connection, decision_id, now)
 
 
+def hand_over(database: Database, decision_id: str, holder: str, to: str, *, until: int) -> bool:
+    """Give a shipment that ``holder`` holds to another holder until a time. Return whether ``holder`` held it."""
+    with database.write() as connection:
+        changed = connection.execute(
+            update(QueueEntry)
+            .where(QueueEntry.shipment_id == _shipment_of(decision_id), QueueEntry.claimed_by == holder)
+            .values(claimed_by=to, claimed_until=until)
+        )
+    return changed.rowcount == 1
+
+
 def _shipment_of(decision_id: str) -> Any:
     return select(Decision.shipment_id).where(Decision.id == decision_id).scalar_subquery()
 
@@ -291,14 +302,21 @@ def _entry(row: Any, summary: dict[str, Any], now: int) -> Waiting:
     )
 
 
-def record_outcome(database: Database, decision_id: str, finding: Finding, *, caller: str | None, at: int) -> Recorded:
+def record_outcome(
+    database: Database, decision_id: str, finding: Finding, *, caller: str | None, at: int, seen: str | None = None
+) -> Recorded:
     """Record an outcome at the time ``at``, and update the queue.
 
+    Args:
+        seen: see `service.inspections.outcomes.check_seen`; None: do not check.
+
     Raises:
-        NotRecorded: see `service.inspections.outcomes.add_outcome`.
+        NotRecorded: see `service.inspections.outcomes.add_outcome` and `check_seen`.
     """
     with database.write() as connection:
         database.lock_audit(connection)
+        if seen is not None:
+            check_seen(connection, decision_id, seen)
         recorded, fact = add_outcome(connection, decision_id, finding, caller=caller, at=at)
         refresh(connection, [recorded.shipment_id])
         audit.append(connection, [fact], at)

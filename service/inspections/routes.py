@@ -73,12 +73,17 @@ async def outcome(request: Request, database: AppDatabase, decision_id: str) -> 
     """
     from service.inspections import queue as waiting_shipments
 
-    finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
-    recorded = await _recording(
-        partial(
-            waiting_shipments.record_outcome, database, decision_id, finding, caller=caller_of(request), at=now_us()
-        )
+    requested = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES))
+    work = partial(
+        waiting_shipments.record_outcome,
+        database,
+        decision_id,
+        requested.finding(),
+        caller=caller_of(request),
+        at=now_us(),
+        seen=requested.seen,
     )
+    recorded = await _recording(work)
     add_log_fields(request, decision_id=decision_id, content=recorded.content)
     return PlainJson(outcome_answer(recorded), 201)
 
@@ -251,13 +256,13 @@ async def _holder(request: Request) -> str:
 
 
 async def _recording(work: Callable[[], T]) -> T:
-    from service.inspections.outcomes import AlreadyCorrected, NotRecorded, UnknownDecision
+    from service.inspections.outcomes import AlreadyCorrected, NewerOutcome, NotRecorded, UnknownDecision
 
     try:
         return await to_thread.run_sync(work)
     except UnknownDecision as error:
         raise NotFound(f"{str(error).capitalize()}.") from None
-    except AlreadyCorrected as error:
+    except (AlreadyCorrected, NewerOutcome) as error:
         raise Conflict(f"{error}.", errors=_errors(error)) from None
     except NotRecorded as error:
         raise Unprocessable(f"{error.field}: {error}.", errors=_errors(error)) from None

@@ -95,6 +95,12 @@ class OutcomeRequest(BaseModel):
     corrects: _Short | None = Field(
         default=None, description="Id of the outcome that this one corrects. Both belong to the same decision"
     )
+    seen: Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")] | None = Field(
+        default=None,
+        description="Id of the latest outcome of the shipment that the officer has seen, or an empty text for none. If there is a "
+        "later one, nothing is recorded. Without it, this is not checked",
+        examples=[None],
+    )
     kind: Kind | None = Field(
         default=None,
         description="Kind of the `other_contraband`, required for it; `excise` is tobacco, alcohol and other goods subject to duty",
@@ -118,7 +124,7 @@ class OutcomeRequest(BaseModel):
             raise _wrong("kind", "belongs to the content other_contraband only; omit the field")
         seconds, _ = read_time(self.found_at)
         assert seconds is not None
-        values = self.model_dump()
+        values = self.model_dump(exclude={"seen"})
         return Finding(**(values | {"found_at": seconds * _MICROSECONDS}))
 
 

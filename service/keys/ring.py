@@ -167,20 +167,24 @@ class TokenBucket:
 
 
 class Failures:
-    """Rate limits of failed attempts per address. If there are more than 4,096 addresses, the least recently seen are dropped."""
+    """Rate limits of failed attempts per address. If there are more than 4,096 addresses, the least recently seen are dropped.
 
-    _PER_SECOND: Final = 1.0
-    _AT_ONCE: Final = 20.0
+    Args:
+        per_second: attempts per second in the long run.
+        at_once: attempts at once.
+    """
+
     _MOST_ADDRESSES: Final = 4096
 
-    def __init__(self) -> None:
+    def __init__(self, per_second: float = 1.0, at_once: float = 20.0) -> None:
+        self._per_second, self._at_once = per_second, at_once
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def count(self, address: str, now: float) -> int:
         """Count a failed attempt. Return 0, or the whole seconds to wait if the address has failed too often."""
         bucket = self._buckets.get(address)
         if bucket is None:
-            bucket = self._buckets[address] = TokenBucket(self._PER_SECOND, self._AT_ONCE, now)
+            bucket = self._buckets[address] = TokenBucket(self._per_second, self._at_once, now)
             if len(self._buckets) > self._MOST_ADDRESSES:
                 self._buckets.popitem(last=False)
         else:
@@ -197,10 +201,16 @@ class Authenticated:
     """ASGI middleware that lets a request pass if its key is valid, has the scope of the route, and is within its rate.
 
     The id of the key becomes ``scope["state"]["caller"]``. A path without a route needs any valid key.
+
+    Args:
+        others: function that returns whether a path is checked elsewhere, because people sign in there without a key.
     """
 
-    def __init__(self, app: ASGIApp, ring: KeyRing, table: ScopeTable) -> None:
+    def __init__(
+        self, app: ASGIApp, ring: KeyRing, table: ScopeTable, others: Callable[[str], bool] | None = None
+    ) -> None:
         self._app = app
+        self._others = others
         self._ring = ring
         self._table = table
         self._failures = Failures()
@@ -219,7 +229,7 @@ class Authenticated:
     def _check(self, scope: Scope) -> None:
         path = scope["path"]
         needed = self._table.scope_of(scope["method"], path)
-        if needed is None and is_open(path):
+        if needed is None and (is_open(path) or (self._others is not None and self._others(path))):
             return
         entry = self._key_of(scope)
         state = scope["state"]

@@ -94,12 +94,10 @@ class Observed:
 
 
 def _with_headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer with the request id and `SECURITY_HEADERS`. Keep the answer's own Content-Security-Policy."""
+    """Return the headers of an answer with the request id and `SECURITY_HEADERS`. Keep those that the answer has of its own."""
     headers = [*given, (_HEADER, request_id.encode("ascii"))]
-    if any(name == b"content-security-policy" for name, _ in headers):
-        return headers + [header for header in SECURITY_HEADERS if header[0] != b"content-security-policy"]
-    headers += SECURITY_HEADERS
-    return headers
+    own = {name for name, _ in headers}
+    return headers + [header for header in SECURITY_HEADERS if header[0] not in own]
 
 
 def _request_id(scope: Scope) -> str:

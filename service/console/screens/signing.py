@@ -1,0 +1,114 @@
+"""Sign-in, sign-out, and the first account of a service on a loopback address."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from starlette.responses import Response
+
+from service.console import people
+from service.console.people import Identity, PersonRefused
+from service.console.roles import Role
+from service.console.visit import Page, Visit
+from service.keys.ring import Failures
+
+#: Attempts by address and by login, in this worker: ten at once, then one in six seconds.
+_ATTEMPTS: Final = Failures(1 / 6, 10.0)
+
+
+async def home(visit: Visit) -> Response:
+    """Go to the queue."""
+    return visit.redirect("/queue")
+
+
+async def form(visit: Visit) -> Response:
+    """Show the form for signing in."""
+    return await visit.page(
+        "signing.html", to=_target(visit), login="", problem=None, has_people=await _has_people(visit)
+    )
+
+
+async def sign_in(visit: Visit) -> Response:
+    """Sign a person in, and go to the page that was asked for."""
+    given = await visit.form()
+    login, password = str(given.get("login", "")), str(given.get("password", ""))
+    client, now = visit.request.client, time.monotonic()
+    waits = [_ATTEMPTS.count(one, now) for one in (client.host if client else "-", f"login {login.strip().lower()}")]
+    person = None if any(waits) else await visit.run(people.signed_in, visit.database, login, password)
+    if person is None:
+        problem = f"Too many attempts; wait {max(waits)} seconds." if any(waits) else "Login or password is wrong."
+        block = "again" if visit.is_part else None
+        values = {"to": _target(visit), "login": login, "problem": problem, "has_people": True}
+        return await visit.page("signing.html", block, status=422 if not visit.is_part else 200, **values)
+    response = (
+        Response(status_code=204, headers={"HX-Trigger": "signed-in"})
+        if visit.is_part
+        else visit.redirect(_target(visit))
+    )
+    visit.site.sessions.write(response, visit.request, person)
+    return response
+
+
+async def sign_out(visit: Visit) -> Response:
+    """End the session in this browser."""
+    response = visit.redirect("/sign-in")
+    visit.site.sessions.end(response, visit.request)
+    return response
+
+
+async def account(visit: Visit) -> Response:
+    """Show the form for the first account of a loopback service, or for a new password."""
+    return await visit.page("account.html", problem=None, login="", name="")
+
+
+async def change_account(visit: Visit) -> Response:
+    """Add the first account, or change the password of the person."""
+    given = {name: str(value) for name, value in (await visit.form()).items()}
+    person: Identity | None = None
+    try:
+        if given.get("password") != given.get("repeated"):
+            raise PersonRefused("password", "the two are not equal")
+        if visit.person.is_local:
+            wanted = (given.get("login", ""), given.get("name", "") or given.get("login", ""), Role.ADMINISTRATOR)
+            person = await visit.run(
+                people.add, visit.database, *wanted, password=given.get("password", ""), actor=visit.person.id
+            )
+        else:
+            known = await visit.run(people.signed_in, visit.database, visit.person.login, given.get("old", ""))
+            if known is None:
+                raise PersonRefused("old password", "is wrong")
+            changed = given.get("password", "")
+            await visit.run(people.change, visit.database, known.id, password=changed, actor=known.id)
+            person = await visit.read(people.with_id, known.id)
+    except PersonRefused as error:
+        values = {
+            "problem": f"{str(error).capitalize()}.",
+            "login": given.get("login", ""),
+            "name": given.get("name", ""),
+        }
+        return await visit.page("account.html", status=422, **values)
+    response = visit.redirect("/queue")
+    if person is not None:
+        visit.site.sessions.write(response, visit.request, person)
+    return response
+
+
+async def _has_people(visit: Visit) -> bool:
+    return await visit.read(visit.site.has_people)
+
+
+def _target(visit: Visit) -> str:
+    """Return the path to go to after sign-in: one of this site, never another site's."""
+    given = visit.request.query_params.get("to", "")
+    return given if given.startswith("/") and not given.startswith(("//", "/\\")) else "/queue"
+
+
+PAGES: Final = (
+    Page("GET", "/", None, home),
+    Page("GET", "/sign-in", None, form),
+    Page("POST", "/sign-in", None, sign_in),
+    Page("POST", "/sign-out", Role.VIEWER, sign_out),
+    Page("GET", "/account", Role.VIEWER, account),
+    Page("POST", "/account", Role.VIEWER, change_account),
+)
