@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
@@ -20,8 +20,8 @@ from starlette.types import Lifespan
 from features.compiled import slowness
 from models.scoring import ScoreSettings
 from service import subjects
+from service.background import in_background
 from service.capacity.current import CurrentCapacity
-from service.console.site import Console, Site, is_of_console
 from service.core import chemistry
 from service.core.errors import DatabaseAway, install_handlers
 from service.core.http.dependencies import DATABASE, Budgets, known_parameters, provide
@@ -119,7 +119,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 proposals.watching(),
                 _warmed_up(starting),
                 keys_in_use(ring, settings),
-                _in_background(durable, job_worker, database, settings, monitoring),
+                in_background(durable, job_worker, database, settings, monitoring),
                 repeated(collect_recent_garbage, COLLECT_EVERY, "garbage"),
             ):
                 with long_lived_objects():
@@ -127,10 +127,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                     yield {CONNECTIONS: connections}
 
     app = _without_routes(lifespan)
-    record = _record(settings)
+    record, query_cache, budgets = _record(settings), QueryCache(), _budgets(settings)
     scorer = _scorer(host, metrics, lists, record, store, settings)
-    query_cache = QueryCache()
-    budgets = _budgets(settings)
     parts: dict[Any, object] = {
         Settings: settings,
         Metrics: metrics,
@@ -154,14 +152,22 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     # From the innermost to the outermost.
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=query_cache, parts=(scorer, settings, budgets))
     app.add_middleware(Idempotent, store=store, bodies=budgets.bodies, most_bytes=settings.max_batch_bytes)
-    if settings.console:
-        app.add_middleware(Console, site=Site(settings, database))
+    elsewhere = _add_console(app, settings, database)
     if ring is not None:
-        others = is_of_console if settings.console else None
-        app.add_middleware(Authenticated, ring=ring, table=ScopeTable(checked_scopes(app)), others=others)
+        app.add_middleware(Authenticated, ring=ring, table=ScopeTable(checked_scopes(app)), is_elsewhere=elsewhere)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
     return app
+
+
+def _add_console(app: FastAPI, settings: Settings, database: Database | None) -> Callable[[str], bool] | None:
+    """Add the officers' console. Return which paths it checks itself; None for a service without one, as without a store."""
+    if database is None or not settings.console:
+        return None
+    from service.console.site import Console, Site, is_of_console
+
+    app.add_middleware(Console, site=Site(settings, database))
+    return is_of_console
 
 
 def _budgets(settings: Settings) -> Budgets:
@@ -389,61 +395,6 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
     """Resolve systematic names as soon as OPSIN runs."""
     await starting
     await asyncio.to_thread(warm_up_chemistry, systematic=True)
-
-
-@contextlib.asynccontextmanager
-async def _in_background(
-    durable: DurableHistory | None,
-    worker: InServiceWorker | None,
-    database: Database | None,
-    settings: Settings,
-    monitoring: CurrentMonitoring,
-) -> AsyncIterator[None]:
-    """During the context, save checkpoints of the history, index decisions, score jobs, make the reports of monitoring, and erase
-    data past its retention time."""
-    async with (
-        contextlib.nullcontext() if durable is None else durable.running(),
-        _retention(database, settings),
-        _indexing(database),
-        _shadowing(database, settings),
-        monitoring.watching(),
-        contextlib.nullcontext() if worker is None else worker.running(),
-    ):
-        yield
-
-
-def _retention(database: Database | None, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
-    """Return a context manager during which personal data past its retention time is erased once a day."""
-    if database is None or settings.retention_days is None:
-        return contextlib.nullcontext()
-    from service.erasure.everywhere import retaining
-
-    return retaining(database, settings, settings.retention_days)
-
-
-def _indexing(database: Database | None) -> contextlib.AbstractAsyncContextManager[None]:
-    """Return a context manager during which new decisions enter the index of searches."""
-    if database is None:
-        return contextlib.nullcontext()
-    from service.search.building import EVERY, IndexBuilder
-
-    return repeated(IndexBuilder(database).advance, EVERY, "index")
-
-
-@contextlib.asynccontextmanager
-async def _shadowing(database: Database | None, settings: Settings) -> AsyncIterator[None]:
-    """During the context, run the process of a shadow while there is one. Without the worker of jobs, it runs elsewhere."""
-    if database is None or not settings.job_worker:
-        yield
-        return
-    from service.backtests.process import EVERY, ShadowProcess
-
-    process = ShadowProcess(database, settings)
-    try:
-        async with repeated(process.check, EVERY, "shadow"):
-            yield
-    finally:
-        await asyncio.to_thread(process.close)
 
 
 def _version() -> str:

@@ -203,14 +203,14 @@ class Authenticated:
     The id of the key becomes ``scope["state"]["caller"]``. A path without a route needs any valid key.
 
     Args:
-        others: function that returns whether a path is checked elsewhere, because people sign in there without a key.
+        is_elsewhere: function that returns whether a path is checked elsewhere, because people sign in there without a key.
     """
 
     def __init__(
-        self, app: ASGIApp, ring: KeyRing, table: ScopeTable, others: Callable[[str], bool] | None = None
+        self, app: ASGIApp, ring: KeyRing, table: ScopeTable, is_elsewhere: Callable[[str], bool] | None = None
     ) -> None:
         self._app = app
-        self._others = others
+        self._is_elsewhere = is_elsewhere
         self._ring = ring
         self._table = table
         self._failures = Failures()
@@ -229,7 +229,7 @@ class Authenticated:
     def _check(self, scope: Scope) -> None:
         path = scope["path"]
         needed = self._table.scope_of(scope["method"], path)
-        if needed is None and (is_open(path) or (self._others is not None and self._others(path))):
+        if needed is None and (is_open(path) or (self._is_elsewhere is not None and self._is_elsewhere(path))):
             return
         entry = self._key_of(scope)
         state = scope["state"]

