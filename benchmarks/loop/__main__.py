@@ -9,74 +9,21 @@ figures of what is in the folder.
 from __future__ import annotations
 
 import argparse
-import logging
-import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import structlog
 
 from benchmarks.loop.arms import ARMS, RUNS
 from benchmarks.loop.coverage import GOAL, WORLDS, measure
 from benchmarks.loop.figures import Capacity, plot, read, tables
-from benchmarks.loop.models import beginning
-from benchmarks.loop.office import Job, live_through
-from benchmarks.loop.traffic import Plan, Traffic, traffic
+from benchmarks.loop.simulating import Task, quiet, simulate
+from benchmarks.loop.traffic import Plan, traffic
 from benchmarks.script import say
 
 MARKER: Final = "<!-- simulation -->\n"
 _PICTURE: Final = "generated/loop.svg"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """An arm, a seed and a capacity."""
-
-    root: Path
-    plan: Plan
-    arm: str
-    capacity: float
-
-    @property
-    def folder(self) -> Path:
-        return self.root / self.plan.name / f"{self.capacity:g}-{self.arm}"
-
-    @property
-    def title(self) -> str:
-        return f"seed {self.plan.seed}, {self.capacity:.0%}, {ARMS[self.arm].title}"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the arm is finished."""
-        return (self.folder / "opened.csv").is_file()
-
-
-def perform(task: Task) -> None:
-    """Simulate an arm, with progress on standard error."""
-    _quiet()
-    found = traffic(task.plan, task.root, say)
-    started, done = time.monotonic(), 0
-
-    def progress(text: str) -> None:
-        nonlocal done
-        done += 1
-        a_week = (time.monotonic() - started) / done
-        say(f"{task.title}: {text}, {a_week:.0f} s a week")
-
-    live_through(
-        Job(found, beginning(found, task.root, say), ARMS[task.arm], task.capacity, task.folder, progress),
-    )
-
-
-def _quiet() -> None:
-    """Let only warnings of the service be logged."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def tasks_of(options: argparse.Namespace) -> list[Task]:
@@ -97,35 +44,16 @@ def plan_of(options: argparse.Namespace, seed: int) -> Plan:
     return Plan(seed=seed, weeks=options.weeks, per_week=options.per_week, changes=changes)
 
 
-def simulate(tasks: Sequence[Task], processes: int) -> None:
-    """Simulate the arms that are not finished, some at a time."""
-    waiting = [task for task in tasks if not task.is_done]
-    # Once, because the arms of a seed share them.
-    for plan, root in {task.plan.name: (task.plan, task.root) for task in waiting}.values():
-        beginning(traffic(plan, root, say), root, say)
-    started = time.monotonic()
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(perform, task): task for task in waiting}
-        for number, future in enumerate(as_completed(running), 1):
-            future.result()
-            left = (time.monotonic() - started) / number * (len(waiting) - number)
-            say(f"{running[future].title}: done; {number} of {len(waiting)} arms, {left / 60:.0f} minutes left")
-
-
 def results_of(tasks: Sequence[Task]) -> Iterator[Capacity]:
     """Yield what is finished, by capacity."""
     for capacity in dict.fromkeys(task.capacity for task in tasks):
         of = Capacity(capacity, tasks[0].plan, {})
         for task in tasks:
             if task.capacity == capacity and task.is_done:
-                one = read(_traffic_of(task), task.folder, task.arm)
+                one = read(traffic(task.plan, task.root, say), task.folder, task.arm)
                 if one is not None:
                     of.arms.setdefault(task.arm, []).append(one)
         yield of
-
-
-def _traffic_of(task: Task) -> Traffic:
-    return traffic(task.plan, task.root, say)
 
 
 def report(tasks: Sequence[Task], page: Path | None) -> None:
@@ -172,7 +100,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.what == "coverage":
         return coverage(options.runs)
-    _quiet()
+    quiet()
     # One thread each, because the arms share the processors.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     tasks = tasks_of(options)
