@@ -262,7 +262,7 @@ def _durable(store: Store, settings: Settings, host: ModelHost) -> DurableHistor
     from service.decisions.earlier import EarlierDecisions
     from service.history.durable import durable_history
 
-    host.look_with(EarlierDecisions(store))
+    host.look_with(EarlierDecisions(store.database, lambda: store.waiting))
     return durable_history(store.database, lambda: store.waiting, settings, host)
 
 

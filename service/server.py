@@ -57,7 +57,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
     from service.core.http.protocol import LimitedProtocol
     from service.core.logs import configure
 
-    _check_address(settings.host, settings.port)
+    check_address(settings.host, settings.port)
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
@@ -111,7 +111,12 @@ def _stop_on_hangup() -> None:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
-def _check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> None:
+    """Check that the service can listen at an address.
+
+    Raises:
+        PortTaken: the port is in use, or the address does not belong to this machine.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

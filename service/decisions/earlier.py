@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ from service.scoring.tables import Decision
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.decisions.store import Store
+    from service.core.database.engine import Database
 
 #: Fields whose changes say nothing about the goods.
 _NOT_CONTENT: Final = frozenset({"shipment_id", "declared_at", "item_number"})
@@ -38,8 +39,12 @@ _MOST: Final = 20
 class EarlierDecisions:
     """Looks up earlier declarations in a store."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database, waiting: Callable[[], int] = lambda: 0) -> None:
+        """
+        Args:
+            waiting: returns the number of decisions in the journal.
+        """
+        self._database, self._waiting = database, waiting
 
     def look(self, earlier: Earlier, table: ManifestTable, shipment: int) -> Earlier:
         """Return the earlier declaration with its decision, the changes, and the floor that an officer's decision leaves.
@@ -49,10 +54,10 @@ class EarlierDecisions:
         Args:
             table, shipment: the later declaration.
         """
-        if earlier.order == NO_ORDER or self._store.waiting:
+        if earlier.order == NO_ORDER or self._waiting():
             return earlier
         try:
-            with self._store.database.read() as connection:
+            with self._database.read() as connection:
                 return self._known(connection, earlier, table, shipment)
         except (SQLAlchemyError, DatabaseAway) as error:
             logger().warning("earlier_decision_not_read", problem=repr(error))

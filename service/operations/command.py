@@ -10,12 +10,16 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from models.scoring import RiskModel
     from service.core.settings import Settings
     from service.files.batch import BatchReport
     from service.files.chunk_scorer import RiskyShipment
 
 #: Invented manifests; see `service/samples/README.md` for their origin.
 SAMPLE: Final = Path(__file__).resolve().parents[1] / "samples" / "manifests.csv"
+
+#: Folder of the store of `tidewaiter demo`.
+DEMO_STORE: Final = Path("out/demo")
 
 _LANE_STYLES: Final = {"red": "bold red", "yellow": "yellow", "green": "green"}
 
@@ -44,13 +48,19 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C. Its documentation is at /docs."""
+    from service.core.commands import environment
+
+    _serve(environment(host=host, port=port, workers=workers, history_file=history, history_mapping=mapping))
+
+
+def _serve(settings: Settings) -> None:
+    """Serve with some settings until Ctrl-C."""
     from models.bundle import resolve, verify
-    from service.core.commands import WrongUse, environment, to_stderr
+    from service.core.commands import WrongUse, to_stderr
     from service.core.settings import unknown_variables
     from service.scoring.model_host import load_current
     from service.server import PortTaken, run
 
-    settings = environment(host=host, port=port, workers=workers, history_file=history, history_mapping=mapping)
     for name in unknown_variables():
         to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
     if (problem := settings.access_problem()) is not None:
@@ -118,20 +128,68 @@ def demo(
     host: Host = None,
     port: Port = None,
 ) -> None:
-    """Score the bundled sample, show the riskiest shipments with their reasons, then serve the API."""
-    from service.core.commands import load_model, to_stderr
+    """Score the bundled sample, show the riskiest shipments with their reasons, then serve a simulated office.
+
+    The office's store, with four weeks of decisions and inspections, is in out/demo. Each start fills it anew, so that its last day
+    ends now; this takes some seconds. Your own store is not touched.
+    """
+    from service.core.commands import load_model
     from service.files.command import FileScoring, score_into
 
     out.parent.mkdir(parents=True, exist_ok=True)
     model = load_model(None)
     report = score_into(SAMPLE, out, model, FileScoring(rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8))
     show_riskiest(report, out)
-    if no_serve:
-        return
+    if not no_serve:
+        _serve_office(model, host, port)
+
+
+def _serve_office(model: RiskModel, host: str | None, port: int | None) -> None:
+    """Fill the store of a simulated office, and serve it."""
+    from service.core.commands import WrongUse, environment, row_progress, to_stderr
+    from service.core.database.engine import Database
+    from service.core.logs import configure
+    from service.operations.demo import CAPACITY, fill
+    from service.server import PortTaken, check_address
+
+    database_file = DEMO_STORE / "tidewaiter.db"
+    settings = environment(
+        host=host,
+        port=port,
+        workers=1,
+        keeps_decisions=True,
+        database_url=f"sqlite:///{database_file}",
+        database_away="refuse",
+        journal_dir=DEMO_STORE / "journal",
+        jobs_dir=DEMO_STORE / "jobs",
+        first_key_file=DEMO_STORE / "administrator-key",
+        capacity=CAPACITY,
+        random_share=0.0,
+    )
+    try:
+        check_address(settings.host, settings.port)
+    except PortTaken as error:
+        raise WrongUse(str(error)) from None
+    DEMO_STORE.mkdir(parents=True, exist_ok=True)
+    for old in (*DEMO_STORE.glob(f"{database_file.name}*"), DEMO_STORE / "history-key"):
+        old.unlink(missing_ok=True)
+    configure("error")
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        database.migrate()
+        with row_progress("simulated office") as advance:
+            filled = fill(database, settings, model=model, progress=lambda done, total: advance(done, total, done))
+    finally:
+        database.close()
     console = to_stderr()
-    address = f"http://{host or '127.0.0.1'}:{port or 8000}"
-    console.print(f"Serving at {address} (documentation: {address}/docs). Press Ctrl-C to stop.", markup=False)
-    serve(host, port)
+    inspections, finds = sum(filled.outcomes.values()), sum(map(len, filled.finds.values()))
+    console.print(
+        f"A simulated office with {filled.decisions:,} decisions, {inspections} inspections and {finds} finds is in {DEMO_STORE}.",
+        markup=False,
+    )
+    address = f"http://{settings.host}:{settings.port}/"
+    console.print(f"Officers' console: {address} (API: {address}docs). Press Ctrl-C to stop.", markup=False)
+    _serve(settings)
 
 
 def show_riskiest(report: BatchReport, out: Path, console: Console | None = None) -> None:
