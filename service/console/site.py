@@ -28,6 +28,7 @@ from service.console.texts import Formats, translations
 from service.console.visit import Page, Problem, Visit
 from service.core.errors import DatabaseAway, ServiceError
 from service.core.logs import logger
+from service.keys.ring import Failures
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -75,6 +76,8 @@ class Site:
     def __init__(self, settings: Settings, database: Database | None) -> None:
         self.settings = settings
         self.database = database
+        # Attempts to sign in, by address and by login. Offices share an address; nobody types a password ten times at once.
+        self.attempts = (Failures(1.0, 60.0), Failures(1 / 6, 10.0))
         self.statics: Final = _statics()
         self._sessions: Sessions | None = None
         self._has_people = False
@@ -245,11 +248,11 @@ class Console:
 
 
 async def _has_token(visit: Visit, page: Page) -> bool:
-    given = visit.request.headers.get(HEADER)
-    if given is None and not page.streams:
-        value = (await visit.form()).get(FIELD)
-        given = value if isinstance(value, str) else None
-    return given is not None and visit.site.sessions.is_token(given, visit.person.id)
+    """Return whether the header or the form has the token of the person. After the end of a session, only the form has it."""
+    given = [visit.request.headers.get(HEADER)]
+    if not page.streams:
+        given.append((await visit.form()).get(FIELD))  # type: ignore[arg-type]
+    return any(isinstance(one, str) and visit.site.sessions.is_token(one, visit.person.id) for one in given)
 
 
 async def _sign_in_first(visit: Visit) -> Response:

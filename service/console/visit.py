@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from service.console.session import Sessions
     from service.core.database.engine import Database
     from service.core.settings import Settings
+    from service.keys.ring import Failures
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Shared(Protocol):
 
     settings: Settings
     database: Database | None
+    attempts: tuple[Failures, Failures]
 
     @property
     def sessions(self) -> Sessions:

@@ -11,10 +11,6 @@ from service.console import people
 from service.console.people import Identity, PersonRefused
 from service.console.roles import Role
 from service.console.visit import Page, Visit
-from service.keys.ring import Failures
-
-#: Attempts by address and by login, in this worker: ten at once, then one in six seconds.
-_ATTEMPTS: Final = Failures(1 / 6, 10.0)
 
 
 async def home(visit: Visit) -> Response:
@@ -34,7 +30,8 @@ async def sign_in(visit: Visit) -> Response:
     given = await visit.form()
     login, password = str(given.get("login", "")), str(given.get("password", ""))
     client, now = visit.request.client, time.monotonic()
-    waits = [_ATTEMPTS.count(one, now) for one in (client.host if client else "-", f"login {login.strip().lower()}")]
+    by_address, by_login = visit.site.attempts
+    waits = (by_address.count(client.host if client else "-", now), by_login.count(login.strip().lower(), now))
     person = None if any(waits) else await visit.run(people.signed_in, visit.database, login, password)
     if person is None:
         problem = f"Too many attempts; wait {max(waits)} seconds." if any(waits) else "Login or password is wrong."

@@ -230,3 +230,4 @@ for (const type of ["pointerover", "pointerout", "focusin", "focusout"]) documen
 
 // A screen with rows begins at its first row, unless a field asks for the focus.
 if (document.activeElement === document.body && document.querySelector("[data-rows]")) focusRow(0);
+document.body.dataset.ready = "";

@@ -1,0 +1,98 @@
+"""Sign-in, sessions and the first account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.console import people
+from service.console.people import PersonRefused
+from service.console.roles import Role
+from tests.service.api_client import Client, serving
+from tests.service.console.conftest import PASSWORD, Officer, database_of, settings_of, sign_in, token_of
+
+
+def test_a_loopback_service_opens_with_a_local_user_until_there_is_an_account(office: Client) -> None:
+    page = office.get("/queue")
+    assert "You are the local user" in page.text
+    made = office.post(
+        "/account",
+        data={"login": "chief", "password": PASSWORD, "repeated": PASSWORD, "token": token_of(page.text)},
+    )
+    assert made.headers["location"] == "/queue"
+    assert "HttpOnly" in made.headers["set-cookie"]
+    assert "SameSite=lax" in made.headers["set-cookie"]
+    office.asynchronous.cookies.clear()
+    assert office.get("/queue").headers["location"] == "/sign-in?to=%2Fqueue"
+    assert Officer(office, "chief").get("/queue").status_code == 200
+
+
+def test_a_service_with_keys_has_no_local_user_and_its_api_still_needs_a_key(small_store: Path, tmp_path: Path) -> None:
+    settings = settings_of(small_store, tmp_path, auth=True, first_key_file=tmp_path / "key")
+    with serving(create_app(settings)) as client:
+        assert client.get("/queue").status_code == 303
+        assert "tidewaiter people add" in client.get("/sign-in").text
+        person = sign_in(client, "an.officer", Role.OFFICER)
+        assert person.get("/queue").status_code == 200
+        # A session is no key.
+        assert person.get("/v1/queue").status_code == 401
+
+
+def test_a_wrong_password_an_unknown_login_and_an_ended_account_look_the_same(office: Client) -> None:
+    database = database_of(office)
+    people.add(database, "known", "Known", Role.OFFICER, password=PASSWORD, actor=None)
+    ended = people.add(database, "ended", "Ended", Role.OFFICER, password=PASSWORD, actor=None)
+    people.change(database, ended.id, is_ended=True, actor=None)
+    token = token_of(office.get("/sign-in").text)
+    for login, password in (("known", "another sentence of words"), ("unknown", PASSWORD), ("ended", PASSWORD)):
+        answer = office.post("/sign-in", data={"login": login, "password": password, "token": token})
+        assert answer.status_code == 422
+        assert "Login or password is wrong." in answer.text
+        assert "set-cookie" not in answer.headers
+
+
+def test_attempts_are_limited(office: Client) -> None:
+    people.add(database_of(office), "limited", "Limited", Role.OFFICER, password=PASSWORD, actor=None)
+    token = token_of(office.get("/sign-in").text)
+    for _ in range(12):
+        answer = office.post("/sign-in", data={"login": "limited", "password": "x" * 20, "token": token})
+    assert "Too many attempts" in answer.text
+
+
+@pytest.mark.parametrize(
+    "changes", [{"role": Role.VIEWER}, {"password": "another sentence of words"}, {"is_ended": True}]
+)
+def test_a_change_of_an_account_ends_its_sessions(office: Client, changes: dict[str, object]) -> None:
+    sign_in(office, "chief", Role.ADMINISTRATOR)
+    person = sign_in(office, "changing", Role.OFFICER)
+    assert person.get("/queue").status_code == 200
+    database = database_of(office)
+    with database.read() as connection:
+        [one] = [one for one in people.every(connection) if one.login == "changing"]
+    people.change(database, one.id, actor="a test", **changes)  # type: ignore[arg-type]
+    assert person.get("/queue").status_code == 303
+
+
+def test_the_last_administrator_stays(office: Client) -> None:
+    chief = people.add(database_of(office), "chief", "Chief", Role.ADMINISTRATOR, password=PASSWORD, actor=None)
+    for changes in ({"role": Role.LEAD}, {"is_ended": True}):
+        with pytest.raises(PersonRefused, match="only administrator"):
+            people.change(database_of(office), chief.id, actor=None, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("to", ["//evil.example/", "https://evil.example/", "/\\evil.example"])
+def test_sign_in_leads_to_no_other_site(office: Client, to: str) -> None:
+    people.add(database_of(office), "known", "Known", Role.OFFICER, password=PASSWORD, actor=None)
+    token = token_of(office.get("/sign-in").text)
+    fields = {"login": "known", "password": PASSWORD, "token": token}
+    assert office.post("/sign-in", params={"to": to}, data=fields).headers["location"] == "/queue"
+
+
+def test_a_forged_cookie_is_no_session(office: Client) -> None:
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    value = person.cookies["tidewaiter"]
+    person.cookies = httpx.Cookies({"tidewaiter": value[:-2] + ("aa" if value[-2:] != "aa" else "bb")})
+    assert person.get("/queue").status_code == 303
