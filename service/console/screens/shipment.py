@@ -11,6 +11,15 @@ from starlette.responses import Response
 from service.console import people
 from service.console.notes import LONGEST, add_note, note_opened, notes_on
 from service.console.roles import Role
+from service.console.screens.evidence import (
+    changes_between,
+    contributions,
+    fields_of,
+    network,
+    party_ids,
+    timeline,
+    trail_of,
+)
 from service.console.screens.queue import FILTERS, claim_next
 from service.console.visit import Page, Problem, Visit, read_view
 from service.core.database.times import iso_time, now_us
@@ -33,6 +42,7 @@ VERDICTS: Final = (
     ("9", "other_contraband", "other", "Other contraband"),
 )
 _MICROSECONDS: Final = 1_000_000
+_NOT_FOUND: Final = 404
 
 
 async def shipment(visit: Visit) -> Response:
@@ -48,16 +58,45 @@ async def _shown(visit: Visit, stored: dict[str, Any], view: dict[str, str]) -> 
     """Return the values of the template."""
     known = await visit.read(_known, stored["decision_id"], stored["shipment_id"])
     done = visit.request.query_params.get("done")
+    about = [stored["decision_id"], *(one["outcome_id"] for one in stored["outcomes"])]
+    about += [one["override_id"] for one in stored["overrides"]] + [one.id for one in known["notes"]]
+    earlier = stored["earlier_id"]
+    before = None if earlier is None else await visit.get(f"/v1/decisions/{earlier}")
     return {
         "stored": stored,
         "answer": stored["answer"],
         "manifest": stored["manifest"],
+        "parts_of_manifest": fields_of(stored["manifest"], stored["answer"]["reasons"]),
+        "chart": contributions(stored["answer"]),
+        "before": before,
+        "changed": [] if before is None else changes_between(before["manifest"], stored["manifest"]),
+        "trail": await visit.read(trail_of, about),
         "view": urlencode(view),
         "verdicts": VERDICTS,
         "done": None if done is None else await visit.read(_recorded, done),
         "is_mine": known["holder"] == (visit.person.id, visit.person.name),
         **known,
     }
+
+
+async def neighbours(visit: Visit) -> Response:
+    """Show what is known of the parties of a shipment: time line, network and table."""
+    stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
+    parties = {}
+    for role, party_id in party_ids(stored["manifest"]).items():
+        try:
+            parties[role] = await visit.get(f"/v1/parties/{party_id}")
+        except Problem as error:
+            # The index of decisions does not know the latest ones yet.
+            if error.status != _NOT_FOUND:
+                raise
+    values = {"parties": parties, "net": network(parties, stored["shipment_id"]), "times": timeline(parties, stored)}
+    return await visit.page("neighbours.html", stored=stored, **values)
+
+
+async def drawing(visit: Visit) -> Response:
+    """Draw the structure of a substance."""
+    return visit.forward("/v1/substances/drawing.svg", visit.query("q"))
 
 
 def _known(connection: Connection, decision_id: str, shipment_id: str) -> dict[str, Any]:
@@ -201,6 +240,8 @@ async def _hand_over(visit: Visit, decision_id: str, colleague: str) -> None:
 
 
 PAGES: Final = (
+    Page("GET", "/shipments/{id}/neighbours", Role.VIEWER, neighbours),
+    Page("GET", "/substances/drawing", Role.VIEWER, drawing),
     Page("GET", "/shipments/{id}", Role.VIEWER, shipment),
     Page("POST", "/shipments/{id}/outcome", Role.OFFICER, record),
     Page("POST", "/shipments/{id}/claim", Role.OFFICER, change_claim),

@@ -34,7 +34,10 @@ function act(element) {
   } else if (element.matches("[type=radio]")) {
     element.click();
     element.focus();
-  } else element.click();
+  } else {
+    element.click();
+    if (element.matches("summary")) element.parentElement.querySelector("select:not(:disabled), textarea")?.focus();
+  }
 }
 
 let going = 0;
