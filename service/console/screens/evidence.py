@@ -163,7 +163,7 @@ def timeline(parties: Mapping[str, Mapping[str, Any]], of: Mapping[str, Any]) ->
         ``rows``, the latest first, with ``role``, ``find`` and ``x`` in a drawing 100 wide; ``first`` and ``last`` time.
     """
     found = {one["decision_id"]: one for party in parties.values() for one in party["finds"]}
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for role, party in parties.items():
         for row in party["shipments"]:
             known = rows.setdefault(row["decision_id"], {**row, "roles": [], "find": found.get(row["decision_id"])})

@@ -90,8 +90,8 @@ async def neighbours(visit: Visit) -> Response:
             # The index of decisions does not know the latest ones yet.
             if error.status != _NOT_FOUND:
                 raise
-    values = {"parties": parties, "net": network(parties, stored["shipment_id"]), "times": timeline(parties, stored)}
-    return await visit.page("neighbours.html", stored=stored, **values)
+    net, times = network(parties, stored["shipment_id"]), timeline(parties, stored)
+    return await visit.page("neighbours.html", parties=parties, net=net, times=times)
 
 
 async def drawing(visit: Visit) -> Response:

@@ -214,6 +214,13 @@ for (const form of document.querySelectorAll("form.filters")) {
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   });
 }
+for (const element of document.querySelectorAll("[data-copy]")) {
+  element.addEventListener("click", () => {
+    const [from, to] = element.dataset.copy.split(" ").map((name) => element.form.elements[name]);
+    to.value = from.value;
+    to.focus();
+  });
+}
 for (const element of document.querySelectorAll("[data-print]")) element.addEventListener("click", () => print());
 const waiting = document.querySelector("[data-reload]");
 if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.reload) * 1000);

@@ -46,13 +46,8 @@ def shipments(count: int) -> list[dict[str, Any]]:
 
 
 def settings_of(models: Path, folder: Path, **changes: Any) -> Settings:
-    return Settings(
-        models_dir=models,
-        TIDEWAITER_STORE=True,
-        database_url=f"sqlite:///{folder / 'store.db'}",
-        job_worker=False,
-        **changes,
-    )
+    own: dict[str, Any] = {"TIDEWAITER_STORE": True, "database_url": f"sqlite:///{folder / 'store.db'}"}
+    return Settings(models_dir=models, job_worker=False, **own, **changes)
 
 
 class Officer:

@@ -1,0 +1,146 @@
+"""Questions without a shipment of the office: what if a manifest were different, what a chemical is, what goods words mean."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from features.manifest.fields import ITEM_NAMES
+from service.console.roles import Role
+from service.console.screens.evidence import changes_between
+from service.console.visit import Page, Problem, Visit
+from service.core.examples import EXAMPLE_PRECURSOR
+
+#: Fields of the form, in its order: flat name and label.
+FORM: Final = (
+    ("goods_description", "Goods description"),
+    ("declared_chemical", "Declared chemical"),
+    ("cas_number", "CAS number"),
+    ("hs_code", "HS code"),
+    ("origin_country", "Origin of the goods"),
+    ("net_mass_kg", "Net mass, kg"),
+    ("customs_value", "Value"),
+    ("currency", "Currency"),
+    ("channel", "Channel"),
+    ("consignor_name", "Consignor"),
+    ("consignor_country", "Country of the consignor"),
+    ("consignee_name", "Consignee"),
+    ("consignee_city", "City of the consignee"),
+    ("consignee_country", "Country of the consignee"),
+)
+_PARTIES: Final = ("consignor", "consignee")
+
+
+async def trying(visit: Visit) -> Response:
+    """Show the form with an example, or the manifest of a stored decision."""
+    manifest: Any = EXAMPLE_PRECURSOR
+    if of := visit.query("decision").get("decision"):
+        manifest = (await visit.get(f"/v1/decisions/{of}"))["manifest"] or EXAMPLE_PRECURSOR
+    text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()
+    return await visit.page("try.html", form=FORM, texts=(text, ""), result=None)
+
+
+async def try_out(visit: Visit) -> Response:
+    """Score a manifest, and a changed one if there is one, without an effect on history and queue."""
+    given = {name: str(value) for name, value in (await visit.form()).items()}
+    fields = {name: text.strip() for name, _ in FORM if (text := given.get(name, "")).strip()}
+    first = read_manifest(nested(fields)) if given.get("as") == "form" else read_manifest(given.get("first", ""))
+    answers = [await _scored(visit, first)]
+    changed = given.get("changed", "").strip()
+    second = read_manifest(changed, "the changed manifest") if changed else None
+    if second is not None:
+        answers.append(await _scored(visit, second))
+    result = {
+        "answers": answers,
+        "manifest": orjson.dumps(first, option=orjson.OPT_INDENT_2).decode(),
+        "changes": [] if second is None else changes_between(first, second),
+        "reasons": [] if second is None else _moved(answers[0]["reasons"], answers[1]["reasons"]),
+    }
+    return await visit.page("try.html", "result", result=result)
+
+
+async def _scored(visit: Visit, manifest: dict[str, Any]) -> Any:
+    return await visit.post("/v1/score", manifest, {"update_history": "false", "explain": "all"})
+
+
+def read_manifest(given: str | dict[str, Any], what: str = "the manifest") -> dict[str, Any]:
+    """Return a manifest from JSON, or from a CSV header with one or more rows of one shipment.
+
+    Raises:
+        Problem: the text is neither; it says where reading ended.
+    """
+    if isinstance(given, dict):
+        return given
+    text = given.strip()
+    if not text.startswith(("{", "[")) and "\n" in text and "," in text:
+        rows = list(csv.DictReader(io.StringIO(text)))
+        if rows and "shipment_id" in rows[0]:
+            items = [{name: row[name] for name in ITEM_NAMES if row.get(name)} for row in rows]
+            head = {name: value for name, value in rows[0].items() if name and value and name not in ITEM_NAMES}
+            return nested(head) | {"items": items}
+    try:
+        manifest = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        expected = "expected one JSON object, or a CSV header with shipment_id and a row"
+        raise Problem(
+            422, {"detail": f"In {what}, line {error.lineno}, column {error.colno}: {error.msg}; {expected}."}
+        ) from None
+    if not isinstance(manifest, dict):
+        raise Problem(422, {"detail": f"In {what}: expected one JSON object with the shipment."})
+    return manifest
+
+
+def nested(flat: Mapping[str, str]) -> dict[str, Any]:
+    """Return the JSON form of flat fields of one shipment with one goods item."""
+    manifest: dict[str, Any] = {"shipment_id": "TRY"}
+    item = {}
+    for name, value in flat.items():
+        role = name.partition("_")[0]
+        if name in ITEM_NAMES:
+            item[name] = value
+        elif role in _PARTIES:
+            manifest.setdefault(role, {})[name[len(role) + 1 :]] = value
+        else:
+            manifest[name] = value
+    return manifest | ({"items": [item]} if item else {})
+
+
+def _moved(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reasons that came, went, or changed their weight by a tenth or more: the largest change first."""
+    old, new = ({(one["code"], one["text"]): one["weight"] for one in reasons} for reasons in (before, after))
+    found = []
+    for key in dict.fromkeys((*old, *new)):
+        change = (new.get(key) or 0.0) - (old.get(key) or 0.0)
+        if (key in old) != (key in new) or abs(change) >= 0.1:
+            state = "new" if key not in old else "gone" if key not in new else "changed"
+            found.append(
+                {"text": key[1], "state": state, "before": old.get(key), "after": new.get(key), "change": change}
+            )
+    return sorted(found, key=lambda one: -abs(one["change"]))
+
+
+async def substances(visit: Visit) -> Response:
+    """Look up a chemical: the answer in a sentence, then its listings and what is not recorded."""
+    asked = visit.query("q", "jurisdiction", "as_of")
+    answer = await visit.get("/v1/substances", asked) if "q" in asked else None
+    return await visit.page("substances.html", "result" if visit.is_part else None, asked=asked, answer=answer)
+
+
+async def goods(visit: Visit) -> Response:
+    """Look up goods words: likely codes, whether a declared code fits, and what the words lack."""
+    asked = visit.query("q", "hs_code")
+    answer = await visit.get("/v1/goods", asked) if "q" in asked else None
+    return await visit.page("goods.html", "result" if visit.is_part else None, asked=asked, answer=answer)
+
+
+PAGES: Final = (
+    Page("GET", "/try", Role.OFFICER, trying),
+    Page("POST", "/try", Role.OFFICER, try_out),
+    Page("GET", "/substances", Role.VIEWER, substances),
+    Page("GET", "/goods", Role.VIEWER, goods),
+)
