@@ -39,16 +39,16 @@ SEED: Final = 5
 END: Final = pd.Timestamp("2026-12-01", tz="UTC")
 DAYS: Final = 28
 #: Share of the shipments that are declared on the full day.
-_FULL_DAY: Final = 0.14
+_FULL_DAY: Final = 0.18
 #: Shipments of the world per shipment of the file, and the most illicit and hard ones per shipment of the file. Both are more
 #: frequent than in the world, because a queue of ordinary parcels shows little.
 _WORLD: Final = 2.5
-_ILLICIT, _HARD = 0.007, 0.025
+_ILLICIT, _HARD = 0.0032, 0.025
 #: Shares of a day's traffic by hour (UTC): advance data come around the clock, most of them while Asia and Europe work.
 _HOURS: Final = np.array([4, 5, 6, 6, 5, 4, 4, 5, 6, 6, 5, 5, 5, 5, 4, 4, 4, 3, 3, 3, 3, 3, 3, 4], dtype=float)
 #: Contents that the manifest shows least. Some are opened because of what another agency knew.
 _TIPS: Final = ("invisible", "parcel_opioid", "mixed_house")
-_MOST_TIPS: Final = 4
+_MOST_TIPS: Final = 1
 _SUBSTANCES: Final = {
     "fentanyl": ("fentanyl",),
     "analogue": ("para-fluorofentanyl", "ortho-methylfentanyl"),
@@ -57,9 +57,26 @@ _SUBSTANCES: Final = {
 }
 #: What was found in two lawful-looking parcels, and is no find of the model.
 _OTHER: Final = (("counterfeit", "earphones with a copied brand"), ("excise", "cigarettes without revenue stamps"))
+#: What is in the handwritten shipments that are not lawful.
+_BY_HAND: Final[dict[str, dict[str, Any]]] = {
+    "DEMO-PRECURSOR": {"content": "precursor", "substance": "4-anilinopiperidine", "quantity": 25.0, "unit": "KGM"},
+    "DEMO-CAS-ONLY": {"content": "precursor", "substance": "N-phenethyl-4-piperidone", "quantity": 1.0, "unit": "KGM"},
+    "DEMO-TWO-ITEMS": {"content": "precursor", "substance": "1-boc-4-piperidone", "quantity": 2.0, "unit": "KGM"},
+    "DEMO-PRESS": {"content": "equipment", "quantity": 1.0, "unit": "H87"},
+    "DEMO-DIES": {"content": "equipment", "quantity": 2.0, "unit": "H87"},
+}
 #: Other words with which some shipments are declared again some hours later.
 _REWORDED: Final = ("household goods", "plastic parts", "craft supplies", "spare parts for machine")
 _MOST_REWORDED: Final = 6
+#: A scheme in progress, which the model does not see: light goods of low value from new senders, among lawful trade in the same
+#: goods. Officers have opened some, so that a rule can be proposed from the finds.
+_SCHEME: Final = "putty"
+_GOODS: Final = ("wood putty filler", "putty repair set", "glaziers putty tub", "PUTTY FILLER white", "mastic putty")
+_SENDERS: Final = ("Larkhill", "Oakmere", "Fenwell", "Brightsill", "Ashgrove", "Millrow")
+#: Days from the full day of its shipments, and of the lawful ones. The first ones are opened.
+_SCHEME_DAYS: Final = (-19, -17, -14, -12, -11, -9, -8, -6, -5, -4, -3, -2, -1, 0, 0, 0, 0)
+_LAWFUL_DAYS: Final = (-27, -26, -24, -22, -20, -18, -16, -13, -10, -7, -3, -1, 0, 0)
+_OPENED: Final = 4
 
 
 def lines(shipments: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -77,8 +94,9 @@ def lines(shipments: int, seed: int) -> Iterator[dict[str, Any]]:
     for manifest, at in zip(manifests, _times(len(manifests) - full, full, draw), strict=True):
         _move(manifest, pd.Timestamp(manifest["declared_at"]), at)
     entries = [{"manifest": manifest} | found for manifest, found in zip(manifests, told, strict=True)]
-    entries += [{"manifest": one} for one in _handwritten(draw)]
-    entries += list(_declared_again(entries, full, draw))
+    entries += _handwritten(draw)
+    entries += list(_declared_again(entries, draw))
+    entries += list(_scheme([manifest for manifest in manifests if manifest["channel"] in ("postal", "express")], draw))
     entries.sort(key=lambda entry: str(entry["manifest"]["declared_at"]))
     yield _lists(entries)
     yield from entries
@@ -105,7 +123,7 @@ def _of_world(shipments: int, seed: int, draw: np.random.Generator) -> tuple[pd.
         order = draw.permutation(len(truth))
         order = order[np.argsort(~last[order], kind="stable")]
         chosen[order[those[order]][: round(most * shipments)]] = True
-    left = max(0, shipments - int(chosen.sum()) - _MOST_REWORDED - len(_rows_by_hand()))
+    left = max(0, shipments - int(chosen.sum()) - _added())
     at = np.flatnonzero(ordinary)
     chosen[at[np.argsort(key[at], kind="stable")][:left]] = True
     truth = truth[chosen]
@@ -178,31 +196,39 @@ def _add_other(told: list[dict[str, Any]], truth: pd.DataFrame, draw: np.random.
         told[place]["tip"] = True
 
 
+def _added() -> int:
+    """Return the number of declarations that do not come from the world."""
+    by_hand = {row["shipment_id"] for row in _rows_by_hand()}
+    return _MOST_REWORDED + len(by_hand) + len(_SCHEME_DAYS) + len(_LAWFUL_DAYS)
+
+
 def _rows_by_hand() -> list[dict[str, str]]:
     with DAY_FILE.with_name("handwritten.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def _handwritten(draw: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """Yield the handwritten manifests, on the full day and at the sites of the office."""
+    """Yield the handwritten shipments, on the full day and at the sites of the office."""
     rows = pd.DataFrame(_rows_by_hand())
     sites = sorted(set(SITES.values()))
-    for _, some in rows.groupby("shipment_id", sort=False):
-        manifest = _manifest(some)
+    for number, (name, some) in enumerate(rows.groupby("shipment_id", sort=False)):
+        manifest = _manifest(some) | {"shipment_id": f"BXK009{number * 137 + 10_211:05d}"}
         if manifest.get("unloading_location") not in sites:
             manifest["unloading_location"] = sites[int(draw.integers(len(sites)))]
         at = END - pd.Timedelta(seconds=int(draw.integers(3_600, 80_000)))
         _move(manifest, pd.Timestamp(manifest["declared_at"]), at)
-        yield manifest
+        found = _BY_HAND.get(str(name))
+        yield {"manifest": manifest} | ({} if found is None else {"found": found, "scheme": "declared openly"})
 
 
-def _declared_again(
-    entries: Sequence[dict[str, Any]], full: int, draw: np.random.Generator
-) -> Iterator[dict[str, Any]]:
-    """Yield later declarations of shipments with other words, most of them of goods whose first words were telling."""
-    known = [entry for entry in entries[-full:] if entry["manifest"]["items"][0].get("goods_description")]
-    telling = [entry for entry in known if entry["manifest"]["items"][0].get("cas_number")]
-    for place, entry in enumerate([*telling, *known][:_MOST_REWORDED]):
+def _declared_again(entries: Sequence[dict[str, Any]], draw: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield later declarations of shipments of the full day with other words, most of them after words that told a chemical."""
+    start = (END - pd.Timedelta(days=1)).strftime("%Y-%m-%d")
+    known = [one for one in entries if one["manifest"]["declared_at"] >= start]
+    # The handwritten ones come last.
+    telling = [one for one in reversed(known) if _tells(one["manifest"]["items"][0])]
+    plain = [one for one in known if not _tells(one["manifest"]["items"][0])]
+    for place, entry in enumerate([*telling[: _MOST_REWORDED - 2], *plain][:_MOST_REWORDED]):
         manifest = orjson.loads(orjson.dumps(entry["manifest"]))
         first = manifest["items"][0]
         first["goods_description"] = _REWORDED[place % len(_REWORDED)]
@@ -211,6 +237,50 @@ def _declared_again(
         at = pd.Timestamp(manifest["declared_at"]) + pd.Timedelta(seconds=int(draw.integers(1_200, 9_000)))
         manifest["declared_at"] = min(at, END - pd.Timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
         yield {"manifest": manifest} | {name: entry[name] for name in ("found", "scheme") if name in entry}
+
+
+def _tells(item: dict[str, Any]) -> bool:
+    """Return whether an item names a chemical by its number, without a permit."""
+    return "cas_number" in item and "permit_number" not in item
+
+
+def _scheme(templates: Sequence[dict[str, Any]], draw: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield the shipments of a scheme, and of lawful trade in the same goods."""
+    for number, day in enumerate((*_SCHEME_DAYS, *_LAWFUL_DAYS)):
+        illicit = number < len(_SCHEME_DAYS)
+        manifest = orjson.loads(orjson.dumps(templates[int(draw.integers(len(templates)))]))
+        at = END + pd.Timedelta(days=day - 1, seconds=int(draw.integers(3_600, 80_000)))
+        kg, usd = draw.uniform(0.6, 2.4), draw.uniform(6, 18)
+        if not illicit:
+            kg, usd = kg * 4, usd * 9
+        sender = f"{_SENDERS[int(draw.integers(len(_SENDERS)))]} {'Crafts' if illicit else 'Building Supply Ltd'}"
+        opened = at - pd.Timedelta(days=int(draw.integers(10, 60) if illicit else draw.integers(400, 2_000)))
+        street = f"{draw.integers(2, 240)} {sender.split()[0]} Road"
+        if draw.random() < 0.5:
+            manifest.pop("house_id", None)
+        kept = {name: manifest["consignor"][name] for name in ("city", "country") if name in manifest["consignor"]}
+        manifest |= {
+            "shipment_id": f"BXK007{number * 211 + 10_049:05d}",
+            "declared_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "gross_mass_kg": f"{kg * 1.1:.2f}",
+            "currency": "USD",
+            "consignor": kept | {"name": sender, "address": street, "account_opened_on": opened.strftime("%Y-%m-%d")},
+            "items": [
+                {
+                    "item_number": "1", "goods_description": str(draw.choice(_GOODS)), "hs_code": "321410",
+                    "net_mass_kg": f"{kg:.2f}", "quantity": str(draw.integers(1, 4)), "customs_value": f"{usd:.2f}",
+                }
+            ],
+        }  # fmt: skip
+        found = {
+            "content": "precursor",
+            "substance": "1-boc-4-piperidone",
+            "quantity": round(kg * 0.8, 2),
+            "unit": "KGM",
+        }
+        told = {"found": found, "scheme": _SCHEME} if illicit else {}
+        opened_too = number < _OPENED or number - len(_SCHEME_DAYS) == 1
+        yield {"manifest": manifest} | told | ({"tip": True} if opened_too else {})
 
 
 def _lists(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

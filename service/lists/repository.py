@@ -30,17 +30,20 @@ _SALT_BYTES: Final = 16
 _IDS_AT_ONCE: Final = 10_000
 
 
-def add(database: Database, topic: Topic, rows: Sequence[Mapping[str, Any]], actor: str | None) -> list[str]:
+def add(
+    database: Database, topic: Topic, rows: Sequence[Mapping[str, Any]], actor: str | None, *, at: int | None = None
+) -> list[str]:
     """Add entries in one transaction, and return their ids. The audit chain gets one entry for all of them.
 
     Args:
         rows: values of the columns in `columns_of`.
         actor: id of the API key, or the name of the command.
+        at: time in microseconds since 1970; default: the present.
     """
     if not rows:
         return []
     with database.write() as connection:
-        return _add(connection, topic, rows, actor)
+        return _add(connection, topic, rows, actor, at=at)
 
 
 def replace(
@@ -98,9 +101,12 @@ def _add(
     topic: Topic,
     rows: Sequence[Mapping[str, Any]],
     actor: str | None,
+    *,
+    at: int | None = None,
 ) -> list[str]:
     ids = new_ids(len(rows))
-    at, batch, revision = now_us(), ids[0], _next_revision(connection, topic)
+    at = now_us() if at is None else at
+    batch, revision = ids[0], _next_revision(connection, topic)
     complete = [
         {
             **{column: row[column] for column in columns_of(topic)},

@@ -26,6 +26,7 @@ from sqlalchemy import select
 
 from models.bundle import champion_dir
 from service.capacity.planning import in_force
+from service.console.notes import add_note
 from service.core.database.times import iso_time
 from service.core.settings import DAYS, Capacity
 from service.decisions.earlier import EarlierDecisions
@@ -71,6 +72,12 @@ _DELAYS: Final = (5 * _HOUR, 2 * _HOUR, 30 * _HOUR, 8 * _HOUR, 52 * _HOUR, 3 * _
 _METHODS: Final = ("X-ray, then opened", "opened", "Raman spectrometer", "swab, ion mobility")
 #: How long claims last that are made now.
 _CLAIMED_FOR: Final = 4 * _HOUR
+#: Finds from which a proposal is drafted.
+_DRAFTED_FROM: Final = 3
+_NOTES: Final = (
+    "Asked the carrier for the invoice; waiting for an answer",
+    "Same carton size as the parcel of last week, other label",
+)
 _OVERRIDES: Final = (
     ("green", "Same goods of this consignor were opened on Tuesday and were clean"),
     ("red", "The consignee asked for delivery to another address after the declaration"),
@@ -149,6 +156,7 @@ def fill(
     model = settings.store().load() if model is None else model
     office = _Office(database, settings, model, now)
     entered, entries = _read(file, now)
+    office.now = entries[0].at - _DAY
     office.enter(entered)
     done = 0
     for batch in _batches(entries, now - _DAY):
@@ -228,7 +236,7 @@ class _Office:
             until = iso_time(self.end + 60 * _DAY)
             needed = {} if topic is WATCH_ENTRIES else {"expires_at": until}
             rows = [read_entry(topic, one | needed, Known()) for one in entered[topic.name]]
-            lists.add(self.database, topic, rows, _ACTOR)
+            lists.add(self.database, topic, rows, _ACTOR, at=self.now)
         self.current.refresh()
 
     def receive(self, batch: Sequence[_Entry]) -> None:
@@ -318,21 +326,29 @@ class _Office:
             waiting.remove(row)
         # What was opened and has no result yet is claimed, and so are some others.
         claimed = [one.decision_id for one in self.due] + [row.decision_id for row in waiting[1:8:2]]
-        held = []
+        held: list[queue.Waiting] = []
         for place, decision_id in enumerate(claimed):
             holder = queue.holder_of(None, OFFICERS[place % len(OFFICERS)])
-            if queue.claim(self.database, decision_id, holder, now=self.now, until=self.now + _CLAIMED_FOR) is not None:
-                held.append(decision_id)
+            one = queue.claim(self.database, decision_id, holder, now=self.now, until=self.now + _CLAIMED_FOR)
+            if one is not None:
+                held.append(one)
+        for one, text in zip(held, _NOTES, strict=False):
+            add_note(self.database, one.decision_id, one.shipment_id, text, one.claimed_by)
         self.durable.look()
         self.durable.checkpoint()
         IndexBuilder(self.database).advance()
+        claimed = [one.decision_id for one in held]
         seconds = time.perf_counter() - started
-        return Filled(self.decisions, dict(self.contents), dict(self.finds), held, self._propose(), seconds)
+        return Filled(self.decisions, dict(self.contents), dict(self.finds), claimed, self._propose(), seconds)
 
     def _propose(self) -> list[str]:
         """Draft rules from the finds of the scheme with the most, and return their ids."""
         if not self.finds:
             return []
-        alike = max(self.finds.values(), key=len)
+        # From the first ones only: the others show in the trial on the past.
+        alike = max(self.finds.values(), key=len)[:_DRAFTED_FROM]
         drafted = proposals.propose(self.database, self.model, alike, caller=OFFICERS[0], now=self.now)
+        if len(drafted) > 1:
+            reason = "Another draft from the same finds is easier to explain"
+            proposals.decide(self.database, drafted[-1].id, "declined", reason, caller=OFFICERS[0], now=self.now)
         return [one.id for one in drafted]

@@ -23,7 +23,7 @@ from service.inspections.tables import Override, QueueEntry
 from service.operations.demo import CAPACITY, DAY_FILE, Filled, fill
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
-from tools.build_demo_day import lines
+from tools.build_demo_day import SEED, SHIPMENTS, lines, write
 
 pytestmark = pytest.mark.slow
 DAY = 86_400 * 1_000_000
@@ -61,6 +61,12 @@ def test_the_command_draws_the_same_file_again() -> None:
     assert 190 <= len(first) <= 210
     assert [*first[0]] == ["watch_entries", "suppressions"]
     assert first != list(lines(200, 4))
+
+
+@pytest.mark.long
+def test_the_command_draws_the_file_of_the_demo(tmp_path: Path) -> None:
+    write(tmp_path / "day.jsonl.gz", SHIPMENTS, SEED)
+    assert gzip.decompress((tmp_path / "day.jsonl.gz").read_bytes()) == gzip.decompress(DAY_FILE.read_bytes())
 
 
 def test_every_page_of_the_console_has_something_to_show(filled: tuple[Database, Filled]) -> None:
