@@ -152,6 +152,15 @@ class Visit:
         """
         return await self._ask("GET", path, params or {}, b"")
 
+    async def get_text(self, path: str) -> str:
+        """Return the text that the API answers to a GET.
+
+        Raises:
+            Problem: the API refuses the request.
+        """
+        status, content = await _answer(self.app, self._scope("GET", path, "", []), _receive_of(b""))
+        return content.decode() if status < _PROBLEM else str(_read(status, content))
+
     async def post(self, path: str, content: Any = None, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON that the API answers to a POST of a JSON body.
 
@@ -168,15 +177,20 @@ class Visit:
         """
         return await self._ask("DELETE", path, {}, b"")
 
+    async def pass_on(self, path: str) -> Any:
+        """Pass the request's body on to a route of the API as it arrives, and return the JSON that it answers.
+
+        Raises:
+            Problem: the API refuses the request.
+        """
+        headers = [one for one in self.request.scope["headers"] if one[0] in (b"content-length", b"content-type")]
+        return _read(*await _answer(self.app, self._scope("POST", path, "", headers), self.request.receive))
+
     async def _ask(self, method: str, path: str, params: Mapping[str, Any], body: bytes) -> Any:
         headers = [(b"content-type", _JSON), (b"content-length", b"%d" % len(body))] if body else []
         query = urlencode({name: value for name, value in params.items() if value is not None})
         scope = self._scope(method, path, query, headers)
-        status, content = await _answer(self.app, scope, body)
-        value = orjson.loads(content) if content else None
-        if status >= _PROBLEM:
-            raise Problem(status, value if isinstance(value, dict) else {})
-        return value
+        return _read(*await _answer(self.app, scope, _receive_of(body)))
 
     def _scope(self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]]) -> Scope:
         """Return the scope of a request to the API whose caller is the person."""
@@ -236,16 +250,9 @@ class _Forwarded(Response):
         await self._app(self._scope, receive, send)
 
 
-async def _answer(app: ASGIApp, scope: Scope, body: bytes) -> tuple[int, bytes]:
+async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
     """Return status and body of an application's response to a request."""
-    status, parts, is_sent = 500, [], False
-
-    async def receive() -> Message:
-        nonlocal is_sent
-        if is_sent:
-            return {"type": "http.disconnect"}
-        is_sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+    status, parts = 500, []
 
     async def send(message: Message) -> None:
         nonlocal status
@@ -256,6 +263,23 @@ async def _answer(app: ASGIApp, scope: Scope, body: bytes) -> tuple[int, bytes]:
 
     await app(scope, receive, send)
     return status, b"".join(parts)
+
+
+def _receive_of(body: bytes) -> Receive:
+    """Return the function with which an application receives a body."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
+def _read(status: int, content: bytes) -> Any:
+    value = orjson.loads(content) if content else None
+    if status >= _PROBLEM:
+        raise Problem(status, value if isinstance(value, dict) else {})
+    return value
 
 
 def read_view(text: str) -> dict[str, str]:
