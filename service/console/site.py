@@ -61,9 +61,9 @@ SCREENS: Final = (
 
 def pages() -> list[Page]:
     """Return the table of all pages, with the role that each needs."""
-    from service.console.screens import asking, files, queue, shipment, signing
+    from service.console.screens import asking, files, model, plan, queue, shipment, signing
 
-    return [page for module in (signing, queue, shipment, asking, files) for page in module.PAGES]
+    return [page for module in (signing, queue, shipment, asking, files, plan, model) for page in module.PAGES]
 
 
 class Site:

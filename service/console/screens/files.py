@@ -63,7 +63,13 @@ async def columns(visit: Visit) -> Response:
     samples = _samples(content, report)
     listed = list(dict.fromkeys((*samples, *read_as, *report.lost)))
     rows = [{"column": one, "field": read_as.get(one, ""), "samples": samples.get(one, [])} for one in listed]
-    values: dict[str, Any] = {"rows": rows, "report": report, "guessed": report.guessed, "names": MANIFEST_NAMES, "file": name}
+    values: dict[str, Any] = {
+        "rows": rows,
+        "report": report,
+        "guessed": report.guessed,
+        "names": MANIFEST_NAMES,
+        "file": name,
+    }
     return await visit.page("files.html", "columns", **values)
 
 
