@@ -61,9 +61,10 @@ SCREENS: Final = (
 
 def pages() -> list[Page]:
     """Return the table of all pages, with the role that each needs."""
-    from service.console.screens import asking, files, model, plan, queue, shipment, signing
+    from service.console.screens import administration, asking, files, model, plan, queue, rules, shipment, signing
 
-    return [page for module in (signing, queue, shipment, asking, files, plan, model) for page in module.PAGES]
+    screens = (signing, queue, shipment, asking, files, plan, model, rules, administration)
+    return [page for module in screens for page in module.PAGES]
 
 
 class Site:

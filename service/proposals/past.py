@@ -130,11 +130,13 @@ def interval(found: int, inspected: int) -> tuple[float | None, float | None, fl
     return found / inspected, low if found else 0.0, high if found < inspected else 1.0
 
 
-def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str], now: int) -> Past:
+def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str], now: int, most: int = MOST) -> Past:
     """Read the finds, and the latest shipments of the last `DAYS` days, by receipt and by declaration.
 
     Args:
+        outcome_ids: finds to draft from; none to try a rule that a person wrote.
         now: time in microseconds since 1970.
+        most: largest number of shipments that are read.
 
     Raises:
         BadOutcomes: an outcome does not exist or is no valid find, or its manifest was erased.
@@ -144,7 +146,7 @@ def past_of(connection: Connection, model: RiskModel, outcome_ids: Sequence[str]
         select(*_COLUMNS)
         .where(Decision.received_at >= now - DAYS * _DAY, Decision.received_at < now, Decision.what_if.is_(False))
         .order_by(Decision.received_at.desc())
-        .limit(MOST)
+        .limit(most)
     )
     received = connection.execute(latest).all()[::-1]
     # A file may have the traffic of years, which was received in a day.

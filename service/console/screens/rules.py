@@ -1,0 +1,231 @@
+"""Rules and lists: what each rule has opened and found, a rule tried on past traffic, proposed entries, and the office's lists."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import select
+from starlette.responses import Response
+
+from models.rules import RulesError, known_names, parse_rules
+from service.console.roles import Role
+from service.console.visit import Page, Problem, Visit
+from service.core.database.times import now_us
+from service.inspections.outcomes import finds, holding
+from service.inspections.tables import Outcome
+from service.lists.current import CurrentLists
+from service.proposals.past import interval, past_of
+from service.scoring.model_host import ModelHost
+from service.scoring.tables import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+    from models.rules import RuleSet
+    from service.proposals.past import Backtest
+
+#: Days of traffic, and decisions of red and yellow shipments, that the figures of rules rest on.
+DAYS: Final = 28
+_MOST: Final = 20_000
+_FRESH: Final = 600.0
+#: Latest shipments on which a rule is tried: some seconds of one core.
+TRIED: Final = 10_000
+_DAY: Final = 86_400 * 1_000_000
+#: List -> its words, and the fields of the form of a new entry with their labels.
+LISTS: Final[Mapping[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
+    "watch-lists": (
+        "Watch lists",
+        (
+            ("list", "List"),
+            ("kind", "Kind: name, address, phone, email or identifier"),
+            ("text", "Text"),
+            ("country", "Country, if any"),
+            ("place", "City or postcode of an address"),
+            ("lane", "Lane: red or yellow"),
+            ("source", "Source"),
+            ("reason", "Reason"),
+            ("expires_at", "Until, such as 2027-03-01"),
+        ),
+    ),
+    "suppressions": (
+        "Suppressions",
+        (
+            ("rule_id", "Rule"),
+            ("list", "List"),
+            ("entry_id", "Entry of a watch list"),
+            ("consignor", "Consignor"),
+            ("reason", "Reason"),
+            ("expires_at", "Until, such as 2027-03-01"),
+        ),
+    ),
+    "dismissals": ("Dismissals", ()),
+    "permits": ("Permits", ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a rule did in the last `DAYS` days.
+
+    Attributes:
+        hits: decisions with the rule on red or yellow shipments.
+        by_score: those of them whose lane the score alone had given.
+        inspected, finds: those with a result, and with a find.
+        precision, low, high: finds per inspection with its interval of 90 %; None without an inspection.
+    """
+
+    hits: int
+    by_score: int
+    inspected: int
+    finds: int
+    precision: float | None
+    low: float | None
+    high: float | None
+
+
+class _Current:
+    """The figures of all rules, read again after ten minutes in a thread, so that no page waits for them."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._figures: dict[str, Figures] | None = None
+        self._is_busy = False
+        self._lock = threading.Lock()
+
+    def get(self, visit: Visit) -> dict[str, Figures] | None:
+        """Return the figures; None while they are read for the first time."""
+        with self._lock:
+            if (not self._is_busy and time.monotonic() - self._at > _FRESH) or (
+                self._figures is None and not self._is_busy
+            ):
+                self._is_busy = True
+                threading.Thread(target=self._read, args=(visit,), daemon=True, name="rules").start()
+            return self._figures
+
+    def _read(self, visit: Visit) -> None:
+        try:
+            with visit.database.snapshot() as connection:
+                self._figures = figures(connection, now_us())
+        finally:
+            self._at, self._is_busy = time.monotonic(), False
+
+
+_CURRENT: Final = _Current()
+
+
+def figures(connection: Connection, now: int) -> dict[str, Figures]:
+    """Return the figures of the rules that the latest red and yellow decisions name."""
+    wanted = (Decision.received_at >= now - DAYS * _DAY, Decision.lane != "green", Decision.what_if.is_(False))
+    columns = (Decision.shipment_id, Decision.selected_by, Decision.answer)
+    rows = connection.execute(select(*columns).where(*wanted).order_by(Decision.received_at.desc()).limit(_MOST)).all()
+    query = select(Outcome.shipment_id, finds().label("found")).where(
+        holding(), Outcome.recorded_at >= now - DAYS * _DAY
+    )
+    results = {row.shipment_id: bool(row.found) for row in connection.execute(query)}
+    hits, by_score, inspected, found = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    for row in rows:
+        for rule in orjson.loads(bytes(row.answer)).get("rule_ids") or ():
+            hits[rule] += 1
+            by_score[rule] += row.selected_by == "score"
+            inspected[rule] += row.shipment_id in results
+            found[rule] += results.get(row.shipment_id, False)
+    return {
+        rule: Figures(hits[rule], by_score[rule], inspected[rule], found[rule], *interval(found[rule], inspected[rule]))
+        for rule in hits
+    }
+
+
+async def rules(visit: Visit) -> Response:
+    """Show rules, proposals and lists."""
+    lists = {name: (await visit.get(f"/v1/{name}", {"limit": 100}))["entries"] for name in LISTS}
+    values: dict[str, Any] = {
+        "rules": await visit.run(_rules, visit),
+        "figures": _CURRENT.get(visit),
+        "proposals": await _proposals(visit),
+        "lists": lists,
+        "forms": LISTS,
+        "days": DAYS,
+    }
+    return await visit.page("rules.html", **values)
+
+
+def _rules(visit: Visit) -> list[Any]:
+    parts = visit.request.scope["app"].state.parts
+    host: ModelHost = parts[ModelHost]
+    lists: CurrentLists = parts[CurrentLists]
+    return list(host.served.model.rulebook(lists.settings).rules)
+
+
+async def _proposals(visit: Visit) -> list[Any]:
+    if not visit.person.role.may(Role.LEAD):
+        return []
+    found: list[Any] = (await visit.get("/v1/proposals"))["proposals"]
+    return found
+
+
+async def try_rule(visit: Visit) -> Response:
+    """Try a rule on the latest stored shipments."""
+    text = str((await visit.form()).get("rule", ""))
+    try:
+        wanted = parse_rules(text, known_names(), "the rule")
+    except RulesError as error:
+        raise Problem(422, {"detail": str(error)}) from None
+    if len(wanted.rules) != 1:
+        raise Problem(422, {"detail": f"The text has {len(wanted.rules)} rules; give one [[rule]]."})
+    tried = await visit.run(_tried, visit, wanted)
+    return await visit.page("rules.html", "tried", tried=tried)
+
+
+def _tried(visit: Visit, wanted: RuleSet) -> Backtest:
+    host: ModelHost = visit.request.scope["app"].state.parts[ModelHost]
+    with visit.database.snapshot() as connection:
+        past = past_of(connection, host.served.model, (), now_us(), TRIED)
+    try:
+        return past.tried(wanted)
+    except RulesError as error:
+        raise Problem(422, {"detail": str(error)}) from None
+
+
+async def decide(visit: Visit) -> Response:
+    """Accept or decline a proposal, with a reason."""
+    given = await visit.form()
+    action = "accept" if given.get("action") == "accept" else "decline"
+    await visit.post(f"/v1/proposals/{visit.path['id']}/{action}", {"reason": str(given.get("reason", "")).strip()})
+    return visit.redirect("/rules")
+
+
+async def add_entry(visit: Visit) -> Response:
+    """Add an entry to a list."""
+    name = _list_of(visit)
+    given = await visit.form()
+    entry = {field: text for field, _ in LISTS[name][1] if (text := str(given.get(field, "")).strip())}
+    await visit.post(f"/v1/{name}", entry)
+    return visit.redirect("/rules")
+
+
+async def remove_entry(visit: Visit) -> Response:
+    """Remove an entry from a list."""
+    await visit.delete(f"/v1/{_list_of(visit)}/{visit.path['id']}")
+    return visit.redirect("/rules")
+
+
+def _list_of(visit: Visit) -> str:
+    if (name := visit.path["kind"]) not in LISTS:
+        raise Problem(404, {"detail": "There is no such list."})
+    return name
+
+
+PAGES: Final = (
+    Page("GET", "/rules", Role.VIEWER, rules),
+    Page("POST", "/rules/try", Role.LEAD, try_rule),
+    Page("POST", "/rules/proposals/{id}", Role.LEAD, decide),
+    Page("POST", "/rules/lists/{kind}", Role.LEAD, add_entry),
+    Page("POST", "/rules/lists/{kind}/{id}/remove", Role.LEAD, remove_entry),
+)
