@@ -10,7 +10,6 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from models.scoring import RiskModel
     from service.core.settings import Settings
     from service.files.batch import BatchReport
     from service.files.chunk_scorer import RiskyShipment
@@ -141,10 +140,10 @@ def demo(
     report = score_into(SAMPLE, out, model, FileScoring(rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8))
     show_riskiest(report, out)
     if not no_serve:
-        _serve_office(model, host, port)
+        _serve_office(host, port)
 
 
-def _serve_office(model: RiskModel, host: str | None, port: int | None) -> None:
+def _serve_office(host: str | None, port: int | None) -> None:
     """Fill the store of a simulated office, and serve it."""
     from service.core.commands import WrongUse, environment, row_progress, to_stderr
     from service.core.database.engine import Database
@@ -178,7 +177,7 @@ def _serve_office(model: RiskModel, host: str | None, port: int | None) -> None:
     try:
         database.migrate()
         with row_progress("simulated office") as advance:
-            filled = fill(database, settings, model=model, progress=lambda done, total: advance(done, total, done))
+            filled = fill(database, settings, progress=lambda done, total: advance(done, total, done))
     finally:
         database.close()
     console = to_stderr()

@@ -44,6 +44,7 @@ from service.scoring.answers import Options, score
 from service.scoring.model_host import ServedModel
 from service.scoring.recording import Receipt, decisions_of
 from service.search.building import IndexBuilder
+from service.webhooks import repository as webhooks
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel, ScoreSettings
@@ -57,6 +58,8 @@ DAY_FILE: Final = Path(__file__).resolve().parents[1] / "samples" / "day.jsonl.g
 CAPACITY: Final = Capacity(per_day={"USLAX": 3, "USJFK": 2, "USORD": 2}, by="site", working_days=DAYS)
 #: Invented officers.
 OFFICERS: Final = ("A. Moreau", "J. Okafor", "L. Brandt", "S. Ilves", "M. Teague")
+#: Invented receiver of messages, added when the day ends. No name under ``example`` leads anywhere.
+_RECEIVER: Final = ("https://duty.office.example/tidewaiter", "Duty officer (invented)", ("list.hit", "job.failed"))
 _ACTOR: Final = "tidewaiter demo"
 _SECOND: Final = 1_000_000
 _HOUR: Final = 3_600 * _SECOND
@@ -145,7 +148,7 @@ def fill(
 
     Args:
         settings: those of the service that will serve the store: rules, base rates, capacity, and where the key of the history is.
-        model: default: the model in service.
+        model: the model in service, which has scored nothing: its history is that of the office at first. Default: loaded.
         now: end of the last day in microseconds since 1970; default: the present.
 
     Raises:
@@ -316,7 +319,7 @@ class _Office:
                 self.finds[told["scheme"]].append(recorded.id)
 
     def finish(self, started: float) -> Filled:
-        """Let officers override and claim some shipments, draft a proposal, and save history and index."""
+        """Let officers override and claim some shipments, add a webhook, draft a proposal, and save history and index."""
         self.now = self.end
         self._record_results()
         waiting = [row for row in self._waiting() if row.received_at >= self.end - _DAY]
@@ -334,6 +337,8 @@ class _Office:
                 held.append(one)
         for one, text in zip(held, _NOTES, strict=False):
             add_note(self.database, one.decision_id, one.shipment_id, text, one.claimed_by)
+        url, description, events = _RECEIVER
+        webhooks.add(self.database, url, description, OFFICERS[0], self.now, events)
         self.durable.look()
         self.durable.checkpoint()
         IndexBuilder(self.database).advance()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,18 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
+from models.bundle import ModelStore, load
+from service import server
 from service.app import create_app
 from service.audit.proof import prove
+from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.times import now_us
 from service.core.settings import Settings
+from service.history.replay import stored_history
 from service.inspections.queue import RANKS
 from service.inspections.tables import Override, QueueEntry
+from service.operations import command, demo
 from service.operations.demo import CAPACITY, DAY_FILE, Filled, fill
 from service.scoring.tables import Decision
 from tests.service.api_client import Client, serving
@@ -106,8 +112,37 @@ def test_a_service_goes_on_with_the_store(office: Settings) -> None:
         party = client.get("/v1/search", params={"q": "fulfillment"}).json()["parties"][0]
         assert party["shipments"] > 1
         assert client.get("/v1/model").json()["history"] == "restored"
+        assert client.get("/v1/webhooks").json()["webhooks"][0]["problem"] is None
+        assert client.get("/v1/monitoring").json()["precision"]
         groups = {group["group"] for group in client.get("/v1/capacity").json()["groups"]}
         assert groups >= {"USLAX", "USJFK", "USORD"}
+
+
+def test_the_demo_serves_an_office_that_knows_its_own_shipments_only(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "day.jsonl.gz", 200, 3)
+    served: list[Settings] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "fill", partial(fill, file=tmp_path / "day.jsonl.gz"))
+    monkeypatch.setattr(command, "_serve", served.append)
+    monkeypatch.setattr(server, "check_address", lambda host, port: None)
+    ModelStore(tmp_path / "var" / "models").install(bundle)
+    # A second start fills the store anew.
+    for _ in range(2):
+        assert run(["demo", "--port", "0"]) == 0
+    captured = capsys.readouterr()
+    assert "Riskiest shipments" in captured.out
+    assert "http://127.0.0.1:0/" in captured.err
+    assert [*tmp_path.glob("var/*")] == [tmp_path / "var" / "models"]
+    database = Database(served[-1].database_url.get_secret_value())
+    snapshot = load(bundle).history
+    with database.read() as connection:
+        shipments = connection.execute(select(func.count(Decision.shipment_id.distinct()))).scalar_one()
+    assert 190 <= shipments <= 210
+    # The sample that was scored before is not part of the office.
+    assert stored_history(database, served[-1], snapshot).sequence - snapshot.sequence == shipments
+    database.close()
 
 
 def items(client: Client, path: str) -> list[Any]:
