@@ -65,6 +65,21 @@ _FINDS: Final = """
 INSERT INTO outcomes (id, decision_id, shipment_id, content, found_at, recorded_at, learned)
 SELECT id, id, shipment_id, 'fentanyl', received_at, received_at, true FROM decisions WHERE position % 1009 = 7
 """
+#: What an answer has, for the pages that show it. Its reason lets a page look for the finds before it.
+_REASON: Final = {
+    "code": "EARLIER_FINDS",
+    "text": "The consignee had a find",
+    "weight": 1.0,
+    "fields": ["consignee_name"],
+}
+_HEADS: Final = {"fentanyl_or_analogue": 1e-4, "precursor": 1e-5, "equipment": 1e-6}
+_ANSWER: Final[dict[str, Any]] = {
+    "reasons": [_REASON | {"source": ""}],
+    "rule_ids": [],
+    "content": _HEADS,
+    "warnings": [],
+    "items": [{"item_number": "1", "risk": 1e-4, "content": _HEADS, "substance": None}],
+}
 #: Decisions of which the one with the best known parties is asked for its finds.
 _CANDIDATES: Final = 200
 
@@ -79,7 +94,7 @@ def fill(database: Database, count: int) -> None:
         connection.execute(text(_QUEUE))
         connection.execute(text(_FINDS))
         claim = update(QueueEntry).where(QueueEntry.position % 100 == 0)
-        connection.execute(claim.values(claimed_by="officer", claimed_until=1 << 60))
+        connection.execute(claim.values(claimed_by="officer", claimed_until=4_000_000_000_000_000))
         columns = [Decision.manifest, *(getattr(Decision, name) for name in FILTERS)]
         rows = connection.execute(select(*columns).where(Decision.position <= _TEMPLATES).order_by(Decision.position))
         hashes = [np.array([*(filters_of(row) | hashes_of(_record(row)))], np.uint64) for row in rows]
@@ -109,7 +124,7 @@ def _row(position: int, manifest: bytes) -> dict[str, Any]:
         "manifest": manifest,
         "channel": shipment.get("channel"),
         "site": shipment.get("unloading_location"),
-        "answer": b'{"reasons": [{"code": "EARLIER_FINDS", "text": "", "weight": 1.0}], "rule_ids": []}',
+        "answer": json.dumps(_ANSWER | {"shipment_id": f"S{position}"}).encode(),
     }
     one = new_decision(**changes)
     values = {name: getattr(one, name) for name in decisions._NAMES}
