@@ -1,4 +1,4 @@
-"""A shipment as an officer reads it: fields with the reasons that rest on them, contributions, and the network of its parties."""
+"""The evidence of a decision: contributions, versions of the declaration, all that was recorded, and entries of the audit chain."""
 
 from __future__ import annotations
 
@@ -8,184 +8,96 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from service.console.texts import time_of
+from service.console.notes import notes_on
+from service.console.screens.manifest import label_of, tokens_of
+from service.console.texts import _
 from service.core.database.tables import AuditEntry
-from service.scoring.summary import record_of
-from service.search.words import parties_of
+from service.inspections.outcomes import outcomes_of, overrides_of
+from service.scoring.tables import Decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-#: Parts of a manifest in the order of the page.
-_PARTIES: Final = ("consignor", "consignee")
-#: Nodes of the network on each side: shipments of a party and parties linked to it. With the middle it has at most 60.
-_SHIPMENTS, _LINKS = 18, 8
-#: Size of the drawing, and the places of its columns.
-WIDTH: Final = 1000
-_ROW: Final = 26
-_COLUMNS: Final = {"consignor": (75, 210, 345), "consignee": (925, 790, 655)}
-#: Kinds of entries of the audit chain that are about a decision.
-_KINDS: Final = ("decision", "opened", "outcome", "override", "note")
+#: Most declarations of a shipment on its page: the latest.
+_VERSIONS: Final = 12
+#: Fields that differ in each declaration and say nothing.
+_ALWAYS: Final = frozenset({"declared_at"})
+#: Kinds of entries of the audit chain that are about a decision, in words.
+_KINDS: Final = {
+    "decision": _("scored"),
+    "opened": _("page opened"),
+    "outcome": _("outcome recorded"),
+    "override": _("lane chosen"),
+    "note": _("note written"),
+}
+#: Codes of reasons that concern the lane and never the score, in words.
+_RULES: Final = {
+    "RULE": _("rule"),
+    "WATCH_LIST": _("watch list"),
+    "DISMISSED": _("dismissed"),
+    "SUPPRESSED": _("suppression"),
+    "UNREAD": _("not read"),
+    "CHANGED": _("changed"),
+    "EXPLORATION": _("exploration"),
+}
 
 
-def fields_of(manifest: Mapping[str, Any] | None, reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the parts of a manifest with their declared fields, and the reasons that rest on each field.
-
-    Returns:
-        Parts with ``title`` and ``fields``: flat ``name``, ``label``, ``value``, and ``reasons``, numbers from 1.
-    """
-    if manifest is None:
-        return []
-    by_field: dict[str, list[int]] = {}
-    for number, reason in enumerate(reasons, 1):
-        for name in reason["fields"]:
-            by_field.setdefault(name, []).append(number)
-
-    def part(title: str, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-        fields = [
-            {
-                "name": f"{prefix}{name}",
-                "label": name.replace("_", " "),
-                "value": ", ".join(map(str, value)) if isinstance(value, list) else str(value),
-                "reasons": by_field.get(f"{prefix}{name}", []),
-            }
-            for name, value in values.items()
-            if value not in (None, "") and not isinstance(value, Mapping)
-        ]
-        return {"title": title, "fields": fields}
-
-    head = {name: value for name, value in manifest.items() if name != "items" and not name.startswith(_PARTIES)}
-    parts = [part("Shipment", head)]
-    for role in _PARTIES:
-        nested = manifest.get(role)
-        flat = {name[len(role) + 1 :]: value for name, value in manifest.items() if name.startswith(f"{role}_")}
-        parts.append(part(role.capitalize(), flat | (nested if isinstance(nested, dict) else {}), f"{role}_"))
-    items = [item for item in manifest.get("items") or () if isinstance(item, dict)]
-    for number, item in enumerate(items[:50], 1):
-        parts.append(part(f"Goods item {item.get('item_number') or number}", item))
-    return [one for one in parts if one["fields"]]
-
-
-def contributions(answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the bars of the reasons with weights, in log-odds; None if the answer was not explained.
+def reasons_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the reasons with the bars of their weights: each begins where the one before ends, from the base value to the score.
 
     Returns:
-        ``bars`` with ``number``, ``text``, ``weight``, ``x`` and ``width`` in a drawing 100 wide; ``base`` and ``raw``, ``zero``.
+        ``rows`` with ``number``, ``text`` (the code after erasure), ``source``, ``tokens`` for ``data-fields``, ``rule`` (words
+        of a rule or list, otherwise None), ``weight`` in log-odds, and ``x`` and ``width`` in a drawing 100 wide (None without a
+        weight); ``base`` and ``raw`` in log-odds and ``zero``, the place of the base value, all None if nothing was explained.
     """
-    weighted = [(number, one) for number, one in enumerate(answer["reasons"], 1) if one["weight"] is not None]
-    if not weighted:
-        return None
-    low = min(0.0, *(one["weight"] for _, one in weighted))
-    high = max(0.0, *(one["weight"] for _, one in weighted))
-    scale = 100 / ((high - low) or 1.0)
-    bars = [
-        {
-            "number": number,
-            "text": one["text"],
-            "weight": one["weight"],
-            "x": round((min(0.0, one["weight"]) - low) * scale, 2),
-            "width": max(0.4, round(abs(one["weight"]) * scale, 2)),
-        }
-        for number, one in weighted
-    ]
     explained = answer.get("explains") or {}
-    return {
-        "bars": bars,
-        "base": explained.get("base_value"),
-        "raw": explained.get("raw_score"),
-        "zero": round(-low * scale, 2),
-    }
-
-
-def party_ids(manifest: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the id of each named party of a manifest by its role."""
-    record = None if manifest is None else record_of(orjson.dumps(manifest))
-    return {} if record is None else {party.role: party.id for party in parties_of(record)}
-
-
-def network(parties: Mapping[str, Mapping[str, Any]], here: str) -> dict[str, Any]:
-    """Return the drawing of the network of the parties of a shipment, the same on every call.
-
-    Args:
-        parties: role -> answer of ``GET /v1/parties/{id}``.
-        here: id of the shipment in the middle.
-
-    Returns:
-        ``nodes`` with ``x``, ``y``, ``kind``, ``text``, ``href`` and ``find``; ``edges`` with two points; ``height``.
-    """
-    sides = {role: _side(of, here) for role, of in parties.items() if role in _COLUMNS}
-    tallest = max((len(column) for side in sides.values() for column in side), default=1)
-    height = max(120, (tallest + 1) * _ROW)
-    middle = {"x": WIDTH // 2, "y": height // 2, "kind": "here", "text": here, "href": None, "find": False}
-    nodes, edges = [middle], []
-    for role, (shipments, links) in sides.items():
-        far, near, own = _COLUMNS[role]
-        name = (parties[role]["names"] or ["?"])[0]
-        party = {"x": own, "y": height // 2, "kind": role, "text": name, "href": None, "find": False}
-        nodes.append(party)
-        edges.append(_edge(party, middle))
-        for column, x in ((shipments, near), (links, far)):
-            for number, node in enumerate(column, 1):
-                placed = {**node, "x": x, "y": round(height * number / (len(column) + 1))}
-                nodes.append(placed)
-                edges.append(_edge(placed, party))
-    return {"nodes": nodes, "edges": edges, "height": height}
-
-
-def _side(party: Mapping[str, Any], here: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    found = {one["decision_id"] for one in party["finds"]}
-    latest = {row["shipment_id"]: row for row in reversed(party["shipments"]) if row["shipment_id"] != here}
-    shipments = [
-        {
-            "kind": row["lane"],
-            "text": row["shipment_id"],
-            "href": f"/shipments/{row['decision_id']}",
-            "find": row["decision_id"] in found,
+    base, raw = explained.get("base_value"), explained.get("raw_score")
+    ends = [base or 0.0]
+    for one in answer["reasons"]:
+        ends.append(ends[-1] + (one["weight"] or 0.0))
+    low, high = min(ends), max(ends)
+    scale = 100 / ((high - low) or 1.0)
+    rows = []
+    for number, (one, start, end) in enumerate(zip(answer["reasons"], ends, ends[1:], strict=False), 1):
+        bar = {"x": round((min(start, end) - low) * scale, 2), "width": max(0.8, round(abs(end - start) * scale, 2))}
+        shown = {
+            "number": number,
+            "text": one["text"] or one["code"].replace("_", " ").lower(),
+            "source": one["source"],
+            "tokens": tokens_of(one, answer),
+            "rule": _RULES.get(one["code"], _("rule")) if one["weight"] is None else None,
+            "weight": one["weight"],
         }
-        for row in list(latest.values())[-_SHIPMENTS:]
-    ]
-    links = [
-        {"kind": "link", "text": f"{link['name']} ({link['by']})", "href": None, "find": False}
-        for link in party["links"]
-        if link["by"] != "shipment"
-    ][:_LINKS]
-    return shipments, links
+        rows.append(shown | (bar if one["weight"] is not None else {"x": None, "width": None}))
+    return {"rows": rows, "base": base, "raw": raw, "zero": None if base is None else round((base - low) * scale, 2)}
 
 
-def _edge(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    return one["x"], one["y"], other["x"], other["y"]
-
-
-def timeline(parties: Mapping[str, Mapping[str, Any]], of: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the shipments of both parties in time.
+def versions_of(connection: Connection, shipment_id: str) -> list[dict[str, Any]]:
+    """Return the latest declarations of a shipment, the latest first, each with what it changed.
 
     Returns:
-        ``rows``, the latest first, with ``role``, ``find`` and ``x`` in a drawing 100 wide; ``first`` and ``last`` time.
+        At most 12, with the columns of the decision and ``changed`` of `changes_between`; None for the earliest and after erasure.
     """
-    found = {one["decision_id"]: one for party in parties.values() for one in party["finds"]}
-    rows: dict[str, dict[str, Any]] = {}
-    for role, party in parties.items():
-        for row in party["shipments"]:
-            known = rows.setdefault(row["decision_id"], {**row, "roles": [], "find": found.get(row["decision_id"])})
-            known["roles"].append(role)
-    ordered = sorted(rows.values(), key=lambda row: str(row["received_at"]), reverse=True)
-    times = [_seconds(row["received_at"]) for row in ordered] + [_seconds(of["received_at"])]
-    first, last = min(times), max(times)
-    for row in ordered:
-        row["x"] = round(2 + 96 * (_seconds(row["received_at"]) - first) / ((last - first) or 1.0), 2)
-        row["is_here"] = row["shipment_id"] == of["shipment_id"]
-    return {"rows": ordered, "first": first, "last": last}
-
-
-def _seconds(text: str) -> float:
-    return time_of(text).timestamp()
+    columns = (Decision.id, Decision.received_at, Decision.lane, Decision.selected_by, Decision.risk, Decision.manifest)
+    query = select(*columns).where(Decision.shipment_id == shipment_id, Decision.what_if.is_(False))
+    rows = connection.execute(query.order_by(Decision.position.desc()).limit(_VERSIONS)).all()
+    manifests = [None if row.manifest is None else orjson.loads(row.manifest) for row in rows]
+    found = []
+    for row, manifest, before in zip(rows, manifests, [*manifests[1:], None], strict=True):
+        changed = None
+        if manifest is not None and before is not None:
+            changed = [one for one in changes_between(before, manifest) if one["name"] not in _ALWAYS]
+        values = row._asdict()
+        del values["manifest"]
+        found.append({**values, "changed": changed})
+    return found
 
 
 def changes_between(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    """Return the fields that differ between two manifests: ``field``, ``old`` and ``new``, blank where one lacks it."""
+    """Return the fields that differ between two manifests: ``name``, ``field``, ``old`` and ``new``, blank where one lacks it."""
     old, new = _flat(before or {}), _flat(after or {})
     return [
-        {"field": name.replace("_", " "), "old": old.get(name, ""), "new": new.get(name, "")}
+        {"name": name, "field": _in_words(name), "old": old.get(name, ""), "new": new.get(name, "")}
         for name in dict.fromkeys((*old, *new))
         if old.get(name) != new.get(name)
     ]
@@ -201,8 +113,40 @@ def _flat(value: Any, name: str = "") -> dict[str, str]:
     return {key: text for part in parts for key, text in part.items()}
 
 
+def _in_words(name: str) -> str:
+    """Return the name of a nested field in words, such as ``Goods item 2, HS code``."""
+    of, _dot, key = name.rpartition(".")
+    if of.startswith("items "):
+        return f"{_('Goods item')} {of.removeprefix('items ')}, {label_of(key)}"
+    return f"{of.capitalize()}, {label_of(f'{of}_{key}')}" if of else label_of(key)
+
+
+def recorded_of(connection: Connection, shipment_id: str, decision_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return all that people recorded about a shipment, the latest first.
+
+    Args:
+        decision_ids: the decisions whose outcomes and overrides are read.
+
+    Returns:
+        Rows with ``what`` (``outcome``, ``override`` or ``note``), ``one`` (the stored row), ``at`` and ``who``.
+    """
+    found: list[dict[str, Any]] = [
+        {"what": "outcome", "one": one, "at": one.recorded_at, "who": one.by or one.caller}
+        for some in outcomes_of(connection, decision_ids).values()
+        for one in some
+    ]
+    for some in overrides_of(connection, decision_ids).values():
+        found += [{"what": "override", "one": one, "at": one.recorded_at, "who": one.caller} for one in some]
+    found += [
+        {"what": "note", "one": one, "at": one.recorded_at, "who": one.author}
+        for one in notes_on(connection, shipment_id)
+    ]
+    return sorted(found, key=lambda row: row["at"], reverse=True)
+
+
 def trail_of(connection: Connection, subjects: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the entries of the audit chain about a decision, its outcomes, overrides and notes, the latest first."""
-    columns = (AuditEntry.number, AuditEntry.at, AuditEntry.kind, AuditEntry.subject, AuditEntry.actor)
-    query = select(*columns).where(AuditEntry.kind.in_(_KINDS), AuditEntry.subject.in_(list(subjects)))
-    return [row._asdict() for row in connection.execute(query.order_by(AuditEntry.number.desc()).limit(200))]
+    """Return the entries of the audit chain about decisions, outcomes, overrides and notes, the latest first, at most 200."""
+    columns = (AuditEntry.number, AuditEntry.at, AuditEntry.kind, AuditEntry.actor)
+    query = select(*columns).where(AuditEntry.kind.in_(list(_KINDS)), AuditEntry.subject.in_(list(subjects)))
+    rows = connection.execute(query.order_by(AuditEntry.number.desc()).limit(200))
+    return [row._asdict() | {"what": _KINDS[row.kind]} for row in rows]

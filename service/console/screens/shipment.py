@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -9,25 +10,23 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from service.console import people
-from service.console.notes import LONGEST, add_note, note_opened, notes_on
+from service.console.notes import LONGEST, add_note, note_opened
 from service.console.roles import Role
-from service.console.screens.evidence import (
-    changes_between,
-    contributions,
-    fields_of,
-    network,
-    party_ids,
-    timeline,
-    trail_of,
-)
+from service.console.screens import parties
+from service.console.screens.evidence import reasons_of, recorded_of, trail_of, versions_of
+from service.console.screens.manifest import countries_of, day_of, parts_of, record_in, substances_of
 from service.console.screens.queue import FILTERS, claim_next
+from service.console.texts import _
 from service.console.visit import Page, Problem, Visit, read_view
 from service.core.database.times import iso_time, now_us
-from service.inspections.queue import entries, hand_over, holder_of, parts_of
+from service.inspections.queue import entries, hand_over, holder_of
+from service.inspections.queue import parts_of as parts_of_holder
 from service.inspections.tables import Outcome, QueueEntry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from features.manifest.records import Record
 
 #: Verdicts in the order of their keys: key, content, kind of other contraband, words.
 VERDICTS: Final = (
@@ -42,7 +41,9 @@ VERDICTS: Final = (
     ("9", "other_contraband", "other", "Other contraband"),
 )
 _MICROSECONDS: Final = 1_000_000
-_NOT_FOUND: Final = 404
+_NOT_FOUND, _CONFLICT, _BUSY = 404, 409, 503
+#: Substances of a shipment that are shown with their law.
+_SUBSTANCES: Final = 3
 
 
 async def shipment(visit: Visit) -> Response:
@@ -51,47 +52,47 @@ async def shipment(visit: Visit) -> Response:
     stored = await visit.get(f"/v1/decisions/{decision_id}")
     await visit.run(note_opened, visit.database, decision_id, visit.person.id)
     view = read_view(visit.request.query_params.get("view", ""))
-    return await visit.page("shipment.html", **await _shown(visit, stored, view))
+    done = visit.request.query_params.get("done")
+    recorded = None if done is None else await visit.read(_recorded, done)
+    return await visit.page("shipment.html", **await _shown(visit, stored, view) | {"done": recorded})
 
 
 async def _shown(visit: Visit, stored: dict[str, Any], view: dict[str, str]) -> dict[str, Any]:
     """Return the values of the template."""
-    known = await visit.read(_known, stored["decision_id"], stored["shipment_id"])
-    done = visit.request.query_params.get("done")
-    about = [stored["decision_id"], *(one["outcome_id"] for one in stored["outcomes"])]
-    about += [one["override_id"] for one in stored["overrides"]] + [one.id for one in known["notes"]]
-    earlier = stored["earlier_id"]
-    before = None if earlier is None else await visit.get(f"/v1/decisions/{earlier}")
+    answer, record = stored["answer"], record_in(stored["manifest"])
+    known = await visit.read(_known, stored, visit.person.role.may(Role.LEAD))
     return {
         "stored": stored,
-        "answer": stored["answer"],
-        "manifest": stored["manifest"],
-        "parts_of_manifest": fields_of(stored["manifest"], stored["answer"]["reasons"]),
-        "chart": contributions(stored["answer"]),
-        "before": before,
-        "changed": [] if before is None else changes_between(before["manifest"], stored["manifest"]),
-        "trail": await visit.read(trail_of, about),
+        "answer": answer,
+        "parts_of_manifest": parts_of(record, answer),
+        "reasons": reasons_of(answer),
+        "substances": await _substances(visit, stored, record),
         "view": urlencode(view),
         "verdicts": VERDICTS,
-        "done": None if done is None else await visit.read(_recorded, done),
         "is_mine": known["holder"] == (visit.person.id, visit.person.name),
+        "told": None,
+        "refused": None,
+        "done": None,
         **known,
     }
 
 
-async def neighbours(visit: Visit) -> Response:
-    """Show what is known of the parties of a shipment: time line, network and table."""
-    stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
-    parties = {}
-    for role, party_id in party_ids(stored["manifest"]).items():
+async def _substances(visit: Visit, stored: dict[str, Any], record: Record | None) -> list[dict[str, Any]]:
+    """Return the substances of the goods with the law of the countries concerned; ``law`` None: it could not be read now."""
+    found = substances_of(stored["answer"], _SUBSTANCES)
+    as_of = day_of(record) or stored["received_at"][:10]
+    for one in found:
+        asked = {"q": one["substance"].get("cas") or one["substance"]["name"], "as_of": as_of}
         try:
-            parties[role] = await visit.get(f"/v1/parties/{party_id}")
+            one["law"] = [
+                {"country": name, **await visit.get("/v1/substances", {**asked, "jurisdiction": code})}
+                for code, name in countries_of(record)
+            ]
         except Problem as error:
-            # The index of decisions does not know the latest ones yet.
-            if error.status != _NOT_FOUND:
+            if error.status not in (422, _BUSY):
                 raise
-    net, times = network(parties, stored["shipment_id"]), timeline(parties, stored)
-    return await visit.page("neighbours.html", parties=parties, net=net, times=times)
+            one["law"] = None
+    return found
 
 
 async def drawing(visit: Visit) -> Response:
@@ -99,17 +100,25 @@ async def drawing(visit: Visit) -> Response:
     return visit.forward("/v1/substances/drawing.svg", visit.query("q"))
 
 
-def _known(connection: Connection, decision_id: str, shipment_id: str) -> dict[str, Any]:
-    """Return place in the queue, latest outcome, notes, and names of people."""
+def _known(connection: Connection, stored: dict[str, Any], with_trail: bool) -> dict[str, Any]:
+    """Return place in the queue, declarations, latest outcome, all that was recorded, and names of people."""
+    shipment_id = stored["shipment_id"]
     row = connection.execute(select(QueueEntry.__table__).where(QueueEntry.shipment_id == shipment_id)).first()
     waiting = None if row is None else entries(connection, [row], now_us())[0]
-    latest = select(Outcome.id, Outcome.content).where(Outcome.shipment_id == shipment_id)
+    columns = (Outcome.id, Outcome.decision_id, Outcome.content, Outcome.by, Outcome.recorded_at)
+    latest = select(*columns).where(Outcome.shipment_id == shipment_id)
+    versions = versions_of(connection, shipment_id)
+    decisions = list(dict.fromkeys([stored["decision_id"], *(one["id"] for one in versions)]))
+    recorded = recorded_of(connection, shipment_id, decisions)
+    about = [*decisions, *(one["one"].id for one in recorded)]
     everybody = people.every(connection)
     return {
         "waiting": waiting,
-        "holder": None if waiting is None or waiting.claimed_by is None else parts_of(waiting.claimed_by),
+        "holder": None if waiting is None or waiting.claimed_by is None else parts_of_holder(waiting.claimed_by),
         "latest": connection.execute(latest.order_by(Outcome.position.desc()).limit(1)).first(),
-        "notes": notes_on(connection, shipment_id),
+        "versions": versions,
+        "recorded": recorded,
+        "trail": trail_of(connection, about) if with_trail else None,
         "names": {one.id: one.name for one in everybody} | {people.LOCAL.id: people.LOCAL.name},
         "colleagues": [one for one in everybody if one.ended_at is None and one.role.may(Role.OFFICER)],
     }
@@ -121,14 +130,12 @@ def _recorded(connection: Connection, outcome_id: str) -> Any:
 
 
 async def record(visit: Visit) -> Response:
-    """Record a verdict, and open the next shipment of the view."""
-    given = {name: str(value) for name, value in (await visit.form()).items()}
+    """Record a verdict, and open the next shipment of the view, or stay."""
+    given = await _given(visit)
     decision_id = visit.path["id"]
     verdict = next((one for one in VERDICTS if one[0] == given.get("verdict")), None)
     if verdict is None:
         raise Problem(422, {"detail": "Choose a verdict first."})
-    stored = await visit.get(f"/v1/decisions/{decision_id}")
-    await _check_holder(visit, stored)
     content: dict[str, Any] = {
         "content": verdict[1],
         "kind": verdict[2],
@@ -144,40 +151,91 @@ async def record(visit: Visit) -> Response:
         except ValueError:
             problem = {"field": "quantity", "problem": f"{quantity!r} is no number"}
             raise Problem(422, {"detail": "The verdict was not recorded.", "errors": [problem]}) from None
-    recorded = await visit.post(f"/v1/decisions/{decision_id}/outcome", content)
-    if text := given.get("note", "").strip():
-        await visit.run(add_note, visit.database, decision_id, stored["shipment_id"], text[:LONGEST], visit.person.id)
-    return await _go_on(visit, given.get("view", ""), stored["shipment_id"], recorded["outcome_id"])
+    try:
+        recorded = await _record(visit, decision_id, content, given.get("note", "").strip())
+    except Problem as error:
+        return await _refused(visit, error, given)
+    if "stay" in given:
+        return await _again(visit, given, told=_("The verdict is recorded."))
+    return await _go_on(visit, given.get("view", ""), recorded)
 
 
-async def _go_on(visit: Visit, view_text: str, but: str, outcome_id: str) -> Response:
-    """Open the next free shipment of a view; the queue if there is none."""
-    view = {name: text for name, text in read_view(view_text).items() if name in FILTERS}
-    following = await claim_next(visit, view, but)
-    if following is None:
-        return visit.redirect("/queue", **view)
-    params = {"done": outcome_id} | ({"view": urlencode(view)} if view else {})
-    return visit.redirect(f"/shipments/{following}", **params)
-
-
-async def _check_holder(visit: Visit, stored: dict[str, Any]) -> None:
-    """Check that no other officer holds a shipment.
+async def _record(visit: Visit, decision_id: str, content: dict[str, Any], note: str) -> dict[str, Any]:
+    """Record a verdict and a note. A shipment that does not wait any more was inspected, so the verdict corrects the latest one.
 
     Raises:
-        Problem: another one does; it says who.
+        Problem: another officer holds the shipment or has recorded meanwhile; it says who. Nothing is recorded.
     """
-    known = await visit.read(_known, stored["decision_id"], stored["shipment_id"])
+    stored = await visit.get(f"/v1/decisions/{decision_id}")
+    known = await visit.read(_known, stored, with_trail=False)
     if known["holder"] not in (None, (visit.person.id, visit.person.name)):
         who = known["holder"][1] or known["holder"][0]
-        raise Problem(409, {"detail": f"{who} holds this shipment; ask for a hand-over, or wait until the claim ends."})
+        detail = f"{who} holds this shipment; ask for a hand-over, or wait until the claim ends."
+        raise Problem(_CONFLICT, {"detail": detail})
+    latest = known["latest"]
+    is_correction = (
+        known["waiting"] is None
+        and latest is not None
+        and latest.content != ""
+        and (latest.id, latest.decision_id) == (content["seen"], decision_id)
+    )
+    corrects = {"corrects": latest.id} if is_correction else {}
+    recorded: dict[str, Any] = await visit.post(f"/v1/decisions/{decision_id}/outcome", content | corrects)
+    if note:
+        await visit.run(add_note, visit.database, decision_id, stored["shipment_id"], note[:LONGEST], visit.person.id)
+    return recorded | {"shipment_id": stored["shipment_id"]}
+
+
+async def _go_on(visit: Visit, view_text: str, recorded: dict[str, Any]) -> Response:
+    """Open the next free shipment of a view; the same one if none waits, so that the verdict can still be undone."""
+    view = {name: text for name, text in read_view(view_text).items() if name in FILTERS}
+    following = await claim_next(visit, view, recorded["shipment_id"])
+    params = {"done": recorded["outcome_id"]} | ({"view": urlencode(view)} if view else {})
+    return visit.redirect(f"/shipments/{following or recorded['decision_id']}", **params)
+
+
+async def _given(visit: Visit) -> dict[str, str]:
+    return {name: str(value) for name, value in (await visit.form()).items()}
+
+
+async def _again(visit: Visit, given: dict[str, str], *, told: str) -> Response:
+    """Show the page after a change: to htmx only what differs is new, so that typed text remains."""
+    view = given.get("view", "")
+    if not visit.is_part:
+        return visit.redirect(f"/shipments/{visit.path['id']}", **({"view": view} if view else {}))
+    stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
+    return await visit.page("shipment.html", "main", **await _shown(visit, stored, read_view(view)) | {"told": told})
+
+
+async def _refused(visit: Visit, error: Problem, given: dict[str, str]) -> Response:
+    """Show what others did meanwhile, and keep what is typed.
+
+    Raises:
+        Problem: nobody did anything meanwhile, or the browser asks for a whole page.
+    """
+    if error.status != _CONFLICT or not visit.is_part:
+        raise error
+    stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
+    values = await _shown(visit, stored, read_view(given.get("view", ""))) | {"refused": error.detail}
+    return await visit.page("shipment.html", "main", status=_CONFLICT, **values)
+
+
+async def _changed(visit: Visit, work: Awaitable[Any], told: str) -> Response:
+    """Wait for a change of the shipment, and show the page again."""
+    given = await _given(visit)
+    try:
+        await work
+    except Problem as error:
+        return await _refused(visit, error, given)
+    return await _again(visit, given, told=told)
 
 
 async def undo(visit: Visit) -> Response:
     """Withdraw an outcome that was just recorded, and open its shipment again."""
-    given = {name: str(value) for name, value in (await visit.form()).items()}
+    given = await _given(visit)
     recorded = await visit.read(_recorded, visit.path["id"])
     if recorded is None:
-        raise Problem(404, {"detail": "There is no such outcome."})
+        raise Problem(_NOT_FOUND, {"detail": "There is no such outcome."})
     withdrawal = {
         "content": "",
         "corrects": recorded.id,
@@ -186,47 +244,53 @@ async def undo(visit: Visit) -> Response:
         "seen": recorded.id,
     }
     await visit.post(f"/v1/decisions/{recorded.decision_id}/outcome", withdrawal)
-    if held := given.get("held"):
-        await visit.post(f"/v1/queue/{held}/release", {"by": visit.person.name})
-    await visit.post(f"/v1/queue/{recorded.decision_id}/claim", {"by": visit.person.name})
+    held = given.get("held")
+    claims = [("release", held)] if held and held != recorded.decision_id else []
+    for action, decision_id in (*claims, ("claim", recorded.decision_id)):
+        try:
+            await visit.post(f"/v1/queue/{decision_id}/{action}", {"by": visit.person.name})
+        except Problem as error:
+            # A green shipment does not wait, and another officer may hold one by now: the outcome is withdrawn all the same.
+            if error.status not in (_NOT_FOUND, _CONFLICT):
+                raise
     view = given.get("view", "")
     return visit.redirect(f"/shipments/{recorded.decision_id}", **({"view": view} if view else {}))
 
 
 async def change_claim(visit: Visit) -> Response:
     """Claim or release the shipment of the page."""
-    given = await visit.form()
-    action = "release" if given.get("action") == "release" else "claim"
-    await visit.post(f"/v1/queue/{visit.path['id']}/{action}", {"by": visit.person.name})
-    view = str(given.get("view", ""))
-    if action == "release":
-        return visit.redirect("/queue", **read_view(view))
-    return visit.redirect(f"/shipments/{visit.path['id']}", **({"view": view} if view else {}))
+    action = "release" if (await _given(visit)).get("action") == "release" else "claim"
+    work = visit.post(f"/v1/queue/{visit.path['id']}/{action}", {"by": visit.person.name})
+    return await _changed(
+        visit, work, _("You hold this shipment.") if action == "claim" else _("The shipment is released.")
+    )
 
 
 async def override(visit: Visit) -> Response:
     """Choose another lane, with a reason."""
-    given = {name: str(value) for name, value in (await visit.form()).items()}
-    chosen = {"lane": given.get("lane", ""), "reason": given.get("reason", "")}
-    await visit.post(f"/v1/decisions/{visit.path['id']}/override", chosen)
-    view = given.get("view", "")
-    return visit.redirect(f"/shipments/{visit.path['id']}", **({"view": view} if view else {}))
+    given = await _given(visit)
+    chosen = {"lane": given.get("lane", ""), "reason": " ".join(given.get("reason", "").split())}
+    work = visit.post(f"/v1/decisions/{visit.path['id']}/override", chosen)
+    return await _changed(visit, work, _("The lane is chosen."))
 
 
 async def write_note(visit: Visit) -> Response:
     """Write a note, and hand the shipment over to a colleague if one is chosen."""
-    given = {name: str(value) for name, value in (await visit.form()).items()}
-    decision_id, text = visit.path["id"], given.get("text", "").strip()
-    stored = await visit.get(f"/v1/decisions/{decision_id}")
-    colleague = given.get("to", "")
+    given = await _given(visit)
+    text, colleague = given.get("text", "").strip(), given.get("to", "")
     if not text and not colleague:
         raise Problem(422, {"detail": "Write a note, or choose a colleague."})
+    told = _("The shipment is handed over.") if colleague else _("The note is saved.")
+    return await _changed(visit, _noted(visit, text, colleague), told)
+
+
+async def _noted(visit: Visit, text: str, colleague: str) -> None:
+    stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
     if colleague:
-        await _hand_over(visit, decision_id, colleague)
+        await _hand_over(visit, stored["decision_id"], colleague)
     if text:
-        await visit.run(add_note, visit.database, decision_id, stored["shipment_id"], text[:LONGEST], visit.person.id)
-    view = given.get("view", "")
-    return visit.redirect(f"/shipments/{decision_id}", **({"view": view} if view else {}))
+        about = (stored["decision_id"], stored["shipment_id"])
+        await visit.run(add_note, visit.database, *about, text[:LONGEST], visit.person.id)
 
 
 async def _hand_over(visit: Visit, decision_id: str, colleague: str) -> None:
@@ -240,7 +304,7 @@ async def _hand_over(visit: Visit, decision_id: str, colleague: str) -> None:
 
 
 PAGES: Final = (
-    Page("GET", "/shipments/{id}/neighbours", Role.VIEWER, neighbours),
+    *parties.PAGES,
     Page("GET", "/substances/drawing", Role.VIEWER, drawing),
     Page("GET", "/shipments/{id}", Role.VIEWER, shipment),
     Page("POST", "/shipments/{id}/outcome", Role.OFFICER, record),

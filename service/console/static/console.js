@@ -200,7 +200,17 @@ document.addEventListener("input", (event) => {
 document.addEventListener("htmx:after:request", (event) => {
   const ctx = event.detail?.ctx;
   if (!ctx || !(ctx.response?.status < 400)) return;
-  for (const field of ctx.sourceElement?.querySelectorAll?.("[data-draft]") ?? []) sessionStorage.removeItem(draftKey(field));
+  const form = ctx.sourceElement;
+  for (const field of form?.querySelectorAll?.("[data-draft]") ?? []) sessionStorage.removeItem(draftKey(field));
+  if (form?.matches?.("[data-clear]")) {
+    document.getElementById("messages").replaceChildren();
+    form.reset();
+    const folded = form.closest("details");
+    if (folded) {
+      folded.open = false;
+      folded.querySelector("summary").focus();
+    }
+  }
 });
 restoreDrafts();
 
@@ -232,8 +242,9 @@ function light(event) {
   for (const one of document.querySelectorAll(".lit")) one.classList.remove("lit");
   if (!source || event.type === "pointerout" || event.type === "focusout") return;
   const names = new Set(source.dataset.fields.split(" "));
-  for (const one of document.querySelectorAll("[data-fields]")) {
-    if (one !== source && one.dataset.fields.split(" ").some((name) => names.has(name))) one.classList.add("lit");
+  const ofKind = source.matches("[data-reason]") ? "[data-fields]:not([data-reason])" : "[data-reason][data-fields]";
+  for (const one of document.querySelectorAll(ofKind)) {
+    if (one.dataset.fields.split(" ").some((name) => names.has(name))) one.classList.add("lit");
   }
 }
 for (const type of ["pointerover", "pointerout", "focusin", "focusout"]) document.addEventListener(type, light);
