@@ -211,12 +211,12 @@ def test_a_session_that_ends_loses_no_typed_text(chromium: Browser, small_store:
             page.context.clear_cookies()
             press(page, "Escape", "1", "Enter")
             page.locator("#over").wait_for(state="visible")
-            assert page.locator("[data-draft]").first.input_value() == "the lining is new"
+            assert page.locator("textarea[name=note]").input_value() == "the lining is new"
             page.fill("#over input[name=login]", "an.officer")
             page.fill("#over input[name=password]", PASSWORD)
             page.locator("#over button").click()
             page.locator("#over").wait_for(state="hidden")
-            assert page.locator("[data-draft]").first.input_value() == "the lining is new"
+            assert page.locator("textarea[name=note]").input_value() == "the lining is new"
             before = page.url
             page.locator("#verdict button.main").click()
             page.wait_for_function("before => location.href !== before", arg=before)
