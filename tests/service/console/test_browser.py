@@ -222,6 +222,49 @@ def test_a_session_that_ends_loses_no_typed_text(chromium: Browser, small_store:
             page.wait_for_function("before => location.href !== before", arg=before)
 
 
+def test_changes_and_refusals_on_the_page_keep_what_is_typed(
+    chromium: Browser, small_store: Path, tmp_path: Path
+) -> None:
+    import httpx
+
+    with console(small_store, tmp_path, 2) as server, looking(chromium, server, "/queue") as page:
+        press(page, "o")
+        page.wait_for_url("**/shipments/*")
+        page.locator("body[data-ready]").wait_for()
+        page.locator("#neighbours h2 + *:not(.faint), #neighbours p").first.wait_for()
+        note = page.locator("textarea[name=note]")
+        press(page, "n")
+        page.keyboard.type("the lining is new")
+        press(page, "Escape", "l")
+        page.locator("textarea[name=reason]").fill("seen before")
+        page.locator("#lane button").click()
+        page.locator("#told", has_text="The lane is chosen.").wait_for()
+        assert note.input_value() == "the lining is new"
+        assert page.locator("textarea[name=reason]").input_value() == ""
+        assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+        decision = page.evaluate("location.pathname.split('/').pop()")
+        found = {"content": "precursor", "found_at": "2026-05-04", "by": "A Colleague"}
+        httpx.post(f"{server.url}/v1/decisions/{decision}/outcome", json=found).raise_for_status()
+        press(page, "1", "Enter")
+        page.locator(".problem", has_text="precursor by A Colleague").wait_for()
+        assert note.input_value() == "the lining is new"
+        assert page.locator("input[name=verdict]:checked").input_value() == "1"
+
+
+def test_a_reason_lights_up_its_fields_and_a_field_its_reasons(chromium: Browser, server: Served) -> None:
+    with looking(chromium, server, "/queue") as page:
+        press(page, "Enter")
+        page.wait_for_url("**/shipments/*")
+        page.locator("body[data-ready]").wait_for()
+        page.locator("#reason-1").focus()
+        lit = page.locator(".lit")
+        assert lit.count() >= 1
+        assert page.locator("tr.lit").count() == 0
+        page.locator("dl.fields div[tabindex]").first.focus()
+        assert page.locator("tr.lit").count() >= 1
+        assert page.locator("dl .lit").count() == 0
+
+
 def problems(page: Page) -> list[str]:
     """Return what axe-core finds serious or critical."""
     from axe_playwright_python.sync_playwright import Axe

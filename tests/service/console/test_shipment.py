@@ -9,7 +9,7 @@ from service.console.roles import Role
 from service.console.screens.evidence import changes_between, reasons_of
 from service.console.screens.manifest import parts_of, record_in
 from service.console.screens.parties import network
-from service.core.examples import EXAMPLE_PRECURSOR
+from service.core.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.search.building import IndexBuilder
 from tests.service.api_client import Client
 from tests.service.console.conftest import Officer, database_of, sign_in
@@ -193,6 +193,16 @@ def test_the_last_verdict_of_a_view_stays_on_its_page(office: Client) -> None:
     answer = person.post(f"/shipments/{decision_id}/outcome", verdict="1", seen="")
     assert answer.headers["location"].startswith(f"/shipments/{decision_id}?done=")
     assert "Nothing else waits in this view." in person.get(answer.headers["location"]).text
+
+
+def test_a_verdict_on_a_green_shipment_can_be_withdrawn(office: Client) -> None:
+    decision_id = office.post("/v1/score", json=EXAMPLE_SHIPMENT).json()["decision_id"]
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    assert "It does not wait for an inspection." in person.get(f"/shipments/{decision_id}").text
+    part(person, f"/shipments/{decision_id}/outcome", verdict="1", seen="", stay="1")
+    [recorded] = office.get(f"/v1/decisions/{decision_id}").json()["outcomes"]
+    assert person.post(f"/outcomes/{recorded['outcome_id']}/undo").status_code == 303
+    assert office.get(f"/v1/decisions/{decision_id}").json()["outcomes"][-1]["content"] == ""
 
 
 def test_declarations_say_what_changed(office: Client) -> None:
