@@ -102,9 +102,9 @@ def sign_in(client: Client, login: str, role: Role) -> Officer:
     return Officer(client, login)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. It ends with the module: while it runs, its thread has an event loop, and other tests start their own."""
     from playwright.sync_api import sync_playwright
 
     path = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
