@@ -103,6 +103,11 @@ def fill(database: Database, count: int) -> None:
         for block in _blocks(hashes, times, risks):
             connection.execute(insert(SearchBlock), block)
         connection.execute(update(SearchFrontier).values(position=count, decisions=count))
+        if connection.dialect.name == "postgresql":
+            # The service continues after the rows that were given their positions.
+            connection.execute(
+                text("SELECT setval(pg_get_serial_sequence('decisions', 'position'), :last)"), {"last": count}
+            )
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE" if connection.dialect.name == "sqlite" else "VACUUM ANALYZE"))
 
