@@ -120,6 +120,17 @@ class ModelStore:
         names = self._read_pointer()
         return self._versions / names[0] if names else None
 
+    def previous(self) -> Path | None:
+        """Return the folder that `rollback` would make current; None if the champion is current.
+
+        Raises:
+            StoreError: the pointer is unreadable.
+        """
+        names = self._read_pointer()
+        if not names:
+            return None
+        return self._versions / names[1] if len(names) > 1 else champion_dir()
+
     def load(self) -> RiskModel:
         """Return the model to serve: the current version, or the champion if no version is current.
 

@@ -1,7 +1,7 @@
 """Promotions from the console: the gate of ``tidewaiter promote`` in a process of its own, and rollback.
 
-The gate needs the libraries of training, which the service does not load. Its state is in a folder beside the uploads, so that each
-worker can show it.
+The gate needs the libraries of training, which the service does not load. Its state is in a folder beside the jobs, so that each
+worker can show it. The process inherits the lock of the folder and holds it as long as it runs.
 """
 
 from __future__ import annotations
@@ -10,22 +10,24 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from models.bundle import describe
-from service.core.database import audit
-from service.core.database.audit import Fact, note_promotion
-from service.core.database.times import now_us
+from models.bundle import BundleRefused, StoreError, describe
+from service.core.database.audit import note_promotion
+from service.jobs.child import exported, folder_lock
 
 if TYPE_CHECKING:
     from service.core.database.engine import Database
     from service.core.settings import Settings
 
-_STATE, _VERDICTS, _LOG = "state.json", "verdicts.json", "log.txt"
+_STATE, _VERDICTS, _LOG, _LOCK = "state.json", "verdicts.json", "log.txt", ".lock"
+#: Most characters of a log that a page shows.
+_SHOWN: Final = 4_000
 
 
 class PromotionRefused(ValueError):
@@ -33,90 +35,111 @@ class PromotionRefused(ValueError):
 
 
 def folder_of(settings: Settings) -> Path:
-    """Return the folder of the state of promotions."""
-    return settings.jobs_dir.parent / "promotion"
+    """Return the folder of the state of the latest promotion."""
+    return settings.jobs_dir / "promotion"
 
 
-def start(database: Database, settings: Settings, bundle: Path, person: str) -> None:
-    """Start the gate for a bundle, which puts it into service if no check fails, and record who asked.
+def start(settings: Settings, bundle: Path, person: str, reason: str) -> None:
+    """Start the gate for a bundle, which puts it into service if no check fails.
+
+    Args:
+        person: id of who asks, the actor in the audit chain.
 
     Raises:
-        PromotionRefused: another promotion is running.
+        PromotionRefused: another promotion is running, or the bundle is missing or altered.
     """
+    try:
+        info = describe(bundle)
+    except (BundleRefused, OSError) as error:
+        raise PromotionRefused(str(error)) from None
     folder = folder_of(settings)
-    if state_of(settings)["is_running"]:
-        raise PromotionRefused("Another promotion is running; wait for its verdicts.")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _VERDICTS).unlink(missing_ok=True)
-    command = [sys.executable, "-c", "from service.cli import main; main()", "promote", "--bundle", str(bundle)]
-    info = describe(bundle)
-    with database.write() as connection:
-        audit.append(connection, [Fact("promotion_asked", info.digest, {"version": info.version}, person)], now_us())
-    # The process has the settings of the service, which may come from the command line.
-    own = {
-        "TIDEWAITER_MODELS_DIR": str(settings.models_dir),
-        "TIDEWAITER_DATABASE_URL": settings.database_url.get_secret_value(),
-    }
-    with (folder / _LOG).open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--json", str(folder / _VERDICTS)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **own},
-            start_new_session=True,
-        )
-    state = {"pid": process.pid, "version": info.version, "digest": info.digest, "started": time.time(), "by": person}
-    (folder / _STATE).write_bytes(orjson.dumps(state))
+    with folder_lock(folder, _LOCK) as lock:
+        if lock is None:
+            raise PromotionRefused("Another promotion is running; wait for its verdicts.")
+        (folder / _VERDICTS).unlink(missing_ok=True)
+        state: dict[str, Any] = {
+            "bundle": str(bundle.resolve()),
+            "version": info.version,
+            "digest": info.digest,
+        }
+        state |= {"by": person, "reason": reason, "started": time.time()}
+        (folder / _STATE).write_bytes(orjson.dumps(state))
+        with (folder / _LOG).open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "service.training", str(folder)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **exported(settings)},
+                pass_fds=(lock.fileno(),),
+                start_new_session=True,
+            )
+    threading.Thread(target=process.wait, daemon=True, name="promotion").start()
 
 
-def state_of(settings: Settings) -> dict[str, Any]:
-    """Return the state of the latest promotion.
+def state_of(settings: Settings) -> dict[str, Any] | None:
+    """Return the state of the latest promotion; None if there was none.
 
     Returns:
-        ``is_running``; and after a first promotion ``version``, ``by``, ``seconds``, ``failed``, ``checks`` and ``log``.
+        ``is_running``, ``version``, ``digest``, ``by``, ``reason``, ``seconds`` since the start, ``failed`` (names of checks),
+        ``checks``, and ``log``.
     """
     folder = folder_of(settings)
     try:
-        state = orjson.loads((folder / _STATE).read_bytes())
+        state: dict[str, Any] = orjson.loads((folder / _STATE).read_bytes())
     except (OSError, orjson.JSONDecodeError):
-        return {"is_running": False}
-    state["is_running"] = _runs(state["pid"])
-    state["seconds"] = time.time() - state["started"]
-    try:
+        return None
+    with folder_lock(folder, _LOCK) as lock:
+        state |= {"is_running": lock is None, "seconds": time.time() - state["started"], "failed": [], "checks": []}
+    with contextlib.suppress(OSError, orjson.JSONDecodeError):
         state |= orjson.loads((folder / _VERDICTS).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        state |= {"failed": [], "checks": []}
+    state["log"] = ""
+    with contextlib.suppress(OSError):
+        state["log"] = (folder / _LOG).read_text("utf-8", "replace")[-_SHOWN:]
+    return state
+
+
+def versions(settings: Settings) -> dict[str, Any]:
+    """Return the versions in the model store, and which one a rollback would put back.
+
+    Returns:
+        ``found`` with ``folder``, ``version``, ``digest``, ``made`` and ``is_current`` of each, or its ``problem``; ``previous``
+        in the same form; ``problem`` if the pointer cannot be read.
+    """
+    store = settings.store()
     try:
-        state["log"] = (folder / _LOG).read_text("utf-8", "replace")[-4_000:]
-    except OSError:
-        state["log"] = ""
-    return dict(state)
+        current, previous = store.current(), store.previous()
+    except StoreError as error:
+        return {"found": [], "previous": None, "problem": str(error)}
+    found = [{**_described(folder), "is_current": folder == current} for folder in store.versions()]
+    return {"found": found, "previous": None if previous is None else _described(previous), "problem": None}
 
 
-def _runs(pid: int) -> bool:
-    # A child of this process that has ended stays until it is asked for.
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+def _described(folder: Path) -> dict[str, Any]:
     try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
+        info = describe(folder)
+    except (BundleRefused, OSError) as error:
+        return {"folder": folder.name, "version": folder.name, "digest": None, "made": None, "problem": str(error)}
+    return {
+        "folder": folder.name,
+        "version": info.version,
+        "digest": info.digest,
+        "made": info.created_at,
+        "problem": None,
+    }
 
 
-def rollback(database: Database, settings: Settings, person: str) -> str:
+def rollback(database: Database, settings: Settings, person: str, reason: str) -> str:
     """Put the previous version back into service, and record it in the audit chain. Return its version.
 
     Raises:
-        PromotionRefused: there is no previous version.
+        PromotionRefused: there is no previous version, or it is damaged.
     """
-    from models.bundle import StoreError
-
     try:
         folder = settings.store().rollback()
-    except StoreError as error:
+    except (StoreError, BundleRefused) as error:
         raise PromotionRefused(str(error)) from None
     info = describe(folder)
-    note_promotion(database, info.digest, {"version": info.version, "folder": folder.name}, person)
-    return str(info.version)
+    facts = {"version": info.version, "folder": folder.name, "reason": reason}
+    note_promotion(database, info.digest, facts, person)
+    return info.version

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from service.console import people
+from service.console.kept import Kept
 from service.console.people import LOCAL, Identity
 from service.console.roles import Role
 from service.console.session import FIELD, HEADER, Session, Sessions
@@ -79,6 +80,7 @@ class Site:
         self.database = database
         # Attempts to sign in, by address and by login. Offices share an address; nobody types a password ten times at once.
         self.attempts = (Failures(1.0, 60.0), Failures(1 / 6, 10.0))
+        self.kept: Final = Kept()
         self.statics: Final = _statics()
         self._sessions: Sessions | None = None
         self._has_people = False

@@ -5,7 +5,7 @@ The API answers the console in this process, with the same functions as any clie
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from service.console.kept import Kept
     from service.console.people import Identity
     from service.console.session import Sessions
     from service.core.database.engine import Database
@@ -58,6 +59,10 @@ class Shared(Protocol):
     settings: Settings
     database: Database | None
     attempts: tuple[Failures, Failures]
+
+    @property
+    def kept(self) -> Kept:
+        """Results that take too long for a page."""
 
     @property
     def sessions(self) -> Sessions:
@@ -143,6 +148,11 @@ class Visit:
     async def run(self, work: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call ``work`` in a thread."""
         return await to_thread.run_sync(lambda: work(*args, **options))
+
+    async def kept(self, key: Hashable, seconds: float, work: Callable[[], T]) -> T | None:
+        """Return the latest result of ``work``, which is made in a thread of its own; None while the first is being made."""
+        found: T | None = await to_thread.run_sync(self.site.kept.of, key, seconds, work)
+        return found
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON that the API answers to a GET.

@@ -252,7 +252,14 @@ def _series(family: str, counts: Counted, moves: list[Moved], threshold: float) 
         "threshold": threshold,
         "alarm": bool(beyond),
         "groups": [
-            move.to_json() | {"names": counts.names.get(move.group, [])} for move in (beyond or moves[:1])[:_NAMED]
+            move.to_json() | {"by_week": _by_week(counts, move.group), "names": counts.names.get(move.group, [])}
+            for move in (beyond or moves[:1])[:_NAMED]
         ],
         "advice": ADVICE[family] if beyond else None,
     }
+
+
+def _by_week(counts: Counted, group: str) -> list[float]:
+    """Return the share of a group in each week."""
+    shares: list[float] = (counts.count[:, :, counts.groups.index(group)].sum(1) / counts.of.sum(1)).tolist()
+    return shares

@@ -48,6 +48,9 @@ class Moved(Answer):
     latest: float = Field(description="Its share of those of the latest weeks", examples=[0.11])
     weeks: int = Field(description="Number of latest weeks", examples=[1])
     statistic: float = Field(description="Standard deviations beyond a change of the odds by a tenth", examples=[17.2])
+    by_week: list[float] = Field(
+        description="Its share in each week: those of the reference, then the latest ones", examples=[[0.05, 0.11]]
+    )
     names: list[str] = Field(description="Most frequent members of a group of several")
 
 

@@ -59,7 +59,7 @@ def promote(
         verify(bundle)
         facts = gate.examine(bundle)
         folder = settings.store().install(bundle, another_label=force)
-        _entered(folder, "In service", "tidewaiter promote", tracking_uri, facts)
+        entered(folder, "In service", "tidewaiter promote", tracking_uri, facts)
         return
     from training.registry.promotion import promote as promote_version
 
@@ -72,13 +72,18 @@ def rollback(tracking_uri: TrackingUri = None) -> None:
     """Put the previous version back into service."""
     from service.core.commands import environment
 
-    _entered(environment().store().rollback(), "In service again", "tidewaiter rollback", tracking_uri)
+    entered(environment().store().rollback(), "In service again", "tidewaiter rollback", tracking_uri)
 
 
-def _entered(
+def entered(
     folder: Path, action: str, actor: str, tracking_uri: str | None, facts: Mapping[str, Any] | None = None
 ) -> None:
-    """Record and print a bundle that has entered service, and move the alias to it. Without MLflow, no alias is moved."""
+    """Record and print a bundle that has entered service, and move the alias to it. Without MLflow, no alias is moved.
+
+    Args:
+        actor: who put it into service, for the audit chain.
+        facts: answers of the checks, and reasons.
+    """
     from models.bundle import describe
 
     info = describe(folder)

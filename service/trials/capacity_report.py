@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,14 +109,18 @@ class Explored:
     weeks_far: float | None
 
 
-def rows_of(scored: Scored, capacity: Capacity) -> Iterator[Row]:
-    """Yield the rows of the office, then those of each group, for capacities around the given one."""
+def rows_of(scored: Scored, capacity: Capacity, multiples: Sequence[float] = MULTIPLES) -> Iterator[Row]:
+    """Yield the rows of the office, then those of each group, for capacities around the given one.
+
+    Args:
+        multiples: capacities as multiples of the given one, in ascending order.
+    """
     names, counts = np.unique(scored.group.astype(str), return_counts=True)
     shipments = dict(zip(names.tolist(), (counts / scored.days).tolist(), strict=True))
     per_day = capacity.daily(shipments)
     for group in (ALL, *sorted({*per_day} - {ALL})):
         here = scored.of(group)
-        for multiple in MULTIPLES if len(here.risk) else ():
+        for multiple in multiples if len(here.risk) else ():
             yield _row(here, group, per_day[group] * multiple, capacity)
             if _share(here, per_day[group] * multiple, capacity) >= 1.0:
                 # All traffic is opened.

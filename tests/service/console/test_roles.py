@@ -45,7 +45,7 @@ officer       GET  /files/{id}/download/{what}
 viewer        GET  /plan
 viewer        GET  /model
 lead          POST /model/promote
-viewer        GET  /model/promotion
+viewer        GET  /model/drift/{series}
 lead          POST /model/rollback
 viewer        GET  /rules
 lead          POST /rules/try
