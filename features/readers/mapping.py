@@ -134,7 +134,7 @@ class ColumnMapping:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Input columns that training ignores."""
+        """Input columns that are read as no field, not even by their names, and that training ignores."""
         ignored = self._document.fields.get(_IGNORE, [])
         return tuple(ignored) if isinstance(ignored, list) else ()
 
@@ -163,6 +163,7 @@ class ColumnMapping:
                 indices.append(index)
             positions[canonical] = tuple(indices)
         taken = frozenset(index for indices in positions.values() for index in indices)
+        taken |= {by_spelling[name] for name in map(squeeze, self.ignored) if name in by_spelling}
         others = recognise(names, guess=False, taken=taken)
         for canonical, index in others.position.items():
             if canonical not in positions and canonical not in self._document.constants:

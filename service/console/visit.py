@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
-from anyio import to_thread
+from anyio import sleep_forever, to_thread
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -280,7 +280,10 @@ def _receive_of(body: bytes) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
+        if not messages:
+            # A streamed answer ends when the client goes; this one stays.
+            await sleep_forever()
+        return messages.pop()
 
     return receive
 

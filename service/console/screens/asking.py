@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,6 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from features.manifest.fields import ITEM_NAMES
+from features.readers import Unreadable, open_table
 from service.console.roles import Role
 from service.console.screens.evidence import changes_between
 from service.console.visit import Page, Problem, Visit
@@ -41,58 +41,80 @@ async def trying(visit: Visit) -> Response:
     manifest: Any = EXAMPLE_PRECURSOR
     if of := visit.query("decision").get("decision"):
         manifest = (await visit.get(f"/v1/decisions/{of}"))["manifest"] or EXAMPLE_PRECURSOR
-    text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()
-    return await visit.page("try.html", form=FORM, texts=(text, ""), result=None)
+    return await visit.page("try.html", form=FORM, texts=(_json(manifest), ""), result=None)
 
 
 async def try_out(visit: Visit) -> Response:
     """Score a manifest, and a changed one if there is one, without an effect on history and queue."""
     given = {name: str(value) for name, value in (await visit.form()).items()}
-    fields = {name: text.strip() for name, _ in FORM if (text := given.get(name, "")).strip()}
-    first = read_manifest(nested(fields)) if given.get("as") == "form" else read_manifest(given.get("first", ""))
-    answers = [await _scored(visit, first)]
+    if given.get("as") == "form":
+        first, texts = nested({name: text for name, _ in FORM if (text := given.get(name, "").strip())}), None
+    else:
+        first = read_manifest(given.get("first", ""), "the manifest")
+        texts = (given.get("first", ""), given.get("changed", ""))
     changed = given.get("changed", "").strip()
     second = read_manifest(changed, "the changed manifest") if changed else None
-    if second is not None:
-        answers.append(await _scored(visit, second))
+    answers = [await _scored(visit, one) for one in (first, second) if one is not None]
     result = {
         "answers": answers,
-        "manifest": orjson.dumps(first, option=orjson.OPT_INDENT_2).decode(),
         "changes": [] if second is None else changes_between(first, second),
         "reasons": [] if second is None else _moved(answers[0]["reasons"], answers[1]["reasons"]),
     }
-    return await visit.page("try.html", "result", result=result)
+    return await visit.page("try.html", "manifests", texts=texts or (_json(first), ""), result=result)
+
+
+def _json(manifest: Any) -> str:
+    return orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()
 
 
 async def _scored(visit: Visit, manifest: dict[str, Any]) -> Any:
     return await visit.post("/v1/score", manifest, {"update_history": "false", "explain": "all"})
 
 
-def read_manifest(given: str | dict[str, Any], what: str = "the manifest") -> dict[str, Any]:
-    """Return a manifest from JSON, or from a CSV header with one or more rows of one shipment.
+def read_manifest(given: str, what: str) -> dict[str, Any]:
+    """Return a manifest from JSON, or from a header and the rows of one shipment, which are read as those of a file.
+
+    Args:
+        what: name of the text in messages.
 
     Raises:
         Problem: the text is neither; it says where reading ended.
     """
-    if isinstance(given, dict):
-        return given
     text = given.strip()
-    if not text.startswith(("{", "[")) and "\n" in text and "," in text:
-        rows = list(csv.DictReader(io.StringIO(text)))
-        if rows and "shipment_id" in rows[0]:
-            items = [{name: row[name] for name in ITEM_NAMES if row.get(name)} for row in rows]
-            head = {name: value for name, value in rows[0].items() if name and value and name not in ITEM_NAMES}
-            return nested(head) | {"items": items}
+    if not text.startswith(("{", "[")):
+        return _of_rows(text, what)
     try:
         manifest = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        expected = "expected one JSON object, or a CSV header with shipment_id and a row"
         raise Problem(
-            422, {"detail": f"In {what}, line {error.lineno}, column {error.colno}: {error.msg}; {expected}."}
+            422,
+            {"detail": f"In {what}, line {error.lineno}, column {error.colno}: {error.msg}; expected one JSON object."},
         ) from None
     if not isinstance(manifest, dict):
-        raise Problem(422, {"detail": f"In {what}: expected one JSON object with the shipment."})
+        raise Problem(422, {"detail": f"In {what}: expected one JSON object with the shipment, not a list."})
     return manifest
+
+
+def _of_rows(text: str, what: str) -> dict[str, Any]:
+    expected = "Expected one JSON object, or a header and the rows of one shipment."
+    try:
+        with open_table(io.BytesIO(text.encode()), name=what) as reader:
+            chunk = next(iter(reader))
+    except Unreadable as error:
+        raise Problem(422, {"detail": f"{error} {expected}"}) from None
+    if chunk.rejected:
+        first = chunk.rejected[0]
+        raise Problem(422, {"detail": f"In {what}, line {first.line}: {first.reason}"})
+    rows = [
+        {name: column.values[code] for name, column in chunk.columns.items() if (code := column.codes[row]) >= 0}
+        for row in range(chunk.n_rows)
+    ]
+    references = list(dict.fromkeys(row.get("shipment_id", "") for row in rows))
+    if len(references) > 1:
+        detail = f"In {what}: the rows are of {len(references)} shipments ({', '.join(references[:3])}); give one, or use Files."
+        raise Problem(422, {"detail": detail})
+    head = {name: value for row in reversed(rows) for name, value in row.items() if name not in ITEM_NAMES}
+    return nested(head) | {"items": [{name: row[name] for name in ITEM_NAMES if name in row} for row in rows]}
 
 
 def nested(flat: Mapping[str, str]) -> dict[str, Any]:

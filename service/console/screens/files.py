@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import tempfile
 import time
@@ -15,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from features.manifest.fields import MANIFEST_NAMES
-from features.readers import MappingError, Unreadable
+from features.readers import ColumnMapping, MappingError, Unreadable
 from service.console.roles import Role
 from service.console.texts import time_of
 from service.console.visit import Page, Problem, Visit
@@ -25,6 +26,7 @@ from service.files.validate import ValidationReport, validate_file
 HEAD: Final = 256 * 1024
 _EXAMPLES: Final = 3
 _OPEN: Final = ("queued", "running")
+_RISKIEST: Final = 50
 #: Rejected rows that the page of a job shows, and most rows of a file of rejects that is read for that.
 _REJECTS, _MOST_REJECTS = 20, 10_000
 
@@ -54,12 +56,13 @@ async def columns(visit: Visit) -> Response:
     if not isinstance(head, UploadFile):
         raise Problem(422, {"detail": "Choose a file first."})
     name = Path(head.filename or "file.csv").name
-    content = (await head.read(HEAD))[:HEAD]
+    content, mapping = await head.read(HEAD), str(given.get("mapping") or "")
+    await given.close()
     try:
-        report = await visit.run(_report, name, content)
+        report = await visit.run(_report, name, content, mapping)
     except (MappingError, Unreadable, OSError, EOFError, ValueError) as error:
         raise Problem(422, {"detail": f"The columns cannot be shown before the file is scored: {error}"}) from None
-    read_as = {source: field.name for field in report.fields for source in field.source.split(", ")}
+    read_as = {source: field.name for field in report.fields for source in field.source.split(" + ")}
     samples = _samples(content, report)
     listed = list(dict.fromkeys((*samples, *read_as, *report.lost)))
     rows = [{"column": one, "field": read_as.get(one, ""), "samples": samples.get(one, [])} for one in listed]
@@ -73,13 +76,13 @@ async def columns(visit: Visit) -> Response:
     return await visit.page("files.html", "columns", **values)
 
 
-def _report(name: str, content: bytes) -> ValidationReport:
+def _report(name: str, content: bytes, mapping: str) -> ValidationReport:
     """Return how the beginning of a file is read. Its last line may be cut."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         whole = content if len(content) < HEAD or b"\n" not in content else content[: content.rindex(b"\n") + 1]
         path.write_bytes(whole)
-        return validate_file(path)
+        return validate_file(path, ColumnMapping.from_text(mapping) if mapping.strip() else None)
 
 
 def _samples(content: bytes, report: ValidationReport) -> dict[str, list[str]]:
@@ -98,14 +101,23 @@ def _samples(content: bytes, report: ValidationReport) -> dict[str, list[str]]:
 
 async def mapping(visit: Visit) -> Response:
     """Return the columns that an officer chose as a mapping in TOML, for the job and to keep."""
-    given = await visit.form()
-    chosen = {
-        field: name.removeprefix("column ")
-        for name, field in given.multi_items()
-        if name.startswith("column ") and isinstance(field, str) and field in MANIFEST_NAMES
-    }
-    lines = [f"{field} = {orjson.dumps(column).decode()}" for field, column in chosen.items()]
-    return await visit.page("files.html", "mapping", text="\n".join(["[columns]", *lines, ""]), count=len(chosen))
+    chosen: dict[str, list[str]] = {}
+    ignored = []
+    for name, field in (await visit.form()).multi_items():
+        column = name.removeprefix("column ")
+        if column != name:
+            if field in MANIFEST_NAMES:
+                chosen.setdefault(str(field), []).append(column)
+            else:
+                ignored.append(column)
+    lines = [f"{field} = {_toml(columns if columns[1:] else columns[0])}" for field, columns in chosen.items()]
+    text = "\n".join(["[columns]", *lines, "", "[fields]", f"ignore = {_toml(ignored)}", ""])
+    return await visit.page("files.html", "mapping", text=text, count=len(chosen))
+
+
+def _toml(value: str | list[str]) -> str:
+    # JSON's strings and lists are also TOML's.
+    return orjson.dumps(value).decode()
 
 
 async def start(visit: Visit) -> Response:
@@ -118,11 +130,11 @@ async def job(visit: Visit) -> Response:
     """Show a job: its riskiest shipments and its rejected rows."""
     job_id = visit.path["id"]
     found = await visit.get(f"/v1/jobs/{job_id}")
-    riskiest: list[Any] = []
-    if found["started_at"] is not None and found["finished_at"] is not None:
-        between = {"since": found["started_at"], "until": found["finished_at"], "sort": "riskiest", "limit": 200}
-        listed = await visit.get("/v1/decisions", between)
-        riskiest = [row for row in listed["decisions"] if row["via"] == "job"][:50]
+    # All decisions of a job have the time of receipt of its file.
+    received = time_of(found["created_at"])
+    between = {"since": received.isoformat(), "until": (received + dt.timedelta(microseconds=1)).isoformat()}
+    listed = await visit.get("/v1/decisions", between | {"sort": "riskiest", "limit": _RISKIEST})
+    riskiest = [row for row in listed["decisions"] if row["via"] == "job"]
     rejects: list[dict[str, str]] = []
     if found["rejected"] and found["state"] == "done" and found["rejected"] <= _MOST_REJECTS:
         text = await visit.get_text(f"/v1/jobs/{job_id}/rejects")

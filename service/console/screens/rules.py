@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -29,12 +27,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from models.rules import RuleSet
+    from service.core.database.engine import Database
     from service.proposals.past import Backtest
 
 #: Days of traffic, and decisions of red and yellow shipments, that the figures of rules rest on.
 DAYS: Final = 28
 _MOST: Final = 20_000
 _FRESH: Final = 600.0
+#: Latest finds from which an entry can be drafted.
+_FINDS: Final = 20
 #: Latest shipments on which a rule is tried: some seconds of one core.
 TRIED: Final = 10_000
 _DAY: Final = 86_400 * 1_000_000
@@ -90,36 +91,6 @@ class Figures:
     high: float | None
 
 
-class _Current:
-    """The figures of all rules, read again after ten minutes in a thread, so that no page waits for them."""
-
-    def __init__(self) -> None:
-        self._at = 0.0
-        self._figures: dict[str, Figures] | None = None
-        self._is_busy = False
-        self._lock = threading.Lock()
-
-    def get(self, visit: Visit) -> dict[str, Figures] | None:
-        """Return the figures; None while they are read for the first time."""
-        with self._lock:
-            if (not self._is_busy and time.monotonic() - self._at > _FRESH) or (
-                self._figures is None and not self._is_busy
-            ):
-                self._is_busy = True
-                threading.Thread(target=self._read, args=(visit,), daemon=True, name="rules").start()
-            return self._figures
-
-    def _read(self, visit: Visit) -> None:
-        try:
-            with visit.database.snapshot() as connection:
-                self._figures = figures(connection, now_us())
-        finally:
-            self._at, self._is_busy = time.monotonic(), False
-
-
-_CURRENT: Final = _Current()
-
-
 def figures(connection: Connection, now: int) -> dict[str, Figures]:
     """Return the figures of the rules that the latest red and yellow decisions name."""
     wanted = (Decision.received_at >= now - DAYS * _DAY, Decision.lane != "green", Decision.what_if.is_(False))
@@ -147,13 +118,32 @@ async def rules(visit: Visit) -> Response:
     lists = {name: (await visit.get(f"/v1/{name}", {"limit": 100}))["entries"] for name in LISTS}
     values: dict[str, Any] = {
         "rules": await visit.run(_rules, visit),
-        "figures": _CURRENT.get(visit),
+        "figures": await visit.kept("rules", _FRESH, lambda: _figures(visit.database)),
         "proposals": await _proposals(visit),
+        "finds": await visit.read(_latest_finds),
         "lists": lists,
         "forms": LISTS,
         "days": DAYS,
     }
     return await visit.page("rules.html", **values)
+
+
+def _figures(database: Database) -> dict[str, Figures]:
+    with database.snapshot() as connection:
+        return figures(connection, now_us())
+
+
+def _latest_finds(connection: Connection) -> list[Any]:
+    columns = (
+        Outcome.id,
+        Outcome.decision_id,
+        Outcome.shipment_id,
+        Outcome.content,
+        Outcome.substance,
+        Outcome.found_at,
+    )
+    query = select(*columns).where(finds()).order_by(Outcome.position.desc()).limit(_FINDS)
+    return list(connection.execute(query))
 
 
 def _rules(visit: Visit) -> list[Any]:
@@ -193,6 +183,18 @@ def _tried(visit: Visit, wanted: RuleSet) -> Backtest:
         raise Problem(422, {"detail": str(error)}) from None
 
 
+async def draft(visit: Visit) -> Response:
+    """Draft entries from finds that an officer chose."""
+    chosen = [str(one) for one in (await visit.form()).getlist("outcome")]
+    if not chosen:
+        raise Problem(422, {"detail": "Choose at least one find; several of one scheme give a better entry."})
+    if not (await visit.post("/v1/proposals", {"outcome_ids": chosen}))["proposals"]:
+        raise Problem(
+            422, {"detail": "These finds share nothing that is rare in other traffic, so no entry was drafted."}
+        )
+    return visit.redirect("/rules#proposals")
+
+
 async def decide(visit: Visit) -> Response:
     """Accept or decline a proposal, with a reason."""
     given = await visit.form()
@@ -225,6 +227,7 @@ def _list_of(visit: Visit) -> str:
 PAGES: Final = (
     Page("GET", "/rules", Role.VIEWER, rules),
     Page("POST", "/rules/try", Role.LEAD, try_rule),
+    Page("POST", "/rules/proposals", Role.LEAD, draft),
     Page("POST", "/rules/proposals/{id}", Role.LEAD, decide),
     Page("POST", "/rules/lists/{kind}", Role.LEAD, add_entry),
     Page("POST", "/rules/lists/{kind}/{id}/remove", Role.LEAD, remove_entry),

@@ -43,6 +43,11 @@ function act(element) {
 let going = 0;
 
 document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && event.target.matches("textarea")) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const at = event.target;
   if (event.key === "Escape" && typing(at) && !at.closest("dialog")) {
@@ -216,7 +221,7 @@ restoreDrafts();
 
 // --- Filters act at once; a page that waits for the database loads again; a chosen tab prints ---
 
-for (const form of document.querySelectorAll("form.filters")) {
+for (const form of document.querySelectorAll("form.filters:not([hx-get], [hx-post], [method=post])")) {
   for (const field of form.querySelectorAll("select")) {
     field.addEventListener("change", () => form.requestSubmit());
   }
@@ -224,13 +229,15 @@ for (const form of document.querySelectorAll("form.filters")) {
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   });
 }
-for (const element of document.querySelectorAll("[data-copy]")) {
-  element.addEventListener("click", () => {
-    const [from, to] = element.dataset.copy.split(" ").map((name) => element.form.elements[name]);
-    to.value = from.value;
-    to.focus();
-  });
-}
+document.addEventListener("click", (event) => {
+  const element = event.target.closest?.("[data-copy]");
+  if (!element) return;
+  const [from, to] = element.dataset.copy.split(" ").map((name) => element.form.elements[name]);
+  to.value = from.value;
+  to.focus();
+  to.setSelectionRange(0, 0);
+  to.scrollTop = 0;
+});
 for (const element of document.querySelectorAll("[data-print]")) element.addEventListener("click", () => print());
 const waiting = document.querySelector("[data-reload]");
 if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.reload) * 1000);

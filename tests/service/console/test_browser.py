@@ -75,7 +75,7 @@ def press(page: Page, *keys: str) -> None:
 
 
 def settled(page: Page) -> None:
-    page.wait_for_function("!document.querySelector('.htmx-request')")
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
 
 
 def test_keys_of_the_queue_move_the_focus_where_they_should(chromium: Browser, server: Served) -> None:

@@ -49,6 +49,7 @@ viewer        GET  /model/drift/{series}
 lead          POST /model/rollback
 viewer        GET  /rules
 lead          POST /rules/try
+lead          POST /rules/proposals
 lead          POST /rules/proposals/{id}
 lead          POST /rules/lists/{kind}
 lead          POST /rules/lists/{kind}/{id}/remove
