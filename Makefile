@@ -140,8 +140,8 @@ benchmarks: ## measure speed and memory, also of other model servers, and write 
 
 lock: $(VENV)-lock/.installed ## write requirements/*.txt again from pyproject.toml and requirements/*.in
 	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
-	@$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/serve.txt
-	@$(LOCK) -c requirements/dev.txt --extra train pyproject.toml -o requirements/train.txt
+	@$(LOCK) -c requirements/dev.txt --extra oidc pyproject.toml -o requirements/serve.txt
+	@$(LOCK) -c requirements/dev.txt --extra train --extra oidc pyproject.toml -o requirements/train.txt
 	@$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
 	@$(LOCK) --extra train pyproject.toml requirements/bench.in -o requirements/bench.txt

@@ -30,10 +30,12 @@ def add(
     login: Login,
     name: Annotated[str, typer.Option("--name", help="Name that others see. Default: the login.")] = "",
     role: RoleOption = "officer",
-    subject: Annotated[
-        str | None,
-        typer.Option("--subject", help="Identifier at the identity provider, instead of a password."),
-    ] = None,
+    provider: Annotated[
+        bool,
+        typer.Option(
+            "--provider", help="No password: the person signs in at the identity provider, with LOGIN as address."
+        ),
+    ] = False,
 ) -> None:
     """Add an account. The password is asked for; without a terminal it is the first line of standard input."""
     from service.console import people
@@ -44,8 +46,8 @@ def add(
         known = [one.value for one in Role]
         if role not in known:
             raise WrongUse(f"--role {role}: expected one of {', '.join(known)}.")
-        password = None if subject else _password()
-        added = people.add(database, login, name or login, Role(role), password=password, subject=subject, actor=_ACTOR)
+        password = None if provider else _password()
+        added = people.add(database, login, name or login, Role(role), password=password, actor=_ACTOR)
     typer.echo(f"Added {added.name} ({added.login}), {added.role.value}.", err=True)
 
 

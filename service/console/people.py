@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, insert, select, update
@@ -82,13 +82,12 @@ def add(
     role: Role,
     *,
     password: str | None = None,
-    subject: str | None = None,
     actor: str | None,
 ) -> Identity:
     """Add a person, and record this in the audit chain.
 
     Args:
-        password: None for a person who signs in with an identity provider only.
+        password: None for a person who signs in with an identity provider, whose address the login is.
         actor: id of the person, or the name of the command.
 
     Raises:
@@ -108,7 +107,7 @@ def add(
         "name": name,
         "role": role.value,
         "password": None if password is None else _hasher().hash(password),
-        "subject": subject,
+        "subject": None,
         "epoch": 0,
         "created_at": at,
         "created_by": actor,
@@ -128,7 +127,7 @@ def add(
             raise PersonRefused("login", f"{login} is taken; logins of ended accounts are not used again")
         connection.execute(insert(Person), [values])
         audit.append(connection, [Fact("person_added", person_id, facts, actor)], at)
-    return Identity(person_id, login, name, role, created_at=at, has_password=password is not None, subject=subject)
+    return Identity(person_id, login, name, role, created_at=at, has_password=password is not None)
 
 
 def change(
@@ -204,10 +203,28 @@ def with_id(connection: Connection, person_id: str) -> Identity | None:
     return _one(connection, Person.id == person_id, Person.ended_at.is_(None))
 
 
-def with_subject(database: Database, subject: str) -> Identity | None:
-    """Return the person with an identifier at the identity provider whose account is valid; None if there is none."""
+def of_provider(database: Database, subject: str, email: str) -> Identity | None:
+    """Return the person whom an identity provider has signed in; None without a valid account.
+
+    The account without a password and without a subject whose login is the address becomes that of the subject for good.
+
+    Args:
+        subject: issuer and identifier there.
+        email: address that the provider has verified; empty if there is none.
+    """
     with database.read() as connection:
-        return _one(connection, Person.subject == subject, Person.ended_at.is_(None))
+        known = _one(connection, Person.subject == subject, Person.ended_at.is_(None))
+    if known is not None or not email:
+        return known
+    unbound = (Person.password.is_(None), Person.subject.is_(None), Person.ended_at.is_(None))
+    with database.write() as connection:
+        database.lock_audit(connection)
+        person = _one(connection, Person.login == email.strip().lower(), *unbound)
+        if person is None:
+            return None
+        connection.execute(update(Person).where(Person.id == person.id).values(subject=subject))
+        audit.append(connection, [Fact("person_changed", person.id, {"subject": "bound"}, person.id)], now_us())
+        return replace(person, subject=subject)
 
 
 def every(connection: Connection) -> list[Identity]:

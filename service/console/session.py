@@ -57,9 +57,11 @@ class Sessions:
     def __init__(self, secret: str | None) -> None:
         key = secrets.token_hex(32) if secret is None else secret
         self._key: Final = hashlib.sha256(b"tidewaiter console\0" + key.encode()).digest()
-        self._signer: Final = URLSafeTimedSerializer(
-            self._key, salt="session", signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        self._signer: Final = self.signer("session")
+
+    def signer(self, purpose: str) -> URLSafeTimedSerializer:
+        """Return what signs and reads the cookies of a purpose, with their time."""
+        return URLSafeTimedSerializer(self._key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha256})
 
     def read(self, request: Request) -> Session | None:
         """Return the session of a request; None without a valid cookie."""

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import mimetypes
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from service.console.provider import Provider
     from service.core.database.engine import Database
     from service.core.settings import Settings
 
@@ -82,18 +84,24 @@ class Site:
         self.attempts = (Failures(1.0, 60.0), Failures(1 / 6, 10.0))
         self.kept: Final = Kept()
         self.statics: Final = _statics()
-        self._sessions: Sessions | None = None
         self._has_people = False
         self._environment: Final = self._templates()
 
-    @property
+    @cached_property
     def sessions(self) -> Sessions:
         """Sessions, whose keys come from the key of the history: each worker and machine of a store has it."""
-        if self._sessions is None:
-            from service.history.key import secret_of
+        from service.history.key import secret_of
 
-            self._sessions = Sessions(None if self.database is None else secret_of(self.settings))
-        return self._sessions
+        return Sessions(None if self.database is None else secret_of(self.settings))
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The identity provider of the settings; None without one. Its packages are imported only for it."""
+        if self.settings.oidc_issuer is None:
+            return None
+        from service.console.provider import Provider
+
+        return Provider(self.settings, self.sessions.signer("provider"))
 
     def _templates(self) -> Environment:
         environment = Environment(
@@ -147,6 +155,7 @@ class Site:
             "field": FIELD,
             "query": visit.request.query_params,
             "role": Role,
+            "provider": self.settings.oidc_name if self.settings.oidc_issuer else None,
             **values,
         }
 

@@ -53,6 +53,16 @@ class Problem(Exception):
         self.content = content
 
 
+class Elsewhere(Protocol):
+    """What visits use of `service.console.provider.Provider`."""
+
+    async def begin(self, visit: Visit, to: str) -> Response:
+        """Return the redirection to the provider."""
+
+    async def end(self, visit: Visit) -> tuple[Identity, str]:
+        """Return who comes back from the provider, and the path to go to."""
+
+
 class Shared(Protocol):
     """What visits use of `service.console.site.Site`."""
 
@@ -67,6 +77,10 @@ class Shared(Protocol):
     @property
     def sessions(self) -> Sessions:
         """Sessions."""
+
+    @property
+    def provider(self) -> Elsewhere | None:
+        """Identity provider, if there is one."""
 
     def has_people(self, connection: Connection) -> bool:
         """Return whether anybody has an account."""

@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -154,6 +155,12 @@ class Settings(BaseSettings):
     # Whether the service has the officers' console at `/`, and the time zone of its times, such as America/New_York.
     console: bool = True
     time_zone: str = "UTC"
+    # OpenID Connect provider at which people sign in to the console, the client that it knows, and its name on the button. It sends
+    # people back to /sign-in/return.
+    oidc_issuer: str | None = Field(default=None, pattern="^https?://")
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = "SSO"
     # Duration of an officer's claim on a queued shipment. Opening a parcel takes minutes; a claim can be renewed.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
 
@@ -268,6 +275,15 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{name!r} is no time zone; expected a name such as Europe/Paris") from None
         return name
+
+    @model_validator(mode="after")
+    def _check_provider(self) -> Self:
+        if self.oidc_issuer is not None:
+            if not self.oidc_client_id:
+                raise ValueError("oidc_client_id: the provider of oidc_issuer needs to know the service by one.")
+            if find_spec("authlib") is None or find_spec("httpx2") is None:
+                raise ValueError("oidc_issuer: Authlib or HTTPX2 is missing; install tidewaiter[oidc].")
+        return self
 
     @model_validator(mode="after")
     def _check_capacity(self) -> Self:

@@ -102,7 +102,7 @@ def workload(connection: Connection, now: int) -> dict[str, Any]:
 
 
 async def add_person(visit: Visit) -> Response:
-    """Add a person who signs in with a password."""
+    """Add a person who signs in with a password, or with the identity provider."""
     given = {name: str(value) for name, value in (await visit.form()).items()}
     login = given.get("login", "")
     await _person(
@@ -111,7 +111,7 @@ async def add_person(visit: Visit) -> Response:
         login,
         given.get("name", "") or login,
         Role(given.get("role", Role.OFFICER.value)),
-        password=given.get("password", ""),
+        password=given.get("password") or (None if visit.site.provider else ""),
     )
     return visit.redirect("/administration")
 

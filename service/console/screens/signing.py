@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.console import people
 from service.console.people import Identity, PersonRefused
 from service.console.roles import Role
-from service.console.visit import Page, Visit
+from service.console.visit import Elsewhere, Page, Problem, Visit
 
 
 async def home(visit: Visit) -> Response:
@@ -20,9 +20,8 @@ async def home(visit: Visit) -> Response:
 
 async def form(visit: Visit) -> Response:
     """Show the form for signing in."""
-    return await visit.page(
-        "signing.html", to=_target(visit), login="", problem=None, has_people=await _has_people(visit)
-    )
+    has_people = await _has_people(visit)
+    return await visit.page("signing.html", to=_target(visit), login="", problem=None, has_people=has_people)
 
 
 async def sign_in(visit: Visit) -> Response:
@@ -45,6 +44,25 @@ async def sign_in(visit: Visit) -> Response:
     )
     visit.site.sessions.write(response, visit.request, person)
     return response
+
+
+async def to_provider(visit: Visit) -> Response:
+    """Go to the identity provider."""
+    return await _provider(visit).begin(visit, _target(visit))
+
+
+async def from_provider(visit: Visit) -> Response:
+    """Sign the person in whom the identity provider sends back."""
+    person, to = await _provider(visit).end(visit)
+    response = visit.redirect(to)
+    visit.site.sessions.write(response, visit.request, person)
+    return response
+
+
+def _provider(visit: Visit) -> Elsewhere:
+    if visit.site.provider is None:
+        raise Problem(404, {"detail": "This service has no identity provider."})
+    return visit.site.provider
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -105,6 +123,8 @@ PAGES: Final = (
     Page("GET", "/", None, home),
     Page("GET", "/sign-in", None, form),
     Page("POST", "/sign-in", None, sign_in),
+    Page("GET", "/sign-in/provider", None, to_provider),
+    Page("GET", "/sign-in/return", None, from_provider),
     Page("POST", "/sign-out", Role.VIEWER, sign_out),
     Page("GET", "/account", Role.VIEWER, account),
     Page("POST", "/account", Role.VIEWER, change_account),

@@ -16,6 +16,8 @@ EXPECTED = """
 -             GET  /
 -             GET  /sign-in
 -             POST /sign-in
+-             GET  /sign-in/provider
+-             GET  /sign-in/return
 viewer        POST /sign-out
 viewer        GET  /account
 viewer        POST /account

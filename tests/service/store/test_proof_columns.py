@@ -115,7 +115,7 @@ def fill(store: Store) -> None:
     added = [webhooks.add(database, f"https://{name}.example/", "a test", "someone", 5).id for name in "abc"]
     webhooks.remove(database, added[1], "another", 6)
     for login in ("one", "two"):
-        person = people.add(database, login, "A Person", Role.OFFICER, subject=login, actor="someone")
+        person = people.add(database, login, "A Person", Role.OFFICER, actor="someone")
         people.change(database, person.id, is_ended=True, actor="another")
         add_note(database, "decision-1", "A", "a text", "someone")
     for name in ("one", "two"):
