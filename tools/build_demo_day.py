@@ -1,4 +1,4 @@
-"""Draw the day of an office that `tidewaiter demo` fills its store with, and the four weeks before it.
+"""Draw the day of an office that `tidewaiter demo` fills its store with, and the six weeks before it.
 
     python -m tools.build_demo_day [--shipments N] [--seed S] [--out FILE]
 
@@ -37,7 +37,7 @@ SHIPMENTS: Final = 5_000
 SEED: Final = 5
 #: End of the full day. The loader moves all times, so that the day ends when the store is filled.
 END: Final = pd.Timestamp("2026-12-01", tz="UTC")
-DAYS: Final = 28
+DAYS: Final = 42
 #: Share of the shipments that are declared on the full day.
 _FULL_DAY: Final = 0.18
 #: Shipments of the world per shipment of the file, and the most illicit and hard ones per shipment of the file. Both are more
@@ -77,6 +77,9 @@ _SENDERS: Final = ("Larkhill", "Oakmere", "Fenwell", "Brightsill", "Ashgrove", "
 _SCHEME_DAYS: Final = (-19, -17, -14, -12, -11, -9, -8, -6, -5, -4, -3, -2, -1, 0, 0, 0, 0)
 _LAWFUL_DAYS: Final = (-27, -26, -24, -22, -20, -18, -16, -13, -10, -7, -3, -1, 0, 0)
 _OPENED: Final = 4
+#: From this day on, the manifests of the busiest carrier lack these fields, as after a change of its software: the drift to see.
+_LOST_SINCE: Final = END - pd.Timedelta(days=11)
+_LOST: Final = ("package_count", "quantity", "quantity_unit")
 
 
 def lines(shipments: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -98,6 +101,7 @@ def lines(shipments: int, seed: int) -> Iterator[dict[str, Any]]:
     entries += list(_declared_again(entries, draw))
     entries += list(_scheme([manifest for manifest in manifests if manifest["channel"] in ("postal", "express")], draw))
     entries.sort(key=lambda entry: str(entry["manifest"]["declared_at"]))
+    _lose(entries)
     yield _lists(entries)
     yield from entries
 
@@ -281,6 +285,18 @@ def _scheme(templates: Sequence[dict[str, Any]], draw: np.random.Generator) -> I
         told = {"found": found, "scheme": _SCHEME} if illicit else {}
         opened_too = number < _OPENED or number - len(_SCHEME_DAYS) == 1
         yield {"manifest": manifest} | told | ({"tip": True} if opened_too else {})
+
+
+def _lose(entries: Sequence[dict[str, Any]]) -> None:
+    """Remove the lost fields of the busiest carrier."""
+    carriers = pd.Series([entry["manifest"].get("carrier_id") for entry in entries])
+    busiest = carriers.value_counts().index[0]
+    since = _LOST_SINCE.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for entry in entries:
+        if entry["manifest"].get("carrier_id") == busiest and entry["manifest"]["declared_at"] >= since:
+            for part in (entry["manifest"], *entry["manifest"]["items"]):
+                for name in _LOST:
+                    part.pop(name, None)
 
 
 def _lists(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

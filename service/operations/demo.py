@@ -1,4 +1,4 @@
-"""The store of `tidewaiter demo`: four weeks and a day of an invented office, so that every page of the console shows something.
+"""The store of `tidewaiter demo`: six weeks and a day of an invented office, so that every page of the console shows something.
 
 ``service/samples/day.jsonl.gz`` has the manifests and what inspections would tell; `tools.build_demo_day` draws it. `fill` lives
 through these days with the product's own functions: it scores, stores, inspects and learns as the service does. Only the clock is
