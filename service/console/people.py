@@ -232,6 +232,11 @@ def every(connection: Connection) -> list[Identity]:
     return [_identity(row) for row in connection.execute(select(Person.__table__).order_by(Person.name, Person.id))]
 
 
+def names(connection: Connection) -> dict[str, str]:
+    """Return the name of each person by id, also of the local user."""
+    return {one.id: one.name for one in every(connection)} | {LOCAL.id: LOCAL.name}
+
+
 def are_any(connection: Connection) -> bool:
     """Return whether there has been any person."""
     return connection.execute(select(Person.id).limit(1)).first() is not None

@@ -20,6 +20,8 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 FOLDER: Final = Path(__file__).with_name("locale")
 _LOCALE: Final = "en"
 _MICROSECONDS: Final = 1_000_000
+#: From this probability on it is shown in per cent, and above the second one as more than that.
+_LIKELY, _SURE = 0.5, 0.99
 
 
 def translations() -> gettext.NullTranslations:
@@ -86,9 +88,11 @@ class Formats:
         )
 
     def one_in(self, risk: float | None) -> str:
-        """Return a probability as the number of such shipments per find, with two digits that count."""
+        """Return a probability as the number of such shipments per find, with two digits that count; in per cent from one half."""
         if not risk:
             return "–"
+        if risk >= _LIKELY:
+            return f"over {self.percent(_SURE)}" if risk > _SURE else self.percent(risk)
         count = 1 / risk
         digits = max(0, len(str(int(count))) - 2)
         return f"1 in {self.number(max(1.0, round(count, -digits)))}"

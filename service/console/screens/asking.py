@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ async def try_out(visit: Visit) -> Response:
     result = {
         "answers": answers,
         "changes": [] if second is None else changes_between(first, second),
-        "reasons": [] if second is None else _moved(answers[0]["reasons"], answers[1]["reasons"]),
+        "reasons": [] if second is None else moved_between(answers[0]["reasons"], answers[1]["reasons"]),
     }
     return await visit.page("try.html", "manifests", texts=texts or (_json(first), ""), result=result)
 
@@ -132,18 +133,42 @@ def nested(flat: Mapping[str, str]) -> dict[str, Any]:
     return manifest | ({"items": [item]} if item else {})
 
 
-def _moved(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the reasons that came, went, or changed their weight by a tenth or more: the largest change first."""
-    old, new = ({(one["code"], one["text"]): one["weight"] for one in reasons} for reasons in (before, after))
+def moved_between(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reasons that came, went, or changed words or weight: the largest change first.
+
+    The n-th reason of a code before is compared with the n-th after, so that a reason whose number moved is one row.
+    """
+    old, new = _by_code(before), _by_code(after)
     found = []
     for key in dict.fromkeys((*old, *new)):
-        change = (new.get(key) or 0.0) - (old.get(key) or 0.0)
-        if (key in old) != (key in new) or abs(change) >= 0.1:
-            state = "new" if key not in old else "gone" if key not in new else "changed"
+        was, now = old.get(key), new.get(key)
+        weights = [one and one["weight"] for one in (was, now)]
+        change = (weights[1] or 0.0) - (weights[0] or 0.0)
+        if was is None or now is None or was["text"] != now["text"] or abs(change) >= 0.1:
+            state = "new" if was is None else "gone" if now is None else "changed"
+            text = (now or was or {})["text"]
+            instead_of = was["text"] if was and now and was["text"] != now["text"] else None
             found.append(
-                {"text": key[1], "state": state, "before": old.get(key), "after": new.get(key), "change": change}
+                {
+                    "text": text,
+                    "instead_of": instead_of,
+                    "state": state,
+                    "before": weights[0],
+                    "after": weights[1],
+                    "change": change,
+                }
             )
     return sorted(found, key=lambda one: -abs(one["change"]))
+
+
+def _by_code(reasons: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Mapping[str, Any]]:
+    """Return reasons by code and their number among those of the code."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for one in reasons:
+        found[one["code"], seen[one["code"]]] = one
+        seen[one["code"]] += 1
+    return found
 
 
 async def substances(visit: Visit) -> Response:

@@ -78,13 +78,8 @@ async def _promotion(visit: Visit) -> dict[str, Any]:
         "in_service": host.served.model.digest,
         "promotion": await visit.run(promoting.state_of, settings),
         "versions": await visit.run(promoting.versions, settings),
-        "names": await _names(visit),
+        "names": await visit.read(people.names),
     }
-
-
-async def _names(visit: Visit) -> dict[str, str]:
-    """Return the names of people by id."""
-    return {one.id: one.name for one in (*await visit.read(people.every), people.LOCAL)}
 
 
 async def _then(visit: Visit) -> dict[str, Any]:
@@ -98,7 +93,7 @@ async def _then(visit: Visit) -> dict[str, Any]:
             at = time.replace(tzinfo=zone).astimezone(dt.UTC).isoformat()
         except ValueError:
             raise Problem(422, {"detail": "The time must have the form 2026-12-04T09:30."}) from None
-    return {"then": await visit.get("/v1/served", {"at": at}), "names": await _names(visit)}
+    return {"then": await visit.get("/v1/served", {"at": at}), "names": await visit.read(people.names)}
 
 
 def card_of(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,12 @@ import orjson
 from sqlalchemy import func, select
 from starlette.responses import Response, StreamingResponse
 
+from service.console import people
 from service.console.roles import Role
+from service.console.texts import _
 from service.console.visit import Page, Problem, Visit, read_view
 from service.core.database.times import now_us
+from service.inspections.outcomes import Overridden, overrides_of
 from service.inspections.queue import HIDDEN, RANKS
 from service.inspections.tables import QueueEntry
 from service.scoring.tables import Decision
@@ -58,13 +61,27 @@ async def shown(visit: Visit, view: Mapping[str, str], /, **values: Any) -> Resp
     return await visit.page("queue.html", **context)
 
 
-_NOTHING: Final[dict[str, Any]] = {"value": None, "currency": None, "substance": None}
+_NOTHING: Final[dict[str, Any]] = {"value": None, "currency": None, "substance": None, "chosen": None}
 
 
 def _more_of(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the declared value and the substance of decisions."""
+    """Return the declared value of decisions, their substance, and the lane that a person chose."""
     query = select(Decision.id, Decision.manifest, Decision.answer).where(Decision.id.in_(ids))
-    return {row.id: _value(row.manifest) | _substance(row.answer) for row in connection.execute(query)}
+    chosen = overrides_of(connection, ids)
+    names = people.names(connection) if chosen else {}
+    return {
+        row.id: _value(row.manifest) | _substance(row.answer) | {"chosen": lane_chosen(chosen.get(row.id, ()), names)}
+        for row in connection.execute(query)
+    }
+
+
+def lane_chosen(overrides: Sequence[Overridden], names: Mapping[str, str]) -> dict[str, str | None] | None:
+    """Return the lane that a person chose last: ``lane``, ``who`` and ``reason`` (None after erasure); None if nobody did."""
+    if not overrides:
+        return None
+    last = overrides[-1]
+    who = names.get(last.caller or "", last.caller or _("A person"))
+    return {"lane": last.lane, "who": who, "reason": last.reason}
 
 
 def _value(manifest: bytes | None) -> dict[str, Any]:
@@ -147,7 +164,7 @@ async def claim_next(visit: Visit, view: Mapping[str, str], but: str | None = No
         Its decision; None if there is none.
     """
     free = {name: text for name, text in view.items() if name in FILTERS} | {"held": "false", "limit": "20"}
-    for _ in range(5):
+    for _try in range(5):
         found = await visit.get("/v1/queue", free)
         for row in found["items"]:
             if row["shipment_id"] == but:

@@ -15,10 +15,11 @@ from service.console.roles import Role
 from service.console.screens import parties
 from service.console.screens.evidence import reasons_of, recorded_of, trail_of, versions_of
 from service.console.screens.manifest import countries_of, day_of, parts_of, record_in, substances_of
-from service.console.screens.queue import FILTERS, claim_next
+from service.console.screens.queue import FILTERS, claim_next, lane_chosen
 from service.console.texts import _
 from service.console.visit import Page, Problem, Visit, read_view
 from service.core.database.times import iso_time, now_us
+from service.inspections.outcomes import overrides_of
 from service.inspections.queue import entries, hand_over, holder_of
 from service.inspections.queue import parts_of as parts_of_holder
 from service.inspections.tables import Outcome, QueueEntry
@@ -105,27 +106,32 @@ def _known(connection: Connection, stored: dict[str, Any], with_trail: bool) -> 
     shipment_id = stored["shipment_id"]
     row = connection.execute(select(QueueEntry.__table__).where(QueueEntry.shipment_id == shipment_id)).first()
     waiting = None if row is None else entries(connection, [row], now_us())[0]
-    columns = (Outcome.id, Outcome.decision_id, Outcome.content, Outcome.by, Outcome.recorded_at)
+    columns = (Outcome.id, Outcome.decision_id, Outcome.content, Outcome.kind, Outcome.by, Outcome.recorded_at)
     latest = select(*columns).where(Outcome.shipment_id == shipment_id)
     versions = versions_of(connection, shipment_id)
     decisions = list(dict.fromkeys([stored["decision_id"], *(one["id"] for one in versions)]))
     recorded = recorded_of(connection, shipment_id, decisions)
     about = [*decisions, *(one["one"].id for one in recorded)]
-    everybody = people.every(connection)
+    names, overrides = people.names(connection), overrides_of(connection, [stored["decision_id"]])
+    chosen = lane_chosen(overrides.get(stored["decision_id"], ()), names)
     return {
+        "chosen": chosen,
+        "lane_now": chosen["lane"] if chosen else stored["lane"] if waiting is None else waiting.lane,
         "waiting": waiting,
         "holder": None if waiting is None or waiting.claimed_by is None else parts_of_holder(waiting.claimed_by),
         "latest": connection.execute(latest.order_by(Outcome.position.desc()).limit(1)).first(),
         "versions": versions,
         "recorded": recorded,
         "trail": trail_of(connection, about) if with_trail else None,
-        "names": {one.id: one.name for one in everybody} | {people.LOCAL.id: people.LOCAL.name},
-        "colleagues": [one for one in everybody if one.ended_at is None and one.role.may(Role.OFFICER)],
+        "names": names,
+        "colleagues": [one for one in people.every(connection) if one.ended_at is None and one.role.may(Role.OFFICER)],
     }
 
 
 def _recorded(connection: Connection, outcome_id: str) -> Any:
-    query = select(Outcome.id, Outcome.decision_id, Outcome.shipment_id, Outcome.content, Outcome.corrects)
+    query = select(
+        Outcome.id, Outcome.decision_id, Outcome.shipment_id, Outcome.content, Outcome.kind, Outcome.corrects
+    )
     return connection.execute(query.where(Outcome.id == outcome_id)).first()
 
 

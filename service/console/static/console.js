@@ -85,6 +85,8 @@ document.addEventListener("keydown", (event) => {
     going = Date.now();
     return;
   }
+  // Enter on a link, a button or a folded part is theirs: it never records the verdict beside them.
+  if (event.key === "Enter" && at.matches("a, button, summary")) return;
   const element = find(`[data-key="${CSS.escape(event.key)}"]`);
   if (element) {
     event.preventDefault();

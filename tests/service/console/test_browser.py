@@ -236,6 +236,7 @@ def test_changes_and_refusals_on_the_page_keep_what_is_typed(
         press(page, "n")
         page.keyboard.type("the lining is new")
         press(page, "Escape", "l")
+        page.locator("#lane select").select_option("green")
         page.locator("textarea[name=reason]").fill("seen before")
         page.locator("#lane button").click()
         page.locator("#told", has_text="The lane is chosen.").wait_for()
@@ -249,6 +250,21 @@ def test_changes_and_refusals_on_the_page_keep_what_is_typed(
         page.locator(".problem", has_text="precursor by A Colleague").wait_for()
         assert note.input_value() == "the lining is new"
         assert page.locator("input[name=verdict]:checked").input_value() == "1"
+
+
+def test_enter_on_a_button_or_a_folded_part_is_theirs_and_records_no_verdict(chromium: Browser, server: Served) -> None:
+    with looking(chromium, server, "/queue") as page:
+        press(page, "k", "Enter")
+        page.locator("#verdict").wait_for()
+        here = page.url
+        page.keyboard.press("1")
+        for selector in ("summary[data-key=l]", "[data-help]"):
+            page.locator(selector).focus()
+            page.keyboard.press("Enter")
+            settled(page)
+        assert page.locator("dialog[open]").count() == 1
+        assert page.url == here
+        assert not page.locator(".done").count()
 
 
 def test_a_reason_lights_up_its_fields_and_a_field_its_reasons(chromium: Browser, server: Served) -> None:

@@ -153,7 +153,9 @@ def test_a_change_on_the_page_answers_the_page_again(office: Client) -> None:
     assert "You hold this shipment." in claimed.text
     assert claimed.text.lstrip().startswith('<div id="shipment">')
     lane = part(person, f"/shipments/{decision_id}/override", lane="yellow", reason="two\nlines")
-    assert "two lines" in lane.text
+    assert "An.Officer chose yellow: two lines" in text_of(lane.text)
+    assert '<option value="yellow">' not in lane.text  # the lane in force is no choice
+    assert "An.Officer chose yellow: two lines" in text_of(person.get("/queue").text)
     assert part(person, f"/shipments/{decision_id}/notes", text="a note").status_code == 200
     recorded = part(person, f"/shipments/{decision_id}/outcome", verdict="5", seen="", stay="1", quantity="2.5")
     assert "An.Officer recorded precursor" in text_of(recorded.text)

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from service.console.roles import Role
+from service.console.screens.asking import moved_between
 from service.core.examples import EXAMPLE_PRECURSOR
 from tests.service.api_client import Client
 from tests.service.console.conftest import sign_in
@@ -32,6 +33,13 @@ def test_both_manifests_are_answered_with_what_changed_and_nothing_enters_the_qu
     assert text in page
     assert EXAMPLE_PRECURSOR["shipment_id"] not in officer.get("/queue").text
     assert "2" not in officer.get("/queue").text.partition("waiting")[0][-3:]
+
+
+def test_a_reason_whose_number_moved_is_one_row() -> None:
+    before = [{"code": "MASS", "text": "2 kg", "weight": 1.0}, {"code": "ROUTE", "text": "CN to US", "weight": 0.5}]
+    after = [{"code": "MASS", "text": "3 kg", "weight": 1.5}, {"code": "ROUTE", "text": "CN to US", "weight": 0.5}]
+    [moved] = moved_between(before, after)
+    assert (moved["state"], moved["instead_of"], moved["text"], moved["change"]) == ("changed", "2 kg", "3 kg", 0.5)
 
 
 def test_pasted_rows_are_read_as_those_of_a_file(office: Client) -> None:
