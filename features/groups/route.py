@@ -34,7 +34,7 @@ class RouteColumn(Column):
         "they are exported from the consignor's country",
         replace(
             flag("They are not exported from the consignor's country"),
-            unknown="No country of the consignor is declared",
+            unknown="The country of export or that of the consignor is not declared",
         ),
     )
     ORIGIN_IS_CONSIGNOR = (

@@ -91,9 +91,9 @@ _LATEST: Final = select(
         .group_by(Decision.shipment_id)
     )
 )
-_DECLARED: Final = select(Decision.id, Decision.shipment_id, Decision.lane, Decision.received_at).where(
-    Decision.shipment_id.in_(bindparam("shipments", expanding=True)), Decision.what_if.is_(False)
-)
+_DECLARED: Final = select(
+    Decision.id, Decision.shipment_id, Decision.lane, Decision.received_at, Decision.risk, Decision.percentile
+).where(Decision.shipment_id.in_(bindparam("shipments", expanding=True)), Decision.what_if.is_(False))
 _OVERRIDES: Final = (
     select(Override.decision_id, Override.lane, Override.recorded_at)
     .where(Override.decision_id.in_(bindparam("decisions", expanding=True)))
@@ -191,7 +191,10 @@ def _renamed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of shipments that have no valid outcome, or an override after it; green shipments are included."""
+    """Yield the rows of shipments that have no valid outcome, or an override after it; green shipments are included.
+
+    A changed declaration lowers neither lane nor place: both are those of the riskiest since a person last chose a lane.
+    """
     found = connection.execute(_LATEST, {"shipments": shipment_ids}).all()
     declared: dict[str, list[Any]] = {}
     for decision in connection.execute(_DECLARED, {"shipments": shipment_ids}):
@@ -203,7 +206,8 @@ def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterato
     for row in found:
         override = overrides.get(row.shipment_id)
         since = 0 if override is None else override.recorded_at
-        lanes = [one.lane for one in declared[row.shipment_id] if one.received_at > since]
+        later = [one for one in declared[row.shipment_id] if one.received_at > since]
+        lanes = [one.lane for one in later]
         lane = min(lanes, key=_rank) if lanes else row.lane
         is_overridden = override is not None and (not lanes or _rank(override.lane) < _rank(lane))
         if override is not None and is_overridden:
@@ -211,8 +215,9 @@ def _uninspected(connection: Connection, shipment_ids: Sequence[str]) -> Iterato
         inspected_at = inspected.get(row.shipment_id)
         again = override is not None and inspected_at is not None and override.recorded_at > inspected_at
         if inspected_at is None or again:
-            entry = row._asdict()
-            entry["minus_risk"] = -entry.pop("risk")
+            riskiest = max(later, key=lambda one: one.risk, default=row)
+            entry = row._asdict() | {"minus_risk": -riskiest.risk, "percentile": riskiest.percentile}
+            del entry["risk"]
             yield entry | {"lane": lane, "rank": _rank(lane), "overridden": is_overridden}
 
 

@@ -4,7 +4,7 @@ cimport cython
 @cython.final
 cdef class Batch:
     cdef public Py_ssize_t room, n
-    cdef public long long finds, clean, declared
+    cdef public long long finds, clean, declared, first_day
     cdef public long long[:, ::1] keys
     cdef public double[:, ::1] values, log1p, log
     cdef public object log1p_rows, log_rows

@@ -48,6 +48,7 @@ class Batch:
         chapter_shipments, heading_shipments: (room,) earlier shipments of the consignor with the chapter and with the heading.
         has_finds: (inspected parties, room) 1 if the party has known finds.
         declared: latest declared time, see `load`.
+        first_day: day of the first counted shipment of the history; -1 if there is none.
         finds, clean: numbers of finds and of clean inspections known so far, of all shipments.
         state, gaps, amounts: buffers for one entity: its state before the shipment, the number of blocks since its last
             shipment per window, and the amounts of the shipment.
@@ -75,6 +76,7 @@ class Batch:
         self.heading_shipments: IntArray = np.empty(room, dtype=np.int64)
         self.has_finds: NDArray[np.int8] = np.empty((len(INSPECTED), room), dtype=np.int8)
         self.finds = self.clean = self.declared = 0
+        self.first_day = -1
         self.state: IntArray = np.zeros(len(PartyColumn), dtype=np.int64)
         self.gaps: IntArray = np.zeros(len(Window), dtype=np.int64)
         self.amounts: IntArray = np.zeros(len(Amount), dtype=np.int64)

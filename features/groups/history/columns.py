@@ -8,8 +8,14 @@ from typing import Final
 from features.groups.base import Column, declare
 from features.groups.shown import FLAG, LOG_COUNT, NUMBER, PERIOD, SHARE, TIMES, Shown, exp_of, number_text
 
-_CONSIGNOR_SEEN: Final = Shown(number_text, unknown="The consignor was not seen before")
-_CONSIGNEE_SEEN: Final = Shown(number_text, unknown="The consignee was not seen before")
+
+def _days_ago(days: float) -> str:
+    """Format a number of days; none is told as the same day."""
+    return "0, the same day" if days == 0.0 else number_text(days)
+
+
+_CONSIGNOR_SEEN: Final = Shown(_days_ago, unknown="The consignor was not seen before")
+_CONSIGNEE_SEEN: Final = Shown(_days_ago, unknown="The consignee was not seen before")
 _OF_CONSIGNOR: Final = replace(SHARE, after=" (smoothed)", unknown="No earlier shipment of the consignor is known")
 _ON_LANE: Final = replace(LOG_COUNT, unknown="Whether the consignor used this trade lane before is not known")
 _GROWTH: Final = Shown(

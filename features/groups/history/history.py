@@ -38,7 +38,7 @@ from features.groups.history.saving import (
     snapshot,
     store_arrays,
 )
-from features.groups.history.state import CONTACTS, INSPECTED, VERSION, FirstColumn, key_row
+from features.groups.history.state import CONTACTS, FIRST_DAY_POSITION, INSPECTED, VERSION, Entity, FirstColumn, key_row
 from features.groups.history.visits import IS_COMPILED, learn
 from features.table.table import ManifestTable
 
@@ -109,6 +109,7 @@ class History:
         self.declarations = Declarations(capacity)
         self.sequence = 0
         self._finds = self._clean = 0
+        self._first_day = -1
         self._stores = entity_stores()
         # Allocated on first use by `advance`.
         self._recent: RecentShipments | None = None
@@ -124,7 +125,7 @@ class History:
         other = History(self.capacity)
         other.watermark, other.declared, other.sequence = self.watermark, self.declared, self.sequence
         other.declarations = self.declarations.copy()
-        other._finds, other._clean = self._finds, self._clean
+        other._finds, other._clean, other._first_day = self._finds, self._clean, self._first_day
         for entity, store in self._stores.by_entity.items():
             other._stores.by_entity[entity].copy_from(store)
         other._recent = self._recent and self._recent.copy()
@@ -152,7 +153,14 @@ class History:
         self = cls._with_numbers(arrays)
         for entity, store in self._stores.by_entity.items():
             restore(entity, LAYOUTS[entity], store, arrays)
+        self._read_first_day()
         return self
+
+    def _read_first_day(self) -> None:
+        """Read the first day of the history from its trade lanes."""
+        lanes = self._stores.by_entity[Entity.TRADE_LANE]
+        if lanes.count:
+            self._first_day = int(np.asarray(lanes.narrow)[: lanes.count, FIRST_DAY_POSITION].min())
 
     def _numbers(self) -> dict[str, NDArray[Any]]:
         meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean, self.declared)
@@ -185,6 +193,7 @@ class History:
         self = cls._with_numbers(arrays)
         for entity, store in self._stores.by_entity.items():
             restore_store(entity.label, store, arrays)
+        self._read_first_day()
         self._recent = restored_recent(arrays)
         self.declarations.restore(arrays)
         return self
@@ -350,7 +359,7 @@ class History:
         if n > self._batch.room:
             self._batch = Batch(max(n, min(2 * self._batch.room, _CHUNK)))
         batch, recent = self._batch, self._recent_shipments()
-        batch.finds, batch.clean = self._finds, self._clean
+        batch.finds, batch.clean, batch.first_day = self._finds, self._clean, self._first_day
         watermark = batch.load(keys, self.watermark, self.declared)
         self._stores.advance(batch, recent, update, self._bound)
         log1p, log = batch.log1p_rows[:n], batch.log_rows[:n]
@@ -360,7 +369,7 @@ class History:
         if update:
             recent.met += n
             self.sequence += counted
-            self.watermark, self.declared = watermark, batch.declared
+            self.watermark, self.declared, self._first_day = watermark, batch.declared, batch.first_day
 
     def _recent_shipments(self) -> RecentShipments:
         if self._recent is None:

@@ -59,7 +59,9 @@ cdef class PartyStore(Store):
     @cython.locals(cents=cython.longlong, limit=cython.longlong, count=cython.longlong, together=cython.longlong, several=cython.bint)
     cdef void _write_split(self, Batch batch, Py_ssize_t row) noexcept nogil
 
-    @cython.locals(month=cython.double, year=cython.double, overall=cython.double, inspected=cython.longlong)
+    @cython.locals(
+        month=cython.double, year=cython.double, overall=cython.double, inspected=cython.longlong, day=cython.longlong, days=cython.longlong
+    )
     cdef void _write_trade_lane(self, Batch batch, Py_ssize_t row) noexcept nogil
 
     @cython.locals(i=Py_ssize_t, last_cents=Py_ssize_t)

@@ -66,7 +66,8 @@ _MONTH = cython.declare(cython.Py_ssize_t, Window.MONTH)
 _YEAR = cython.declare(cython.Py_ssize_t, Window.YEAR)
 _WINDOWS = cython.declare(cython.Py_ssize_t, len(Window))
 _DAY_HOURS = cython.declare(cython.longlong, 24)
-_MONTH_OF_YEAR = cython.declare(cython.double, Window.MONTH.days / Window.YEAR.days)
+_MONTH_DAYS = cython.declare(cython.longlong, Window.MONTH.days)
+_YEAR_DAYS = cython.declare(cython.longlong, Window.YEAR.days)
 
 _ADD_GRAMS = cython.declare(cython.Py_ssize_t, Amount.GRAMS)
 _ADD_LINKED = cython.declare(cython.Py_ssize_t, Amount.LINKED_SHIPMENTS)
@@ -308,12 +309,19 @@ class PartyStore(Store):
             batch.log[row, self.plan.features.split_value] = float(together) / float(limit)
 
     def _write_trade_lane(self, batch: Batch, row: int) -> None:
-        """Write a trade lane's traffic relative to that of the past year, and its find rate relative to the overall rate."""
+        """Write a trade lane's traffic relative to that of the past year, and its find rate relative to the overall rate.
+
+        A history younger than a year is compared with its own length, because otherwise each lane of it would seem to grow.
+        """
         month = self._window_sum(
             batch, row, self.plan.column[_MONTH_PRESENT], self.plan.column[_MONTH_PREVIOUS], _MONTH, 1
         )
         year = self._window_sum(batch, row, self.plan.column[_YEAR_PRESENT], self.plan.column[_YEAR_PREVIOUS], _YEAR, 1)
-        batch.log[row, _GROWTH] = (month + 1.0) / (year * _MONTH_OF_YEAR + 1.0)
+        day = batch.block[_DAY, row]
+        if batch.counted[row] and (batch.first_day < 0 or day < batch.first_day):
+            batch.first_day = day
+        days = min(max(day - batch.first_day + 1, _MONTH_DAYS), _YEAR_DAYS) if batch.first_day >= 0 else _MONTH_DAYS
+        batch.log[row, _GROWTH] = (month + 1.0) / (year * _MONTH_DAYS / float(days) + 1.0)
         overall = (batch.finds + 1.0) / (batch.finds + batch.clean + 2.0)
         inspected = batch.state[_FINDS] + batch.state[_CLEAN]
         batch.log[row, _FIND_RATIO] = (batch.state[_FINDS] + _TRADE_LANE_PRIOR * overall) / (

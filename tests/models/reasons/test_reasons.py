@@ -611,7 +611,7 @@ class TestTexts:
             ("hs_text_contradiction", np.log(20.0), "The automatic reading of the words speaks against the HS code: 20 to 1"),
             ("hs_text_agreement", 0.0, "It is not certain that the words fit the HS code"),
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
-            ("consignor_last_seen_days", 0.0, "Days since the consignor was last seen: 0"),
+            ("consignor_last_seen_days", 0.0, "Days since the consignor was last seen: 0, the same day"),
             ("trade_lane_growth", 0.0, "Shipments on this trade lane within 30 days: as many as usual"),
             ("trade_lane_growth", float(np.log(2.0)), "Shipments on this trade lane within 30 days: 2 times the usual number"),
             ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),

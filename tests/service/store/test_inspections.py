@@ -28,6 +28,7 @@ from service.decisions.repository import record
 from service.inspections import pages
 from service.inspections import queue as inspections
 from service.inspections.outcomes import outcomes_of, overrides_of
+from service.inspections.queue import refresh
 from service.inspections.schemas import QueueAnswer
 from service.inspections.tables import Outcome, QueueEntry
 from service.keys import repository as keys
@@ -336,6 +337,19 @@ def test_an_officers_lane_stays_for_later_decisions(stored_client: Client) -> No
     # The latest override counts for the shipment, whichever of its decisions it names.
     in_lane(stored_client, "green", first)
     assert queued(stored_client) == []
+
+
+def test_a_changed_declaration_keeps_the_place_of_the_riskier_one(stored_client: Client, opened: Database) -> None:
+    decided(stored_client, "A")
+    with opened.write() as connection:
+        connection.execute(update(Decision).values(risk=0.9, lane="red"))
+        refresh(connection, ["A"])
+    second = decided(stored_client, "A", gross_mass_kg=77)
+    [item] = stored_client.get("/v1/queue").json()["items"]
+    assert (item["decision_id"], item["lane"], item["risk"]) == (second, "red", 0.9)
+    in_lane(stored_client, "yellow", second)
+    [item] = stored_client.get("/v1/queue").json()["items"]
+    assert (item["lane"], item["risk"] < 0.9) == ("yellow", True)
 
 
 def test_a_what_if_is_not_in_the_queue(stored_client: Client, opened: Database) -> None:

@@ -213,6 +213,20 @@ def test_growth_is_positive_when_a_trade_lane_is_busier_this_month_than_in_its_y
     assert growth[-1] > 1.0
 
 
+def test_a_young_history_shows_no_growth_where_there_is_none() -> None:
+    start = 365 * DAY * 56
+    rows = [Declared(str(i), start + i * DAY // 2, "A", "B", "", 100) for i in range(80)]
+    history = History.empty()
+    growth = column(history.advance(manifest(rows)).values, "trade_lane_growth")
+    assert np.abs(growth).max() < 0.4
+    following = [Declared("next", start + 41 * DAY, "A", "B", "", 100)]
+    again = [
+        column(one.advance(manifest(following)).values, "trade_lane_growth")
+        for one in (History.from_full_arrays(history.to_full_arrays()), history)
+    ]
+    assert np.array_equal(*again)
+
+
 def day_by_day(
     history: History, rows: list[Declared], split: Callable[[list[Declared]], list[list[Declared]]]
 ) -> np.ndarray:
