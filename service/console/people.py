@@ -37,6 +37,12 @@ class PersonRefused(ValueError):
         super().__init__(f"{field}: {problem}")
         self.field = field
 
+    @property
+    def sentence(self) -> str:
+        """The message as a sentence."""
+        text = str(self)
+        return f"{text[0].upper()}{text[1:]}."
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -139,7 +145,7 @@ def change(
     is_ended: bool = False,
     actor: str | None,
 ) -> None:
-    """Change the role or the password of a person, or end the account. All sessions of the person end.
+    """Change the role or the password of a person, or end the account. If anything changes, all sessions of the person end.
 
     Raises:
         PersonRefused: there is no such person, the account has ended, the password is too short, or no administrator would remain.
@@ -160,7 +166,7 @@ def change(
                 raise PersonRefused("role", f"{person.name} is the only administrator; make another one first")
         values: dict[str, Any] = {"epoch": Person.epoch + 1}
         facts: list[Fact] = []
-        if role is not None:
+        if role not in (None, person.role):
             values["role"] = role.value
             facts.append(Fact("person_changed", person_id, {"role": role.value}, actor))
         if password is not None:
@@ -169,8 +175,15 @@ def change(
         if is_ended:
             values["ended_at"] = at
             facts.append(Fact("person_ended", person_id, {"ended_at": at}, actor))
-        connection.execute(update(Person).where(Person.id == person_id).values(**values))
-        audit.append(connection, facts, at)
+        if facts:
+            connection.execute(update(Person).where(Person.id == person_id).values(**values))
+            audit.append(connection, facts, at)
+
+
+def sign_out(database: Database, person_id: str) -> None:
+    """End all sessions of a person."""
+    with database.write() as connection:
+        connection.execute(update(Person).where(Person.id == person_id).values(epoch=Person.epoch + 1))
 
 
 def check_password(password: str) -> None:

@@ -1,8 +1,8 @@
 """Sessions: a signed cookie names the person, and forms contain a token that other sites cannot know.
 
-The cookie has the id of the person and the epoch of the account. A change of password or role increases the epoch, and so ends all
-sessions of the person. The token of forms depends on the person alone. A form therefore stays valid when the person signs in again,
-and no typed text is lost.
+The cookie has the id of the person and the epoch of the account. A change of password or role and a sign-out increase the epoch,
+and so end all sessions of the person. No session is renewed. The token of forms depends on the person alone. A form therefore stays
+valid when the person signs in again, and no typed text is lost.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
 COOKIE: Final = "tidewaiter"
 FIELD: Final = "token"
 HEADER: Final = "x-form-token"
-#: Duration of a session in seconds, and the age at which it is renewed.
+#: Duration of a session in seconds.
 SECONDS: Final = 12 * 3600
-_RENEWED: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +37,10 @@ class Session:
     Attributes:
         person_id: id of the person.
         epoch: epoch of the account at sign-in.
-        is_old: whether the cookie should be renewed.
     """
 
     person_id: str
     epoch: int
-    is_old: bool
 
 
 class Sessions:
@@ -66,11 +62,10 @@ class Sessions:
     def read(self, request: Request) -> Session | None:
         """Return the session of a request; None without a valid cookie."""
         try:
-            content, at = self._signer.loads(request.cookies.get(COOKIE, ""), max_age=SECONDS, return_timestamp=True)
-            person_id, epoch = content
+            person_id, epoch = self._signer.loads(request.cookies.get(COOKIE, ""), max_age=SECONDS)
         except (BadSignature, TypeError, ValueError):
             return None
-        return Session(str(person_id), int(epoch), time.time() - at.timestamp() > _RENEWED)
+        return Session(str(person_id), int(epoch))
 
     def write(self, response: Response, request: Request, person: Identity) -> None:
         """Set the cookie of a person."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from anyio import to_thread
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2_fragments import render_block
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
@@ -25,7 +26,7 @@ from service.console import people
 from service.console.kept import Kept
 from service.console.people import LOCAL, Identity
 from service.console.roles import Role
-from service.console.session import FIELD, HEADER, Session, Sessions
+from service.console.session import FIELD, HEADER, Sessions
 from service.console.texts import Formats, translations
 from service.console.visit import Page, Problem, Visit
 from service.core.errors import DatabaseAway, ServiceError
@@ -118,22 +119,20 @@ class Site:
         environment.globals["static"] = {name: address for address, (name, *_) in self.statics.items()}
         return environment
 
-    def who(self, request: Request) -> tuple[Identity | None, Session | None]:
-        """Return who sends a request, and the session: the local user of a loopback service without people; None before sign-in.
+    def who(self, request: Request) -> Identity | None:
+        """Return who sends a request: the local user of a loopback service without people; None before sign-in.
 
         Raises:
             DatabaseAway: the store does not answer.
         """
         if self.database is None:
-            return (None if self.settings.needs_keys else LOCAL), None
+            return None if self.settings.needs_keys else LOCAL
         session = self.sessions.read(request)
         with self.database.read() as connection:
             if not self.has_people(connection):
-                return (None if self.settings.needs_keys else LOCAL), None
+                return None if self.settings.needs_keys else LOCAL
             person = None if session is None else people.with_id(connection, session.person_id)
-        if person is None or session is None or person.epoch != session.epoch:
-            return None, None
-        return person, session
+        return person if person is not None and session is not None and person.epoch == session.epoch else None
 
     def has_people(self, connection: Connection) -> bool:
         """Return whether anybody has an account."""
@@ -232,7 +231,7 @@ class Console:
 
     async def _answered(self, request: Request, page: Page | None, nobody: Visit, methods: set[str]) -> Response:
         site = self._site
-        person, session = await to_thread.run_sync(site.who, request)
+        person = await to_thread.run_sync(site.who, request)
         visit = nobody if person is None else Visit(request, person, site, self._app)
         try:
             if page is None:
@@ -244,19 +243,15 @@ class Console:
                 if person is None:
                     return await _sign_in_first(visit)
                 if not person.role.may(page.role):
-                    return await refusal(
-                        visit, 403, f"This needs the role {page.role.value}; yours is {person.role.value}."
-                    )
+                    has = f"This needs the role {page.role.value}; yours is {person.role.value}."
+                    return await refusal(visit, 403, f"{has} An administrator can change it.")
             if request.method not in ("GET", "HEAD") and not await _has_token(visit, page):
                 return await refusal(visit, 403, "The form is too old or comes from another site; load the page again.")
-            response = await page.endpoint(visit)
+            return await page.endpoint(visit)
         except Problem as error:
             return await refusal(visit, error.status, error.detail, error.errors)
         except ServiceError as error:
             return await refusal(visit, error.details.status, error.details.detail)
-        if session is not None and session.is_old and person is not None and "set-cookie" not in response.headers:
-            site.sessions.write(response, request, person)
-        return response
 
 
 async def _has_token(visit: Visit, page: Page) -> bool:
@@ -273,7 +268,9 @@ async def _sign_in_first(visit: Visit) -> Response:
         response = await visit.page("signing.html", "again", status=401)
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#dialog", "innerHTML"
         return response
-    address = visit.request.url
+    # A form leads back to the page that it stands on.
+    is_form = visit.request.method not in ("GET", "HEAD")
+    address = URL(visit.request.headers.get("referer", "/queue")) if is_form else visit.request.url
     return visit.redirect("/sign-in", to=f"{address.path}?{address.query}" if address.query else address.path)
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from typing import Final
 
+import orjson
 from starlette.responses import Response
 
 from service.console import people
 from service.console.people import Identity, PersonRefused
 from service.console.roles import Role
 from service.console.visit import Elsewhere, Page, Problem, Visit
+from service.core.logs import logger
+
+#: Characters of a refused login in the log.
+_MOST_LOGGED: Final = 100
 
 
 async def home(visit: Visit) -> Response:
@@ -28,22 +33,36 @@ async def sign_in(visit: Visit) -> Response:
     """Sign a person in, and go to the page that was asked for."""
     given = await visit.form()
     login, password = str(given.get("login", "")), str(given.get("password", ""))
-    client, now = visit.request.client, time.monotonic()
-    by_address, by_login = visit.site.attempts
-    waits = (by_address.count(client.host if client else "-", now), by_login.count(login.strip().lower(), now))
-    person = None if any(waits) else await visit.run(people.signed_in, visit.database, login, password)
+    wait = _wait(visit, login)
+    person = None if wait else await visit.run(people.signed_in, visit.database, login, password)
     if person is None:
-        problem = f"Too many attempts; wait {max(waits)} seconds." if any(waits) else "Login or password is wrong."
+        problem = _too_many(wait) if wait else "Login or password is wrong."
+        logger().warning("sign_in_refused", login=login.strip().lower()[:_MOST_LOGGED], problem=problem)
         block = "again" if visit.is_part else None
         values = {"to": _target(visit), "login": login, "problem": problem, "has_people": True}
         return await visit.page("signing.html", block, status=422 if not visit.is_part else 200, **values)
-    response = (
-        Response(status_code=204, headers={"HX-Trigger": "signed-in"})
-        if visit.is_part
-        else visit.redirect(_target(visit))
-    )
-    visit.site.sessions.write(response, visit.request, person)
+    # The page reloads if another person than before has signed in.
+    news = {"HX-Trigger": orjson.dumps({"signed-in": {"person": person.id}}).decode()}
+    response = Response(status_code=204, headers=news) if visit.is_part else visit.redirect(_target(visit))
+    _begin(visit, response, person)
     return response
+
+
+def _begin(visit: Visit, response: Response, person: Identity) -> None:
+    """Begin a session, and log it."""
+    logger().info("signed_in", person=person.id)
+    visit.site.sessions.write(response, visit.request, person)
+
+
+def _wait(visit: Visit, login: str) -> int:
+    """Count an attempt to give a password. Return 0, or the seconds to wait after too many from an address or for a login."""
+    client, now = visit.request.client, time.monotonic()
+    by_address, by_login = visit.site.attempts
+    return max(by_address.count(client.host if client else "-", now), by_login.count(login.strip().lower(), now))
+
+
+def _too_many(wait: int) -> str:
+    return f"Too many attempts; wait {wait} seconds."
 
 
 async def to_provider(visit: Visit) -> Response:
@@ -55,7 +74,7 @@ async def from_provider(visit: Visit) -> Response:
     """Sign the person in whom the identity provider sends back."""
     person, to = await _provider(visit).end(visit)
     response = visit.redirect(to)
-    visit.site.sessions.write(response, visit.request, person)
+    _begin(visit, response, person)
     return response
 
 
@@ -66,8 +85,9 @@ def _provider(visit: Visit) -> Elsewhere:
 
 
 async def sign_out(visit: Visit) -> Response:
-    """End the session in this browser."""
+    """End all sessions of the person."""
     response = visit.redirect("/sign-in")
+    await visit.run(people.sign_out, visit.database, visit.person.id)
     visit.site.sessions.end(response, visit.request)
     return response
 
@@ -90,6 +110,8 @@ async def change_account(visit: Visit) -> Response:
                 people.add, visit.database, *wanted, password=given.get("password", ""), actor=visit.person.id
             )
         else:
+            if wait := _wait(visit, visit.person.login):
+                raise Problem(429, {"detail": _too_many(wait)})
             known = await visit.run(people.signed_in, visit.database, visit.person.login, given.get("old", ""))
             if known is None:
                 raise PersonRefused("old password", "is wrong")
@@ -98,7 +120,7 @@ async def change_account(visit: Visit) -> Response:
             person = await visit.read(people.with_id, known.id)
     except PersonRefused as error:
         values = {
-            "problem": f"{str(error).capitalize()}.",
+            "problem": error.sentence,
             "login": given.get("login", ""),
             "name": given.get("name", ""),
         }

@@ -36,7 +36,7 @@ function act(element) {
     element.focus();
   } else {
     element.click();
-    if (element.matches("summary")) element.parentElement.querySelector("select:not(:disabled), textarea")?.focus();
+    if (element.matches("summary")) element.parentElement.querySelector("input:not([type=hidden]), select:not(:disabled), textarea")?.focus();
   }
 }
 
@@ -137,11 +137,15 @@ applyKeys();
 // --- Swaps: the focus stays where it was, also on the screen ---
 
 let before = null;
-document.addEventListener("htmx:before:swap", () => {
+document.addEventListener("htmx:before:swap", (event) => {
+  const ctx = event.detail?.ctx;
+  if (ctx?.sourceElement?.matches?.("[data-clear]") && ctx.response?.status < 400) document.getElementById("messages").replaceChildren();
   const row = rowOf(document.activeElement);
   before = { id: document.activeElement?.id, row: row?.id, top: row?.getBoundingClientRect().top };
 });
 document.addEventListener("htmx:after:swap", () => {
+  // A refused choice is not shown as if it were in force.
+  for (const form of document.querySelectorAll("form[data-in-force]")) form.reset();
   document.dispatchEvent(new CustomEvent("console:content"));
   const over = document.getElementById("over");
   if (document.getElementById("dialog").childElementCount && !over.open) over.showModal();
@@ -158,7 +162,9 @@ document.addEventListener("htmx:after:swap", () => {
   }
   before = null;
 });
-document.body.addEventListener("signed-in", () => {
+document.body.addEventListener("signed-in", (event) => {
+  // The page of one person is not that of another.
+  if (event.detail.person !== document.body.dataset.person) return location.reload();
   document.getElementById("dialog").replaceChildren();
   document.getElementById("over").close();
 });
@@ -194,11 +200,11 @@ if (news) {
 
 // --- Drafts: typed text outlives a page that is left or a session that ends ---
 
-const draftKey = (field) => `draft ${location.pathname} ${field.name}`;
+const draftKey = (field) => `draft ${document.body.dataset.person} ${location.pathname} ${field.name}`;
 function restoreDrafts() {
   for (const field of document.querySelectorAll("[data-draft]")) {
     const kept = sessionStorage.getItem(draftKey(field));
-    if (kept && !field.value) field.value = kept;
+    if (kept && field.value === field.defaultValue) field.value = kept;
   }
 }
 document.addEventListener("input", (event) => {
@@ -210,7 +216,6 @@ document.addEventListener("htmx:after:request", (event) => {
   const form = ctx.sourceElement;
   for (const field of form?.querySelectorAll?.("[data-draft]") ?? []) sessionStorage.removeItem(draftKey(field));
   if (form?.matches?.("[data-clear]")) {
-    document.getElementById("messages").replaceChildren();
     form.reset();
     const folded = form.closest("details");
     if (folded) {
@@ -219,6 +224,7 @@ document.addEventListener("htmx:after:request", (event) => {
     }
   }
 });
+document.querySelector("[data-leave]")?.addEventListener("submit", () => sessionStorage.clear());
 restoreDrafts();
 
 // --- Filters act at once; a page that waits for the database loads again; a chosen tab prints ---
@@ -232,6 +238,8 @@ for (const form of document.querySelectorAll("form.filters:not([hx-get], [hx-pos
   });
 }
 document.addEventListener("click", (event) => {
+  const text = event.target.closest?.("[data-copy-text]");
+  if (text) navigator.clipboard.writeText(text.dataset.copyText).then(() => (text.textContent = text.dataset.copied));
   const element = event.target.closest?.("[data-copy]");
   if (!element) return;
   const [from, to] = element.dataset.copy.split(" ").map((name) => element.form.elements[name]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx
@@ -97,3 +98,44 @@ def test_a_forged_cookie_is_no_session(office: Client) -> None:
     value = person.cookies["tidewaiter"]
     person.cookies = httpx.Cookies({"tidewaiter": value[:-2] + ("aa" if value[-2:] != "aa" else "bb")})
     assert person.get("/queue").status_code == 303
+
+
+def test_signing_out_ends_the_session_for_everybody_who_has_its_cookie(office: Client) -> None:
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    stolen = httpx.Cookies(person.cookies)
+    person.post("/sign-out")
+    person.cookies = stolen
+    assert person.get("/queue").status_code == 303
+
+
+def test_a_session_ends_after_twelve_hours_of_work(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 11 * 3600)
+    assert person.get("/queue").status_code == 200
+    monkeypatch.setattr(time, "time", lambda: now + 13 * 3600)
+    assert person.get("/queue").status_code == 303
+
+
+def test_a_form_of_an_ended_session_leads_back_to_its_page(office: Client) -> None:
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    data, headers = {"token": person.token}, {"referer": "http://testserver/queue?lane=yellow"}
+    person.client.asynchronous.cookies.clear()
+    answer = person.client.request("POST", "/queue/next", data=data, headers=headers)
+    assert answer.headers["location"] == "/sign-in?to=%2Fqueue%3Flane%3Dyellow"
+
+
+def test_the_old_password_cannot_be_guessed_without_end(office: Client) -> None:
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    fields = {"old": "x" * 20, "password": "y" * 20, "repeated": "y" * 20}
+    statuses = [person.post("/account", **fields).status_code for _ in range(12)]
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
+
+
+def test_a_change_that_changes_nothing_ends_no_session(office: Client) -> None:
+    person = sign_in(office, "an.officer", Role.OFFICER)
+    with database_of(office).read() as connection:
+        [one] = people.every(connection)
+    people.change(database_of(office), one.id, role=Role.OFFICER, actor=None)
+    assert person.get("/queue").status_code == 200

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.service.console.conftest import console
+from tests.service.console.conftest import PASSWORD, console
 from tests.service.console.test_browser import focus, looking, press, settled
 from tests.service.console.test_files import CARRIER
 
@@ -157,8 +157,6 @@ def test_a_rule_is_tried_and_finds_that_share_nothing_give_no_entry(chromium: Br
 def test_an_administrator_makes_the_first_account_then_adds_a_person(
     chromium: Browser, small_store: Path, tmp_path: Path
 ) -> None:
-    from tests.service.console.conftest import PASSWORD
-
     with console(small_store, tmp_path, 1) as server, looking(chromium, server, "/account") as page:
         page.fill("input[name=login]", "chief")
         page.fill("input[name=password]", PASSWORD)
@@ -173,10 +171,69 @@ def test_an_administrator_makes_the_first_account_then_adds_a_person(
         page.goto("/administration")
         page.locator("body[data-ready]").wait_for()
         press(page, "n")
+        assert page.evaluate("document.activeElement.name") == "login"
+        page.keyboard.type("vic")
         add = page.locator("form[hx-post='/administration/people']")
         add.locator("select").select_option("viewer")
         # Choosing a role sends nothing yet.
-        add.locator("input[name=login]").fill("vic")
         add.locator("input[name=password]").fill(PASSWORD)
         press(page, "Enter")
         page.locator("td", has_text="vic").first.wait_for()
+        page.locator("#messages", has_text="vic (vic) can sign in now, as viewer").wait_for()
+        # The only administrator stays one, and the page shows it.
+        own = page.get_by_label("Role of chief")
+        own.select_option("lead")
+        own.locator("xpath=..").get_by_role("button").click()
+        page.locator("#messages .problem").wait_for()
+        assert own.input_value() == "administrator"
+        page.get_by_text("Make a key").click()
+        page.get_by_label("Who uses it").fill("Scanner of hall 3")
+        page.get_by_label("score", exact=True).check()
+        press(page, "Enter")
+        page.locator("#messages code").wait_for()
+        secret = page.inner_text("#messages code")
+        assert secret.startswith("tw_")
+        page.reload()
+        assert secret not in page.content()
+        assert page.locator("tr:has(code)", has_text="Scanner of hall 3").count() == 1
+
+
+def test_a_draft_comes_back_to_who_wrote_it_and_to_nobody_else(
+    chromium: Browser, small_store: Path, tmp_path: Path
+) -> None:
+    from service.console import people
+    from service.console.roles import Role
+    from service.core.database.engine import Database
+
+    def sign_in(page: Page, login: str) -> None:
+        page.locator("input[name=login]").fill(login)
+        page.locator("input[name=password]").fill(PASSWORD)
+        press(page, "Enter")
+
+    with console(small_store, tmp_path, 1) as server:
+        database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+        for login in ("ann", "bob"):
+            people.add(database, login, login.title(), Role.LEAD, password=PASSWORD, actor="a test")
+        database.close()
+        with looking(chromium, server, "/rules") as page:
+            sign_in(page, "ann")
+            page.wait_for_url("**/rules")
+            rule = page.locator("textarea[name=rule]")
+            template = rule.input_value()
+            rule.fill("a draft of Ann")
+            # The session ends, and the dialog asks for the password over the page.
+            page.context.clear_cookies()
+            page.get_by_role("button", name="Try it").click()
+            page.locator("#dialog input[name=login]").wait_for()
+            sign_in(page, "bob")
+            page.locator("header", has_text="Bob").wait_for()
+            assert rule.input_value() == template
+            page.context.clear_cookies()
+            page.get_by_role("button", name="Try it").click()
+            page.locator("#dialog input[name=login]").wait_for()
+            sign_in(page, "ann")
+            page.locator("header", has_text="Ann").wait_for()
+            assert rule.input_value() == "a draft of Ann"
+            page.get_by_role("button", name="Sign out").click()
+            page.wait_for_url("**/sign-in")
+            assert page.evaluate("sessionStorage.length") == 0
