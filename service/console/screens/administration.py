@@ -66,7 +66,7 @@ _CHANGES: Final = {
 }
 _MOST_CHANGES: Final = 40
 #: Facts of these entries that say more than their kind.
-_TELLING: Final = ("role", "password", "subject", "scopes", "version", "reason", "entries", "state", "events")
+_TELLING: Final = ("role", "password", "subject", "scopes", "version", "entries", "state", "events")
 
 
 async def administration(visit: Visit) -> Response:
