@@ -124,7 +124,7 @@ learning: $(DEV_STAMP) $(COMPILED_STAMP) ## let each open world play an office, 
 worlds: $(DEV_STAMP) $(COMPILED_STAMP) ## check the worlds of all authors at full size
 	@$(RUN) $(BIN)/python -m tools.check_worlds
 
-pages: $(DEV_STAMP) $(COMPILED_STAMP) ## write the pages of docs/ that are made from the code, and which model docs/performance.md measured
+pages: $(DEV_STAMP) $(COMPILED_STAMP) ## write the pages made from the code, and the catalogue of the console's texts
 	@$(RUN) $(BIN)/python -m tools.pages
 
 readme: pages ## write the answers of models/champion into the README, and the pages

@@ -1,12 +1,17 @@
-"""Write the pages of the documentation that are made from the code: ``python -m tools.pages`` (``make pages``)."""
+"""Write what is made from the code, pages of the documentation and the catalogue of texts: ``python -m tools.pages`` (``make pages``)."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any, Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import write_po
 
 from features.manifest.fields import FIELDS
 from models.bundle import champion_dir
@@ -15,6 +20,7 @@ from models.evidence import Entry, read_evidence
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 GENERATED: Final = DOCS / "generated"
 PERFORMANCE: Final = DOCS / "performance.md"
+CONSOLE: Final = DOCS.parent / "service" / "console"
 _HEADS: Final = {"fentanyl_or_analogue": "F", "precursor": "P", "equipment": "E"}
 _NOTE: Final = "`make pages` writes this page from the code.\n"
 
@@ -26,7 +32,20 @@ def pages() -> dict[Path, str]:
         GENERATED / "evidence.md": entries(),
         GENERATED / "manifest.md": manifest_fields(),
         PERFORMANCE: with_model_note(PERFORMANCE.read_text(encoding="utf-8")),
+        CONSOLE / "locale" / "messages.pot": texts(),
     }
+
+
+def texts() -> str:
+    """Return the catalogue of the console's texts in gettext's format, for translators. Each text names its files."""
+    catalog = Catalog(charset="utf-8")
+    methods = [("templates/**.html", "jinja2.ext.babel_extract"), ("**.py", "python")]
+    options = {"templates/**.html": {"trimmed": "false", "silent": "false"}}
+    for file, _, message, comments, context in extract_from_dir(str(CONSOLE), methods, options):
+        catalog.add(message, locations=[(file, 1)], auto_comments=comments, context=context)
+    written = io.BytesIO()
+    write_po(written, catalog, omit_header=True, include_lineno=False, sort_output=True, width=120)
+    return written.getvalue().decode()
 
 
 def endpoints() -> str:

@@ -1,7 +1,7 @@
 """Words, numbers and times of the console: one catalogue of texts, and the filters that templates use.
 
-Texts are English in templates and code, marked by ``_()``. ``python -m tools.console_texts`` writes the catalogue
-``locale/messages.pot`` again; a translation is a file ``locale/LANGUAGE/LC_MESSAGES/messages.po``.
+Texts are English in templates and code, marked by ``_()``. ``make pages`` collects them in ``locale/messages.pot``, which a
+translator starts from.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import datetime as dt
 import gettext
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
-FOLDER: Final = Path(__file__).with_name("locale")
 _LOCALE: Final = "en"
 _MICROSECONDS: Final = 1_000_000
 #: From this probability on it is shown in per cent, and above the second one as more than that.

@@ -73,6 +73,13 @@ def test_only_the_holder_records_and_hands_over(office: Client) -> None:
     assert other.post(f"/shipments/{first}/outcome", verdict="1", seen="").status_code == 303
 
 
+@pytest.mark.parametrize(("role", "chooses"), [(Role.VIEWER, False), (Role.OFFICER, True)])
+def test_only_those_who_may_claim_choose_shipments(office: Client, role: Role, chooses: bool) -> None:
+    fill(office, 1)
+    page = sign_in(office, "a.person", role).get("/queue").text
+    assert ('name="chosen"' in page, "Claim chosen" in page) == (chooses, chooses)
+
+
 def test_the_audit_chain_says_who_opened_a_shipment(office: Client) -> None:
     fill(office, 1)
     person = sign_in(office, "an.officer", Role.VIEWER)
