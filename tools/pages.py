@@ -1,4 +1,4 @@
-"""Write what is made from the code, pages of the documentation and the catalogue of texts: ``python -m tools.pages`` (``make pages``)."""
+"""Write what is made from the code, pages and the catalogue of texts: ``python -m tools.pages`` (``make pages``)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import gettext
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
 _LOCALE: Final = "en"
 _MICROSECONDS: Final = 1_000_000
+_TO_SHORTEN: Final = re.compile(r"^Rule [\w-]+: | \(raises the score\)$")
 #: From this probability on it is shown in per cent, and above the second one as more than that.
 _LIKELY, _SURE = 0.5, 0.99
 
@@ -65,6 +67,7 @@ class Formats:
             "iso": self.iso,
             "log10": math.log10,
             "without": without,
+            "in_short": in_short,
         }
 
     def number(self, value: float | None, places: int = 0) -> str:
@@ -117,6 +120,11 @@ class Formats:
     def iso(self, value: str | int | dt.datetime) -> str:
         """Return a time in UTC for the attribute ``datetime``."""
         return time_of(value).astimezone(dt.UTC).isoformat(timespec="seconds")
+
+
+def in_short(text: str) -> str:
+    """Return a reason without what a list of shipments can do without: the id of its rule, and that it raises the score."""
+    return _TO_SHORTEN.sub("", text)
 
 
 def without(values: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def demo(
 ) -> None:
     """Score the bundled sample, show the riskiest shipments with their reasons, then serve a simulated office.
 
-    The office's store, with four weeks of decisions and inspections, is in out/demo. Each start fills it anew, so that its last day
+    The office's store, with six weeks of decisions and inspections, is in out/demo. Each start fills it anew, so that its last day
     ends now; this takes some seconds. Your own store is not touched.
     """
     from service.core.commands import load_model

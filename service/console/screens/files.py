@@ -139,7 +139,13 @@ async def job(visit: Visit) -> Response:
     if found["rejected"] and found["state"] == "done" and found["rejected"] <= _MOST_REJECTS:
         text = await visit.get_text(f"/v1/jobs/{job_id}/rejects")
         rejects = [row for row, _ in zip(csv.DictReader(io.StringIO(text)), range(_REJECTS), strict=False)]
-    return await visit.page("job.html", job=found | _progress(found), riskiest=riskiest, rejects=rejects)
+    values = {
+        "job": found | _progress(found),
+        "is_open": found["state"] in _OPEN,
+        "riskiest": riskiest,
+        "rejects": rejects,
+    }
+    return await visit.page("job.html", "job" if visit.is_part else None, **values)
 
 
 async def download(visit: Visit) -> Response:

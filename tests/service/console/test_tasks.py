@@ -82,6 +82,7 @@ def test_columns_of_a_file_are_corrected_by_eye_and_the_job_reads_them_so(
         press(page, "j", "Enter")
         page.wait_for_url("**/files/*")
         page.locator("body[data-ready]").wait_for()
+        page.locator("#job .progress").wait_for()
         press(page, "b")
         page.wait_for_url("**/files")
 
@@ -106,7 +107,7 @@ def test_a_file_that_cannot_be_read_is_told_before_it_is_sent(
     ("path", "words", "answer"),
     [
         ("/substances", "39742-60-4", "N-Phenethyl-4-piperidone"),
-        ("/goods", "phone case", "Most likely heading"),
+        ("/goods", "phone case", "Most likely chapter"),
     ],
 )
 def test_look_ups_by_keyboard(chromium: Browser, server: Served, path: str, words: str, answer: str) -> None:

@@ -96,6 +96,6 @@ def test_a_chemical_is_told_with_its_listings_and_what_is_not_recorded(office: C
 def test_goods_words_are_told_with_likely_codes_and_whether_the_declared_one_fits(office: Client) -> None:
     officer = sign_in(office, "vic", Role.VIEWER)
     page = officer.get("/goods?q=phone+case&hs_code=293339").text
-    assert "Most likely heading 3926" in page
+    assert "and in it heading 3926" in page
     assert "The declared code is that of other goods." in page
     assert "The declared code does not contradict the words." in officer.get("/goods?q=phone+case&hs_code=392690").text
