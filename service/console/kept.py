@@ -12,6 +12,8 @@ from typing import Any, Final
 WAIT: Final = 0.05
 #: Seconds after which a failure is tried again.
 _AGAIN: Final = 30.0
+#: Age of a number, as a multiple of the time that it takes to count, from which it is counted again.
+_AGE: Final = 30.0
 _MOST: Final = 32
 
 
@@ -61,6 +63,16 @@ class Kept:
                 found = self._made(key, seconds, work)
             return _value(found)
 
+    def recent(self, key: Hashable, count: Callable[[], Any]) -> Any:
+        """Return what was counted a moment ago, or count in this thread, as a small store nearly always does."""
+        found = self._found.get(key)
+        if found is None or time.monotonic() > found.until:
+            begun = time.monotonic()
+            value = count()
+            ended = time.monotonic()
+            found = self._keep(key, _Result(value, None, ended + _AGE * (ended - begun)))
+        return found.value
+
     def _make(self, key: Hashable, seconds: float, work: Callable[[], Any], made: threading.Event) -> None:
         try:
             with self._turn:
@@ -76,6 +88,9 @@ class Kept:
             found = _Result(value, None, time.monotonic() + seconds)
         except Exception as error:  # The page shows it.
             found = _Result(None, error, time.monotonic() + _AGAIN)
+        return self._keep(key, found)
+
+    def _keep(self, key: Hashable, found: _Result) -> _Result:
         with self._lock:
             self._found.pop(key, None)
             while len(self._found) >= _MOST:

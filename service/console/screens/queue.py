@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 #: Filters of a view, which its address has.
 FILTERS: Final = ("q", "lane", "site", "channel", "origin", "destination", "selected_by", "held", "sort")
-#: Seconds between looks for arrivals, and for which a stream of news stays open. A browser opens the next one by itself.
+#: Seconds between looks for arrivals, and seconds for which a stream of news stays open. A browser opens the next one by itself.
 _LOOK, _OPEN = 2.0, 9.0
 
 
@@ -50,14 +50,14 @@ async def shown(visit: Visit, view: Mapping[str, str], /, **values: Any) -> Resp
         "following": found["next"],
         "filters": filters,
         "address": urlencode(filters),
-        "now": await visit.read(_waiting),
+        "now": await _recent(visit, _waiting),
         **values,
     }
     if visit.is_part:
         return await visit.page("queue.html", "list", **context)
     context["capacity"] = await visit.get("/v1/capacity")
     context["plan"] = visit.site.settings.capacity
-    context["counts"] = await visit.read(_counts)
+    context["counts"] = await _recent(visit, _counts)
     return await visit.page("queue.html", **context)
 
 
@@ -107,13 +107,19 @@ def _substance(answer: bytes) -> dict[str, Any]:
     return {"substance": {name: found.get(name) for name in ("name", "group", "hit", "kind")}}
 
 
+async def _recent(visit: Visit, count: Callable[[Connection], dict[str, Any]]) -> dict[str, Any]:
+    """Return what ``count`` found a moment ago, however many screens ask."""
+    return await visit.read(lambda connection: visit.site.kept.recent(count, lambda: count(connection)))
+
+
 def _waiting(connection: Connection) -> dict[str, Any]:
-    """Return how many shipments wait by lane, and when the last one came."""
-    query = select(QueueEntry.lane, func.count(), func.max(QueueEntry.received_at)).where(QueueEntry.rank < HIDDEN)
-    rows = connection.execute(query.group_by(QueueEntry.lane)).all()
+    """Return how many shipments wait by lane, and the position of the latest decision among them."""
+    # The lane of an entry is the name of its rank, which an index has beside the position.
+    query = select(QueueEntry.rank, func.count(), func.max(QueueEntry.position)).where(QueueEntry.rank < HIDDEN)
+    rows = {row[0]: row for row in connection.execute(query.group_by(QueueEntry.rank))}
     return {
-        **{lane: next((row[1] for row in rows if row[0] == lane), 0) for lane in RANKS},
-        "latest": max((row[2] for row in rows), default=0),
+        **{lane: rows[rank][1] if rank in rows else 0 for lane, rank in RANKS.items()},
+        "latest": max((row[2] or 0 for row in rows.values()), default=0),
     }
 
 
@@ -180,25 +186,6 @@ async def claim_next(visit: Visit, view: Mapping[str, str], but: str | None = No
     return None
 
 
-class _News:
-    """The state of the queue, read at most every two seconds however many screens ask."""
-
-    def __init__(self) -> None:
-        self._at = 0.0
-        self._state: dict[str, Any] = {}
-        self._reading = asyncio.Lock()
-
-    async def read(self, visit: Visit) -> dict[str, Any]:
-        async with self._reading:
-            if time.monotonic() - self._at > _LOOK / 2:
-                self._state = await visit.read(_waiting)
-                self._at = time.monotonic()
-            return self._state
-
-
-_NEWS: Final = _News()
-
-
 async def events(visit: Visit) -> Response:
     """Send the numbers of waiting shipments when they change."""
     since = int(visit.request.headers.get("last-event-id", "0") or 0)
@@ -207,7 +194,7 @@ async def events(visit: Visit) -> Response:
         last, end = since, time.monotonic() + _OPEN
         yield b"retry: 1000\n\n"
         while time.monotonic() < end:
-            state = await _NEWS.read(visit)
+            state = await _recent(visit, _waiting)
             mark = hash((state["red"], state["yellow"], state["latest"])) & 0x7FFF_FFFF
             if mark != last:
                 last = mark
