@@ -159,6 +159,10 @@ class Visit:
 
         return await to_thread.run_sync(read)
 
+    async def recent(self, count: Callable[[Connection], T]) -> T:
+        """Return what ``count`` found a moment ago, however many screens ask, or call it as `read` does."""
+        return await self.read(lambda connection: self.site.kept.recent(count, lambda: count(connection)))
+
     async def run(self, work: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call ``work`` in a thread."""
         return await to_thread.run_sync(lambda: work(*args, **options))

@@ -92,7 +92,7 @@ async def _page(visit: Visit, done: str = "", secret: str = "", problem: str = "
         "webhooks": [(one, await _latest(visit, one["id"])) for one in (await visit.get(_WEBHOOK))["webhooks"]],
         "scopes": {scope.value: text for scope, text in MEANINGS.items()},
         "health": await _health(visit),
-        "load": await visit.read(workload, now_us()),
+        "load": await visit.recent(workload),
         "changes": await visit.read(changes, named),
         "named": named,
         "settings": {name: value for name, value in settings.public_values().items() if value not in (None, {}, [])},
@@ -166,9 +166,9 @@ def _free(folder: Path) -> float:
     return shutil.disk_usage(folder).free / _GIB
 
 
-def workload(connection: Connection, now: int) -> dict[str, Any]:
+def workload(connection: Connection) -> dict[str, Any]:
     """Return decisions by UTC day and lane, and outcomes by person, of the last 28 days, the latest day first."""
-    first = now // _DAY - _DAYS + 1
+    first = now_us() // _DAY - _DAYS + 1
     finder = Finder(connection, words=False)
     times = finder.times()
     by_lane = {}

@@ -5,6 +5,7 @@ Both drawings are computed here, so that they look the same on every call.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -36,16 +37,21 @@ _NOT_FOUND: Final = 404
 async def neighbours(visit: Visit) -> Response:
     """Show what is known of the parties of a shipment: time line, network and table."""
     stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
-    parties = {}
-    for role, party_id in party_ids(record_in(stored["manifest"])).items():
-        try:
-            parties[role] = await visit.get(f"/v1/parties/{party_id}")
-        except Problem as error:
-            # The index of decisions does not know the latest ones yet.
-            if error.status != _NOT_FOUND:
-                raise
+    ids = party_ids(record_in(stored["manifest"]))
+    found = await asyncio.gather(*(_party(visit, party_id) for party_id in ids.values()))
+    parties = {role: party for role, party in zip(ids, found, strict=True) if party is not None}
     net, times = network(parties, stored["shipment_id"]), timeline(parties, stored)
     return await visit.page("neighbours.html", stored=stored, parties=parties, net=net, times=times)
+
+
+async def _party(visit: Visit, party_id: str) -> Any:
+    """Return what is known of a party: None of one that the index of decisions does not know yet."""
+    try:
+        return await visit.get(f"/v1/parties/{party_id}")
+    except Problem as error:
+        if error.status != _NOT_FOUND:
+            raise
+        return None
 
 
 def party_ids(record: Record | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -50,14 +50,14 @@ async def shown(visit: Visit, view: Mapping[str, str], /, **values: Any) -> Resp
         "following": found["next"],
         "filters": filters,
         "address": urlencode(filters),
-        "now": await _recent(visit, _waiting),
+        "now": await visit.recent(_waiting),
         **values,
     }
     if visit.is_part:
         return await visit.page("queue.html", "list", **context)
     context["capacity"] = await visit.get("/v1/capacity")
     context["plan"] = visit.site.settings.capacity
-    context["counts"] = await _recent(visit, _counts)
+    context["counts"] = await visit.recent(_counts)
     return await visit.page("queue.html", **context)
 
 
@@ -105,11 +105,6 @@ def _substance(answer: bytes) -> dict[str, Any]:
         return {"substance": None}
     found = max(items, key=lambda item: item["risk"])["substance"]
     return {"substance": {name: found.get(name) for name in ("name", "group", "hit", "kind")}}
-
-
-async def _recent(visit: Visit, count: Callable[[Connection], dict[str, Any]]) -> dict[str, Any]:
-    """Return what ``count`` found a moment ago, however many screens ask."""
-    return await visit.read(lambda connection: visit.site.kept.recent(count, lambda: count(connection)))
 
 
 def _waiting(connection: Connection) -> dict[str, Any]:
@@ -194,7 +189,7 @@ async def events(visit: Visit) -> Response:
         last, end = since, time.monotonic() + _OPEN
         yield b"retry: 1000\n\n"
         while time.monotonic() < end:
-            state = await _recent(visit, _waiting)
+            state = await visit.recent(_waiting)
             mark = hash((state["red"], state["yellow"], state["latest"])) & 0x7FFF_FFFF
             if mark != last:
                 last = mark
