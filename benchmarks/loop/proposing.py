@@ -67,7 +67,7 @@ def propose(database: Database, model: RiskModel, *, since: int, now: int, inspe
     accepted = []
     for outcome in outcomes:
         for one in repository.propose(database, model, [outcome], caller=_ACTOR, now=now):
-            if passes(one, inspections):
+            if one.state == "drafted" and passes(one, inspections):
                 repository.decide(database, one.id, "accepted", "It passes its trial", caller=_ACTOR, now=now)
                 accepted.append(one.text)
                 break

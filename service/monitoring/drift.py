@@ -53,7 +53,8 @@ ADVICE: Final = {
     "selected_by": "Look for changed rules, watch lists or settings. tidewaiter rules try shows what each rule selects.",
     "scores": "See which inputs changed too. If they are right, the traffic has changed: tidewaiter adapt, then train.",
     "missing": "Ask the sender of the data whether the feed or its mapping has changed; tidewaiter validate shows the fields.",
-    "unknown_codes": "Compare the declared codes with the code lists (GET /v1/schema), and mend the mapping of the feed.",
+    "unknown_codes": "Look for codes, dates and numbers of this field that cannot be read (GET /v1/schema has the code lists), and "
+    "mend the mapping of the feed. Fewer than before need nothing.",
     "unknown_words": "Look at the latest descriptions: a new language, line of goods or encoding. tidewaiter adapt learns words.",
     "unread": "Look at the unread items in the queue. Check that OPSIN runs: tidewaiter doctor.",
     "channel": "Ask whether a feed was added or lost. If the mix stays, tidewaiter adapt.",

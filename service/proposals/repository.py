@@ -82,6 +82,8 @@ def propose(
 ) -> list[Proposed]:
     """Draft proposals from finds, try them on the past, store and return them.
 
+    A draft with the conditions of one of the same day, or of one in force, is not stored again: the earlier one is returned.
+
     Args:
         now: time in microseconds since 1970.
 
@@ -95,8 +97,13 @@ def propose(
     rows = [_row(draft, past, outcome_ids, caller, now) for draft in drafts]
     with database.write() as connection:
         database.lock_audit(connection)
-        store_proposals(connection, rows)
-    return [_proposed(row, None) for row in rows]
+        known = {
+            orjson.dumps(one.conditions).decode(): one
+            for one in every(connection)
+            if (one.state == "accepted" and one.until > now) or (one.state == "drafted" and one.created_at > now - _DAY)
+        }
+        store_proposals(connection, [row for row in rows if row["conditions"] not in known])
+    return [known.get(row["conditions"]) or _proposed(row, None) for row in rows]
 
 
 def store_proposals(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from service.console.texts import _
 from service.console.visit import Page, Problem, Visit, read_view
 from service.core.database.times import now_us
 from service.inspections.outcomes import Overridden, overrides_of
-from service.inspections.queue import HIDDEN, RANKS
+from service.inspections.queue import HIDDEN, RANKS, holder_of
 from service.inspections.tables import QueueEntry
 from service.scoring.tables import Decision
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Rows of a page. An officer reads the top; more would only make the page heavy.
 ROWS: Final = 50
+#: Shipments that a person holds which the queue names.
+_HELD: Final = 8
 #: Filters of a view, which its address has.
 FILTERS: Final = ("q", "lane", "site", "channel", "origin", "destination", "selected_by", "held", "sort")
 #: Seconds between looks for arrivals, and seconds for which a stream of news stays open. A browser opens the next one by itself.
@@ -51,6 +53,7 @@ async def shown(visit: Visit, view: Mapping[str, str], /, **values: Any) -> Resp
         "filters": filters,
         "address": urlencode(filters),
         "now": await visit.recent(_waiting),
+        "mine": await visit.read(_held_by, holder_of(visit.person.id, visit.person.name)),
         **values,
     }
     if visit.is_part:
@@ -107,6 +110,14 @@ def _substance(answer: bytes) -> dict[str, Any]:
     return {"substance": {name: found.get(name) for name in ("name", "group", "hit", "kind")}}
 
 
+def _held_by(connection: Connection, holder: str) -> list[tuple[str, str]]:
+    """Return decision and shipment of what a holder has claimed, in order of the ends of the claims."""
+    query = select(QueueEntry.decision_id, QueueEntry.shipment_id).where(
+        QueueEntry.claimed_until > now_us(), QueueEntry.claimed_by == holder
+    )
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(QueueEntry.claimed_until).limit(_HELD))]
+
+
 def _waiting(connection: Connection) -> dict[str, Any]:
     """Return how many shipments wait by lane, and the position of the latest decision among them."""
     # The lane of an entry is the name of its rank, which an index has beside the position.
@@ -140,7 +151,7 @@ async def change_claims(visit: Visit) -> Response:
         try:
             await visit.post(f"/v1/queue/{decision_id}/{action}", {"by": visit.person.name})
         except Problem as error:
-            refused.append(error.detail)
+            refused.append((decision_id, error))
     view = {name: text for name, text in read_view(str(given.get("view", ""))).items() if name in FILTERS}
     return await shown(visit, view, refused=refused)
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from models.rules import RulesError, known_names, parse_rules
+from service.console import people
 from service.console.roles import Role
 from service.console.visit import Page, Problem, Visit
 from service.core.database.times import now_us
@@ -121,6 +122,7 @@ async def rules(visit: Visit) -> Response:
         "figures": await visit.kept("rules", _FRESH, lambda: _figures(visit.database)),
         "proposals": await _proposals(visit),
         "finds": await visit.read(_latest_finds),
+        "names": await visit.read(people.names),
         "lists": lists,
         "forms": LISTS,
         "days": DAYS,
@@ -196,11 +198,12 @@ async def draft(visit: Visit) -> Response:
 
 
 async def decide(visit: Visit) -> Response:
-    """Accept or decline a proposal, with a reason."""
+    """Accept or decline a proposal, or end one that is in force, with a reason."""
     given = await visit.form()
     action = "accept" if given.get("action") == "accept" else "decline"
-    await visit.post(f"/v1/proposals/{visit.path['id']}/{action}", {"reason": str(given.get("reason", "")).strip()})
-    return visit.redirect("/rules")
+    decided = {"reason": str(given.get("reason", "")).strip()}
+    state = (await visit.post(f"/v1/proposals/{visit.path['id']}/{action}", decided))["state"]
+    return visit.redirect("/rules", done=state)
 
 
 async def add_entry(visit: Visit) -> Response:
@@ -208,14 +211,18 @@ async def add_entry(visit: Visit) -> Response:
     name = _list_of(visit)
     given = await visit.form()
     entry = {field: text for field, _ in LISTS[name][1] if (text := str(given.get(field, "")).strip())}
+    if name == "suppressions" and (wanted := entry.get("rule_id")):
+        known = sorted(rule.id for rule in await visit.run(_rules, visit))
+        if wanted not in known:
+            raise Problem(422, {"detail": f"No rule in force has the id {wanted}. There are: {', '.join(known)}."})
     await visit.post(f"/v1/{name}", entry)
-    return visit.redirect("/rules")
+    return visit.redirect("/rules", done="added")
 
 
 async def remove_entry(visit: Visit) -> Response:
     """Remove an entry from a list."""
     await visit.delete(f"/v1/{_list_of(visit)}/{visit.path['id']}")
-    return visit.redirect("/rules")
+    return visit.redirect("/rules", done="removed")
 
 
 def _list_of(visit: Visit) -> str:

@@ -23,6 +23,7 @@ from service.inspections.outcomes import overrides_of
 from service.inspections.queue import entries, hand_over, holder_of
 from service.inspections.queue import parts_of as parts_of_holder
 from service.inspections.tables import Outcome, QueueEntry
+from service.scoring.tables import Decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -293,20 +294,32 @@ async def write_note(visit: Visit) -> Response:
 async def _noted(visit: Visit, text: str, colleague: str) -> None:
     stored = await visit.get(f"/v1/decisions/{visit.path['id']}")
     if colleague:
-        await _hand_over(visit, stored["decision_id"], colleague)
+        await _hand_over(visit, stored["decision_id"], colleague, bool(text))
     if text:
         about = (stored["decision_id"], stored["shipment_id"])
         await visit.run(add_note, visit.database, *about, text[:LONGEST], visit.person.id)
 
 
-async def _hand_over(visit: Visit, decision_id: str, colleague: str) -> None:
+async def _hand_over(visit: Visit, decision_id: str, colleague: str, is_explained: bool) -> None:
+    """Give a shipment that the person holds to a colleague. A lead gives what anybody holds, and says why."""
     to = await visit.read(people.with_id, colleague)
     if to is None or not to.role.may(Role.OFFICER):
         raise Problem(422, {"detail": "There is no such colleague."})
     until = now_us() + round(visit.site.settings.claim_seconds * _MICROSECONDS)
     own, theirs = holder_of(visit.person.id, visit.person.name), holder_of(to.id, to.name)
-    if not await visit.run(hand_over, visit.database, decision_id, own, theirs, until=until):
+    giver = own
+    if visit.person.role.may(Role.LEAD):
+        held_by: str | None = await visit.read(_claimed_by, decision_id)
+        giver = held_by or own
+        if giver != own and not is_explained:
+            raise Problem(422, {"detail": "Write in the note why another officer gets the shipment."})
+    if not await visit.run(hand_over, visit.database, decision_id, giver, theirs, until=until):
         raise Problem(409, {"detail": "You do not hold this shipment any more, so you cannot hand it over."})
+
+
+def _claimed_by(connection: Connection, decision_id: str) -> str | None:
+    query = select(QueueEntry.claimed_by).join(Decision, Decision.shipment_id == QueueEntry.shipment_id)
+    return connection.execute(query.where(Decision.id == decision_id)).scalar()
 
 
 PAGES: Final = (

@@ -50,6 +50,8 @@ def test_guessed_columns_are_shown_with_values_and_can_be_corrected(office: Clie
     assert guessed["Memo"] == ""
     assert "Blue Harbour Chem · Green Goods" in page
     assert "<b>phone" not in page
+    warned = sent(officer, "/files/columns", "head", f"{CARRIER}A3;Green;case;;lots;".encode(), "carrier.csv").text
+    assert "Weight: 1 row with a warning; line 5, “lots”" in warned
     assert "Line 4: shipment_id: is missing" in page
     chosen = guessed | {"Memo": "declared_chemical", "HS": "", "Shipper": "goods_description"}
     answer = officer.post("/files/mapping", **{f"column {column}": field for column, field in chosen.items()})

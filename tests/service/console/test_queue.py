@@ -73,6 +73,25 @@ def test_only_the_holder_records_and_hands_over(office: Client) -> None:
     assert other.post(f"/shipments/{first}/outcome", verdict="1", seen="").status_code == 303
 
 
+def test_a_lead_hands_over_what_an_absent_officer_holds_and_says_why(office: Client) -> None:
+    fill(office, 1)
+    absent, other = sign_in(office, "absent", Role.OFFICER), sign_in(office, "other", Role.OFFICER)
+    lead = sign_in(office, "lead", Role.LEAD)
+    first = opened(absent.post("/queue/next").headers["location"])
+    refused = lead.post("/queue/claims", chosen=first, action="release").text
+    assert re.search(r"Absent holds it until [^<]+\. <a href=\"/shipments/", refused)
+    to = re.search(r'<option value="([^"]+)">Other', lead.get(f"/shipments/{first}").text)
+    assert to is not None
+    assert "why another officer" in lead.post(f"/shipments/{first}/notes", to=to[1], text="").text
+    assert office.get("/v1/queue").json()["items"][0]["by"] == "Absent"
+    assert other.post(f"/shipments/{first}/notes", to=to[1], text="mine").status_code == 409
+    assert lead.post(f"/shipments/{first}/notes", to=to[1], text="Absent is ill").status_code == 303
+    assert office.get("/v1/queue").json()["items"][0]["by"] == "Other"
+    assert "You hold" in other.get("/queue").text
+    assert "You hold" not in absent.get("/queue").text
+    assert "Absent is ill" in other.get(f"/shipments/{first}").text
+
+
 @pytest.mark.parametrize(("role", "chooses"), [(Role.VIEWER, False), (Role.OFFICER, True)])
 def test_only_those_who_may_claim_choose_shipments(office: Client, role: Role, chooses: bool) -> None:
     fill(office, 1)
