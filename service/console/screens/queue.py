@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 #: Shipments that a person holds which the queue names.
 _HELD: Final = 8
+_DAY: Final = 86_400 * 1_000_000
 #: Filters of a view, which its address has.
 FILTERS: Final = ("q", "lane", "site", "channel", "origin", "destination", "selected_by", "held", "sort")
 #: Seconds between looks for arrivals, and seconds for which a stream of news stays open. A browser opens the next one by itself.
@@ -119,11 +120,14 @@ def _held_by(connection: Connection, holder: str) -> list[tuple[str, str]]:
 
 
 def _waiting(connection: Connection) -> dict[str, Any]:
-    """Return how many shipments wait by lane, and the position of the latest decision among them."""
+    """Return how many shipments wait by lane, how many red ones came today, and the position of the latest decision among them."""
     # The lane of an entry is the name of its rank, which an index has beside the position.
     query = select(QueueEntry.rank, func.count(), func.max(QueueEntry.position)).where(QueueEntry.rank < HIDDEN)
     rows = {row[0]: row for row in connection.execute(query.group_by(QueueEntry.rank))}
+    # The day of the capacity is that of UTC.
+    is_new = (QueueEntry.rank == RANKS["red"], QueueEntry.received_at >= now_us() // _DAY * _DAY)
     return {
+        "red_today": connection.execute(select(func.count()).where(*is_new)).scalar_one(),
         **{lane: rows[rank][1] if rank in rows else 0 for lane, rank in RANKS.items()},
         "latest": max((row[2] or 0 for row in rows.values()), default=0),
     }
