@@ -129,7 +129,7 @@ def _served_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         if one["revision"]:
             yield f"  {name.replace('_', ' ')}: {one['entries']:,} in force, revision {one['revision']}, since {one['since']}"
     for one in answer["proposals"]:
-        yield f"  proposal: {one['id']}, accepted by {one['by'] or 'a command'} at {one['since']}"
+        yield f"  proposal: {one['id']}, accepted by {one['by'] or 'someone without a key'} at {one['since']}"
     for one in answer["promotions"]:
         reason = f", because: {one['reason']}" if one["reason"] else ""
         yield f"  {one['by']}: {one['version']}, {one['digest'][:12]}, at {one['at']}{reason}"

@@ -65,7 +65,7 @@ def test_more_inspections_find_more_and_the_marker_moves(small_store: Path, tmp_
             ("USLAX", "3"),
         ]
         assert [row[0] for row in rows(page, "exploration")] == ["0%", "2%", "5%", "10% (in force)", "20%"]
-        assert [row[6] == "never" for row in rows(page, "exploration")] == [True, False, False, False, False]
+        assert [row[1] == "never" for row in rows(page, "exploration")] == [True, False, False, False, False]
 
 
 def test_an_office_with_few_scores_or_a_wrong_number_is_told_so(office: Client) -> None:
