@@ -57,14 +57,17 @@ def running(connection: Connection) -> Row[Any] | None:
     return connection.execute(select(Shadow.__table__).where(Shadow.stopped_at.is_(None))).first()
 
 
-def start(database: Database, bundle: Path, actor: str) -> Row[Any]:
+def start(database: Database, bundle: Path, actor: str, at: int | None = None) -> Row[Any]:
     """Start a shadow, and record it in the audit chain.
+
+    Args:
+        at: time in microseconds since 1970; default: now.
 
     Raises:
         BundleRefused: the bundle is missing or altered.
         ShadowRefused: another shadow runs.
     """
-    info, at = verify(bundle), now_us()
+    info, at = verify(bundle), now_us() if at is None else at
     with database.write() as connection:
         database.lock_audit(connection)
         if (other := running(connection)) is not None:

@@ -145,6 +145,8 @@ def demo(
 
 def _serve_office(host: str | None, port: int | None) -> None:
     """Fill the store of a simulated office, and serve it."""
+    import shutil
+
     from service.core.commands import WrongUse, environment, row_progress, to_stderr
     from service.core.database.engine import Database
     from service.core.logs import configure
@@ -172,12 +174,14 @@ def _serve_office(host: str | None, port: int | None) -> None:
     DEMO_STORE.mkdir(parents=True, exist_ok=True)
     for old in (*DEMO_STORE.glob(f"{database_file.name}*"), DEMO_STORE / "history-key"):
         old.unlink(missing_ok=True)
+    second = DEMO_STORE / "adapted"
+    shutil.rmtree(second, ignore_errors=True)
     configure("error")
     database = Database(settings.database_url.get_secret_value())
     try:
         database.migrate()
         with row_progress("simulated office") as advance:
-            filled = fill(database, settings, progress=lambda done, total: advance(done, total, done))
+            filled = fill(database, settings, progress=lambda done, total: advance(done, total, done), second=second)
     finally:
         database.close()
     console = to_stderr()

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from models.bundle import champion_dir
+from models.bundle import champion_dir, save
+from service.backtests import shadow
 from service.capacity.planning import in_force
 from service.console.notes import add_note
 from service.core.database.times import iso_time
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from service.scoring.live_history import LiveHistory
 
 DAY_FILE: Final = Path(__file__).resolve().parents[1] / "samples" / "day.jsonl.gz"
+#: Time for which a second model follows the traffic.
+_FOLLOWED: Final = 14 * 24 * 3_600 * 1_000_000
 #: What the office can inspect a day. The traffic before the last day is thin, so a few are a share as in a real office.
 CAPACITY: Final = Capacity(per_day={"USLAX": 3, "USJFK": 2, "USORD": 2}, by="site", working_days=DAYS)
 #: Invented officers.
@@ -143,6 +146,7 @@ def fill(
     now: int | None = None,
     progress: Progress = lambda done, total: None,
     file: Path = DAY_FILE,
+    second: Path | None = None,
 ) -> Filled:
     """Fill an empty, migrated store with an invented office: traffic, inspections, claims, lists, a proposal.
 
@@ -150,6 +154,7 @@ def fill(
         settings: those of the service that will serve the store: rules, base rates, capacity, and where the key of the history is.
         model: the model in service, which has scored nothing: its history is that of the office at first. Default: loaded.
         now: end of the last day in microseconds since 1970; default: the present.
+        second: new folder for a second model, which is adapted to the first weeks and follows the others as a shadow.
 
     Raises:
         KeyMissing, BadKeyFile, OSError: there is no key of the history for this database (`service.history.key`).
@@ -163,6 +168,9 @@ def fill(
     office.enter(entered)
     done = 0
     for batch in _batches(entries, now - _DAY):
+        if second is not None and batch[0].at >= now - _FOLLOWED:
+            office.begin_shadow([one.manifest for one in entries[:done]], second)
+            second = None
         office.receive(batch)
         done += len(batch)
         progress(done, len(entries))
@@ -317,6 +325,19 @@ class _Office:
             self.contents[finding.content] += 1
             if finding.content not in ("none", "other_contraband"):
                 self.finds[told["scheme"]].append(recorded.id)
+
+    def begin_shadow(self, earlier: Sequence[dict[str, Any]], folder: Path) -> None:
+        """Adapt the model to earlier manifests, if they are enough, and let the result follow the traffic from here on."""
+        from training.adapting.adapt import adapt
+        from training.adapting.traffic import LEAST_SHIPMENTS, read_traffic
+
+        if len(earlier) < LEAST_SHIPMENTS:
+            return
+        folder.mkdir(parents=True)
+        manifests = folder.with_name("earlier.jsonl")
+        manifests.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in earlier))
+        save(adapt(self.model, read_traffic([manifests])).model, folder)
+        shadow.start(self.database, folder, OFFICERS[0], self.now)
 
     def finish(self, started: float) -> Filled:
         """Let officers override and claim some shipments, add a webhook, draft a proposal, and save history and index."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from models.bundle import ModelStore, load
 from service import server
 from service.app import create_app
 from service.audit.proof import prove
+from service.backtests import shadow
 from service.cli import run
 from service.core.database.engine import Database
 from service.core.database.times import now_us
@@ -42,10 +44,10 @@ def office(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Setti
 
 
 @pytest.fixture(scope="module")
-def filled(office: Settings) -> Iterator[tuple[Database, Filled]]:
+def filled(office: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Filled]]:
     database = Database(office.database_url.get_secret_value())
     database.migrate()
-    yield database, fill(database, office)
+    yield database, fill(database, office, second=tmp_path_factory.mktemp("second") / "adapted")
     database.close()
 
 
@@ -73,6 +75,15 @@ def test_the_command_draws_the_same_file_again() -> None:
 def test_the_command_draws_the_file_of_the_demo(tmp_path: Path) -> None:
     write(tmp_path / "day.jsonl.gz", SHIPMENTS, SEED)
     assert gzip.decompress((tmp_path / "day.jsonl.gz").read_bytes()) == gzip.decompress(DAY_FILE.read_bytes())
+
+
+def test_a_second_model_follows_the_last_two_weeks(filled: tuple[Database, Filled]) -> None:
+    database, _ = filled
+    followed = shadow.report(database)
+    assert "adapted" in followed["model"]["version"]
+    started = datetime.fromisoformat(followed["started_at"]).timestamp()
+    assert 13 < (now_us() / 1e6 - started) * 1e6 / DAY < 15
+    assert followed["behind"] > 1_000
 
 
 def test_every_page_of_the_console_has_something_to_show(filled: tuple[Database, Filled]) -> None:
