@@ -28,6 +28,7 @@ from models.bundle import champion_dir, save
 from service.backtests import shadow
 from service.capacity.planning import in_force
 from service.console.notes import add_note
+from service.core.database import audit
 from service.core.database.times import iso_time
 from service.core.settings import DAYS, Capacity
 from service.decisions.earlier import EarlierDecisions
@@ -241,7 +242,11 @@ class _Office:
         return self.served.history
 
     def enter(self, entered: dict[str, Any]) -> None:
-        """Add the entries of watch lists, and the suppressions."""
+        """Record the model in service, and add the entries of watch lists and the suppressions."""
+        facts = {"name": self.model.name, "version": self.model.version, "folder": self.served.folder.name}
+        with self.database.write() as connection:
+            self.database.lock_audit(connection)
+            audit.append(connection, [audit.Fact("model", self.model.digest, facts, "service")], self.now)
         topics: tuple[Topic, ...] = (WATCH_ENTRIES, SUPPRESSIONS)
         for topic in topics:
             until = iso_time(self.end + 60 * _DAY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,13 @@ def test_a_second_model_follows_the_last_two_weeks(filled: tuple[Database, Fille
     started = datetime.fromisoformat(followed["started_at"]).timestamp()
     assert 13 < (now_us() / 1e6 - started) * 1e6 / DAY < 15
     assert followed["behind"] > 1_000
+
+
+def test_the_model_of_earlier_weeks_is_known(filled: tuple[Database, Filled], office: Settings) -> None:
+    with serving(create_app(office)) as client:
+        at = datetime.fromtimestamp(now_us() / 1e6 - 20 * 86_400, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        then, now = (client.get(f"/v1/served{query}").json()["model"] for query in (f"?at={at}", ""))
+        assert then["digest"] == now["digest"] == client.state.host.served.model.digest
 
 
 def test_every_page_of_the_console_has_something_to_show(filled: tuple[Database, Filled]) -> None:
