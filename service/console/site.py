@@ -35,7 +35,7 @@ from service.keys.ring import Failures
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service.console.provider import Provider
     from service.core.database.engine import Database
@@ -196,10 +196,28 @@ class Console:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not is_of_console(scope["path"]):
-            await self._app(scope, receive, send)
+            is_visit = scope["type"] == "http" and (b"sec-fetch-dest", b"document") in scope["headers"]
+            await self._app(scope, receive, self._or_page(scope, receive, send) if is_visit else send)
             return
         response = await self._answer(Request(scope, receive))
         await response(scope, receive, send)
+
+    def _or_page(self, scope: Scope, receive: Receive, send: Send) -> Send:
+        """Return a ``send`` that shows a person who mistyped an address a page instead of problem details."""
+        is_replaced = False
+
+        async def answer(message: Message) -> None:
+            nonlocal is_replaced
+            if message["type"] == "http.response.start" and message["status"] == 404 and "endpoint" not in scope:
+                is_replaced = True
+                request = Request(scope, receive)
+                person = await to_thread.run_sync(self._site.who, request) or Identity("", "", "", Role.VIEWER)
+                visit = Visit(request, person, self._site, self._app)
+                await (await refusal(visit, 404, "There is no such page."))(scope, receive, send)
+            elif not is_replaced:
+                await send(message)
+
+        return answer
 
     async def _answer(self, request: Request) -> Response:
         scope = request.scope

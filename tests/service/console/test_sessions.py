@@ -139,3 +139,15 @@ def test_a_change_that_changes_nothing_ends_no_session(office: Client) -> None:
         [one] = people.every(connection)
     people.change(database_of(office), one.id, role=Role.OFFICER, actor=None)
     assert person.get("/queue").status_code == 200
+
+
+def test_a_mistyped_address_shows_a_person_a_page_and_a_program_problem_details(office: Client) -> None:
+    visit = {"sec-fetch-dest": "document"}
+    page = office.get("/nonsense", headers=visit)
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page." in page.text
+    assert 'href="/queue"' in page.text
+    assert office.get("/nonsense").json()["status"] == 404
+    # A route of the API answers for itself.
+    unknown = office.get("/v1/decisions/7d0a0b3c-8c1e-7000-8000-000000000000", headers=visit)
+    assert (unknown.status_code, unknown.json()["status"]) == (404, 404)
