@@ -19,7 +19,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
 _LOCALE: Final = "en"
 _MICROSECONDS: Final = 1_000_000
-_TO_SHORTEN: Final = re.compile(r"^Rule [\w-]+: | \(raises the score\)$")
+_TO_SHORTEN: Final = re.compile(r" \(decision [0-9a-f-]{36}\)|^Rule [\w-]+: | \(raises the score\)$")
 #: From this probability on it is shown in per cent, and above the second one as more than that.
 _LIKELY, _SURE = 0.5, 0.99
 

@@ -11,6 +11,7 @@ import pytest
 from service.app import create_app
 from service.audit.proof import prove
 from service.console.roles import Role
+from service.console.texts import in_short
 from tests.service.api_client import Client, serving
 from tests.service.console.conftest import Officer, database_of, settings_of, shipments, sign_in
 
@@ -132,3 +133,19 @@ def test_two_officers_who_race_hold_no_shipment_twice_and_lose_none(
         assert len(everything) == count
         assert len(set(everything)) == count
         assert all(taken.values())
+
+
+@pytest.mark.parametrize(
+    ("reason", "short"),
+    [
+        ("Rule press-to-private-person: A press is sent to a person", "A press is sent to a person"),
+        ("Value is low (raises the score)", "Value is low"),
+        (
+            "Declared on 2026-12-07, red (decision 01a25060-b9b6-7c46-b2d2-7c5714ceacbc). Changed: value",
+            "Declared on 2026-12-07, red. Changed: value",
+        ),
+        ("Value (raises the score) is low", "Value (raises the score) is low"),
+    ],
+)
+def test_a_list_shows_reasons_without_ids(reason: str, short: str) -> None:
+    assert in_short(reason) == short
