@@ -102,12 +102,19 @@ class Past:
 
     def tried(self, rules: RuleSet) -> Backtest:
         """Return what the only rule of a set would have opened."""
+        return self.judged(self.opened(rules))
+
+    def opened(self, rules: RuleSet) -> BoolArray:
+        """Return which shipments (S,) the only rule of a set would have opened."""
         matrix = self.measured.matrix
         columns = {name: column for column, name in enumerate(self.model.space.names)}
         evidence = EntryWeights(self.model.prior, matrix) if self.model.evidence is not None else None
         ruling = Rulebook(columns, rules).rule_on(self.table, matrix, self.measured.substances, evidence)
+        return np.zeros(self.table.n_shipments, np.bool_) if ruling.fired is None else ruling.fired.fired[0]
+
+    def judged(self, opened: BoolArray) -> Backtest:
+        """Return the figures of some shipments (S,) if they were opened."""
         count = self.table.n_shipments
-        opened = np.zeros(count, np.bool_) if ruling.fired is None else ruling.fired.fired[0]
         own = np.zeros(count, np.bool_)
         own[self.table.shipment[self.of_find]] = True
         others = opened & ~own

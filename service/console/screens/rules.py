@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 from starlette.responses import Response
 
 from models.rules import RulesError, known_names, parse_rules
@@ -25,7 +25,7 @@ from service.scoring.tables import Decision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from models.rules import RuleSet
     from service.core.database.engine import Database
@@ -39,6 +39,8 @@ _FRESH: Final = 600.0
 _FINDS: Final = 20
 #: Latest shipments on which a rule is tried: some seconds of one core.
 TRIED: Final = 10_000
+#: Shipments that are shown of those that meet a tried rule.
+_EXAMPLES: Final = 20
 _DAY: Final = 86_400 * 1_000_000
 #: List -> its words, and the fields of the form of a new entry with their labels.
 LISTS: Final[Mapping[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
@@ -171,18 +173,26 @@ async def try_rule(visit: Visit) -> Response:
         raise Problem(422, {"detail": str(error)}) from None
     if len(wanted.rules) != 1:
         raise Problem(422, {"detail": f"The text has {len(wanted.rules)} rules; give one [[rule]]."})
-    tried = await visit.run(_tried, visit, wanted)
-    return await visit.page("rules.html", "tried", tried=tried)
+    tried, examples = await visit.run(_tried, visit, wanted)
+    return await visit.page("rules.html", "tried", tried=tried, examples=examples)
 
 
-def _tried(visit: Visit, wanted: RuleSet) -> Backtest:
+def _tried(visit: Visit, wanted: RuleSet) -> tuple[Backtest, list[Row[Any]]]:
+    """Return the figures of a rule on past traffic, and the latest decisions on some of the shipments that meet it."""
     host: ModelHost = visit.request.scope["app"].state.parts[ModelHost]
     with visit.database.snapshot() as connection:
         past = past_of(connection, host.served.model, (), now_us(), TRIED)
-    try:
-        return past.tried(wanted)
-    except RulesError as error:
-        raise Problem(422, {"detail": str(error)}) from None
+        try:
+            opened = past.opened(wanted)
+        except RulesError as error:
+            raise Problem(422, {"detail": str(error)}) from None
+        column, rows = past.table.text("shipment_id"), past.table.first_row[opened][:_EXAMPLES]
+        named = [column.values[code] for code in column.codes[rows].tolist()]
+        latest = select(func.max(Decision.position)).where(Decision.shipment_id.in_(named), Decision.what_if.is_(False))
+        query = select(Decision.id, Decision.shipment_id, Decision.lane, Decision.received_at).where(
+            Decision.position.in_(latest.group_by(Decision.shipment_id).scalar_subquery())
+        )
+        return past.judged(opened), list(connection.execute(query.order_by(Decision.received_at.desc())))
 
 
 async def draft(visit: Visit) -> Response:

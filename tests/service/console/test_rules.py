@@ -38,3 +38,18 @@ def test_a_suppression_of_an_unknown_rule_is_refused_with_those_that_exist(offic
     added = lead.post("/rules/lists/suppressions", rule_id=known[1], **entry)
     assert "The entry is added" in lead.get(added.headers["location"]).text
     assert known[1] in str(office.get("/v1/suppressions").json())
+
+
+def test_a_tried_rule_shows_shipments_that_meet_it(office: Client) -> None:
+    scored(office, *(ordinary(number) for number in range(30)))
+    [one] = scored(office, of_the_scheme(1))
+    rule = r"""
+        [[rule]]
+        id = "flanges"
+        when = {field = "goods_description", op = "matches", value = '\bflanges\b'}
+        effect = "at_least_yellow"
+        reason = "Flanges"
+    """
+    page = sign_in(office, "a.lead", Role.LEAD).post("/rules/try", rule=rule).text
+    assert "1 of 31 shipments" in page
+    assert re.findall(r'href="/shipments/([^"]+)">F1<', page) == [one["decision_id"]]
