@@ -51,6 +51,8 @@ async def shown(visit: Visit, view: Mapping[str, str], /, **values: Any) -> Resp
         "rows": [row | more.get(row["decision_id"], _NOTHING) for row in found["items"]],
         "total": found["total"],
         "following": found["next"],
+        "capacity": await visit.get("/v1/capacity"),
+        "is_first": view.keys() <= {"lane"} and view.get("lane") != "yellow",
         "filters": filters,
         "address": urlencode(filters),
         "now": await visit.recent(_waiting),
@@ -59,7 +61,6 @@ async def shown(visit: Visit, view: Mapping[str, str], /, **values: Any) -> Resp
     }
     if visit.is_part:
         return await visit.page("queue.html", "list", **context)
-    context["capacity"] = await visit.get("/v1/capacity")
     context["plan"] = visit.site.settings.capacity
     context["counts"] = await visit.recent(_counts)
     return await visit.page("queue.html", **context)

@@ -12,6 +12,7 @@ from service.app import create_app
 from service.audit.proof import prove
 from service.console.roles import Role
 from service.console.texts import in_short
+from service.core.settings import DAYS, Capacity
 from tests.service.api_client import Client, serving
 from tests.service.console.conftest import Officer, database_of, settings_of, shipments, sign_in
 
@@ -149,3 +150,17 @@ def test_two_officers_who_race_hold_no_shipment_twice_and_lose_none(
 )
 def test_a_list_shows_reasons_without_ids(reason: str, short: str) -> None:
     assert in_short(reason) == short
+
+
+def test_the_queue_shows_where_the_capacity_of_the_day_ends(small_store: Path, tmp_path: Path) -> None:
+    capacity = Capacity(per_day=2, working_days=DAYS)
+    with serving(create_app(settings_of(small_store, tmp_path, capacity=capacity))) as client:
+        fill(client, 4)
+        page = client.get("/queue").text
+        assert [part.count("data-row aria-label") for part in page.split("capacity ends here")] == [2, 2]
+        assert "capacity ends here" not in client.get("/queue?sort=newest").text
+        for row in client.get("/v1/queue").json()["items"][:2]:
+            found = {"content": "none", "found_at": "2026-05-05", "by": "An Officer"}
+            client.post(f"/v1/decisions/{row['decision_id']}/outcome", json=found).raise_for_status()
+        used = client.get("/queue").text
+        assert [part.count("data-row aria-label") for part in used.split("capacity is used up")] == [0, 2]
