@@ -117,7 +117,9 @@ def _in_words(name: str) -> str:
     """Return the name of a nested field in words, such as ``Goods item 2, HS code``."""
     of, _dot, key = name.rpartition(".")
     if of.startswith("items "):
-        return f"{_('Goods item')} {of.removeprefix('items ')}, {label_of(key)}"
+        # Babel finds no text inside an f-string under every Python.
+        item = _("Goods item")
+        return f"{item} {of.removeprefix('items ')}, {label_of(key)}"
     return f"{of.capitalize()}, {label_of(f'{of}_{key}')}" if of else label_of(key)
 
 
