@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import select
 
-from models.bundle import champion_dir, save
+from models.bundle import champion_dir
 from service.backtests import shadow
 from service.capacity.planning import in_force
 from service.console.notes import add_note
@@ -46,6 +46,7 @@ from service.scoring.answers import Options, score
 from service.scoring.model_host import ServedModel
 from service.scoring.recording import Receipt, decisions_of
 from service.search.building import IndexBuilder
+from service.training.adapting import save_adapted
 from service.webhooks import repository as webhooks
 
 if TYPE_CHECKING:
@@ -333,16 +334,8 @@ class _Office:
 
     def begin_shadow(self, earlier: Sequence[dict[str, Any]], folder: Path) -> None:
         """Adapt the model to earlier manifests, if they are enough, and let the result follow the traffic from here on."""
-        from training.adapting.adapt import adapt
-        from training.adapting.traffic import LEAST_SHIPMENTS, read_traffic
-
-        if len(earlier) < LEAST_SHIPMENTS:
-            return
-        folder.mkdir(parents=True)
-        manifests = folder.with_name("earlier.jsonl")
-        manifests.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in earlier))
-        save(adapt(self.model, read_traffic([manifests])).model, folder)
-        shadow.start(self.database, folder, OFFICERS[0], self.now)
+        if save_adapted(self.model, earlier, folder):
+            shadow.start(self.database, folder, OFFICERS[0], self.now)
 
     def finish(self, started: float) -> Filled:
         """Let officers override and claim some shipments, add a webhook, draft a proposal, and save history and index."""
